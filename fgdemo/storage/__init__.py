@@ -1,1 +1,1 @@
-"""Floor 1: what lies on disk. No torch, no gradio."""
+"""Floor 1: what is kept on disk. No torch, no gradio."""

@@ -1,0 +1,175 @@
+"""Pictures: from hostile bytes to an upright RGB picture, and a content-addressed folder of originals."""
+
+from __future__ import annotations
+
+import io
+import struct
+import unicodedata
+import zlib
+
+import numpy as np
+from PIL import (
+    BmpImagePlugin,
+    GifImagePlugin,
+    Image,
+    ImageFile,
+    JpegImagePlugin,
+    PngImagePlugin,
+    TiffImagePlugin,
+    WebPImagePlugin,
+)
+
+from fgdemo.errors import PictureError
+
+SHORTEST_SIDE_PX = 8
+LARGEST_ASPECT = 20
+
+# The decoder is picked by its magic number and built directly. `Image.open` would try whatever plug-ins happen to be
+# registered, and its decompression-bomb guard is a process-wide number that warns on stderr before we can refuse.
+# Multi-picture JPEGs (MPO) are read as the plain JPEG they begin with.
+_READERS: tuple[tuple[bytes, type[ImageFile.ImageFile]], ...] = (
+    (b"\xff\xd8\xff", JpegImagePlugin.JpegImageFile),
+    (b"\x89PNG\r\n\x1a\n", PngImagePlugin.PngImageFile),
+    (b"RIFF", WebPImagePlugin.WebPImageFile),
+    (b"GIF8", GifImagePlugin.GifImageFile),
+    (b"BM", BmpImagePlugin.BmpImageFile),
+    (b"II*\0", TiffImagePlugin.TiffImageFile),
+    (b"MM\0*", TiffImagePlugin.TiffImageFile),
+)
+_READABLE = "JPEG, PNG, WebP, GIF, BMP or TIFF"
+_HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
+
+# What Pillow's decoders raise on damaged or hostile bytes (fuzzed: see tests/test_images.py).
+_DAMAGE = (OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, ArithmeticError, AttributeError,
+           RuntimeError, MemoryError, AssertionError, struct.error, zlib.error)  # fmt: skip
+_TOO_LARGE = (Image.DecompressionBombError, Image.DecompressionBombWarning)
+
+_ORIENTATION_TAG = 0x0112
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_GREY = (128, 128, 128)
+
+
+def decode_picture(data: bytes, *, name: str = "the picture", max_picture_mp: int = 60) -> Image.Image:
+    """Turn untrusted bytes into an upright RGB picture that owns its pixels and carries no metadata.
+
+    The first frame of an animation is taken; the EXIF orientation is applied; CMYK, palette, 1-bit, 16-bit and
+    floating-point pictures become 8-bit RGB. Transparent places become mid-grey: unlike white or black it hides neither
+    a light nor a dark subject, and it is about what a network's normalisation maps to zero.
+
+    Args:
+        data: the file's bytes.
+        name: what to call the picture in an error, e.g. the name of its file. Need not be safe.
+        max_picture_mp: largest width × height in millions of pixels, checked before anything is decoded.
+
+    Raises:
+        PictureError: the bytes are not a picture we can use; the message says why and what to do.
+    """
+    shown = _shown_name(name)
+    reader = _reader_for(data, shown)
+    try:
+        picture = reader(io.BytesIO(data))
+    except _TOO_LARGE as error:
+        raise _too_large(shown, max_picture_mp) from error
+    except _DAMAGE as error:
+        raise PictureError(f"{shown} is damaged and cannot be opened: export it again, or take another.") from error
+    _check_size(picture.size, shown, max_picture_mp)
+    try:
+        picture.load()
+        return _rgb(_upright(picture))
+    except _TOO_LARGE as error:
+        raise _too_large(shown, max_picture_mp) from error
+    except _DAMAGE as error:
+        raise PictureError(
+            f"{shown} is cut off or damaged: only a part of it could be read. Send the whole file again."
+        ) from error
+
+
+def _shown_name(name: str) -> str:
+    """The name as the subject of a sentence: no folders, no control characters, not too long."""
+    if name == "the picture":
+        return "The picture"
+    last = name.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]
+    last = "".join(c for c in last if unicodedata.category(c)[0] != "C").strip()
+    if not last:
+        return "The picture"
+    return f"“{last if len(last) <= 60 else last[:40] + '…' + last[-16:]}”"
+
+
+def _reader_for(data: bytes, shown: str) -> type[ImageFile.ImageFile]:
+    if not data:
+        raise PictureError(f"{shown} is empty (0 bytes): choose the file again.")
+    for magic, reader in _READERS:
+        if data.startswith(magic) and (magic != b"RIFF" or data[8:12] == b"WEBP"):
+            return reader
+    if data[4:8] == b"ftyp" and (data[8:12] in _HEIC_BRANDS or data[8:12] in (b"avif", b"avis")):
+        kind = "a HEIC" if data[8:12] in _HEIC_BRANDS else "an AVIF"
+        raise PictureError(
+            f"{shown} is {kind} picture, whatever its name says: open it, save or export it as JPEG, and send that."
+        )
+    head = data[:4096].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if head.startswith(b"<"):
+        if b"<svg" in head:
+            raise PictureError(f"{shown} is an SVG drawing, not a photograph: export it as PNG or JPEG.")
+        raise PictureError(f"{shown} is a web page or text, not a picture: save the picture itself and send that.")
+    raise PictureError(f"{shown} is not a picture that can be read: send a {_READABLE} file.")
+
+
+def _check_size(size: tuple[int, int], shown: str, max_picture_mp: int) -> None:
+    width, height = size
+    if width * height > max_picture_mp * 1_000_000:
+        raise _too_large(shown, max_picture_mp, f" ({width} × {height})")
+    if min(size) < SHORTEST_SIDE_PX:
+        raise PictureError(
+            f"{shown} is only {width} × {height} pixels: it needs at least {SHORTEST_SIDE_PX} on each side."
+        )
+    if max(size) > LARGEST_ASPECT * min(size):
+        raise PictureError(
+            f"{shown} is a strip of {width} × {height} pixels: crop it so that its longer side "
+            f"is at most {LARGEST_ASPECT} times its shorter one."
+        )
+
+
+def _too_large(shown: str, max_picture_mp: int, size: str = "") -> PictureError:
+    return PictureError(f"{shown} has more than {max_picture_mp} megapixels{size}: scale it down and send it again.")
+
+
+def _upright(picture: Image.Image) -> Image.Image:
+    try:
+        turn = _TURNS.get(picture.getexif().get(_ORIENTATION_TAG, 1))
+    except _DAMAGE:
+        return picture  # Damaged metadata is no reason to refuse whole pixels.
+    return picture if turn is None else picture.transpose(turn)
+
+
+def _rgb(picture: Image.Image) -> Image.Image:
+    if picture.mode.startswith("I") or picture.mode == "F":
+        picture = _from_deep_grey(picture)
+    elif picture.has_transparency_data:
+        layers = picture.convert("RGBA")
+        picture = Image.new("RGB", picture.size, _GREY)
+        picture.paste(layers, mask=layers.getchannel("A"))
+    copy = picture.convert("RGB")
+    copy.info = {}
+    return copy
+
+
+def _from_deep_grey(picture: Image.Image) -> Image.Image:
+    """8-bit grey from 16-bit, 32-bit or floating-point grey; Pillow's own conversion clips them to white.
+
+    Full scale is the smallest usual one that holds the brightest pixel, because cameras store 12 bits in 16 and
+    programs write floats up to 1; anything else is stretched from its darkest to its brightest pixel.
+    """
+    values = np.nan_to_num(np.asarray(picture).astype(np.float32))
+    low, high = 0.0, next((full for full in (1.0, 255.0, 4095.0, 65535.0) if values.max() <= full), None)
+    if high is None or values.min() < 0:
+        low, high = float(values.min()), float(values.max())
+    scaled = (values - low) * (255.0 / max(high - low, 1e-12))
+    return Image.fromarray(np.rint(scaled).astype(np.uint8))
