@@ -172,7 +172,7 @@ def _read_class_folders(root: Path, folder: Path, split: Split, found: _Found) -
 
 
 def _walk(root: Path, entry: os.DirEntry[str], skipped: list[tuple[str, str]]) -> Iterator[os.DirEntry[str]]:
-    """All files below, depth first in order of name; links that leave the source, or that lead to a folder, are not followed."""
+    """All files below in order of name; links to folders and links that leave the source are not followed."""
     if entry.is_symlink() and (entry.is_dir() or not _inside(root, Path(entry.path))):
         skipped.append((Path(entry.path).relative_to(root).as_posix(), "is a link that is not followed"))
     elif entry.is_dir():
@@ -187,7 +187,11 @@ def _walk(root: Path, entry: os.DirEntry[str], skipped: list[tuple[str, str]]) -
 def _visible(folder: Path) -> list[os.DirEntry[str]]:
     try:
         with os.scandir(folder) as entries:
-            kept = [e for e in entries if not e.name.startswith((".", "__MACOSX")) and e.name.lower() not in LEFT_BY_THE_SYSTEM]
+            kept = [
+                e
+                for e in entries
+                if not e.name.startswith((".", "__MACOSX")) and e.name.lower() not in LEFT_BY_THE_SYSTEM
+            ]
     except OSError as error:
         raise DatasetError(f"The folder “{folder.name}” cannot be read ({error.strerror}).") from error
     return sorted(kept, key=lambda entry: entry.name)
