@@ -1,0 +1,126 @@
+"""A content-addressed folder of original picture files and their thumbnails."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import re
+import tempfile
+from pathlib import Path
+
+from fgdemo.errors import StorageError
+from fgdemo.storage.images import decode_reduced, jpeg
+
+THUMBNAIL_PX = 224
+_IMAGE_ID = re.compile("[0-9a-f]{64}")
+
+
+def image_id_of(data: bytes) -> str:
+    """The id of a picture: the sha256 of its file's bytes, 64 lower-case hexadecimal digits."""
+    return hashlib.sha256(data).hexdigest()
+
+
+class ImageStore:
+    """A folder of original picture files, each named by the sha256 of its bytes, and their thumbnails.
+
+    A file appears under its name only when it is whole and on the disk, so any number of processes may share a folder.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def put(self, data: bytes) -> str:
+        """Keep the bytes, unless they are kept already; they are on the disk when this returns. Gives their id.
+
+        Raises:
+            StorageError: the disk is full or cannot be written; nothing was stored.
+        """
+        image_id = image_id_of(data)
+        path = self._path(image_id)
+        if not path.exists():
+            write_durably(path, data)
+        return image_id
+
+    def __contains__(self, image_id: str) -> bool:
+        return self._path(image_id).exists()
+
+    def read(self, image_id: str) -> bytes:
+        """The original bytes.
+
+        Raises:
+            StorageError: there is no such picture, or it cannot be read.
+        """
+        try:
+            return self._path(image_id).read_bytes()
+        except FileNotFoundError as error:
+            raise StorageError(f"The picture {image_id[:12]}… is not in the workspace.") from error
+        except OSError as error:
+            raise StorageError(f"The picture {image_id[:12]}… cannot be read ({error.strerror}).") from error
+
+    def remove(self, image_id: str) -> None:
+        """Forget a picture and its thumbnail; nothing happens if it is not there."""
+        try:
+            self._path(image_id).unlink(missing_ok=True)
+            self._path(image_id, "thumbnails").unlink(missing_ok=True)
+        except OSError as error:
+            raise StorageError(f"The picture {image_id[:12]}… cannot be removed ({error.strerror}).") from error
+
+    def thumbnail(self, image_id: str) -> bytes:
+        """A JPEG of at most 224 px on its longer side, made once.
+
+        Raises:
+            StorageError: there is no such picture, or the thumbnail cannot be written.
+            PictureError: the stored file is not a picture.
+        """
+        path = self._path(image_id, "thumbnails")
+        if not path.exists():
+            picture, _ = decode_reduced(self.read(image_id), 2 * THUMBNAIL_PX, name=f"{image_id[:12]}…")
+            write_durably(path, jpeg(picture, THUMBNAIL_PX))
+        return path.read_bytes()
+
+    def _path(self, image_id: str, kind: str = "originals") -> Path:
+        if not _IMAGE_ID.fullmatch(image_id):
+            raise StorageError("A picture's id has 64 hexadecimal digits; this one has not.")
+        return self._root / kind / image_id[:2] / image_id
+
+
+def write_durably(path: Path, data: bytes) -> None:
+    """Write a whole file or nothing: a temporary file beside it, fsync, rename, fsync of the folder.
+
+    Raises:
+        StorageError: the disk is full or cannot be written; what stood under `path` before still does.
+    """
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(prefix=".new-", dir=path.parent)
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).replace(path)
+        temporary = None
+        _sync_folder(path.parent)
+        _sync_folder(path.parent.parent)
+    except OSError as error:
+        raise StorageError(disk_complaint(error)) from error
+    finally:
+        if temporary is not None:
+            Path(temporary).unlink(missing_ok=True)
+
+
+def disk_complaint(error: OSError) -> str:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "The disk of the workspace is full, so nothing was stored: free some space and try again."
+    return f"The workspace cannot be written ({error.strerror or 'input/output error'}), so nothing was stored."
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name == "nt":  # Windows cannot open a folder, and writes its entries through.
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
