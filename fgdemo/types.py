@@ -155,6 +155,16 @@ class TaxonProb:
 
 
 @dataclass(frozen=True)
+class TaxonHit:
+    """A taxon that a search found."""
+
+    taxon: str
+    name: str
+    latin: str | None
+    is_leaf: bool
+
+
+@dataclass(frozen=True)
 class Candidate:
     """One leaf taxon as a possible answer, with its map: enough to draw any A-versus-B without the server."""
 
@@ -216,7 +226,7 @@ class Classification:
     kinds_known: int
     answer: Answer
     path: tuple[TaxonProb, ...]
-    """From the root to the likeliest leaf; a parent's probability is the sum over its children."""
+    """From the root through the answer to its likeliest leaf; a parent's probability is the sum over its children."""
     candidates: tuple[Candidate, ...]
     """Likeliest first, at most 8, plus any taxa that were asked for by id."""
     prediction_set: tuple[TaxonProb, ...]
