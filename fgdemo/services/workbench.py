@@ -1,0 +1,297 @@
+"""Classify one picture and say why: what the Classify page, the API and the command line stand on."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from fgdemo.errors import PictureError, TaxonomyError
+from fgdemo.services.taxon_search import TaxonSearch
+from fgdemo.services.wording import answer_for, unknown_verdict
+from fgdemo.storage.images import data_url, decode_reduced, jpeg, shown_name
+from fgdemo.storage.library import Library
+from fgdemo.storage.originals import image_id_of
+from fgdemo.types import (
+    Candidate,
+    Classification,
+    Classifier,
+    CropBox,
+    Neighbour,
+    PartView,
+    Reading,
+    TaxonHit,
+    TaxonProb,
+    Trust,
+    TrustFunction,
+)
+
+CANDIDATES = 8
+DISPLAY_PX = 1280
+MODEL_PX = 960
+"""Large JPEGs are decoded so that the shorter side of what the model sees keeps this; no model here reads more."""
+READINGS_KEPT = 16
+DECODED_AT_ONCE = 2
+"""Decoding the largest picture allowed takes some hundred megabytes."""
+TRUST_PATIENCE_S = 10.0
+
+
+@dataclass(frozen=True)
+class _Read:
+    """What is kept of a picture that was read: enough to answer again without decoding or a forward pass."""
+
+    image_id: str
+    width_px: int
+    height_px: int
+    display: str
+    reading: Reading
+
+
+class Workbench:
+    """Answers questions about pictures; safe to use from many threads.
+
+    One forward pass runs at a time, because the network itself uses all cores: eight at once would only take turns
+    at a worse rate. Trust measurements, tens of passes each, run one at a time beside that and start when nobody is
+    waiting for an answer.
+
+    Args:
+        classifier: the model that is served.
+        library: the labelled pictures of the workspace, or None.
+        trust: measures how faithful the maps are, or None to leave that out.
+        max_picture_mp: largest picture that is decoded, in megapixels.
+    """
+
+    def __init__(
+        self,
+        classifier: Classifier,
+        library: Library | None = None,
+        trust: TrustFunction | None = None,
+        max_picture_mp: int = 60,
+    ) -> None:
+        self._classifier = classifier
+        self._library = library
+        self._trust = trust
+        self._max_picture_mp = max_picture_mp
+        self._search = TaxonSearch(classifier.taxonomy)
+        self._recent: OrderedDict[tuple[str, CropBox | None], _Read] = OrderedDict()
+        self._recent_lock = threading.Lock()
+        self._decoding = threading.Semaphore(DECODED_AT_ONCE)
+        self._forward = threading.Lock()
+        self._measuring = threading.Lock()
+        self._answering = 0
+        self._quiet = threading.Condition()
+
+    def classify(
+        self,
+        data: bytes | Path,
+        *,
+        name: str,
+        box: CropBox | None = None,
+        asked: str | None = None,
+        rival: str | None = None,
+    ) -> Classification:
+        """What the picture (or the part of it in `box`) shows, how sure that is, and the maps that say why.
+
+        Args:
+            data: the file's bytes, or the path of a file that the caller has checked to be an upload of ours.
+            name: what to call the picture in an error.
+            asked: id of the leaf the maps are about; by default the likeliest.
+            rival: id of the leaf it is compared with; by default the likeliest other one.
+
+        Raises:
+            PictureError: the picture cannot be used.
+            TaxonomyError: `asked` or `rival` is not a leaf of this model, or both are the same.
+        """
+        started = time.perf_counter()
+        for leaf in (asked, rival):
+            if leaf is not None:
+                self._check_leaf(leaf)
+        read = self._read(_bytes_of(data, name), name, box)
+        reading, taxonomy = read.reading, self._classifier.taxonomy
+        verdict = unknown_verdict(reading.unknown_score, reading.unknown_threshold, len(taxonomy.leaves))
+        answer, likeliest = answer_for(taxonomy, reading.probs, self._classifier.sure_prob, verdict.is_unknown)
+        ranked = [taxonomy.leaves[i] for i in np.argsort(-reading.probs, kind="stable")]
+        asked = asked or next(leaf for leaf in [likeliest, *ranked] if leaf != rival)
+        rival = rival or next(leaf for leaf in ranked if leaf != asked)
+        _check_different(asked, rival)
+        shown = list(dict.fromkeys([*ranked[:CANDIDATES], asked, rival]))
+        rolled = taxonomy.roll_up(reading.probs)
+        return Classification(
+            image_id=read.image_id,
+            width_px=read.width_px,
+            height_px=read.height_px,
+            box=box,
+            display=read.display,
+            model_version=self._classifier.version,
+            kinds_known=len(taxonomy.leaves),
+            answer=answer,
+            path=tuple(self._taxon_prob(taxon.id, rolled[taxon.id]) for taxon in taxonomy.path(likeliest)),
+            candidates=self._candidates(reading, shown),
+            prediction_set=tuple(
+                self._taxon_prob(taxonomy.leaves[i], float(reading.probs[i]))
+                for i in self._classifier.prediction_set(reading.probs)
+            ),
+            coverage=self._classifier.coverage,
+            unknown=verdict,
+            grid=(reading.evidence.shape[0], reading.evidence.shape[1]),
+            parts=_part_views(reading),
+            asked=asked,
+            rival=rival,
+            elapsed_ms=round((time.perf_counter() - started) * 1000, 1),
+        )
+
+    def trust(self, data: bytes | Path, *, name: str, box: CropBox | None, a: str, b: str) -> dict[str, Trust]:
+        """How faithful the maps "class" (of `a`) and "contrast" (`a` − `b`) are to this picture's pixels.
+
+        Slow, so it is asked for after the answer. Empty where nothing measures it.
+
+        Raises:
+            PictureError, TaxonomyError: as for `classify`.
+        """
+        for leaf in (a, b):
+            self._check_leaf(leaf)
+        _check_different(a, b)
+        if self._trust is None:
+            return {}
+        picture, _ = self._decode(_bytes_of(data, name), name, box)
+        with self._measuring:
+            with self._quiet:  # Not for ever: on a page that is never quiet, measurements come slowly but come.
+                self._quiet.wait_for(lambda: self._answering == 0, timeout=TRUST_PATIENCE_S)
+            return self._trust(picture, box, a, b)
+
+    def neighbours(
+        self, data: bytes | Path, *, name: str, box: CropBox | None, taxon_ids: Sequence[str]
+    ) -> dict[str, tuple[Neighbour, ...]]:
+        """For each taxon, the pictures of the workspace labelled so that look most like this one, nearest first.
+
+        Raises:
+            PictureError, TaxonomyError: as for `classify`.
+            StorageError: the workspace cannot be read.
+        """
+        for taxon in taxon_ids:
+            self._classifier.taxonomy[taxon]
+        if self._library is None:
+            return dict.fromkeys(taxon_ids, ())
+        read = self._read(_bytes_of(data, name), name, box)
+        return {taxon: self._neighbours_of(read, taxon, self._library) for taxon in taxon_ids}
+
+    def search_taxa(self, query: str, limit: int = 20) -> tuple[TaxonHit, ...]:
+        """Taxa whose name, alias or Latin name matches, best first; see `TaxonSearch.find`."""
+        return self._search.find(query, limit)
+
+    def _read(self, data: bytes, name: str, box: CropBox | None) -> _Read:
+        """Decode and read the picture, unless that was done a moment ago."""
+        image_id = image_id_of(data)
+        key = (image_id, box)
+        known = self._recall(key)
+        if known is not None:
+            return known
+        with self._waiting_for_answer():
+            picture, (width, height) = self._decode(data, name, box)
+            display = data_url(jpeg(picture, DISPLAY_PX))
+            with self._forward:
+                known = self._recall(key)  # Somebody may have asked the same while we waited.
+                if known is not None:
+                    return known
+                read = _Read(image_id, width, height, display, self._classifier.read(picture, box))
+                with self._recent_lock:
+                    self._recent[key] = read
+                    while len(self._recent) > READINGS_KEPT:
+                        self._recent.popitem(last=False)
+        return read
+
+    def _recall(self, key: tuple[str, CropBox | None]) -> _Read | None:
+        with self._recent_lock:
+            if key in self._recent:
+                self._recent.move_to_end(key)
+            return self._recent.get(key)
+
+    def _decode(self, data: bytes, name: str, box: CropBox | None) -> tuple[Image.Image, tuple[int, int]]:
+        share = min(box.right - box.left, box.bottom - box.top) if box else 1.0
+        with self._decoding:
+            return decode_reduced(data, round(MODEL_PX / share), name=name, max_picture_mp=self._max_picture_mp)
+
+    @contextmanager
+    def _waiting_for_answer(self) -> Iterator[None]:
+        with self._quiet:
+            self._answering += 1
+        try:
+            yield
+        finally:
+            with self._quiet:
+                self._answering -= 1
+                self._quiet.notify_all()
+
+    def _check_leaf(self, taxon: str) -> None:
+        taxonomy = self._classifier.taxonomy
+        if taxonomy[taxon].id not in taxonomy.leaf_index:
+            raise TaxonomyError(f"“{taxonomy[taxon].name}” is a group of kinds: ask about one of the kinds in it.")
+
+    def _taxon_prob(self, taxon: str, prob: float) -> TaxonProb:
+        found = self._classifier.taxonomy[taxon]
+        return TaxonProb(found.id, found.name, found.latin, prob)
+
+    def _candidates(self, reading: Reading, leaves: Sequence[str]) -> tuple[Candidate, ...]:
+        """The maps of these leaves, rounded to some four digits; each bias takes up what rounding left of its logit."""
+        taxonomy = self._classifier.taxonomy
+        columns = [taxonomy.leaf_index[leaf] for leaf in leaves]
+        rows, width, _ = reading.evidence.shape
+        maps = reading.evidence[..., columns].reshape(rows * width, -1).astype(np.float64)
+        largest = max(float(np.abs(maps).max()), 1e-12)
+        maps = maps.round(3 - int(np.floor(np.log10(largest))))
+        biases = reading.logits[columns].astype(np.float64) - maps.sum(0)
+        return tuple(
+            Candidate(
+                taxon=leaf,
+                name=taxonomy[leaf].name,
+                latin=taxonomy[leaf].latin,
+                prob=float(reading.probs[column]),
+                lookalikes=self._classifier.lookalikes(leaf),
+                bias=round(float(bias), 6),
+                evidence=tuple(values),
+            )
+            for leaf, column, bias, values in zip(leaves, columns, biases, maps.T.tolist(), strict=True)
+        )
+
+    def _neighbours_of(self, read: _Read, taxon: str, library: Library, limit: int = 4) -> tuple[Neighbour, ...]:
+        similar = library.nearest(read.reading.embedding, taxon, self._classifier.version, limit + 1)
+        others = [found for found in similar if found.image_id != read.image_id][:limit]
+        return tuple(
+            Neighbour(
+                image_id=found.image_id,
+                taxon=taxon,
+                thumbnail=data_url(library.images.thumbnail(found.image_id)),
+                similarity=round(found.similarity, 4),
+                checked=found.checked,
+            )
+            for found in others
+        )
+
+
+def _part_views(reading: Reading) -> tuple[PartView, ...]:
+    shares = reading.assignment.reshape(-1, reading.assignment.shape[-1]).astype(np.float64).round(3)
+    return tuple(
+        PartView(part.id, part.name or f"part {part.id + 1}", part.colour, tuple(shares[:, row].tolist()))
+        for row, part in enumerate(reading.parts)
+    )
+
+
+def _check_different(asked: str, rival: str) -> None:
+    if asked == rival:
+        raise TaxonomyError("Choose two different kinds to compare: what tells a kind from itself is nothing.")
+
+
+def _bytes_of(data: bytes | Path, name: str) -> bytes:
+    if isinstance(data, bytes):
+        return data
+    try:
+        return data.read_bytes()
+    except OSError as error:
+        raise PictureError(f"{shown_name(name)} is no longer here: send it again.") from error
