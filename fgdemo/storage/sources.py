@@ -7,41 +7,18 @@ to leave out. Nothing is left out silently, except hidden files: `Source.skipped
 from __future__ import annotations
 
 import hashlib
-import os
 import random
+import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
-from typing import Literal
 
 from fgdemo.errors import DatasetError
+from fgdemo.storage import files, hub
+from fgdemo.storage.labelled import Found, LabelledPicture, Split
 
-Split = Literal["train", "val", "test"]
-
-PICTURE_ENDINGS = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"})
-SPLIT_NAMES: dict[str, Split] = {
-    **dict.fromkeys(("train", "training"), "train"),
-    **dict.fromkeys(("val", "valid", "validation", "dev"), "val"),
-    **dict.fromkeys(("test", "testing"), "test"),
-}
-LEFT_BY_THE_SYSTEM = frozenset({"thumbs.db", "desktop.ini"})
-
-
-@dataclass(frozen=True)
-class LabelledPicture:
-    """One picture and the label it was found with."""
-
-    name: str
-    """Its path within the source, for messages."""
-    label: str
-    """The class as the source writes it (a folder name); empty in an unlabelled source."""
-    split: Split
-    load: Callable[[], bytes]
-    """Reads the encoded bytes. Can be pickled. Raises OSError if the file has gone."""
-    size_bytes: int | None = None
-    """Length of those bytes where it is known without reading them."""
+__all__ = ["LabelledPicture", "Source", "Split", "read_source", "read_sources", "read_unlabelled", "split_off_val"]
 
 
 @dataclass(frozen=True)
@@ -56,12 +33,6 @@ class Source:
         return tuple(picture for picture in self.pictures if picture.split == split)
 
 
-@dataclass(frozen=True)
-class _Found:
-    pictures: list[LabelledPicture]
-    skipped: list[tuple[str, str]]
-
-
 def read_source(location: str | Path, fewest_classes: int = 2) -> Source:
     """Find the labelled pictures of one source; see `read_sources`."""
     return read_sources([location], fewest_classes)
@@ -70,19 +41,23 @@ def read_source(location: str | Path, fewest_classes: int = 2) -> Source:
 def read_sources(locations: Sequence[str | Path], fewest_classes: int = 2) -> Source:
     """Find the labelled pictures of several sources as if they were one.
 
-    A location is a folder of class folders (everything is `train`) or a folder with train, val and test folders of
-    class folders. Classes of the same name in two sources are one class. The same bytes under two labels are
-    kept under neither; a training copy of a held-out picture is left out.
+    A location is one of
+
+    - a folder of class folders: everything is `train`;
+    - a folder with train, val (valid, validation) and test folders of class folders, or with some of them;
+    - a CSV table with the columns path and label, and split if there are splits; paths are relative to the table;
+    - a data set of the Hugging Face Hub, `hf:owner/name`, or a Parquet file or folder of one.
+
+    Classes of the same name in two sources are one class. The same bytes under two labels are kept under
+    neither; a training copy of a held-out picture is left out. Both are named in `skipped`.
 
     Raises:
         DatasetError: nothing there, not a known layout, or fewer than `fewest_classes` classes.
     """
-    found = _Found([], [])
+    found = Found()
     for location in locations:
-        one = _read_folder(location)
-        prefix = f"{Path(location).name}/" if len(locations) > 1 else ""
-        found.pictures.extend(replace(picture, name=prefix + picture.name) for picture in one.pictures)
-        found.skipped.extend((prefix + name, reason) for name, reason in one.skipped)
+        prefix = f"{Path(location).name or location}/" if len(locations) > 1 else ""
+        found.extend(_find(location), prefix)
     where = " and ".join(f"“{location}”" for location in locations)
     if not found.pictures:
         raise DatasetError(f"There are no pictures in {where}: expected one folder of pictures for each class.")
@@ -94,6 +69,18 @@ def read_sources(locations: Sequence[str | Path], fewest_classes: int = 2) -> So
     return Source(tuple(pictures), labels, (*found.skipped, *doubled))
 
 
+def read_unlabelled(folder: str | Path) -> Source:
+    """Find every picture below a folder, however it is arranged, with an empty label.
+
+    Raises:
+        DatasetError: no such folder, or no picture in it.
+    """
+    found = files.read_any_folder(folder)
+    if not found.pictures:
+        raise DatasetError(f"There are no pictures in “{folder}”.")
+    return Source(tuple(found.pictures), (), tuple(found.skipped))
+
+
 def split_off_val(source: Source, share: float = 0.2, seed: int = 0) -> Source:
     """Hold out a share of each class as `val`; a source that already has a `val` part comes back as it is.
 
@@ -102,103 +89,37 @@ def split_off_val(source: Source, share: float = 0.2, seed: int = 0) -> Source:
     """
     if source.part("val"):
         return source
-    groups: dict[str, dict[Hashable, list[int]]] = defaultdict(lambda: defaultdict(list))
-    for index, key in enumerate(_content_keys(source.pictures)):
-        picture = source.pictures[index]
+    classes: dict[str, dict[Hashable, list[int]]] = defaultdict(lambda: defaultdict(list))
+    for index, (picture, key) in enumerate(zip(source.pictures, _content_keys(source.pictures), strict=True)):
         if picture.split == "train":
-            groups[picture.label][key].append(index)
+            classes[picture.label][key].append(index)
     held_out: set[int] = set()
-    for label, same in groups.items():
-        copies = list(same.values())
-        random.Random(f"{seed}:{label}").shuffle(copies)
-        wanted = max(1, round(share * sum(map(len, copies))))
-        taken = 0
-        for group in copies[1:]:
-            if taken + len(group) > wanted and taken:
-                continue
-            if taken >= wanted:
-                break
-            held_out.update(group)
-            taken += len(group)
+    for label, copies in classes.items():
+        groups = list(copies.values())
+        random.Random(f"{seed}:{label}").shuffle(groups)
+        room = max(1, round(share * sum(map(len, groups))))
+        for group in groups[1:]:
+            if len(group) <= room:
+                held_out.update(group)
+                room -= len(group)
     pictures = tuple(replace(p, split="val") if i in held_out else p for i, p in enumerate(source.pictures))
     return replace(source, pictures=pictures)
 
 
-# --- folders -----------------------------------------------------------------------------------------------
-
-
-def _read_folder(location: str | Path) -> _Found:
-    root = Path(location).expanduser()
-    if not root.exists():
-        raise DatasetError(f"There is no folder “{location}”.")
-    if not root.is_dir():
-        raise DatasetError(f"“{location}” is a file; a folder with one folder of pictures for each class is expected.")
-    found = _Found([], [])
-    folders = [entry for entry in _visible(root) if entry.is_dir()]
-    if not folders:
-        raise DatasetError(f"“{location}” has no class folders: put the pictures of each class in a folder of its own.")
-    splits = {entry.name: split for entry in folders if (split := SPLIT_NAMES.get(entry.name.lower()))}
-    splits = {name: split for name, split in splits.items() if any(e.is_dir() for e in _visible(root / name))}
-    if not splits:
-        _read_class_folders(root, root, "train", found)
-        return found
-    for entry in folders:
-        if entry.name in splits:
-            _read_class_folders(root, Path(entry.path), splits[entry.name], found)
-        else:
-            found.skipped.append((entry.name, "not one of the folders train, val and test beside it"))
-    return found
-
-
-def _read_class_folders(root: Path, folder: Path, split: Split, found: _Found) -> None:
-    for entry in _visible(folder):
-        name = Path(entry.path).relative_to(root).as_posix()
-        if not entry.is_dir():
-            found.skipped.append((name, "lies outside the class folders"))
-            continue
-        before = len(found.pictures)
-        for file in _walk(root, entry, found.skipped):
-            file_name = Path(file.path).relative_to(root).as_posix()
-            size = file.stat().st_size
-            if size == 0:
-                found.skipped.append((file_name, "is an empty file"))
-            elif Path(file.name).suffix.lower() not in PICTURE_ENDINGS:
-                found.skipped.append((file_name, "is not a picture by its ending"))
-            else:
-                load = partial(Path.read_bytes, Path(file.path))
-                found.pictures.append(LabelledPicture(file_name, entry.name, split, load, size))
-        if len(found.pictures) == before:
-            found.skipped.append((name, "is a class folder without pictures"))
-
-
-def _walk(root: Path, entry: os.DirEntry[str], skipped: list[tuple[str, str]]) -> Iterator[os.DirEntry[str]]:
-    """All files below in order of name; links to folders and links that leave the source are not followed."""
-    if entry.is_symlink() and (entry.is_dir() or not _inside(root, Path(entry.path))):
-        skipped.append((Path(entry.path).relative_to(root).as_posix(), "is a link that is not followed"))
-    elif entry.is_dir():
-        for child in _visible(Path(entry.path)):
-            yield from _walk(root, child, skipped)
-    elif entry.is_file():
-        yield entry
-    else:
-        skipped.append((Path(entry.path).relative_to(root).as_posix(), "is not a file"))
-
-
-def _visible(folder: Path) -> list[os.DirEntry[str]]:
-    try:
-        with os.scandir(folder) as entries:
-            kept = [
-                e
-                for e in entries
-                if not e.name.startswith((".", "__MACOSX")) and e.name.lower() not in LEFT_BY_THE_SYSTEM
-            ]
-    except OSError as error:
-        raise DatasetError(f"The folder “{folder.name}” cannot be read ({error.strerror}).") from error
-    return sorted(kept, key=lambda entry: entry.name)
-
-
-def _inside(root: Path, path: Path) -> bool:
-    return path.resolve().is_relative_to(root.resolve())
+def _find(location: str | Path) -> Found:
+    text = str(location)
+    if text.startswith("hf:"):
+        return hub.read_hub(text.removeprefix("hf:"))
+    path = Path(text).expanduser()
+    if path.suffix.lower() == ".parquet" or (path.is_dir() and hub.holds_parquet(path)):
+        return hub.read_parquet(path)
+    if path.suffix.lower() == ".csv":
+        return files.read_table(path)
+    if path.exists():
+        return files.read_class_folders(path)
+    if re.fullmatch(r"[\w-][\w.-]*/[\w.-]+", text):
+        return hub.read_hub(text)
+    raise DatasetError(f"There is no folder “{text}”. A data set of the Hugging Face Hub is written hf:owner/name.")
 
 
 # --- the same bytes twice ----------------------------------------------------------------------------------
@@ -219,8 +140,7 @@ def _content_keys(pictures: Sequence[LabelledPicture]) -> list[Hashable]:
     return keys
 
 
-def _without_conflicts(found: Iterable[LabelledPicture]) -> tuple[list[LabelledPicture], list[tuple[str, str]]]:
-    pictures = list(found)
+def _without_conflicts(pictures: Sequence[LabelledPicture]) -> tuple[list[LabelledPicture], list[tuple[str, str]]]:
     same: dict[Hashable, list[LabelledPicture]] = defaultdict(list)
     keys = _content_keys(pictures)
     for key, picture in zip(keys, pictures, strict=True):

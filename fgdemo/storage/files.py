@@ -1,0 +1,166 @@
+"""Pictures on this disk: class folders and CSV tables."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+from fgdemo.errors import DatasetError
+from fgdemo.storage.labelled import SPLIT_NAMES, Found, LabelledPicture, Split
+
+PICTURE_ENDINGS = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"})
+LEFT_BY_THE_SYSTEM = frozenset({"thumbs.db", "desktop.ini", "__macosx"})
+PATH_COLUMNS = ("path", "file_name", "filename", "file")
+
+
+def read_class_folders(root: Path) -> Found:
+    """One folder a class, below train, val and test folders where there are such.
+
+    Raises:
+        DatasetError: not a folder, cannot be read, or no folder in it.
+    """
+    _require_folder(root)
+    found = Found()
+    folders = [entry for entry in _visible(root) if entry.is_dir()]
+    if not folders:
+        raise DatasetError(
+            f"“{root}” has no class folders: put the pictures of each class in a folder of its own, "
+            "or name a CSV table with the columns path and label."
+        )
+    splits: dict[str, Split] = {}
+    for entry in folders:
+        split = SPLIT_NAMES.get(entry.name.lower())
+        if split and any(child.is_dir() for child in _visible(Path(entry.path))):
+            splits[entry.name] = split
+    if not splits:
+        _read_classes(root, root, "train", found)
+        return found
+    for entry in folders:
+        if entry.name in splits:
+            _read_classes(root, Path(entry.path), splits[entry.name], found)
+        else:
+            found.skip(entry.name, "is not a train, val or test folder")
+    return found
+
+
+def read_any_folder(location: str | Path) -> Found:
+    """Every picture below a folder, with an empty label.
+
+    Raises:
+        DatasetError: not a folder, or it cannot be read.
+    """
+    root = Path(location).expanduser()
+    _require_folder(root)
+    found = Found()
+    for entry in _visible(root):
+        for file in _walk(root, entry, found):
+            _add(root, file, "", "train", found)
+    return found
+
+
+def read_table(path: Path) -> Found:
+    """A CSV table (comma, semicolon or tab) with the columns path, label and, if there are splits, split.
+
+    Raises:
+        DatasetError: not UTF-8 text, a column missing, an unknown split, or a path that leaves the table's folder.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise DatasetError(f"There is no table “{path}”.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise DatasetError(f"The table “{path.name}” cannot be read as UTF-8 text.") from error
+    delimiter = max(",;\t", key=text.partition("\n")[0].count)
+    rows = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, restval="")
+    columns = {name.strip().lower(): name for name in rows.fieldnames or ()}
+    path_column = next((columns[name] for name in PATH_COLUMNS if name in columns), None)
+    if path_column is None or "label" not in columns:
+        there = ", ".join(columns) or "none"
+        raise DatasetError(
+            f"The table “{path.name}” needs a header line with the columns path and label; it has {there}."
+        )
+    found = Found()
+    root = path.parent
+    for row in rows:
+        where = f"line {rows.line_num} of “{path.name}”"
+        name = row[path_column].strip().replace("\\", "/")
+        label = row[columns["label"]].strip()
+        split = _table_split(row[columns["split"]], where) if "split" in columns else "train"
+        if not name or not label:
+            found.skip(where, "has no path or no label")
+        elif "\0" in name or Path(name).is_absolute() or not _inside(root, root / name):
+            raise DatasetError(f"“{name}” in {where} lies outside the folder of the table; put the pictures beside it.")
+        elif not (root / name).is_file():
+            found.skip(name, f"is not there ({where})")
+        else:
+            _add(root, root / name, label, split, found)
+    return found
+
+
+def _table_split(text: str, where: str) -> Split:
+    split = SPLIT_NAMES.get(text.strip().lower())
+    if split is None:
+        raise DatasetError(f"The split “{text}” in {where} must be train, val or test.")
+    return split
+
+
+def _require_folder(root: Path) -> None:
+    if not root.exists():
+        raise DatasetError(f"There is no folder “{root}”.")
+    if not root.is_dir():
+        raise DatasetError(f"“{root}” is a file; a folder with one folder of pictures for each class is expected.")
+
+
+def _read_classes(root: Path, folder: Path, split: Split, found: Found) -> None:
+    for entry in _visible(folder):
+        name = Path(entry.path).relative_to(root).as_posix()
+        if not entry.is_dir():
+            found.skip(name, "lies outside the class folders")
+            continue
+        before = len(found.pictures)
+        for file in _walk(root, entry, found):
+            _add(root, file, entry.name, split, found)
+        if len(found.pictures) == before and not entry.is_symlink():
+            found.skip(name, "is a class folder without pictures")
+
+
+def _add(root: Path, file: Path, label: str, split: Split, found: Found) -> None:
+    name = file.relative_to(root).as_posix()
+    size = file.stat().st_size
+    if size == 0:
+        found.skip(name, "is an empty file")
+    elif file.suffix.lower() not in PICTURE_ENDINGS:
+        found.skip(name, "is not a picture by its ending")
+    else:
+        found.pictures.append(LabelledPicture(name, label, split, partial(Path.read_bytes, file), size))
+
+
+def _walk(root: Path, entry: os.DirEntry[str], found: Found) -> Iterator[Path]:
+    """All files below in order of name; links to folders and links that leave the source are not followed."""
+    path = Path(entry.path)
+    if entry.is_symlink() and (entry.is_dir() or not _inside(root, path)):
+        found.skip(path.relative_to(root).as_posix(), "is a link that is not followed")
+    elif entry.is_dir():
+        for child in _visible(path):
+            yield from _walk(root, child, found)
+    elif entry.is_file():
+        yield path
+    else:
+        found.skip(path.relative_to(root).as_posix(), "is not a file")
+
+
+def _visible(folder: Path) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            kept = [e for e in entries if not e.name.startswith(".") and e.name.lower() not in LEFT_BY_THE_SYSTEM]
+    except OSError as error:
+        raise DatasetError(f"The folder “{folder.name}” cannot be read ({error.strerror}).") from error
+    return sorted(kept, key=lambda entry: entry.name)
+
+
+def _inside(root: Path, path: Path) -> bool:
+    return path.resolve().is_relative_to(root.resolve())

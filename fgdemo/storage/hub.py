@@ -1,0 +1,103 @@
+"""Pictures of a data set of the Hugging Face Hub, or of Parquet files of that kind, through `datasets`.
+
+`datasets` takes seconds to import, so it is imported where it is needed.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fgdemo.errors import DatasetError
+from fgdemo.storage.labelled import SPLIT_NAMES, Found, LabelledPicture, Split
+
+if TYPE_CHECKING:
+    import datasets
+
+
+def read_hub(name: str) -> Found:
+    """Download (or take from the cache) a data set such as `owner/name`.
+
+    Raises:
+        DatasetError: no such data set, no connection, or no pictures with labels in it.
+    """
+    return _read(f"The data set “{name}”", name)
+
+
+def holds_parquet(folder: Path) -> bool:
+    """Whether the folder, or a folder in it, holds Parquet files."""
+    return any(next(folder.glob(pattern), None) is not None for pattern in ("*.parquet", "*/*.parquet"))
+
+
+def read_parquet(path: Path) -> Found:
+    """A Parquet file, or a folder of them as the Hub keeps them.
+
+    Raises:
+        DatasetError: not there, damaged, or no pictures with labels in it.
+    """
+    if not path.exists():
+        raise DatasetError(f"There is no file “{path}”.")
+    if path.is_file():
+        return _read(f"The file “{path}”", "parquet", data_files=str(path))
+    return _read(f"The folder “{path}”", str(path))
+
+
+def _read(what: str, path: str, data_files: str | None = None) -> Found:
+    import datasets
+    from datasets.exceptions import DatasetNotFoundError, DatasetsError
+
+    try:
+        splits = datasets.load_dataset(path, data_files=data_files)
+    except DatasetNotFoundError as error:
+        raise DatasetError(
+            f"{what} is not a folder here, and not on the Hugging Face Hub (or needs a login)."
+        ) from error
+    except ConnectionError as error:
+        raise DatasetError(f"{what} is not a folder here, and the Hugging Face Hub cannot be reached.") from error
+    except (OSError, ValueError, DatasetsError) as error:
+        raise DatasetError(f"{what} cannot be read as a table of pictures ({type(error).__name__}).") from error
+    found = Found()
+    for split_name, rows in splits.items():
+        split = SPLIT_NAMES.get(str(split_name).lower())
+        if split is None:
+            found.skip(str(split_name), "is not a train, val or test split")
+        else:
+            _read_split(what, str(split_name), split, rows, found)
+    return found
+
+
+def _read_split(what: str, split_name: str, split: Split, rows: datasets.Dataset, found: Found) -> None:
+    import datasets
+
+    image, label = _columns(what, rows.features)
+    feature = rows.features[label]
+    pictures = rows.select_columns([image]).cast_column(image, datasets.Image(decode=False))
+    for index, value in enumerate(rows[label]):
+        name = f"{split_name}/{index}"
+        if value is None or value == -1:
+            found.skip(name, "has no label")
+            continue
+        text = str(feature.int2str(value) if isinstance(feature, datasets.ClassLabel) else value)
+        found.pictures.append(LabelledPicture(name, text, split, partial(_row_bytes, pictures, image, index)))
+
+
+def _columns(what: str, features: datasets.Features) -> tuple[str, str]:
+    """The picture column, and the label column with the finest classes."""
+    import datasets
+
+    images = [name for name, feature in features.items() if isinstance(feature, datasets.Image)]
+    classes = {name: len(f.names) for name, f in features.items() if isinstance(f, datasets.ClassLabel)}
+    if not classes and "label" in features:
+        classes = {"label": 0}
+    if not images or not classes:
+        missing = "pictures" if not images else "labels"
+        raise DatasetError(f"{what} has no column of {missing}; its columns are {', '.join(features)}.")
+    return images[0], max(classes, key=lambda name: classes[name])
+
+
+def _row_bytes(rows: datasets.Dataset, column: str, index: int) -> bytes:
+    cell = rows[index][column]
+    if cell is None:
+        raise FileNotFoundError(f"row {index} has no picture")
+    return cell["bytes"] if cell["bytes"] is not None else Path(cell["path"]).read_bytes()
