@@ -79,7 +79,7 @@ class Suggestions:
                 comment=comment,
                 box=box,
             ),
-            NewPicture(data, width, height, source="visitor", split=None, name=clean_text(name).strip()[:200]),
+            NewPicture(data, width, height, source="visitor", split=None, name=_file_name(name)),
             self._images,
         )
         return str(event.id)
@@ -91,3 +91,8 @@ def clean_text(text: str) -> str:
     return "".join(
         c for c in text if c in "\n\t" or (unicodedata.category(c) not in ("Cc", "Cs") and c not in _TURNS_TEXT_AROUND)
     )
+
+
+def _file_name(name: str) -> str:
+    """The last part of a file's name as it was sent, for people; it never becomes a path."""
+    return clean_text(name.replace("\\", "/").rsplit("/", 1)[-1]).strip()[:200]

@@ -41,9 +41,10 @@ _READERS: tuple[tuple[bytes, type[ImageFile.ImageFile]], ...] = (
 _READABLE = "JPEG, PNG, WebP, GIF, BMP or TIFF"
 _HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
 
-# What Pillow's decoders raise on damaged or hostile bytes (fuzzed: see tests/test_images.py).
+# What Pillow's decoders raise on damaged or hostile bytes (fuzzed: see tests/test_images.py); its remarks on damaged
+# metadata are warnings, which are exceptions where a program asks for that.
 _DAMAGE = (OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, ArithmeticError, AttributeError,
-           RuntimeError, MemoryError, AssertionError, struct.error, zlib.error)  # fmt: skip
+           RuntimeError, MemoryError, AssertionError, UserWarning, struct.error, zlib.error)  # fmt: skip
 _TOO_LARGE = (Image.DecompressionBombError, Image.DecompressionBombWarning)
 
 _ORIENTATION_TAG = 0x0112
