@@ -1,0 +1,148 @@
+"""The same questions for programs: typed endpoints for `gradio_client`, HTTP and MCP. The docstrings are
+the API docs.
+
+Without `from __future__ import annotations`: Gradio reads the return types as they stand.
+"""
+
+import functools
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+from gradio.data_classes import FileData
+
+from fgdemo.errors import FgdemoError
+from fgdemo.types import Classification, CropBox, Neighbour, TaxonHit, Trust
+from fgdemo.ui import payloads
+
+if TYPE_CHECKING:
+    from fgdemo.services.suggestions import Suggestions
+    from fgdemo.services.workbench import Workbench
+
+log = logging.getLogger(__name__)
+
+
+def add_api(workbench: "Workbench", suggestions: "Suggestions") -> None:
+    """Add the endpoints to the current Blocks."""
+
+    def classify(
+        picture: FileData, box: CropBox | None = None, asked: str | None = None, rival: str | None = None
+    ) -> Classification:
+        """Say what a photograph shows, how sure that is, and where the evidence lies.
+
+        Parameters:
+            picture: the photograph (JPEG, PNG, WebP, …).
+            box: the part of the picture to look at, as fractions of its width and height; null for all of it.
+            asked: taxon id of A, which the maps are about; null for the likeliest.
+            rival: taxon id of B, which A is compared with; null for the likeliest look-alike.
+        Returns:
+            The answer in words, the taxonomy path, the candidates with their evidence maps, the prediction set,
+            the verdict on unknown kinds, and the parts.
+        """
+        path, name = _picture(picture)
+        result = workbench.classify(path, name=name, box=payloads.crop_box(box), asked=asked, rival=rival)
+        return payloads.as_json(result)
+
+    def trust(picture: FileData, a: str, b: str, box: CropBox | None = None) -> dict[str, Trust]:
+        """Measure how faithful the maps are to the pixels of this picture (takes seconds).
+
+        Parameters:
+            picture: the photograph.
+            a: taxon id of A.
+            b: taxon id of B.
+            box: the part of the picture to look at; null for all of it.
+        Returns:
+            For the maps "class" (of A) and "contrast" (A less B) a score: 1 is best, 0 no better than a random map.
+        """
+        path, name = _picture(picture)
+        return payloads.as_json(workbench.trust(path, name=name, box=payloads.crop_box(box), a=a, b=b))
+
+    def neighbours(picture: FileData, taxa: list[str], box: CropBox | None = None) -> dict[str, list[Neighbour]]:
+        """Find the labelled pictures of the workspace that look most like this one.
+
+        Parameters:
+            picture: the photograph.
+            taxa: ids of the taxa to look among.
+            box: the part of the picture to look at; null for all of it.
+        Returns:
+            For each taxon its nearest pictures, nearest first.
+        """
+        path, name = _picture(picture)
+        found = workbench.neighbours(
+            path, name=name, box=payloads.crop_box(box), taxon_ids=payloads.texts(taxa, "taxa")
+        )
+        return payloads.as_json(found)
+
+    def search_taxa(query: str, limit: int = 20) -> list[TaxonHit]:
+        """Find taxa by a part of their name, Latin name or alias.
+
+        Parameters:
+            query: what to look for.
+            limit: how many at most, from 1 to 100.
+        Returns:
+            Taxa, best match first.
+        """
+        if not isinstance(limit, int) or not 1 <= limit <= 100:
+            raise payloads.BadRequestError("“limit” must be a whole number from 1 to 100.")
+        return payloads.as_json(workbench.search_taxa(payloads.text(query, "query"), limit))
+
+    def suggest(
+        picture: FileData,
+        taxon: str | None = None,
+        new_name: str | None = None,
+        comment: str | None = None,
+        model_version: str = "",
+        box: CropBox | None = None,
+    ) -> str:
+        """Tell the experts that an answer is wrong. The picture is kept with the suggestion.
+
+        Parameters:
+            picture: the photograph.
+            taxon: id of the taxon it shows; null if it has none here.
+            new_name: the name of a taxon that has no id here.
+            comment: why.
+            model_version: the model that gave the answer.
+            box: the part of the picture that was looked at; null for all of it.
+        Returns:
+            The id of the suggestion, once it is safely stored.
+        """
+        path, name = _picture(picture)
+        return suggestions.add(
+            path.read_bytes(),
+            name=name,
+            taxon=payloads.optional_text(taxon, "taxon"),
+            new_name=payloads.optional_text(new_name, "new_name"),
+            comment=payloads.optional_text(comment, "comment", payloads.LONGEST_COMMENT),
+            model_version=payloads.text(model_version, "model_version"),
+            box=payloads.crop_box(box),
+        )
+
+    # The workbench guards its own forward passes, so requests of many people may run side by side.
+    for endpoint in (classify, trust, neighbours, search_taxa, suggest):
+        gr.api(_spoken(endpoint), api_name=endpoint.__name__, concurrency_limit=None)
+
+
+def _picture(value: Any) -> tuple[Path, str]:
+    """The uploaded file and its original name."""
+    given = value if isinstance(value, dict) else {"path": value}
+    name = given.get("orig_name")
+    path = payloads.uploaded_file(given.get("path"))
+    return path, (name if isinstance(name, str) and name else path.name)[: payloads.LONGEST_NAME]
+
+
+def _spoken(endpoint: Callable[..., Any]) -> Callable[..., Any]:
+    """Errors meant for people reach the caller as they are; all others go to the log only."""
+
+    @functools.wraps(endpoint)
+    def speak(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return endpoint(*args, **kwargs)
+        except FgdemoError as error:
+            raise gr.Error(str(error), print_exception=False) from error
+        except Exception as error:
+            log.exception("%s failed", endpoint.__name__)
+            raise gr.Error("Something went wrong on the server, and is in its log.", print_exception=False) from error
+
+    return speak

@@ -1,0 +1,96 @@
+"""Between the browser's JSON and our values. What comes in is arbitrary: every field is checked by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, is_dataclass
+from pathlib import Path
+from typing import Any
+
+from gradio.utils import get_upload_folder
+
+from fgdemo.errors import FgdemoError, PictureError
+from fgdemo.types import CropBox
+
+LONGEST_NAME = 200
+LONGEST_COMMENT = 2000
+
+
+class BadRequestError(FgdemoError):
+    """The page or the API was sent something that is not a question it knows."""
+
+
+class PictureGoneError(PictureError):
+    """An upload that the server has cleared away; the page then sends it again."""
+
+
+def fields(payload: object) -> Mapping[str, Any]:
+    """The payload as a JSON object."""
+    if not isinstance(payload, dict):
+        raise BadRequestError("The request is not a JSON object; load the page again.")
+    return payload
+
+
+def text(value: object, field: str, longest: int = LONGEST_NAME) -> str:
+    """A string of at most `longest` characters, without space around it."""
+    if not isinstance(value, str):
+        raise BadRequestError(f"“{field}” must be text.")
+    value = value.strip()
+    if len(value) > longest:
+        raise BadRequestError(f"“{field}” is too long: at most {longest} characters.")
+    return value
+
+
+def optional_text(value: object, field: str, longest: int = LONGEST_NAME) -> str | None:
+    """Like `text`; None and "" are None."""
+    return None if value is None else text(value, field, longest) or None
+
+
+def texts(value: object, field: str, most: int = 8) -> tuple[str, ...]:
+    """A list of at most `most` strings."""
+    if not isinstance(value, (list, tuple)) or len(value) > most:
+        raise BadRequestError(f"“{field}” must be a list of at most {most} texts.")
+    return tuple(text(item, field) for item in value)
+
+
+def crop_box(value: object) -> CropBox | None:
+    """A box from `{"left": …, "top": …, "right": …, "bottom": …}`, fractions of the picture; None is all of it."""
+    if value is None:
+        return None
+    sides = [value.get(side) for side in ("left", "top", "right", "bottom")] if isinstance(value, dict) else [None]
+    if not all(isinstance(side, (int, float)) and not isinstance(side, bool) for side in sides):
+        raise PictureError("The crop box must be left, top, right and bottom, four numbers from 0 to 1.")
+    return CropBox(*(float(side) for side in sides))
+
+
+def uploaded_file(value: object) -> Path:
+    """The file that `value` names, if it was uploaded to this server: a path to anything else is refused.
+
+    Raises:
+        PictureError: not an upload. Says nothing of whether such a file exists.
+        PictureGoneError: an upload that is no longer there.
+    """
+    refusal = PictureError("Send the picture itself: a path is not an upload.")
+    if not isinstance(value, str) or not value or "\0" in value:
+        raise refusal
+    folder = Path(get_upload_folder()).resolve()
+    try:
+        path = Path(value).resolve()
+    except (OSError, RuntimeError):
+        raise refusal from None
+    if not path.is_relative_to(folder) or path == folder:
+        raise refusal
+    if not path.is_file():
+        raise PictureGoneError("The picture is no longer on the server: choose it again.")
+    return path
+
+
+def as_json(value: object) -> Any:
+    """A value of `fgdemo.types` as plain JSON."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    if isinstance(value, Mapping):
+        return {key: as_json(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [as_json(item) for item in value]
+    return value

@@ -1,0 +1,76 @@
+// The answer in words, the taxonomy path, and the candidates with their bars.
+
+import { h, named, percent } from "./dom.js";
+
+const LISTED = 5;
+
+/** Sentence, Latin name, verdict on belonging here at all, and the path from group to leaf. */
+export function showAnswer(root, result) {
+  const { answer, unknown } = result;
+  root.querySelector("h1").textContent = answer.sentence;
+  const latin = root.querySelector(".fg-latin");
+  latin.textContent = answer.taxon ? (answer.latin ?? "") : "";
+  latin.hidden = !latin.textContent;
+  const verdict = root.querySelector(".fg-unknown");
+  verdict.textContent = unknown.is_unknown && unknown.sentence === answer.sentence ? "" : unknown.sentence;
+  verdict.classList.toggle("is-unknown", unknown.is_unknown);
+  verdict.hidden = !verdict.textContent;
+  const steps = result.path.map((step) =>
+    h(
+      "li",
+      { class: step.taxon === answer.taxon ? "is-answer" : null, "aria-current": step.taxon === answer.taxon ? "true" : null },
+      step.name,
+      " ",
+      h("span", { class: "fg-num" }, percent(step.prob)),
+    ),
+  );
+  root.querySelector(".fg-path").replaceChildren(h("ol", {}, ...steps));
+}
+
+/** The candidates with their bars; `onPick("a" | "b", taxon)` when another A or B is chosen. */
+export function showCandidates(root, result, { a, b }, onPick) {
+  const likely = new Set(result.prediction_set.map((taxon) => taxon.taxon));
+  const listed = result.candidates.filter((one, rank) => rank < LISTED || one.taxon === a || one.taxon === b);
+  const focused = root.contains(document.activeElement) ? document.activeElement.dataset.pick : null;
+  root.replaceChildren(...listed.map((candidate) => row(candidate, likely.has(candidate.taxon), { a, b }, onPick)));
+  if (focused) root.querySelector(`[data-pick="${CSS.escape(focused)}"]`)?.focus();
+}
+
+function row(candidate, isLikely, { a, b }, onPick) {
+  const { taxon, name, prob } = candidate;
+  const role = taxon === a ? "a" : taxon === b ? "b" : "";
+  const pick = (side, title) =>
+    h(
+      "button",
+      {
+        type: "button",
+        class: `fg-pick fg-pick-${side}`,
+        "aria-pressed": String(role === side),
+        "aria-label": `${title}: ${name}`,
+        title,
+        "data-pick": `${side}:${taxon}`,
+        onclick: () => onPick(side, taxon),
+      },
+      side.toUpperCase(),
+    );
+  return h(
+    "div",
+    { class: `fg-candidate${isLikely ? " is-likely" : ""}`, "data-role": role, "data-taxon": taxon },
+    pick("a", "Ask about this kind"),
+    pick("b", "Compare with this kind"),
+    h("span", { class: "fg-candidate-name", title: candidate.latin ? `${name}, ${candidate.latin}` : name }, ...named(candidate)),
+    h("span", { class: "fg-bar", "aria-hidden": "true" }, h("span", { style: { width: `${Math.max(0.4, 100 * prob)}%` } })),
+    h("span", { class: "fg-num" }, percent(prob)),
+  );
+}
+
+/** What the marked candidates promise: the prediction set, in words. */
+export function showPredictionSet(element, result) {
+  const names = result.prediction_set.map((taxon) => taxon.name);
+  const promise = `right ${Math.round(100 * result.coverage)} times in 100`;
+  let text = "";
+  if (names.length === 1) text = `Only ${names[0]} is plausible (${promise}).`;
+  else if (names.length > 1 && names.length <= 4) text = `One of ${names.length}: ${names.slice(0, -1).join(", ")} or ${names.at(-1)} (${promise}).`;
+  else if (names.length > 4) text = `One of ${names.length} kinds, beginning with ${names.slice(0, 2).join(" and ")} (${promise}).`;
+  element.textContent = text;
+}

@@ -1,0 +1,435 @@
+// The Classify tab: what is asked of the server, what is remembered, and which panel shows what.
+// Maps, bars, changes of A and B among the candidates, crops being drawn: all of it happens here, in the browser.
+
+import { showAnswer, showCandidates, showPredictionSet } from "./answer.js";
+import { hasCamera, takePhoto } from "./camera.js";
+import { h, isTyping, signed } from "./dom.js";
+import { partLabels, partsLayer, signedLayer, spotlightLayer } from "./layers.js";
+import { difference, gradient, partAt, partSums, placeInWords, strongest } from "./maps.js";
+import { showNeighbours, showReasons } from "./reasons.js";
+import { openSuggestion } from "./suggest.js";
+import { taxonSearch } from "./taxon_search.js";
+import { Viewer } from "./viewer.js";
+
+const VIEWS = ["picture", "class", "contrast", "parts"];
+const SETTLE_MS = 300; // A and B must rest this long before the slow questions are asked
+const FAITHLESS = 0.1;
+const NO_ANSWER = "The server did not answer. Look at the connection, then try again.";
+
+/** Bring the tab to life. `server` holds the Python functions, `upload` stores a File on the server. */
+export function mount(element, { server, upload, maxMb }) {
+  return new ClassifyTab(element.querySelector(".fg-classify"), { server, upload, maxMb });
+}
+
+class ClassifyTab {
+  constructor(root, { server, upload, maxMb }) {
+    Object.assign(this, { root, server, upload, maxMb });
+    this.upright = null; // {file, name, path} of the picture that is shown
+    this.result = null;
+    this.a = this.b = null; // taxon ids
+    this.view = "class";
+    this.pinned = this.hovered = null; // part ids
+    this.turn = 0; // the latest question; older answers are dropped
+    this.layers = new Map();
+    this.measured = new Map();
+    this.viewer = new Viewer(this.$(".fg-stage"), {
+      onBox: (box) => this.reread({ box }),
+      onMode: (mode) => this.showMode(mode),
+    });
+    this.listen();
+  }
+
+  $(selector) {
+    return this.root.querySelector(selector);
+  }
+
+  // --- asking the server -----------------------------------------------------------------------------
+
+  /** The server's reply, or {error: sentence}. A picture the server has cleared away is sent again, once. */
+  async ask(name, question, picture = null) {
+    try {
+      const reply = await this.server[name](picture ? { ...question, path: picture.path, name: picture.name } : question);
+      if (!reply?.gone || !picture) return reply ?? { error: NO_ANSWER };
+      picture.path = (await this.upload(picture.file)).path;
+      return await this.server[name]({ ...question, path: picture.path, name: picture.name });
+    } catch {
+      return { error: NO_ANSWER };
+    }
+  }
+
+  /** Read a new picture. What was shown before stays where this one cannot be read. */
+  async open(file) {
+    if (file.size > this.maxMb * 1e6) {
+      this.showError(`This file has ${Math.ceil(file.size / 1e6)} MB; the largest that can be read here has ${this.maxMb} MB.`);
+      return;
+    }
+    const turn = this.begin();
+    const picture = { file, name: file.name, path: null };
+    const url = URL.createObjectURL(file);
+    this.root.dataset.state = "reading";
+    this.viewer.setCropping(false);
+    this.viewer.setLayer(null);
+    this.viewer.setSpotlight(null);
+    this.viewer.box = null;
+    await this.viewer.setPicture(url).catch(() => {}); // some formats only the server can show
+    let reply;
+    try {
+      picture.path = (await this.upload(file)).path;
+      reply = await this.ask("classify", {}, picture);
+    } catch {
+      reply = { error: NO_ANSWER };
+    }
+    URL.revokeObjectURL(url);
+    if (turn !== this.turn) return;
+    if (!reply.error) this.upright = picture;
+    await this.settle(reply);
+  }
+
+  /** Ask again about the same picture: another box, or another A and B. */
+  async reread({ box = this.result?.box ?? null, asked = null, rival = null }) {
+    if (!this.upright) return;
+    const turn = this.begin();
+    const reply = await this.ask("classify", { box, asked, rival }, this.upright);
+    if (turn !== this.turn) return;
+    this.viewer.setCropping(false);
+    await this.settle(reply);
+  }
+
+  begin() {
+    this.showError("");
+    this.root.setAttribute("aria-busy", "true");
+    this.$(".fg-progress").hidden = false;
+    return ++this.turn;
+  }
+
+  async settle(reply) {
+    this.root.removeAttribute("aria-busy");
+    this.$(".fg-progress").hidden = true;
+    if (reply.error) this.showError(reply.error);
+    if (!reply.error) await this.showResult(reply);
+    else if (this.result) await this.showPicture();
+    else {
+      this.viewer.clear();
+      this.root.dataset.state = "empty";
+    }
+  }
+
+  // --- showing ---------------------------------------------------------------------------------------
+
+  /** The picture of the current result, with its map; also what is gone back to when another one cannot be read. */
+  async showPicture() {
+    const { result, turn } = this;
+    await this.viewer.setPicture(result.display).catch(() => this.showError("The picture cannot be shown here."));
+    if (turn !== this.turn) return;
+    this.root.dataset.state = "answered";
+    for (const selector of [".fg-tools", ".fg-reading"]) this.$(selector).hidden = false;
+    this.$('[data-do="whole"]').hidden = !result.box;
+    this.viewer.setBox(result.box);
+    this.showView();
+  }
+
+  async showResult(result) {
+    this.result = result;
+    [this.a, this.b] = [result.asked, result.rival];
+    this.pinned = this.hovered = null;
+    this.layers.clear();
+    this.measured.clear();
+    this.$(".fg-neighbours").replaceChildren();
+    const { turn } = this;
+    await this.showPicture();
+    if (turn !== this.turn) return;
+    showAnswer(this.$(".fg-answer"), result);
+    showPredictionSet(this.$(".fg-set"), result);
+    const model = document.querySelector(".fg-model");
+    if (model) model.textContent = `${result.model_version} · ${result.kinds_known} kinds`;
+    this.showPair();
+  }
+
+  candidate(taxon) {
+    return this.result.candidates.find((one) => one.taxon === taxon);
+  }
+
+  pick(side, taxon) {
+    if (taxon === (side === "a" ? this.a : this.b)) return;
+    const [a, b] = side === "a" ? [taxon, taxon === this.b ? this.a : this.b] : [taxon === this.a ? this.b : this.a, taxon];
+    if (!this.candidate(a) || !this.candidate(b)) {
+      this.reread({ asked: a, rival: b });
+      return;
+    }
+    [this.a, this.b] = [a, b];
+    this.showPair();
+  }
+
+  /** Everything that depends on which A and B are compared. */
+  showPair() {
+    const [a, b] = [this.candidate(this.a), this.candidate(this.b)];
+    this.sums = partSums(this.result.parts, a, b);
+    showCandidates(this.$(".fg-candidates"), this.result, { a: this.a, b: this.b }, (side, taxon) => this.pick(side, taxon));
+    this.showReasons();
+    this.showView();
+    this.askLater();
+  }
+
+  showReasons() {
+    const [a, b] = [this.candidate(this.a), this.candidate(this.b)];
+    showReasons(this.$(".fg-reasons"), { a, b, sums: this.sums, pinned: this.pinned }, (part, what) => this.onPart(part, what));
+  }
+
+  onPart(part, what) {
+    if (what === "press") {
+      this.pinned = this.pinned === part ? null : part;
+      for (const bar of this.root.querySelectorAll("[data-part]")) {
+        bar.setAttribute("aria-pressed", String(bar.dataset.part === String(this.pinned)));
+      }
+      if (this.pinned === null) this.hovered = null;
+    } else this.hovered = what === "hover" ? part : null;
+    this.showSpotlight();
+  }
+
+  showSpotlight() {
+    const id = this.hovered ?? this.pinned;
+    const part = this.result?.parts.find((one) => one.id === id);
+    this.viewer.setSpotlight(part ? this.layer(`part ${id}`, () => spotlightLayer(part, this.result.grid, this.viewer.aspect)) : null);
+    this.root.dataset.part = part ? String(id) : "";
+  }
+
+  layer(key, make) {
+    if (!this.layers.has(key)) this.layers.set(key, make());
+    return this.layers.get(key);
+  }
+
+  /** What the current view draws: {values, scale} for a signed map, {parts}, or nothing; and its words. */
+  describe() {
+    const { grid, parts } = this.result;
+    const [a, b] = [this.candidate(this.a), this.candidate(this.b)];
+    const where = (place) => {
+      const part = partAt(parts, place);
+      return `${placeInWords(place, grid)}${part ? ` (${part.name})` : ""}`;
+    };
+    if (this.view === "class") {
+      const { place, value, peak } = strongest(a.evidence);
+      const none = value <= 0.02 * peak;
+      const words = none ? `No positive evidence for ${a.name} in this picture.` : `Speaks for ${a.name}; strongest ${signed(value)} at the ${where(place)}.`;
+      return { values: a.evidence, scale: { positive: "evidence", negative: "against", peak }, words, note: none ? words : "" };
+    }
+    if (this.view === "contrast") {
+      const values = difference(a, b);
+      const [most, least] = [strongest(values), strongest(values.map((value) => -value))];
+      const side = (one, taxon) => (one.value > 0.02 * one.peak ? `for ${taxon.name} at the ${where(one.place)}` : `nothing for ${taxon.name}`);
+      return { values, scale: { positive: "a", negative: "b", peak: most.peak }, words: `Strongest ${side(most, a)}; ${side(least, b)}.`, note: "" };
+    }
+    if (this.view === "parts") {
+      const words = parts.length ? `${parts.length} parts, each in its own colour: ${parts.map((part) => part.name).join(", ")}.` : "";
+      return { parts, words: words || "This model knows no parts for this kind of thing.", note: words ? "" : "No parts are known here." };
+    }
+    return { words: "", note: "" };
+  }
+
+  showView() {
+    const { grid } = this.result;
+    const what = this.describe();
+    const key = `${this.view} ${this.a} ${this.b}`;
+    let layer = null;
+    if (what.values) layer = this.layer(key, () => signedLayer(what.values, grid, this.viewer.aspect, what.scale));
+    else if (what.parts) layer = this.layer("parts", () => partsLayer(what.parts, grid, this.viewer.aspect));
+    this.viewer.setLayer(layer, what.parts ? partLabels(what.parts, grid) : []);
+    this.showSpotlight();
+    this.root.dataset.view = this.view;
+    this.$(`.fg-views input[value="${this.view}"]`).checked = true;
+    const note = this.$(".fg-stage-note");
+    note.textContent = what.note;
+    note.hidden = !what.note;
+    this.$(".fg-map-words").textContent = what.words;
+    this.$('[data-live="map"]').textContent = what.words;
+    const { name } = this.candidate(this.a);
+    this.$("canvas").setAttribute("aria-label", `${this.result.answer.sentence}. ${what.words || `The picture of what may be ${name}.`}`);
+    this.showScale(what.scale);
+    this.showTrust();
+  }
+
+  showScale(scale) {
+    const bar = this.$(".fg-scale");
+    bar.hidden = !scale;
+    if (!scale) return;
+    bar.title = "Evidence of one place of the grid, in log-odds; zero is clear."
+      + (this.view === "class" ? " The positive part is what Grad-CAM shows." : "");
+    const ends = this.view === "contrast" ? [h("b", { class: "fg-b" }, "B"), h("b", { class: "fg-a" }, "A")] : ["", ""];
+    this.$(".fg-low").replaceChildren(ends[0], " ", signed(-scale.peak));
+    this.$(".fg-high").replaceChildren(signed(scale.peak), " ", ends[1]);
+    this.$(".fg-ramp").style.background = gradient(scale.negative, scale.positive);
+  }
+
+  showTrust() {
+    const line = this.$(".fg-trust");
+    const trust = this.measured.get(`${this.a} ${this.b}`);
+    line.hidden = !["class", "contrast"].includes(this.view) || trust === null;
+    if (line.hidden) return;
+    const score = trust?.[this.view]?.score;
+    const faithless = score < FAITHLESS;
+    line.classList.toggle("is-faithless", faithless);
+    const text = score === undefined ? "trust: measuring…" : `trust ${score.toFixed(2).replace("-", "\u2212")}`;
+    this.$(".fg-trust-text").textContent = faithless ? `${text}: this map is not faithful for this picture` : text;
+  }
+
+  /** Trust and neighbours come after the answer, never with it. */
+  askLater() {
+    clearTimeout(this.later);
+    const pair = { a: this.a, b: this.b };
+    const key = `${pair.a} ${pair.b}`;
+    const { result, upright } = this;
+    const isCurrent = () => result === this.result && this.a === pair.a && this.b === pair.b;
+    this.later = setTimeout(async () => {
+      const near = await this.ask("neighbours", { box: result.box, taxa: [pair.a, pair.b] }, upright);
+      if (isCurrent()) {
+        const [a, b] = [this.candidate(pair.a), this.candidate(pair.b)];
+        showNeighbours(this.$(".fg-neighbours"), { a, b }, near.error ? null : near);
+      }
+      if (!isCurrent() || this.measured.has(key)) return;
+      const trust = await this.ask("trust", { box: result.box, ...pair }, upright);
+      if (result !== this.result) return;
+      this.measured.set(key, trust.error || !trust.class ? null : trust); // null: nothing measures it here
+      if (isCurrent()) this.showTrust();
+    }, SETTLE_MS);
+  }
+
+  showError(sentence) {
+    const line = this.$(".fg-error");
+    line.textContent = sentence;
+    line.hidden = !sentence;
+  }
+
+  showMode(mode) {
+    const cropping = mode === "crop";
+    this.$('[data-do="crop"]').setAttribute("aria-pressed", String(cropping));
+    const note = this.$(".fg-stage-note");
+    note.textContent = cropping ? "Drag a box around the animal or object. Esc to stop." : "";
+    note.hidden = !cropping;
+    if (cropping) this.$("canvas").focus({ preventScroll: true });
+    else if (this.result && this.root.dataset.state === "answered") this.showView();
+  }
+
+  // --- the person's hands ----------------------------------------------------------------------------
+
+  listen() {
+    const field = this.$('input[type="file"]');
+    const take = () => {
+      if (field.files[0]) this.open(field.files[0]);
+      field.value = "";
+    };
+    field.addEventListener("change", take);
+    take(); // a file that was chosen before this script had loaded
+    this.root.addEventListener("click", (event) => {
+      const action = event.target.closest("[data-do]")?.dataset.do;
+      if (action) this.act(action, field);
+    });
+    this.root.addEventListener("change", (event) => {
+      if (event.target.name !== "fg-view") return;
+      this.view = event.target.value;
+      this.showView();
+    });
+    this.$(".fg-opacity input").addEventListener("input", (event) => this.viewer.setOpacity(event.target.value / 100));
+    this.viewer.setOpacity(this.$(".fg-opacity input").value / 100);
+    this.$('[data-do="camera"]').hidden = !hasCamera();
+    const isHere = () => this.root.isConnected && this.root.offsetParent !== null;
+    const isFree = () => isHere() && !document.querySelector("dialog[open]");
+    document.addEventListener("keydown", (event) => isFree() && this.key(event));
+    document.addEventListener("paste", (event) => {
+      const file = [...(event.clipboardData?.files ?? [])][0];
+      if (file && isFree() && !isTyping(event)) this.open(file);
+    });
+    for (const name of ["dragenter", "dragover", "dragleave", "drop"]) {
+      document.addEventListener(name, (event) => isFree() && this.drag(event));
+    }
+  }
+
+  drag(event) {
+    if (!event.dataTransfer?.types.includes("Files")) return;
+    event.preventDefault();
+    const leaves = event.type === "drop" || (event.type === "dragleave" && event.relatedTarget === null);
+    this.root.classList.toggle("is-dragging", !leaves);
+    if (event.type === "drop" && event.dataTransfer.files[0]) this.open(event.dataTransfer.files[0]);
+  }
+
+  act(action, field) {
+    const actions = {
+      choose: () => field.click(),
+      new: () => field.click(),
+      camera: () => this.photograph(),
+      crop: () => this.viewer.setCropping(!this.viewer.cropping),
+      in: () => this.viewer.zoomBy(1.5),
+      out: () => this.viewer.zoomBy(1 / 1.5),
+      fit: () => this.viewer.fit(),
+      whole: () => this.reread({ box: null }),
+      compare: () => this.compare(),
+      wrong: () => this.wrong(),
+    };
+    actions[action]?.();
+  }
+
+  key(event) {
+    if (isTyping(event) || event.ctrlKey || event.metaKey || event.altKey || !this.result) return;
+    const view = VIEWS[Number(event.key) - 1];
+    const actions = { "+": "in", "=": "in", "-": "out", 0: "fit", c: "crop" };
+    if (view) {
+      this.view = view;
+      this.showView();
+    } else if (actions[event.key.toLowerCase()]) this.act(actions[event.key.toLowerCase()]);
+    else if (event.key === "Escape") this.escape();
+    else return;
+    event.preventDefault();
+  }
+
+  /** Esc undoes one thing at a time: the crop mode, the lit part, the zoom. */
+  escape() {
+    if (this.viewer.cropping) this.viewer.setCropping(false);
+    else if (this.pinned !== null) this.onPart(this.pinned, "press");
+    else this.viewer.fit();
+  }
+
+  async photograph() {
+    try {
+      const file = await takePhoto(this.$('[data-dialog="camera"]'));
+      if (file) this.open(file);
+    } catch {
+      this.showError("The camera cannot be used here. Choose a picture instead.");
+    }
+  }
+
+  async search(query) {
+    const reply = await this.ask("search_taxa", { query });
+    if (reply.error) this.showError(reply.error);
+    return reply.error ? [] : reply.taxa;
+  }
+
+  compare() {
+    const place = this.$(".fg-compare");
+    place.hidden = !place.hidden;
+    if (place.hidden) return;
+    const search = taxonSearch({
+      label: "Compare with…",
+      search: async (query) => (await this.search(query)).filter((taxon) => taxon.is_leaf),
+      onPick: (taxon) => {
+        place.hidden = true;
+        this.pick("b", taxon.taxon);
+      },
+    });
+    search.addEventListener("keydown", (event) => {
+      if (event.key === "Escape") place.hidden = true;
+    });
+    place.replaceChildren(search);
+    search.field.focus();
+  }
+
+  wrong() {
+    const { result, upright } = this;
+    openSuggestion(this.$('[data-dialog="wrong"]'), {
+      answered: result.answer.sentence,
+      search: (query) => this.search(query),
+      save: async (suggestion) => {
+        const question = { ...suggestion, box: result.box, model_version: result.model_version };
+        const reply = await this.ask("suggest", question, upright);
+        return reply.error ?? null;
+      },
+    });
+  }
+}

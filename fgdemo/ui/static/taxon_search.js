@@ -1,0 +1,87 @@
+// A search field over all taxa, for mouse, touch and keyboard (a combobox with a list).
+
+import { h, named } from "./dom.js";
+
+const PAUSE_MS = 120;
+let instances = 0;
+
+/** `search(query)` resolves to taxa; `onPick(taxon)` when one is chosen. Returns the element; `.field` is its input. */
+export function taxonSearch({ label, search, onPick, onText }) {
+  const id = `fg-search-${++instances}`;
+  const list = h("ul", { id, role: "listbox", hidden: true });
+  const field = h("input", {
+    type: "search",
+    placeholder: label,
+    "aria-label": label,
+    role: "combobox",
+    "aria-expanded": "false",
+    "aria-controls": id,
+    "aria-autocomplete": "list",
+    autocomplete: "off",
+    spellcheck: "false",
+    enterkeyhint: "search",
+    maxlength: 120,
+  });
+  let [found, active, timer, asked] = [[], -1, 0, 0];
+
+  function close() {
+    asked += 1;
+    list.hidden = true;
+    field.setAttribute("aria-expanded", "false");
+    field.removeAttribute("aria-activedescendant");
+  }
+
+  function pick(taxon) {
+    field.value = taxon.name;
+    close();
+    onPick(taxon);
+  }
+
+  function highlight(next) {
+    active = found.length ? (next + found.length) % found.length : -1;
+    [...list.children].forEach((item, index) => item.setAttribute("aria-selected", String(index === active)));
+    if (active >= 0) {
+      field.setAttribute("aria-activedescendant", `${id}-${active}`);
+      list.children[active].scrollIntoView({ block: "nearest" });
+    }
+  }
+
+  async function refresh() {
+    const turn = ++asked;
+    const query = field.value.trim();
+    const taxa = query ? await search(query) : [];
+    if (turn !== asked || !taxa) return;
+    found = taxa;
+    const items = found.map((taxon, index) =>
+      h("li", { role: "option", id: `${id}-${index}`, onpointerdown: (event) => (event.preventDefault(), pick(taxon)) }, ...named(taxon), taxon.is_leaf ? null : h("span", { class: "fg-quiet" }, " group")),
+    );
+    list.replaceChildren(...(items.length || !query ? items : [h("li", { class: "fg-quiet" }, "No kind of that name")]));
+    list.hidden = !query;
+    field.setAttribute("aria-expanded", String(!list.hidden));
+    highlight(0);
+  }
+
+  field.addEventListener("input", () => {
+    onText?.(field.value);
+    clearTimeout(timer);
+    timer = setTimeout(refresh, PAUSE_MS);
+  });
+  field.addEventListener("blur", close);
+  field.addEventListener("keydown", (event) => {
+    if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+      event.preventDefault();
+      if (list.hidden) refresh();
+      else highlight(active + (event.key === "ArrowDown" ? 1 : -1));
+    } else if (event.key === "Enter") {
+      event.preventDefault();
+      if (!list.hidden && active >= 0) pick(found[active]);
+    } else if (event.key === "Escape" && !list.hidden) {
+      event.preventDefault();
+      event.stopPropagation();
+      close();
+    }
+  });
+  const element = h("div", { class: "fg-search" }, field, list);
+  element.field = field;
+  return element;
+}

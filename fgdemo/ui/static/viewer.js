@@ -1,0 +1,397 @@
+// The one viewer of every tab: a picture, at most one map over it, at most one part in the spotlight,
+// zoom, pan, and a crop box. It knows nothing of taxa; its owner says what to draw.
+//
+//   const viewer = new Viewer(stageElement, { onBox(box), onMode(name) });
+//   await viewer.setPicture(url); viewer.setBox(box); viewer.setLayer(canvas); viewer.setSpotlight(canvas);
+//
+// A box is {left, top, right, bottom} in fractions of the picture. Layers cover the box, or the whole picture.
+
+const HANDLE_PX = 12;
+const LARGEST_ZOOM = 12;
+const WHOLE = { left: 0, top: 0, right: 1, bottom: 1 };
+
+export class Viewer {
+  constructor(stage, { onBox, onMode } = {}) {
+    this.stage = stage;
+    this.canvas = stage.querySelector("canvas");
+    this.context = this.canvas.getContext("2d");
+    this.onBox = onBox ?? (() => {});
+    this.onMode = onMode ?? (() => {});
+    this.picture = null;
+    this.box = null;
+    this.draft = null; // the box being drawn
+    this.layer = null;
+    this.labels = [];
+    this.spotlight = null;
+    this.opacity = 0.8;
+    this.shown = 1; // how far the layer has faded in, 0 to 1
+    this.cropping = false;
+    this.zoom = 1; // 1 shows the whole picture, or the whole box
+    this.centre = [0.5, 0.5]; // the point of the picture in the middle of the stage, in fractions
+    this.pointers = new Map();
+    new ResizeObserver(() => this.#resize()).observe(stage);
+    this.#listen();
+  }
+
+  /** Show the picture at `url`; resolves when it is on the screen. Keeps the box and the maps. */
+  async setPicture(url) {
+    const picture = new Image();
+    picture.src = url;
+    await picture.decode();
+    this.picture = picture;
+    this.#resize();
+  }
+
+  clear() {
+    this.picture = this.box = this.draft = this.layer = this.spotlight = null;
+    this.draw();
+  }
+
+  get aspect() {
+    const area = this.box ?? WHOLE;
+    if (!this.picture) return 1;
+    return ((area.right - area.left) * this.picture.naturalWidth) / ((area.bottom - area.top) * this.picture.naturalHeight);
+  }
+
+  setBox(box) {
+    this.box = box;
+    this.draft = null;
+    this.fit();
+  }
+
+  /** `layer` is a canvas or null; `labels` are {text, colour, x, y} with the place in fractions of the layer. */
+  setLayer(layer, labels = []) {
+    this.labels = labels;
+    const fade = layer && !this.layer && !matchMedia("(prefers-reduced-motion: reduce)").matches;
+    this.layer = layer;
+    this.shown = fade ? 0 : 1;
+    if (fade) this.#fadeIn(performance.now());
+    this.draw();
+  }
+
+  setSpotlight(layer) {
+    if (this.spotlight === layer) return;
+    this.spotlight = layer;
+    this.draw();
+  }
+
+  setOpacity(opacity) {
+    this.opacity = opacity;
+    this.draw();
+  }
+
+  setCropping(cropping) {
+    if (this.cropping === cropping || (cropping && !this.picture)) return;
+    this.cropping = cropping;
+    this.draft = cropping ? this.box : null;
+    this.stage.classList.toggle("is-cropping", cropping);
+    this.onMode(cropping ? "crop" : "look");
+    this.fit();
+  }
+
+  fit() {
+    const area = (!this.cropping && this.box) || WHOLE;
+    this.zoom = 1;
+    this.centre = [(area.left + area.right) / 2, (area.top + area.bottom) / 2];
+    this.draw();
+  }
+
+  /** Zoom by a factor, keeping the stage point (x, y) in CSS pixels where it is. */
+  zoomBy(factor, x = this.canvas.clientWidth / 2, y = this.canvas.clientHeight / 2) {
+    if (!this.picture) return;
+    const before = this.#toPicture(x, y);
+    const least = Math.min(1, this.#wholeScale() / this.#fitScale());
+    this.zoom = Math.min(LARGEST_ZOOM, Math.max(least, this.zoom * factor));
+    const after = this.#toPicture(x, y);
+    this.centre = this.centre.map((value, axis) => value + before[axis] - after[axis]);
+    this.#keepInView();
+    this.draw();
+  }
+
+  // --- geometry ------------------------------------------------------------------------------------
+
+  #room() {
+    const inset = this.cropping ? HANDLE_PX : 0;
+    return [Math.max(1, this.canvas.clientWidth - 2 * inset), Math.max(1, this.canvas.clientHeight - 2 * inset)];
+  }
+
+  #wholeScale() {
+    const [width, height] = this.#room();
+    return Math.min(width / this.picture.naturalWidth, height / this.picture.naturalHeight);
+  }
+
+  #fitScale() {
+    const area = (!this.cropping && this.box) || WHOLE;
+    const [width, height] = this.#room();
+    const margin = area === WHOLE ? 1 : 0.86;
+    return (
+      margin *
+      Math.min(
+        width / ((area.right - area.left) * this.picture.naturalWidth),
+        height / ((area.bottom - area.top) * this.picture.naturalHeight),
+      )
+    );
+  }
+
+  #frame() {
+    const scale = this.#fitScale() * this.zoom;
+    const [width, height] = [this.picture.naturalWidth * scale, this.picture.naturalHeight * scale];
+    return {
+      x: this.canvas.clientWidth / 2 - this.centre[0] * width,
+      y: this.canvas.clientHeight / 2 - this.centre[1] * height,
+      width,
+      height,
+    };
+  }
+
+  #toPicture(x, y) {
+    const frame = this.#frame();
+    return [(x - frame.x) / frame.width, (y - frame.y) / frame.height];
+  }
+
+  #keepInView() {
+    const frame = this.#frame();
+    const half = [this.canvas.clientWidth / 2 / frame.width, this.canvas.clientHeight / 2 / frame.height];
+    this.centre = this.centre.map((value, axis) =>
+      half[axis] >= 0.5 ? Math.min(1, Math.max(0, value)) : Math.min(1 - half[axis], Math.max(half[axis], value)),
+    );
+    if (!this.box && half[0] >= 0.5) this.centre[0] = 0.5;
+    if (!this.box && half[1] >= 0.5) this.centre[1] = 0.5;
+  }
+
+  #rect(box, frame) {
+    return [
+      frame.x + box.left * frame.width,
+      frame.y + box.top * frame.height,
+      (box.right - box.left) * frame.width,
+      (box.bottom - box.top) * frame.height,
+    ];
+  }
+
+  // --- drawing -------------------------------------------------------------------------------------
+
+  #resize() {
+    const ratio = window.devicePixelRatio || 1;
+    const [width, height] = [this.stage.clientWidth, this.stage.clientHeight];
+    if (!width || !height) return;
+    this.canvas.width = Math.round(width * ratio);
+    this.canvas.height = Math.round(height * ratio);
+    this.draw();
+  }
+
+  #fadeIn(start) {
+    requestAnimationFrame((now) => {
+      this.shown = Math.min(1, Math.max(0, (now - start) / 160));
+      this.draw();
+      if (this.shown < 1) this.#fadeIn(start);
+    });
+  }
+
+  draw() {
+    const { context, canvas } = this;
+    context.setTransform(1, 0, 0, 1, 0, 0);
+    context.clearRect(0, 0, canvas.width, canvas.height);
+    if (!this.picture || !canvas.clientWidth) return;
+    const ratio = canvas.width / canvas.clientWidth;
+    context.setTransform(ratio, 0, 0, ratio, 0, 0);
+    context.imageSmoothingQuality = "high";
+    const frame = this.#frame();
+    context.drawImage(this.picture, frame.x, frame.y, frame.width, frame.height);
+    const area = this.#rect(this.box ?? WHOLE, frame);
+    if (this.spotlight && !this.cropping) context.drawImage(this.spotlight, ...area);
+    else if (this.layer && !this.cropping) {
+      context.globalAlpha = this.opacity * this.shown;
+      context.drawImage(this.layer, ...area);
+      context.globalAlpha = 1;
+      for (const label of this.labels) this.#drawLabel(label, area);
+    }
+    const box = this.cropping ? this.draft : this.box;
+    if (box) this.#drawBox(this.#rect(box, frame), frame);
+  }
+
+  #drawLabel({ text, colour, x, y }, [left, top, width, height]) {
+    const { context } = this;
+    context.font = `500 13px ${getComputedStyle(this.stage).fontFamily}`;
+    const length = context.measureText(text).width + 30;
+    const at = [left + x * width - length / 2, top + y * height - 12];
+    context.fillStyle = "rgb(8 12 12 / 0.72)";
+    context.beginPath();
+    context.roundRect(...at, length, 24, 4);
+    context.fill();
+    context.fillStyle = colour;
+    context.beginPath();
+    context.arc(at[0] + 12, at[1] + 12, 4, 0, 2 * Math.PI);
+    context.fill();
+    context.fillStyle = "#fff";
+    context.textBaseline = "middle";
+    context.fillText(text, at[0] + 21, at[1] + 12.5);
+  }
+
+  #drawBox([x, y, width, height], frame) {
+    const { context } = this;
+    context.save();
+    context.beginPath();
+    context.rect(frame.x, frame.y, frame.width, frame.height);
+    context.rect(x, y, width, height);
+    context.fillStyle = this.cropping ? "rgb(8 12 12 / 0.5)" : "rgb(8 12 12 / 0.62)";
+    context.fill("evenodd");
+    context.strokeStyle = "rgb(255 255 255 / 0.9)";
+    context.lineWidth = 1;
+    context.strokeRect(x + 0.5, y + 0.5, width - 1, height - 1);
+    if (this.cropping) {
+      const arm = Math.min(18, width / 3, height / 3);
+      context.lineWidth = 3;
+      context.strokeStyle = "#fff";
+      for (const [cx, cy, dx, dy] of [[x, y, 1, 1], [x + width, y, -1, 1], [x, y + height, 1, -1], [x + width, y + height, -1, -1]]) {
+        context.beginPath();
+        context.moveTo(cx + dx * arm, cy);
+        context.lineTo(cx, cy);
+        context.lineTo(cx, cy + dy * arm);
+        context.stroke();
+      }
+    }
+    context.restore();
+  }
+
+  // --- pointer and keys ------------------------------------------------------------------------------
+
+  #listen() {
+    const { canvas } = this;
+    canvas.addEventListener("pointerdown", (event) => this.#down(event));
+    canvas.addEventListener("pointermove", (event) => this.#move(event));
+    for (const name of ["pointerup", "pointercancel"]) canvas.addEventListener(name, (event) => this.#up(event));
+    canvas.addEventListener("dblclick", (event) => {
+      if (this.cropping) return;
+      if (this.zoom > 1.01) this.fit();
+      else this.zoomBy(2.5, event.offsetX, event.offsetY);
+    });
+    canvas.addEventListener(
+      "wheel",
+      (event) => {
+        // A plain wheel scrolls the page; with Ctrl (or a pinch on a track pad), or once zoomed, it zooms.
+        if (!this.picture || this.cropping || !(event.ctrlKey || event.metaKey || this.zoom > 1.01)) return;
+        event.preventDefault();
+        this.zoomBy(Math.exp(-event.deltaY * (event.ctrlKey ? 0.01 : 0.002)), event.offsetX, event.offsetY);
+      },
+      { passive: false },
+    );
+    canvas.addEventListener("keydown", (event) => this.#key(event));
+  }
+
+  #at(event) {
+    const bounds = this.canvas.getBoundingClientRect();
+    return [event.clientX - bounds.left, event.clientY - bounds.top];
+  }
+
+  #down(event) {
+    if (!this.picture || (event.pointerType === "mouse" && event.button !== 0)) return;
+    const [x, y] = this.#at(event);
+    this.pointers.set(event.pointerId, [x, y]);
+    this.canvas.setPointerCapture(event.pointerId);
+    if (this.cropping && this.pointers.size === 1) this.grip = this.#gripAt(x, y);
+  }
+
+  #gripAt(x, y) {
+    const frame = this.#frame();
+    const start = this.#toPicture(x, y).map((value) => Math.min(1, Math.max(0, value)));
+    if (this.draft) {
+      const [left, top, width, height] = this.#rect(this.draft, frame);
+      const near = (value, edge) => Math.abs(value - edge) <= HANDLE_PX * 1.5;
+      const corner = [near(x, left) ? "left" : near(x, left + width) ? "right" : null];
+      corner.push(near(y, top) ? "top" : near(y, top + height) ? "bottom" : null);
+      if (corner[0] && corner[1]) {
+        const fixed = [this.draft[corner[0] === "left" ? "right" : "left"], this.draft[corner[1] === "top" ? "bottom" : "top"]];
+        return { kind: "corner", start: fixed };
+      }
+      if (x > left && x < left + width && y > top && y < top + height) return { kind: "move", start, box: this.draft };
+    }
+    return { kind: "corner", start, before: this.draft };
+  }
+
+  #move(event) {
+    if (!this.pointers.has(event.pointerId)) return;
+    const [x, y] = this.#at(event);
+    const [oldX, oldY] = this.pointers.get(event.pointerId);
+    if (this.pointers.size === 2) {
+      const [other] = [...this.pointers.entries()].filter(([id]) => id !== event.pointerId).map(([, at]) => at);
+      const spread = (px, py) => Math.hypot(px - other[0], py - other[1]) || 1;
+      if (!this.cropping) this.zoomBy(spread(x, y) / spread(oldX, oldY), (x + other[0]) / 2, (y + other[1]) / 2);
+    } else if (this.cropping && this.grip) {
+      this.#drag(x, y);
+    } else if (this.zoom > 1.01 || this.box) {
+      const frame = this.#frame();
+      this.centre = [this.centre[0] - (x - oldX) / frame.width, this.centre[1] - (y - oldY) / frame.height];
+      this.#keepInView();
+      this.draw();
+    }
+    this.pointers.set(event.pointerId, [x, y]);
+    this.stage.classList.toggle("is-zoomed", this.zoom > 1.01);
+  }
+
+  #drag(x, y) {
+    const [u, v] = this.#toPicture(x, y).map((value) => Math.min(1, Math.max(0, value)));
+    const { kind, start, box } = this.grip;
+    if (kind === "move") {
+      const dx = Math.min(1 - box.right, Math.max(-box.left, u - start[0]));
+      const dy = Math.min(1 - box.bottom, Math.max(-box.top, v - start[1]));
+      this.draft = { left: box.left + dx, top: box.top + dy, right: box.right + dx, bottom: box.bottom + dy };
+    } else {
+      this.draft = {
+        left: Math.min(start[0], u),
+        top: Math.min(start[1], v),
+        right: Math.max(start[0], u),
+        bottom: Math.max(start[1], v),
+      };
+    }
+    this.draw();
+  }
+
+  #up(event) {
+    if (!this.pointers.delete(event.pointerId) || !this.cropping || !this.grip) return;
+    const { grip } = this;
+    this.grip = null;
+    const big = this.draft && this.draft.right - this.draft.left >= 0.02 && this.draft.bottom - this.draft.top >= 0.02;
+    if (event.type === "pointercancel" || !big) {
+      this.draft = grip.box ?? grip.before ?? null;
+      this.draw();
+    } else {
+      this.onBox(this.draft);
+    }
+  }
+
+  /** With the picture focused: arrows pan, or in crop mode move the box (with Shift: its size), Enter takes it. */
+  #key(event) {
+    const arrows = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+    const step = arrows[event.key];
+    if (!this.picture || (!step && event.key !== "Enter")) return;
+    if (!this.cropping) {
+      if (!step || this.zoom <= 1.01) return;
+      const frame = this.#frame();
+      this.centre = [this.centre[0] + (40 * step[0]) / frame.width, this.centre[1] + (40 * step[1]) / frame.height];
+      this.#keepInView();
+    } else if (event.key === "Enter") {
+      if (this.draft) this.onBox(this.draft);
+    } else {
+      const box = this.draft ?? { left: 0.2, top: 0.2, right: 0.8, bottom: 0.8 };
+      this.draft = event.shiftKey ? grown(box, step) : moved(box, step);
+    }
+    event.preventDefault();
+    this.draw();
+  }
+}
+
+const NUDGE = 0.02;
+
+function moved(box, [dx, dy]) {
+  const x = Math.min(1 - box.right, Math.max(-box.left, dx * NUDGE));
+  const y = Math.min(1 - box.bottom, Math.max(-box.top, dy * NUDGE));
+  return { left: box.left + x, top: box.top + y, right: box.right + x, bottom: box.bottom + y };
+}
+
+function grown(box, [dx, dy]) {
+  return {
+    ...box,
+    right: Math.min(1, Math.max(box.left + 0.05, box.right + dx * NUDGE)),
+    bottom: Math.min(1, Math.max(box.top + 0.05, box.bottom + dy * NUDGE)),
+  };
+}
