@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -23,6 +25,7 @@ from fgdemo.storage.database import (
     writing,
 )
 from fgdemo.taxonomy import Taxon, Taxonomy
+from tests.fakes import TAXONOMY
 
 ROOT = Path(__file__).parents[1]
 
@@ -191,6 +194,23 @@ for number in range(40):
     assert errors == ["", "", ""]
     found = sqlite3.connect(tmp_path / "deep" / "er" / "fgdemo.sqlite").execute("SELECT count(*) FROM taxon").fetchone()
     assert found == (120,)
+
+
+def test_a_new_workspace_opened_eight_times_at_once(tmp_path):
+    together = threading.Barrier(8)
+
+    def open_and_register(_):
+        together.wait()
+        engine = open_database(url_in(tmp_path))
+        register_taxa(engine, TAXONOMY)
+        engine.dispose()
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(open_and_register, range(8)))
+    engine = open_database(url_in(tmp_path))
+    with reading(engine) as connection:
+        assert len(connection.execute(sa.select(taxon_table)).all()) == len(TAXONOMY.taxa)
+    engine.dispose()
 
 
 def test_errors_keep_the_drivers_words_as_their_cause(engine):

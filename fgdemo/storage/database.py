@@ -6,6 +6,8 @@ SQLite by default; the SQL is kept plain enough for PostgreSQL (`DATABASE_URL=po
 from __future__ import annotations
 
 import json
+import sqlite3
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -209,7 +211,8 @@ def register_taxa(engine: Engine, taxonomy: Taxonomy) -> None:
              "retired": False}
             for taxon in taxonomy.taxa for t in taxonomy.path(taxon.id) if t.id in missing
         ]  # fmt: skip
-        connection.execute(taxon_table.insert(), list({row["id"]: row for row in rows}.values()))
+        if rows:  # Another process may have been faster.
+            connection.execute(taxon_table.insert(), list({row["id"]: row for row in rows}.values()))
 
 
 def _missing_taxa(connection: Connection, taxonomy: Taxonomy) -> set[str]:
@@ -219,9 +222,17 @@ def _missing_taxa(connection: Connection, taxonomy: Taxonomy) -> set[str]:
 def _configure_sqlite(connection, _record) -> None:
     connection.isolation_level = None  # Python's sqlite3 shall not begin transactions by itself; _begin_sqlite does.
     connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_S * 1000}")
-    connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
+    give_up = time.monotonic() + BUSY_TIMEOUT_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError:  # The busy timeout does not hold where two switch a new file at once.
+            if time.monotonic() > give_up:
+                raise
+            time.sleep(0.02)
 
 
 def _begin_sqlite(connection: Connection) -> None:
