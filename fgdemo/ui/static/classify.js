@@ -318,6 +318,7 @@ class ClassifyTab {
     };
     field.addEventListener("change", take);
     take(); // a file that was chosen before this script had loaded
+    this.root.dataset.ready = "true";
     this.root.addEventListener("click", (event) => {
       const action = event.target.closest("[data-do]")?.dataset.do;
       if (action) this.act(action, field);
