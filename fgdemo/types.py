@@ -91,14 +91,15 @@ class Reading:
 class Trust:
     """How faithful one map is to the pixels of this picture, by deletion and insertion.
 
-    `score` is (insertion AUC − deletion AUC) of the map less the same of random maps of equal smoothness.
-    1 is best, 0 is no better than a random map, below 0 is misleading.
+    `score` is insertion AUC − deletion AUC. 1 is best, 0 is what random maps average (exactly, by symmetry),
+    below 0 is misleading.
     """
 
     score: float
     deletion_auc: float
     insertion_auc: float
     random_score: float
+    """How far from 0 random maps of the same smoothness typically land on this picture (root mean square)."""
 
 
 class Classifier(Protocol):
