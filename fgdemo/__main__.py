@@ -1,0 +1,7 @@
+"""`python -m fgdemo`."""
+
+import sys
+
+from fgdemo.cli import main
+
+sys.exit(main())

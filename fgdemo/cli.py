@@ -1,0 +1,102 @@
+"""`python -m fgdemo VERB`: everything the program can do without a browser."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from fgdemo import __version__, commands
+from fgdemo.errors import FgdemoError
+from fgdemo.settings import Settings
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The whole command line. Each verb sets `run`, which returns the values that `--json` prints as one line."""
+    parser = argparse.ArgumentParser(prog="python -m fgdemo", description="Fine-grained classification that shows why.")
+    parser.add_argument("--version", action="version", version=__version__)
+    verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
+
+    def verb(name: str, run: commands.Verb, about: str) -> argparse.ArgumentParser:
+        sub = verbs.add_parser(name, help=about, description=about)
+        sub.add_argument("--json", action="store_true", help="print one JSON line on standard output, nothing else")
+        sub.set_defaults(run=run)
+        return sub
+
+    _fit_arguments(verb("fit", commands.fit, "make a checkpoint from labelled pictures"))
+    evaluate = verb("evaluate", commands.evaluate, "measure a checkpoint on labelled pictures")
+    evaluate.add_argument("data", nargs="+", help="class folders named like leaf taxa of the checkpoint")
+    evaluate.add_argument("--unknown", action="append", default=[], metavar="DIR", help="pictures of other things")
+    predict = verb("predict", commands.predict, "say what is in pictures")
+    predict.add_argument("pictures", nargs="+", type=Path)
+    explain = verb("explain", commands.explain, "write a PNG sheet that shows why it says A and not B")
+    explain.add_argument("picture", type=Path)
+    explain.add_argument("--out", type=Path, help="the PNG to write (default: beside the picture, -why.png)")
+    explain.add_argument("--a", metavar="TAXON", help="the taxon asked about (default: the likeliest)")
+    explain.add_argument("--b", metavar="TAXON", help="its rival (default: the second likeliest)")
+    imported = verb("import", commands.import_pictures, "put labelled pictures into the workspace, to compare with")
+    imported.add_argument("data", nargs="+")
+    specimens = verb("specimens", commands.specimens, "draw look-alike specimens to try everything without a download")
+    specimens.add_argument("folder", type=Path)
+    specimens.add_argument("--per-class", type=int, default=40)
+    specimens.add_argument("--seed", type=int, default=0)
+    verb("serve", commands.serve, "open the page in a browser (as python app.py does)")
+    for sub in (evaluate, predict, explain, imported):
+        sub.add_argument("--checkpoint", type=Path, help="checkpoint folder (default: FGDEMO_CHECKPOINT)")
+    return parser
+
+
+def _fit_arguments(fit: argparse.ArgumentParser) -> None:
+    fit.add_argument("data", nargs="+", help="class folders, train/val folders, a CSV of path,label, or a Hub data set id")
+    fit.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="the checkpoint to write")
+    fit.add_argument("--checkpoint", type=Path, metavar="FOLDER", help="take the backbone of this checkpoint")
+    fit.add_argument("--backbone", default="resnet18.a1_in1k", metavar="NAME", help="any timm architecture")
+    fit.add_argument("--weights", default="hub", metavar="FILE", help="hub, none, or a .safetensors or .pth file")
+    fit.add_argument("--option", action="append", default=[], metavar="K=V", help="passed to timm.create_model")
+    fit.add_argument("--size", type=int, metavar="PX", help="side of the input (default: the weights' own)")
+    fit.add_argument("--mean", type=_three, metavar="R,G,B", help="normalisation, where the weights do not say theirs")
+    fit.add_argument("--std", type=_three, metavar="R,G,B")
+    fit.add_argument("--taxonomy", type=Path, metavar="CSV", help="id,name,parent,latin,aliases (default: no groups)")
+    fit.add_argument("--parts", type=int, default=6, metavar="K", help="parts per group (default 6)")
+    fit.add_argument("--val-share", type=float, default=0.2, help="split off where there is no val folder (default 0.2)")
+    fit.add_argument("--licence", action="append", default=[], metavar="TEXT", help="a line about data or weights")
+    fit.add_argument("--seed", type=int, default=0)
+    fit.add_argument("--device", default=None, help="auto, cpu, cuda (default: FGDEMO_DEVICE)")
+    training = fit.add_argument_group("training all layers first")
+    training.add_argument("--epochs", type=int, default=0, metavar="N", help="0 leaves the backbone frozen (default)")
+    training.add_argument("--train-size", type=int, metavar="PX", help="side of the training pictures (default: --size)")
+    training.add_argument("--batch-size", type=int, default=32)
+    training.add_argument("--lr", type=float, default=4e-4)
+    training.add_argument("--mixup", type=float, default=0.0, metavar="ALPHA")
+    training.add_argument("--cutmix", type=float, default=0.0, metavar="ALPHA")
+    training.add_argument(
+        "--teacher", action="append", default=[], metavar="FILE=TAXON",
+        help="weights of the same architecture that know this group well; their embedding is imitated",
+    )  # fmt: skip
+    training.add_argument("--distil", type=float, default=2.0, metavar="WEIGHT", help="how much that counts (default 2)")
+
+
+def _three(text: str) -> tuple[float, float, float]:
+    try:
+        red, green, blue = (float(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError("three numbers with commas between, e.g. 0.5,0.5,0.5") from None
+    return red, green, blue
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Returns the exit code: 0 done, 1 refused with one sentence, 130 stopped (argparse exits with 2 by itself)."""
+    arguments = build_parser().parse_args(argv)
+    try:
+        result = arguments.run(arguments, Settings.from_env())
+    except FgdemoError as error:
+        print(f"fgdemo: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nfgdemo: stopped.", file=sys.stderr)
+        return 130
+    if arguments.json:
+        print(json.dumps(result, ensure_ascii=False))
+    return 0

@@ -1,0 +1,102 @@
+"""Random framing, light and mixing of a whole batch at once, on whatever device the batch lies."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from fgdemo.model.backbone import DataConfig
+
+
+@dataclass(frozen=True)
+class Framing:
+    """How training pictures are framed.
+
+    Visitors send whole scenes with the animal small in a corner, while training pictures are often tight
+    crops. So the window is drawn from well inside the picture (`min_scale` of its side) to well outside it
+    (`max_scale`), what lies outside being the mirrored picture.
+    """
+
+    min_scale: float = 0.55
+    max_scale: float = 1.6
+    max_aspect: float = 1.33
+    max_turn_deg: float = 12.0
+    light: float = 0.25
+    """Largest relative change of brightness and contrast. Hue is left alone: it is often what decides."""
+
+
+def normalise(pixels: Tensor, config: DataConfig) -> Tensor:
+    """(B, S, S, 3) uint8 → (B, 3, S, S) float, normalised as the weights expect."""
+    mean = torch.tensor(config.mean, device=pixels.device) * 255
+    std = torch.tensor(config.std, device=pixels.device) * 255
+    return ((pixels.float() - mean) / std).permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last)
+
+
+def reframe(batch: Tensor, size_px: int, framing: Framing, generator: torch.Generator) -> Tensor:
+    """Random window, turn, flip and light: (B, 3, S, S) → (B, 3, size_px, size_px).
+
+    Half the windows are near the whole picture, a quarter inside it, a quarter outside it.
+    """
+    count = len(batch)
+
+    def uniform(low: float, high: float) -> Tensor:
+        return torch.rand(count, generator=generator) * (high - low) + low
+
+    kind = torch.rand(count, generator=generator)
+    scale = torch.where(
+        kind < 0.5, uniform(0.85, 1.1), torch.where(kind < 0.8, uniform(framing.min_scale, 0.9), uniform(1.0, framing.max_scale))
+    )
+    aspect = torch.exp(uniform(-1, 1) * torch.log(torch.tensor(framing.max_aspect)) / 2)
+    turn = uniform(-1, 1) * framing.max_turn_deg * torch.pi / 180
+    slack = (1 - scale).abs()
+    flip = torch.where(torch.rand(count, generator=generator) < 0.5, -1.0, 1.0)
+    cos, sin = torch.cos(turn), torch.sin(turn)
+    wide, high = scale * aspect, scale / aspect
+    theta = torch.stack(
+        [
+            torch.stack([wide * cos * flip, -high * sin, uniform(-1, 1) * slack], 1),
+            torch.stack([wide * sin * flip, high * cos, uniform(-1, 1) * slack], 1),
+        ],
+        1,
+    ).to(batch)
+    grid = functional.affine_grid(theta, [count, 3, size_px, size_px], align_corners=False)
+    framed = functional.grid_sample(batch, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
+    gain = (1 + uniform(-1, 1) * framing.light).to(batch)[:, None, None, None]
+    offset = (uniform(-1, 1) * framing.light).to(batch)[:, None, None, None]
+    return framed * gain + offset
+
+
+def mix(batch: Tensor, targets: Tensor, *, mixup: float, cutmix: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """mixup (Zhang 2018) or CutMix (Yun 2019) of a batch with itself in another order; either strength may be 0.
+
+    Args:
+        batch: (B, 3, S, S).
+        targets: (B, C) soft labels.
+        mixup, cutmix: α of the Beta distribution. Where both are on, each batch gets one by a fair coin.
+    """
+    use_cutmix = cutmix > 0 and (mixup == 0 or bool(torch.rand(1, generator=generator) < 0.5))
+    alpha = cutmix if use_cutmix else mixup
+    if alpha == 0:
+        return batch, targets
+    share = _beta(alpha, generator)
+    order = torch.randperm(len(batch), generator=generator).to(batch.device)
+    if not use_cutmix:
+        return batch * share + batch[order] * (1 - share), targets * share + targets[order] * (1 - share)
+    side = batch.shape[-1]
+    edge = int(side * (1 - share) ** 0.5)
+    top, left = (int(torch.randint(0, side - edge + 1, (1,), generator=generator)) for _ in range(2))
+    batch = batch.clone()
+    batch[..., top : top + edge, left : left + edge] = batch[order][..., top : top + edge, left : left + edge]
+    share = 1 - edge**2 / side**2
+    return batch, targets * share + targets[order] * (1 - share)
+
+
+def _beta(alpha: float, generator: torch.Generator) -> float:
+    """One draw of Beta(α, α) by Jöhnk's method (1964), which needs only uniforms."""
+    while True:
+        first, second = (torch.rand(2, generator=generator, dtype=torch.float64) ** (1 / alpha)).tolist()
+        if 0 < first + second <= 1:
+            return first / (first + second)

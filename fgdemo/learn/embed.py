@@ -1,0 +1,30 @@
+"""Run a backbone over many pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from fgdemo.learn.augment import normalise
+from fgdemo.learn.pictures import Progress, no_progress
+from fgdemo.model.backbone import Backbone, DataConfig
+
+
+@torch.inference_mode()
+def token_batches(
+    backbone: Backbone, pixels: np.ndarray, config: DataConfig, *, progress: Progress = no_progress, batch_size: int = 32
+) -> Iterator[Tensor]:
+    """(N, S, S, 3) uint8 → batches of (b, h, w, D) tokens on the backbone's device."""
+    device = next(backbone.parameters()).device
+    for start in range(0, len(pixels), batch_size):
+        yield backbone(normalise(torch.from_numpy(pixels[start : start + batch_size]).to(device), config))
+        progress("looking at pictures", min(start + batch_size, len(pixels)), len(pixels))
+
+
+def embed(backbone: Backbone, pixels: np.ndarray, config: DataConfig, *, progress: Progress = no_progress) -> np.ndarray:
+    """(N, S, S, 3) uint8 → (N, D) float32 mean-pooled tokens."""
+    batches = [tokens.mean((1, 2)).float().cpu().numpy() for tokens in token_batches(backbone, pixels, config, progress=progress)]
+    return np.concatenate(batches) if batches else np.empty((0, backbone.dim), np.float32)

@@ -1,0 +1,281 @@
+"""Train all layers of a backbone on labelled pictures: a loop in named verbs that a later engine can extend."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from timm.utils import ModelEmaV3
+from torch import Tensor, nn
+from torch.nn import functional
+
+from fgdemo.errors import CheckpointError, DatasetError
+from fgdemo.learn.augment import Framing, mix, normalise, reframe
+from fgdemo.learn.embed import embed
+from fgdemo.learn.pictures import Pictures, Progress, no_progress
+from fgdemo.model.backbone import Backbone, DataConfig
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to train. Saved in the card, so that the same call makes the same checkpoint."""
+
+    epochs: int
+    train_px: int
+    """Side of the training pictures. Smaller than the backbone's own is faster and often no worse (Touvron 2019)."""
+    batch_size: int = 32
+    lr: float = 4e-4
+    head_lr: float = 2e-3
+    weight_decay: float = 0.02
+    warm_up: float = 0.1
+    """Share of all steps in which the learning rate climbs; then it falls as a cosine."""
+    ema_decay: float = 0.998
+    label_smoothing: float = 0.1
+    mixup: float = 0.0
+    cutmix: float = 0.0
+    distil: float = 0.0
+    """Weight of the distance to the teachers' embeddings (Romero 2015); 0 where there is no teacher."""
+    framing: Framing = field(default_factory=Framing)
+    seed: int = 0
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Teacher:
+    """A frozen backbone that knows the classes `indices` well; `mean` and `std` (D,) of its embeddings of them."""
+
+    backbone: Backbone
+    indices: frozenset[int]
+    mean: Tensor
+    std: Tensor
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What one epoch did. Losses in nats, accuracies in [0, 1]; `val_top1` is None without a val split."""
+
+    number: int
+    of: int
+    loss: float
+    val_top1: float | None
+    elapsed_s: float
+
+
+def make_teacher(
+    backbone: Backbone, indices: frozenset[int], pictures: Pictures, class_index: np.ndarray, config: DataConfig
+) -> Teacher:
+    """Standardise a teacher's embedding on up to 512 training pictures of the classes it knows.
+
+    Raises:
+        DatasetError: there is no training picture of those classes.
+    """
+    known = [row for row in pictures.where("train") if int(class_index[row]) in indices]
+    if len(known) < 2:
+        raise DatasetError("A teacher knows no class of the training pictures; check the taxon after --teacher FILE=.")
+    some = np.array(known)[:: max(1, len(known) // 512)]
+    seen = torch.from_numpy(embed(backbone, pictures.pixels[some], config))
+    device = next(backbone.parameters()).device
+    return Teacher(backbone, indices, seen.mean(0).to(device), (seen.std(0) + 1e-6).to(device))
+
+
+class Student(nn.Module):
+    """Backbone, mean pooling, a linear classifier, and a linear map to each teacher's embedding."""
+
+    def __init__(self, backbone: Backbone, weight: Tensor, bias: Tensor, teacher_dims: Sequence[int]) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.classifier = nn.Linear(*weight.shape)
+        with torch.no_grad():
+            self.classifier.weight.copy_(weight.T)
+            self.classifier.bias.copy_(bias)
+        self.to_teacher = nn.ModuleList(nn.Linear(backbone.dim, dim) for dim in teacher_dims)
+
+    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, 3, S, S) → logits (B, C), embedding (B, D)."""
+        embedding = self.backbone(pixels).mean((1, 2)).float()
+        return self.classifier(embedding), embedding
+
+
+def finetune(
+    backbone: Backbone,
+    head: tuple[Tensor, Tensor],
+    pictures: Pictures,
+    class_index: np.ndarray,
+    config: DataConfig,
+    recipe: Recipe,
+    *,
+    teachers: Sequence[Teacher] = (),
+    snapshot: Path | None = None,
+    device: str = "cpu",
+    on_epoch: Callable[[Epoch], None] = lambda epoch: None,
+    progress: Progress = no_progress,
+) -> Backbone:
+    """Train on the "train" pictures; the averaged (EMA) weights are returned.
+
+    BatchNorm keeps its statistics: fine-tuning sets are small, and weights whose BatchNorm was folded break otherwise.
+
+    Args:
+        head: start of the classifier, (D, C) and (C,): the closed-form solution, so that the first steps do not
+            tear the features apart (Kumar 2022, LP-FT).
+        class_index: (N,) class of each picture.
+        snapshot: file that holds everything needed to go on after each epoch; an interrupted run resumes from it.
+
+    Raises:
+        CheckpointError: the snapshot belongs to another recipe.
+    """
+    torch.manual_seed(recipe.seed)
+    train, val = pictures.where("train"), pictures.where("val")
+    student = Student(backbone, *head, [t.backbone.dim for t in teachers]).to(device, memory_format=torch.channels_last)
+    for teacher in teachers:
+        teacher.backbone.to(device, memory_format=torch.channels_last).eval().requires_grad_(False)
+    steps = recipe.epochs * (len(train) // recipe.batch_size)
+    optimizer, schedule = make_optimizer(student, recipe, max(steps, 1))
+    ema = ModelEmaV3(student, decay=recipe.ema_decay, use_warmup=True)
+    first = resume(snapshot, recipe, student, ema, optimizer, schedule) if snapshot else 0
+    for number in range(first, recipe.epochs):
+        started = time.monotonic()
+        generator = torch.Generator().manual_seed(recipe.seed * 1000 + number)
+        loss = train_epoch(
+            student, ema, pictures.pixels, train, class_index, config, recipe, teachers, optimizer, schedule, generator,
+            lambda done, of, number=number: progress(f"epoch {number + 1} of {recipe.epochs}", done, of),
+        )  # fmt: skip
+        top1 = val_top1(ema.module, pictures.pixels, val, class_index, config) if len(val) else None
+        on_epoch(Epoch(number + 1, recipe.epochs, loss, top1, time.monotonic() - started))
+        if snapshot:
+            save_snapshot(snapshot, recipe, number + 1, student, ema, optimizer, schedule)
+    return ema.module.backbone.to(memory_format=torch.contiguous_format).cpu().eval().requires_grad_(False)
+
+
+def make_optimizer(student: Student, recipe: Recipe, steps: int) -> tuple[torch.optim.Optimizer, Any]:
+    """AdamW; biases and norms are not decayed; new layers learn faster; warm-up, then a cosine down to 1 %."""
+    body = [p for p in student.backbone.parameters() if p.requires_grad_(True).requires_grad]
+    new = [*student.classifier.parameters(), *student.to_teacher.parameters()]
+    groups = [
+        {"params": [p for p in body if p.ndim > 1], "lr": recipe.lr, "weight_decay": recipe.weight_decay},
+        {"params": [p for p in body if p.ndim <= 1], "lr": recipe.lr, "weight_decay": 0.0},
+        {"params": new, "lr": recipe.head_lr, "weight_decay": recipe.weight_decay},
+    ]
+    optimizer = torch.optim.AdamW(groups)
+    warm = max(1, round(steps * recipe.warm_up))
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimizer,
+        lambda step: (step + 1) / warm
+        if step < warm
+        else 0.01 + 0.99 * 0.5 * (1 + np.cos(np.pi * min(1.0, (step - warm) / max(1, steps - warm)))),
+    )
+    return optimizer, schedule
+
+
+def train_epoch(
+    student: Student,
+    ema: ModelEmaV3,
+    pixels: np.ndarray,
+    train: np.ndarray,
+    class_index: np.ndarray,
+    config: DataConfig,
+    recipe: Recipe,
+    teachers: Sequence[Teacher],
+    optimizer: torch.optim.Optimizer,
+    schedule: Any,
+    generator: torch.Generator,
+    progress: Callable[[int, int], None],
+) -> float:
+    """One pass over the training pictures in a new order; returns the mean loss in nats."""
+    device = next(student.parameters()).device
+    student.train()
+    for module in student.modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            module.eval()
+    classes = student.classifier.out_features
+    order = train[torch.randperm(len(train), generator=generator).numpy()]
+    batches = len(order) // recipe.batch_size
+    total = 0.0
+    for step in range(batches):
+        chosen = np.sort(order[step * recipe.batch_size : (step + 1) * recipe.batch_size])
+        batch = normalise(torch.from_numpy(pixels[chosen]).to(device), config)
+        batch = reframe(batch, recipe.train_px, recipe.framing, generator).contiguous(memory_format=torch.channels_last)
+        labels = torch.from_numpy(class_index[chosen]).to(device)
+        targets = functional.one_hot(labels, classes).float()
+        batch, targets = mix(batch, targets, mixup=recipe.mixup, cutmix=recipe.cutmix, generator=generator)
+        loss = batch_loss(student, batch, labels, targets, recipe, teachers)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(student.parameters(), 2.0)
+        optimizer.step()
+        schedule.step()
+        ema.update(student, step=schedule.last_epoch)
+        total += float(loss.detach())
+        progress(step + 1, batches)
+    return total / max(batches, 1)
+
+
+def batch_loss(
+    student: Student, batch: Tensor, labels: Tensor, targets: Tensor, recipe: Recipe, teachers: Sequence[Teacher]
+) -> Tensor:
+    """Cross-entropy, plus the cosine distance to each teacher's embedding of the pictures it knows."""
+    with torch.autocast(batch.device.type, torch.bfloat16):
+        logits, embedding = student(batch)
+        loss = functional.cross_entropy(logits.float(), targets, label_smoothing=recipe.label_smoothing)
+        for teacher, to_teacher in zip(teachers, student.to_teacher, strict=True):
+            mine = torch.tensor([int(label) in teacher.indices for label in labels], device=batch.device)
+            if recipe.distil == 0 or not mine.any():
+                continue
+            with torch.no_grad():
+                seen = teacher.backbone(batch[mine]).mean((1, 2)).float()
+                wanted = (seen - teacher.mean) / teacher.std
+            distance = 1 - functional.cosine_similarity(to_teacher(embedding[mine]).float(), wanted).mean()
+            loss = loss + recipe.distil * distance * mine.float().mean()
+    return loss
+
+
+@torch.inference_mode()
+def val_top1(student: Student, pixels: np.ndarray, chosen: np.ndarray, class_index: np.ndarray, config: DataConfig) -> float:
+    """Top-1 accuracy of the trained classifier at full size, in [0, 1]."""
+    student.eval()
+    device = next(student.parameters()).device
+    right = 0
+    for start in range(0, len(chosen), 64):
+        some = chosen[start : start + 64]
+        with torch.autocast(device.type, torch.bfloat16):
+            logits, _ = student(normalise(torch.from_numpy(pixels[some]).to(device), config))
+        right += int((logits.argmax(1).cpu().numpy() == class_index[some]).sum())
+    return right / len(chosen)
+
+
+def save_snapshot(path: Path, recipe: Recipe, epochs_done: int, student: nn.Module, ema: ModelEmaV3, optimizer: Any, schedule: Any) -> None:
+    """Everything needed to go on, written beside and renamed."""
+    beside = path.with_suffix(".part")
+    torch.save(
+        {
+            "recipe": recipe.to_json(),
+            "epochs_done": epochs_done,
+            "student": student.state_dict(),
+            "ema": ema.module.state_dict(),
+            "optimizer": optimizer.state_dict(),
+            "schedule": schedule.state_dict(),
+        },
+        beside,
+    )
+    os.replace(beside, path)
+
+
+def resume(path: Path, recipe: Recipe, student: nn.Module, ema: ModelEmaV3, optimizer: Any, schedule: Any) -> int:
+    """Load the snapshot if there is one; returns the number of epochs already done."""
+    if not path.exists():
+        return 0
+    state = torch.load(path, map_location="cpu", weights_only=True)
+    if state["recipe"] != recipe.to_json():
+        raise CheckpointError(f"{path.name} belongs to a run with another recipe: remove it or use the same options.")
+    student.load_state_dict(state["student"])
+    ema.module.load_state_dict(state["ema"])
+    optimizer.load_state_dict(state["optimizer"])
+    schedule.load_state_dict(state["schedule"])
+    return int(state["epochs_done"])

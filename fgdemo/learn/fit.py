@@ -1,0 +1,212 @@
+"""Make a classifier: frozen or freshly trained features, the closed-form head, calibration, unknown scale, parts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from fgdemo.errors import DatasetError
+from fgdemo.learn.embed import embed, token_batches
+from fgdemo.learn.evaluate import Scores, answer_rows, score
+from fgdemo.learn.pictures import Pictures, Progress, no_progress
+from fgdemo.model.backbone import Backbone, DataConfig
+from fgdemo.model.calibration import conformal_mass, fit_temperature, softmax
+from fgdemo.model.classifier import Calibration, Classifier
+from fgdemo.model.head import RidgeHead
+from fgdemo.model.parts import PartModel, fit_parts, foreground_mask
+from fgdemo.model.unknown import ClassDistances, UnknownScale
+from fgdemo.taxonomy import Taxonomy
+
+COVERAGE = 0.95
+SURE_RIGHT = 0.95
+"""An answer is only given at a level where, on held-out pictures, this share of the answers is right."""
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Raw logits (N, C) of pictures the head has not learned from, and where they come from."""
+
+    source: str
+    """`leave-one-out` on the training pictures, or `val`."""
+    logits: np.ndarray
+    labels: np.ndarray
+    distances: np.ndarray
+    """(N,) Mahalanobis distance to the nearest class."""
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A classifier and how well it does. `scores` is of the val split, or leave-one-out where there is none."""
+
+    classifier: Classifier
+    scores: Scores
+    held_out: HeldOut
+
+
+def label_indices(pictures: Pictures, taxonomy: Taxonomy) -> np.ndarray:
+    """(N,) class index of every picture.
+
+    Raises:
+        DatasetError: a label that is no leaf of the taxonomy.
+    """
+    leaf_of = {label: taxonomy.match(label) for label in sorted(set(pictures.labels))}
+    unknown = [label for label, leaf in leaf_of.items() if leaf is None]
+    if unknown:
+        raise DatasetError(
+            f"{len(unknown)} class names are not in the taxonomy: {', '.join(unknown[:5])}{' …' if len(unknown) > 5 else ''}."
+        )
+    index = {label: taxonomy.leaf_index[leaf] for label, leaf in leaf_of.items() if leaf is not None}
+    return np.array([index[label] for label in pictures.labels], dtype=np.int64)
+
+
+def half_precision(backbone: Backbone) -> None:
+    """Round the weights to what a checkpoint stores, so that the head is fitted to the features it will see."""
+    with torch.no_grad():
+        for value in backbone.state_dict().values():
+            if value.is_floating_point():
+                value.copy_(value.half().float())
+
+
+def fit_classifier(
+    backbone: Backbone,
+    config: DataConfig,
+    pictures: Pictures,
+    class_index: np.ndarray,
+    taxonomy: Taxonomy,
+    *,
+    name: str,
+    trained: bool,
+    card: Mapping[str, Any] | None = None,
+    parts_per_group: int = 6,
+    seed: int = 0,
+    progress: Progress = no_progress,
+) -> Fitted:
+    """Fit everything but the backbone, from the "train" pictures.
+
+    Args:
+        trained: whether the backbone has been trained on these pictures. Then leave-one-out of the head alone would
+            flatter, and temperature, sets and thresholds are taken from the "val" pictures instead.
+
+    Raises:
+        DatasetError: nothing to learn from, or a trained backbone without val pictures.
+    """
+    train, val = pictures.where("train"), pictures.where("val")
+    if len(set(class_index[train])) < 2:
+        raise DatasetError("There must be training pictures of at least two classes.")
+    if trained and not len(val):
+        raise DatasetError("A trained backbone needs val pictures to be calibrated on.")
+    device = next(backbone.parameters()).device
+    half_precision(backbone)
+    embeddings = embed(backbone, pictures.pixels, config, progress=progress)
+    head = RidgeHead.fit(embeddings[train], class_index[train], len(taxonomy.leaves))
+    held_out = held_out_logits(head, embeddings, class_index, train, val, trained)
+    parts, origin = fit_places(backbone, config, pictures, class_index, taxonomy, parts_per_group, seed, progress)
+    classifier = Classifier(
+        version=name,
+        taxonomy=taxonomy,
+        backbone=backbone,
+        data_config=config,
+        head=head,
+        parts=parts,
+        origin=origin,
+        calibration=calibrate(held_out, taxonomy),
+        unknown=UnknownScale.fit(held_out.logits.max(1), held_out.distances),
+        card=card or {},
+        device=str(device),
+    )
+    if len(val):
+        weight, bias = head.linear()
+        logits, labels, distances = embeddings[val] @ weight + bias, class_index[val], classifier.distances(embeddings[val])
+    else:
+        logits, labels, distances = held_out.logits, held_out.labels, held_out.distances
+    return Fitted(classifier, score(classifier, logits / classifier.calibration.temperature, labels, distances), held_out)
+
+
+def held_out_logits(
+    head: RidgeHead, embeddings: np.ndarray, class_index: np.ndarray, train: np.ndarray, val: np.ndarray, trained: bool
+) -> HeldOut:
+    """Leave-one-out on the training pictures, or the val pictures where the backbone knows the training ones."""
+    distances = ClassDistances.of(head)
+    if trained:
+        weight, bias = head.linear()
+        return HeldOut("val", embeddings[val] @ weight + bias, class_index[val], distances(embeddings[val]))
+    labels = class_index[train]
+    return HeldOut(
+        "leave-one-out", head.leave_one_out(embeddings[train], labels), labels, distances(embeddings[train], own=labels)
+    )
+
+
+def calibrate(held_out: HeldOut, taxonomy: Taxonomy) -> Calibration:
+    """Temperature, prediction sets, the probability to be sure at, and look-alikes."""
+    temperature = fit_temperature(held_out.logits, held_out.labels)
+    probs = softmax(held_out.logits / temperature)
+    return Calibration(
+        temperature=temperature,
+        coverage=COVERAGE,
+        set_mass=conformal_mass(probs, held_out.labels, COVERAGE),
+        sure_prob=choose_sure_prob(probs, held_out.labels, taxonomy),
+        lookalikes=find_lookalikes(probs, held_out.labels, taxonomy),
+    )
+
+
+def choose_sure_prob(probs: np.ndarray, labels: np.ndarray, taxonomy: Taxonomy) -> float:
+    """The lowest threshold in [0.5, 0.95] at which `SURE_RIGHT` of the answers (at whatever level) are right."""
+    grid = np.arange(0.5, 0.96, 0.05)
+    answers = [answer_rows(probs, taxonomy, float(threshold)) for threshold in grid]
+    for threshold, rows in zip(grid, answers, strict=True):
+        given = rows >= 0
+        if given.any() and taxonomy.membership[rows[given], labels[given]].mean() >= SURE_RIGHT:
+            return round(float(threshold), 2)
+    return 0.95
+
+
+def find_lookalikes(probs: np.ndarray, labels: np.ndarray, taxonomy: Taxonomy, most: int = 5) -> dict[str, tuple[str, ...]]:
+    """Leaves that share probability on held-out pictures: at least 2 % on average, either way."""
+    leaves = taxonomy.leaves
+    given = np.zeros((len(leaves), len(leaves)))
+    np.add.at(given, labels, probs)
+    given /= np.maximum(np.bincount(labels, minlength=len(leaves)), 1)[:, None]
+    shared = given + given.T
+    np.fill_diagonal(shared, 0)
+    found = {}
+    for row, leaf in enumerate(leaves):
+        near = [int(column) for column in np.argsort(-shared[row])[:most] if shared[row, column] >= 0.02]
+        if near:
+            found[leaf] = tuple(leaves[column] for column in near)
+    return found
+
+
+def fit_places(
+    backbone: Backbone,
+    config: DataConfig,
+    pictures: Pictures,
+    class_index: np.ndarray,
+    taxonomy: Taxonomy,
+    parts_per_group: int,
+    seed: int,
+    progress: Progress,
+) -> tuple[PartModel, np.ndarray]:
+    """Parts of every root group, and the origin of evidence: the mean background token (D,)."""
+    roots = np.array([taxonomy.root(leaf) for leaf in taxonomy.leaves])
+    generator = np.random.default_rng(seed)
+    train = pictures.where("train")
+    # A flat taxonomy would make every leaf a group of its own; then all leaves share one set of parts.
+    flat = len(set(roots)) == len(roots)
+    groups: Sequence[str] = sorted(set(roots))
+    members = {g: train[roots[class_index[train]] == g] for g in groups} if not flat else {"": train}
+    samples = {}
+    for group, rows in members.items():
+        chosen = np.sort(generator.permutation(rows)[:400])
+        batches = token_batches(backbone, pictures.pixels[chosen], config, progress=progress)
+        samples[group] = torch.cat([tokens.float().cpu() for tokens in batches])
+    parts = fit_parts(samples, parts_per_group=parts_per_group, seed=seed)
+    background = []
+    for tokens in samples.values():
+        unit = torch.nn.functional.normalize(tokens, dim=-1)
+        mask = ~foreground_mask(((unit - parts.mean) @ parts.projection).numpy())
+        background.append(tokens[torch.from_numpy(mask)].mean(0).numpy())
+    return parts, np.mean(background, axis=0).astype(np.float32)

@@ -1,0 +1,237 @@
+"""Any timm backbone as a function from pixels to a grid of tokens, and the preprocessing its weights expect."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import timm
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from timm.data import resolve_data_config
+from torch import Tensor, nn
+
+from fgdemo.errors import BackboneError, SettingsError
+
+MIN_GRID = 14
+"""Rows and columns of tokens below which a map cannot point at a bill or an eye-ring."""
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """The preprocessing that belongs to the weights and travels with them.
+
+    A picture (or its crop box) is squashed to `size_px` × `size_px`, so that the token grid covers it exactly
+    and a map needs no offsets, scaled to [0, 1], and normalised per RGB channel.
+    """
+
+    size_px: int
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    interpolation: str = "bicubic"
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, row: Mapping[str, Any]) -> DataConfig:
+        return cls(int(row["size_px"]), tuple(row["mean"]), tuple(row["std"]), str(row["interpolation"]))
+
+
+@dataclass(frozen=True)
+class BackboneSpec:
+    """Names a timm architecture: `options` go to `timm.create_model` as they are (e.g. `pad_type`, `output_stride`)."""
+
+    name: str
+    size_px: int
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+class Backbone(nn.Module):
+    """`(B, 3, S, S)` normalised pixels → `(B, h, w, D)` tokens.
+
+    For a CNN the tokens are the last feature map; for a ViT the patch tokens after the final norm, class and
+    register tokens dropped (their number is the model's own: DINOv2 with registers has 5, not 1).
+    """
+
+    def __init__(self, spec: BackboneSpec, net: nn.Module) -> None:
+        super().__init__()
+        self.spec = spec
+        self.net = net
+        with torch.inference_mode():
+            tokens = self(torch.zeros(1, 3, spec.size_px, spec.size_px))
+        self.grid: tuple[int, int] = (tokens.shape[1], tokens.shape[2])
+        self.dim: int = tokens.shape[3]
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        features = self.net.forward_features(pixels)  # pyright: ignore[reportCallIssue]
+        if features.ndim == 4:
+            channels_last = getattr(self.net, "output_fmt", "NCHW") == "NHWC"
+            return features if channels_last else features.permute(0, 2, 3, 1)
+        patches = features[:, int(getattr(self.net, "num_prefix_tokens", 0)) :]
+        patch_px = self.net.patch_embed.patch_size  # pyright: ignore[reportAttributeAccessIssue]
+        rows, columns = pixels.shape[2] // patch_px[0], pixels.shape[3] // patch_px[1]
+        return patches.reshape(len(patches), rows, columns, -1)
+
+
+def build_backbone(spec: BackboneSpec) -> Backbone:
+    """An untrained backbone of exactly this spec, ready for `load_state_dict`.
+
+    Raises:
+        BackboneError: no such architecture, or options it does not take.
+    """
+    options = dict(spec.options)
+    if _has_position_embedding(spec.name):
+        options.setdefault("img_size", spec.size_px)
+    return Backbone(spec, _create(spec.name, options).eval())
+
+
+def start_backbone(
+    name: str,
+    *,
+    weights: str = "hub",
+    size_px: int | None = None,
+    options: Mapping[str, Any] | None = None,
+    mean: tuple[float, float, float] | None = None,
+    std: tuple[float, float, float] | None = None,
+) -> tuple[Backbone, DataConfig]:
+    """A backbone with start weights, and the preprocessing they expect.
+
+    Args:
+        name: a timm architecture, optionally with its pretrained tag (`resnet18.a1_in1k`).
+        weights: `hub` (timm's own, from the Hub or its cache), `none`, or a file (`.safetensors`, `.pth`).
+        size_px: side of the input; None takes the weights' own. Position embeddings are interpolated.
+        options: further arguments of `timm.create_model`. CNNs whose grid would be coarser than 14 × 14 get
+            `output_stride=16` where the architecture has it: same weights, finer maps.
+        mean, std: override the weights' normalisation, for files that do not say theirs.
+
+    Raises:
+        BackboneError: unknown name (the nearest ones are named), or weights that do not fit.
+    """
+    if size_px is not None and not 32 <= size_px <= 2048:
+        raise SettingsError(f"The size {size_px} px cannot be used: choose between 32 and 2048, e.g. 224, 384 or 448.")
+    options = dict(options or {})
+    has_positions = _has_position_embedding(name)
+    net = _create(name, options, pretrained=weights == "hub")
+    config = resolve_data_config(pretrained_cfg=net.pretrained_cfg, model=net)
+    size = size_px or int(config["input_size"][-1])
+    if weights not in ("hub", "none"):
+        _load_weights(net, Path(weights))
+    if has_positions and size != int(config["input_size"][-1]):
+        net.set_input_size(img_size=size)  # pyright: ignore[reportCallIssue]
+    backbone = Backbone(BackboneSpec(name, size, options), net.eval())
+    if min(backbone.grid) < MIN_GRID and not has_positions and "output_stride" not in options:
+        backbone = _finer(backbone, net) or backbone
+    return backbone, DataConfig(
+        size_px=size,
+        mean=mean or tuple(config["mean"]),
+        std=std or tuple(config["std"]),
+        interpolation=str(config["interpolation"]),
+    )
+
+
+def _finer(backbone: Backbone, net: nn.Module) -> Backbone | None:
+    """The same network and weights with a smaller stride in its last stage, or None if it has no such switch."""
+    spec = backbone.spec
+    options = {**spec.options, "output_stride": 16}
+    try:
+        finer = timm.create_model(spec.name, pretrained=False, num_classes=0, **options)
+        finer.load_state_dict(net.state_dict())
+    except (TypeError, ValueError, NotImplementedError, AssertionError, RuntimeError):
+        return None
+    return Backbone(BackboneSpec(spec.name, spec.size_px, options), finer.eval())
+
+
+def _has_position_embedding(name: str) -> bool:
+    _check_name(name)
+    return name.split(".")[0].startswith(("vit_", "deit", "eva", "beit", "flexivit", "samvit", "cait", "xcit"))
+
+
+def _check_name(name: str) -> None:
+    architecture = name.split(".")[0]
+    if not timm.is_model(architecture):
+        near = difflib.get_close_matches(architecture, timm.list_models(), n=3, cutoff=0.5)
+        hint = f" Did you mean {', '.join(near)}?" if near else ""
+        raise BackboneError(f"timm has no backbone called “{name}”.{hint}")
+
+
+def _create(name: str, options: Mapping[str, Any], *, pretrained: bool = False) -> nn.Module:
+    _check_name(name)
+    try:
+        return timm.create_model(name, pretrained=pretrained, num_classes=0, **options)
+    except (TypeError, ValueError, NotImplementedError) as error:
+        raise BackboneError(f"The backbone {name} does not take these options ({error}).") from error
+    except (OSError, RuntimeError) as error:
+        raise BackboneError(
+            f"The pretrained weights of {name} could not be had from the Hub or its cache ({_first_line(error)}). "
+            "Give a local file with --weights, or --weights none."
+        ) from error
+
+
+def _load_weights(net: nn.Module, path: Path) -> None:
+    """Strict, but for the classifier that the weights may bring along and a backbone has none of."""
+    state = read_state_dict(path)
+    wanted = net.state_dict()
+    body = {key: value for key, value in state.items() if key in wanted}
+    missing = sorted(set(wanted) - set(body))
+    misfits = [key for key, value in body.items() if value.shape != wanted[key].shape]
+    head_prefixes = ("head.", "classifier.", "fc.", "head_dist.", "last_linear.")
+    foreign = [key for key in state if key not in wanted and not key.startswith(head_prefixes)]
+    for keys, what in ((missing, "lacks"), (misfits, "has other shapes for"), (foreign, "has more than the backbone:")):
+        if keys:
+            raise BackboneError(
+                f"The weights {path.name} do not fit this backbone: the file {what} {', '.join(keys[:3])}"
+                f"{' …' if len(keys) > 3 else ''}. Check --backbone and --option."
+            )
+    net.load_state_dict({key: value.to(wanted[key].dtype) for key, value in body.items()})
+
+
+def read_state_dict(path: Path) -> dict[str, Tensor]:
+    """Tensors of a `.safetensors` or a plain `.pth` file; nothing in it is ever executed.
+
+    Raises:
+        BackboneError: missing, damaged, or something other than a plain dictionary of tensors.
+    """
+    if not path.is_file():
+        raise BackboneError(f"There is no weights file {path}.")
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (SafetensorError, OSError, RuntimeError, EOFError, ValueError, KeyError, ArithmeticError) as error:
+        raise BackboneError(f"The weights {path.name} cannot be read ({_first_line(error)}).") from error
+    except Exception as error:  # torch raises pickle's own error classes, which this project does not import
+        raise BackboneError(f"The weights {path.name} are not a plain state dict; they were not opened.") from error
+    state = state.get("state_dict", state) if isinstance(state, dict) else state
+    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
+        raise BackboneError(f"The weights {path.name} are not a plain state dict of tensors.")
+    return state
+
+
+def parse_options(pairs: list[str]) -> dict[str, Any]:
+    """`["pad_type=same", "output_stride=16"]` → `{"pad_type": "same", "output_stride": 16}`."""
+    options = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals or not key:
+            raise SettingsError(f"The option “{pair}” must look like name=value.")
+        try:
+            options[key] = json.loads(value)
+        except json.JSONDecodeError:
+            options[key] = value
+    return options
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().split("\n")[0][:160] or type(error).__name__
+
+
+def token_stride(spec: BackboneSpec, grid: tuple[int, int]) -> int:
+    """Pixels from one token to the next."""
+    return math.ceil(spec.size_px / grid[0])

@@ -1,0 +1,281 @@
+"""A trained model as the rest of the program sees it: pictures in, readings out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from fgdemo.errors import CheckpointError, FgdemoError, SettingsError
+from fgdemo.model.backbone import Backbone, BackboneSpec, DataConfig, build_backbone
+from fgdemo.model.calibration import prediction_set, softmax
+from fgdemo.model.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
+from fgdemo.model.head import RidgeHead
+from fgdemo.model.network import Network
+from fgdemo.model.parts import PartModel
+from fgdemo.model.unknown import ClassDistances, UnknownScale
+from fgdemo.taxonomy import Taxonomy
+from fgdemo.types import CropBox, Part, Reading
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What was learned from held-out pictures.
+
+    Attributes:
+        temperature: raw ridge logits are divided by it.
+        coverage, set_mass: a prediction set gathers `set_mass` of probability to hold the right leaf with `coverage`.
+        sure_prob: a taxon is given as the answer from this probability on.
+        lookalikes: for each leaf the leaves it is confused with, most confused first.
+    """
+
+    temperature: float
+    coverage: float
+    set_mass: float
+    sure_prob: float
+    lookalikes: Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """See `fgdemo.types.Classifier`, which this is the real one of. `card` is what a person may read about it."""
+
+    version: str
+    taxonomy: Taxonomy
+    backbone: Backbone
+    data_config: DataConfig
+    head: RidgeHead
+    parts: PartModel
+    origin: np.ndarray
+    calibration: Calibration
+    unknown: UnknownScale
+    card: Mapping[str, Any]
+    device: str = "cpu"
+
+    @property
+    def sure_prob(self) -> float:
+        return self.calibration.sure_prob
+
+    @property
+    def coverage(self) -> float:
+        return self.calibration.coverage
+
+    @property
+    def embedding_dim(self) -> int:
+        return self.backbone.dim
+
+    @cached_property
+    def network(self) -> Network:
+        weight, bias = self.head.linear()
+        t = self.calibration.temperature
+        parts = replace(
+            self.parts,
+            mean=self.parts.mean.to(self.device),
+            projection=self.parts.projection.to(self.device),
+            prototypes=self.parts.prototypes.to(self.device),
+        )
+        network = Network(
+            self.backbone, torch.from_numpy(weight / t), torch.from_numpy(bias / t), torch.from_numpy(self.origin), parts
+        )
+        return network.to(self.device, memory_format=torch.channels_last).eval().requires_grad_(False)
+
+    @cached_property
+    def distances(self) -> ClassDistances:
+        return ClassDistances.of(self.head)
+
+    def pixels(self, picture: Image.Image, box: CropBox | None = None) -> Tensor:
+        """An upright RGB picture, or the part of it in `box`, as a (3, S, S) normalised tensor."""
+        config = self.data_config
+        corners = box.pixels(*picture.size) if box else None
+        filters = {"bilinear": Image.Resampling.BILINEAR, "lanczos": Image.Resampling.LANCZOS}
+        small = picture.resize(
+            (config.size_px, config.size_px), filters.get(config.interpolation, Image.Resampling.BICUBIC), corners
+        )
+        values = torch.from_numpy(np.array(small, np.float32)) / 255
+        return ((values - torch.tensor(config.mean)) / torch.tensor(config.std)).permute(2, 0, 1)
+
+    @torch.inference_mode()
+    def read(self, picture: Image.Image, box: CropBox | None = None) -> Reading:
+        """One forward pass; everything else is arithmetic on its tokens."""
+        batch = self.pixels(picture, box)[None].to(self.device, memory_format=torch.channels_last)
+        return self.read_tokens(self.network.tokens(batch))
+
+    @torch.inference_mode()
+    def read_tokens(self, tokens: Tensor) -> Reading:
+        """(1, h, w, D) tokens → the reading."""
+        network = self.network
+        logits = network.logits_from_tokens(tokens)[0].cpu().numpy()
+        probs = softmax(logits.astype(np.float64))
+        group = self.parts.group_of(self.taxonomy.root(self.taxonomy.leaves[int(probs.argmax())]))
+        embedding = tokens.mean((1, 2))[0].float().cpu().numpy()
+        return Reading(
+            logits=logits,
+            probs=probs,
+            evidence=network.evidence(tokens)[0].cpu().numpy(),
+            bias=network.base.cpu().numpy(),
+            assignment=network.assignment(tokens, group)[0].cpu().numpy(),
+            parts=self.parts.of_group(group),
+            embedding=embedding / max(float(np.linalg.norm(embedding)), 1e-9),
+            unknown_score=float(self.unknown_scores(logits[None], embedding[None])[0]),
+            unknown_threshold=self.unknown.threshold,
+        )
+
+    def unknown_scores(self, logits: np.ndarray, embeddings: np.ndarray) -> np.ndarray:
+        """(N, C) calibrated logits and (N, D) raw embeddings → (N,) scores in [0, 1]; high is strange."""
+        return self.unknown(logits.max(1) * self.calibration.temperature, self.distances(embeddings))
+
+    def prediction_set(self, probs: np.ndarray) -> tuple[int, ...]:
+        return prediction_set(probs, self.calibration.set_mass)
+
+    def lookalikes(self, leaf: str) -> tuple[str, ...]:
+        return tuple(self.calibration.lookalikes.get(leaf, ()))
+
+    # --- on disk ------------------------------------------------------------------------------------------
+
+    def save(self, folder: Path) -> None:
+        """Write to `folder`, weights in half precision. Raises CheckpointError."""
+        spec = self.backbone.spec
+        card = {
+            **self.card,
+            "backbone": {"name": spec.name, "size_px": spec.size_px, "options": spec.options},
+            "input": self.data_config.to_json(),
+            "taxonomy": self.taxonomy.to_json(),
+            "parts": {
+                "parts": [{"id": p.id, "name": p.name, "group": p.group} for p in self.parts.parts],
+                "prototype_parts": list(self.parts.part_ids),
+                "prototype_groups": list(self.parts.groups),
+                "temperature": self.parts.temperature,
+            },
+            "head": {"scale": self.head.scale, "penalty": self.head.penalty},
+            "calibration": {
+                "temperature": self.calibration.temperature,
+                "coverage": self.calibration.coverage,
+                "set_mass": self.calibration.set_mass,
+                "sure_prob": self.calibration.sure_prob,
+                "lookalikes": {leaf: list(others) for leaf, others in self.calibration.lookalikes.items()},
+            },
+            "unknown": {
+                "logit": self.unknown.logit.tolist(),
+                "distance": self.unknown.distance.tolist(),
+                "average": self.unknown.average.tolist(),
+            },
+        }
+        body = {f"backbone.{k}": v.half() if v.is_floating_point() else v for k, v in self.backbone.state_dict().items()}
+        arrays = {name: value.cpu().numpy() for name, value in body.items()}
+        upper = np.triu_indices(len(self.head.gram))
+        arrays |= {
+            "head.mean": self.head.mean.astype(np.float32),
+            "head.gram_upper": self.head.gram[upper].astype(np.float32),
+            "head.moment": self.head.moment.astype(np.float32),
+            "head.counts": self.head.counts.astype(np.float32),
+            "parts.mean": self.parts.mean.cpu().numpy(),
+            "parts.projection": self.parts.projection.cpu().numpy(),
+            "parts.prototypes": self.parts.prototypes.cpu().numpy(),
+            "origin": self.origin.astype(np.float32),
+        }
+        write_checkpoint(folder, Checkpoint(arrays, card))
+
+    @classmethod
+    def load(cls, folder: Path | str, device: str = "cpu") -> Classifier:
+        """Read a checkpoint folder.
+
+        Args:
+            device: `auto`, `cpu`, `cuda`, `cuda:1`.
+
+        Raises:
+            CheckpointError: incomplete, damaged, unsafe, or its parts do not fit each other.
+        """
+        folder = Path(folder)
+        found = read_checkpoint(folder)
+        try:
+            classifier = _assemble(folder.name, found, choose_device(device))
+        except (KeyError, TypeError, AttributeError, ValueError, RuntimeError) as error:
+            first_line = str(error).strip().split("\n")[0][:160]
+            raise CheckpointError(f"The checkpoint {folder.name} does not fit together ({first_line}).") from error
+        except FgdemoError as error:
+            raise CheckpointError(f"The checkpoint {folder.name} cannot be used: {error}") from error
+        return classifier
+
+
+def choose_device(device: str) -> str:
+    """`auto` is the GPU where there is one. Raises SettingsError where the wished one is not there."""
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        raise SettingsError(f"There is no GPU here, but the device is set to {device}. Use auto or cpu.")
+    return device
+
+
+def _assemble(name: str, found: Checkpoint, device: str) -> Classifier:
+    card, arrays = found.card, found.arrays
+    taxonomy = Taxonomy.from_json(card["taxonomy"])
+    backbone = build_backbone(BackboneSpec(**card["backbone"]))
+    weights = {key: torch.from_numpy(arrays[f"backbone.{key}"]).to(old.dtype) for key, old in backbone.state_dict().items()}
+    backbone.load_state_dict(weights)
+    dim, leaves = backbone.dim, len(taxonomy.leaves)
+    _check_shapes(
+        arrays,
+        {
+            "head.mean": (dim,),
+            "head.gram_upper": ((dim + 1) * (dim + 2) // 2,),
+            "head.moment": (dim + 1, leaves),
+            "head.counts": (leaves,),
+            "parts.mean": (dim,),
+            "origin": (dim,),
+        },
+    )
+    gram = np.zeros((dim + 1, dim + 1))
+    gram[np.triu_indices(dim + 1)] = arrays["head.gram_upper"]
+    gram += np.triu(gram, 1).T
+    marks, scale = card["calibration"], card["unknown"]
+    for number in (card["head"]["scale"], marks["temperature"], card["parts"]["temperature"]):
+        if not (math.isfinite(number) and number > 0):
+            raise ValueError("scale and temperatures must be positive")
+    return Classifier(
+        version=f"{name}@{card['weights_sha256'][:8]}",
+        taxonomy=taxonomy,
+        backbone=backbone.requires_grad_(False),
+        data_config=DataConfig.from_json(card["input"]),
+        head=RidgeHead(
+            mean=arrays["head.mean"],
+            scale=float(card["head"]["scale"]),
+            gram=gram,
+            moment=arrays["head.moment"].astype(np.float64),
+            counts=arrays["head.counts"].astype(np.float64),
+            penalty=float(card["head"]["penalty"]),
+        ),
+        parts=PartModel(
+            mean=torch.from_numpy(arrays["parts.mean"]),
+            projection=torch.from_numpy(arrays["parts.projection"]),
+            prototypes=torch.from_numpy(arrays["parts.prototypes"]),
+            part_ids=tuple(card["parts"]["prototype_parts"]),
+            groups=tuple(card["parts"]["prototype_groups"]),
+            temperature=float(card["parts"]["temperature"]),
+            parts=tuple(Part(**part) for part in card["parts"]["parts"]),
+        ),
+        origin=arrays["origin"],
+        calibration=Calibration(
+            temperature=float(marks["temperature"]),
+            coverage=float(marks["coverage"]),
+            set_mass=float(marks["set_mass"]),
+            sure_prob=float(marks["sure_prob"]),
+            lookalikes={leaf: tuple(others) for leaf, others in marks["lookalikes"].items()},
+        ),
+        unknown=UnknownScale(*(np.array(scale[key], np.float64) for key in ("logit", "distance", "average"))),
+        card=card,
+        device=device,
+    )
+
+
+def _check_shapes(arrays: Mapping[str, np.ndarray], wanted: Mapping[str, tuple[int, ...]]) -> None:
+    for name, shape in wanted.items():
+        if arrays[name].shape != shape:
+            raise ValueError(f"{name} has the shape {arrays[name].shape}, expected {shape}")

@@ -1,0 +1,64 @@
+"""Backbone, linear head and parts as one function of pixels."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from fgdemo.model.backbone import Backbone
+from fgdemo.model.parts import PartModel
+
+
+class Network(nn.Module):
+    """A backbone with a calibrated linear head over mean-pooled tokens.
+
+        logit_c = w_c · mean_n z_n + b_c = Σ_n w_c · (z_n − o) / N + (b_c + w_c · o)
+
+    The origin o (D,) is a constant of the model: the mean background token, so that a place that looks like
+    background carries about no evidence. It moves a constant from the places to the bias and leaves the sum as it is.
+    Logits are calibrated log-odds: raw ridge outputs divided by the temperature.
+    """
+
+    weight: Tensor
+    bias: Tensor
+    origin: Tensor
+
+    def __init__(self, backbone: Backbone, weight: Tensor, bias: Tensor, origin: Tensor, parts: PartModel) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.register_buffer("weight", weight)
+        self.register_buffer("bias", bias)
+        self.register_buffer("origin", origin)
+        self.parts = parts
+
+    def tokens(self, pixels: Tensor) -> Tensor:
+        """(B, 3, S, S) → (B, h, w, D)."""
+        return cast(Tensor, self.backbone(pixels))
+
+    def logits_from_tokens(self, tokens: Tensor) -> Tensor:
+        """(B, h, w, D) → (B, C) log-odds; differentiable."""
+        return tokens.mean((1, 2)).float() @ self.weight + self.bias
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """(B, 3, S, S) → (B, C) log-odds."""
+        return self.logits_from_tokens(self.tokens(pixels))
+
+    def evidence(self, tokens: Tensor) -> Tensor:
+        """(B, h, w, D) → (B, h, w, C); with `base` it sums to the logits exactly."""
+        places = tokens.shape[1] * tokens.shape[2]
+        return (tokens.float() - self.origin) @ self.weight / places
+
+    @property
+    def base(self) -> Tensor:
+        """(C,) the part of the logits that belongs to no place."""
+        return self.bias + self.origin @ self.weight
+
+    def assignment(self, tokens: Tensor, group: str) -> Tensor:
+        """(B, h, w, D) → (B, h, w, K + 1) shares of the parts of `group`, background last."""
+        return self.parts.assign(tokens, group)
+
+    @property
+    def device(self) -> torch.device:
+        return self.weight.device
