@@ -111,10 +111,16 @@ def decode_reduced(
         if at_least_px is not None:
             scale = at_least_px / min(width, height)
             picture.draft("RGB", (math.ceil(width * scale), math.ceil(height * scale)))
+        is_reduced = picture.size != (width, height)
         picture.load()
         turn = _turn(picture)
         upright = picture if turn is None else picture.transpose(turn)
-        return _rgb(upright), (height, width) if turn in _SIDEWAYS else (width, height)
+        rgb = _rgb(upright)
+        if not is_reduced:  # What the header says of a TIFF is before turning it in some versions of Pillow.
+            width, height = rgb.size
+        elif turn in _SIDEWAYS:
+            width, height = height, width
+        return rgb, (width, height)
     except _TOO_LARGE as error:
         raise _too_large(shown, max_picture_mp) from error
     except _DAMAGE as error:
