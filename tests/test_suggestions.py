@@ -97,6 +97,12 @@ def test_what_cannot_be_kept_changes_nothing(suggestions, events, tmp_path, chan
     assert not (tmp_path / "pictures").exists()
 
 
+def test_a_version_from_anywhere_is_kept_as_harmless_text(suggestions, events):
+    add(suggestions, model_version="field\0guide\ud800" + "x" * 100_000)
+    (kept,) = events.suggestions()
+    assert kept.model_version == "fieldguide" + "x" * 190
+
+
 def test_the_longest_that_fits(suggestions, events):
     add(suggestions, comment="x" * 2000, taxon=None, new_name="ü" * 120)
     (kept,) = events.suggestions()

@@ -13,6 +13,7 @@ from fgdemo.types import CropBox
 
 LONGEST_COMMENT = 2000
 LONGEST_NEW_NAME = 120
+LONGEST_VERSION = 200
 _TURNS_TEXT_AROUND = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
@@ -75,7 +76,7 @@ class Suggestions:
                 annotator=annotator,
                 taxon=taxon,
                 new_name=new_name,
-                model_version=model_version,
+                model_version=clean_text(model_version)[:LONGEST_VERSION],
                 comment=comment,
                 box=box,
             ),

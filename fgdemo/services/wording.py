@@ -106,4 +106,4 @@ def unknown_verdict(score: float, threshold: float, kinds_known: int) -> Unknown
         sentence = f"Unusual, but within what I know: {stranger_than}."
     else:
         sentence = "Looks like the pictures I know."
-    return UnknownVerdict(score, threshold, score > threshold, sentence)
+    return UnknownVerdict(float(score), float(threshold), bool(score > threshold), sentence)
