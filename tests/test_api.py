@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.request import urlopen
 
 import httpx
@@ -40,7 +41,7 @@ def warbler(tmp_path: Path) -> Path:
 
 
 def test_exactly_the_documented_questions_are_public(app: RunningApp, client: Client) -> None:
-    described = client.view_api(return_format="dict", print_info=False)
+    described: Any = client.view_api(return_format="dict", print_info=False)
     assert set(described["named_endpoints"]) == ENDPOINTS
     assert described["unnamed_endpoints"] == {}
     answer = described["named_endpoints"]["/classify"]["returns"][0]["type"]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 from gradio.data_classes import FileData
+from gradio.events import api
 
 from fgdemo.errors import FgdemoError
 from fgdemo.types import Classification, CropBox, Neighbour, TaxonHit, Trust
@@ -121,7 +122,7 @@ def add_api(workbench: "Workbench", suggestions: "Suggestions") -> None:
 
     # The workbench guards its own forward passes, so requests of many people may run side by side.
     for endpoint in (classify, trust, neighbours, search_taxa, suggest):
-        gr.api(_spoken(endpoint), api_name=endpoint.__name__, concurrency_limit=None)
+        api(_spoken(endpoint), api_name=endpoint.__name__, concurrency_limit=None)
 
 
 def _picture(value: Any) -> tuple[Path, str]:

@@ -57,10 +57,12 @@ def crop_box(value: object) -> CropBox | None:
     """A box from `{"left": …, "top": …, "right": …, "bottom": …}`, fractions of the picture; None is all of it."""
     if value is None:
         return None
-    sides = [value.get(side) for side in ("left", "top", "right", "bottom")] if isinstance(value, dict) else [None]
-    if not all(isinstance(side, (int, float)) and not isinstance(side, bool) for side in sides):
+    given = value if isinstance(value, dict) else {}
+    sides = [given.get(side) for side in ("left", "top", "right", "bottom")]
+    numbers = [float(side) for side in sides if isinstance(side, (int, float)) and not isinstance(side, bool)]
+    if len(numbers) < 4:
         raise PictureError("The crop box must be left, top, right and bottom, four numbers from 0 to 1.")
-    return CropBox(*(float(side) for side in sides))
+    return CropBox(*numbers)
 
 
 def uploaded_file(value: object) -> Path:

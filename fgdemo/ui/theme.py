@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import gradio as gr
+from gradio.themes import Base, Font
 
 GROUND, GROUND_DARK = "#f5f6f4", "#101413"
 INK, INK_DARK = "#14191a", "#e9eeeb"
 FONTS = ("Plex Sans", "Segoe UI", "system-ui", "Helvetica Neue", "Arial", "sans-serif")
 
 
-def theme() -> gr.themes.Base:
+def theme() -> Base:
     """Given as plain names, fonts are never fetched from another host."""
-    return gr.themes.Base(
-        font=[gr.themes.Font(name) for name in FONTS],
-        font_mono=[gr.themes.Font(name) for name in ("ui-monospace", "Consolas", "monospace")],
+    return Base(
+        font=[Font(name) for name in FONTS],
+        font_mono=[Font(name) for name in ("ui-monospace", "Consolas", "monospace")],
     ).set(
         body_background_fill=GROUND,
         body_background_fill_dark=GROUND_DARK,

@@ -4,26 +4,27 @@
 import { showAnswer, showCandidates, showPredictionSet } from "./answer.js";
 import { hasCamera, takePhoto } from "./camera.js";
 import { h, isTyping, signed } from "./dom.js";
+import { isFree, listenForPictures } from "./intake.js";
 import { partLabels, partsLayer, signedLayer, spotlightLayer } from "./layers.js";
-import { difference, gradient, partAt, partSums, placeInWords, strongest } from "./maps.js";
+import { gradient, partSums } from "./maps.js";
 import { showNeighbours, showReasons } from "./reasons.js";
+import { NO_ANSWER, Server } from "./server.js";
 import { openSuggestion } from "./suggest.js";
 import { taxonSearch } from "./taxon_search.js";
 import { Viewer } from "./viewer.js";
+import { VIEWS, describe } from "./views.js";
 
-const VIEWS = ["picture", "class", "contrast", "parts"];
 const SETTLE_MS = 300; // A and B must rest this long before the slow questions are asked
 const FAITHLESS = 0.1;
-const NO_ANSWER = "The server did not answer. Look at the connection, then try again.";
 
 /** Bring the tab to life. `server` holds the Python functions, `upload` stores a File on the server. */
 export function mount(element, { server, upload, maxMb }) {
-  return new ClassifyTab(element.querySelector(".fg-classify"), { server, upload, maxMb });
+  return new ClassifyTab(element.querySelector(".fg-classify"), new Server(server, upload), maxMb);
 }
 
 class ClassifyTab {
-  constructor(root, { server, upload, maxMb }) {
-    Object.assign(this, { root, server, upload, maxMb });
+  constructor(root, server, maxMb) {
+    Object.assign(this, { root, server, maxMb });
     this.upright = null; // {file, name, path} of the picture that is shown
     this.result = null;
     this.a = this.b = null; // taxon ids
@@ -45,18 +46,6 @@ class ClassifyTab {
 
   // --- asking the server -----------------------------------------------------------------------------
 
-  /** The server's reply, or {error: sentence}. A picture the server has cleared away is sent again, once. */
-  async ask(name, question, picture = null) {
-    try {
-      const reply = await this.server[name](picture ? { ...question, path: picture.path, name: picture.name } : question);
-      if (!reply?.gone || !picture) return reply ?? { error: NO_ANSWER };
-      picture.path = (await this.upload(picture.file)).path;
-      return await this.server[name]({ ...question, path: picture.path, name: picture.name });
-    } catch {
-      return { error: NO_ANSWER };
-    }
-  }
-
   /** Read a new picture. What was shown before stays where this one cannot be read. */
   async open(file) {
     if (file.size > this.maxMb * 1e6) {
@@ -68,14 +57,12 @@ class ClassifyTab {
     const url = URL.createObjectURL(file);
     this.root.dataset.state = "reading";
     this.viewer.setCropping(false);
-    this.viewer.setLayer(null);
-    this.viewer.setSpotlight(null);
-    this.viewer.box = null;
-    await this.viewer.setPicture(url).catch(() => {}); // some formats only the server can show
+    this.viewer.clear();
+    this.viewer.setPicture(url).catch(() => {}); // some formats only the server can show
     let reply;
     try {
-      picture.path = (await this.upload(file)).path;
-      reply = await this.ask("classify", {}, picture);
+      picture.path = await this.server.store(file);
+      reply = await this.server.ask("classify", {}, picture);
     } catch {
       reply = { error: NO_ANSWER };
     }
@@ -89,7 +76,7 @@ class ClassifyTab {
   async reread({ box = this.result?.box ?? null, asked = null, rival = null }) {
     if (!this.upright) return;
     const turn = this.begin();
-    const reply = await this.ask("classify", { box, asked, rival }, this.upright);
+    const reply = await this.server.ask("classify", { box, asked, rival }, this.upright);
     if (turn !== this.turn) return;
     this.viewer.setCropping(false);
     await this.settle(reply);
@@ -145,12 +132,17 @@ class ClassifyTab {
     this.showPair();
   }
 
+  /** Whether a new picture is on the screen that the current result is not about. */
+  isReading() {
+    return this.root.dataset.state === "reading";
+  }
+
   candidate(taxon) {
     return this.result.candidates.find((one) => one.taxon === taxon);
   }
 
   pick(side, taxon) {
-    if (taxon === (side === "a" ? this.a : this.b)) return;
+    if (this.isReading() || taxon === (side === "a" ? this.a : this.b)) return;
     const [a, b] = side === "a" ? [taxon, taxon === this.b ? this.a : this.b] : [taxon === this.a ? this.b : this.a, taxon];
     if (!this.candidate(a) || !this.candidate(b)) {
       this.reread({ asked: a, rival: b });
@@ -183,7 +175,7 @@ class ClassifyTab {
       }
       if (this.pinned === null) this.hovered = null;
     } else this.hovered = what === "hover" ? part : null;
-    this.showSpotlight();
+    if (!this.isReading()) this.showSpotlight();
   }
 
   showSpotlight() {
@@ -198,36 +190,11 @@ class ClassifyTab {
     return this.layers.get(key);
   }
 
-  /** What the current view draws: {values, scale} for a signed map, {parts}, or nothing; and its words. */
-  describe() {
-    const { grid, parts } = this.result;
-    const [a, b] = [this.candidate(this.a), this.candidate(this.b)];
-    const where = (place) => {
-      const part = partAt(parts, place);
-      return `${placeInWords(place, grid)}${part ? ` (${part.name})` : ""}`;
-    };
-    if (this.view === "class") {
-      const { place, value, peak } = strongest(a.evidence);
-      const none = value <= 0.02 * peak;
-      const words = none ? `No positive evidence for ${a.name} in this picture.` : `Speaks for ${a.name}; strongest ${signed(value)} at the ${where(place)}.`;
-      return { values: a.evidence, scale: { positive: "evidence", negative: "against", peak }, words, note: none ? words : "" };
-    }
-    if (this.view === "contrast") {
-      const values = difference(a, b);
-      const [most, least] = [strongest(values), strongest(values.map((value) => -value))];
-      const side = (one, taxon) => (one.value > 0.02 * one.peak ? `for ${taxon.name} at the ${where(one.place)}` : `nothing for ${taxon.name}`);
-      return { values, scale: { positive: "a", negative: "b", peak: most.peak }, words: `Strongest ${side(most, a)}; ${side(least, b)}.`, note: "" };
-    }
-    if (this.view === "parts") {
-      const words = parts.length ? `${parts.length} parts, each in its own colour: ${parts.map((part) => part.name).join(", ")}.` : "";
-      return { parts, words: words || "This model knows no parts for this kind of thing.", note: words ? "" : "No parts are known here." };
-    }
-    return { words: "", note: "" };
-  }
-
   showView() {
+    if (this.isReading()) return;
     const { grid } = this.result;
-    const what = this.describe();
+    const [a, b] = [this.candidate(this.a), this.candidate(this.b)];
+    const what = describe(this.view, this.result, a, b);
     const key = `${this.view} ${this.a} ${this.b}`;
     let layer = null;
     if (what.values) layer = this.layer(key, () => signedLayer(what.values, grid, this.viewer.aspect, what.scale));
@@ -241,8 +208,7 @@ class ClassifyTab {
     note.hidden = !what.note;
     this.$(".fg-map-words").textContent = what.words;
     this.$('[data-live="map"]').textContent = what.words;
-    const { name } = this.candidate(this.a);
-    this.$("canvas").setAttribute("aria-label", `${this.result.answer.sentence}. ${what.words || `The picture of what may be ${name}.`}`);
+    this.$("canvas").setAttribute("aria-label", `${this.result.answer.sentence}. ${what.words}`.trim());
     this.showScale(what.scale);
     this.showTrust();
   }
@@ -279,13 +245,13 @@ class ClassifyTab {
     const { result, upright } = this;
     const isCurrent = () => result === this.result && this.a === pair.a && this.b === pair.b;
     this.later = setTimeout(async () => {
-      const near = await this.ask("neighbours", { box: result.box, taxa: [pair.a, pair.b] }, upright);
+      const near = await this.server.ask("neighbours", { box: result.box, taxa: [pair.a, pair.b] }, upright);
       if (isCurrent()) {
         const [a, b] = [this.candidate(pair.a), this.candidate(pair.b)];
         showNeighbours(this.$(".fg-neighbours"), { a, b }, near.error ? null : near);
       }
       if (!isCurrent() || this.measured.has(key)) return;
-      const trust = await this.ask("trust", { box: result.box, ...pair }, upright);
+      const trust = await this.server.ask("trust", { box: result.box, ...pair }, upright);
       if (result !== this.result) return;
       this.measured.set(key, trust.error || !trust.class ? null : trust); // null: nothing measures it here
       if (isCurrent()) this.showTrust();
@@ -311,50 +277,26 @@ class ClassifyTab {
   // --- the person's hands ----------------------------------------------------------------------------
 
   listen() {
-    const field = this.$('input[type="file"]');
-    const take = () => {
-      if (field.files[0]) this.open(field.files[0]);
-      field.value = "";
-    };
-    field.addEventListener("change", take);
-    take(); // a file that was chosen before this script had loaded
-    this.root.dataset.ready = "true";
-    this.root.addEventListener("click", (event) => {
-      const action = event.target.closest("[data-do]")?.dataset.do;
-      if (action) this.act(action, field);
-    });
+    this.intake = listenForPictures(this.root, (file) => this.open(file));
+    this.root.addEventListener("click", (event) => this.act(event.target.closest("[data-do]")?.dataset.do));
     this.root.addEventListener("change", (event) => {
       if (event.target.name !== "fg-view") return;
       this.view = event.target.value;
       this.showView();
     });
-    this.$(".fg-opacity input").addEventListener("input", (event) => this.viewer.setOpacity(event.target.value / 100));
-    this.viewer.setOpacity(this.$(".fg-opacity input").value / 100);
+    const opacity = this.$(".fg-opacity input");
+    opacity.addEventListener("input", () => this.viewer.setOpacity(opacity.value / 100));
+    this.viewer.setOpacity(opacity.value / 100);
     this.$('[data-do="camera"]').hidden = !hasCamera();
-    const isHere = () => this.root.isConnected && this.root.offsetParent !== null;
-    const isFree = () => isHere() && !document.querySelector("dialog[open]");
-    document.addEventListener("keydown", (event) => isFree() && this.key(event));
-    document.addEventListener("paste", (event) => {
-      const file = [...(event.clipboardData?.files ?? [])][0];
-      if (file && isFree() && !isTyping(event)) this.open(file);
-    });
-    for (const name of ["dragenter", "dragover", "dragleave", "drop"]) {
-      document.addEventListener(name, (event) => isFree() && this.drag(event));
-    }
+    document.addEventListener("keydown", (event) => isFree(this.root) && this.key(event));
+    this.root.dataset.ready = "true";
   }
 
-  drag(event) {
-    if (!event.dataTransfer?.types.includes("Files")) return;
-    event.preventDefault();
-    const leaves = event.type === "drop" || (event.type === "dragleave" && event.relatedTarget === null);
-    this.root.classList.toggle("is-dragging", !leaves);
-    if (event.type === "drop" && event.dataTransfer.files[0]) this.open(event.dataTransfer.files[0]);
-  }
-
-  act(action, field) {
+  act(action) {
+    if (this.isReading() && action !== "new") return;
     const actions = {
-      choose: () => field.click(),
-      new: () => field.click(),
+      choose: () => this.intake.choose(),
+      new: () => this.intake.choose(),
       camera: () => this.photograph(),
       crop: () => this.viewer.setCropping(!this.viewer.cropping),
       in: () => this.viewer.zoomBy(1.5),
@@ -370,11 +312,11 @@ class ClassifyTab {
   key(event) {
     if (isTyping(event) || event.ctrlKey || event.metaKey || event.altKey || !this.result) return;
     const view = VIEWS[Number(event.key) - 1];
-    const actions = { "+": "in", "=": "in", "-": "out", 0: "fit", c: "crop" };
+    const action = { "+": "in", "=": "in", "-": "out", 0: "fit", c: "crop" }[event.key.toLowerCase()];
     if (view) {
       this.view = view;
       this.showView();
-    } else if (actions[event.key.toLowerCase()]) this.act(actions[event.key.toLowerCase()]);
+    } else if (action) this.act(action);
     else if (event.key === "Escape") this.escape();
     else return;
     event.preventDefault();
@@ -397,7 +339,7 @@ class ClassifyTab {
   }
 
   async search(query) {
-    const reply = await this.ask("search_taxa", { query });
+    const reply = await this.server.ask("search_taxa", { query });
     if (reply.error) this.showError(reply.error);
     return reply.error ? [] : reply.taxa;
   }
@@ -428,7 +370,7 @@ class ClassifyTab {
       search: (query) => this.search(query),
       save: async (suggestion) => {
         const question = { ...suggestion, box: result.box, model_version: result.model_version };
-        const reply = await this.ask("suggest", question, upright);
+        const reply = await this.server.ask("suggest", question, upright);
         return reply.error ?? null;
       },
     });

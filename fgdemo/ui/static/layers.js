@@ -16,17 +16,19 @@ function canvasFor([rows, cols], aspect, side) {
 function paint(canvas, colourAt) {
   const context = canvas.getContext("2d");
   const image = context.createImageData(canvas.width, canvas.height);
-  for (let point = 0; point < canvas.width * canvas.height; point++) colourAt(point, image.data, 4 * point);
+  const pixels = image.data;
+  for (let point = 0, at = 0; at < pixels.length; point++, at += 4) colourAt(point, pixels, at);
   context.putImageData(image, 0, 0);
   return canvas;
 }
 
 /** How much of a line just inside `depth` = 0 covers each point, from 0 to 1; `depth` is positive inside. */
 function lineCover(depth, width, point) {
-  const right = depth[point + 1] ?? depth[point];
-  const below = depth[point + width] ?? depth[point];
-  const slope = Math.hypot(right - depth[point], below - depth[point]) || 1e-9;
-  return Math.min(1, Math.max(0, LINE_PX + 0.5 - depth[point] / slope));
+  const here = depth[point];
+  const across = (point + 1 < depth.length ? depth[point + 1] : here) - here;
+  const down = (point + width < depth.length ? depth[point + width] : here) - here;
+  const distance = here / (Math.sqrt(across * across + down * down) + 1e-9);
+  return distance >= LINE_PX + 0.5 ? 0 : Math.min(1, LINE_PX + 0.5 - distance);
 }
 
 /** A map with a sign: `positive` and `negative` name colour scales; `peak` is the value of full strength. */
@@ -52,12 +54,17 @@ export function partsLayer(parts, grid, aspect) {
   const depth = new Float32Array(width * height);
   const owner = new Int8Array(width * height).fill(-1);
   for (let point = 0; point < depth.length; point++) {
-    let [first, second, left] = [0, 0, 1];
+    let first = 0;
+    let second = 0;
+    let left = 1; // what the parts leave to the background
     for (let k = 0; k < fine.length; k++) {
       const share = fine[k][point];
       left -= share;
-      if (share > first) [second, first, owner[point]] = [first, share, k];
-      else if (share > second) second = share;
+      if (share > first) {
+        second = first;
+        first = share;
+        owner[point] = k;
+      } else if (share > second) second = share;
     }
     if (left > first) owner[point] = -1;
     depth[point] = first - Math.max(second, left);
@@ -65,7 +72,10 @@ export function partsLayer(parts, grid, aspect) {
   const colours = parts.map((part) => rgb(part.colour));
   return paint(canvas, (point, pixels, at) => {
     if (owner[point] < 0) return;
-    for (let axis = 0; axis < 3; axis++) pixels[at + axis] = colours[owner[point]][axis];
+    const colour = colours[owner[point]];
+    pixels[at] = colour[0];
+    pixels[at + 1] = colour[1];
+    pixels[at + 2] = colour[2];
     pixels[at + 3] = 255 * Math.max(0.34, lineCover(depth, width, point));
   });
 }
@@ -78,7 +88,7 @@ export function spotlightLayer(part, grid, aspect) {
   const colour = rgb(part.colour);
   return paint(canvas, (point, pixels, at) => {
     const line = depth[point] >= 0 ? lineCover(depth, canvas.width, point) : 0;
-    for (let axis = 0; axis < 3; axis++) pixels[at + axis] = line * colour[axis];
+    if (line > 0) [pixels[at], pixels[at + 1], pixels[at + 2]] = colour;
     pixels[at + 3] = depth[point] < 0 ? 150 : 255 * line;
   });
 }

@@ -74,7 +74,7 @@ export function upsample(values, [rows, cols], width, height) {
   const weightsY = taps(rows, height);
   for (let y = 0; y < height; y++) {
     for (const [index, weight] of weightsY[y]) {
-      for (let x = 0; x < width; x++) out[y * width + x] += weight * across[index * width + x];
+      for (let x = 0, at = y * width, from = index * width; x < width; x++) out[at++] += weight * across[from++];
     }
   }
   return out;

@@ -6,9 +6,14 @@
 //
 // A box is {left, top, right, bottom} in fractions of the picture. Layers cover the box, or the whole picture.
 
-const HANDLE_PX = 12;
+import { dragged, gripAt, grown, isLargeEnough, moved } from "./crop.js";
+import { drawBox, drawLabel } from "./marks.js";
+
+const MARGIN_PX = 12; // around the picture while a box is drawn, so that its edges can be reached
+const REACH_PX = 18; // how near to a corner of the box a finger must be to take it
 const LARGEST_ZOOM = 12;
 const WHOLE = { left: 0, top: 0, right: 1, bottom: 1 };
+const START = { left: 0.2, top: 0.2, right: 0.8, bottom: 0.8 }; // the box that the keyboard begins with
 
 export class Viewer {
   constructor(stage, { onBox, onMode } = {}) {
@@ -33,17 +38,19 @@ export class Viewer {
     this.#listen();
   }
 
-  /** Show the picture at `url`; resolves when it is on the screen. Keeps the box and the maps. */
+  /** Show the picture at `url`; resolves when it is on the screen, or was overtaken by another. Keeps box and maps. */
   async setPicture(url) {
     const picture = new Image();
+    this.awaited = picture;
     picture.src = url;
     await picture.decode();
+    if (this.awaited !== picture) return;
     this.picture = picture;
     this.#resize();
   }
 
   clear() {
-    this.picture = this.box = this.draft = this.layer = this.spotlight = null;
+    this.awaited = this.picture = this.box = this.draft = this.layer = this.spotlight = null;
     this.draw();
   }
 
@@ -111,7 +118,7 @@ export class Viewer {
   // --- geometry ------------------------------------------------------------------------------------
 
   #room() {
-    const inset = this.cropping ? HANDLE_PX : 0;
+    const inset = this.cropping ? MARGIN_PX : 0;
     return [Math.max(1, this.canvas.clientWidth - 2 * inset), Math.max(1, this.canvas.clientHeight - 2 * inset)];
   }
 
@@ -203,54 +210,10 @@ export class Viewer {
       context.globalAlpha = this.opacity * this.shown;
       context.drawImage(this.layer, ...area);
       context.globalAlpha = 1;
-      for (const label of this.labels) this.#drawLabel(label, area);
+      for (const label of this.labels) drawLabel(context, label, area, getComputedStyle(this.stage).fontFamily);
     }
     const box = this.cropping ? this.draft : this.box;
-    if (box) this.#drawBox(this.#rect(box, frame), frame);
-  }
-
-  #drawLabel({ text, colour, x, y }, [left, top, width, height]) {
-    const { context } = this;
-    context.font = `500 13px ${getComputedStyle(this.stage).fontFamily}`;
-    const length = context.measureText(text).width + 30;
-    const at = [left + x * width - length / 2, top + y * height - 12];
-    context.fillStyle = "rgb(8 12 12 / 0.72)";
-    context.beginPath();
-    context.roundRect(...at, length, 24, 4);
-    context.fill();
-    context.fillStyle = colour;
-    context.beginPath();
-    context.arc(at[0] + 12, at[1] + 12, 4, 0, 2 * Math.PI);
-    context.fill();
-    context.fillStyle = "#fff";
-    context.textBaseline = "middle";
-    context.fillText(text, at[0] + 21, at[1] + 12.5);
-  }
-
-  #drawBox([x, y, width, height], frame) {
-    const { context } = this;
-    context.save();
-    context.beginPath();
-    context.rect(frame.x, frame.y, frame.width, frame.height);
-    context.rect(x, y, width, height);
-    context.fillStyle = this.cropping ? "rgb(8 12 12 / 0.5)" : "rgb(8 12 12 / 0.62)";
-    context.fill("evenodd");
-    context.strokeStyle = "rgb(255 255 255 / 0.9)";
-    context.lineWidth = 1;
-    context.strokeRect(x + 0.5, y + 0.5, width - 1, height - 1);
-    if (this.cropping) {
-      const arm = Math.min(18, width / 3, height / 3);
-      context.lineWidth = 3;
-      context.strokeStyle = "#fff";
-      for (const [cx, cy, dx, dy] of [[x, y, 1, 1], [x + width, y, -1, 1], [x, y + height, 1, -1], [x + width, y + height, -1, -1]]) {
-        context.beginPath();
-        context.moveTo(cx + dx * arm, cy);
-        context.lineTo(cx, cy);
-        context.lineTo(cx, cy + dy * arm);
-        context.stroke();
-      }
-    }
-    context.restore();
+    if (box) drawBox(context, this.#rect(box, frame), frame, this.cropping);
   }
 
   // --- pointer and keys ------------------------------------------------------------------------------
@@ -288,24 +251,10 @@ export class Viewer {
     const [x, y] = this.#at(event);
     this.pointers.set(event.pointerId, [x, y]);
     this.canvas.setPointerCapture(event.pointerId);
-    if (this.cropping && this.pointers.size === 1) this.grip = this.#gripAt(x, y);
-  }
-
-  #gripAt(x, y) {
+    if (!this.cropping || this.pointers.size > 1) return;
     const frame = this.#frame();
-    const start = this.#toPicture(x, y).map((value) => Math.min(1, Math.max(0, value)));
-    if (this.draft) {
-      const [left, top, width, height] = this.#rect(this.draft, frame);
-      const near = (value, edge) => Math.abs(value - edge) <= HANDLE_PX * 1.5;
-      const corner = [near(x, left) ? "left" : near(x, left + width) ? "right" : null];
-      corner.push(near(y, top) ? "top" : near(y, top + height) ? "bottom" : null);
-      if (corner[0] && corner[1]) {
-        const fixed = [this.draft[corner[0] === "left" ? "right" : "left"], this.draft[corner[1] === "top" ? "bottom" : "top"]];
-        return { kind: "corner", start: fixed };
-      }
-      if (x > left && x < left + width && y > top && y < top + height) return { kind: "move", start, box: this.draft };
-    }
-    return { kind: "corner", start, before: this.draft };
+    const reach = [REACH_PX / frame.width, REACH_PX / frame.height];
+    this.grip = gripAt(this.draft, this.#toPicture(x, y), reach);
   }
 
   #move(event) {
@@ -317,7 +266,8 @@ export class Viewer {
       const spread = (px, py) => Math.hypot(px - other[0], py - other[1]) || 1;
       if (!this.cropping) this.zoomBy(spread(x, y) / spread(oldX, oldY), (x + other[0]) / 2, (y + other[1]) / 2);
     } else if (this.cropping && this.grip) {
-      this.#drag(x, y);
+      this.draft = dragged(this.grip, this.#toPicture(x, y));
+      this.draw();
     } else if (this.zoom > 1.01 || this.box) {
       const frame = this.#frame();
       this.centre = [this.centre[0] - (x - oldX) / frame.width, this.centre[1] - (y - oldY) / frame.height];
@@ -328,34 +278,15 @@ export class Viewer {
     this.stage.classList.toggle("is-zoomed", this.zoom > 1.01);
   }
 
-  #drag(x, y) {
-    const [u, v] = this.#toPicture(x, y).map((value) => Math.min(1, Math.max(0, value)));
-    const { kind, start, box } = this.grip;
-    if (kind === "move") {
-      const dx = Math.min(1 - box.right, Math.max(-box.left, u - start[0]));
-      const dy = Math.min(1 - box.bottom, Math.max(-box.top, v - start[1]));
-      this.draft = { left: box.left + dx, top: box.top + dy, right: box.right + dx, bottom: box.bottom + dy };
-    } else {
-      this.draft = {
-        left: Math.min(start[0], u),
-        top: Math.min(start[1], v),
-        right: Math.max(start[0], u),
-        bottom: Math.max(start[1], v),
-      };
-    }
-    this.draw();
-  }
-
   #up(event) {
     if (!this.pointers.delete(event.pointerId) || !this.cropping || !this.grip) return;
-    const { grip } = this;
+    const { before } = this.grip;
     this.grip = null;
-    const big = this.draft && this.draft.right - this.draft.left >= 0.02 && this.draft.bottom - this.draft.top >= 0.02;
-    if (event.type === "pointercancel" || !big) {
-      this.draft = grip.box ?? grip.before ?? null;
-      this.draw();
-    } else {
+    if (event.type !== "pointercancel" && isLargeEnough(this.draft)) {
       this.onBox(this.draft);
+    } else {
+      this.draft = before;
+      this.draw();
     }
   }
 
@@ -372,26 +303,9 @@ export class Viewer {
     } else if (event.key === "Enter") {
       if (this.draft) this.onBox(this.draft);
     } else {
-      const box = this.draft ?? { left: 0.2, top: 0.2, right: 0.8, bottom: 0.8 };
-      this.draft = event.shiftKey ? grown(box, step) : moved(box, step);
+      this.draft = event.shiftKey ? grown(this.draft ?? START, step) : moved(this.draft ?? START, step);
     }
     event.preventDefault();
     this.draw();
   }
-}
-
-const NUDGE = 0.02;
-
-function moved(box, [dx, dy]) {
-  const x = Math.min(1 - box.right, Math.max(-box.left, dx * NUDGE));
-  const y = Math.min(1 - box.bottom, Math.max(-box.top, dy * NUDGE));
-  return { left: box.left + x, top: box.top + y, right: box.right + x, bottom: box.bottom + y };
-}
-
-function grown(box, [dx, dy]) {
-  return {
-    ...box,
-    right: Math.min(1, Math.max(box.left + 0.05, box.right + dx * NUDGE)),
-    bottom: Math.min(1, Math.max(box.top + 0.05, box.bottom + dy * NUDGE)),
-  };
 }
