@@ -1,15 +1,13 @@
 """`python app.py` serves the page; this is also what a Hugging Face Space runs."""
 
-from fgdemo.bootstrap import build_services
+import sys
+
+from fgdemo.bootstrap import launch
+from fgdemo.errors import FgdemoError
 from fgdemo.settings import Settings
-from fgdemo.ui import build_app, launch_options
-
-
-def main() -> None:
-    services = build_services(Settings.from_env())
-    app = build_app(services.workbench, services.suggestions, services.settings)
-    app.launch(**launch_options(services.settings))
-
 
 if __name__ == "__main__":
-    main()
+    try:
+        launch(Settings.from_env())
+    except FgdemoError as error:
+        sys.exit(str(error))

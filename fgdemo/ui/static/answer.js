@@ -7,7 +7,9 @@ const LISTED = 5;
 /** Sentence, Latin name, verdict on belonging here at all, and the path from group to leaf. */
 export function showAnswer(root, result) {
   const { answer, unknown } = result;
-  root.querySelector("h1").textContent = answer.sentence;
+  const sentence = root.querySelector("h1");
+  sentence.textContent = answer.sentence;
+  sentence.classList.toggle("is-long", answer.sentence.length > 44);
   const latin = root.querySelector(".fg-latin");
   latin.textContent = answer.taxon ? (answer.latin ?? "") : "";
   latin.hidden = !latin.textContent;

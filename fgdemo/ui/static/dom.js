@@ -22,8 +22,8 @@ export function named(taxon) {
 
 /** 0.814 → "81 %"; never "0 %" or "100 %" for what is neither. */
 export function percent(prob) {
-  if (prob > 0 && prob < 0.005) return "<\u00a01\u00a0%";
-  if (prob < 1 && prob >= 0.995) return ">\u00a099\u00a0%";
+  if (prob > 0 && prob < 0.005) return "<1\u00a0%";
+  if (prob < 1 && prob >= 0.995) return ">99\u00a0%";
   return `${Math.round(100 * prob)}\u00a0%`;
 }
 

@@ -101,8 +101,8 @@ function taps(cells, points) {
 export const SCALES = {
   evidence: ["#6b2a86", "#b73779", "#ee5f5f", "#fdae78", "#fff3c4"],
   against: ["#1d4a54", "#2c7d86", "#57b5b4", "#b9ece2"],
-  a: ["#8db9f2", "#4f95ef", "#1f6fe0", "#0f57c4"],
-  b: ["#ffc794", "#ff9a45", "#f07410", "#d95f00"],
+  a: ["#a9ccff", "#6aa9ff", "#3a86f7", "#1c6ce8"],
+  b: ["#ffd2a6", "#ffa859", "#fb8420", "#ea6a00"],
 };
 
 const tables = new Map();

@@ -12,6 +12,7 @@ import { drawBox, drawLabel } from "./marks.js";
 const MARGIN_PX = 12; // around the picture while a box is drawn, so that its edges can be reached
 const REACH_PX = 18; // how near to a corner of the box a finger must be to take it
 const LARGEST_ZOOM = 12;
+const FADE_MS = 120;
 const WHOLE = { left: 0, top: 0, right: 1, bottom: 1 };
 const START = { left: 0.2, top: 0.2, right: 0.8, bottom: 0.8 }; // the box that the keyboard begins with
 
@@ -188,7 +189,7 @@ export class Viewer {
 
   #fadeIn(start) {
     requestAnimationFrame((now) => {
-      this.shown = Math.min(1, Math.max(0, (now - start) / 160));
+      this.shown = Math.min(1, Math.max(0, (now - start) / FADE_MS));
       this.draw();
       if (this.shown < 1) this.#fadeIn(start);
     });
@@ -198,6 +199,7 @@ export class Viewer {
     const { context, canvas } = this;
     context.setTransform(1, 0, 0, 1, 0, 0);
     context.clearRect(0, 0, canvas.width, canvas.height);
+    this.stage.dataset.drawn = !this.picture ? "nothing" : this.layer && this.shown === 1 ? "map" : "picture";
     if (!this.picture || !canvas.clientWidth) return;
     const ratio = canvas.width / canvas.clientWidth;
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
