@@ -25,8 +25,10 @@ PATIENCE_S = 180
 class Served:
     url: str
     pid: int
+    started: float
+    """When the process was started, by `time.perf_counter`."""
     start_s: float
-    """From starting the process to the first page."""
+    """From then to the first page."""
 
 
 @contextmanager
@@ -47,7 +49,7 @@ def serving(command: Sequence[str], workspace: Path, checkpoint: Path | None = N
         process = subprocess.Popen(command, cwd=REPOSITORY, env=environment, stdout=log, stderr=subprocess.STDOUT)
         try:
             _wait_for_page(url, process, Path(log.name))
-            yield Served(url, process.pid, time.perf_counter() - started)
+            yield Served(url, process.pid, started, time.perf_counter() - started)
         finally:
             process.terminate()
             process.wait(30)
