@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageFilter
 
-from fgdemo.errors import StorageError
+from fgdemo.errors import SettingsError, StorageError
 from fgdemo.specimens import PARTS, SPECIES, Species, differing_part, draw_specimen, taxonomy, write_specimens
 from fgdemo.storage.sources import read_source
 from fgdemo.taxonomy import Taxonomy
@@ -96,10 +96,17 @@ def test_a_folder_in_use_is_left_alone(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 
 
+@pytest.mark.parametrize("per_class", [-1, 0, 3])
+def test_too_few_to_hold_one_out_is_refused(tmp_path: Path, per_class: int) -> None:
+    with pytest.raises(SettingsError, match="at least 4"):
+        write_specimens(tmp_path / "new", per_class)
+    assert not (tmp_path / "new").exists()
+
+
 def test_a_full_disk_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def no_space(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(Image.Image, "save", no_space)
     with pytest.raises(StorageError, match="No space left"):
-        write_specimens(tmp_path / "new", per_class=1)
+        write_specimens(tmp_path / "new", per_class=4)

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from fgdemo.errors import StorageError
+from fgdemo.errors import SettingsError, StorageError
 from fgdemo.specimens.bird import BUILDS, Plumage, draw_bird
 from fgdemo.specimens.canvas import Canvas, Pose
 from fgdemo.specimens.scene import Scene
@@ -60,8 +60,11 @@ def write_specimens(folder: Path, per_class: int = 40, seed: int = 0, size_px: i
     of `PARTS`, elsewhere.
 
     Raises:
+        SettingsError: fewer than four pictures a class, so that there would be none to hold out.
         StorageError: the folder is not empty, or cannot be written.
     """
+    if per_class < 4:
+        raise SettingsError(f"{per_class} specimens a class are too few: at least 4, one of them to hold out.")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if any(folder.iterdir()):

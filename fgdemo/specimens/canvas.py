@@ -15,6 +15,8 @@ Points = Sequence[tuple[float, float]]
 """Bird coordinates: the bird looks to the right, y points down, rump to breast is about 1.4."""
 
 _OVERSAMPLING = 3
+_REACH = np.array([1.88, 1.20])
+"""How far the largest bird reaches sideways and up or down in any pose, with a little room to breathe."""
 _JOINTS = {"tail": "tail", "head": "head", "beak": "head"}
 """What each movable part turns with."""
 
@@ -32,12 +34,12 @@ class Pose:
 
     @classmethod
     def draw(cls, rng: np.random.Generator, width: int, height: int) -> Pose:
-        scale = min(width / 3.5, height / 2.7) * rng.uniform(0.72, 1.0)
-        spare = max(0.0, width / 2 - 1.72 * scale), max(0.0, height / 2 - 1.15 * scale)
-        centre = width / 2 + rng.uniform(-1, 1) * spare[0], height / 2 + rng.uniform(-1, 1) * spare[1]
+        room = np.array([width, height]) / 2
+        scale = (room / _REACH).min() * rng.uniform(0.72, 1.0)
+        x, y = room + rng.uniform(-1, 1, size=2) * (room - _REACH * scale)
         flip = rng.choice((-1.0, 1.0))
         joints = {"tail": rng.uniform(-0.30, 0.30), "head": rng.uniform(-0.22, 0.16)}
-        return cls(centre, scale, flip, rng.uniform(-0.21, 0.21), joints)
+        return cls((float(x), float(y)), float(scale), flip, rng.uniform(-0.21, 0.21), joints)
 
 
 def _turn(points: np.ndarray, angle: float, about: tuple[float, float]) -> np.ndarray:
