@@ -51,11 +51,20 @@ def test_class_folders(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["val", "valid", "Validation", "dev"])
 def test_train_val_and_test_folders(tmp_path: Path, name: str) -> None:
-    put(tmp_path, "train/a/1.jpg", "train/b/2.jpg", f"{name}/a/3.jpg", "test/b/4.jpg", "masks/a/1.png", "readme.txt")
+    put(
+        tmp_path,
+        "train/a/1.jpg",
+        "train/b/2.jpg",
+        f"{name}/a/3.jpg",
+        "test/b/4.jpg",
+        "more/a/1.png",
+        "masks/a/1.png",
+        "readme.txt",
+    )
     source = read_source(tmp_path)
     assert Counter(p.split for p in source.pictures) == {"train": 2, "val": 1, "test": 1}
     assert source.labels == ("a", "b"), "a val part that lacks a class shifts nothing"
-    assert reasons(source) == {"masks": "is not a train, val or test folder"}
+    assert reasons(source) == {"more": "is not a train, val or test folder"}
 
 
 def test_a_class_may_be_called_train(tmp_path: Path) -> None:

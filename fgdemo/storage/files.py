@@ -14,6 +14,8 @@ from fgdemo.storage.labelled import SPLIT_NAMES, Found, LabelledPicture, Split
 
 PICTURE_ENDINGS = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"})
 LEFT_BY_THE_SYSTEM = frozenset({"thumbs.db", "desktop.ini", "__macosx"})
+MASKS = "masks"
+"""Where masks of the pictures lie, beside train and val."""
 PATH_COLUMNS = ("path", "file_name", "filename", "file")
 
 
@@ -42,7 +44,7 @@ def read_class_folders(root: Path) -> Found:
     for entry in folders:
         if entry.name in splits:
             _read_classes(root, Path(entry.path), splits[entry.name], found)
-        else:
+        elif entry.name != MASKS:
             found.skip(entry.name, "is not a train, val or test folder")
     return found
 
