@@ -49,7 +49,9 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def _fit_arguments(fit: argparse.ArgumentParser) -> None:
-    fit.add_argument("data", nargs="+", help="class folders, train/val folders, a CSV of path,label, or a Hub data set id")
+    fit.add_argument(
+        "data", nargs="+", help="class folders, train/val folders, a CSV of path,label, or a Hub data set id"
+    )
     fit.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="the checkpoint to write")
     fit.add_argument("--checkpoint", type=Path, metavar="FOLDER", help="take the backbone of this checkpoint")
     fit.add_argument("--backbone", default="resnet18.a1_in1k", metavar="NAME", help="any timm architecture")
@@ -60,13 +62,17 @@ def _fit_arguments(fit: argparse.ArgumentParser) -> None:
     fit.add_argument("--std", type=_three, metavar="R,G,B")
     fit.add_argument("--taxonomy", type=Path, metavar="CSV", help="id,name,parent,latin,aliases (default: no groups)")
     fit.add_argument("--parts", type=int, default=6, metavar="K", help="parts per group (default 6)")
-    fit.add_argument("--val-share", type=float, default=0.2, help="split off where there is no val folder (default 0.2)")
+    fit.add_argument(
+        "--val-share", type=float, default=0.2, help="split off where there is no val folder (default 0.2)"
+    )
     fit.add_argument("--licence", action="append", default=[], metavar="TEXT", help="a line about data or weights")
     fit.add_argument("--seed", type=int, default=0)
     fit.add_argument("--device", default=None, help="auto, cpu, cuda (default: FGDEMO_DEVICE)")
     training = fit.add_argument_group("training all layers first")
     training.add_argument("--epochs", type=int, default=0, metavar="N", help="0 leaves the backbone frozen (default)")
-    training.add_argument("--train-size", type=int, metavar="PX", help="side of the training pictures (default: --size)")
+    training.add_argument(
+        "--train-size", type=int, metavar="PX", help="side of the training pictures (default: --size)"
+    )
     training.add_argument("--batch-size", type=int, default=32)
     training.add_argument("--lr", type=float, default=4e-4)
     training.add_argument("--mixup", type=float, default=0.0, metavar="ALPHA")
@@ -75,7 +81,9 @@ def _fit_arguments(fit: argparse.ArgumentParser) -> None:
         "--teacher", action="append", default=[], metavar="FILE=TAXON",
         help="weights of the same architecture that know this group well; their embedding is imitated",
     )  # fmt: skip
-    training.add_argument("--distil", type=float, default=2.0, metavar="WEIGHT", help="how much that counts (default 2)")
+    training.add_argument(
+        "--distil", type=float, default=2.0, metavar="WEIGHT", help="how much that counts (default 2)"
+    )
 
 
 def _three(text: str) -> tuple[float, float, float]:

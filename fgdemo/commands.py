@@ -34,7 +34,9 @@ def fit(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]:
     from fgdemo.taxonomy import Taxonomy
 
     if arguments.epochs < 0 or arguments.parts < 1 or not 0 < arguments.val_share < 1 or arguments.batch_size < 2:
-        raise SettingsError("--epochs must be 0 or more, --parts 1 or more, --val-share between 0 and 1, --batch-size 2 or more.")
+        raise SettingsError(
+            "--epochs must be 0 or more, --parts 1 or more, --val-share between 0 and 1, --batch-size 2 or more."
+        )
     say = _speaker(arguments)
     source = read_sources(arguments.data)
     if not source.part("val") and source.part("train"):
@@ -182,7 +184,9 @@ def _teachers(
             arguments.backbone, weights=file, size_px=arguments.size, options=parse_options(arguments.option)
         )
         indices = frozenset(
-            index for index, leaf in enumerate(taxonomy.leaves) if taxonomy[group].id in {t.id for t in taxonomy.path(leaf)}
+            index
+            for index, leaf in enumerate(taxonomy.leaves)
+            if taxonomy[group].id in {t.id for t in taxonomy.path(leaf)}
         )
         teachers.append(make_teacher(backbone.to(device), indices, pictures, class_index, config))
     return teachers
@@ -210,7 +214,7 @@ def evaluate(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any
             embeddings = embed(classifier.network.backbone, pictures.pixels, classifier.data_config, progress=progress)
         return pictures, embeddings, embeddings @ weight + bias
 
-    source = read_sources(arguments.data)
+    source = read_sources(arguments.data, fewest_classes=1)
     pictures, embeddings, logits = look(source.pictures)
     if not len(logits):
         raise DatasetError("None of the pictures could be decoded.")
@@ -223,7 +227,10 @@ def evaluate(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any
     if arguments.unknown:
         others = [picture for location in arguments.unknown for picture in read_unlabelled(location).pictures]
         _, strange_embeddings, strange_logits = look(others)
-        known, strange = classifier.unknown_scores(logits, embeddings), classifier.unknown_scores(strange_logits, strange_embeddings)
+        known, strange = (
+            classifier.unknown_scores(logits, embeddings),
+            classifier.unknown_scores(strange_logits, strange_embeddings),
+        )
         result |= {
             "unknown_n": len(strange),
             "unknown_auroc": auroc(known, strange),
@@ -238,7 +245,8 @@ def predict(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]
     """One line a picture; a bad picture is a sentence in its place and never stops the rest."""
     from fgdemo.services.workbench import Workbench
 
-    workbench = Workbench(_load(arguments, settings), max_picture_mp=settings.max_picture_mp)
+    classifier = _load(arguments, settings)
+    workbench = Workbench(classifier, max_picture_mp=settings.max_picture_mp)
     say = _speaker(arguments)
     rows = []
     for path in arguments.pictures:
@@ -258,7 +266,7 @@ def predict(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]
             }
         )
         say(f"{path}: {found.answer.sentence}")
-    return {"checkpoint": workbench.classifier.version, "pictures": rows}
+    return {"checkpoint": classifier.version, "pictures": rows}
 
 
 def explain(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]:
@@ -306,7 +314,9 @@ def specimens(arguments: argparse.Namespace, settings: Settings) -> dict[str, An
     from fgdemo.specimens import write_specimens
 
     write_specimens(arguments.folder, per_class=arguments.per_class, seed=arguments.seed)
-    _speaker(arguments)(f"Written: {arguments.folder}. Next: python -m fgdemo fit {arguments.folder} --out my-checkpoint")
+    _speaker(arguments)(
+        f"Written: {arguments.folder}. Next: python -m fgdemo fit {arguments.folder} --out my-checkpoint"
+    )
     return {"folder": str(arguments.folder)}
 
 
@@ -372,8 +382,12 @@ def _report_scores(scores: Scores, taxonomy: Taxonomy, say: Callable[[str], None
     if len(scores.groups) > 1:
         groups: Mapping[str, Interval] = scores.groups
         say("  " + ", ".join(f"{taxonomy[root].name} {_percent(interval)}" for root, interval in groups.items()))
-    say(f"Calibration error {scores.ece:.3f}; {scores.coverage:.1%} of prediction sets hold the right one ({scores.set_size:.1f} kinds)")
-    say(f"Answers given at the level it is sure of: {scores.answered_right:.1%} right, {scores.answered_leaf:.1%} down to the kind")
+    say(
+        f"Calibration error {scores.ece:.3f}; {scores.coverage:.1%} of prediction sets hold the right one ({scores.set_size:.1f} kinds)"
+    )
+    say(
+        f"Answers given at the level it is sure of: {scores.answered_right:.1%} right, {scores.answered_leaf:.1%} down to the kind"
+    )
     if scores.worst_pairs:
         say("Most often taken for each other:")
         for pair in scores.worst_pairs:

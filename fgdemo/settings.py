@@ -30,7 +30,7 @@ class Settings:
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ) -> Settings:
-        """Read FGDEMO_HOME, FGDEMO_CHECKPOINT, DATABASE_URL, FGDEMO_DEVICE, FGDEMO_MAX_UPLOAD_MB, FGDEMO_MAX_PICTURE_MP.
+        """Read the variables that the README lists.
 
         Raises:
             SettingsError: a value that cannot be used, by its variable's name.

@@ -57,7 +57,9 @@ class Taxonomy:
             raise TaxonomyError(f"The taxonomy has these ids more than once: {', '.join(doubled[:5])}.")
         for taxon in self.taxa:
             if taxon.parent is not None and taxon.parent not in self.by_id:
-                raise TaxonomyError(f"Taxon “{taxon.id}” names the parent “{taxon.parent}”, which is not in the taxonomy.")
+                raise TaxonomyError(
+                    f"Taxon “{taxon.id}” names the parent “{taxon.parent}”, which is not in the taxonomy."
+                )
         for taxon in self.taxa:
             seen = {taxon.id}
             while taxon.parent is not None:

@@ -47,7 +47,9 @@ def reframe(batch: Tensor, size_px: int, framing: Framing, generator: torch.Gene
 
     kind = torch.rand(count, generator=generator)
     scale = torch.where(
-        kind < 0.5, uniform(0.85, 1.1), torch.where(kind < 0.8, uniform(framing.min_scale, 0.9), uniform(1.0, framing.max_scale))
+        kind < 0.5,
+        uniform(0.85, 1.1),
+        torch.where(kind < 0.8, uniform(framing.min_scale, 0.9), uniform(1.0, framing.max_scale)),
     )
     aspect = torch.exp(uniform(-1, 1) * torch.log(torch.tensor(framing.max_aspect)) / 2)
     turn = uniform(-1, 1) * framing.max_turn_deg * torch.pi / 180
@@ -69,7 +71,9 @@ def reframe(batch: Tensor, size_px: int, framing: Framing, generator: torch.Gene
     return framed * gain + offset
 
 
-def mix(batch: Tensor, targets: Tensor, *, mixup: float, cutmix: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+def mix(
+    batch: Tensor, targets: Tensor, *, mixup: float, cutmix: float, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
     """mixup (Zhang 2018) or CutMix (Yun 2019) of a batch with itself in another order; either strength may be 0.
 
     Args:

@@ -15,7 +15,12 @@ from fgdemo.model.backbone import Backbone, DataConfig
 
 @torch.inference_mode()
 def token_batches(
-    backbone: Backbone, pixels: np.ndarray, config: DataConfig, *, progress: Progress = no_progress, batch_size: int = 32
+    backbone: Backbone,
+    pixels: np.ndarray,
+    config: DataConfig,
+    *,
+    progress: Progress = no_progress,
+    batch_size: int = 32,
 ) -> Iterator[Tensor]:
     """(N, S, S, 3) uint8 → batches of (b, h, w, D) tokens on the backbone's device."""
     device = next(backbone.parameters()).device
@@ -24,7 +29,12 @@ def token_batches(
         progress("looking at pictures", min(start + batch_size, len(pixels)), len(pixels))
 
 
-def embed(backbone: Backbone, pixels: np.ndarray, config: DataConfig, *, progress: Progress = no_progress) -> np.ndarray:
+def embed(
+    backbone: Backbone, pixels: np.ndarray, config: DataConfig, *, progress: Progress = no_progress
+) -> np.ndarray:
     """(N, S, S, 3) uint8 → (N, D) float32 mean-pooled tokens."""
-    batches = [tokens.mean((1, 2)).float().cpu().numpy() for tokens in token_batches(backbone, pixels, config, progress=progress)]
+    batches = [
+        tokens.mean((1, 2)).float().cpu().numpy()
+        for tokens in token_batches(backbone, pixels, config, progress=progress)
+    ]
     return np.concatenate(batches) if batches else np.empty((0, backbone.dim), np.float32)

@@ -75,7 +75,9 @@ def score(classifier: Classifier, logits: np.ndarray, labels: np.ndarray, distan
         n=len(labels),
         top1=bootstrap_mean(right),
         top5=bootstrap_mean((order[:, :5] == labels[:, None]).any(1)),
-        groups={str(root): bootstrap_mean(right[roots == root]) for root in sorted(set(roots))} if len(set(roots)) < 20 else {},
+        groups={str(root): bootstrap_mean(right[roots == root]) for root in sorted(set(roots))}
+        if len(set(roots)) < 20
+        else {},
         ece=expected_calibration_error(probs, labels),
         nll=nll(probs, labels),
         coverage=float(np.mean([label in members for label, members in zip(labels, sets, strict=True)])),
@@ -88,7 +90,7 @@ def score(classifier: Classifier, logits: np.ndarray, labels: np.ndarray, distan
 
 
 def answer_rows(probs: np.ndarray, taxonomy: Taxonomy, sure_prob: float) -> np.ndarray:
-    """(N,) row of `taxonomy.taxa` that is the answer for each of (N, C) probabilities; −1 where not even the root is sure."""
+    """(N,) row of `taxonomy.taxa` that answers each of (N, C) probabilities; −1 where not even the root is sure."""
     totals = probs @ taxonomy.membership.T
     depth = np.array([len(taxonomy.path(taxon.id)) for taxon in taxonomy.taxa])
     on_path = taxonomy.membership[:, probs.argmax(1)].T

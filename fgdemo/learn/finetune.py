@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
@@ -167,9 +166,11 @@ def make_optimizer(student: Student, recipe: Recipe, steps: int) -> tuple[torch.
     warm = max(1, round(steps * recipe.warm_up))
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer,
-        lambda step: (step + 1) / warm
-        if step < warm
-        else 0.01 + 0.99 * 0.5 * (1 + np.cos(np.pi * min(1.0, (step - warm) / max(1, steps - warm)))),
+        lambda step: (
+            (step + 1) / warm
+            if step < warm
+            else 0.01 + 0.99 * 0.5 * (1 + np.cos(np.pi * min(1.0, (step - warm) / max(1, steps - warm))))
+        ),
     )
     return optimizer, schedule
 
@@ -237,7 +238,9 @@ def batch_loss(
 
 
 @torch.inference_mode()
-def val_top1(student: Student, pixels: np.ndarray, chosen: np.ndarray, class_index: np.ndarray, config: DataConfig) -> float:
+def val_top1(
+    student: Student, pixels: np.ndarray, chosen: np.ndarray, class_index: np.ndarray, config: DataConfig
+) -> float:
     """Top-1 accuracy of the trained classifier at full size, in [0, 1]."""
     student.eval()
     device = next(student.parameters()).device
@@ -250,7 +253,9 @@ def val_top1(student: Student, pixels: np.ndarray, chosen: np.ndarray, class_ind
     return right / len(chosen)
 
 
-def save_snapshot(path: Path, recipe: Recipe, epochs_done: int, student: nn.Module, ema: ModelEmaV3, optimizer: Any, schedule: Any) -> None:
+def save_snapshot(
+    path: Path, recipe: Recipe, epochs_done: int, student: nn.Module, ema: ModelEmaV3, optimizer: Any, schedule: Any
+) -> None:
     """Everything needed to go on, written beside and renamed."""
     beside = path.with_suffix(".part")
     torch.save(
@@ -264,7 +269,7 @@ def save_snapshot(path: Path, recipe: Recipe, epochs_done: int, student: nn.Modu
         },
         beside,
     )
-    os.replace(beside, path)
+    beside.replace(path)
 
 
 def resume(path: Path, recipe: Recipe, student: nn.Module, ema: ModelEmaV3, optimizer: Any, schedule: Any) -> int:

@@ -57,7 +57,8 @@ def label_indices(pictures: Pictures, taxonomy: Taxonomy) -> np.ndarray:
     unknown = [label for label, leaf in leaf_of.items() if leaf is None]
     if unknown:
         raise DatasetError(
-            f"{len(unknown)} class names are not in the taxonomy: {', '.join(unknown[:5])}{' …' if len(unknown) > 5 else ''}."
+            f"{len(unknown)} class names are not in the taxonomy: {', '.join(unknown[:5])}"
+            f"{' …' if len(unknown) > 5 else ''}."
         )
     index = {label: taxonomy.leaf_index[leaf] for label, leaf in leaf_of.items() if leaf is not None}
     return np.array([index[label] for label in pictures.labels], dtype=np.int64)
@@ -120,10 +121,16 @@ def fit_classifier(
     )
     if len(val):
         weight, bias = head.linear()
-        logits, labels, distances = embeddings[val] @ weight + bias, class_index[val], classifier.distances(embeddings[val])
+        logits, labels, distances = (
+            embeddings[val] @ weight + bias,
+            class_index[val],
+            classifier.distances(embeddings[val]),
+        )
     else:
         logits, labels, distances = held_out.logits, held_out.labels, held_out.distances
-    return Fitted(classifier, score(classifier, logits / classifier.calibration.temperature, labels, distances), held_out)
+    return Fitted(
+        classifier, score(classifier, logits / classifier.calibration.temperature, labels, distances), held_out
+    )
 
 
 def held_out_logits(
@@ -164,7 +171,9 @@ def choose_sure_prob(probs: np.ndarray, labels: np.ndarray, taxonomy: Taxonomy) 
     return 0.95
 
 
-def find_lookalikes(probs: np.ndarray, labels: np.ndarray, taxonomy: Taxonomy, most: int = 5) -> dict[str, tuple[str, ...]]:
+def find_lookalikes(
+    probs: np.ndarray, labels: np.ndarray, taxonomy: Taxonomy, most: int = 5
+) -> dict[str, tuple[str, ...]]:
     """Leaves that share probability on held-out pictures: at least 2 % on average, either way."""
     leaves = taxonomy.leaves
     given = np.zeros((len(leaves), len(leaves)))

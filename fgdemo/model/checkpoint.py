@@ -73,12 +73,12 @@ def _swap(beside: Path, folder: Path) -> None:
     old = folder.with_name(f".{folder.name}-replaced")
     shutil.rmtree(old, ignore_errors=True)
     if folder.exists():
-        os.replace(folder, old)
+        folder.replace(old)
     try:
-        os.replace(beside, folder)
+        beside.replace(folder)
     except OSError:
         if old.exists():
-            os.replace(old, folder)
+            old.replace(folder)
         raise
     descriptor = os.open(folder.parent, os.O_RDONLY)
     try:
@@ -105,7 +105,7 @@ def read_checkpoint(folder: Path) -> Checkpoint:
     payload = _read(folder / WEIGHTS)
     if payload[:2] in (b"PK", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"):
         raise CheckpointError(
-            f"{folder.name}/{WEIGHTS} is a pickled file under another name; it was not opened, because it could run code."
+            f"{folder.name}/{WEIGHTS} is a pickled file under another name; it was not opened, as it could run code."
         )
     if hashlib.sha256(payload).hexdigest() != card["weights_sha256"]:
         raise CheckpointError(

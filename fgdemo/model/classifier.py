@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -83,7 +83,11 @@ class Classifier:
             prototypes=self.parts.prototypes.to(self.device),
         )
         network = Network(
-            self.backbone, torch.from_numpy(weight / t), torch.from_numpy(bias / t), torch.from_numpy(self.origin), parts
+            self.backbone,
+            torch.from_numpy(weight / t),
+            torch.from_numpy(bias / t),
+            torch.from_numpy(self.origin),
+            parts,
         )
         return network.to(self.device, memory_format=torch.channels_last).eval().requires_grad_(False)
 
@@ -128,6 +132,16 @@ class Classifier:
             unknown_threshold=self.unknown.threshold,
         )
 
+    @torch.inference_mode()
+    def embed(self, pictures: Iterable[Image.Image]) -> np.ndarray:
+        """Upright RGB pictures → (n, D) float32 embeddings of unit length, as in `Reading.embedding`."""
+        rows = []
+        for picture in pictures:
+            batch = self.pixels(picture)[None].to(self.device, memory_format=torch.channels_last)
+            row = self.network.tokens(batch).mean((1, 2))[0].float().cpu().numpy()
+            rows.append(row / max(float(np.linalg.norm(row)), 1e-9))
+        return np.stack(rows) if rows else np.empty((0, self.embedding_dim), np.float32)
+
     def unknown_scores(self, logits: np.ndarray, embeddings: np.ndarray) -> np.ndarray:
         """(N, C) calibrated logits and (N, D) raw embeddings → (N,) scores in [0, 1]; high is strange."""
         return self.unknown(logits.max(1) * self.calibration.temperature, self.distances(embeddings))
@@ -168,7 +182,9 @@ class Classifier:
                 "average": self.unknown.average.tolist(),
             },
         }
-        body = {f"backbone.{k}": v.half() if v.is_floating_point() else v for k, v in self.backbone.state_dict().items()}
+        body = {
+            f"backbone.{k}": v.half() if v.is_floating_point() else v for k, v in self.backbone.state_dict().items()
+        }
         arrays = {name: value.cpu().numpy() for name, value in body.items()}
         upper = np.triu_indices(len(self.head.gram))
         arrays |= {
@@ -218,7 +234,9 @@ def _assemble(name: str, found: Checkpoint, device: str) -> Classifier:
     card, arrays = found.card, found.arrays
     taxonomy = Taxonomy.from_json(card["taxonomy"])
     backbone = build_backbone(BackboneSpec(**card["backbone"]))
-    weights = {key: torch.from_numpy(arrays[f"backbone.{key}"]).to(old.dtype) for key, old in backbone.state_dict().items()}
+    weights = {
+        key: torch.from_numpy(arrays[f"backbone.{key}"]).to(old.dtype) for key, old in backbone.state_dict().items()
+    }
     backbone.load_state_dict(weights)
     dim, leaves = backbone.dim, len(taxonomy.leaves)
     _check_shapes(

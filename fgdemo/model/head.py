@@ -41,7 +41,9 @@ class RidgeHead:
     penalty: float
 
     @classmethod
-    def fit(cls, embeddings: np.ndarray, labels: np.ndarray, classes: int, weights: np.ndarray | None = None) -> RidgeHead:
+    def fit(
+        cls, embeddings: np.ndarray, labels: np.ndarray, classes: int, weights: np.ndarray | None = None
+    ) -> RidgeHead:
         """Fit to (N, D) embeddings with class indices (N,); λ minimises the leave-one-out error (PRESS).
 
         Args:
@@ -75,7 +77,9 @@ class RidgeHead:
         weight = solution[:-1] / self.scale
         return weight.astype(np.float32), (solution[-1] - self.mean @ weight).astype(np.float32)
 
-    def leave_one_out(self, embeddings: np.ndarray, labels: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
+    def leave_one_out(
+        self, embeddings: np.ndarray, labels: np.ndarray, weights: np.ndarray | None = None
+    ) -> np.ndarray:
         """(N, C) raw logits of each *training* picture by the head that never saw it."""
         features = self.features(embeddings)
         weights = np.ones(len(labels)) if weights is None else weights
