@@ -1,0 +1,246 @@
+"""How faithful the maps are to pixels, beside the library's methods, random maps and the middle of the picture.
+
+    python benchmarks/faithfulness.py [--checkpoint DIR] [--data DIR] [--limit 210]
+
+`--data` holds `<set>/val/<class>/*.jpg`, and foreground masks in `<set>/masks/<same name>.png` where there are any.
+A is the likeliest class, B the next. One JSON line last; every figure is [mean, low, high] with the bootstrap 95 %
+interval over photographs. Definitions: fgdemo/explain/faithfulness.py.
+  deletion, insertion    {method: AUC of A's share of probability}; low, respectively high, is good
+  pair_deletion, pair_insertion   the same for the share of A among A and B
+  faithfulness           {method: insertion − deletion}, pair_faithfulness likewise; random maps average 0
+  advantage              {method: faithfulness of the class evidence less that of the method, paired}
+  pointing, mass         {method: share of peaks, of positive relevance, on the mask}
+  pair_effect            {method: fall of logit A − logit B when the map's strongest tenth is removed / Grad-CAM's}
+  randomised_correlation correlation of the evidence with that of the same network with random weights
+Score-CAM (a forward pass for each of its 64 most varying channels) is run on a part of the photographs only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import copy
+import io
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from pytorch_grad_cam import ScoreCAM
+from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
+from torch import Tensor, nn
+
+from fgdemo.explain import faithfulness as measure
+from fgdemo.explain.gradcam import Method, gradcam
+from fgdemo.model.classifier import Classifier
+from fgdemo.model.network import Network
+from fgdemo.settings import REPOSITORY
+
+LIBRARY: dict[str, Method] = {
+    "gradcam": "GradCAM", "gradcam++": "GradCAM++", "layercam": "LayerCAM", "hirescam": "HiResCAM",
+    "eigencam": "EigenCAM",
+}  # fmt: skip
+SCORECAM_CHANNELS = 64
+SCORECAM_EVERY = 10
+RANDOMISED_EVERY = 5
+PAIR_METHODS = ("gradcam", "evidence", "parts", "contrast", "contrast_parts", "finercam", "centre", "random")
+
+Figures = dict[str, dict[str, list[float]]]
+"""figure → method → one value a photograph."""
+
+
+@dataclass(frozen=True)
+class Photograph:
+    path: Path
+    mask: Path | None
+
+
+def photographs(folder: Path, limit: int) -> list[Photograph]:
+    """Validation photographs, as many of each set; every k-th, so that all classes take part."""
+    sets = sorted(path for path in folder.iterdir() if (path / "val").is_dir())
+    if not sets:
+        sys.exit(f"faithfulness: {folder} holds no <set>/val/<class> folders; name the folder with --data.")
+    chosen: list[Photograph] = []
+    for place, of_set in enumerate(sets):
+        paths = sorted((of_set / "val").glob("*/*.jpg"))
+        count = min(len(paths), (limit - len(chosen)) // (len(sets) - place))
+        for row in np.linspace(0, len(paths) - 1, count).round().astype(int):
+            mask = of_set / "masks" / f"{paths[row].stem}.png"
+            chosen.append(Photograph(paths[row], mask if mask.is_file() else None))
+    return chosen
+
+
+def read(classifier: Classifier, photograph: Photograph) -> tuple[Tensor, np.ndarray | None]:
+    """(3, S, S) pixels, and the (S, S) mask squashed in the same way."""
+    with Image.open(photograph.path) as picture:
+        pixels = classifier.pixels(picture.convert("RGB")).to(classifier.network.device)
+    if photograph.mask is None:
+        return pixels, None
+    with Image.open(photograph.mask) as drawn:
+        return pixels, np.asarray(drawn.resize((pixels.shape[2], pixels.shape[1]), Image.Resampling.NEAREST)) > 0
+
+
+def maps_of(
+    network: Network, tokens: Tensor, a: int, b: int, group: str, rng: np.random.Generator
+) -> dict[str, np.ndarray]:
+    """Every map that needs no further forward pass; "parts" is the evidence of all parts, without the background's.
+
+    Args:
+        tokens: (1, h, w, D).
+        group: whose parts.
+    """
+    maps = {name: gradcam(network, tokens, a, method) for name, method in LIBRARY.items()}
+    with torch.inference_mode():
+        evidence = network.evidence(tokens)[0].cpu().numpy()
+        background = network.assignment(tokens, group)[0, ..., -1].cpu().numpy()
+    rows, columns = evidence.shape[:2]
+    y, x = np.mgrid[-1 : 1 : rows * 1j, -1 : 1 : columns * 1j]  # pyright: ignore[reportAttributeAccessIssue]
+    return {
+        **maps,
+        "finercam": gradcam(network, tokens, (a, b)),
+        "evidence": evidence[..., a],
+        "parts": evidence[..., a] * (1 - background),
+        "contrast": evidence[..., a] - evidence[..., b],
+        "contrast_parts": (evidence[..., a] - evidence[..., b]) * (1 - background),
+        "centre": np.sqrt(2) - np.hypot(y, x),
+        "random": measure.random_like(evidence[..., a], rng),
+    }
+
+
+class VaryingChannels(nn.Module):
+    """Logits of pixels, with a layer of the few token channels that vary most, for the library's Score-CAM to hook."""
+
+    def __init__(self, network: Network, channels: Tensor) -> None:
+        super().__init__()
+        self.network, self.channels, self.layer = network, channels, nn.Identity()
+        self.device_marker = nn.Parameter(torch.empty(0, device=network.device))
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        with torch.inference_mode():
+            tokens = self.network.tokens(pixels)
+            self.layer(tokens[..., self.channels].permute(0, 3, 1, 2))
+            return self.network.logits_from_tokens(tokens)
+
+
+def scorecam(network: Network, pixels: Tensor, tokens: Tensor, a: int) -> np.ndarray:
+    """Wang et al. 2020 by the library, on the channels that vary most over this picture; (S, S)."""
+    channels = tokens[0].flatten(0, 1).std(0).topk(min(SCORECAM_CHANNELS, tokens.shape[-1])).indices
+    module = VaryingChannels(network, channels)
+    cam = ScoreCAM(module, [module.layer])
+    cam.batch_size = measure.BATCH
+    with contextlib.redirect_stderr(io.StringIO()):  # its own progress bar
+        return cam(pixels[None], [ClassifierOutputTarget(a)])[0]  # pyright: ignore[reportArgumentType]
+
+
+def randomised(network: Network) -> Network:
+    """The same architecture with the values of every weight shuffled: as large as before, and meaningless."""
+    copied = copy.deepcopy(network)
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for value in (*copied.backbone.parameters(), copied.weight):
+            order = torch.randperm(value.numel(), generator=generator).to(value.device)
+            value.copy_(value.flatten()[order].reshape(value.shape))
+    return copied
+
+
+def measure_photograph(
+    classifier: Classifier, pixels: Tensor, mask: np.ndarray | None, with_scorecam: bool, rng: np.random.Generator
+) -> dict[str, dict[str, float]]:
+    """figure → method → value, for one photograph."""
+    network = classifier.network
+    with torch.inference_mode():
+        tokens = network.tokens(pixels[None])
+        a, b = network.logits_from_tokens(tokens)[0].argsort(descending=True)[:2].tolist()
+    group = network.parts.group_of(classifier.taxonomy.root(classifier.taxonomy.leaves[a]))
+    maps = maps_of(network, tokens, a, b, group, rng)
+    if with_scorecam:
+        maps["scorecam"] = scorecam(network, pixels, tokens, a)
+    # With mean pooling and a linear head Grad-CAM and HiResCAM are one.
+    walked = [name for name in maps if name != "hirescam" or not np.allclose(maps[name], maps["gradcam"], atol=1e-5)]
+    curves = dict(zip(walked, measure.walk(network, pixels, [maps[name] for name in walked]), strict=True))
+    curves.setdefault("hirescam", curves["gradcam"])
+    drops = measure.removal_drop(network, pixels, [maps[name] for name in PAIR_METHODS], a, b)
+    found = {
+        "deletion": {name: measure.deletion_auc(curves[name], a) for name in maps},
+        "insertion": {name: measure.insertion_auc(curves[name], a) for name in maps},
+        "pair_deletion": {name: measure.deletion_auc(curves[name], a, b) for name in maps},
+        "pair_insertion": {name: measure.insertion_auc(curves[name], a, b) for name in maps},
+        "pair_drop_nats": dict(zip(PAIR_METHODS, drops.tolist(), strict=True)),
+    }
+    if mask is not None:
+        found["pointing"] = {name: float(measure.pointing_game(grid_map, mask)) for name, grid_map in maps.items()}
+        found["mass"] = {name: measure.relevance_mass(grid_map, mask) for name, grid_map in maps.items()}
+    return found
+
+
+def sanity(network: Network, random_network: Network, pixels: Tensor) -> float:
+    """Correlation of the two networks' evidence for the class that the real one sees."""
+    with torch.inference_mode():
+        a = int(network(pixels[None]).argmax())
+        maps = [net.evidence(net.tokens(pixels[None]))[0, ..., a].cpu().numpy() for net in (network, random_network)]
+    if maps[1].std() == 0:  # nothing comes through at all
+        return 0.0
+    return float(np.corrcoef(maps[0].ravel(), maps[1].ravel())[0, 1])
+
+
+def summary(figures: Figures, correlations: list[float]) -> dict[str, dict[str, list[float]] | list[float]]:
+    """Means and intervals of every figure, and of what follows from them photograph by photograph."""
+    derived: Figures = {}
+    for prefix, ours in (("", "evidence"), ("pair_", "contrast")):
+        of = {
+            name: np.array(figures[f"{prefix}insertion"][name]) - np.array(figures[f"{prefix}deletion"][name])
+            for name in figures[f"{prefix}insertion"]
+        }
+        derived[f"{prefix}faithfulness"] = {name: scores.tolist() for name, scores in of.items()}
+        derived[f"{prefix}advantage"] = {
+            name: (of[ours] - scores).tolist() for name, scores in of.items() if len(scores) == len(of[ours])
+        }
+    found: dict[str, dict[str, list[float]] | list[float]] = {
+        figure: {name: _rounded(measure.mean_interval(values)) for name, values in methods.items()}
+        for figure, methods in (figures | derived).items()
+    }
+    drops = {name: np.array(values) for name, values in figures["pair_drop_nats"].items()}
+    found["pair_effect"] = {
+        name: _rounded(measure.pair_effect(values, drops["gradcam"])) for name, values in drops.items()
+    }
+    found["randomised_correlation"] = _rounded(measure.mean_interval(correlations))
+    return found
+
+
+def _rounded(values: tuple[float, float, float]) -> list[float]:
+    return [round(value, 4) for value in values]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--checkpoint", type=Path, default=REPOSITORY / "checkpoints" / "field-guide")
+    parser.add_argument("--data", type=Path, default=REPOSITORY.parent / "shared" / "data")
+    parser.add_argument("--limit", type=int, default=210, help="photographs, taken evenly from the sets")
+    parser.add_argument("--device", default="auto")
+    options = parser.parse_args()
+    if not options.data.is_dir():
+        sys.exit(f"faithfulness: there is no folder {options.data}; name the photographs with --data.")
+    classifier = Classifier.load(options.checkpoint, options.device)
+    random_network = randomised(classifier.network)
+    chosen = photographs(options.data, options.limit)
+    rng = np.random.default_rng(0)
+    figures: Figures = {}
+    correlations: list[float] = []
+    for place, photograph in enumerate(chosen):
+        pixels, mask = read(classifier, photograph)
+        for figure, methods in measure_photograph(classifier, pixels, mask, place % SCORECAM_EVERY == 0, rng).items():
+            for name, value in methods.items():
+                figures.setdefault(figure, {}).setdefault(name, []).append(value)
+        if place % RANDOMISED_EVERY == 0:
+            correlations.append(sanity(classifier.network, random_network, pixels))
+        print(f"\r{place + 1}/{len(chosen)}", end="", file=sys.stderr, flush=True)
+    print(file=sys.stderr)
+    counts = {"photographs": len(chosen), "with_mask": sum(photograph.mask is not None for photograph in chosen)}
+    print(json.dumps({**summary(figures, correlations), **counts, "model": classifier.version}))
+
+
+if __name__ == "__main__":
+    main()
