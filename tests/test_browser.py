@@ -347,3 +347,8 @@ def test_the_page_is_dark_or_light_as_asked(page: Page, app: RunningApp, theme: 
     expect(heading).to_be_visible(timeout=60_000)
     light = "(element) => Number(getComputedStyle(element).color.match(/\\d+/)[0]) > 128"
     page.wait_for_function(f"(dark) => ({light})(document.querySelector('.fg-drop h1')) === dark", arg=theme == "dark")
+
+
+def test_the_api_page_opens_from_the_head(page: Page) -> None:
+    page.get_by_role("button", name="API").click()
+    expect(page.get_by_text("Tell the experts that an answer is wrong").first).to_be_visible()

@@ -26,7 +26,11 @@ HEADER = """
 <header class="fg-top">
   <span class="fg-mark">fg<b>demo</b></span>
   <span class="fg-model"></span>
+  <button type="button">API</button>
 </header>
+"""
+OPEN_API_DOCS = """
+element.querySelector("button").addEventListener("click", () => document.querySelector("footer .show-api").click());
 """
 HEAD = """
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -46,7 +50,7 @@ def build_app(workbench: Workbench, suggestions: Suggestions, settings: Settings
         fill_width=True,
         delete_cache=(CLEAR_UPLOADS_S, CLEAR_UPLOADS_S),
     ) as app:
-        gr.HTML(html_template=HEADER, js_on_load=None, apply_default_css=False)
+        gr.HTML(html_template=HEADER, js_on_load=OPEN_API_DOCS, apply_default_css=False)
         classify_tab(workbench, suggestions, settings, static_url())
         add_api(workbench, suggestions)
     return app
@@ -59,7 +63,7 @@ def launch_options(settings: Settings) -> dict[str, Any]:
         "head": HEAD.format(static=static_url(), ground=GROUND, ground_dark=GROUND_DARK),
         "app_kwargs": {"routes": [Mount(f"/{static_url()}", StaticFiles(directory=STATIC))]},
         "favicon_path": STATIC / "favicon.svg",
-        "footer_links": [],
+        "footer_links": ["api"],  # hidden by our CSS, and opened from our head
         "max_file_size": settings.max_upload_mb * 1_000_000,
         "mcp_server": True,
         "pwa": False,

@@ -17,6 +17,7 @@ export function showAnswer(root, result) {
   verdict.textContent = unknown.is_unknown && unknown.sentence === answer.sentence ? "" : unknown.sentence;
   verdict.classList.toggle("is-unknown", unknown.is_unknown);
   verdict.hidden = !verdict.textContent;
+  root.querySelector(".fg-crop-hint").hidden = result.box !== null || !["unknown", "unsure"].includes(answer.kind);
   const steps = result.path.map((step) =>
     h(
       "li",

@@ -99,10 +99,10 @@ function taps(cells, points) {
 
 /** Colour stops from weak to strong; they are mixed in OKLab so that equal steps look equal. */
 export const SCALES = {
-  evidence: ["#6b2a86", "#b73779", "#ee5f5f", "#fdae78", "#fff3c4"],
+  evidence: ["#5c2a9d", "#b5309b", "#f4567f", "#ffa98a", "#fff6d0"],
   against: ["#1d4a54", "#2c7d86", "#57b5b4", "#b9ece2"],
-  a: ["#a9ccff", "#6aa9ff", "#3a86f7", "#1c6ce8"],
-  b: ["#ffd2a6", "#ffa859", "#fb8420", "#ea6a00"],
+  a: ["#7fb2fb", "#559bff", "#2f80f5", "#1c6ce8"],
+  b: ["#ffb56e", "#ff9a42", "#f98220", "#ea6a00"],
 };
 
 const tables = new Map();
