@@ -14,7 +14,7 @@ from fgdemo.learn.embed import embed, token_batches
 from fgdemo.learn.evaluate import Scores, answer_rows, score
 from fgdemo.learn.pictures import Pictures, Progress, no_progress
 from fgdemo.model.backbone import Backbone, DataConfig
-from fgdemo.model.calibration import conformal_mass, fit_temperature, softmax
+from fgdemo.model.calibration import conformal_prob, fit_temperature, softmax
 from fgdemo.model.classifier import Calibration, Classifier
 from fgdemo.model.head import RidgeHead
 from fgdemo.model.parts import PartModel, fit_parts, foreground_mask
@@ -154,7 +154,7 @@ def calibrate(held_out: HeldOut, taxonomy: Taxonomy) -> Calibration:
     return Calibration(
         temperature=temperature,
         coverage=COVERAGE,
-        set_mass=conformal_mass(probs, held_out.labels, COVERAGE),
+        set_prob=conformal_prob(probs, held_out.labels, COVERAGE),
         sure_prob=choose_sure_prob(probs, held_out.labels, taxonomy),
         lookalikes=find_lookalikes(probs, held_out.labels, taxonomy),
     )

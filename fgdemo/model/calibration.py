@@ -37,26 +37,22 @@ def expected_calibration_error(probs: np.ndarray, labels: np.ndarray, bins: int 
     return float(sum(gaps) / len(labels))
 
 
-def conformal_mass(probs: np.ndarray, labels: np.ndarray, coverage: float) -> float:
-    """The probability mass a prediction set must gather to hold the right class with `coverage`.
+def conformal_prob(probs: np.ndarray, labels: np.ndarray, coverage: float) -> float:
+    """The probability from which on a class belongs to the prediction set, so that sets hold the right one with `coverage`.
 
-    Adaptive prediction sets (Romano, Sesia & Candès 2020) without randomisation, so they err on the large side.
-    Calibrated on held-out (N, C) probabilities.
+    Split conformal with the least ambiguous sets (Sadinle, Lei & Wasserman 2019): the sets are the smallest on average.
+    Adaptive sets (Romano 2020) were tried and held nearly all classes wherever the model is sure. Calibrated on
+    held-out (N, C) probabilities.
     """
-    order = np.argsort(-probs, axis=1)
-    cumulative = np.cumsum(np.take_along_axis(probs, order, 1), 1)
-    place = (order == labels[:, None]).argmax(1)
-    needed = np.sort(cumulative[np.arange(len(labels)), place])
-    rank = min(len(needed) - 1, int(np.ceil((len(needed) + 1) * coverage)) - 1)
-    return float(needed[rank])
+    given = np.sort(probs[np.arange(len(labels)), labels])
+    rank = int(np.floor((len(given) + 1) * (1 - coverage))) - 1
+    return float(given[rank]) if rank >= 0 else 0.0
 
 
-def prediction_set(probs: np.ndarray, mass: float) -> tuple[int, ...]:
-    """Class indices of one picture, likeliest first, until their probabilities (C,) gather `mass`; at least one."""
-    order = np.argsort(-probs)
-    before = np.cumsum(probs[order]) - probs[order]
-    # A class belongs to the set when the mass up to and including it does not pass the calibrated one.
-    size = max(1, int((before + probs[order] <= mass + 1e-12).sum()))
+def prediction_set(probs: np.ndarray, least_prob: float) -> tuple[int, ...]:
+    """Class indices of one picture (C,), likeliest first, whose probability is at least `least_prob`; at least one."""
+    order = np.argsort(-probs, kind="stable")
+    size = max(1, int((probs >= least_prob).sum()))
     return tuple(int(index) for index in order[:size])
 
 

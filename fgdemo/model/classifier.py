@@ -32,14 +32,14 @@ class Calibration:
 
     Attributes:
         temperature: raw ridge logits are divided by it.
-        coverage, set_mass: a prediction set gathers `set_mass` of probability to hold the right leaf with `coverage`.
+        coverage, set_prob: leaves of at least `set_prob` make a prediction set that holds the right one with `coverage`.
         sure_prob: a taxon is given as the answer from this probability on.
         lookalikes: for each leaf the leaves it is confused with, most confused first.
     """
 
     temperature: float
     coverage: float
-    set_mass: float
+    set_prob: float
     sure_prob: float
     lookalikes: Mapping[str, tuple[str, ...]]
 
@@ -147,7 +147,7 @@ class Classifier:
         return self.unknown(logits.max(1) * self.calibration.temperature, self.distances(embeddings))
 
     def prediction_set(self, probs: np.ndarray) -> tuple[int, ...]:
-        return prediction_set(probs, self.calibration.set_mass)
+        return prediction_set(probs, self.calibration.set_prob)
 
     def lookalikes(self, leaf: str) -> tuple[str, ...]:
         return tuple(self.calibration.lookalikes.get(leaf, ()))
@@ -172,7 +172,7 @@ class Classifier:
             "calibration": {
                 "temperature": self.calibration.temperature,
                 "coverage": self.calibration.coverage,
-                "set_mass": self.calibration.set_mass,
+                "set_prob": self.calibration.set_prob,
                 "sure_prob": self.calibration.sure_prob,
                 "lookalikes": {leaf: list(others) for leaf, others in self.calibration.lookalikes.items()},
             },
@@ -283,7 +283,7 @@ def _assemble(name: str, found: Checkpoint, device: str) -> Classifier:
         calibration=Calibration(
             temperature=float(marks["temperature"]),
             coverage=float(marks["coverage"]),
-            set_mass=float(marks["set_mass"]),
+            set_prob=float(marks["set_prob"]),
             sure_prob=float(marks["sure_prob"]),
             lookalikes={leaf: tuple(others) for leaf, others in marks["lookalikes"].items()},
         ),
