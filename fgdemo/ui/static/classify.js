@@ -268,8 +268,8 @@ class ClassifyTab {
     const cropping = mode === "crop";
     this.$('[data-do="crop"]').setAttribute("aria-pressed", String(cropping));
     const note = this.$(".fg-stage-note");
-    const stop = matchMedia("(pointer: coarse)").matches ? "Crop again to stop." : "Esc to stop.";
-    note.textContent = cropping ? `Drag a box around the animal or object. ${stop}` : "";
+    const stop = matchMedia("(pointer: coarse)").matches ? "" : " Esc to stop.";
+    note.textContent = cropping ? `Drag a box around the animal or object.${stop}` : "";
     note.hidden = !cropping;
     if (cropping) this.$("canvas").focus({ preventScroll: true });
     else if (this.result && this.root.dataset.state === "answered") this.showView();
