@@ -84,7 +84,8 @@ def plain_maps(whole: WholeModel, pixels: Tensor, targets: list[Target]) -> list
     maps = []
     for target in targets:
         question = ClassifierOutputTarget(target) if isinstance(target, int) else FinerWeightedTarget(*_pair(target))
-        maps.append(GradCAM(whole, [whole.last])(pixels, [question])[0])  # pyright: ignore[reportArgumentType]
+        cam: Any = GradCAM(whole, [whole.last])  # its targets are callables, typed as modules
+        maps.append(np.asarray(cam(pixels, [question]))[0])
     return maps
 
 
@@ -96,7 +97,7 @@ def agreement(ours: list[np.ndarray], plain: list[np.ndarray]) -> list[float]:
     """Correlations after the library's own rescaling; an empty map must be empty in both."""
     found = []
     for mine, theirs in zip(ours, plain, strict=True):
-        scaled = scale_cam_image(scale_cam_image(mine[None], (theirs.shape[1], theirs.shape[0])))[0]
+        scaled = np.asarray(scale_cam_image(scale_cam_image(mine[None], (theirs.shape[1], theirs.shape[0]))))[0]
         if mine.max() == 0 or theirs.max() == 0:
             found.append(1.0 if mine.max() == theirs.max() else 0.0)
         else:

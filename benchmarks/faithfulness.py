@@ -25,6 +25,7 @@ import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -38,6 +39,7 @@ from fgdemo.explain.gradcam import Method, gradcam
 from fgdemo.model.classifier import Classifier
 from fgdemo.model.network import Network
 from fgdemo.settings import REPOSITORY
+from fgdemo.taxonomy import Taxonomy
 
 LIBRARY: dict[str, Method] = {
     "gradcam": "GradCAM", "gradcam++": "GradCAM++", "layercam": "LayerCAM", "hirescam": "HiResCAM",
@@ -58,14 +60,17 @@ class Photograph:
     mask: Path | None
 
 
-def photographs(folder: Path, limit: int) -> list[Photograph]:
-    """Validation photographs, as many of each set; every k-th, so that all classes take part."""
-    sets = sorted(path for path in folder.iterdir() if (path / "val").is_dir())
+def photographs(folder: Path, taxonomy: Taxonomy, limit: int) -> list[Photograph]:
+    """Validation photographs of classes the model knows, as many of each set; every k-th, so that all take part."""
+    sets = [
+        (of_set, [path for path in sorted(of_set.glob("val/*/*.jpg")) if taxonomy.match(path.parent.name)])
+        for of_set in sorted(folder.iterdir())
+    ]
+    sets = [(of_set, paths) for of_set, paths in sets if paths]
     if not sets:
-        sys.exit(f"faithfulness: {folder} holds no <set>/val/<class> folders; name the folder with --data.")
+        sys.exit(f"faithfulness: {folder} holds no <set>/val/<class>/*.jpg of classes that this model knows.")
     chosen: list[Photograph] = []
-    for place, of_set in enumerate(sets):
-        paths = sorted((of_set / "val").glob("*/*.jpg"))
+    for place, (of_set, paths) in enumerate(sorted(sets, key=lambda found: len(found[1]))):
         count = min(len(paths), (limit - len(chosen)) // (len(sets) - place))
         for row in np.linspace(0, len(paths) - 1, count).round().astype(int):
             mask = of_set / "masks" / f"{paths[row].stem}.png"
@@ -129,10 +134,10 @@ def scorecam(network: Network, pixels: Tensor, tokens: Tensor, a: int) -> np.nda
     """Wang et al. 2020 by the library, on the channels that vary most over this picture; (S, S)."""
     channels = tokens[0].flatten(0, 1).std(0).topk(min(SCORECAM_CHANNELS, tokens.shape[-1])).indices
     module = VaryingChannels(network, channels)
-    cam = ScoreCAM(module, [module.layer])
+    cam: Any = ScoreCAM(module, [module.layer])  # targets are typed as modules, the batch size is a secret
     cam.batch_size = measure.BATCH
     with contextlib.redirect_stderr(io.StringIO()):  # its own progress bar
-        return cam(pixels[None], [ClassifierOutputTarget(a)])[0]  # pyright: ignore[reportArgumentType]
+        return cam(pixels[None], [ClassifierOutputTarget(a)])[0]
 
 
 def randomised(network: Network) -> Network:
@@ -225,7 +230,7 @@ def main() -> None:
         sys.exit(f"faithfulness: there is no folder {options.data}; name the photographs with --data.")
     classifier = Classifier.load(options.checkpoint, options.device)
     random_network = randomised(classifier.network)
-    chosen = photographs(options.data, options.limit)
+    chosen = photographs(options.data, classifier.taxonomy, options.limit)
     rng = np.random.default_rng(0)
     figures: Figures = {}
     correlations: list[float] = []

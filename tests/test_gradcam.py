@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget, FinerWe
 from torch import Tensor, nn
 
 from fgdemo.errors import BackboneError
-from fgdemo.explain.gradcam import Method, gradcam, read_timm
+from fgdemo.explain.gradcam import Method, Target, gradcam, read_timm
 
 METHODS: tuple[Method, ...] = ("GradCAM", "GradCAM++", "LayerCAM", "HiResCAM", "EigenCAM")
 HEIGHT, WIDTH, SQUARE = 48, 80, 12
@@ -85,7 +86,12 @@ def correlation(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def like_the_library(cam: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    return scale_cam_image(scale_cam_image(cam[None], size))[0]
+    scaled: Any = scale_cam_image(scale_cam_image(cam[None], size))
+    return scaled[0]
+
+
+def library_map(model: nn.Module, layer: nn.Module, pixels: Tensor, question: Any, to_grid: Any = None) -> np.ndarray:
+    return np.asarray(LibraryGradCAM(model, [layer], to_grid)(pixels, [question]))[0]
 
 
 @pytest.mark.parametrize("method", METHODS[:4])
@@ -150,11 +156,11 @@ def test_contrast_is_the_difference_of_the_evidence_and_survives_an_improbable_r
 
 def test_head_only_is_the_library_on_the_whole_cnn() -> None:
     torch.manual_seed(0)
-    model = timm.create_model("test_resnet", num_classes=7).eval()
+    model: Any = timm.create_model("test_resnet", num_classes=7).eval()
     pixels = torch.randn(1, 3, 160, 224)
     tokens, head = read_timm(model, pixels)
     for target, question in ((2, ClassifierOutputTarget(2)), ((2, 5), FinerWeightedTarget(2, [5], 1.0))):
-        plain = LibraryGradCAM(model, [model.layer4[-1]])(pixels, [question])[0]
+        plain = library_map(model, model.layer4[-1], pixels, question)
         ours = like_the_library(gradcam(head, tokens, target), (224, 160))
         assert ours.max() > 0
         assert correlation(ours, plain) >= 0.99
@@ -162,7 +168,7 @@ def test_head_only_is_the_library_on_the_whole_cnn() -> None:
 
 def test_head_only_is_the_library_on_the_whole_vision_transformer() -> None:
     torch.manual_seed(0)
-    model = timm.create_model("test_vit", num_classes=7).eval()
+    model: Any = timm.create_model("test_vit", num_classes=7).eval()
     pixels = torch.randn(1, 3, *model.patch_embed.img_size)
     tokens, head = read_timm(model, pixels)
     rows, columns = tokens.shape[1:3]
@@ -170,7 +176,7 @@ def test_head_only_is_the_library_on_the_whole_vision_transformer() -> None:
     def to_grid(sequence: Tensor) -> Tensor:
         return sequence[:, model.num_prefix_tokens :].reshape(1, rows, columns, -1).permute(0, 3, 1, 2)
 
-    plain = LibraryGradCAM(model, [model.blocks[-2]], to_grid)(pixels, [ClassifierOutputTarget(3)])[0]
+    plain = library_map(model, model.blocks[-2], pixels, ClassifierOutputTarget(3), to_grid)
     ours = like_the_library(gradcam(head, tokens, 3), (pixels.shape[3], pixels.shape[2]))
     assert ours.max() > 0
     assert correlation(ours, plain) >= 0.99
@@ -183,7 +189,10 @@ def test_a_foreign_model_in_train_mode_is_refused() -> None:
 
 def test_eight_threads_get_the_same_maps_as_one(net: PlantedNet) -> None:
     pixels, _, _ = planted(8, seed=7)
-    questions = [(net.tokens(p[None]).detach(), target, m) for p in pixels for target in (1, (2, 0)) for m in METHODS]
+    targets: tuple[Target, ...] = (1, (2, 0))
+    questions: list[tuple[Tensor, Target, Method]] = [
+        (net.tokens(p[None]).detach(), target, m) for p in pixels for target in targets for m in METHODS
+    ]
     alone = [gradcam(net, *question) for question in questions]
     with ThreadPoolExecutor(8) as pool:
         together = list(pool.map(lambda question: gradcam(net, *question), questions * 3))

@@ -71,9 +71,8 @@ def parts_layer(parts: Sequence[PartView], grid: tuple[int, int], size: tuple[in
 def over(picture: Image.Image, layer: Image.Image, opaque: float = 0.85) -> Image.Image:
     """The layer over the picture, which is taken to the layer's size. `opaque`: as the page's slider, in [0, 1]."""
     base = picture.convert("RGBA").resize(layer.size, Image.Resampling.LANCZOS)
-    faded = layer.copy()
-    faded.putalpha(layer.getchannel("A").point(lambda alpha: round(alpha * opaque)))
-    return Image.alpha_composite(base, faded).convert("RGB")
+    covered = Image.alpha_composite(base, layer)
+    return Image.blend(base, covered, opaque).convert("RGB")
 
 
 def scale_strip(size: tuple[int, int], positive: str, negative: str | None = None) -> Image.Image:
