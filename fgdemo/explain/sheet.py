@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from fgdemo.explain.overlay import over, parts_layer, scale_strip, signed_layer
+from fgdemo.explain.typeset import fitted, font, right, run, signed, wrapped
 from fgdemo.types import Candidate, Classification, PartView, Trust
 
 WIDTH = 1600
@@ -18,20 +17,6 @@ MARGIN, GUTTER, PANEL = 56, 24, 354
 GROUND, INK, SOFT, LINE, TRACK = "#F5F6F4", "#14191A", "#566063", "#D5DAD7", "#E3E7E4"
 A_TEXT, B_TEXT, A_BAR, B_BAR, NEUTRAL = "#1A5FBF", "#B85200", "#3F84DD", "#E07A1F", "#8A9492"
 BACKGROUND_COLOUR = "#AEB6B3"
-FONTS = Path(__file__).parents[1] / "ui" / "static" / "fonts"
-
-Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
-
-
-@lru_cache(maxsize=32)
-def _font(size: int, weight: int = 400, italic: bool = False) -> Font:
-    """The page's own type family; where Pillow cannot read it, the one that comes with Pillow."""
-    try:
-        font = ImageFont.truetype(FONTS / ("plex-sans-italic.woff2" if italic else "plex-sans.woff2"), size)
-        font.set_variation_by_axes([weight])
-    except OSError:
-        return ImageFont.load_default(size)
-    return font
 
 
 @dataclass(frozen=True)
@@ -79,14 +64,14 @@ def _candidate(classification: Classification, taxon: str) -> Candidate:
 
 def _header(draw: ImageDraw.ImageDraw, classification: Classification) -> int:
     """The answer and the taxonomy path; returns where the panels begin."""
-    draw.text((MARGIN, 40), _fitted(classification.answer.sentence, _font(34, 600), WIDTH - 2 * MARGIN),
-              fill=INK, font=_font(34, 600))  # fmt: skip
+    draw.text((MARGIN, 40), fitted(classification.answer.sentence, font(34, 600), WIDTH - 2 * MARGIN),
+              fill=INK, font=font(34, 600))  # fmt: skip
     x = float(MARGIN)
     for step, taxon in enumerate(classification.path):
-        x = _run(draw, (x, 92), ("  ›  " if step else "") + taxon.name, _font(18), SOFT)
+        x = run(draw, (x, 92), ("  ›  " if step else "") + taxon.name, font(18), SOFT)
     if classification.path and classification.path[-1].latin:
-        x = _run(draw, (x, 92), f"   {classification.path[-1].latin}", _font(18, italic=True), SOFT)
-    _run(draw, (x, 92), f"    ·    {classification.unknown.sentence}", _font(18), SOFT)
+        x = run(draw, (x, 92), f"   {classification.path[-1].latin}", font(18, italic=True), SOFT)
+    run(draw, (x, 92), f"    ·    {classification.unknown.sentence}", font(18), SOFT)
     return 136
 
 
@@ -124,11 +109,11 @@ def _panels(
     what = "The crop box" if classification.box else "The picture"
     _caption(draw, (lefts[0], line), ((what, INK),), f"{classification.width_px} × {classification.height_px} px")
     if maps[0].max() > 0:
-        said = f"for {_signed(np.maximum(maps[0], 0).sum())}   against {_signed(np.minimum(maps[0], 0).sum())}"
+        said = f"for {signed(np.maximum(maps[0], 0).sum())}   against {signed(np.minimum(maps[0], 0).sum())}"
     else:
         said = "No positive evidence: nothing here speaks for it."
     _caption(draw, (lefts[1], line), (("Evidence for ", INK), (a.name, A_TEXT)), said, trust.get("class"))
-    said = f"for A {_signed(np.maximum(contrast, 0).sum())}   for B {_signed(-np.minimum(contrast, 0).sum())}"
+    said = f"for A {signed(np.maximum(contrast, 0).sum())}   for B {signed(-np.minimum(contrast, 0).sum())}"
     _caption(draw, (lefts[2], line), ((a.name, A_TEXT), (" or ", SOFT), (b.name, B_TEXT)), said, trust.get("contrast"))
     for left, full, names in ((lefts[1], class_full, ("evidence", "against")), (lefts[2], contrast_full, ("a", "b"))):
         _scale(sheet, draw, (left, line + 78), full, *names)
@@ -145,13 +130,13 @@ def _caption(
 ) -> None:
     x, room = float(at[0]), float(PANEL)
     for place, (text, colour) in enumerate(title):
-        later = sum(_font(17, 600).getlength(rest) for rest, _ in title[place + 1 :])
-        text = _fitted(text, _font(17, 600), max(room - min(later, room / 2), 40))
-        room -= _font(17, 600).getlength(text)
-        x = _run(draw, (x, at[1]), text, _font(17, 600), colour)
-    x = _run(draw, (float(at[0]), at[1] + 27), said, _font(15), SOFT)
+        later = sum(font(17, 600).getlength(rest) for rest, _ in title[place + 1 :])
+        text = fitted(text, font(17, 600), max(room - min(later, room / 2), 40))
+        room -= font(17, 600).getlength(text)
+        x = run(draw, (x, at[1]), text, font(17, 600), colour)
+    x = run(draw, (float(at[0]), at[1] + 27), said, font(15), SOFT)
     if trust is not None:
-        _right(draw, at[0] + PANEL, at[1] + 27, f"trust {trust.score:.2f}".replace("-", "−"), _font(15, 600), INK)
+        right(draw, at[0] + PANEL, at[1] + 27, f"trust {trust.score:.2f}".replace("-", "−"), font(15, 600), INK)
 
 
 def _scale(sheet: Image.Image, draw: ImageDraw.ImageDraw, at: tuple[int, int], full: float, *names: str) -> None:
@@ -160,19 +145,19 @@ def _scale(sheet: Image.Image, draw: ImageDraw.ImageDraw, at: tuple[int, int], f
     sheet.paste(strip, at, strip)
     draw.rectangle((at[0], at[1], at[0] + PANEL - 1, at[1] + 8), outline=LINE)
     digits = 3 if full < 0.1 else 2
-    draw.text((at[0], at[1] + 13), _signed(-full, digits), fill=SOFT, font=_font(13))
-    draw.text((at[0] + PANEL // 2, at[1] + 13), "0", fill=SOFT, font=_font(13), anchor="ma")
-    _right(draw, at[0] + PANEL, at[1] + 13, f"{_signed(full, digits)} log-odds a place", _font(13), SOFT)
+    draw.text((at[0], at[1] + 13), signed(-full, digits), fill=SOFT, font=font(13))
+    draw.text((at[0] + PANEL // 2, at[1] + 13), "0", fill=SOFT, font=font(13), anchor="ma")
+    right(draw, at[0] + PANEL, at[1] + 13, f"{signed(full, digits)} log-odds a place", font(13), SOFT)
 
 
 def _legend(draw: ImageDraw.ImageDraw, at: tuple[int, int], parts: Sequence[PartView]) -> None:
     x, y = at
     for part in parts:
-        width = 22 + round(_font(14).getlength(part.name)) + 16
+        width = 22 + round(font(14).getlength(part.name)) + 16
         if x + width > at[0] + PANEL:
             x, y = at[0], y + 23
         draw.rectangle((x, y + 4, x + 13, y + 15), fill=part.colour)
-        draw.text((x + 20, y), part.name, fill=SOFT, font=_font(14))
+        draw.text((x + 20, y), part.name, fill=SOFT, font=font(14))
         x += width
 
 
@@ -201,23 +186,23 @@ def _part_bars(
     rows.append(_Row("background", BACKGROUND_COLOUR, float(contrast.sum()) - sum(values)))
     rows.append(_Row("before looking", GROUND, a.bias - b.bias))
     total = sum(row.value for row in rows)
-    end = _run(draw, (float(x), y), "Which part decided", _font(20, 600), INK)
-    _run(draw, (end + 16, y + 3), _fitted(_verdict(a, b, total), _font(16), x + width - end - 16), _font(16), SOFT)
+    end = run(draw, (float(x), y), "Which part decided", font(20, 600), INK)
+    run(draw, (end + 16, y + 3), fitted(_verdict(a, b, total), font(16), x + width - end - 16), font(16), SOFT)
     full = max(max(abs(row.value) for row in rows), 1e-9)
     zero, reach = x + 400, 190
     y += 44
     draw.line((zero, y - 4, zero, y + 31 * len(rows) - 3), fill=LINE)
     for row in rows:
         draw.rectangle((x, y + 5, x + 13, y + 17), fill=row.colour, outline=None if row.colour != GROUND else LINE)
-        draw.text((x + 24, y), _fitted(row.name, _font(16), 170), fill=INK, font=_font(16))
+        draw.text((x + 24, y), fitted(row.name, font(16), 170), fill=INK, font=font(16))
         tip = zero + reach * row.value / full
         draw.rectangle((min(zero, tip), y + 4, max(zero, tip), y + 18), fill=A_BAR if row.value > 0 else B_BAR)
         colour = A_TEXT if row.value > 0 else B_TEXT
-        _right(draw, x + width - 40, y, _signed(row.value), _font(16, 600), colour)
+        right(draw, x + width - 40, y, signed(row.value), font(16, 600), colour)
         y += 31
     draw.line((x, y + 2, x + width - 40, y + 2), fill=LINE)
-    draw.text((x + 24, y + 9), "together", fill=INK, font=_font(16, 600))
-    _right(draw, x + width - 40, y + 9, _signed(total), _font(16, 600), A_TEXT if total > 0 else B_TEXT)
+    draw.text((x + 24, y + 9), "together", fill=INK, font=font(16, 600))
+    right(draw, x + width - 40, y + 9, signed(total), font(16, 600), A_TEXT if total > 0 else B_TEXT)
     return y + 38
 
 
@@ -233,24 +218,24 @@ def _verdict(a: Candidate, b: Candidate, total: float) -> str:
 def _class_bars(draw: ImageDraw.ImageDraw, at: tuple[int, int], width: int, classification: Classification) -> int:
     """The likeliest taxa with their probabilities; returns the lowest line used."""
     x, y = at
-    draw.text((x, y), "What it could be", fill=INK, font=_font(20, 600))
+    draw.text((x, y), "What it could be", fill=INK, font=font(20, 600))
     y += 44
     colours = {classification.asked: A_BAR, classification.rival: B_BAR}
     for candidate in sorted(classification.candidates, key=lambda c: -c.prob)[:6]:
-        name = _fitted(candidate.name, _font(16), 250)
-        end = _run(draw, (float(x), y), name, _font(16), INK)
+        name = fitted(candidate.name, font(16), 250)
+        end = run(draw, (float(x), y), name, font(16), INK)
         if candidate.latin:
-            latin = _fitted(candidate.latin, _font(15, italic=True), x + 400 - end - 20)
-            _run(draw, (end + 8, y + 1), latin, _font(15, italic=True), SOFT)
+            latin = fitted(candidate.latin, font(15, italic=True), x + 400 - end - 20)
+            run(draw, (end + 8, y + 1), latin, font(15, italic=True), SOFT)
         draw.rectangle((x + 410, y + 4, x + width - 70, y + 18), fill=TRACK)
         tip = x + 410 + (width - 480) * candidate.prob
         draw.rectangle((x + 410, y + 4, tip, y + 18), fill=colours.get(candidate.taxon, NEUTRAL))
-        _right(draw, x + width, y, f"{100 * candidate.prob:.1f} %", _font(16), INK)
+        right(draw, x + width, y, f"{100 * candidate.prob:.1f} %", font(16), INK)
         y += 31
     names = ", ".join(taxon.name for taxon in classification.prediction_set)
     sure = f"With {classification.coverage:.0%} certainty one of: ".replace("%", " %", 1)
-    for line in _wrapped(sure + names, _font(15), width)[:3]:
-        draw.text((x, y + 9), line, fill=SOFT, font=_font(15))
+    for line in wrapped(sure + names, font(15), width)[:3]:
+        draw.text((x, y + 9), line, fill=SOFT, font=font(15))
         y += 22
     return y + 16
 
@@ -261,44 +246,5 @@ def _footer(draw: ImageDraw.ImageDraw, top: int, classification: Classification)
         f"Evidence and bars are log-odds and add up exactly: +0.7 doubles the odds. Trust: insertion − deletion, 0 is "
         f"random, 1 is best.   ·   {classification.model_version}   ·   picture {classification.image_id[:12]}"
     )
-    draw.text((MARGIN, top + 14), text, fill=SOFT, font=_font(13))
+    draw.text((MARGIN, top + 14), text, fill=SOFT, font=font(13))
     return top + 52
-
-
-# --- setting text ---------------------------------------------------------------------------------------------
-
-
-def _signed(value: float, digits: int = 1) -> str:
-    """`+2.1`, `−0.4`, `0.0`: with a real minus sign, and no sign on what rounds to zero."""
-    text = f"{abs(value):.{digits}f}"
-    return text if not float(text) else ("+" if value > 0 else "−") + text
-
-
-def _run(draw: ImageDraw.ImageDraw, at: tuple[float, float], text: str, font: Font, colour: str) -> float:
-    """Set text and return where it ends."""
-    draw.text(at, text, fill=colour, font=font)
-    return at[0] + font.getlength(text)
-
-
-def _right(draw: ImageDraw.ImageDraw, x: float, y: float, text: str, font: Font, colour: str) -> None:
-    draw.text((x, y), text, fill=colour, font=font, anchor="ra")
-
-
-def _fitted(text: str, font: Font, room_px: float) -> str:
-    """The text, or as much of it as fits, with an ellipsis."""
-    if font.getlength(text) <= room_px:
-        return text
-    while text and font.getlength(text + "…") > room_px:
-        text = text[:-1]
-    return text.rstrip() + "…"
-
-
-def _wrapped(text: str, font: Font, room_px: float) -> list[str]:
-    lines = [""]
-    for word in text.split():
-        longer = f"{lines[-1]} {word}".strip()
-        if font.getlength(longer) > room_px and lines[-1]:
-            lines.append(word)
-        else:
-            lines[-1] = longer
-    return lines

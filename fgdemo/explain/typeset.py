@@ -1,0 +1,59 @@
+"""Setting text with Pillow, in the page's own type family."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+from PIL import ImageDraw, ImageFont
+
+FONTS = Path(__file__).parents[1] / "ui" / "static" / "fonts"
+
+Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
+
+
+@lru_cache(maxsize=32)
+def font(size: int, weight: int = 400, italic: bool = False) -> Font:
+    """The page's own type family; where Pillow cannot read it, the one that comes with Pillow."""
+    try:
+        face = ImageFont.truetype(FONTS / ("plex-sans-italic.woff2" if italic else "plex-sans.woff2"), size)
+        face.set_variation_by_axes([weight])
+    except OSError:
+        return ImageFont.load_default(size)
+    return face
+
+
+def signed(value: float, digits: int = 1) -> str:
+    """`+2.1`, `−0.4`, `0.0`: with a real minus sign, and no sign on what rounds to zero."""
+    text = f"{abs(value):.{digits}f}"
+    return text if not float(text) else ("+" if value > 0 else "−") + text
+
+
+def run(draw: ImageDraw.ImageDraw, at: tuple[float, float], text: str, face: Font, colour: str) -> float:
+    """Set text and return where it ends."""
+    draw.text(at, text, fill=colour, font=face)
+    return at[0] + face.getlength(text)
+
+
+def right(draw: ImageDraw.ImageDraw, x: float, y: float, text: str, face: Font, colour: str) -> None:
+    draw.text((x, y), text, fill=colour, font=face, anchor="ra")
+
+
+def fitted(text: str, face: Font, room_px: float) -> str:
+    """The text, or as much of it as fits, with an ellipsis."""
+    if face.getlength(text) <= room_px:
+        return text
+    while text and face.getlength(text + "…") > room_px:
+        text = text[:-1]
+    return text.rstrip() + "…"
+
+
+def wrapped(text: str, face: Font, room_px: float) -> list[str]:
+    lines = [""]
+    for word in text.split():
+        longer = f"{lines[-1]} {word}".strip()
+        if face.getlength(longer) > room_px and lines[-1]:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    return lines
