@@ -117,6 +117,7 @@ def _train(
 ) -> Backbone:
     import torch
 
+    from fgdemo.learn.blend import choose_blend
     from fgdemo.learn.embed import embed
     from fgdemo.learn.finetune import Epoch, Recipe, finetune
     from fgdemo.model.calibration import fit_temperature
@@ -141,6 +142,7 @@ def _train(
     }
     say(f"Frozen start weights and ridge: top-1 {_percent(_interval(right))} on val")
     epochs: list[dict[str, Any]] = []
+    start = {key: value.clone() for key, value in backbone.state_dict().items()}
 
     def on_epoch(epoch: Epoch) -> None:
         epochs.append(asdict(epoch))
@@ -156,7 +158,13 @@ def _train(
         )  # fmt: skip
     card["recipe"] = {**recipe.to_json(), "teachers": [Path(t.rpartition("=")[0]).name for t in arguments.teacher]}
     card["epochs"] = epochs
-    return trained.to(device)
+    with _bar() as progress:
+        blend = choose_blend(
+            trained.to(device), start, pictures, class_index, config, len(taxonomy.leaves), progress=progress
+        )
+    card["blend"] = {"trained_share": blend.share, "val_top1": {str(k): v for k, v in blend.val_top1.items()}}
+    say(f"Share of the trained weights, chosen on val: {blend.share} {card['blend']['val_top1']}")
+    return trained
 
 
 def _snapshot(out: Path) -> Path:

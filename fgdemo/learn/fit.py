@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from fgdemo.errors import DatasetError
+from fgdemo.learn.blend import fit_on_val_penalty
 from fgdemo.learn.embed import embed, token_batches
 from fgdemo.learn.evaluate import Scores, answer_rows, score
 from fgdemo.learn.pictures import Pictures, Progress, no_progress
@@ -90,7 +91,7 @@ def fit_classifier(
 
     Args:
         trained: whether the backbone has been trained on these pictures. Then leave-one-out of the head alone would
-            flatter, and temperature, sets and thresholds are taken from the "val" pictures instead.
+            flatter, and λ, temperature, sets and thresholds are taken from the "val" pictures instead.
 
     Raises:
         DatasetError: nothing to learn from, or a trained backbone without val pictures.
@@ -103,7 +104,10 @@ def fit_classifier(
     device = next(backbone.parameters()).device
     half_precision(backbone)
     embeddings = embed(backbone, pictures.pixels, config, progress=progress)
-    head = RidgeHead.fit(embeddings[train], class_index[train], len(taxonomy.leaves))
+    if trained:
+        head, _ = fit_on_val_penalty(embeddings, class_index, train, val, len(taxonomy.leaves))
+    else:
+        head = RidgeHead.fit(embeddings[train], class_index[train], len(taxonomy.leaves))
     held_out = held_out_logits(head, embeddings, class_index, train, val, trained)
     parts, origin = fit_places(backbone, config, pictures, class_index, taxonomy, parts_per_group, seed, progress)
     classifier = Classifier(

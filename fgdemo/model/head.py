@@ -62,6 +62,11 @@ class RidgeHead:
         errors = [press(features, targets, weights, spectrum, head.moment, unit * step) for step in PENALTIES]
         return replace(head, penalty=unit * PENALTIES[int(np.argmin(errors))])
 
+    def path(self) -> tuple[RidgeHead, ...]:
+        """The same head at each of `PENALTIES`."""
+        unit = float(np.trace(self.gram)) / len(self.gram)
+        return tuple(replace(self, penalty=unit * step) for step in PENALTIES)
+
     def features(self, embeddings: np.ndarray) -> np.ndarray:
         """(N, D) → (N, D + 1) float64: standardised, with a constant for the base rate."""
         phi = (embeddings.astype(np.float64) - self.mean) / self.scale

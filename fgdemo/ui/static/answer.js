@@ -75,5 +75,5 @@ export function showPredictionSet(element, result) {
   if (names.length === 1) text = `Only ${names[0]} is plausible (${promise}).`;
   else if (names.length > 1 && names.length <= 4) text = `One of ${names.length}: ${names.slice(0, -1).join(", ")} or ${names.at(-1)} (${promise}).`;
   else if (names.length > 4) text = `One of ${names.length} kinds, beginning with ${names.slice(0, 2).join(" and ")} (${promise}).`;
-  element.textContent = text;
+  element.textContent = result.unknown.is_unknown && text ? `If it is one I know: ${text[0].toLowerCase()}${text.slice(1)}` : text;
 }

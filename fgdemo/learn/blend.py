@@ -1,0 +1,90 @@
+"""Between the start weights and the trained ones: a straight line in weight space (Wortsman 2022, WiSE-FT)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from fgdemo.learn.embed import embed
+from fgdemo.learn.pictures import Pictures, Progress, no_progress
+from fgdemo.model.backbone import Backbone, DataConfig
+from fgdemo.model.head import RidgeHead
+
+SHARES = (0.4, 0.6, 0.8, 1.0)
+"""Shares of the trained weights that are tried."""
+
+
+@dataclass(frozen=True)
+class Blend:
+    """The share that was chosen, and the val top-1, in [0, 1], of each that was tried."""
+
+    share: float
+    val_top1: Mapping[float, float]
+
+
+def blend_weights(backbone: Backbone, start: Mapping[str, Tensor], trained: Mapping[str, Tensor], share: float) -> None:
+    """Set the backbone to `(1 − share) · start + share · trained`."""
+    mixed = {
+        key: torch.lerp(start[key].float(), value.float(), share).to(value.dtype)
+        if value.is_floating_point()
+        else value
+        for key, value in trained.items()
+    }
+    backbone.load_state_dict(mixed)
+
+
+def choose_blend(
+    backbone: Backbone,
+    start: Mapping[str, Tensor],
+    pictures: Pictures,
+    class_index: np.ndarray,
+    config: DataConfig,
+    classes: int,
+    *,
+    shares: Sequence[float] = SHARES,
+    progress: Progress = no_progress,
+) -> Blend:
+    """Leave the trained backbone at the share whose closed-form head does best on "val"; mean over the classes.
+
+    Fine-tuning on few pictures gains on them and loses some of what the start weights knew; part of the way is
+    often better than either end. The mean over classes keeps a large group from outvoting a small one.
+    """
+    trained = {key: value.clone() for key, value in backbone.state_dict().items()}
+    val = pictures.where("val")
+    found: dict[float, float] = {}
+    for share in shares:
+        blend_weights(backbone, start, trained, share)
+        head = fit_on_val_penalty(
+            embed(backbone, pictures.pixels, config, progress=progress),
+            class_index,
+            pictures.where("train"),
+            val,
+            classes,
+        )
+        found[share] = head[1]
+    best = max(found, key=lambda share: (round(found[share], 4), -share))
+    blend_weights(backbone, start, trained, best)
+    return Blend(best, found)
+
+
+def fit_on_val_penalty(
+    embeddings: np.ndarray, class_index: np.ndarray, train: np.ndarray, val: np.ndarray, classes: int
+) -> tuple[RidgeHead, float]:
+    """The head of least squared error on val, and its mean per-class top-1 there.
+
+    Leave-one-out cannot choose λ here: a trained backbone has already seen what would be left out.
+    """
+    head = RidgeHead.fit(embeddings[train], class_index[train], classes)
+    targets = np.eye(classes)[class_index[val]]
+    tried = []
+    for candidate in head.path():
+        weight, bias = candidate.linear()
+        logits = embeddings[val] @ weight + bias
+        tried.append((float(((logits - targets) ** 2).sum()), candidate, logits.argmax(1) == class_index[val]))
+    _, chosen, right = min(tried, key=lambda row: row[0])
+    present = np.unique(class_index[val])
+    return chosen, float(np.mean([right[class_index[val] == label].mean() for label in present]))
