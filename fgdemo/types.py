@@ -105,14 +105,26 @@ class Trust:
 class Classifier(Protocol):
     """What the services need of a model. The real one is `fgdemo.model.classifier.Classifier`."""
 
-    version: str
-    """Names the checkpoint: its folder name and the first 8 characters of its weights' hash."""
-    taxonomy: Taxonomy
-    sure_prob: float
-    """A taxon is given as the answer when its probability is at least this."""
-    coverage: float
-    """The share of known pictures whose prediction set holds the right taxon, e.g. 0.9."""
-    embedding_dim: int
+    @property
+    def version(self) -> str:
+        """Names the checkpoint: its folder name and the first 8 characters of its weights' hash."""
+        ...
+
+    @property
+    def taxonomy(self) -> Taxonomy: ...
+
+    @property
+    def sure_prob(self) -> float:
+        """A taxon is given as the answer when its probability is at least this."""
+        ...
+
+    @property
+    def coverage(self) -> float:
+        """The share of known pictures whose prediction set holds the right taxon, e.g. 0.9."""
+        ...
+
+    @property
+    def embedding_dim(self) -> int: ...
 
     def read(self, picture: Image.Image, box: CropBox | None = None) -> Reading:
         """Read one upright RGB picture (or the part of it in `box`). Safe to call from many threads."""

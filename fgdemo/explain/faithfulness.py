@@ -62,7 +62,8 @@ class Net(Protocol):
 class PixelClassifier(Protocol):
     """What `trust` needs of `fgdemo.model.classifier.Classifier`."""
 
-    taxonomy: Taxonomy
+    @property
+    def taxonomy(self) -> Taxonomy: ...
 
     @property
     def network(self) -> Net: ...

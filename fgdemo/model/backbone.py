@@ -14,13 +14,18 @@ import timm
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from timm.data import resolve_data_config
+from timm.data.config import resolve_data_config
 from torch import Tensor, nn
 
 from fgdemo.errors import BackboneError, SettingsError
 
 MIN_GRID = 14
 """Rows and columns of tokens below which a map cannot point at a bill or an eye-ring."""
+SIZES_PX = range(32, 2049)
+REFUSED_OPTIONS = frozenset(
+    {"pretrained", "pretrained_cfg", "pretrained_cfg_overlay", "checkpoint_path", "cache_dir", "num_classes"}
+)
+"""Arguments of `timm.create_model` that would open files or change what a backbone is."""
 
 
 @dataclass(frozen=True)
@@ -64,10 +69,24 @@ class Backbone(nn.Module):
         super().__init__()
         self.spec = spec
         self.net = net
-        with torch.inference_mode():
-            tokens = self(torch.zeros(1, 3, spec.size_px, spec.size_px))
+        tokens = self._probe(spec.size_px)
         self.grid: tuple[int, int] = (tokens.shape[1], tokens.shape[2])
         self.dim: int = tokens.shape[3]
+
+    def _probe(self, size_px: int) -> Tensor:
+        """The tokens of a black picture. Raises BackboneError where the architecture does not take that size."""
+        weight = next(self.net.parameters())
+        try:
+            with torch.inference_mode():
+                return self(torch.zeros(1, 3, size_px, size_px, device=weight.device))
+        except (RuntimeError, AssertionError, ValueError, AttributeError) as error:
+            raise BackboneError(
+                f"The backbone {self.spec.name} cannot read pictures of {size_px} px ({_first_line(error)})."
+            ) from error
+
+    def require_size(self, size_px: int) -> None:
+        """Raise BackboneError where pictures of another side than its own are not taken (most ViTs)."""
+        self._probe(size_px)
 
     def forward(self, pixels: Tensor) -> Tensor:
         features = self.net.forward_features(pixels)  # pyright: ignore[reportCallIssue]
@@ -75,9 +94,11 @@ class Backbone(nn.Module):
             channels_last = getattr(self.net, "output_fmt", "NCHW") == "NHWC"
             return features if channels_last else features.permute(0, 2, 3, 1)
         patches = features[:, int(getattr(self.net, "num_prefix_tokens", 0)) :]
-        patch_px = self.net.patch_embed.patch_size  # pyright: ignore[reportAttributeAccessIssue]
-        rows, columns = pixels.shape[2] // patch_px[0], pixels.shape[3] // patch_px[1]
-        return patches.reshape(len(patches), rows, columns, -1)
+        height, width = pixels.shape[2:]
+        rows = round(math.sqrt(patches.shape[1] * height / width))
+        if rows == 0 or patches.shape[1] % rows:
+            raise BackboneError(f"The tokens of {self.spec.name} do not lie on a grid.")
+        return patches.unflatten(1, (rows, -1))
 
 
 def build_backbone(spec: BackboneSpec) -> Backbone:
@@ -86,10 +107,10 @@ def build_backbone(spec: BackboneSpec) -> Backbone:
     Raises:
         BackboneError: no such architecture, or options it does not take.
     """
-    options = dict(spec.options)
-    if _has_position_embedding(spec.name):
-        options.setdefault("img_size", spec.size_px)
-    return Backbone(spec, _create(spec.name, options).eval())
+    _check_size(spec.size_px)
+    net = _create(spec.name, spec.options)
+    _resize(net, spec.size_px)
+    return Backbone(spec, net.eval())
 
 
 def start_backbone(
@@ -114,19 +135,17 @@ def start_backbone(
     Raises:
         BackboneError: unknown name (the nearest ones are named), or weights that do not fit.
     """
-    if size_px is not None and not 32 <= size_px <= 2048:
-        raise SettingsError(f"The size {size_px} px cannot be used: choose between 32 and 2048, e.g. 224, 384 or 448.")
+    if size_px is not None:
+        _check_size(size_px)
     options = dict(options or {})
-    has_positions = _has_position_embedding(name)
     net = _create(name, options, pretrained=weights == "hub")
     config = resolve_data_config(pretrained_cfg=net.pretrained_cfg, model=net)
     size = size_px or int(config["input_size"][-1])
     if weights not in ("hub", "none"):
         _load_weights(net, Path(weights))
-    if has_positions and size != int(config["input_size"][-1]):
-        net.set_input_size(img_size=size)  # pyright: ignore[reportCallIssue]
+    _resize(net, size)
     backbone = Backbone(BackboneSpec(name, size, options), net.eval())
-    if min(backbone.grid) < MIN_GRID and not has_positions and "output_stride" not in options:
+    if min(backbone.grid) < MIN_GRID and "output_stride" not in options:
         backbone = _finer(backbone, net) or backbone
     return backbone, DataConfig(
         size_px=size,
@@ -143,14 +162,26 @@ def _finer(backbone: Backbone, net: nn.Module) -> Backbone | None:
     try:
         finer = timm.create_model(spec.name, pretrained=False, num_classes=0, **options)
         finer.load_state_dict(net.state_dict())
-    except (TypeError, ValueError, NotImplementedError, AssertionError, RuntimeError):
+    except (TypeError, ValueError, KeyError, NotImplementedError, AssertionError, RuntimeError):
         return None
     return Backbone(BackboneSpec(spec.name, spec.size_px, options), finer.eval())
 
 
-def _has_position_embedding(name: str) -> bool:
-    _check_name(name)
-    return name.split(".")[0].startswith(("vit_", "deit", "eva", "beit", "flexivit", "samvit", "cait", "xcit"))
+def _check_size(size_px: int) -> None:
+    if size_px not in SIZES_PX:
+        raise SettingsError(f"The size {size_px} px cannot be used: choose between 32 and 2048, e.g. 224, 384 or 448.")
+
+
+def _resize(net: nn.Module, size_px: int) -> None:
+    """Position embeddings (interpolated) and windows for another size, in architectures that have such."""
+    set_input_size = getattr(net, "set_input_size", None)
+    own = resolve_data_config(pretrained_cfg=net.pretrained_cfg, model=net)["input_size"]
+    if set_input_size is None or size_px == int(own[-1]):
+        return
+    try:
+        set_input_size(img_size=size_px)
+    except (RuntimeError, AssertionError, ValueError, TypeError) as error:
+        raise BackboneError(f"This backbone cannot be set to {size_px} px ({_first_line(error)}).") from error
 
 
 def _check_name(name: str) -> None:
@@ -163,11 +194,16 @@ def _check_name(name: str) -> None:
 
 def _create(name: str, options: Mapping[str, Any], *, pretrained: bool = False) -> nn.Module:
     _check_name(name)
+    refused = sorted(REFUSED_OPTIONS & set(options))
+    if refused:
+        raise BackboneError(f"The option {refused[0]} cannot be given to a backbone.")
     try:
         return timm.create_model(name, pretrained=pretrained, num_classes=0, **options)
-    except (TypeError, ValueError, NotImplementedError) as error:
-        raise BackboneError(f"The backbone {name} does not take these options ({error}).") from error
-    except (OSError, RuntimeError) as error:
+    except (NotImplementedError, TypeError, KeyError, AttributeError, AssertionError) as error:
+        raise BackboneError(f"The backbone {name} does not take these options ({_first_line(error)}).") from error
+    except (OSError, RuntimeError, ValueError) as error:
+        if not pretrained:
+            raise BackboneError(f"The backbone {name} does not take these options ({_first_line(error)}).") from error
         raise BackboneError(
             f"The pretrained weights of {name} could not be had from the Hub or its cache ({_first_line(error)}). "
             "Give a local file with --weights, or --weights none."
@@ -183,6 +219,9 @@ def _load_weights(net: nn.Module, path: Path) -> None:
     misfits = [key for key, value in body.items() if value.shape != wanted[key].shape]
     head_prefixes = ("head.", "classifier.", "fc.", "head_dist.", "last_linear.")
     foreign = [key for key in state if key not in wanted and not key.startswith(head_prefixes)]
+    broken = [key for key, value in body.items() if value.is_floating_point() and not value.isfinite().all()]
+    if broken:
+        raise BackboneError(f"The weights {path.name} hold numbers that are not finite, in {broken[0]}.")
     for keys, what in ((missing, "lacks"), (misfits, "has other shapes for"), (foreign, "has more than the backbone:")):
         if keys:
             raise BackboneError(
@@ -230,8 +269,3 @@ def parse_options(pairs: list[str]) -> dict[str, Any]:
 
 def _first_line(error: BaseException) -> str:
     return str(error).strip().split("\n")[0][:160] or type(error).__name__
-
-
-def token_stride(spec: BackboneSpec, grid: tuple[int, int]) -> int:
-    """Pixels from one token to the next."""
-    return math.ceil(spec.size_px / grid[0])

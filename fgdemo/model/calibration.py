@@ -38,14 +38,14 @@ def expected_calibration_error(probs: np.ndarray, labels: np.ndarray, bins: int 
 
 
 def conformal_prob(probs: np.ndarray, labels: np.ndarray, coverage: float) -> float:
-    """The probability from which on a class belongs to the prediction set, so that sets hold the right one with `coverage`.
+    """The probability from which on a class is in the prediction set, so that sets hold the right one with `coverage`.
 
     Split conformal with the least ambiguous sets (Sadinle, Lei & Wasserman 2019): the sets are the smallest on average.
     Adaptive sets (Romano 2020) were tried and held nearly all classes wherever the model is sure. Calibrated on
     held-out (N, C) probabilities.
     """
     given = np.sort(probs[np.arange(len(labels)), labels])
-    rank = int(np.floor((len(given) + 1) * (1 - coverage))) - 1
+    rank = int(np.floor((len(given) + 1) * (1 - coverage) + 1e-9)) - 1
     return float(given[rank]) if rank >= 0 else 0.0
 
 
@@ -59,8 +59,9 @@ def prediction_set(probs: np.ndarray, least_prob: float) -> tuple[int, ...]:
 def bootstrap_mean(values: np.ndarray, seed: int = 0, draws: int = 1000) -> tuple[float, float, float]:
     """Mean of (N,) values with its 95 % bootstrap interval: (mean, low, high)."""
     if len(values) == 0:
-        return (float("nan"),) * 3
+        return float("nan"), float("nan"), float("nan")
     generator = np.random.default_rng(seed)
-    means = values.astype(np.float64)[generator.integers(0, len(values), (draws, len(values)))].mean(1)
+    numbers = values.astype(np.float64)
+    means = [numbers[generator.integers(0, len(values), len(values))].mean() for _ in range(draws)]
     low, high = np.quantile(means, [0.025, 0.975])
     return float(values.mean()), float(low), float(high)

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError
-from safetensors.numpy import load_file, save
+from safetensors.numpy import load, save
 
 from fgdemo.errors import CheckpointError
 
@@ -40,25 +40,41 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
     """Replace `folder` by this checkpoint. On any fault the old one stays.
 
     Raises:
-        CheckpointError: no space, no right to write.
+        CheckpointError: no space, no right to write, or `folder` holds something else than a checkpoint.
     """
     folder = folder.absolute()
+    require_replaceable(folder)
     payload = save({name: np.ascontiguousarray(array) for name, array in checkpoint.arrays.items()})
     card = {**checkpoint.card, "format": FORMAT, "weights_sha256": hashlib.sha256(payload).hexdigest()}
+    try:
+        text = json.dumps(card, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    except ValueError as error:
+        raise CheckpointError(f"The card of {folder.name} holds a number that is not finite.") from error
     beside: Path | None = None
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
         beside.chmod(0o755)
         _write(beside / WEIGHTS, payload)
-        _write(beside / CARD, (json.dumps(card, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode())
+        _write(beside / CARD, text.encode())
         _swap(beside, folder)
     except OSError as error:
-        if beside is not None:
-            shutil.rmtree(beside, ignore_errors=True)
         raise CheckpointError(
             f"The checkpoint {folder.name} could not be written ({error.strerror}); what was there is unchanged."
         ) from error
+    finally:
+        if beside is not None:
+            shutil.rmtree(beside, ignore_errors=True)
+
+
+def require_replaceable(folder: Path) -> None:
+    """Raise CheckpointError where writing a checkpoint to `folder` would destroy something that is none."""
+    try:
+        replaceable = not folder.exists() or (folder / CARD).is_file() or not any(folder.iterdir())
+    except OSError:
+        replaceable = False
+    if not replaceable:
+        raise CheckpointError(f"{folder.name} is there already and is no checkpoint; name another folder for it.")
 
 
 def _write(path: Path, payload: bytes) -> None:
@@ -71,6 +87,8 @@ def _write(path: Path, payload: bytes) -> None:
 def _swap(beside: Path, folder: Path) -> None:
     """Rename `beside` to `folder`; a folder cannot be replaced in one step, so the old one steps aside first."""
     old = folder.with_name(f".{folder.name}-replaced")
+    if old.exists() and not folder.exists():  # a crash between the two renames left only this
+        old.replace(folder)
     shutil.rmtree(old, ignore_errors=True)
     if folder.exists():
         folder.replace(old)
@@ -112,15 +130,15 @@ def read_checkpoint(folder: Path) -> Checkpoint:
             f"{folder.name}/{WEIGHTS} is damaged or belongs to another card: its hash is not the one in {CARD}."
         )
     try:
-        arrays = load_file(folder / WEIGHTS)
-    except (SafetensorError, OSError, ValueError) as error:
+        arrays = load(payload)
+    except (SafetensorError, ValueError, KeyError, TypeError) as error:
         raise CheckpointError(f"{folder.name}/{WEIGHTS} is not a safetensors file.") from error
     return Checkpoint(arrays, card)
 
 
 def _read_card(folder: Path) -> dict[str, Any]:
     try:
-        card = json.loads(_read(folder / CARD))
+        card = json.loads(_read(folder / CARD), parse_constant=_no_constant)
     except ValueError as error:
         raise CheckpointError(f"{folder.name}/{CARD} is not valid JSON ({error}).") from error
     if not isinstance(card, dict):
@@ -133,6 +151,10 @@ def _read_card(folder: Path) -> dict[str, Any]:
     if missing:
         raise CheckpointError(f"{folder.name}/{CARD} lacks {', '.join(missing)}.")
     return card
+
+
+def _no_constant(name: str) -> float:
+    raise ValueError(f"{name} is no JSON number")
 
 
 def _read(path: Path) -> bytes:

@@ -32,7 +32,7 @@ class Calibration:
 
     Attributes:
         temperature: raw ridge logits are divided by it.
-        coverage, set_prob: leaves of at least `set_prob` make a prediction set that holds the right one with `coverage`.
+        coverage, set_prob: leaves of at least `set_prob` make a prediction set, which holds the right one with `coverage`.
         sure_prob: a taxon is given as the answer from this probability on.
         lookalikes: for each leaf the leaves it is confused with, most confused first.
     """
@@ -72,8 +72,13 @@ class Classifier:
     def embedding_dim(self) -> int:
         return self.backbone.dim
 
-    @cached_property
+    @property
     def network(self) -> Network:
+        """Backbone, calibrated head and parts on `device`, made once."""
+        return self._network
+
+    @cached_property
+    def _network(self) -> Network:
         weight, bias = self.head.linear()
         t = self.calibration.temperature
         parts = replace(
@@ -89,7 +94,8 @@ class Classifier:
             torch.from_numpy(self.origin),
             parts,
         )
-        return network.to(self.device, memory_format=torch.channels_last).eval().requires_grad_(False)
+        network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+        return network.to(self.device).eval().requires_grad_(False)
 
     @cached_property
     def distances(self) -> ClassDistances:
@@ -182,10 +188,7 @@ class Classifier:
                 "average": self.unknown.average.tolist(),
             },
         }
-        body = {
-            f"backbone.{k}": v.half() if v.is_floating_point() else v for k, v in self.backbone.state_dict().items()
-        }
-        arrays = {name: value.cpu().numpy() for name, value in body.items()}
+        arrays = {f"backbone.{k}": stored(v).cpu().numpy() for k, v in self.backbone.state_dict().items()}
         upper = np.triu_indices(len(self.head.gram))
         arrays |= {
             "head.mean": self.head.mean.astype(np.float32),
@@ -208,12 +211,14 @@ class Classifier:
 
         Raises:
             CheckpointError: incomplete, damaged, unsafe, or its parts do not fit each other.
+            SettingsError: there is no such device here.
         """
-        folder = Path(folder)
+        folder, device = Path(folder), choose_device(device)
         found = read_checkpoint(folder)
         try:
-            classifier = _assemble(folder.name, found, choose_device(device))
-        except (KeyError, TypeError, AttributeError, ValueError, RuntimeError) as error:
+            classifier = _assemble(folder.name, found, device)
+            _ = classifier.network  # a head that cannot be solved is found now, not by the first visitor
+        except (KeyError, IndexError, TypeError, AttributeError, ValueError, RuntimeError) as error:
             first_line = str(error).strip().split("\n")[0][:160]
             raise CheckpointError(f"The checkpoint {folder.name} does not fit together ({first_line}).") from error
         except FgdemoError as error:
@@ -225,20 +230,42 @@ def choose_device(device: str) -> str:
     """`auto` is the GPU where there is one. Raises SettingsError where the wished one is not there."""
     if device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
-    if device.startswith("cuda") and not torch.cuda.is_available():
-        raise SettingsError(f"There is no GPU here, but the device is set to {device}. Use auto or cpu.")
+    try:
+        kind, index = torch.device(device).type, torch.device(device).index or 0
+    except RuntimeError:
+        kind, index = "", 0
+    if kind not in ("cpu", "cuda"):
+        raise SettingsError(f"The device “{device}” is not known here: use auto, cpu, cuda or cuda:1.")
+    if kind == "cuda" and index >= torch.cuda.device_count():
+        raise SettingsError(f"There is no GPU {device} here. Use auto or cpu.")
     return device
+
+
+def stored(value: Tensor) -> Tensor:
+    """A weight as a checkpoint stores it: matrices in half precision where they fit, the few vectors as they are."""
+    if value.ndim < 2 or not value.is_floating_point():
+        return value
+    half = value.half()
+    return half if bool(half.isfinite().all()) else value
 
 
 def _assemble(name: str, found: Checkpoint, device: str) -> Classifier:
     card, arrays = found.card, found.arrays
     taxonomy = Taxonomy.from_json(card["taxonomy"])
+    for key, array in arrays.items():
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise ValueError(f"{key} holds numbers that are not finite")
     backbone = build_backbone(BackboneSpec(**card["backbone"]))
     weights = {
         key: torch.from_numpy(arrays[f"backbone.{key}"]).to(old.dtype) for key, old in backbone.state_dict().items()
     }
     backbone.load_state_dict(weights)
     dim, leaves = backbone.dim, len(taxonomy.leaves)
+    prototypes, dims = len(card["parts"]["prototype_parts"]), arrays["parts.projection"].shape[-1]
+    if len(card["parts"]["prototype_groups"]) != prototypes:
+        raise ValueError("prototype_parts and prototype_groups differ in length")
+    if card["input"]["size_px"] != card["backbone"]["size_px"]:
+        raise ValueError("the sizes of input and backbone differ")
     _check_shapes(
         arrays,
         {
@@ -247,6 +274,8 @@ def _assemble(name: str, found: Checkpoint, device: str) -> Classifier:
             "head.moment": (dim + 1, leaves),
             "head.counts": (leaves,),
             "parts.mean": (dim,),
+            "parts.projection": (dim, dims),
+            "parts.prototypes": (prototypes, dims),
             "origin": (dim,),
         },
     )

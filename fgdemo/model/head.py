@@ -1,6 +1,6 @@
 """The closed-form head: weighted ridge regression on pooled tokens, with leave-one-out for free.
 
-Notation of DESIGN section 3. With φ the standardised embedding and a constant, Ω the weights and Y one-hot labels:
+With φ the standardised embedding and a constant, Ω the weights and Y one-hot labels:
 
     G = Φ'ΩΦ + λI        W = G⁻¹ Φ'ΩY        p_i = W'φ_i
     s_i = ω_i φ_i' G⁻¹ φ_i                    loo_i = (p_i − s_i y_i) / (1 − s_i)

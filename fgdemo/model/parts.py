@@ -1,4 +1,4 @@
-"""Part maps: which part of the thing each token belongs to (DESIGN section 3; prototypes after PDiscoFormer, 2024).
+"""Part maps: which part of the thing each token belongs to (prototypes after PDiscoFormer, Aniraj et al. 2024).
 
     A[n, k] = softmax_k( −‖q_n − p_k‖² / T ),   q_n = P (z_n / ‖z_n‖ − m)
 
@@ -115,10 +115,10 @@ def foreground_mask(places: np.ndarray) -> np.ndarray:
     edge = np.broadcast_to(np.maximum(y, x) > 0.5 - 1 / min(rows, columns), (n, rows, columns)).ravel()
     tokens = places.reshape(-1, dims)
     inside, outside = tokens[middle], tokens[edge]
-    if not len(inside) or not len(outside):
+    if len(inside) < 2 or len(outside) < 2:
         return np.ones((n, rows, columns), dtype=bool)
     spread = np.cov(inside, rowvar=False) + np.cov(outside, rowvar=False)
-    spread = np.atleast_2d(spread) + 1e-6 * np.trace(np.atleast_2d(spread)) / dims * np.eye(dims)
+    spread = np.atleast_2d(spread) + (1e-6 * np.trace(np.atleast_2d(spread)) / dims + 1e-12) * np.eye(dims)
     score = tokens @ np.linalg.solve(spread, inside.mean(0) - outside.mean(0))
     return (score > otsu(score)).reshape(n, rows, columns)
 
