@@ -23,6 +23,7 @@ export function taxonSearch({ label, search, onPick, onText }) {
     maxlength: 120,
   });
   let [found, active, timer, asked] = [[], -1, 0, 0];
+  let foundFor = ""; // the text that `found` answers
 
   function close() {
     asked += 1;
@@ -51,7 +52,7 @@ export function taxonSearch({ label, search, onPick, onText }) {
     const query = field.value.trim();
     const taxa = query ? await search(query) : [];
     if (turn !== asked || !taxa) return;
-    found = taxa;
+    [found, foundFor] = [taxa, query];
     const items = found.map((taxon, index) =>
       h("li", { role: "option", id: `${id}-${index}`, onpointerdown: (event) => (event.preventDefault(), pick(taxon)) }, ...named(taxon), taxon.is_leaf ? null : h("span", { class: "fg-quiet" }, " group")),
     );
@@ -59,6 +60,15 @@ export function taxonSearch({ label, search, onPick, onText }) {
     list.hidden = !query;
     field.setAttribute("aria-expanded", String(!list.hidden));
     highlight(0);
+  }
+
+  /** Enter: the highlighted taxon, or the first one for a text that was typed faster than it was answered. */
+  async function take() {
+    if (foundFor !== field.value.trim()) {
+      clearTimeout(timer);
+      await refresh();
+    }
+    if (!list.hidden && found[active] && foundFor === field.value.trim()) pick(found[active]);
   }
 
   field.addEventListener("input", () => {
@@ -74,7 +84,7 @@ export function taxonSearch({ label, search, onPick, onText }) {
       else highlight(active + (event.key === "ArrowDown" ? 1 : -1));
     } else if (event.key === "Enter") {
       event.preventDefault();
-      if (!list.hidden && active >= 0) pick(found[active]);
+      take();
     } else if (event.key === "Escape" && !list.hidden) {
       event.preventDefault();
       event.stopPropagation();
