@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import shlex
+import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -29,6 +31,7 @@ def fit(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]:
     """Read, train if asked, fit the head, report, write the checkpoint."""
     from fgdemo.learn.fit import fit_classifier, label_indices
     from fgdemo.learn.pictures import decode_all
+    from fgdemo.model.checkpoint import require_replaceable
     from fgdemo.model.classifier import choose_device
     from fgdemo.storage.sources import read_sources, split_off_val
     from fgdemo.taxonomy import Taxonomy
@@ -38,6 +41,7 @@ def fit(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]:
             "--epochs must be 0 or more, --parts 1 or more, --val-share between 0 and 1, --batch-size 2 or more."
         )
     say = _speaker(arguments)
+    require_replaceable(arguments.out)
     source = read_sources(arguments.data)
     if not source.part("val") and source.part("train"):
         source = split_off_val(source, share=arguments.val_share, seed=arguments.seed)
@@ -51,7 +55,9 @@ def fit(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]:
         pictures = decode_all(used, config.size_px, max_picture_mp=settings.max_picture_mp, progress=progress)
     skipped = (*source.skipped, *pictures.skipped)
     _report_skipped(skipped, say)
-    class_index = label_indices(pictures, taxonomy)
+    known = label_indices(pictures.labels, taxonomy)  # each class must be in the taxonomy, which may know more
+    taxonomy = taxonomy.restrict(taxonomy.leaves[index] for index in sorted(set(known.tolist())))
+    class_index = label_indices(pictures.labels, taxonomy)
     card = _card(arguments, taxonomy, pictures, skipped)
     if arguments.epochs:
         backbone = _train(arguments, backbone, config, pictures, class_index, taxonomy, card, device, say)
@@ -64,7 +70,8 @@ def fit(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]:
     card["calibrated_on"] = fitted.held_out.source
     _report_scores(fitted.scores, taxonomy, say)
     fitted.classifier.save(arguments.out)
-    _snapshot(arguments.out).unlink(missing_ok=True)
+    if card.get("epochs_done", 0) == arguments.epochs:
+        _snapshot(arguments.out).unlink(missing_ok=True)
     say(f"Written: {arguments.out}")
     return {"checkpoint": str(arguments.out), "skipped": len(skipped), **fitted.scores.to_json()}
 
@@ -129,6 +136,8 @@ def _train(
         distil=arguments.distil if arguments.teacher else 0.0, seed=arguments.seed,
     )  # fmt: skip
     train, val = pictures.where("train"), pictures.where("val")
+    if not len(val):
+        raise DatasetError("Training needs held-out pictures: at least two pictures of some class, or a val folder.")
     with _bar() as progress:
         embeddings = embed(backbone, pictures.pixels, config, progress=progress)
     head = RidgeHead.fit(embeddings[train], class_index[train], len(taxonomy.leaves))
@@ -150,21 +159,45 @@ def _train(
         left = (epoch.of - epoch.number) * epoch.elapsed_s / 60
         say(f"Epoch {epoch.number} of {epoch.of}: loss {epoch.loss:.3f}{top1}; about {left:.0f} min left")
 
-    with _bar() as progress:
+    start_of_head = torch.from_numpy(weight / temperature), torch.from_numpy(bias / temperature)
+    with _bar() as progress, _stopped_by_interrupt() as stop:
         trained = finetune(
-            backbone, (torch.from_numpy(weight / temperature), torch.from_numpy(bias / temperature)), pictures, class_index,
-            config, recipe, teachers=_teachers(arguments, pictures, class_index, config, taxonomy, device),
+            backbone, start_of_head, pictures, class_index, config, recipe,
+            teachers=_teachers(arguments, pictures, class_index, config, taxonomy, device),
             snapshot=_snapshot(arguments.out), device=device, on_epoch=on_epoch, progress=progress,
+            stop=stop,
         )  # fmt: skip
+    if trained.epochs_done < recipe.epochs:
+        say(f"Stopped after {trained.epochs_done:.2f} epochs; the same command goes on from the last whole one.")
     card["recipe"] = {**recipe.to_json(), "teachers": [Path(t.rpartition("=")[0]).name for t in arguments.teacher]}
-    card["epochs"] = epochs
+    card["epochs"], card["epochs_done"] = epochs, trained.epochs_done
     with _bar() as progress:
         blend = choose_blend(
-            trained.to(device), start, pictures, class_index, config, len(taxonomy.leaves), progress=progress
+            trained.backbone.to(device), start, pictures, class_index, config, len(taxonomy.leaves), progress=progress
         )
     card["blend"] = {"trained_share": blend.share, "val_top1": {str(k): v for k, v in blend.val_top1.items()}}
     say(f"Share of the trained weights, chosen on val: {blend.share} {card['blend']['val_top1']}")
-    return trained
+    return trained.backbone
+
+
+@contextmanager
+def _stopped_by_interrupt() -> Iterator[Callable[[], bool]]:
+    """Whether Ctrl-C was pressed; the first asks for a stop, a second stops at once, as it does everywhere else."""
+    asked = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield asked.is_set
+        return
+    before = signal.getsignal(signal.SIGINT) or signal.default_int_handler
+
+    def ask(number: int, frame: object) -> None:
+        signal.signal(signal.SIGINT, before)
+        asked.set()
+
+    signal.signal(signal.SIGINT, ask)
+    try:
+        yield asked.is_set
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _snapshot(out: Path) -> Path:
@@ -219,28 +252,34 @@ def evaluate(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any
             pictures = decode_all(
                 listed, classifier.data_config.size_px, max_picture_mp=settings.max_picture_mp, progress=progress
             )
+            if not pictures.names:
+                raise DatasetError(f"None of the {len(listed)} pictures could be decoded ({pictures.skipped[0][1]}).")
             embeddings = embed(classifier.network.backbone, pictures.pixels, classifier.data_config, progress=progress)
         return pictures, embeddings, embeddings @ weight + bias
 
     source = read_sources(arguments.data, fewest_classes=1)
-    pictures, embeddings, logits = look(source.pictures)
-    if not len(logits):
-        raise DatasetError("None of the pictures could be decoded.")
+    held_out = [picture for picture in source.pictures if picture.split != "train"]
+    if held_out and len(held_out) < len(source.pictures):
+        say(f"Measured on the {len(held_out)} pictures of val and test; those to train on are left out.")
+    label_indices([picture.label for picture in source.pictures], classifier.taxonomy)
+    pictures, embeddings, logits = look(held_out or source.pictures)
     skipped = (*source.skipped, *pictures.skipped)
     _report_skipped(skipped, say)
-    labels = label_indices(pictures, classifier.taxonomy)
+    labels = label_indices(pictures.labels, classifier.taxonomy)
     scores = score(classifier, logits, labels, classifier.distances(embeddings))
     _report_scores(scores, classifier.taxonomy, say)
     result = {"checkpoint": classifier.version, "skipped": len(skipped), **scores.to_json()}
     if arguments.unknown:
         others = [picture for location in arguments.unknown for picture in read_unlabelled(location).pictures]
-        _, strange_embeddings, strange_logits = look(others)
+        strangers, strange_embeddings, strange_logits = look(others)
+        _report_skipped(strangers.skipped, say)
         known, strange = (
             classifier.unknown_scores(logits, embeddings),
             classifier.unknown_scores(strange_logits, strange_embeddings),
         )
         result |= {
             "unknown_n": len(strange),
+            "unknown_skipped": len(strangers.skipped),
             "unknown_auroc": auroc(known, strange),
             "unknown_fpr95": fpr_at_95(known, strange),
             "unknown_found": float(np.mean(strange > classifier.unknown.threshold)),
@@ -391,10 +430,12 @@ def _report_scores(scores: Scores, taxonomy: Taxonomy, say: Callable[[str], None
         groups: Mapping[str, Interval] = scores.groups
         say("  " + ", ".join(f"{taxonomy[root].name} {_percent(interval)}" for root, interval in groups.items()))
     say(
-        f"Calibration error {scores.ece:.3f}; {scores.coverage:.1%} of prediction sets hold the right one ({scores.set_size:.1f} kinds)"
+        f"Calibration error {scores.ece:.3f}; {scores.coverage:.1%} of prediction sets hold the right one "
+        f"({scores.set_size:.1f} kinds)"
     )
     say(
-        f"Answers given at the level it is sure of: {scores.answered_right:.1%} right, {scores.answered_leaf:.1%} down to the kind"
+        f"Answers given at the level it is sure of: {scores.answered_right:.1%} right, "
+        f"{scores.answered_leaf:.1%} down to the kind"
     )
     if scores.worst_pairs:
         say("Most often taken for each other:")

@@ -38,7 +38,7 @@ def normalise(pixels: Tensor, config: DataConfig) -> Tensor:
 def reframe(batch: Tensor, size_px: int, framing: Framing, generator: torch.Generator) -> Tensor:
     """Random window, turn, flip and light: (B, 3, S, S) → (B, 3, size_px, size_px).
 
-    Half the windows are near the whole picture, a quarter inside it, a quarter outside it.
+    Half the windows are near the whole picture, three tenths inside it, a fifth reach outside it.
     """
     count = len(batch)
 

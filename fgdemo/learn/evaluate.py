@@ -90,11 +90,13 @@ def score(classifier: Classifier, logits: np.ndarray, labels: np.ndarray, distan
 
 
 def answer_rows(probs: np.ndarray, taxonomy: Taxonomy, sure_prob: float) -> np.ndarray:
-    """(N,) row of `taxonomy.taxa` that answers each of (N, C) probabilities; −1 where not even the root is sure."""
+    """(N,) row of `taxonomy.taxa` that answers each of (N, C) probabilities; −1 where not even a root is sure.
+
+    The deepest taxon of at least `sure_prob`, which is above a half, so that all such taxa lie on one path.
+    """
     totals = probs @ taxonomy.membership.T
     depth = np.array([len(taxonomy.path(taxon.id)) for taxon in taxonomy.taxa])
-    on_path = taxonomy.membership[:, probs.argmax(1)].T
-    usable = on_path & (totals >= sure_prob)
+    usable = totals >= sure_prob
     return np.where(usable.any(1), np.where(usable, depth, 0).argmax(1), -1)
 
 

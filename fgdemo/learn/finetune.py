@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
-from timm.utils import ModelEmaV3
+from timm.utils.model_ema import ModelEmaV3
 from torch import Tensor, nn
 from torch.nn import functional
 
-from fgdemo.errors import CheckpointError, DatasetError
+from fgdemo.errors import CheckpointError, DatasetError, SettingsError
 from fgdemo.learn.augment import Framing, mix, normalise, reframe
 from fgdemo.learn.embed import embed
 from fgdemo.learn.pictures import Pictures, Progress, no_progress
 from fgdemo.model.backbone import Backbone, DataConfig
+
+Module = TypeVar("Module", bound=nn.Module)
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,14 @@ class Epoch:
     elapsed_s: float
 
 
+@dataclass(frozen=True)
+class Trained:
+    """The backbone with averaged (EMA) weights, on the CPU, and how many epochs it was trained, e.g. 3.4 of 10."""
+
+    backbone: Backbone
+    epochs_done: float
+
+
 def make_teacher(
     backbone: Backbone, indices: frozenset[int], pictures: Pictures, class_index: np.ndarray, config: DataConfig
 ) -> Teacher:
@@ -91,7 +102,7 @@ class Student(nn.Module):
     def __init__(self, backbone: Backbone, weight: Tensor, bias: Tensor, teacher_dims: Sequence[int]) -> None:
         super().__init__()
         self.backbone = backbone
-        self.classifier = nn.Linear(*weight.shape)
+        self.classifier = nn.Linear(weight.shape[0], weight.shape[1])
         with torch.no_grad():
             self.classifier.weight.copy_(weight.T)
             self.classifier.bias.copy_(bias)
@@ -116,7 +127,8 @@ def finetune(
     device: str = "cpu",
     on_epoch: Callable[[Epoch], None] = lambda epoch: None,
     progress: Progress = no_progress,
-) -> Backbone:
+    stop: Callable[[], bool] = lambda: False,
+) -> Trained:
     """Train on the "train" pictures; the averaged (EMA) weights are returned.
 
     BatchNorm keeps its statistics: fine-tuning sets are small, and weights whose BatchNorm was folded break otherwise.
@@ -125,32 +137,57 @@ def finetune(
         head: start of the classifier, (D, C) and (C,): the closed-form solution, so that the first steps do not
             tear the features apart (Kumar 2022, LP-FT).
         class_index: (N,) class of each picture.
-        snapshot: file that holds everything needed to go on after each epoch; an interrupted run resumes from it.
+        snapshot: file that holds everything needed to go on after each epoch; an interrupted run resumes from it,
+            and a finished one gives its averaged weights at once.
+        stop: asked after each batch; when true the training ends there, with the weights averaged so far.
 
     Raises:
-        CheckpointError: the snapshot belongs to another recipe.
+        CheckpointError: the snapshot belongs to another run, is damaged, or cannot be written.
+        DatasetError: fewer training pictures than one batch.
+        SettingsError: the loss is no number any more.
+        BackboneError: the backbone does not take pictures of `recipe.train_px`.
     """
     torch.manual_seed(recipe.seed)
     train, val = pictures.where("train"), pictures.where("val")
-    student = Student(backbone, *head, [t.backbone.dim for t in teachers]).to(device, memory_format=torch.channels_last)
+    batches = len(train) // recipe.batch_size
+    if batches == 0:
+        raise DatasetError(
+            f"{len(train)} training pictures are fewer than one batch of {recipe.batch_size}; lower --batch-size."
+        )
+    backbone.require_size(recipe.train_px)
+    student = on_device(Student(backbone, *head, [t.backbone.dim for t in teachers]), device)
     for teacher in teachers:
-        teacher.backbone.to(device, memory_format=torch.channels_last).eval().requires_grad_(False)
-    steps = recipe.epochs * (len(train) // recipe.batch_size)
-    optimizer, schedule = make_optimizer(student, recipe, max(steps, 1))
+        on_device(teacher.backbone, device).eval().requires_grad_(False)
+    optimizer, schedule = make_optimizer(student, recipe, recipe.epochs * batches)
     ema = ModelEmaV3(student, decay=recipe.ema_decay, use_warmup=True)
     first = resume(snapshot, recipe, student, ema, optimizer, schedule) if snapshot else 0
+    epochs_done = float(first)
     for number in range(first, recipe.epochs):
         started = time.monotonic()
         generator = torch.Generator().manual_seed(recipe.seed * 1000 + number)
-        loss = train_epoch(
+        loss, batches_done = train_epoch(
             student, ema, pictures.pixels, train, class_index, config, recipe, teachers, optimizer, schedule, generator,
-            lambda done, of, number=number: progress(f"epoch {number + 1} of {recipe.epochs}", done, of),
+            lambda done, of, number=number: progress(f"epoch {number + 1} of {recipe.epochs}", done, of), stop,
         )  # fmt: skip
+        epochs_done = number + batches_done / batches
+        if not math.isfinite(loss):
+            raise SettingsError("The training diverged: the loss is no number any more. Lower --lr.")
+        if batches_done < batches:
+            break
         top1 = val_top1(ema.module, pictures.pixels, val, class_index, config) if len(val) else None
         on_epoch(Epoch(number + 1, recipe.epochs, loss, top1, time.monotonic() - started))
         if snapshot:
             save_snapshot(snapshot, recipe, number + 1, student, ema, optimizer, schedule)
-    return ema.module.backbone.to(memory_format=torch.contiguous_format).cpu().eval().requires_grad_(False)
+        if stop():
+            break
+    averaged = ema.module.backbone.to(memory_format=torch.contiguous_format).cpu().eval().requires_grad_(False)
+    return Trained(averaged, epochs_done)
+
+
+def on_device(module: Module, device: str) -> Module:
+    """Moved there in the memory layout that convolutions are fastest in."""
+    module.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    return module.to(device)
 
 
 def make_optimizer(student: Student, recipe: Recipe, steps: int) -> tuple[torch.optim.Optimizer, Any]:
@@ -188,8 +225,9 @@ def train_epoch(
     schedule: Any,
     generator: torch.Generator,
     progress: Callable[[int, int], None],
-) -> float:
-    """One pass over the training pictures in a new order; returns the mean loss in nats."""
+    stop: Callable[[], bool],
+) -> tuple[float, int]:
+    """One pass over the training pictures in a new order; returns the mean loss in nats and the batches done."""
     device = next(student.parameters()).device
     student.train()
     for module in student.modules():
@@ -198,7 +236,7 @@ def train_epoch(
     classes = student.classifier.out_features
     order = train[torch.randperm(len(train), generator=generator).numpy()]
     batches = len(order) // recipe.batch_size
-    total = 0.0
+    total, done = 0.0, 0
     for step in range(batches):
         chosen = np.sort(order[step * recipe.batch_size : (step + 1) * recipe.batch_size])
         batch = normalise(torch.from_numpy(pixels[chosen]).to(device), config)
@@ -213,9 +251,11 @@ def train_epoch(
         optimizer.step()
         schedule.step()
         ema.update(student, step=schedule.last_epoch)
-        total += float(loss.detach())
-        progress(step + 1, batches)
-    return total / max(batches, 1)
+        total, done = total + float(loss.detach()), step + 1
+        progress(done, batches)
+        if stop():
+            break
+    return total / max(done, 1), done
 
 
 def batch_loss(
@@ -256,31 +296,44 @@ def val_top1(
 def save_snapshot(
     path: Path, recipe: Recipe, epochs_done: int, student: nn.Module, ema: ModelEmaV3, optimizer: Any, schedule: Any
 ) -> None:
-    """Everything needed to go on, written beside and renamed."""
+    """Everything needed to go on, written beside and renamed. Raises CheckpointError where it cannot be written."""
     beside = path.with_suffix(".part")
-    torch.save(
-        {
-            "recipe": recipe.to_json(),
-            "epochs_done": epochs_done,
-            "student": student.state_dict(),
-            "ema": ema.module.state_dict(),
-            "optimizer": optimizer.state_dict(),
-            "schedule": schedule.state_dict(),
-        },
-        beside,
-    )
-    beside.replace(path)
+    state = {
+        "recipe": recipe.to_json(),
+        "epochs_done": epochs_done,
+        "student": student.state_dict(),
+        "ema": ema.module.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "schedule": schedule.state_dict(),
+    }
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        torch.save(state, beside)
+        beside.replace(path)
+    except (OSError, RuntimeError) as error:  # torch's writer raises RuntimeError when the disk is full
+        beside.unlink(missing_ok=True)
+        reason = (isinstance(error, OSError) and error.strerror) or "the disk may be full"
+        raise CheckpointError(f"The state of the training could not be written to {path.name} ({reason}).") from error
 
 
 def resume(path: Path, recipe: Recipe, student: nn.Module, ema: ModelEmaV3, optimizer: Any, schedule: Any) -> int:
-    """Load the snapshot if there is one; returns the number of epochs already done."""
+    """Load the snapshot if there is one; returns the number of epochs already done.
+
+    Raises:
+        CheckpointError: it is damaged, or belongs to a run with another recipe, network or classes.
+    """
     if not path.exists():
         return 0
-    state = torch.load(path, map_location="cpu", weights_only=True)
-    if state["recipe"] != recipe.to_json():
-        raise CheckpointError(f"{path.name} belongs to a run with another recipe: remove it or use the same options.")
-    student.load_state_dict(state["student"])
-    ema.module.load_state_dict(state["ema"])
-    optimizer.load_state_dict(state["optimizer"])
-    schedule.load_state_dict(state["schedule"])
-    return int(state["epochs_done"])
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        if state["recipe"] != recipe.to_json():
+            raise CheckpointError(
+                f"{path.name} belongs to a run with another recipe: remove it or use the same options."
+            )
+        student.load_state_dict(state["student"])
+        ema.module.load_state_dict(state["ema"])
+        optimizer.load_state_dict(state["optimizer"])
+        schedule.load_state_dict(state["schedule"])
+        return int(state["epochs_done"])
+    except (OSError, RuntimeError, EOFError, KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(f"{path.name} is damaged or belongs to another network or data: remove it.") from error

@@ -16,7 +16,7 @@ from fgdemo.learn.evaluate import Scores, answer_rows, score
 from fgdemo.learn.pictures import Pictures, Progress, no_progress
 from fgdemo.model.backbone import Backbone, DataConfig
 from fgdemo.model.calibration import conformal_prob, fit_temperature, softmax
-from fgdemo.model.classifier import Calibration, Classifier
+from fgdemo.model.classifier import Calibration, Classifier, stored
 from fgdemo.model.head import RidgeHead
 from fgdemo.model.parts import PartModel, fit_parts, foreground_mask
 from fgdemo.model.unknown import ClassDistances, UnknownScale
@@ -48,29 +48,27 @@ class Fitted:
     held_out: HeldOut
 
 
-def label_indices(pictures: Pictures, taxonomy: Taxonomy) -> np.ndarray:
-    """(N,) class index of every picture.
+def label_indices(labels: Sequence[str], taxonomy: Taxonomy) -> np.ndarray:
+    """(N,) class index of every label.
 
     Raises:
         DatasetError: a label that is no leaf of the taxonomy.
     """
-    leaf_of = {label: taxonomy.match(label) for label in sorted(set(pictures.labels))}
+    leaf_of = {label: taxonomy.match(label) for label in sorted(set(labels))}
     unknown = [label for label, leaf in leaf_of.items() if leaf is None]
     if unknown:
         raise DatasetError(
-            f"{len(unknown)} class names are not in the taxonomy: {', '.join(unknown[:5])}"
-            f"{' …' if len(unknown) > 5 else ''}."
+            f"These class names are not in the taxonomy: {', '.join(unknown[:5])}{' …' if len(unknown) > 5 else ''}."
         )
     index = {label: taxonomy.leaf_index[leaf] for label, leaf in leaf_of.items() if leaf is not None}
-    return np.array([index[label] for label in pictures.labels], dtype=np.int64)
+    return np.array([index[label] for label in labels], dtype=np.int64)
 
 
 def half_precision(backbone: Backbone) -> None:
     """Round the weights to what a checkpoint stores, so that the head is fitted to the features it will see."""
     with torch.no_grad():
         for value in backbone.state_dict().values():
-            if value.is_floating_point():
-                value.copy_(value.half().float())
+            value.copy_(stored(value))
 
 
 def fit_classifier(
@@ -147,7 +145,10 @@ def held_out_logits(
         return HeldOut("val", embeddings[val] @ weight + bias, class_index[val], distances(embeddings[val]))
     labels = class_index[train]
     return HeldOut(
-        "leave-one-out", head.leave_one_out(embeddings[train], labels), labels, distances(embeddings[train], own=labels)
+        "leave-one-out",
+        head.leave_one_out(embeddings[train], labels),
+        labels,
+        distances.leave_one_out(embeddings[train], labels),
     )
 
 
@@ -213,6 +214,8 @@ def fit_places(
     members = {g: train[roots[class_index[train]] == g] for g in groups} if not flat else {"": train}
     samples = {}
     for group, rows in members.items():
+        if not len(rows):
+            continue
         chosen = np.sort(generator.permutation(rows)[:400])
         batches = token_batches(backbone, pictures.pixels[chosen], config, progress=progress)
         samples[group] = torch.cat([tokens.float().cpu() for tokens in batches])
@@ -221,5 +224,6 @@ def fit_places(
     for tokens in samples.values():
         unit = torch.nn.functional.normalize(tokens, dim=-1)
         mask = ~foreground_mask(((unit - parts.mean) @ parts.projection).numpy())
-        background.append(tokens[torch.from_numpy(mask)].mean(0).numpy())
+        places = tokens[torch.from_numpy(mask)] if mask.any() else tokens.flatten(0, 2)  # a grid too coarse to tell
+        background.append(places.mean(0).numpy())
     return parts, np.mean(background, axis=0).astype(np.float32)

@@ -79,8 +79,11 @@ def decode_all(
             else:
                 skipped.append((listed[index].name, fault))
             progress("decoding pictures", index + 1, len(listed))
+    for row, index in enumerate(kept):  # in place: the array may be larger than the memory
+        if row != index:
+            pixels[row] = pixels[index]
     return Pictures(
-        pixels=pixels if len(kept) == len(listed) else pixels[kept],
+        pixels=pixels[: len(kept)],
         names=tuple(listed[i].name for i in kept),
         labels=tuple(listed[i].label for i in kept),
         splits=tuple(listed[i].split for i in kept),

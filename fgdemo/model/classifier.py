@@ -32,7 +32,7 @@ class Calibration:
 
     Attributes:
         temperature: raw ridge logits are divided by it.
-        coverage, set_prob: leaves of at least `set_prob` make a prediction set, which holds the right one with `coverage`.
+        coverage, set_prob: leaves of at least `set_prob` make a set, which holds the right one with `coverage`.
         sure_prob: a taxon is given as the answer from this probability on.
         lookalikes: for each leaf the leaves it is confused with, most confused first.
     """
