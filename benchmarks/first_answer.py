@@ -20,6 +20,8 @@ import tempfile
 import time
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # runs from a clone, nothing needs to be installed
+
 import numpy as np
 from playwright.sync_api import Page, sync_playwright
 from serving import Served, app_command, photographs, serving

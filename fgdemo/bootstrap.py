@@ -61,14 +61,6 @@ def build_services(settings: Settings) -> Services:
     )
 
 
-def launch(settings: Settings) -> None:
-    """Serve the page until it is stopped."""
-    from fgdemo.ui import build_app, launch_options
-
-    services = build_services(settings)
-    build_app(services.workbench, services.suggestions, services.settings).launch(**launch_options(settings))
-
-
 def import_into_library(
     classifier: Classifier, settings: Settings, locations: Sequence[str], progress: Progress = no_progress
 ) -> tuple[int, list[tuple[str, str]]]:

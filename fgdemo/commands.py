@@ -17,6 +17,7 @@ from fgdemo.errors import DatasetError, PictureError, SettingsError
 from fgdemo.settings import Settings
 
 if TYPE_CHECKING:
+    from fgdemo.bootstrap import Services
     from fgdemo.learn.evaluate import Interval, Scores
     from fgdemo.learn.finetune import Teacher
     from fgdemo.learn.pictures import Pictures, Progress
@@ -369,9 +370,14 @@ def specimens(arguments: argparse.Namespace, settings: Settings) -> dict[str, An
 
 def serve(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]:
     """Open the page; returns when it is closed."""
-    from fgdemo.bootstrap import launch
+    from fgdemo.ui.serve import serve as serve_page
 
-    launch(settings)
+    def load(settings: Settings) -> Services:
+        from fgdemo.bootstrap import build_services  # torch and timm are imported while the page is already there
+
+        return build_services(settings)
+
+    serve_page(settings, load)
     return {}
 
 

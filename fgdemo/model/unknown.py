@@ -78,15 +78,16 @@ class ClassDistances:
         square = np.einsum("nd,nd->n", features @ self.within, features)[:, None]
         across = features @ self._directions
         distance = square - 2 * across + np.diag(self._between)
-        factor = counts / np.maximum(counts - 1, 1e-9)
+        # The only picture of its class lies on its mean and adds nothing to the covariance; without it there is no mean.
+        factor = np.where(counts > 1, counts / np.maximum(counts - 1, 1e-9), 0)
         share = factor / max(total - len(self.means), 1.0)
         # How far the picture's own residual pulls the covariance towards each class direction.
         pull = square - across[rows, labels][:, None] - across + self._between[:, labels].T
-        rest = 1 - np.minimum(share * distance[rows, labels], 0.99)
+        rest = 1 - np.minimum(share * distance[rows, labels], 1 - 1e-9)
         distance += (share / rest)[:, None] * pull**2
-        distance[rows, labels] *= factor**2
+        distance[rows, labels] = np.where(counts > 1, distance[rows, labels] * factor**2, np.inf)
         background = np.einsum("nd,nd->n", features @ self.overall, features) / total
-        background = background / (1 - np.minimum(background, 0.99)) * total
+        background = background / (1 - np.minimum(background, 1 - 1e-9)) * total
         return distance[:, self.head.counts > 0].min(1) - background
 
 
