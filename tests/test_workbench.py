@@ -138,11 +138,9 @@ def test_an_answer_is_as_sure_as_asked_and_no_child_of_it_is(weights, sure_prob)
 
 
 def test_the_unknown_verdict_in_words():
-    assert unknown_verdict(0.999, 0.97, 174).sentence.startswith(
-        "Probably none of the 174 kinds I know: stranger than 99"
-    )
-    assert unknown_verdict(0.9, 0.97, 174).sentence.startswith("Unusual, but within what I know")
-    assert not unknown_verdict(0.97, 0.97, 174).is_unknown
+    assert unknown_verdict(0.999, 0.97).sentence.startswith("Stranger than 99 %")
+    assert unknown_verdict(0.9, 0.97).sentence.startswith("Unusual, but within what I know")
+    assert not unknown_verdict(0.97, 0.97).is_unknown
 
 
 # --- classify ------------------------------------------------------------------------------------------------------
@@ -206,6 +204,19 @@ def test_asked_and_rival(workbench):
                          ({"asked": "lowchen", "rival": "lowchen"}, "two different")):  # fmt: skip
         with pytest.raises(TaxonomyError, match=words):
             workbench.classify(data, name="a", **wrong)
+
+
+def test_where_all_others_are_out_of_the_question_the_rival_is_a_known_lookalike():
+    class Confused(FakeClassifier):
+        def lookalikes(self, leaf):
+            return ("nashville_warbler", "lowchen") if leaf == "eskimo_dog" else ()
+
+    sure = Workbench(Confused()).classify(photo(COLOURS["eskimo_dog"]), name="a")
+    assert sure.candidates[1].prob < 0.01
+    assert sure.candidates[1].taxon != "nashville_warbler"  # else the test shows nothing
+    assert (sure.asked, sure.rival) == ("eskimo_dog", "nashville_warbler")
+    torn = Workbench(Confused()).classify(photo((158, 178, 255)), name="a")  # midway between the dogs
+    assert {torn.asked, torn.rival} == {"eskimo_dog", "lowchen"}
 
 
 def test_taxa_asked_for_are_added_to_the_eight_likeliest(classifier):

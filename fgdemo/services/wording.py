@@ -97,13 +97,13 @@ def _in_running_text(group: Taxon) -> str:
     return group.name.lower() if is_common else group.name
 
 
-def unknown_verdict(score: float, threshold: float, kinds_known: int) -> UnknownVerdict:
+def unknown_verdict(score: float, threshold: float) -> UnknownVerdict:
     """Whether the picture is probably of none of the kinds known. `score`: see `Reading.unknown_score`."""
-    stranger_than = f"stranger than {min(99, round(100 * score))} % of the pictures of kinds I know"
+    most = f"{min(99, round(100 * score))} % of the pictures of kinds I know"
     if score > threshold:
-        sentence = f"Probably none of the {kinds_known} kinds I know: {stranger_than}."
+        sentence = f"Stranger than {most}."
     elif score >= UNUSUAL_SCORE:
-        sentence = f"Unusual, but within what I know: {stranger_than}."
+        sentence = f"Unusual, but within what I know: stranger than {most}."
     else:
         sentence = "Looks like the pictures I know."
     return UnknownVerdict(float(score), float(threshold), bool(score > threshold), sentence)

@@ -33,6 +33,8 @@ from fgdemo.types import (
     TrustFunction,
 )
 
+WORTH_COMPARING_PROB = 0.01
+"""Below this a second likeliest kind says nothing; a known look-alike is the better rival."""
 CANDIDATES = 8
 DISPLAY_PX = 1280
 MODEL_PX = 960
@@ -103,7 +105,8 @@ class Workbench:
             data: the file's bytes, or the path of a file that the caller has checked to be an upload of ours.
             name: what to call the picture in an error.
             asked: id of the leaf the maps are about; by default the likeliest.
-            rival: id of the leaf it is compared with; by default the likeliest other one.
+            rival: id of the leaf it is compared with; by default the likeliest other one, or the leaf's best known
+                look-alike where all others are out of the question.
 
         Raises:
             PictureError: the picture cannot be used.
@@ -115,11 +118,11 @@ class Workbench:
                 self._check_leaf(leaf)
         read = self._read(_bytes_of(data, name), name, box)
         reading, taxonomy = read.reading, self._classifier.taxonomy
-        verdict = unknown_verdict(reading.unknown_score, reading.unknown_threshold, len(taxonomy.leaves))
+        verdict = unknown_verdict(reading.unknown_score, reading.unknown_threshold)
         answer, likeliest = answer_for(taxonomy, reading.probs, self._classifier.sure_prob, verdict.is_unknown)
         ranked = [taxonomy.leaves[i] for i in np.argsort(-reading.probs, kind="stable")]
         asked = asked or next(leaf for leaf in [likeliest, *ranked] if leaf != rival)
-        rival = rival or next(leaf for leaf in ranked if leaf != asked)
+        rival = rival or self._worth_comparing(asked, ranked, reading.probs)
         _check_different(asked, rival)
         shown = list(dict.fromkeys([*ranked[:CANDIDATES], asked, rival]))
         rolled = taxonomy.roll_up(reading.probs)
@@ -228,6 +231,12 @@ class Workbench:
             with self._quiet:
                 self._answering -= 1
                 self._quiet.notify_all()
+
+    def _worth_comparing(self, asked: str, ranked: list[str], probs: np.ndarray) -> str:
+        second = next(leaf for leaf in ranked if leaf != asked)
+        if probs[self._classifier.taxonomy.leaf_index[second]] < WORTH_COMPARING_PROB:
+            return next(iter(self._classifier.lookalikes(asked)), second)
+        return second
 
     def _check_leaf(self, taxon: str) -> None:
         taxonomy = self._classifier.taxonomy
