@@ -345,6 +345,26 @@ def explain(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]
     }
 
 
+def name_parts(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]:
+    """A person says once what a part is; the name stays with its id. An empty name takes it away."""
+    from fgdemo.model.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
+
+    found = read_checkpoint(arguments.checkpoint)
+    parts = [dict(part) for part in found.card["parts"]["parts"]]
+    for entry in arguments.names:
+        part_id, equals, name = entry.partition("=")
+        chosen = [part for part in parts if str(part["id"]) == part_id.strip()]
+        if not equals or not chosen:
+            raise SettingsError(f"“{entry}” must look like 3=wing, with the id of a part from 0 to {len(parts) - 1}.")
+        chosen[0]["name"] = name.strip()[:40] or None
+    if arguments.names:
+        card = {**found.card, "parts": {**found.card["parts"], "parts": parts}}
+        write_checkpoint(arguments.checkpoint, Checkpoint(found.arrays, card))
+    for part in parts:
+        _speaker(arguments)(f"{part['id']:3d}  {part['group'] or 'all'}: {part['name'] or '—'}")
+    return {"parts": parts}
+
+
 def import_pictures(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]:
     """Labelled pictures into the workspace, with the embeddings that make "nearest pictures of A" possible."""
     from fgdemo.bootstrap import import_into_library
