@@ -38,7 +38,7 @@ def build_parser() -> argparse.ArgumentParser:
     explain.add_argument("--b", metavar="TAXON", help="its rival (default: the second likeliest)")
     names = verb("name-parts", commands.name_parts, "give the parts of a checkpoint their names")
     names.add_argument("checkpoint", type=Path, metavar="FOLDER")
-    names.add_argument("names", nargs="*", metavar="ID=NAME", help="e.g. 0=head 3=wing; without any, the parts are listed")
+    names.add_argument("names", nargs="*", metavar="ID=NAME", help="e.g. 0=head 3=wing; none: list the parts")
     imported = verb("import", commands.import_pictures, "put labelled pictures into the workspace, to compare with")
     imported.add_argument("data", nargs="+")
     specimens = verb("specimens", commands.specimens, "draw look-alike specimens to try everything without a download")

@@ -78,7 +78,7 @@ class ClassDistances:
         square = np.einsum("nd,nd->n", features @ self.within, features)[:, None]
         across = features @ self._directions
         distance = square - 2 * across + np.diag(self._between)
-        # The only picture of its class lies on its mean and adds nothing to the covariance; without it there is no mean.
+        # The only picture of a class lies on its mean and adds nothing to the covariance; without it there is no mean.
         factor = np.where(counts > 1, counts / np.maximum(counts - 1, 1e-9), 0)
         share = factor / max(total - len(self.means), 1.0)
         # How far the picture's own residual pulls the covariance towards each class direction.
