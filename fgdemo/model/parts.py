@@ -115,7 +115,7 @@ def foreground_mask(places: np.ndarray) -> np.ndarray:
     edge = np.broadcast_to(np.maximum(y, x) > 0.5 - 1 / min(rows, columns), (n, rows, columns)).ravel()
     tokens = places.reshape(-1, dims)
     inside, outside = tokens[middle], tokens[edge]
-    if len(inside) < 2 or len(outside) < 2:
+    if min(rows, columns) < 3 or len(inside) < 2:
         return np.ones((n, rows, columns), dtype=bool)
     spread = np.cov(inside, rowvar=False) + np.cov(outside, rowvar=False)
     spread = np.atleast_2d(spread) + (1e-6 * np.trace(np.atleast_2d(spread)) / dims + 1e-12) * np.eye(dims)

@@ -1,0 +1,108 @@
+"""Part maps on planted tokens."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fgdemo.model.parts import BACKGROUND, fit_parts, foreground_mask, otsu
+
+DIM = 12
+
+
+def planted(n: int = 12, rows: int = 8, columns: int = 6, seed: int = 0) -> tuple[torch.Tensor, np.ndarray]:
+    """(n, rows, columns, DIM) tokens: background about e_0, in the middle a thing whose upper half is about e_1 and
+    whose lower half is about e_2; and the plan (rows, columns) of 0, 1, 2."""
+    plan = np.zeros((rows, columns), int)
+    plan[2:4, 1:5], plan[4:6, 1:5] = 1, 2
+    noise = np.random.default_rng(seed).normal(size=(n, rows, columns, DIM)) * 0.05
+    return torch.from_numpy(np.eye(DIM)[plan] + noise).float() * 9, plan
+
+
+def test_planted_parts_are_found() -> None:
+    tokens, plan = planted()
+    parts = fit_parts({"bird": tokens}, parts_per_group=2, dims=4)
+    shares = parts.assign(tokens, "bird").numpy()
+    assert shares.shape == (12, 8, 6, 3)
+    assert (shares[..., 2][:, plan == 0] > 0.9).all()
+    upper, lower = shares[:, plan == 1].reshape(-1, 3), shares[:, plan == 2].reshape(-1, 3)
+    first = int(upper[0, :2].argmax())
+    assert (upper[:, first] > 0.9).all()
+    assert (lower[:, 1 - first] > 0.9).all()
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 1000), st.floats(0.01, 100))
+def test_shares_sum_to_one_for_any_tokens(seed: int, scale: float) -> None:
+    parts = fit_parts({"a": planted()[0], "b": planted(seed=1)[0]}, parts_per_group=3, dims=5)
+    tokens = torch.randn(2, 3, 5, DIM, generator=torch.Generator().manual_seed(seed)) * scale
+    for group in ("a", "b"):
+        shares = parts.assign(tokens, group)
+        assert shares.shape == (2, 3, 5, 4)
+        assert (shares >= 0).all()
+        torch.testing.assert_close(shares.sum(-1), torch.ones(2, 3, 5))
+    # The length of a token is nothing it belongs to a part by.
+    torch.testing.assert_close(parts.assign(tokens, "a"), parts.assign(tokens * 3, "a"), atol=1e-4, rtol=1e-3)
+
+
+def test_each_group_has_parts_of_its_own() -> None:
+    parts = fit_parts({"bird": planted()[0], "dog": planted(seed=2)[0]}, parts_per_group=2)
+    assert [part.id for part in parts.parts] == [0, 1, 2, 3]
+    assert [part.id for part in parts.of_group("dog")] == [2, 3]
+    assert parts.group_of("dog") == "dog"
+    assert {owner for owner in parts.part_ids if owner != BACKGROUND} == {0, 1, 2, 3}
+
+
+def test_one_set_of_parts_for_a_flat_taxonomy() -> None:
+    parts = fit_parts({"": planted()[0]}, parts_per_group=2)
+    assert parts.group_of("any_leaf") == ""
+    assert len(parts.of_group(parts.group_of("any_leaf"))) == 2
+
+
+def test_a_group_without_parts_is_all_background() -> None:
+    parts = fit_parts({"bird": planted()[0]}, parts_per_group=2)
+    shares = parts.assign(planted()[0], parts.group_of("dog"))
+    assert shares.shape[-1] == 1
+    assert (shares == 1).all()
+
+
+def test_the_thing_in_the_middle_is_foreground() -> None:
+    tokens, plan = planted()
+    mask = foreground_mask(tokens.numpy())
+    assert mask.shape == (12, 8, 6)
+    np.testing.assert_array_equal(mask, np.broadcast_to(plan > 0, mask.shape))
+
+
+def test_a_thing_off_the_middle_is_found_by_what_the_others_taught() -> None:
+    tokens, plan = planted()
+    moved = tokens.clone()
+    moved[0] = torch.roll(tokens[0], shifts=(2, 1), dims=(0, 1))
+    np.testing.assert_array_equal(foreground_mask(moved.numpy())[0], np.roll(plan > 0, (2, 1), (0, 1)))
+
+
+@pytest.mark.parametrize("shape", [(3, 2, 2, 4), (1, 3, 3, 4), (2, 1, 1, 4)])
+def test_grids_too_coarse_to_tell_are_all_foreground(shape: tuple[int, ...]) -> None:
+    tokens = np.random.default_rng(0).normal(size=shape)
+    mask = foreground_mask(tokens)
+    assert mask.shape == shape[:3]
+    assert mask.all() or shape[1] > 2
+    parts = fit_parts({"": torch.from_numpy(tokens).float()}, parts_per_group=2)
+    assert torch.isfinite(parts.assign(torch.from_numpy(tokens).float(), "")).all()
+
+
+def test_identical_tokens_do_not_stop_the_fit() -> None:
+    tokens = torch.ones(3, 6, 6, 4)
+    shares = fit_parts({"": tokens}, parts_per_group=2).assign(tokens, "")
+    assert torch.isfinite(shares).all()
+    torch.testing.assert_close(shares.sum(-1), torch.ones(3, 6, 6))
+
+
+def test_otsu_known_answer() -> None:
+    values = np.concatenate(
+        [np.random.default_rng(0).normal(0, 0.5, 500), np.random.default_rng(1).normal(10, 0.5, 80)]
+    )
+    assert ((values > otsu(values)) == (np.arange(580) >= 500)).all()
+    assert otsu(np.full(5, 3.0)) == pytest.approx(3.0, abs=1.0)
