@@ -24,6 +24,10 @@ from fgdemo.model.backbone import Backbone, DataConfig
 Module = TypeVar("Module", bound=nn.Module)
 
 
+NUMPY_NUMBERS = [np.float64(0).__reduce__()[0], np.dtype, type(np.dtype(np.float64))]
+"""What a pickled float64 is made of: learning rates in older snapshots are such numbers."""
+
+
 @dataclass(frozen=True)
 class Recipe:
     """How to train. Saved in the card, so that the same call makes the same checkpoint."""
@@ -206,7 +210,7 @@ def make_optimizer(student: Student, recipe: Recipe, steps: int) -> tuple[torch.
         lambda step: (
             (step + 1) / warm
             if step < warm
-            else 0.01 + 0.99 * 0.5 * (1 + np.cos(np.pi * min(1.0, (step - warm) / max(1, steps - warm))))
+            else 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, (step - warm) / max(1, steps - warm))))
         ),
     )
     return optimizer, schedule
@@ -325,7 +329,8 @@ def resume(path: Path, recipe: Recipe, student: nn.Module, ema: ModelEmaV3, opti
     if not path.exists():
         return 0
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        with torch.serialization.safe_globals(NUMPY_NUMBERS):
+            state = torch.load(path, map_location="cpu", weights_only=True)
         if state["recipe"] != recipe.to_json():
             raise CheckpointError(
                 f"{path.name} belongs to a run with another recipe: remove it or use the same options."
