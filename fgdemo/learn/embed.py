@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from fgdemo.errors import BackboneError
 from fgdemo.learn.augment import normalise
 from fgdemo.learn.pictures import Progress, no_progress
 from fgdemo.model.backbone import Backbone, DataConfig
@@ -32,9 +33,18 @@ def token_batches(
 def embed(
     backbone: Backbone, pixels: np.ndarray, config: DataConfig, *, progress: Progress = no_progress
 ) -> np.ndarray:
-    """(N, S, S, 3) uint8 → (N, D) float32 mean-pooled tokens."""
+    """(N, S, S, 3) uint8 → (N, D) float32 mean-pooled tokens.
+
+    Raises:
+        BackboneError: some of them are not finite.
+    """
     batches = [
         tokens.mean((1, 2)).float().cpu().numpy()
         for tokens in token_batches(backbone, pixels, config, progress=progress)
     ]
-    return np.concatenate(batches) if batches else np.empty((0, backbone.dim), np.float32)
+    embeddings = np.concatenate(batches) if batches else np.empty((0, backbone.dim), np.float32)
+    if not np.isfinite(embeddings).all():
+        raise BackboneError(
+            "The backbone's numbers are not finite: its weights are damaged, or the training diverged (lower --lr)."
+        )
+    return embeddings

@@ -1,0 +1,275 @@
+"""Training on drawn birds: it learns, goes on where it was interrupted, stops when asked, and mixes honestly."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from fgdemo.errors import BackboneError, CheckpointError, DatasetError, SettingsError
+from fgdemo.learn import finetune as finetune_module
+from fgdemo.learn.augment import Framing, mix, normalise, reframe
+from fgdemo.learn.finetune import Epoch, Recipe, Trained, finetune, make_teacher
+from fgdemo.model.backbone import Backbone, DataConfig
+from tests.tiny import specimen_pictures, tiny_backbone
+
+PICTURES = specimen_pictures(per_class=8)
+LABELS = np.unique(np.array(PICTURES.labels), return_inverse=True)[1]
+RECIPE = Recipe(epochs=2, train_px=64, batch_size=12, lr=1e-3, head_lr=1e-2, ema_decay=0.9)
+
+
+def train(recipe: Recipe = RECIPE, **more) -> Trained:
+    backbone, config = tiny_backbone()
+    torch.manual_seed(5)
+    head = torch.zeros(backbone.dim, 6), torch.zeros(6)
+    return finetune(backbone, head, PICTURES, LABELS, config, recipe, **more)
+
+
+def weights(trained: Trained) -> dict[str, torch.Tensor]:
+    return trained.backbone.state_dict()
+
+
+def assert_same(one: Trained, other: Trained) -> None:
+    for key, value in weights(one).items():
+        torch.testing.assert_close(weights(other)[key], value, rtol=0, atol=0, msg=key)
+
+
+def differ(one: Trained, other: Trained) -> bool:
+    return any(not torch.equal(value, weights(other)[key]) for key, value in weights(one).items())
+
+
+@pytest.fixture(scope="module")
+def two_epochs() -> Trained:
+    return train()
+
+
+def test_it_learns() -> None:
+    rng = np.random.default_rng(0)
+    hues = np.array([[200, 40, 40], [40, 200, 40], [40, 40, 200], [200, 200, 40], [40, 200, 200], [200, 40, 200]])
+    pixels = hues[LABELS][:, None, None] + rng.integers(-30, 30, (len(LABELS), 64, 64, 3))
+    coloured = replace(PICTURES, pixels=pixels.astype(np.uint8))
+    backbone, config = tiny_backbone()
+    epochs: list[Epoch] = []
+    recipe = replace(RECIPE, epochs=8, label_smoothing=0.0, lr=2e-3, ema_decay=0.8)
+    head = torch.zeros(backbone.dim, 6), torch.zeros(6)
+    finetune(backbone, head, coloured, LABELS, config, recipe, on_epoch=epochs.append)
+    assert [epoch.number for epoch in epochs] == list(range(1, 9))
+    assert epochs[-1].loss < 0.7 * epochs[0].loss
+    assert (epochs[-1].val_top1 or 0) > 3 / 6
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_one_others(two_epochs: Trained) -> None:
+    assert_same(two_epochs, train())
+    assert differ(two_epochs, train(replace(RECIPE, seed=1)))
+
+
+def test_batch_norm_keeps_its_statistics(two_epochs: Trained) -> None:
+    start = tiny_backbone()[0].state_dict()
+    statistics = [key for key in start if key.endswith(("running_mean", "running_var"))]
+    assert statistics
+    for key in statistics:
+        torch.testing.assert_close(weights(two_epochs)[key], start[key], rtol=0, atol=0)
+    moved = [key for key in start if start[key].ndim > 1 and not torch.equal(start[key], weights(two_epochs)[key])]
+    assert moved
+
+
+def test_an_interrupted_run_goes_on_to_the_same_weights(two_epochs: Trained, tmp_path: Path) -> None:
+    snapshot = tmp_path / "run" / "snapshot.pt"
+
+    def after_two_batches_of_epoch_two(what: str, done: int, of: int) -> None:
+        if what.startswith("epoch 2") and done == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(snapshot=snapshot, progress=after_two_batches_of_epoch_two)
+    seen: list[int] = []
+    resumed = train(snapshot=snapshot, on_epoch=lambda epoch: seen.append(epoch.number))
+    assert seen == [2]
+    assert_same(two_epochs, resumed)
+
+
+def test_a_finished_snapshot_gives_its_weights_at_once(two_epochs: Trained, tmp_path: Path) -> None:
+    snapshot = tmp_path / "snapshot.pt"
+    train(snapshot=snapshot)
+
+    def never(what: str, done: int, of: int) -> None:
+        raise AssertionError("there is nothing left to train")
+
+    again = train(snapshot=snapshot, progress=never)
+    assert again.epochs_done == 2
+    assert_same(two_epochs, again)
+    assert not again.backbone.training
+    assert not any(parameter.requires_grad for parameter in again.backbone.parameters())
+
+
+@pytest.mark.parametrize(("batches", "epochs_done", "snapshots"), [(1, 1 / 3, False), (3, 1.0, True), (4, 4 / 3, True)])
+def test_it_stops_when_asked_and_keeps_what_it_has(
+    batches: int, epochs_done: float, snapshots: bool, tmp_path: Path
+) -> None:
+    done: list[int] = []
+    trained = train(
+        snapshot=tmp_path / "snapshot.pt",
+        progress=lambda what, number, of: done.append(number),
+        stop=lambda: len(done) >= batches,
+    )
+    assert len(done) == batches
+    assert trained.epochs_done == pytest.approx(epochs_done)
+    assert (tmp_path / "snapshot.pt").exists() is snapshots
+    start = tiny_backbone()[0].state_dict()
+    assert any(not torch.equal(value, start[key]) for key, value in weights(trained).items())
+    assert all(torch.isfinite(value).all() for value in weights(trained).values())
+
+
+@pytest.mark.parametrize(
+    ("spoil", "sentence"),
+    [
+        (lambda p: None, "another recipe"),
+        (lambda p: p.write_bytes(p.read_bytes()[:2000]), "damaged or belongs to another network"),
+        (lambda p: p.write_bytes(b""), "damaged or belongs to another network"),
+        (lambda p: torch.save({"recipe": RECIPE.to_json()}, p), "damaged or belongs to another network"),
+    ],
+)
+def test_a_snapshot_of_another_run_is_refused(
+    spoil: Callable[[Path], None], sentence: str, tmp_path: Path, two_epochs: Trained
+) -> None:
+    snapshot = tmp_path / "snapshot.pt"
+    train(replace(RECIPE, epochs=1), snapshot=snapshot)
+    spoil(snapshot)
+    with pytest.raises(CheckpointError, match=sentence):
+        train(snapshot=snapshot)
+
+
+def test_a_full_disk_is_a_sentence_and_leaves_no_half_snapshot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(state: object, path: Path) -> None:
+        path.write_bytes(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(finetune_module.torch, "save", full)
+    with pytest.raises(CheckpointError, match=r"could not be written to snapshot.pt \(No space left"):
+        train(snapshot=tmp_path / "snapshot.pt")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_training_that_cannot_be_is_refused_before_it_starts() -> None:
+    with pytest.raises(DatasetError, match="36 training pictures are fewer than one batch of 64"):
+        train(replace(RECIPE, batch_size=64))
+    vit, config = tiny_backbone("vit_tiny_patch16_224", 64)
+    head = torch.zeros(vit.dim, 6), torch.zeros(6)
+    with pytest.raises(BackboneError, match="cannot read pictures of 96 px"):
+        finetune(vit, head, PICTURES, LABELS, config, replace(RECIPE, train_px=96))
+
+
+def test_a_loss_that_is_no_number_stops_the_training(tmp_path: Path) -> None:
+    backbone, config = tiny_backbone()
+    head = torch.full((backbone.dim, 6), torch.nan), torch.zeros(6)
+    with pytest.raises(SettingsError, match="diverged"):
+        finetune(backbone, head, PICTURES, LABELS, config, RECIPE, snapshot=tmp_path / "s.pt")
+    assert not (tmp_path / "s.pt").exists()
+
+
+def test_a_teacher_changes_what_is_learned(two_epochs: Trained) -> None:
+    teacher_backbone, config = tiny_backbone(seed=9)
+    teacher = make_teacher(teacher_backbone, frozenset({0, 1, 2}), PICTURES, LABELS, config)
+    before = {key: value.clone() for key, value in teacher_backbone.state_dict().items()}
+    taught = train(replace(RECIPE, distil=2.0), teachers=[teacher])
+    assert differ(two_epochs, taught)
+    for key, value in teacher_backbone.state_dict().items():
+        assert torch.equal(value, before[key])
+    with pytest.raises(DatasetError, match="knows no class of the training pictures"):
+        make_teacher(teacher_backbone, frozenset({17}), PICTURES, LABELS, config)
+
+
+class Pixel(nn.Module):
+    """One token: the mean of each colour. What it learns tells how a batch was weighed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gain = nn.Parameter(torch.ones(3))
+
+    def forward_features(self, pixels: torch.Tensor) -> torch.Tensor:
+        return nn.functional.adaptive_avg_pool2d(pixels, 1) * self.gain[:, None, None]
+
+
+def test_the_loop_asks_nothing_of_a_backbone_but_tokens() -> None:
+    from fgdemo.model.backbone import BackboneSpec
+
+    backbone = Backbone(BackboneSpec("pixel", 64), Pixel())
+    trained = finetune(
+        backbone, (torch.zeros(3, 6), torch.zeros(6)), PICTURES, LABELS, DataConfig(64, (0.5,) * 3, (0.5,) * 3), RECIPE
+    )
+    assert trained.backbone.grid == (1, 1)
+
+
+# --- framing and mixing -------------------------------------------------------------------------------------------
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10_000), st.sampled_from([0.0, 0.4, 1.0]), st.sampled_from([0.0, 0.4, 1.0]))
+def test_mixed_targets_stay_distributions(seed: int, mixup: float, cutmix: float) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    batch = torch.rand(5, 3, 16, 16, generator=generator)
+    targets = torch.eye(5)
+    mixed, soft = mix(batch, targets, mixup=mixup, cutmix=cutmix, generator=generator)
+    assert mixed.shape == batch.shape
+    assert (soft >= 0).all()
+    torch.testing.assert_close(soft.sum(1), torch.ones(5))
+    assert mixed.min() >= 0
+    assert mixed.max() <= 1
+    if mixup == cutmix == 0:
+        assert torch.equal(mixed, batch)
+        assert torch.equal(soft, targets)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10_000))
+def test_the_share_of_cutmix_is_the_pasted_area(seed: int) -> None:
+    shades = torch.arange(4.0)[:, None, None, None].expand(4, 3, 20, 20)
+    generator = torch.Generator().manual_seed(seed)
+    mixed, soft = mix(shades, torch.eye(4), mixup=0, cutmix=1.0, generator=generator)
+    for row in range(4):
+        areas = torch.tensor([(mixed[row, 0] == shade).float().mean() for shade in range(4)])
+        torch.testing.assert_close(soft[row], areas)
+
+
+def test_the_share_of_mixup_is_the_weight_of_the_pixels() -> None:
+    shades = torch.eye(4)[:, :3, None, None].expand(4, 3, 2, 2).clone()
+    mixed, soft = mix(shades, torch.eye(4), mixup=1.0, cutmix=0, generator=torch.Generator().manual_seed(4))
+    torch.testing.assert_close(mixed[:, :, 0, 0], soft[:, :3])
+
+
+def test_framing_keeps_shape_and_range_flips_and_is_seeded() -> None:
+    ramp = torch.linspace(-1, 1, 32).expand(64, 3, 32, 32).contiguous()
+    framing = Framing(light=0.0)
+    framed = reframe(ramp, 24, framing, torch.Generator().manual_seed(0))
+    assert framed.shape == (64, 3, 24, 24)
+    assert framed.min() >= -1.001
+    assert framed.max() <= 1.001
+    rising = (framed[..., -1].mean((1, 2)) > framed[..., 0].mean((1, 2))).float().mean()
+    assert 0.25 < rising < 0.75
+    assert torch.equal(framed, reframe(ramp, 24, framing, torch.Generator().manual_seed(0)))
+    assert not torch.equal(framed, reframe(ramp, 24, framing, torch.Generator().manual_seed(1)))
+
+
+def test_no_framing_at_all_is_the_picture() -> None:
+    batch = torch.rand(16, 3, 32, 32)
+    still = Framing(min_scale=0.9, max_scale=1.0, max_aspect=1.0, max_turn_deg=0.0, light=0.0)
+    framed = reframe(batch, 32, still, torch.Generator().manual_seed(0))
+    flipped = batch.flip(-1)
+    near = torch.minimum((framed - batch).abs().mean((1, 2, 3)), (framed - flipped).abs().mean((1, 2, 3)))
+    assert (near < 0.35).all()
+
+
+def test_normalise_known_answer() -> None:
+    pixels = torch.zeros(1, 2, 2, 3, dtype=torch.uint8)
+    pixels[0, 0, 1] = torch.tensor([255, 0, 51])
+    out = normalise(pixels, DataConfig(2, (0.5, 0.4, 0.2), (0.5, 0.2, 0.1)))
+    torch.testing.assert_close(out[0, :, 0, 1], torch.tensor([1.0, -2.0, 0.0]))
+    torch.testing.assert_close(out[0, :, 1, 0], torch.tensor([-1.0, -2.0, -2.0]))
