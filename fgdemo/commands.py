@@ -78,9 +78,12 @@ def fit(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]:
 
 
 def _start(arguments: argparse.Namespace, device: str) -> tuple[Backbone, DataConfig]:
+    import torch
+
     from fgdemo.model.backbone import parse_options, start_backbone
     from fgdemo.model.classifier import Classifier
 
+    torch.manual_seed(arguments.seed)  # for --weights none
     if arguments.checkpoint:
         classifier = Classifier.load(arguments.checkpoint, device)
         return classifier.backbone.to(device), classifier.data_config

@@ -339,8 +339,8 @@ def test_real_butterflies_are_told_apart_from_few_pictures(name: str, options: d
     chosen = [
         picture
         for label in source.labels
-        for part, most in (("train", 5), ("val", 3))
-        for picture in [p for p in source.part(part) if p.label == label][:most]
+        for listed, most in ((source.part("train"), 5), (source.part("val"), 3))
+        for picture in [p for p in listed if p.label == label][:most]
     ]
     pictures = decode_all(chosen, config.size_px)
     labels = np.array([source.labels.index(label) for label in pictures.labels])

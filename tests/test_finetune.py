@@ -203,7 +203,12 @@ def test_the_loop_asks_nothing_of_a_backbone_but_tokens() -> None:
 
     backbone = Backbone(BackboneSpec("pixel", 64), Pixel())
     trained = finetune(
-        backbone, (torch.zeros(3, 6), torch.zeros(6)), PICTURES, LABELS, DataConfig(64, (0.5,) * 3, (0.5,) * 3), RECIPE
+        backbone,
+        (torch.zeros(3, 6), torch.zeros(6)),
+        PICTURES,
+        LABELS,
+        DataConfig(64, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
+        RECIPE,
     )
     assert trained.backbone.grid == (1, 1)
 
