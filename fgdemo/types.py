@@ -147,6 +147,26 @@ TrustFunction = Callable[[Image.Image, "CropBox | None", str, str], "dict[str, T
 
 
 @dataclass(frozen=True)
+class KnownGroup:
+    """A taxon at the root of the taxonomy, and how many kinds lie under it."""
+
+    taxon: str
+    name: str
+    kinds: int
+
+
+@dataclass(frozen=True)
+class About:
+    """What the served model knows."""
+
+    model_version: str
+    kinds_known: int
+    groups: tuple[KnownGroup, ...]
+    """Largest first; kinds without a group are left out, so a flat taxonomy has none."""
+    sentence: str
+
+
+@dataclass(frozen=True)
 class Answer:
     """The answer at the deepest level the model is sure of, in words."""
 

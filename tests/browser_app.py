@@ -40,10 +40,15 @@ def measured_trust(picture: Image.Image, box: CropBox | None, a: str, b: str) ->
     return {"class": Trust(0.71, 0.2, 0.9, 0.0), "contrast": Trust(-0.04, 0.5, 0.5, 0.04)}
 
 
+def settings_in(home: Path) -> Settings:
+    """A workspace in `home`, and no real checkpoint."""
+    return Settings(home, home, f"sqlite:///{home / 'fgdemo.sqlite'}", "cpu", max_upload_mb=2, max_picture_mp=60)
+
+
 @contextmanager
 def running_app(home: Path) -> Iterator[RunningApp]:
     """Serve the page from `home` until the block ends."""
-    settings = Settings(home, home, f"sqlite:///{home / 'fgdemo.sqlite'}", "cpu", max_upload_mb=2, max_picture_mp=60)
+    settings = settings_in(home)
     engine = open_database(settings.database_url)
     classifier = FakeClassifier()
     register_taxa(engine, classifier.taxonomy)

@@ -19,7 +19,7 @@ from fgdemo.types import CropBox
 from fgdemo.ui import payloads
 from tests.browser_app import BLUE, LIME, YELLOW, RunningApp, picture, running_app
 
-ENDPOINTS = {"/classify", "/trust", "/neighbours", "/search_taxa", "/suggest"}
+ENDPOINTS = {"/about", "/classify", "/trust", "/neighbours", "/search_taxa", "/suggest"}
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +75,13 @@ def test_box_a_and_b_are_taken(client: Client, tmp_path: Path) -> None:
     trust = client.predict(scene, a="eskimo_dog", b="lowchen", box=box, api_name="/trust")
     assert trust["class"]["score"] == 0.71
     assert client.predict(scene, taxa=["eskimo_dog"], api_name="/neighbours") == {"eskimo_dog": []}
+
+
+def test_the_model_says_what_it_knows(client: Client) -> None:
+    found = client.predict(api_name="/about")
+    assert (found["model_version"], found["kinds_known"]) == ("fake-00000000", 5)
+    assert found["groups"][0] == {"taxon": "bird", "name": "bird", "kinds": 3}
+    assert found["sentence"] == "Knows 5 kinds: 3 birds and 2 dogs."
 
 
 def test_taxa_are_found(client: Client) -> None:

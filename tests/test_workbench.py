@@ -17,13 +17,13 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image
 
 from fgdemo.errors import PictureError, TaxonomyError
-from fgdemo.services.wording import answer_for, percent, unknown_verdict, with_article
+from fgdemo.services.wording import answer_for, known_kinds, percent, plural, unknown_verdict, with_article
 from fgdemo.services.workbench import READINGS_KEPT, Workbench
 from fgdemo.storage.database import open_database, register_taxa
 from fgdemo.storage.library import Library
 from fgdemo.storage.originals import ImageStore, image_id_of
 from fgdemo.taxonomy import Taxon, Taxonomy
-from fgdemo.types import CropBox, Trust
+from fgdemo.types import CropBox, KnownGroup, Trust
 from tests.fakes import COLOURS, TAXONOMY, FakeClassifier
 
 
@@ -141,6 +141,53 @@ def test_the_unknown_verdict_in_words():
     assert unknown_verdict(0.999, 0.97).sentence.startswith("Stranger than 99 %")
     assert unknown_verdict(0.9, 0.97).sentence.startswith("Unusual, but within what I know")
     assert not unknown_verdict(0.97, 0.97).is_unknown
+
+
+@pytest.mark.parametrize(
+    "words", ["birds", "butterflies", "finches", "foxes", "grasses", "monkeys", "fish", "sheep", "Aves", "Löwen", "鳥"]
+)
+def test_plurals(words):
+    singular = {"butterflies": "butterfly", "finches": "finch", "foxes": "fox", "grasses": "grass"}
+    singular |= {"birds": "bird", "monkeys": "monkey"}
+    assert plural(singular.get(words, words)) == words
+
+
+@pytest.mark.parametrize(
+    ("total", "groups", "sentence"),
+    [
+        (174, {"bird": 100, "Dog": 64, "butterfly": 10}, "Knows 174 kinds: 100 birds, 64 dogs and 10 butterflies."),
+        (5, {"bird": 3}, "Knows 5 kinds: 3 birds and 2 others."),
+        (5, {"bird": 5}, "Knows 5 kinds of bird."),
+        (3, {"bird": 2, "dog": 1}, "Knows 3 kinds: 2 birds and 1 dog."),
+        (15, {"a": 5, "b": 4, "c": 3, "d": 2, "e": 1}, "Knows 15 kinds: 5 as, 4 bs, 3 cs, 2 ds and 1 other."),
+        (12, {}, "Knows 12 kinds."),
+        (1, {}, "Knows 1 kind."),
+    ],
+)
+def test_what_is_known_in_words(total, groups, sentence):
+    assert known_kinds(total, [KnownGroup(name, name, kinds) for name, kinds in groups.items()]) == sentence
+
+
+# --- about ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_model_says_what_it_knows(workbench, classifier):
+    found = workbench.about()
+    assert (found.model_version, found.kinds_known, classifier.reads) == ("fake-00000000", 5, 0)
+    assert [(group.taxon, group.kinds) for group in found.groups] == [("bird", 3), ("dog", 2)]
+    assert found.sentence == "Knows 5 kinds: 3 birds and 2 dogs."
+
+
+def test_the_largest_group_comes_first_and_kinds_without_one_are_counted():
+    class Mixed(FakeClassifier):
+        taxonomy = Taxonomy(
+            (Taxon("emu", "Emu"), Taxon("b", "bird"), Taxon("kea", "Kea", "b"), Taxon("d", "dog"),
+             *(Taxon(f"d{n}", f"Dog {n}", "d") for n in range(3)))
+        )  # fmt: skip
+
+    found = Workbench(Mixed()).about()
+    assert [(group.taxon, group.kinds) for group in found.groups] == [("d", 3), ("b", 1)]
+    assert found.sentence == "Knows 5 kinds: 3 dogs, 1 bird and 1 other."
 
 
 # --- classify ------------------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,15 +15,17 @@ from PIL import Image
 
 from fgdemo.errors import PictureError, TaxonomyError
 from fgdemo.services.taxon_search import TaxonSearch
-from fgdemo.services.wording import answer_for, unknown_verdict
+from fgdemo.services.wording import answer_for, known_kinds, unknown_verdict
 from fgdemo.storage.images import data_url, decode_reduced, jpeg, shown_name
 from fgdemo.storage.library import Library
 from fgdemo.storage.originals import image_id_of
 from fgdemo.types import (
+    About,
     Candidate,
     Classification,
     Classifier,
     CropBox,
+    KnownGroup,
     Neighbour,
     PartView,
     Reading,
@@ -89,6 +91,14 @@ class Workbench:
         self._measuring = threading.Lock()
         self._answering = 0
         self._quiet = threading.Condition()
+
+    def about(self) -> About:
+        """What the model knows, before it has seen anything."""
+        taxonomy = self._classifier.taxonomy
+        roots = Counter(taxonomy.root(leaf) for leaf in taxonomy.leaves if taxonomy[leaf].parent is not None)
+        groups = tuple(KnownGroup(root, taxonomy[root].name, kinds) for root, kinds in roots.most_common())
+        total = len(taxonomy.leaves)
+        return About(self._classifier.version, total, groups, known_kinds(total, groups))
 
     def classify(
         self,

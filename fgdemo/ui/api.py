@@ -15,7 +15,7 @@ from gradio.data_classes import FileData
 from gradio.events import api
 
 from fgdemo.errors import FgdemoError
-from fgdemo.types import Classification, CropBox, Neighbour, TaxonHit, Trust
+from fgdemo.types import About, Classification, CropBox, Neighbour, TaxonHit, Trust
 from fgdemo.ui import payloads
 
 if TYPE_CHECKING:
@@ -27,6 +27,15 @@ log = logging.getLogger(__name__)
 
 def add_api(workbench: "Workbench", suggestions: "Suggestions") -> None:
     """Add the endpoints to the current Blocks."""
+
+    def about() -> About:
+        """Say what the model knows: its version, how many kinds, and in which groups.
+
+        Returns:
+            The model's version, the number of kinds, the groups with their sizes (largest first), and all of that in
+            a sentence.
+        """
+        return payloads.as_json(workbench.about())
 
     def classify(
         picture: FileData, box: CropBox | None = None, asked: str | None = None, rival: str | None = None
@@ -121,7 +130,7 @@ def add_api(workbench: "Workbench", suggestions: "Suggestions") -> None:
         )
 
     # The workbench guards its own forward passes, so requests of many people may run side by side.
-    for endpoint in (classify, trust, neighbours, search_taxa, suggest):
+    for endpoint in (about, classify, trust, neighbours, search_taxa, suggest):
         api(_spoken(endpoint), api_name=endpoint.__name__, concurrency_limit=None)
 
 

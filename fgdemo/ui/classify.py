@@ -43,6 +43,11 @@ def questions(workbench: Workbench, suggestions: Suggestions) -> list[Callable[[
     """What the page may ask. Gradio runs each in a thread, with one argument: whatever JSON the browser sent."""
 
     @answered
+    def about(payload: object) -> dict[str, Any]:
+        payloads.fields(payload)
+        return payloads.as_json(workbench.about())
+
+    @answered
     def classify(payload: object) -> dict[str, Any]:
         asked = payloads.fields(payload)
         result = workbench.classify(
@@ -96,7 +101,7 @@ def questions(workbench: Workbench, suggestions: Suggestions) -> list[Callable[[
         )
         return {"saved": saved}
 
-    return [classify, trust, neighbours, search_taxa, suggest]
+    return [about, classify, trust, neighbours, search_taxa, suggest]
 
 
 def _name(asked: Any) -> str:

@@ -25,7 +25,7 @@ CLEAR_UPLOADS_S = 3600
 HEADER = """
 <header class="fg-top">
   <span class="fg-mark">fg<b>demo</b></span>
-  <span class="fg-model"></span>
+  <span class="fg-model" role="status">loading the model…</span>
   <button type="button">API</button>
 </header>
 """

@@ -70,10 +70,13 @@ function row(candidate, isLikely, { a, b }, onPick) {
 /** What the marked candidates promise: the prediction set, in words. */
 export function showPredictionSet(element, result) {
   const names = result.prediction_set.map((taxon) => taxon.name);
-  const promise = `right ${Math.round(100 * result.coverage)} times in 100`;
-  let text = "";
-  if (names.length === 1) text = `Only ${names[0]} is plausible (${promise}).`;
-  else if (names.length > 1 && names.length <= 4) text = `One of ${names.length}: ${names.slice(0, -1).join(", ")} or ${names.at(-1)} (${promise}).`;
-  else if (names.length > 4) text = `One of ${names.length} kinds, beginning with ${names.slice(0, 2).join(" and ")} (${promise}).`;
-  element.textContent = result.unknown.is_unknown && text ? `If it is one I know: ${text[0].toLowerCase()}${text.slice(1)}` : text;
+  const times = Math.round(100 * result.coverage);
+  let text;
+  if (names.length === 1) text = `Only ${names[0]} is plausible`;
+  else if (names.length === 2) text = `Either ${names[0]} or ${names[1]}`;
+  else if (names.length <= 4) text = `One of ${names.slice(0, -1).join(", ")} or ${names.at(-1)}`;
+  else text = `One of ${names.length} kinds, most likely ${names[0]} or ${names[1]}`;
+  const whole = result.unknown.is_unknown ? `If it is one I know: ${text[0].toLowerCase()}${text.slice(1)}` : text;
+  element.textContent = names.length ? `${whole} (right ${times} times in 100).` : "";
+  element.title = `Of all pictures of kinds I know, ${times} in 100 have the right kind in this list.`;
 }

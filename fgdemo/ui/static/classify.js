@@ -8,6 +8,7 @@ import { isFree, listenForPictures } from "./intake.js";
 import { partLabels, partsLayer, signedLayer, spotlightLayer } from "./layers.js";
 import { gradient, partSums } from "./maps.js";
 import { showNeighbours, showReasons } from "./reasons.js";
+import { openKeys } from "./keys.js";
 import { NO_ANSWER, Server } from "./server.js";
 import { openSuggestion } from "./suggest.js";
 import { taxonSearch } from "./taxon_search.js";
@@ -20,6 +21,12 @@ const FAITHLESS = 0.1;
 /** Bring the tab to life. `server` holds the Python functions, `upload` stores a File on the server. */
 export function mount(element, { server, upload, maxMb }) {
   return new ClassifyTab(element.querySelector(".fg-classify"), new Server(server, upload), maxMb);
+}
+
+/** In the head of the page: which model is served; null where none could be loaded. */
+function showModel(about) {
+  const place = document.querySelector(".fg-model");
+  if (place) place.textContent = about ? `${about.model_version} · ${about.kinds_known} kinds` : "no model";
 }
 
 class ClassifyTab {
@@ -38,6 +45,7 @@ class ClassifyTab {
       onMode: (mode) => this.showMode(mode),
     });
     this.listen();
+    this.introduce();
   }
 
   $(selector) {
@@ -45,6 +53,19 @@ class ClassifyTab {
   }
 
   // --- asking the server -----------------------------------------------------------------------------
+
+  /** What the model knows. The server is here sooner than its model: the answer comes when that is loaded. */
+  async introduce() {
+    const about = await this.server.ask("about", {});
+    if (this.result) return; // which says it already, and later
+    if (!about.error) {
+      showModel(about);
+      this.$(".fg-knows").textContent = about.sentence;
+      return;
+    }
+    showModel(null);
+    if (this.root.dataset.state === "empty") this.showError(about.error);
+  }
 
   /** Read a new picture. What was shown before stays where this one cannot be read. */
   async open(file) {
@@ -127,8 +148,7 @@ class ClassifyTab {
     if (turn !== this.turn) return;
     showAnswer(this.$(".fg-answer"), result);
     showPredictionSet(this.$(".fg-set"), result);
-    const model = document.querySelector(".fg-model");
-    if (model) model.textContent = `${result.model_version} · ${result.kinds_known} kinds`;
+    showModel(result);
     this.showPair();
   }
 
@@ -294,7 +314,7 @@ class ClassifyTab {
   }
 
   act(action) {
-    if (this.isReading() && action !== "new") return;
+    if (this.isReading() && !["new", "keys"].includes(action)) return;
     const actions = {
       choose: () => this.intake.choose(),
       new: () => this.intake.choose(),
@@ -306,14 +326,16 @@ class ClassifyTab {
       whole: () => this.reread({ box: null }),
       compare: () => this.compare(),
       wrong: () => this.wrong(),
+      keys: () => openKeys(this.$('[data-dialog="keys"]')),
     };
     actions[action]?.();
   }
 
   key(event) {
-    if (isTyping(event) || event.ctrlKey || event.metaKey || event.altKey || !this.result) return;
+    if (isTyping(event) || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (!this.result && event.key !== "?") return;
     const view = VIEWS[Number(event.key) - 1];
-    const action = { "+": "in", "=": "in", "-": "out", 0: "fit", c: "crop" }[event.key.toLowerCase()];
+    const action = { "+": "in", "=": "in", "-": "out", 0: "fit", c: "crop", "?": "keys" }[event.key.toLowerCase()];
     if (view) {
       this.view = view;
       this.showView();
