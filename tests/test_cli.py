@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from fgdemo import commands
+from fgdemo.commands import questions
 from fgdemo.cli import main
 from fgdemo.learn import finetune as finetune_module
 from fgdemo.model.classifier import Classifier
@@ -332,7 +332,7 @@ def test_ctrl_c_outside_training_stops_at_once(monkeypatch: pytest.MonkeyPatch, 
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(commands, "_load", interrupted)
+    monkeypatch.setattr(questions, "load", interrupted)
     assert main(["evaluate", "x", "--checkpoint", str(checkpoint)]) == 130
 
 

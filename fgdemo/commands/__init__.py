@@ -1,0 +1,8 @@
+"""What each verb of the command line does. Heavy libraries are imported by the verb that needs them."""
+
+from fgdemo.commands.console import Verb
+from fgdemo.commands.fitting import fit
+from fgdemo.commands.questions import evaluate, explain, predict
+from fgdemo.commands.workspace import import_pictures, name_parts, serve, specimens
+
+__all__ = ["Verb", "evaluate", "explain", "fit", "import_pictures", "name_parts", "predict", "serve", "specimens"]

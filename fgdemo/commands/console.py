@@ -1,0 +1,97 @@
+"""What the verbs share: loading, speaking to a person, progress bars."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fgdemo.errors import PictureError
+from fgdemo.settings import Settings
+
+if TYPE_CHECKING:
+    from fgdemo.learn.evaluate import Interval, Scores
+    from fgdemo.learn.pictures import Progress
+    from fgdemo.model.classifier import Classifier
+    from fgdemo.taxonomy import Taxonomy
+
+Verb = Callable[[argparse.Namespace, Settings], dict[str, Any]]
+
+
+def load(arguments: argparse.Namespace, settings: Settings) -> Classifier:
+    from fgdemo.model.classifier import Classifier
+
+    return Classifier.load(arguments.checkpoint or settings.checkpoint, settings.device)
+
+
+def picture_bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise PictureError(f"{path} cannot be read ({error.strerror}).") from error
+
+
+def speaker(arguments: argparse.Namespace) -> Callable[[str], None]:
+    """Where sentences for a person go: standard output, or standard error beside a JSON line."""
+    return lambda text: print(text, file=sys.stderr if arguments.json else sys.stdout, flush=True)
+
+
+@contextmanager
+def bar() -> Iterator[Progress]:
+    """A progress bar with an estimate on standard error, one for each thing that is being done."""
+    from tqdm import tqdm
+
+    bars: dict[str, Any] = {}
+
+    def progress(what: str, done: int, of: int) -> None:
+        if what not in bars:
+            bars[what] = tqdm(total=of, desc=what, leave=False, disable=None, file=sys.stderr)
+        bars[what].update(done - bars[what].n)
+
+    try:
+        yield progress
+    finally:
+        for bar in bars.values():
+            bar.close()
+
+
+def report_skipped(skipped: Sequence[tuple[str, str]], say: Callable[[str], None]) -> None:
+    if skipped:
+        say(f"Left out {len(skipped)} {'file' if len(skipped) == 1 else 'files'}:")
+        for name, reason in skipped[:20]:
+            say(f"  {name}: {reason}")
+        if len(skipped) > 20:
+            say(f"  … and {len(skipped) - 20} more")
+
+
+def report_scores(scores: Scores, taxonomy: Taxonomy, say: Callable[[str], None]) -> None:
+    say(f"Top-1 {percent(scores.top1)}, top-5 {percent(scores.top5)} on {scores.n} held-out pictures")
+    if len(scores.groups) > 1:
+        groups: Mapping[str, Interval] = scores.groups
+        say("  " + ", ".join(f"{taxonomy[root].name} {percent(interval)}" for root, interval in groups.items()))
+    say(
+        f"Calibration error {scores.ece:.3f}; {scores.coverage:.1%} of prediction sets hold the right one "
+        f"({scores.set_size:.1f} kinds)"
+    )
+    say(
+        f"Answers given at the level it is sure of: {scores.answered_right:.1%} right, "
+        f"{scores.answered_leaf:.1%} down to the kind"
+    )
+    if scores.worst_pairs:
+        say("Most often taken for each other:")
+        for pair in scores.worst_pairs:
+            say(f"  {pair.mistaken:3d} of {pair.of}: {taxonomy[pair.a].name} / {taxonomy[pair.b].name}")
+
+
+def interval(right: Any) -> Interval:
+    from fgdemo.model.calibration import bootstrap_mean
+
+    return bootstrap_mean(right)
+
+
+def percent(interval: Interval) -> str:
+    mean, low, high = interval
+    return f"{mean:.1%} [{low:.1%}, {high:.1%}]"

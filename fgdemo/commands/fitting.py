@@ -1,0 +1,107 @@
+"""`fit`: make a checkpoint from labelled pictures."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fgdemo.commands.console import bar, report_scores, report_skipped, speaker
+from fgdemo.commands.training import snapshot_of, train
+from fgdemo.errors import DatasetError, SettingsError
+from fgdemo.settings import Settings
+
+if TYPE_CHECKING:
+    from fgdemo.learn.pictures import Pictures
+    from fgdemo.model.backbone import Backbone, DataConfig
+    from fgdemo.taxonomy import Taxonomy
+
+
+def fit(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]:
+    """Read, train if asked, fit the head, report, write the checkpoint."""
+    from fgdemo.learn.fit import fit_classifier, label_indices
+    from fgdemo.learn.pictures import decode_all
+    from fgdemo.model.checkpoint import require_replaceable
+    from fgdemo.model.classifier import choose_device
+    from fgdemo.storage.sources import read_sources, split_off_val
+    from fgdemo.taxonomy import Taxonomy
+
+    if arguments.epochs < 0 or arguments.parts < 1 or not 0 < arguments.val_share < 1 or arguments.batch_size < 2:
+        raise SettingsError(
+            "--epochs must be 0 or more, --parts 1 or more, --val-share between 0 and 1, --batch-size 2 or more."
+        )
+    say = speaker(arguments)
+    require_replaceable(arguments.out)
+    source = read_sources(arguments.data)
+    if not source.part("val") and source.part("train"):
+        source = split_off_val(source, share=arguments.val_share, seed=arguments.seed)
+    if len(source.labels) < 2:
+        raise DatasetError(f"There is only one class ({', '.join(source.labels)}); a classifier needs at least two.")
+    taxonomy = Taxonomy.read_csv(arguments.taxonomy) if arguments.taxonomy else Taxonomy.flat(source.labels)
+    device = choose_device(arguments.device or settings.device)
+    backbone, config = _start(arguments, device)
+    used = [picture for picture in source.pictures if picture.split != "test"]
+    with bar() as progress:
+        pictures = decode_all(used, config.size_px, max_picture_mp=settings.max_picture_mp, progress=progress)
+    skipped = (*source.skipped, *pictures.skipped)
+    report_skipped(skipped, say)
+    known = label_indices(pictures.labels, taxonomy)  # each class must be in the taxonomy, which may know more
+    taxonomy = taxonomy.restrict(taxonomy.leaves[index] for index in sorted(set(known.tolist())))
+    class_index = label_indices(pictures.labels, taxonomy)
+    card = _card(arguments, taxonomy, pictures, skipped)
+    if arguments.epochs:
+        backbone = train(arguments, backbone, config, pictures, class_index, taxonomy, card, device, say)
+    with bar() as progress:
+        fitted = fit_classifier(
+            backbone, config, pictures, class_index, taxonomy, name=arguments.out.name, trained=bool(arguments.epochs),
+            card=card, parts_per_group=arguments.parts, seed=arguments.seed, progress=progress,
+        )  # fmt: skip
+    card["metrics"] = {"split": "val" if len(pictures.where("val")) else "leave-one-out", **fitted.scores.to_json()}
+    card["calibrated_on"] = fitted.held_out.source
+    report_scores(fitted.scores, taxonomy, say)
+    fitted.classifier.save(arguments.out)
+    if card.get("epochs_done", 0) == arguments.epochs:
+        snapshot_of(arguments.out).unlink(missing_ok=True)
+    say(f"Written: {arguments.out}")
+    return {"checkpoint": str(arguments.out), "skipped": len(skipped), **fitted.scores.to_json()}
+
+
+def _start(arguments: argparse.Namespace, device: str) -> tuple[Backbone, DataConfig]:
+    import torch
+
+    from fgdemo.model.backbone import parse_options, start_backbone
+    from fgdemo.model.classifier import Classifier
+
+    torch.manual_seed(arguments.seed)  # for --weights none
+    if arguments.checkpoint:
+        classifier = Classifier.load(arguments.checkpoint, device)
+        return classifier.backbone.to(device), classifier.data_config
+    backbone, config = start_backbone(
+        arguments.backbone, weights=arguments.weights, size_px=arguments.size, options=parse_options(arguments.option),
+        mean=arguments.mean, std=arguments.std,
+    )  # fmt: skip
+    return backbone.to(device), config
+
+
+def _card(
+    arguments: argparse.Namespace, taxonomy: Taxonomy, pictures: Pictures, skipped: Sequence[tuple[str, str]]
+) -> dict[str, Any]:
+    command = ["python", "-m", "fgdemo", *sys.argv[1:]] if sys.argv[1:2] == ["fit"] else []
+    return {
+        "name": arguments.out.name,
+        "command": shlex.join(command),
+        "parent": arguments.checkpoint.name if arguments.checkpoint else None,
+        "start_weights": Path(arguments.weights).name,
+        "seed": arguments.seed,
+        "data": {
+            "sources": [Path(location).name for location in arguments.data],
+            "train": len(pictures.where("train")),
+            "val": len(pictures.where("val")),
+            "skipped": len(skipped),
+            "kinds": len(taxonomy.leaves),
+        },
+        "licences": arguments.licence,
+    }
