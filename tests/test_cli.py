@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from fgdemo.commands import questions
 from fgdemo.cli import main
+from fgdemo.commands import questions
 from fgdemo.learn import finetune as finetune_module
 from fgdemo.model.classifier import Classifier
 from fgdemo.specimens import SPECIES, write_specimens
