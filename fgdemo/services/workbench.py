@@ -36,7 +36,7 @@ from fgdemo.types import (
 )
 
 WORTH_COMPARING_PROB = 0.01
-"""Below this a second likeliest kind says nothing; a known look-alike is the better rival."""
+"""Below this a second likeliest kind says nothing; a known look-alike is the better rival, or another of its group."""
 CANDIDATES = 8
 DISPLAY_PX = 1280
 MODEL_PX = 960
@@ -115,8 +115,8 @@ class Workbench:
             data: the file's bytes, or the path of a file that the caller has checked to be an upload of ours.
             name: what to call the picture in an error.
             asked: id of the leaf the maps are about; by default the likeliest.
-            rival: id of the leaf it is compared with; by default the likeliest other one, or the leaf's best known
-                look-alike where all others are out of the question.
+            rival: id of the leaf it is compared with; by default the likeliest other one, or where all others are out
+                of the question the leaf's best known look-alike in its group, or the likeliest one there.
 
         Raises:
             PictureError: the picture cannot be used.
@@ -243,10 +243,14 @@ class Workbench:
                 self._quiet.notify_all()
 
     def _worth_comparing(self, asked: str, ranked: list[str], probs: np.ndarray) -> str:
-        second = next(leaf for leaf in ranked if leaf != asked)
-        if probs[self._classifier.taxonomy.leaf_index[second]] < WORTH_COMPARING_PROB:
-            return next(iter(self._classifier.lookalikes(asked)), second)
-        return second
+        taxonomy = self._classifier.taxonomy
+        others = [leaf for leaf in ranked if leaf != asked]
+        if probs[taxonomy.leaf_index[others[0]]] >= WORTH_COMPARING_PROB:
+            return others[0]
+        groups = {leaf: taxonomy.root(leaf) for leaf in others if taxonomy[leaf].parent is not None}
+        group = taxonomy.root(asked) if taxonomy[asked].parent is not None else None
+        akin = [*self._classifier.lookalikes(asked), *others]  # A bird beside a dog would say nothing.
+        return next((leaf for leaf in akin if groups.get(leaf) == group), others[0])
 
     def _check_leaf(self, taxon: str) -> None:
         taxonomy = self._classifier.taxonomy

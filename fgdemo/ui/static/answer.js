@@ -8,7 +8,7 @@ const LISTED = 5;
 export function showAnswer(root, result) {
   const { answer, unknown } = result;
   const sentence = root.querySelector("h1");
-  sentence.textContent = answer.sentence;
+  sentence.replaceChildren(...unbroken(answer.sentence));
   sentence.classList.toggle("is-long", answer.sentence.length > 44);
   const latin = root.querySelector(".fg-latin");
   latin.textContent = answer.taxon ? (answer.latin ?? "") : "";
@@ -28,6 +28,11 @@ export function showAnswer(root, result) {
     ),
   );
   root.querySelector(".fg-path").replaceChildren(h("ol", {}, ...steps));
+}
+
+/** The text, with "Red-winged" and "81 %" kept on one line each. */
+function unbroken(text) {
+  return text.split(/(\S+-\S+|[<>]?\d+\s%)/).map((piece, at) => (at % 2 ? h("span", { class: "fg-unbroken" }, piece) : piece));
 }
 
 /** The candidates with their bars; `onPick("a" | "b", taxon)` when another A or B is chosen. */

@@ -237,7 +237,7 @@ class ClassifyTab {
     const bar = this.$(".fg-scale");
     bar.hidden = !scale;
     if (!scale) return;
-    bar.title = "Evidence of one place of the grid, in log-odds; zero is clear."
+    bar.title = "Evidence of one place of the grid, in log-odds; zero is clear, and the line runs at half of the strongest."
       + (this.view === "class" ? " The positive part is what Grad-CAM shows." : "");
     const ends = this.view === "contrast" ? [h("b", { class: "fg-b" }, "B"), h("b", { class: "fg-a" }, "A")] : ["", ""];
     this.$(".fg-low").replaceChildren(ends[0], " ", signed(-scale.peak));

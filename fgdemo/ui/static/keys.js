@@ -5,9 +5,9 @@ import { h } from "./dom.js";
 const KEYS = [
   [["1", "2", "3", "4"], "picture, class map, A versus B, parts"],
   [["C"], "draw a box around what to look at"],
-  [["+", "\u2212"], "zoom; the arrows move the picture"],
+  [["+", "\u2212"], "zoom"],
   [["0"], "the whole picture again"],
-  [["Esc"], "one step back"],
+  [["Esc"], "leave the box, the lit part, the zoom"],
   [["Ctrl", "V"], "paste a picture"],
   [["?"], "this list"],
 ];

@@ -2,9 +2,9 @@
 
 import { alphaOf, rgb, table, upsample } from "./maps.js";
 
-const SOFT_SIDE = 288; // pixels on the longer side of a smooth map; the browser smooths the rest of the way
-const LINE_SIDE = 512; // the same where there are lines to draw
+const LINE_SIDE = 512; // pixels on the longer side of a layer; the browser smooths the rest of the way
 const LINE_PX = 1.6;
+const CONTOUR_PX = 1.2;
 
 function canvasFor([rows, cols], aspect, side) {
   const canvas = document.createElement("canvas");
@@ -23,18 +23,22 @@ function paint(canvas, colourAt) {
 }
 
 /** How much of a line just inside `depth` = 0 covers each point, from 0 to 1; `depth` is positive inside. */
-function lineCover(depth, width, point) {
+function lineCover(depth, width, point, thickness = LINE_PX) {
   const here = depth[point];
   const across = (point + 1 < depth.length ? depth[point + 1] : here) - here;
   const down = (point + width < depth.length ? depth[point + width] : here) - here;
   const distance = here / (Math.sqrt(across * across + down * down) + 1e-9);
-  return distance >= LINE_PX + 0.5 ? 0 : Math.min(1, LINE_PX + 0.5 - distance);
+  return distance >= thickness + 0.5 ? 0 : Math.min(1, thickness + 0.5 - distance);
 }
 
-/** A map with a sign: `positive` and `negative` name colour scales; `peak` is the value of full strength. */
+/**
+ * A map with a sign: `positive` and `negative` name colour scales; `peak` is the value of full strength.
+ * A line runs where the map has half of that.
+ */
 export function signedLayer(values, grid, aspect, { positive, negative, peak }) {
-  const canvas = canvasFor(grid, aspect, SOFT_SIDE);
+  const canvas = canvasFor(grid, aspect, LINE_SIDE);
   const fine = upsample(values, grid, canvas.width, canvas.height);
+  const depth = fine.map((value) => Math.abs(value) - peak / 2);
   const [above, below] = [table(positive), table(negative)];
   return paint(canvas, (point, pixels, at) => {
     const strength = peak > 0 ? Math.min(1, Math.abs(fine[point]) / peak) : 0;
@@ -42,7 +46,8 @@ export function signedLayer(values, grid, aspect, { positive, negative, peak }) 
     pixels[at] = colour[0];
     pixels[at + 1] = colour[1];
     pixels[at + 2] = colour[2];
-    pixels[at + 3] = 255 * alphaOf(strength);
+    const line = depth[point] >= 0 ? lineCover(depth, canvas.width, point, CONTOUR_PX) : 0;
+    pixels[at + 3] = 255 * Math.max(alphaOf(strength), line);
   });
 }
 

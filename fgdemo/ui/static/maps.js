@@ -99,7 +99,7 @@ function taps(cells, points) {
 
 /** Colour stops from weak to strong; they are mixed in OKLab so that equal steps look equal. */
 export const SCALES = {
-  evidence: ["#5c2a9d", "#b5309b", "#f4567f", "#ffa98a", "#fff6d0"],
+  evidence: ["#5c2a9d", "#b5309b", "#f4567f", "#ff8f5e", "#ffdf5a"],
   against: ["#1d4a54", "#2c7d86", "#57b5b4", "#b9ece2"],
   a: ["#7fb2fb", "#559bff", "#2f80f5", "#1c6ce8"],
   b: ["#ffb56e", "#ff9a42", "#f98220", "#ea6a00"],
@@ -134,9 +134,12 @@ export function gradient(negative, positive) {
   return `linear-gradient(to right, ${stops.join(", ")})`;
 }
 
-/** Opacity of a value of this strength in [0, 1]: zero is clear, weak stays faint. */
+/**
+ * Opacity of a value of this strength in [0, 1]: weak places stay clear, or they would veil the whole picture; and
+ * even the strongest lets the photograph through, because the mark that decided is under it.
+ */
 export function alphaOf(strength) {
-  return Math.min(1, strength * (1.6 - 0.6 * strength));
+  return 0.78 * strength * strength * (3 - 2 * strength);
 }
 
 export function rgb(hex) {

@@ -67,7 +67,7 @@ function total(a, b, sum) {
     h(
       "span",
       { class: "fg-num", "data-total": String(sum), title: "The bars add up exactly to the natural logarithm of p(A) / p(B)" },
-      "sum = ln(p", h("sub", {}, "A"), " ∕ p", h("sub", {}, "B"), ") = ", h("b", {}, signed(sum)),
+      "ln(p", h("sub", {}, "A"), " ∕ p", h("sub", {}, "B"), ") = ", h("b", {}, signed(sum)),
     ),
   );
 }

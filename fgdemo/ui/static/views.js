@@ -49,5 +49,9 @@ function partMap(parts) {
     const words = "This model knows no parts for this kind of thing.";
     return { words, note: words };
   }
-  return { parts, words: `${parts.length} parts: ${parts.map((part) => part.name).join(", ")}.`, note: "" };
+  const named = parts.filter((part) => !/^part \d+$/.test(part.name)).map((part) => part.name);
+  const words = named.length
+    ? `${parts.length} parts: ${parts.map((part) => part.name).join(", ")}.`
+    : `${parts.length} parts that the model found by itself; they have no names yet.`;
+  return { parts, words, note: "" };
 }
