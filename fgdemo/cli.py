@@ -64,7 +64,7 @@ def _fit_arguments(fit: argparse.ArgumentParser) -> None:
     fit.add_argument("--mean", type=_three, metavar="R,G,B", help="normalisation, where the weights do not say theirs")
     fit.add_argument("--std", type=_three, metavar="R,G,B")
     fit.add_argument("--taxonomy", type=Path, metavar="CSV", help="id,name,parent,latin,aliases (default: no groups)")
-    fit.add_argument("--parts", type=int, default=6, metavar="K", help="parts per group (default 6)")
+    fit.add_argument("--parts", type=int, default=5, metavar="K", help="parts per group (default 5)")
     fit.add_argument(
         "--val-share", type=float, default=0.2, help="split off where there is no val folder (default 0.2)"
     )

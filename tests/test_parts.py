@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fgdemo.model.parts import BACKGROUND, fit_parts, foreground_mask, otsu
+from fgdemo.model.parts import fit_parts, foreground_mask, otsu
 
 DIM = 12
 
@@ -27,7 +27,7 @@ def test_planted_parts_are_found() -> None:
     parts = fit_parts({"bird": tokens}, parts_per_group=2, dims=4)
     shares = parts.assign(tokens, "bird").numpy()
     assert shares.shape == (12, 8, 6, 3)
-    assert (shares[..., 2][:, plan == 0] > 0.9).all()
+    assert (shares[..., 2][:, plan == 0] > 0.9).mean() > 0.95  # a token that Otsu got wrong may have a prototype
     upper, lower = shares[:, plan == 1].reshape(-1, 3), shares[:, plan == 2].reshape(-1, 3)
     first = int(upper[0, :2].argmax())
     assert (upper[:, first] > 0.9).all()
@@ -48,12 +48,23 @@ def test_shares_sum_to_one_for_any_tokens(seed: int, scale: float) -> None:
     torch.testing.assert_close(parts.assign(tokens, "a"), parts.assign(tokens * 3, "a"), atol=1e-4, rtol=1e-3)
 
 
+def test_parts_are_places_of_the_thing_whatever_its_colour() -> None:
+    """Each picture's thing has a colour of its own, stronger than what tells its upper half from its lower."""
+    tokens, plan = planted(n=16)
+    colours = torch.eye(DIM)[6 + torch.arange(16) % 4] * 20
+    tokens = tokens + colours[:, None, None] * torch.from_numpy(plan > 0).float()[None, :, :, None]
+    shares = fit_parts({"bird": tokens}, parts_per_group=2).assign(tokens, "bird").numpy()
+    upper, lower = (shares[:, plan == half, :2].mean((0, 1)) for half in (1, 2))
+    assert upper.argmax() != lower.argmax()
+    assert min(upper.max(), lower.max()) > 0.8
+
+
 def test_each_group_has_parts_of_its_own() -> None:
     parts = fit_parts({"bird": planted()[0], "dog": planted(seed=2)[0]}, parts_per_group=2)
     assert [part.id for part in parts.parts] == [0, 1, 2, 3]
     assert [part.id for part in parts.of_group("dog")] == [2, 3]
     assert parts.group_of("dog") == "dog"
-    assert {owner for owner in parts.part_ids if owner != BACKGROUND} == {0, 1, 2, 3}
+    assert len(parts.prototypes) == 4
 
 
 def test_one_set_of_parts_for_a_flat_taxonomy() -> None:

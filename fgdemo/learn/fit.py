@@ -81,7 +81,7 @@ def fit_classifier(
     name: str,
     trained: bool,
     card: Mapping[str, Any] | None = None,
-    parts_per_group: int = 6,
+    parts_per_group: int = 5,
     seed: int = 0,
     progress: Progress = no_progress,
 ) -> Fitted:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -81,18 +81,12 @@ class Classifier:
     def _network(self) -> Network:
         weight, bias = self.head.linear()
         t = self.calibration.temperature
-        parts = replace(
-            self.parts,
-            mean=self.parts.mean.to(self.device),
-            projection=self.parts.projection.to(self.device),
-            prototypes=self.parts.prototypes.to(self.device),
-        )
         network = Network(
             self.backbone,
             torch.from_numpy(weight / t),
             torch.from_numpy(bias / t),
             torch.from_numpy(self.origin),
-            parts,
+            self.parts.to(self.device),
         )
         network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
         return network.to(self.device).eval().requires_grad_(False)
@@ -170,8 +164,9 @@ class Classifier:
             "taxonomy": self.taxonomy.to_json(),
             "parts": {
                 "parts": [{"id": p.id, "name": p.name, "group": p.group} for p in self.parts.parts],
-                "prototype_parts": list(self.parts.part_ids),
-                "prototype_groups": list(self.parts.groups),
+                "ground_is_fore": list(self.parts.ground_is_fore),
+                "ground_groups": list(self.parts.ground_groups),
+                "ground_temperature": self.parts.ground_temperature,
                 "temperature": self.parts.temperature,
             },
             "head": {"scale": self.head.scale, "penalty": self.head.penalty},
@@ -197,6 +192,8 @@ class Classifier:
             "head.counts": self.head.counts.astype(np.float32),
             "parts.mean": self.parts.mean.cpu().numpy(),
             "parts.projection": self.parts.projection.cpu().numpy(),
+            "parts.ground": self.parts.ground.cpu().numpy(),
+            "parts.part_projection": self.parts.part_projection.cpu().numpy(),
             "parts.prototypes": self.parts.prototypes.cpu().numpy(),
             "origin": self.origin.astype(np.float32),
         }
@@ -261,9 +258,10 @@ def _assemble(name: str, found: Checkpoint, device: str) -> Classifier:
     }
     backbone.load_state_dict(weights)
     dim, leaves = backbone.dim, len(taxonomy.leaves)
-    prototypes, dims = len(card["parts"]["prototype_parts"]), arrays["parts.projection"].shape[-1]
-    if len(card["parts"]["prototype_groups"]) != prototypes:
-        raise ValueError("prototype_parts and prototype_groups differ in length")
+    grounds, parts = len(card["parts"]["ground_is_fore"]), len(card["parts"]["parts"])
+    dims, part_dims = arrays["parts.projection"].shape[-1], arrays["parts.part_projection"].shape[-1]
+    if len(card["parts"]["ground_groups"]) != grounds:
+        raise ValueError("ground_is_fore and ground_groups differ in length")
     if card["input"]["size_px"] != card["backbone"]["size_px"]:
         raise ValueError("the sizes of input and backbone differ")
     _check_shapes(
@@ -275,7 +273,9 @@ def _assemble(name: str, found: Checkpoint, device: str) -> Classifier:
             "head.counts": (leaves,),
             "parts.mean": (dim,),
             "parts.projection": (dim, dims),
-            "parts.prototypes": (prototypes, dims),
+            "parts.ground": (grounds, dims),
+            "parts.part_projection": (dim, part_dims),
+            "parts.prototypes": (parts, part_dims),
             "origin": (dim,),
         },
     )
@@ -283,7 +283,12 @@ def _assemble(name: str, found: Checkpoint, device: str) -> Classifier:
     gram[np.triu_indices(dim + 1)] = arrays["head.gram_upper"]
     gram += np.triu(gram, 1).T
     marks, scale = card["calibration"], card["unknown"]
-    for number in (card["head"]["scale"], marks["temperature"], card["parts"]["temperature"]):
+    for number in (
+        card["head"]["scale"],
+        marks["temperature"],
+        card["parts"]["temperature"],
+        card["parts"]["ground_temperature"],
+    ):
         if not (math.isfinite(number) and number > 0):
             raise ValueError("scale and temperatures must be positive")
     return Classifier(
@@ -302,9 +307,12 @@ def _assemble(name: str, found: Checkpoint, device: str) -> Classifier:
         parts=PartModel(
             mean=torch.from_numpy(arrays["parts.mean"]),
             projection=torch.from_numpy(arrays["parts.projection"]),
+            ground=torch.from_numpy(arrays["parts.ground"]),
+            ground_is_fore=tuple(card["parts"]["ground_is_fore"]),
+            ground_groups=tuple(card["parts"]["ground_groups"]),
+            ground_temperature=float(card["parts"]["ground_temperature"]),
+            part_projection=torch.from_numpy(arrays["parts.part_projection"]),
             prototypes=torch.from_numpy(arrays["parts.prototypes"]),
-            part_ids=tuple(card["parts"]["prototype_parts"]),
-            groups=tuple(card["parts"]["prototype_groups"]),
             temperature=float(card["parts"]["temperature"]),
             parts=tuple(Part(**part) for part in card["parts"]["parts"]),
         ),

@@ -1,14 +1,18 @@
 """Part maps: which part of the thing each token belongs to (prototypes after PDiscoFormer, Aniraj et al. 2024).
 
-    A[n, k] = softmax_k( −‖q_n − p_k‖² / T ),   q_n = P (z_n / ‖z_n‖ − m)
+    q_n = P (z_n / ‖z_n‖ − m)                       where the token lies among all tokens
+    f_n = Σ_fore softmax( −‖q_n − g‖² / T_g )       how much of it is the thing, not the background
+    r_n = R (z_n / ‖z_n‖ − m̄)                       how it differs from the rest of the same thing
+    A[n, k] = f_n · softmax_k( −‖r_n − p_k‖² / T )   and what is left, 1 − f_n, is background
 
-Every group (bird, dog, …) has its own parts and several background prototypes whose shares are summed into one
-background, so that each row of A sums to 1 and the evidence splits exactly over the parts.
+m̄ is the mean of the picture's own foreground. Without taking it away, clusters of tokens are kinds and colours (all of
+a yellow bird is one part); with it they are heads, bodies and legs. Every group (bird, dog, …) has parts of its own.
+Each row of A sums to 1, so that the evidence splits exactly over the parts and the background.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -18,27 +22,34 @@ from torch.nn import functional
 
 from fgdemo.types import Part
 
-BACKGROUND = -1
+GROUND_PROTOTYPES = 6
+"""Prototypes of the foreground, and as many of the background, of each group."""
 
 
 @dataclass(frozen=True)
 class PartModel:
     """
     Attributes:
-        mean: (D,) mean of unit-length tokens.
-        projection: (D, d).
-        prototypes: (P, d).
-        part_ids: (P,) id of the part each prototype stands for, or `BACKGROUND`.
-        groups: P group names.
-        temperature: T; high is softer.
-        parts: all parts, ids unique.
+        mean: (D,) mean of unit-length tokens, m.
+        projection: (D, d), P.
+        ground: (G, d) prototypes of foreground and background.
+        ground_is_fore: G of bool.
+        ground_groups: G group names.
+        ground_temperature: T_g; high is softer.
+        part_projection: (D, e), R.
+        prototypes: (Q, e), one for each of `parts`.
+        temperature: T.
+        parts: all Q parts, ids unique.
     """
 
     mean: Tensor
     projection: Tensor
+    ground: Tensor
+    ground_is_fore: tuple[bool, ...]
+    ground_groups: tuple[str, ...]
+    ground_temperature: float
+    part_projection: Tensor
     prototypes: Tensor
-    part_ids: tuple[int, ...]
-    groups: tuple[str, ...]
     temperature: float
     parts: tuple[Part, ...]
 
@@ -47,25 +58,40 @@ class PartModel:
 
     def group_of(self, root: str) -> str:
         """The group that serves pictures of this root taxon: its own, or "" where all taxa share one set of parts."""
-        return root if root in self.groups else ""
+        return root if root in self.ground_groups else ""
+
+    def to(self, device: str) -> PartModel:
+        tensors = {name: value.to(device) for name, value in vars(self).items() if isinstance(value, Tensor)}
+        return replace(self, **tensors)
+
+    def foreground(self, tokens: Tensor, group: str) -> Tensor:
+        """(..., h, w, D) tokens → (..., h, w) share of each that is the thing, in [0, 1]."""
+        rows = [row for row, owner in enumerate(self.ground_groups) if owner == group]
+        places = (functional.normalize(tokens.float(), dim=-1) - self.mean) @ self.projection
+        distance = torch.cdist(places, self.ground[rows]) ** 2
+        shares = torch.softmax(-distance / self.ground_temperature, -1)
+        return shares[..., [self.ground_is_fore[row] for row in rows]].sum(-1).clamp(0, 1)
 
     def assign(self, tokens: Tensor, group: str) -> Tensor:
-        """(..., D) tokens → (..., K + 1) shares of the K parts of `group` and the background; they sum to 1."""
-        parts = self.of_group(group)
-        rows = [row for row, owner in enumerate(self.groups) if owner == group]
+        """(..., h, w, D) tokens → (..., h, w, K + 1) shares of the K parts of `group`, background last; sum 1."""
+        rows = [row for row, part in enumerate(self.parts) if part.group == group]
         if not rows:
             return torch.ones(*tokens.shape[:-1], 1, device=tokens.device)
-        places = functional.normalize(tokens.float(), dim=-1) - self.mean
-        distance = torch.cdist(places @ self.projection, self.prototypes[rows]) ** 2
-        shares = torch.softmax(-distance / self.temperature, -1)
-        columns = {part.id: column for column, part in enumerate(parts)}
-        column_of = torch.tensor([columns.get(self.part_ids[row], len(parts)) for row in rows], device=tokens.device)
-        summed = torch.zeros(*tokens.shape[:-1], len(parts) + 1, device=tokens.device)
-        return summed.index_add(-1, column_of, shares)
+        fore = self.foreground(tokens, group)
+        distance = torch.cdist(own_residuals(tokens, fore) @ self.part_projection, self.prototypes[rows]) ** 2
+        shares = torch.softmax(-distance / self.temperature, -1) * fore[..., None]
+        return torch.cat([shares, 1 - fore[..., None]], -1)
 
 
-def fit_parts(samples: dict[str, Tensor], *, parts_per_group: int = 6, dims: int = 64, seed: int = 0) -> PartModel:
-    """Cold start without training: k-means on foreground tokens, group by group.
+def own_residuals(tokens: Tensor, fore: Tensor) -> Tensor:
+    """Unit-length (..., h, w, D) tokens less the mean of the picture's own foreground, (..., h, w) shares."""
+    unit, weight = functional.normalize(tokens.float(), dim=-1), fore[..., None]
+    own = (unit * weight).sum((-3, -2), keepdim=True) / weight.sum((-3, -2), keepdim=True).clamp_min(1e-6)
+    return unit - own
+
+
+def fit_parts(samples: dict[str, Tensor], *, parts_per_group: int = 5, dims: int = 64, seed: int = 0) -> PartModel:
+    """Cold start without training: k-means, group by group.
 
     What is foreground is learned from where things usually lie: a linear classifier tells the tokens of the middle
     of the pictures from those along the border, and a token is foreground where its score passes Otsu's threshold.
@@ -75,35 +101,59 @@ def fit_parts(samples: dict[str, Tensor], *, parts_per_group: int = 6, dims: int
     """
     flat = torch.cat([functional.normalize(t.float(), dim=-1).reshape(-1, t.shape[-1]) for t in samples.values()])
     mean = flat.mean(0)
-    covariance = (flat - mean).T @ (flat - mean) / len(flat)
-    projection = torch.linalg.eigh(covariance)[1][:, -min(dims, flat.shape[1]) :].contiguous()
-    prototypes: list[np.ndarray] = []
-    ids: list[int] = []
+    projection = _principal(flat - mean, dims)
+    grounds: list[np.ndarray] = []
+    is_fore: list[bool] = []
     groups: list[str] = []
-    parts: list[Part] = []
+    masks: dict[str, np.ndarray] = {}
     nearest: list[float] = []
     for group, tokens in samples.items():
         places = ((functional.normalize(tokens.float(), dim=-1) - mean) @ projection).numpy()
-        foreground = foreground_mask(places)
-        fore = _k_means(places[foreground], parts_per_group, seed)
-        back = _k_means(places[~foreground], parts_per_group, seed)
-        first = len(parts)
-        parts += [Part(first + k, None, group) for k in range(len(fore))]
-        prototypes += [fore, back]
-        ids += [*range(first, first + len(fore)), *[BACKGROUND] * len(back)]
+        masks[group] = foreground_mask(places)
+        fore = _k_means(places[masks[group]], GROUND_PROTOTYPES, seed)
+        back = _k_means(places[~masks[group]], GROUND_PROTOTYPES, seed)
+        grounds += [fore, back]
+        is_fore += [True] * len(fore) + [False] * len(back)
         groups += [group] * (len(fore) + len(back))
-        both = np.concatenate([fore, back])
-        some = places.reshape(-1, places.shape[-1])[:: max(1, places.size // places.shape[-1] // 4000)]
-        nearest.append(float(np.median(((some[:, None] - both[None]) ** 2).sum(-1).min(1))))
+        nearest.append(_nearest_distance(places.reshape(-1, places.shape[-1]), np.concatenate([fore, back])))
+    residuals = {
+        group: own_residuals(tokens, torch.from_numpy(masks[group]).float())[torch.from_numpy(masks[group])]
+        for group, tokens in samples.items()
+    }
+    part_projection = _principal(torch.cat(list(residuals.values())), dims // 2)
+    parts: list[Part] = []
+    prototypes: list[np.ndarray] = []
+    spread: list[float] = []
+    for group, rows in residuals.items():
+        points = (rows @ part_projection).numpy()
+        centres = _k_means(points, parts_per_group, seed)
+        parts += [Part(len(parts) + k, None, group) for k in range(len(centres))]
+        prototypes.append(centres)
+        spread.append(_nearest_distance(points, centres))
     return PartModel(
         mean=mean,
         projection=projection,
+        ground=torch.from_numpy(np.concatenate(grounds)).float(),
+        ground_is_fore=tuple(is_fore),
+        ground_groups=tuple(groups),
+        ground_temperature=float(np.mean(nearest)) / 4 or 1.0,
+        part_projection=part_projection,
         prototypes=torch.from_numpy(np.concatenate(prototypes)).float(),
-        part_ids=tuple(ids),
-        groups=tuple(groups),
-        temperature=float(np.mean(nearest)) / 4 or 1.0,
+        temperature=float(np.mean(spread)) / 8 or 1.0,
         parts=tuple(parts),
     )
+
+
+def _principal(centred: Tensor, dims: int) -> Tensor:
+    """(n, D) → (D, min(dims, D)) main directions."""
+    dims = max(1, min(dims, centred.shape[1]))
+    return torch.linalg.eigh(centred.T @ centred / max(len(centred), 1))[1][:, -dims:].contiguous()
+
+
+def _nearest_distance(points: np.ndarray, centres: np.ndarray) -> float:
+    """Median squared distance of points to their nearest centre."""
+    some = points[:: max(1, len(points) // 4000)]
+    return float(np.median(((some[:, None] - centres[None]) ** 2).sum(-1).min(1))) if len(some) else 0.0
 
 
 def foreground_mask(places: np.ndarray) -> np.ndarray:
