@@ -15,7 +15,10 @@ const KEYS = [
 export function openKeys(dialog) {
   const close = () => dialog.close();
   dialog.onclick = (event) => event.target === dialog && close(); // beside it
-  dialog.onkeydown = (event) => event.key === "?" && close();
+  dialog.onkeydown = (event) => {
+    event.stopPropagation(); // the page would take "?" as the wish to see this list
+    if (event.key === "?") close();
+  };
   dialog.replaceChildren(
     h("h2", { id: "fg-keys-title" }, "Keys"),
     h("dl", { class: "fg-keys" }, ...KEYS.flatMap(([keys, does]) => [h("dt", {}, ...keys.map((key) => h("kbd", {}, key))), h("dd", {}, does)])),
