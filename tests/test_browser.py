@@ -146,26 +146,27 @@ def test_a_model_that_cannot_be_loaded_is_said_on_the_page(browser: Browser, tmp
 
 
 @pytest.mark.parametrize(
-    ("count", "is_unknown", "sentence"),
+    ("count", "prob", "is_unknown", "sentence"),
     [
-        (0, False, ""),
-        (1, False, "Only K0 is plausible (right 90 times in 100)."),
-        (2, False, "Either K0 or K1 (right 90 times in 100)."),
-        (3, False, "One of K0, K1 or K2 (right 90 times in 100)."),
-        (5, False, "One of 5 kinds, most likely K0 or K1 (right 90 times in 100)."),
-        (24, True, "If it is one I know: one of 24 kinds, most likely K0 or K1 (right 90 times in 100)."),
+        (0, 0.0, False, ""),
+        (1, 0.04, True, "If it is one I know: no kind stands out."),
+        (1, 0.9, False, "Only K0 is plausible (right 90 times in 100)."),
+        (2, 0.4, False, "Either K0 or K1 (right 90 times in 100)."),
+        (3, 0.3, False, "One of K0, K1 or K2 (right 90 times in 100)."),
+        (5, 0.2, False, "One of 5 kinds, most likely K0 or K1 (right 90 times in 100)."),
+        (24, 0.04, True, "If it is one I know: one of 24 kinds, most likely K0 or K1 (right 90 times in 100)."),
     ],
 )
-def test_the_prediction_set_in_words(page: Page, count: int, is_unknown: bool, sentence: str) -> None:
+def test_the_prediction_set_in_words(page: Page, count: int, prob: float, is_unknown: bool, sentence: str) -> None:
     said = page.evaluate(
-        """async ([source, count, is_unknown]) => {
+        """async ([source, count, prob, is_unknown]) => {
             const { showPredictionSet } = await import(source);
             const element = document.createElement("p");
-            const prediction_set = Array.from({ length: count }, (_, rank) => ({ name: `K${rank}` }));
+            const prediction_set = Array.from({ length: count }, (_, rank) => ({ name: `K${rank}`, prob }));
             showPredictionSet(element, { prediction_set, coverage: 0.9, unknown: { is_unknown } });
             return element.textContent;
         }""",
-        [module(page, "answer.js"), count, is_unknown],
+        [module(page, "answer.js"), count, prob, is_unknown],
     )
     assert said == sentence
 
@@ -243,7 +244,7 @@ def test_an_uploaded_picture_gets_an_answer_in_words_with_everything_beside_it(p
 def test_a_picture_unlike_all_others_is_called_unknown(page: Page, tmp_path: Path) -> None:
     choose(page, picture(tmp_path / "odd.png", MAGENTA, MAGENTA), re.compile("Probably none of the 5 kinds"))
     expect(page.locator(".fg-unknown.is-unknown")).to_be_visible()
-    expect(page.locator(".fg-set")).to_contain_text(re.compile("^If it is one I know: [oe]"))
+    expect(page.locator(".fg-set")).to_contain_text(re.compile("^If it is one I know: [noe]"))
     page.get_by_role("button", name="Draw a box around it").click()
     expect(page.get_by_text("Drag a box")).to_be_visible()
 

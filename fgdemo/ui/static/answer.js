@@ -77,11 +77,14 @@ export function showPredictionSet(element, result) {
   const names = result.prediction_set.map((taxon) => taxon.name);
   const times = Math.round(100 * result.coverage);
   let text;
-  if (names.length === 1) text = `Only ${names[0]} is plausible`;
+  const none = names.length === 1 && result.prediction_set[0].prob < 0.5; // kept in the set because one must be
+  if (none) text = "No kind stands out";
+  else if (names.length === 1) text = `Only ${names[0]} is plausible`;
   else if (names.length === 2) text = `Either ${names[0]} or ${names[1]}`;
   else if (names.length <= 4) text = `One of ${names.slice(0, -1).join(", ")} or ${names.at(-1)}`;
   else text = `One of ${names.length} kinds, most likely ${names[0]} or ${names[1]}`;
   const whole = result.unknown.is_unknown ? `If it is one I know: ${text[0].toLowerCase()}${text.slice(1)}` : text;
-  element.textContent = names.length ? `${whole} (right ${times} times in 100).` : "";
+  const promise = none ? "" : ` (right ${times} times in 100)`;
+  element.textContent = names.length ? `${whole}${promise}.` : "";
   element.title = `Of all pictures of kinds I know, ${times} in 100 have the right kind in this list.`;
 }
