@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,14 @@ from fgdemo.specimens import SPECIES, write_specimens
 
 TINY = ("--backbone", "test_resnet", "--weights", "none", "--size", "64", "--parts", "2", "--device", "cpu")
 DUNELING, MARSHLING = SPECIES[0].id, SPECIES[-1].id
+
+
+@pytest.fixture(autouse=True)
+def ctrl_c_as_at_a_terminal() -> Iterator[None]:
+    """A test run in the background of a shell inherits that Ctrl-C is ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(autouse=True)
@@ -287,7 +296,9 @@ def test_a_finished_snapshot_is_made_a_checkpoint_without_training(
     monkeypatch.setattr(finetune_module, "train_epoch", None)
     again = run(capsys, *fit(birds, tmp_path / "again", *TRAINING))
     assert {**again, "checkpoint": ""} == {**first, "checkpoint": ""}
-    assert json.loads((tmp_path / "again" / "card.json").read_text())["epochs_done"] == 2
+    card = json.loads((tmp_path / "again" / "card.json").read_text())
+    assert card["epochs_done"] == 2
+    assert [epoch["number"] for epoch in card["epochs"]] == [1, 2]
     assert not (tmp_path / ".again-training.pt").exists()
 
 

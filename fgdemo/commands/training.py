@@ -94,10 +94,11 @@ def train(
 def _stopped_by_interrupt() -> Iterator[Callable[[], bool]]:
     """Whether Ctrl-C was pressed; the first asks for a stop, a second stops at once, as it does everywhere else."""
     asked = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
+    before = signal.getsignal(signal.SIGINT)
+    # A shell starts background jobs with Ctrl-C ignored, and that is to stay so.
+    if threading.current_thread() is not threading.main_thread() or before in (signal.SIG_IGN, None):
         yield asked.is_set
         return
-    before = signal.getsignal(signal.SIGINT) or signal.default_int_handler
 
     def ask(number: int, frame: object) -> None:
         signal.signal(signal.SIGINT, before)

@@ -15,17 +15,14 @@ from timm.utils.model_ema import ModelEmaV3
 from torch import Tensor, nn
 from torch.nn import functional
 
-from fgdemo.errors import CheckpointError, DatasetError, SettingsError
+from fgdemo.errors import DatasetError, SettingsError
 from fgdemo.learn.augment import Framing, mix, normalise, reframe
 from fgdemo.learn.embed import embed
 from fgdemo.learn.pictures import Pictures, Progress, no_progress
+from fgdemo.learn.snapshot import resume, save_snapshot
 from fgdemo.model.backbone import Backbone, DataConfig
 
 Module = TypeVar("Module", bound=nn.Module)
-
-
-NUMPY_NUMBERS = [np.float64(0).__reduce__()[0], np.dtype, type(np.dtype(np.float64))]
-"""What a pickled float64 is made of: learning rates in older snapshots are such numbers."""
 
 
 @dataclass(frozen=True)
@@ -142,7 +139,7 @@ def finetune(
             tear the features apart (Kumar 2022, LP-FT).
         class_index: (N,) class of each picture.
         snapshot: file that holds everything needed to go on after each epoch; an interrupted run resumes from it,
-            and a finished one gives its averaged weights at once.
+            and a finished one gives its averaged weights at once. The epochs done before are told to `on_epoch` again.
         stop: asked after each batch; when true the training ends there, with the weights averaged so far.
 
     Raises:
@@ -164,9 +161,12 @@ def finetune(
         on_device(teacher.backbone, device).eval().requires_grad_(False)
     optimizer, schedule = make_optimizer(student, recipe, recipe.epochs * batches)
     ema = ModelEmaV3(student, decay=recipe.ema_decay, use_warmup=True)
-    first = resume(snapshot, recipe, student, ema, optimizer, schedule) if snapshot else 0
-    epochs_done = float(first)
-    for number in range(first, recipe.epochs):
+    run = {"student": student, "ema": ema.module, "optimizer": optimizer, "schedule": schedule}
+    history = [Epoch(**row) for row in resume(snapshot, recipe.to_json(), run)] if snapshot else []
+    for epoch in history:
+        on_epoch(epoch)
+    epochs_done = float(len(history))
+    for number in range(len(history), recipe.epochs):
         started = time.monotonic()
         generator = torch.Generator().manual_seed(recipe.seed * 1000 + number)
         loss, batches_done = train_epoch(
@@ -179,9 +179,10 @@ def finetune(
         if batches_done < batches:
             break
         top1 = val_top1(ema.module, pictures.pixels, val, class_index, config) if len(val) else None
-        on_epoch(Epoch(number + 1, recipe.epochs, loss, top1, time.monotonic() - started))
+        history.append(Epoch(number + 1, recipe.epochs, loss, top1, time.monotonic() - started))
+        on_epoch(history[-1])
         if snapshot:
-            save_snapshot(snapshot, recipe, number + 1, student, ema, optimizer, schedule)
+            save_snapshot(snapshot, recipe.to_json(), [asdict(epoch) for epoch in history], run)
         if stop():
             break
     averaged = ema.module.backbone.to(memory_format=torch.contiguous_format).cpu().eval().requires_grad_(False)
@@ -295,50 +296,3 @@ def val_top1(
             logits, _ = student(normalise(torch.from_numpy(pixels[some]).to(device), config))
         right += int((logits.argmax(1).cpu().numpy() == class_index[some]).sum())
     return right / len(chosen)
-
-
-def save_snapshot(
-    path: Path, recipe: Recipe, epochs_done: int, student: nn.Module, ema: ModelEmaV3, optimizer: Any, schedule: Any
-) -> None:
-    """Everything needed to go on, written beside and renamed. Raises CheckpointError where it cannot be written."""
-    beside = path.with_suffix(".part")
-    state = {
-        "recipe": recipe.to_json(),
-        "epochs_done": epochs_done,
-        "student": student.state_dict(),
-        "ema": ema.module.state_dict(),
-        "optimizer": optimizer.state_dict(),
-        "schedule": schedule.state_dict(),
-    }
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        torch.save(state, beside)
-        beside.replace(path)
-    except (OSError, RuntimeError) as error:  # torch's writer raises RuntimeError when the disk is full
-        beside.unlink(missing_ok=True)
-        reason = (isinstance(error, OSError) and error.strerror) or "the disk may be full"
-        raise CheckpointError(f"The state of the training could not be written to {path.name} ({reason}).") from error
-
-
-def resume(path: Path, recipe: Recipe, student: nn.Module, ema: ModelEmaV3, optimizer: Any, schedule: Any) -> int:
-    """Load the snapshot if there is one; returns the number of epochs already done.
-
-    Raises:
-        CheckpointError: it is damaged, or belongs to a run with another recipe, network or classes.
-    """
-    if not path.exists():
-        return 0
-    try:
-        with torch.serialization.safe_globals(NUMPY_NUMBERS):
-            state = torch.load(path, map_location="cpu", weights_only=True)
-        if state["recipe"] != recipe.to_json():
-            raise CheckpointError(
-                f"{path.name} belongs to a run with another recipe: remove it or use the same options."
-            )
-        student.load_state_dict(state["student"])
-        ema.module.load_state_dict(state["ema"])
-        optimizer.load_state_dict(state["optimizer"])
-        schedule.load_state_dict(state["schedule"])
-        return int(state["epochs_done"])
-    except (OSError, RuntimeError, EOFError, KeyError, TypeError, ValueError) as error:
-        raise CheckpointError(f"{path.name} is damaged or belongs to another network or data: remove it.") from error
