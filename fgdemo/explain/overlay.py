@@ -14,7 +14,7 @@ from PIL import Image, ImageColor
 from fgdemo.types import PartView
 
 SCALES = {
-    "evidence": ("#6B2A86", "#B73779", "#EE5F5F", "#FDAE78", "#FFF3C4"),
+    "evidence": ("#5C2A9D", "#B5309B", "#F4567F", "#FF8F5E", "#FFDF5A"),
     "against": ("#1D4A54", "#2C7D86", "#57B5B4", "#B9ECE2"),
     "a": ("#8DB9F2", "#4F95EF", "#1F6FE0", "#0F57C4"),
     "b": ("#FFC794", "#FF9A45", "#F07410", "#D95F00"),
@@ -32,8 +32,8 @@ def scale_colours(name: str, strength: np.ndarray) -> np.ndarray:
 
 
 def opacity(strength: np.ndarray) -> np.ndarray:
-    """(...) in [0, 1] → the same: zero is clear, weak stays faint."""
-    return np.minimum(1.0, strength * (1.6 - 0.6 * strength))
+    """(...) in [0, 1] → [0, 0.78]: zero is clear, weak stays faint, and even the peak lets the photograph through."""
+    return 0.78 * strength**2 * (3 - 2 * strength)
 
 
 def resized(grid_map: np.ndarray, size: tuple[int, int]) -> np.ndarray:
