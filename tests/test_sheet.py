@@ -122,7 +122,7 @@ def test_signed_layer_is_clear_at_zero_and_full_at_the_given_value() -> None:
     layer = np.asarray(signed_layer(values, (160, 80), full=2.0, positive="a", negative="b"), dtype=int)
     assert layer[10, 150, 3] == round(0.78 * 255)
     assert layer[10, 150, 2] > layer[10, 150, 0]
-    assert layer[70, 10, 3] == 255
+    assert layer[70, 10, 3] == round(0.78 * 255)
     assert layer[70, 10, 0] > layer[70, 10, 2]
     assert layer[40, 80, 3] == 0
     half = np.asarray(signed_layer(values, (160, 80), full=4.0), dtype=int)
