@@ -20,7 +20,8 @@ from fgdemo.errors import CheckpointError, SettingsError
 from fgdemo.learn.fit import Fitted
 from fgdemo.model import checkpoint as checkpoint_module
 from fgdemo.model.checkpoint import CARD, WEIGHTS, Checkpoint, read_checkpoint, write_checkpoint
-from fgdemo.model.classifier import Classifier, choose_device, stored
+from fgdemo.model.classifier import Classifier, choose_device
+from fgdemo.model.persistence import stored
 from fgdemo.specimens import SPECIES, draw_specimen
 from fgdemo.types import CropBox
 from tests.tiny import tiny_fit

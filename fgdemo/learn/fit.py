@@ -16,9 +16,10 @@ from fgdemo.learn.evaluate import Scores, answer_rows, score
 from fgdemo.learn.pictures import Pictures, Progress, no_progress
 from fgdemo.model.backbone import Backbone, DataConfig
 from fgdemo.model.calibration import conformal_prob, fit_temperature, softmax
-from fgdemo.model.classifier import Calibration, Classifier, stored
+from fgdemo.model.classifier import Calibration, Classifier
 from fgdemo.model.head import RidgeHead
 from fgdemo.model.parts import PartModel, fit_parts, foreground_mask
+from fgdemo.model.persistence import stored
 from fgdemo.model.unknown import ClassDistances, UnknownScale
 from fgdemo.taxonomy import Taxonomy
 
