@@ -11,6 +11,7 @@ import pytest
 import timm
 import torch
 from huggingface_hub.errors import LocalEntryNotFoundError
+from PIL import Image
 from safetensors.torch import save_file
 from torch import nn
 
@@ -18,10 +19,11 @@ from fgdemo.errors import BackboneError, FgdemoError, SettingsError
 from fgdemo.learn.embed import embed
 from fgdemo.learn.pictures import decode_all
 from fgdemo.model import backbone as backbone_module
-from fgdemo.model.backbone import Backbone, BackboneSpec, build_backbone, parse_options, start_backbone
+from fgdemo.model.backbone import Backbone, BackboneSpec, DataConfig, build_backbone, parse_options, start_backbone
 from fgdemo.model.head import RidgeHead
 from fgdemo.model.network import Network
 from fgdemo.model.parts import fit_parts
+from fgdemo.storage.labelled import LabelledPicture
 from fgdemo.storage.sources import read_source
 from tests.tiny import SHARED
 
@@ -342,9 +344,22 @@ def test_real_butterflies_are_told_apart_from_few_pictures(name: str, options: d
         for listed, most in ((source.part("train"), 5), (source.part("val"), 3))
         for picture in [p for p in listed if p.label == label][:most]
     ]
-    pictures = decode_all(chosen, config.size_px)
+    pictures = decode_all(chosen, config)
     labels = np.array([source.labels.index(label) for label in pictures.labels])
     embeddings = embed(backbone, pictures.pixels, config)
     train, val = pictures.where("train"), pictures.where("val")
     weight, bias = RidgeHead.fit(embeddings[train], labels[train], 10).linear()
     assert ((embeddings[val] @ weight + bias).argmax(1) == labels[val]).mean() >= least
+
+
+def test_pictures_are_squashed_for_fitting_as_they_are_for_answering() -> None:
+    noise = Image.fromarray(np.random.default_rng(0).integers(0, 255, (60, 90, 3), dtype=np.uint8))
+    file = io.BytesIO()
+    noise.save(file, "PNG")
+    listed = [LabelledPicture("a.png", "a", "train", file.getvalue)]
+    squashed = {}
+    for interpolation, wanted in (("bilinear", Image.Resampling.BILINEAR), ("bicubic", Image.Resampling.BICUBIC)):
+        config = DataConfig(32, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5), interpolation)
+        squashed[interpolation] = decode_all(listed, config).pixels[0]
+        np.testing.assert_array_equal(squashed[interpolation], np.asarray(noise.resize((32, 32), wanted)))
+    assert (squashed["bilinear"] != squashed["bicubic"]).any()

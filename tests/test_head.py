@@ -71,9 +71,11 @@ def test_the_penalty_is_the_one_of_least_leave_one_out_error(noise: float) -> No
         left_out = replace(head, penalty=unit * step).leave_one_out(embeddings, labels, weights)
         errors.append(float((weights[:, None] * (left_out - np.eye(3)[labels]) ** 2).sum()))
     assert head.penalty == pytest.approx(unit * PENALTIES[int(np.argmin(errors))])
-    spectrum = scipy.linalg.eigh(head.gram)
+    values, vectors = scipy.linalg.eigh(head.gram)
     features, targets = head.features(embeddings), np.eye(3)[labels]
-    shortcut = [press(features, targets, weights, spectrum, head.moment, unit * step) for step in PENALTIES]
+    shortcut = [
+        press(features @ vectors, targets, weights, values, vectors.T @ head.moment, unit * step) for step in PENALTIES
+    ]
     np.testing.assert_allclose(shortcut, errors, rtol=1e-8)
 
 

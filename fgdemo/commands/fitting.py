@@ -45,7 +45,7 @@ def fit(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]:
     backbone, config = _start(arguments, device)
     used = [picture for picture in source.pictures if picture.split != "test"]
     with bar() as progress:
-        pictures = decode_all(used, config.size_px, max_picture_mp=settings.max_picture_mp, progress=progress)
+        pictures = decode_all(used, config, max_picture_mp=settings.max_picture_mp, progress=progress)
     skipped = (*source.skipped, *pictures.skipped)
     report_skipped(skipped, say)
     known = label_indices(pictures.labels, taxonomy)  # each class must be in the taxonomy, which may know more

@@ -29,7 +29,7 @@ def evaluate(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any
     def look(listed: Sequence[Any]) -> tuple[Any, Any, Any]:
         with bar() as progress:
             pictures = decode_all(
-                listed, classifier.data_config.size_px, max_picture_mp=settings.max_picture_mp, progress=progress
+                listed, classifier.data_config, max_picture_mp=settings.max_picture_mp, progress=progress
             )
             if not pictures.names:
                 raise DatasetError(f"None of the {len(listed)} pictures could be decoded ({pictures.skipped[0][1]}).")

@@ -8,9 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image
 
 from fgdemo.errors import PictureError
+from fgdemo.model.backbone import DataConfig
 from fgdemo.storage.images import decode_picture
 from fgdemo.storage.sources import LabelledPicture
 
@@ -49,10 +49,10 @@ class Pictures:
 
 
 def decode_all(
-    listed: Sequence[LabelledPicture], size_px: int, *, max_picture_mp: int = 60, progress: Progress = no_progress
+    listed: Sequence[LabelledPicture], config: DataConfig, *, max_picture_mp: int = 60, progress: Progress = no_progress
 ) -> Pictures:
-    """Decode and squash to `size_px`; a damaged file is named in `skipped` and never stops the rest."""
-    shape = (len(listed), size_px, size_px, 3)
+    """Decode and squash as the weights expect; a damaged file is named in `skipped` and never stops the rest."""
+    shape = (len(listed), config.size_px, config.size_px, 3)
     if np.prod(shape) <= IN_MEMORY_BYTES:
         pixels = np.empty(shape, np.uint8)
     else:
@@ -69,7 +69,7 @@ def decode_all(
             return str(error)
         except OSError as error:
             return f"could not be read ({error.strerror or error})"
-        pixels[index] = np.asarray(image.resize((size_px, size_px), Image.Resampling.BICUBIC))
+        pixels[index] = np.asarray(config.squash(image))
         return None
 
     with ThreadPoolExecutor(4) as pool:

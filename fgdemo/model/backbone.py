@@ -12,6 +12,7 @@ from typing import Any
 
 import timm
 import torch
+from PIL import Image
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from timm.data.config import resolve_data_config
@@ -40,6 +41,12 @@ class DataConfig:
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     interpolation: str = "bicubic"
+
+    def squash(self, picture: Image.Image, corners: tuple[int, int, int, int] | None = None) -> Image.Image:
+        """The picture, or the part of it within (left, top, right, bottom) pixels, as a square of `size_px`."""
+        filters = {"bilinear": Image.Resampling.BILINEAR, "lanczos": Image.Resampling.LANCZOS}
+        wanted = filters.get(self.interpolation, Image.Resampling.BICUBIC)
+        return picture.resize((self.size_px, self.size_px), wanted, corners)
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

@@ -97,11 +97,7 @@ class Classifier:
     def pixels(self, picture: Image.Image, box: CropBox | None = None) -> Tensor:
         """An upright RGB picture, or the part of it in `box`, as a (3, S, S) normalised tensor."""
         config = self.data_config
-        corners = box.pixels(*picture.size) if box else None
-        filters = {"bilinear": Image.Resampling.BILINEAR, "lanczos": Image.Resampling.LANCZOS}
-        small = picture.resize(
-            (config.size_px, config.size_px), filters.get(config.interpolation, Image.Resampling.BICUBIC), corners
-        )
+        small = config.squash(picture, box.pixels(*picture.size) if box else None)
         values = torch.from_numpy(np.array(small, np.float32)) / 255
         return ((values - torch.tensor(config.mean)) / torch.tensor(config.std)).permute(2, 0, 1)
 

@@ -58,8 +58,9 @@ class RidgeHead:
         weighted = features * weights[:, None]
         head = replace(head, gram=features.T @ weighted, moment=weighted.T @ targets)
         unit = float(np.trace(head.gram)) / len(head.gram)
-        spectrum = scipy.linalg.eigh(head.gram)
-        errors = [press(features, targets, weights, spectrum, head.moment, unit * step) for step in PENALTIES]
+        values, vectors = scipy.linalg.eigh(head.gram)
+        rotated, moment = features @ vectors, vectors.T @ head.moment
+        errors = [press(rotated, targets, weights, values, moment, unit * step) for step in PENALTIES]
         return replace(head, penalty=unit * PENALTIES[int(np.argmin(errors))])
 
     def path(self) -> tuple[RidgeHead, ...]:
@@ -99,18 +100,21 @@ class RidgeHead:
 
 
 def press(
-    features: np.ndarray,
+    rotated: np.ndarray,
     targets: np.ndarray,
     weights: np.ndarray,
-    spectrum: tuple[np.ndarray, np.ndarray],
+    values: np.ndarray,
     moment: np.ndarray,
     penalty: float,
 ) -> float:
-    """Weighted sum of squared leave-one-out errors; low is good. One eigendecomposition serves every λ."""
-    values, vectors = spectrum
-    rotated = features @ vectors
+    """Weighted sum of squared leave-one-out errors; low is good.
+
+    Args:
+        rotated: (N, D + 1) features in the eigenvectors of Φ'ΩΦ, whose eigenvalues are `values`: one serves every λ.
+        moment: (D + 1, C) Φ'ΩY in the same.
+    """
     shrink = 1 / (np.maximum(values, 0) + penalty)
-    predicted = (rotated * shrink) @ (vectors.T @ moment)
+    predicted = (rotated * shrink) @ moment
     leverage = np.minimum(weights * ((rotated**2) @ shrink), 1 - 1e-9)
     residual = (predicted - targets) / (1 - leverage)[:, None]
     return float((weights[:, None] * residual**2).sum())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,9 +51,7 @@ def questions(workbench: Workbench, suggestions: Suggestions) -> list[Callable[[
     def classify(payload: object) -> dict[str, Any]:
         asked = payloads.fields(payload)
         result = workbench.classify(
-            payloads.uploaded_file(asked.get("path")),
-            name=_name(asked),
-            box=payloads.crop_box(asked.get("box")),
+            **_picture(asked),
             asked=payloads.optional_text(asked.get("asked"), "asked"),
             rival=payloads.optional_text(asked.get("rival"), "rival"),
         )
@@ -63,9 +61,7 @@ def questions(workbench: Workbench, suggestions: Suggestions) -> list[Callable[[
     def trust(payload: object) -> dict[str, Any]:
         asked = payloads.fields(payload)
         measured = workbench.trust(
-            payloads.uploaded_file(asked.get("path")),
-            name=_name(asked),
-            box=payloads.crop_box(asked.get("box")),
+            **_picture(asked),
             a=payloads.text(asked.get("a"), "a"),
             b=payloads.text(asked.get("b"), "b"),
         )
@@ -75,9 +71,7 @@ def questions(workbench: Workbench, suggestions: Suggestions) -> list[Callable[[
     def neighbours(payload: object) -> dict[str, Any]:
         asked = payloads.fields(payload)
         found = workbench.neighbours(
-            payloads.uploaded_file(asked.get("path")),
-            name=_name(asked),
-            box=payloads.crop_box(asked.get("box")),
+            **_picture(asked),
             taxon_ids=payloads.texts(asked.get("taxa"), "taxa"),
         )
         return payloads.as_json(found)
@@ -104,7 +98,16 @@ def questions(workbench: Workbench, suggestions: Suggestions) -> list[Callable[[
     return [about, classify, trust, neighbours, search_taxa, suggest]
 
 
-def _name(asked: Any) -> str:
+def _picture(asked: Mapping[str, Any]) -> dict[str, Any]:
+    """Which picture, what to call it, and which part of it: the same in every question about one."""
+    return {
+        "data": payloads.uploaded_file(asked.get("path")),
+        "name": _name(asked),
+        "box": payloads.crop_box(asked.get("box")),
+    }
+
+
+def _name(asked: Mapping[str, Any]) -> str:
     """The file's own name, for messages: cut rather than refused, because people do not choose it with care."""
     name = asked.get("name")
     return name[: payloads.LONGEST_NAME] if isinstance(name, str) else "picture"
