@@ -175,6 +175,10 @@ class Learner(Protocol):
         """(image, cosine) of the pictures whose embeddings are nearest, nearest first; without the picture itself."""
         ...
 
+    def similar_labelled(self, image: str, taxon: str, limit: int) -> tuple[tuple[str, float], ...]:
+        """Like `similar`, among the pictures that are labelled as this leaf now."""
+        ...
+
     def similarity_order(self, images: tuple[str, ...]) -> tuple[str, ...]:
         """The same pictures in an order in which neighbours look alike, for a grid."""
         ...

@@ -77,10 +77,35 @@ class PartModel:
         rows = [row for row, part in enumerate(self.parts) if part.group == group]
         if not rows:
             return torch.ones(*tokens.shape[:-1], 1, device=tokens.device)
+        return self._assign(tokens, group, rows)[0]
+
+    def describe(self, tokens: Tensor, group: str) -> tuple[Tensor, Tensor]:
+        """(h, w, D) tokens of one picture → (h, w, K) shares of the parts of `group`, and what each part looks like.
+
+        The latter is (K, e): the mean of the part's places, each less the mean of the picture's own foreground, so
+        that a wing is compared with wings and not with the colour of the whole bird.
+        """
+        rows = [row for row, part in enumerate(self.parts) if part.group == group]
+        if not rows:
+            empty = torch.zeros(*tokens.shape[:-1], 0, device=tokens.device)
+            return empty, torch.zeros(0, self.part_projection.shape[1], device=tokens.device)
+        shares, residuals = self._assign(tokens, group, rows)
+        parts = shares[..., :-1]
+        weight = parts.sum((0, 1)).clamp_min(1e-6)[:, None]
+        return parts, torch.einsum("hwk,hwe->ke", parts, residuals) / weight
+
+    @property
+    def most_parts(self) -> int:
+        """The largest number of parts that any group has."""
+        groups = [part.group for part in self.parts]
+        return max((groups.count(group) for group in set(groups)), default=0)
+
+    def _assign(self, tokens: Tensor, group: str, rows: list[int]) -> tuple[Tensor, Tensor]:
         fore = self.foreground(tokens, group)
-        distance = torch.cdist(own_residuals(tokens, fore) @ self.part_projection, self.prototypes[rows]) ** 2
+        residuals = own_residuals(tokens, fore) @ self.part_projection
+        distance = torch.cdist(residuals, self.prototypes[rows]) ** 2
         shares = torch.softmax(-distance / self.temperature, -1) * fore[..., None]
-        return torch.cat([shares, 1 - fore[..., None]], -1)
+        return torch.cat([shares, 1 - fore[..., None]], -1), residuals
 
 
 def own_residuals(tokens: Tensor, fore: Tensor) -> Tensor:

@@ -15,19 +15,18 @@ from PIL import Image
 
 from fgdemo.errors import PictureError, TaxonomyError
 from fgdemo.services.taxon_search import TaxonSearch
+from fgdemo.services.views import candidates, part_views, worth_comparing
 from fgdemo.services.wording import answer_for, known_kinds, unknown_verdict
 from fgdemo.storage.images import data_url, decode_reduced, jpeg, shown_name
 from fgdemo.storage.library import Library
 from fgdemo.storage.originals import image_id_of
 from fgdemo.types import (
     About,
-    Candidate,
     Classification,
     Classifier,
     CropBox,
     KnownGroup,
     Neighbour,
-    PartView,
     Reading,
     TaxonHit,
     TaxonProb,
@@ -35,8 +34,6 @@ from fgdemo.types import (
     TrustFunction,
 )
 
-WORTH_COMPARING_PROB = 0.01
-"""Below this a second likeliest kind says nothing; a known look-alike is the better rival, or another of its group."""
 CANDIDATES = 8
 DISPLAY_PX = 1280
 MODEL_PX = 960
@@ -132,7 +129,7 @@ class Workbench:
         answer, likeliest = answer_for(taxonomy, reading.probs, self._classifier.sure_prob, verdict.is_unknown)
         ranked = [taxonomy.leaves[i] for i in np.argsort(-reading.probs, kind="stable")]
         asked = asked or next(leaf for leaf in [likeliest, *ranked] if leaf != rival)
-        rival = rival or self._worth_comparing(asked, ranked, reading.probs)
+        rival = rival or worth_comparing(self._classifier, asked, ranked, reading.probs)
         _check_different(asked, rival)
         shown = list(dict.fromkeys([*ranked[:CANDIDATES], asked, rival]))
         rolled = taxonomy.roll_up(reading.probs)
@@ -146,7 +143,7 @@ class Workbench:
             kinds_known=len(taxonomy.leaves),
             answer=answer,
             path=tuple(self._taxon_prob(taxon.id, rolled[taxon.id]) for taxon in taxonomy.path(likeliest)),
-            candidates=self._candidates(reading, shown),
+            candidates=candidates(reading, self._classifier, shown),
             prediction_set=tuple(
                 self._taxon_prob(taxonomy.leaves[i], float(reading.probs[i]))
                 for i in self._classifier.prediction_set(reading.probs)
@@ -154,7 +151,7 @@ class Workbench:
             coverage=self._classifier.coverage,
             unknown=verdict,
             grid=(reading.evidence.shape[0], reading.evidence.shape[1]),
-            parts=_part_views(reading),
+            parts=part_views(reading),
             asked=asked,
             rival=rival,
             elapsed_ms=round((time.perf_counter() - started) * 1000, 1),
@@ -242,16 +239,6 @@ class Workbench:
                 self._answering -= 1
                 self._quiet.notify_all()
 
-    def _worth_comparing(self, asked: str, ranked: list[str], probs: np.ndarray) -> str:
-        taxonomy = self._classifier.taxonomy
-        others = [leaf for leaf in ranked if leaf != asked]
-        if probs[taxonomy.leaf_index[others[0]]] >= WORTH_COMPARING_PROB:
-            return others[0]
-        groups = {leaf: taxonomy.root(leaf) for leaf in others if taxonomy[leaf].parent is not None}
-        group = taxonomy.root(asked) if taxonomy[asked].parent is not None else None
-        akin = [*self._classifier.lookalikes(asked), *others]  # A bird beside a dog would say nothing.
-        return next((leaf for leaf in akin if groups.get(leaf) == group), others[0])
-
     def _check_leaf(self, taxon: str) -> None:
         taxonomy = self._classifier.taxonomy
         if taxonomy[taxon].id not in taxonomy.leaf_index:
@@ -260,28 +247,6 @@ class Workbench:
     def _taxon_prob(self, taxon: str, prob: float) -> TaxonProb:
         found = self._classifier.taxonomy[taxon]
         return TaxonProb(found.id, found.name, found.latin, prob)
-
-    def _candidates(self, reading: Reading, leaves: Sequence[str]) -> tuple[Candidate, ...]:
-        """The maps of these leaves, rounded to some four digits; each bias takes up what rounding left of its logit."""
-        taxonomy = self._classifier.taxonomy
-        columns = [taxonomy.leaf_index[leaf] for leaf in leaves]
-        rows, width, _ = reading.evidence.shape
-        maps = reading.evidence[..., columns].reshape(rows * width, -1).astype(np.float64)
-        largest = max(float(np.abs(maps).max()), 1e-12)
-        maps = maps.round(3 - int(np.floor(np.log10(largest))))
-        biases = reading.logits[columns].astype(np.float64) - maps.sum(0)
-        return tuple(
-            Candidate(
-                taxon=leaf,
-                name=taxonomy[leaf].name,
-                latin=taxonomy[leaf].latin,
-                prob=float(reading.probs[column]),
-                lookalikes=self._classifier.lookalikes(leaf),
-                bias=round(float(bias), 6),
-                evidence=tuple(values),
-            )
-            for leaf, column, bias, values in zip(leaves, columns, biases, maps.T.tolist(), strict=True)
-        )
 
     def _neighbours_of(self, read: _Read, taxon: str, library: Library, limit: int = 4) -> tuple[Neighbour, ...]:
         similar = library.nearest(read.reading.embedding, taxon, self._classifier.version, limit + 1)
@@ -296,14 +261,6 @@ class Workbench:
             )
             for found in others
         )
-
-
-def _part_views(reading: Reading) -> tuple[PartView, ...]:
-    shares = reading.assignment.reshape(-1, reading.assignment.shape[-1]).astype(np.float64).round(3)
-    return tuple(
-        PartView(part.id, part.name or f"part {part.id + 1}", part.colour, tuple(shares[:, row].tolist()))
-        for row, part in enumerate(reading.parts)
-    )
 
 
 def _check_different(asked: str, rival: str) -> None:
