@@ -83,10 +83,25 @@ def test_pictures_of_any_shape_are_read(fitted: Fitted) -> None:
         assert np.isfinite(reading.logits).all()
 
 
-def test_embeddings_are_those_of_readings(fitted: Fitted) -> None:
-    together = fitted.classifier.embed(PICTURES)
-    np.testing.assert_allclose(together[1], fitted.classifier.read(PICTURES[1]).embedding, atol=1e-6)
-    assert fitted.classifier.embed([]).shape == (0, fitted.classifier.embedding_dim)
+def test_a_look_holds_what_readings_say(fitted: Fitted) -> None:
+    looks = fitted.classifier.look(PICTURES)
+    for row, picture in enumerate(PICTURES):
+        reading = fitted.classifier.read(picture)
+        unit = looks.embeddings[row] / np.linalg.norm(looks.embeddings[row])
+        np.testing.assert_allclose(unit, reading.embedding, atol=1e-5)
+        parts = len(reading.parts)
+        np.testing.assert_allclose(looks.part_maps[row][..., :parts], reading.assignment[..., :parts], atol=1e-4)
+        assert looks.part_vectors[row][:parts].any(axis=1).all()
+
+
+def test_another_head_over_the_same_backbone(fitted: Fitted) -> None:
+    classifier = fitted.classifier
+    weight, bias = classifier.network.weight.numpy(), classifier.network.bias.numpy()
+    swapped = classifier.relearned(weight[:, ::-1].copy(), bias[::-1].copy(), classifier.taxonomy)
+    before, after = classifier.read(PICTURES[0]), swapped.read(PICTURES[0])
+    np.testing.assert_allclose(after.logits, before.logits[::-1], atol=1e-4)
+    np.testing.assert_allclose(after.evidence.sum((0, 1)) + after.bias, after.logits, atol=1e-4)
+    np.testing.assert_array_equal(classifier.read(PICTURES[0]).logits, before.logits)
 
 
 def test_weights_lie_in_half_precision_and_learning_can_go_on(written: Path, fitted: Fitted) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from fgdemo.model.head import RidgeHead
 from fgdemo.model.network import Network
 from fgdemo.model.parts import PartModel
 from fgdemo.model.unknown import ClassDistances, UnknownScale
+from fgdemo.storage.embeddings import Looks
 from fgdemo.taxonomy import Taxonomy
 from fgdemo.types import CropBox, Reading
 
@@ -128,14 +129,36 @@ class Classifier:
         )
 
     @torch.inference_mode()
-    def embed(self, pictures: Iterable[Image.Image]) -> np.ndarray:
-        """Upright RGB pictures → (n, D) float32 embeddings of unit length, as in `Reading.embedding`."""
-        rows = []
-        for picture in pictures:
-            batch = self.pixels(picture)[None].to(self.device, memory_format=torch.channels_last)
-            row = self.network.tokens(batch).mean((1, 2))[0].float().cpu().numpy()
-            rows.append(row / max(float(np.linalg.norm(row)), 1e-9))
-        return np.stack(rows) if rows else np.empty((0, self.embedding_dim), np.float32)
+    def look(self, pictures: Sequence[Image.Image]) -> Looks:
+        """Upright RGB pictures in one pass → what the workspace keeps of each: embedding, parts, where they are."""
+        network, most = self.network, self.parts.most_parts
+        batch = torch.stack([self.pixels(picture) for picture in pictures])
+        tokens = network.tokens(batch.to(self.device, memory_format=torch.channels_last)).float()
+        leaves = network.logits_from_tokens(tokens).argmax(1).tolist()
+        vectors = torch.zeros(len(pictures), most, self.parts.part_projection.shape[1])
+        maps = torch.zeros(*tokens.shape[:-1], most)
+        for row, leaf in enumerate(leaves):
+            group = self.parts.group_of(self.taxonomy.root(self.taxonomy.leaves[leaf]))
+            shares, described = network.parts.describe(tokens[row], group)
+            maps[row, ..., : shares.shape[-1]], vectors[row, : len(described)] = shares.cpu(), described.cpu()
+        return Looks(tokens.mean((1, 2)).cpu().numpy(), vectors.numpy(), maps.numpy())
+
+    def relearned(self, weight: np.ndarray, bias: np.ndarray, taxonomy: Taxonomy) -> Classifier:
+        """The same backbone, parts and calibration with another linear head, over the leaves of `taxonomy`.
+
+        Args:
+            weight: (D, C), and `bias`: (C,), from raw embeddings to calibrated log-odds.
+        """
+        other = replace(self, taxonomy=taxonomy)
+        network = Network(
+            self.backbone,
+            torch.from_numpy(weight),
+            torch.from_numpy(bias),
+            torch.from_numpy(self.origin),
+            self.network.parts,
+        )
+        vars(other)["_network"] = network.to(self.device).eval().requires_grad_(False)  # instead of solving `head`
+        return other
 
     def unknown_scores(self, logits: np.ndarray, embeddings: np.ndarray) -> np.ndarray:
         """(N, C) calibrated logits and (N, D) raw embeddings → (N,) scores in [0, 1]; high is strange."""
