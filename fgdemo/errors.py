@@ -47,5 +47,9 @@ class StorageError(FgdemoError):
     """The workspace cannot be read or written."""
 
 
+class StaleError(StorageError):
+    """What was answered is no longer what stands there."""
+
+
 class ForbiddenError(FgdemoError):
     """The person has no right to do this."""

@@ -14,16 +14,8 @@ import sqlalchemy as sa
 from sqlalchemy import exc
 
 from fgdemo.errors import StorageError
-from fgdemo.storage.database import (
-    MIGRATIONS,
-    Migration,
-    migrate,
-    open_database,
-    reading,
-    register_taxa,
-    taxon_table,
-    writing,
-)
+from fgdemo.storage.database import migrate, open_database, reading, register_taxa, writing
+from fgdemo.storage.schema import MIGRATIONS, Migration, taxon_table
 from fgdemo.taxonomy import Taxon, Taxonomy
 from tests.fakes import TAXONOMY
 
@@ -94,7 +86,11 @@ def test_a_newer_database_is_refused(engine, tmp_path):
 @pytest.mark.parametrize("statement", ["UPDATE label_event SET taxon = NULL", "DELETE FROM label_event"])
 def test_label_events_are_append_only(engine, statement):
     with writing(engine) as connection:
-        connection.execute(sa.text("INSERT INTO image VALUES ('i', 1, 1, 's', NULL, 'n', 'now')"))
+        connection.execute(
+            sa.text(
+                "INSERT INTO image (id, width_px, height_px, source, name, created_at) VALUES ('i', 1, 1, 's', 'n', 'now')"
+            )
+        )
         connection.execute(
             sa.text("INSERT INTO label_event (image, kind, annotator, created_at) VALUES ('i', 'import', 'me', 'now')")
         )
@@ -179,7 +175,8 @@ def test_processes_that_open_and_write_at_once_all_succeed(tmp_path):
     """Three processes make the same new workspace and write 40 rows each, one transaction a row."""
     script = """
 import sys
-from fgdemo.storage.database import open_database, taxon_table, writing
+from fgdemo.storage.database import open_database, writing
+from fgdemo.storage.schema import taxon_table
 engine = open_database(sys.argv[1])
 for number in range(40):
     with writing(engine) as connection:

@@ -10,7 +10,8 @@ import sqlalchemy as sa
 from PIL import Image
 
 from fgdemo.errors import PictureError, StorageError
-from fgdemo.storage.database import image_table, open_database, reading, register_taxa
+from fgdemo.storage.database import open_database, reading, register_taxa
+from fgdemo.storage.schema import image_table
 from fgdemo.storage.events import EventLog, LabelEvent, NewPicture
 from fgdemo.storage.library import Library
 from fgdemo.storage.originals import ImageStore, image_id_of

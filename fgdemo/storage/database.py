@@ -10,7 +10,6 @@ import sqlite3
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -19,86 +18,12 @@ from sqlalchemy import event, exc
 from sqlalchemy.engine import Connection, Engine, make_url
 
 from fgdemo.errors import StorageError
+from fgdemo.storage.schema import MIGRATIONS, SERIAL, Migration, taxon_table
 from fgdemo.taxonomy import Taxonomy
 
 BUSY_TIMEOUT_S = 15
-
-
-@dataclass(frozen=True)
-class Migration:
-    """One step of the schema: all of `statements` happen, or none. Never edited once it has been released.
-
-    `statements` are run on every database, `sqlite` after them on SQLite only. `{serial}` stands for a whole number
-    that grows with every row and is never used twice.
-    """
-
-    version: int
-    statements: tuple[str, ...]
-    sqlite: tuple[str, ...] = ()
-
-
-MIGRATIONS = (
-    Migration(
-        1,
-        (
-            """CREATE TABLE taxon (
-                id TEXT PRIMARY KEY,
-                name TEXT NOT NULL,
-                parent TEXT REFERENCES taxon (id),
-                latin TEXT,
-                aliases TEXT NOT NULL DEFAULT '[]',
-                retired BOOLEAN NOT NULL DEFAULT FALSE
-            )""",
-            """CREATE TABLE image (
-                id TEXT PRIMARY KEY,
-                width_px INTEGER NOT NULL,
-                height_px INTEGER NOT NULL,
-                source TEXT NOT NULL,
-                split TEXT,
-                name TEXT NOT NULL,
-                created_at TEXT NOT NULL
-            )""",
-            """CREATE TABLE label_event (
-                id {serial},
-                image TEXT NOT NULL REFERENCES image (id),
-                kind TEXT NOT NULL,
-                taxon TEXT REFERENCES taxon (id),
-                new_name TEXT,
-                annotator TEXT NOT NULL,
-                shown_version INTEGER,
-                model_version TEXT,
-                seconds_spent DOUBLE PRECISION,
-                comment TEXT,
-                box TEXT,
-                created_at TEXT NOT NULL,
-                CHECK (taxon IS NULL OR new_name IS NULL)
-            )""",
-            "CREATE INDEX label_event_image ON label_event (image, id)",
-            "CREATE INDEX label_event_taxon ON label_event (taxon, id)",
-        ),
-        sqlite=(
-            """CREATE TRIGGER label_event_is_never_updated BEFORE UPDATE ON label_event
-                BEGIN SELECT RAISE(ABORT, 'label_event is append-only'); END""",
-            """CREATE TRIGGER label_event_is_never_deleted BEFORE DELETE ON label_event
-                BEGIN SELECT RAISE(ABORT, 'label_event is append-only'); END""",
-        ),
-    ),
-)
-
-_SERIAL = {
-    "sqlite": "INTEGER PRIMARY KEY AUTOINCREMENT",
-    "postgresql": "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
-}
-
-taxon_table = sa.table("taxon", *map(sa.column, ("id", "name", "parent", "latin", "aliases", "retired")))
-image_table = sa.table(
-    "image", *map(sa.column, ("id", "width_px", "height_px", "source", "split", "name", "created_at"))
-)
-label_event_table = sa.table(
-    "label_event",
-    *map(sa.column, ("id", "image", "kind", "taxon", "new_name", "annotator", "shown_version", "model_version")),
-    *map(sa.column, ("seconds_spent", "comment", "box", "created_at")),
-)
+WRITER_LOCK = 7_365_219
+"""Any number that no other program takes on the same PostgreSQL server."""
 
 
 def utc_now() -> datetime:
@@ -132,13 +57,16 @@ def open_database(url: str) -> Engine:
 def writing(engine: Engine) -> Iterator[Connection]:
     """A transaction that may write: all of it is durable when the block ends, or none of it happened.
 
-    On SQLite the write lock is taken at the start, so nobody else writes until the block ends.
+    There is one writer at a time: the write lock is taken at the start. Thus the ids of events become visible in
+    their order, and whoever has seen id n has seen all before it.
 
     Raises:
         StorageError: the database cannot be written; the message says why.
     """
     try:
         with engine.begin() as connection:
+            if engine.dialect.name == "postgresql":
+                connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITER_LOCK})")
             yield connection
     except exc.SQLAlchemyError as error:
         raise StorageError(_complaint(error)) from error
@@ -185,8 +113,9 @@ def _run(connection: Connection, migration: Migration) -> None:
     connection.exec_driver_sql(
         "CREATE TABLE IF NOT EXISTS schema_version (version INTEGER PRIMARY KEY, applied_at TEXT NOT NULL)"
     )
-    for statement in migration.statements + (migration.sqlite if dialect == "sqlite" else ()):
-        connection.exec_driver_sql(statement.replace("{serial}", _SERIAL[dialect]))
+    own = {"sqlite": migration.sqlite, "postgresql": migration.postgresql}
+    for statement in migration.statements + own[dialect]:
+        connection.exec_driver_sql(statement.replace("{serial}", SERIAL[dialect]))
     connection.execute(
         sa.text("INSERT INTO schema_version VALUES (:version, :applied_at)"),
         {"version": migration.version, "applied_at": utc_now().isoformat()},

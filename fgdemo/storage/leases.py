@@ -1,0 +1,78 @@
+"""Leases keep two people off one picture. They end by themselves, so nothing stays locked when a laptop is closed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+
+from fgdemo.storage.database import reading, utc_now, writing
+from fgdemo.storage.schema import lease_table
+
+LEASE_S = 300
+
+
+class Leases:
+    """Who is looking at which picture now.
+
+    A lease holds from `leased_at` up to `expires_at`. A clock that jumped back lies before the former and ends the
+    lease, too, so none can hang.
+    """
+
+    def __init__(self, engine: Engine, clock: Callable[[], datetime] = utc_now) -> None:
+        self._engine = engine
+        self._clock = clock
+
+    def take(
+        self, images: Sequence[str], annotator: str, session: int, count: int, shared: Collection[str] = ()
+    ) -> list[str]:
+        """Lease the first `count` of these pictures that nobody else holds, in their order, in one transaction.
+
+        What the annotator holds already is renewed. Of the pictures in `shared` others' leases do not matter.
+        """
+        now = self._clock()
+        with writing(self._engine) as connection:
+            held = _valid(connection, now)
+            others = {image for image, holder in held if holder != annotator}
+            taken = [image for image in images if image not in others or image in shared][:count]
+            for image in taken:
+                mine = (lease_table.c.image == image) & (lease_table.c.annotator == annotator)
+                connection.execute(lease_table.delete().where(mine))
+                connection.execute(
+                    lease_table.insert().values(
+                        image=image,
+                        annotator=annotator,
+                        session=session,
+                        leased_at=now.isoformat(),
+                        expires_at=(now + timedelta(seconds=LEASE_S)).isoformat(),
+                    )
+                )
+            return taken
+
+    def release(self, annotator: str, images: Collection[str] | None = None) -> None:
+        """Give back what a person holds, or only these pictures of it; also clears away what has ended."""
+        mine = lease_table.c.annotator == annotator
+        if images is not None:
+            mine = mine & lease_table.c.image.in_(list(images))
+        now = self._clock().isoformat()
+        ended = (lease_table.c.expires_at <= now) | (lease_table.c.leased_at > now)
+        with writing(self._engine) as connection:
+            connection.execute(lease_table.delete().where(mine | ended))
+
+    def held(self) -> dict[str, set[str]]:
+        """The holders of every picture that is leased now."""
+        with reading(self._engine) as connection:
+            holders: dict[str, set[str]] = {}
+            for image, annotator in _valid(connection, self._clock()):
+                holders.setdefault(image, set()).add(annotator)
+            return holders
+
+
+def _valid(connection: Connection, now: datetime) -> list[tuple[str, str]]:
+    moment = now.isoformat()
+    query = sa.select(lease_table.c.image, lease_table.c.annotator).where(
+        lease_table.c.leased_at <= moment, lease_table.c.expires_at > moment
+    )
+    return [(image, annotator) for image, annotator in connection.execute(query).tuples()]

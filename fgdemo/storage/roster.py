@@ -1,0 +1,265 @@
+"""What is true of every picture now, in memory: numpy columns that follow the log."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from typing import get_args
+
+import numpy as np
+import sqlalchemy as sa
+from sqlalchemy.engine import Engine
+
+from fgdemo.annotation import Kind, Split, Standing
+from fgdemo.errors import StorageError
+from fgdemo.storage.database import reading
+from fgdemo.storage.events import EventLog, standing_of
+from fgdemo.storage.schema import image_table, label_event_table
+
+KINDS: tuple[Kind, ...] = get_args(Kind)
+SPLITS: tuple[Split, ...] = get_args(Split)
+_SIMPLE = frozenset({"import", "label", "unusable", "none"})
+_NO_MATTER = frozenset({"unsure", "skip"})
+_COLUMNS = {
+    "taxon": np.int32,
+    "kind": np.uint8,
+    "checked": np.bool_,
+    "disputed": np.bool_,
+    "suggested": np.bool_,
+    "version": np.int64,
+    "split": np.uint8,
+    "annotator": np.int32,
+    "twin": np.int32,
+    "imported": np.int32,
+}
+_ROWS_AT_ONCE = 50_000
+
+
+class _Names:
+    """Words as numbers: each gets the next one when it is first met."""
+
+    def __init__(self) -> None:
+        self.words: list[str] = []
+        self.numbers: dict[str, int] = {}
+
+    def number(self, word: str | None) -> int:
+        if word is None:
+            return -1
+        if word not in self.numbers:
+            self.numbers[word] = len(self.words)
+            self.words.append(word)
+        return self.numbers[word]
+
+
+class Roster:
+    """One row a picture, in the order in which the pictures came. Rows never move and are never taken away.
+
+    The columns are views as long as the roster is now; a later `follow` may change what they show. Several servers on
+    one database each have a roster of their own, and all say the same once they have followed.
+
+    Attributes:
+        image_ids: the id of each row.
+        row_of: the row of each id.
+        event: id of the newest event seen.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._log = EventLog(engine)
+        self._lock = threading.RLock()
+        self._columns = {name: np.zeros(1024, dtype) for name, dtype in _COLUMNS.items()}
+        self._taxa, self._annotators, self._imports = _Names(), _Names(), _Names()
+        self._touched: list[int] = []
+        self.image_ids: list[str] = []
+        self.row_of: dict[str, int] = {}
+        self.event = 0
+
+    def __len__(self) -> int:
+        return len(self.image_ids)
+
+    def __contains__(self, image: str) -> bool:
+        return image in self.row_of
+
+    @property
+    def taxa(self) -> Sequence[str]:
+        """What the numbers in `taxon` stand for."""
+        return self._taxa.words
+
+    @property
+    def annotators(self) -> Sequence[str]:
+        """What the numbers in `annotator` stand for."""
+        return self._annotators.words
+
+    @property
+    def imports(self) -> Sequence[str]:
+        """What the numbers in `imported` stand for, oldest first."""
+        return self._imports.words
+
+    @property
+    def taxon(self) -> np.ndarray:
+        """(n,) int32 index into `taxa`; −1 where there is no label."""
+        return self._columns["taxon"][: len(self)]
+
+    @property
+    def kind(self) -> np.ndarray:
+        """(n,) uint8 index into `KINDS` of the event that decides."""
+        return self._columns["kind"][: len(self)]
+
+    @property
+    def checked(self) -> np.ndarray:
+        """(n,) bool: an expert said so."""
+        return self._columns["checked"][: len(self)]
+
+    @property
+    def disputed(self) -> np.ndarray:
+        """(n,) bool: a blind second opinion differs."""
+        return self._columns["disputed"][: len(self)]
+
+    @property
+    def suggested(self) -> np.ndarray:
+        """(n,) bool: a visitor's suggestion waits for an expert."""
+        return self._columns["suggested"][: len(self)]
+
+    @property
+    def version(self) -> np.ndarray:
+        """(n,) int64 `Standing.version`."""
+        return self._columns["version"][: len(self)]
+
+    @property
+    def split(self) -> np.ndarray:
+        """(n,) uint8 index into `SPLITS`."""
+        return self._columns["split"][: len(self)]
+
+    @property
+    def annotator(self) -> np.ndarray:
+        """(n,) int32 index into `annotators`."""
+        return self._columns["annotator"][: len(self)]
+
+    @property
+    def twin(self) -> np.ndarray:
+        """(n,) int32 row of the first picture of the group of near-duplicates; the own row where there is none."""
+        return self._columns["twin"][: len(self)]
+
+    @property
+    def imported(self) -> np.ndarray:
+        """(n,) int32 index into `imports`; −1 for pictures of visitors."""
+        return self._columns["imported"][: len(self)]
+
+    def standing(self, image: str) -> Standing:
+        """What is true of one picture. Raises StorageError if it is not in the workspace."""
+        row = self.row_of.get(image)
+        if row is None:
+            raise StorageError("This picture is not in the workspace.")
+        taxon = int(self.taxon[row])
+        return Standing(
+            image=image,
+            version=int(self.version[row]),
+            kind=KINDS[self.kind[row]],
+            taxon=None if taxon < 0 else self.taxa[taxon],
+            annotator=self.annotators[self.annotator[row]],
+            checked=bool(self.checked[row]),
+            disputed=bool(self.disputed[row]),
+            suggested=bool(self.suggested[row]),
+            split=SPLITS[self.split[row]],
+        )
+
+    def changed_since(self, cursor: int) -> tuple[int, np.ndarray]:
+        """Rows touched since the `cursor` that an earlier call gave (0: since ever), each once; and the next cursor."""
+        with self._lock:
+            return len(self._touched), np.unique(np.array(self._touched[cursor:], dtype=np.int64))
+
+    def names(self, images: Sequence[str]) -> dict[str, str]:
+        """The file names of these pictures, for people."""
+        with reading(self._engine) as connection:
+            query = sa.select(image_table.c.id, image_table.c.name).where(image_table.c.id.in_(images))
+            return dict(connection.execute(query).tuples().all())
+
+    # --- following the log --------------------------------------------------------------------------------
+
+    def follow(self) -> None:
+        """Take in all that was committed until now; nearly free where that is nothing. Safe to call from many threads.
+
+        Raises:
+            StorageError: the database cannot be read.
+        """
+        with self._lock:
+            while self._follow_some():
+                pass
+
+    def _follow_some(self) -> bool:
+        """Take in the next events; True if there may be more."""
+        table, pictures = label_event_table, image_table
+        query = (
+            sa.select(
+                table.c.id, table.c.image, table.c.kind, table.c.taxon, table.c.annotator, table.c.blind,
+                pictures.c.split, pictures.c.twin_of, pictures.c.imported_in,
+            )
+            .join_from(table, pictures, table.c.image == pictures.c.id)
+            .where(table.c.id > self.event)
+            .order_by(table.c.id)
+            .limit(_ROWS_AT_ONCE)
+        )  # fmt: skip
+        with reading(self._engine) as connection:
+            rows = connection.execute(query).tuples().all()
+        again: dict[str, None] = {}
+        for event_id, image, kind, taxon, annotator, blind, split, twin_of, imported_in in rows:
+            row = self.row_of.get(image)
+            if row is None:
+                row = self._new_row(image)
+            columns = self._columns
+            columns["split"][row] = SPLITS.index(split) if split in SPLITS else 0
+            columns["twin"][row] = self.row_of.get(twin_of, row) if twin_of else row
+            columns["imported"][row] = self._imports.number(imported_in)
+            self._touched.append(row)
+            if kind in _NO_MATTER:
+                continue
+            if kind not in _SIMPLE or blind or columns["disputed"][row] or columns["suggested"][row]:
+                again[image] = None
+                continue
+            columns["taxon"][row] = self._taxa.number(taxon)
+            columns["kind"][row] = KINDS.index(kind)
+            columns["checked"][row] = kind != "import"
+            columns["annotator"][row] = self._annotators.number(annotator)
+            columns["version"][row] = event_id
+        for image in again:
+            self._fold(image)
+        if rows:
+            self.event = rows[-1][0]
+        return len(rows) == _ROWS_AT_ONCE
+
+    def _fold(self, image: str) -> None:
+        """The long way, for pictures about which more was said than one thing after another."""
+        row, columns = self.row_of[image], self._columns
+        history = self._log.history(image)
+        standing = standing_of(history, SPLITS[columns["split"][row]])
+        if standing is None:  # Only a visitor spoke about it.
+            columns["suggested"][row] = any(said.kind == "suggestion" for said in history)
+            columns["taxon"][row], columns["kind"][row] = -1, KINDS.index("suggestion")
+            columns["annotator"][row] = self._annotators.number(history[-1].annotator)
+            columns["checked"][row] = columns["disputed"][row] = False
+            columns["version"][row] = max(
+                (said.id or 0 for said in history if said.kind not in ("suggestion", "skip", "unsure")), default=0
+            )
+            return
+        columns["taxon"][row] = self._taxa.number(standing.taxon)
+        columns["kind"][row] = KINDS.index(standing.kind)
+        columns["checked"][row] = standing.checked
+        columns["disputed"][row] = standing.disputed
+        columns["suggested"][row] = standing.suggested
+        columns["version"][row] = standing.version
+        columns["annotator"][row] = self._annotators.number(standing.annotator)
+
+    def _new_row(self, image: str) -> int:
+        row = len(self.image_ids)
+        if row == len(self._columns["taxon"]):
+            self._columns = {name: np.concatenate([old, np.zeros_like(old)]) for name, old in self._columns.items()}
+        self._columns["taxon"][row] = -1
+        self.row_of[image] = row
+        self.image_ids.append(image)
+        return row
+
+
+def rows_of(roster: Roster, images: Sequence[str]) -> np.ndarray:
+    """(len(images),) rows of these pictures, in their order."""
+    table: Mapping[str, int] = roster.row_of
+    return np.array([table[image] for image in images], dtype=np.int64)

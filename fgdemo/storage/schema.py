@@ -1,0 +1,155 @@
+"""The tables, and the numbered steps that made them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+
+@dataclass(frozen=True)
+class Migration:
+    """One step of the schema: all of `statements` happen, or none. Never edited once it has been released.
+
+    `statements` are run on every database, `sqlite` and `postgresql` after them on that one only. `{serial}` stands for
+    a whole number that grows with every row and is never used twice.
+    """
+
+    version: int
+    statements: tuple[str, ...]
+    sqlite: tuple[str, ...] = ()
+    postgresql: tuple[str, ...] = ()
+
+
+MIGRATIONS = (
+    Migration(
+        1,
+        (
+            """CREATE TABLE taxon (
+                id TEXT PRIMARY KEY,
+                name TEXT NOT NULL,
+                parent TEXT REFERENCES taxon (id),
+                latin TEXT,
+                aliases TEXT NOT NULL DEFAULT '[]',
+                retired BOOLEAN NOT NULL DEFAULT FALSE
+            )""",
+            """CREATE TABLE image (
+                id TEXT PRIMARY KEY,
+                width_px INTEGER NOT NULL,
+                height_px INTEGER NOT NULL,
+                source TEXT NOT NULL,
+                split TEXT,
+                name TEXT NOT NULL,
+                created_at TEXT NOT NULL
+            )""",
+            """CREATE TABLE label_event (
+                id {serial},
+                image TEXT NOT NULL REFERENCES image (id),
+                kind TEXT NOT NULL,
+                taxon TEXT REFERENCES taxon (id),
+                new_name TEXT,
+                annotator TEXT NOT NULL,
+                shown_version INTEGER,
+                model_version TEXT,
+                seconds_spent DOUBLE PRECISION,
+                comment TEXT,
+                box TEXT,
+                created_at TEXT NOT NULL,
+                CHECK (taxon IS NULL OR new_name IS NULL)
+            )""",
+            "CREATE INDEX label_event_image ON label_event (image, id)",
+            "CREATE INDEX label_event_taxon ON label_event (taxon, id)",
+        ),
+        sqlite=(
+            """CREATE TRIGGER label_event_is_never_updated BEFORE UPDATE ON label_event
+                BEGIN SELECT RAISE(ABORT, 'label_event is append-only'); END""",
+            """CREATE TRIGGER label_event_is_never_deleted BEFORE DELETE ON label_event
+                BEGIN SELECT RAISE(ABORT, 'label_event is append-only'); END""",
+        ),
+        postgresql=(
+            """CREATE FUNCTION label_event_is_append_only() RETURNS trigger LANGUAGE plpgsql AS
+                $$ BEGIN RAISE EXCEPTION 'label_event is append-only'; END $$""",
+            """CREATE TRIGGER label_event_is_never_changed BEFORE UPDATE OR DELETE OR TRUNCATE ON label_event
+                FOR EACH STATEMENT EXECUTE FUNCTION label_event_is_append_only()""",
+        ),
+    ),
+    Migration(
+        2,
+        (
+            "ALTER TABLE label_event ADD COLUMN undoes BIGINT",
+            "ALTER TABLE label_event ADD COLUMN batch TEXT",
+            "ALTER TABLE label_event ADD COLUMN answer_key TEXT",
+            "ALTER TABLE label_event ADD COLUMN blind BOOLEAN NOT NULL DEFAULT FALSE",
+            "ALTER TABLE label_event ADD COLUMN session BIGINT",
+            "ALTER TABLE label_event ADD COLUMN reason TEXT",
+            "CREATE UNIQUE INDEX label_event_answer_key ON label_event (answer_key)",
+            "CREATE INDEX label_event_session ON label_event (session, id)",
+            "CREATE INDEX label_event_batch ON label_event (batch)",
+            "CREATE INDEX label_event_undoes ON label_event (undoes)",
+            "ALTER TABLE image ADD COLUMN dhash TEXT",
+            "ALTER TABLE image ADD COLUMN twin_of TEXT",
+            "ALTER TABLE image ADD COLUMN imported_in TEXT",
+            """CREATE TABLE session (
+                id {serial},
+                annotator TEXT NOT NULL,
+                opened_at TEXT NOT NULL,
+                closed_at TEXT,
+                order_of_work TEXT NOT NULL,
+                pair_a TEXT,
+                pair_b TEXT,
+                goal INTEGER,
+                blind_share DOUBLE PRECISION NOT NULL DEFAULT 0,
+                accuracy_before TEXT
+            )""",
+            "CREATE INDEX session_annotator ON session (annotator, id)",
+            """CREATE TABLE lease (
+                image TEXT NOT NULL REFERENCES image (id),
+                annotator TEXT NOT NULL,
+                session BIGINT NOT NULL,
+                leased_at TEXT NOT NULL,
+                expires_at TEXT NOT NULL,
+                PRIMARY KEY (image, annotator)
+            )""",
+            """CREATE TABLE account (
+                name TEXT PRIMARY KEY,
+                folded TEXT NOT NULL UNIQUE,
+                role TEXT NOT NULL,
+                password_hash TEXT NOT NULL,
+                created_at TEXT NOT NULL,
+                disabled BOOLEAN NOT NULL DEFAULT FALSE,
+                failures INTEGER NOT NULL DEFAULT 0,
+                failed_at TEXT
+            )""",
+            """CREATE TABLE sign_in (
+                token_hash TEXT PRIMARY KEY,
+                account TEXT NOT NULL REFERENCES account (name),
+                created_at TEXT NOT NULL,
+                expires_at TEXT NOT NULL
+            )""",
+        ),
+    ),
+)
+
+SERIAL = {
+    "sqlite": "INTEGER PRIMARY KEY AUTOINCREMENT",
+    "postgresql": "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
+}
+
+
+def _table(name: str, columns: str) -> sa.TableClause:
+    return sa.table(name, *map(sa.column, columns.split()))
+
+
+taxon_table = _table("taxon", "id name parent latin aliases retired")
+image_table = _table("image", "id width_px height_px source split name created_at dhash twin_of imported_in")
+label_event_table = _table(
+    "label_event",
+    "id image kind taxon new_name annotator shown_version model_version seconds_spent comment box created_at "
+    "undoes batch answer_key blind session reason",
+)
+session_table = _table(
+    "session", "id annotator opened_at closed_at order_of_work pair_a pair_b goal blind_share accuracy_before"
+)
+lease_table = _table("lease", "image annotator session leased_at expires_at")
+account_table = _table("account", "name folded role password_hash created_at disabled failures failed_at")
+sign_in_table = _table("sign_in", "token_hash account created_at expires_at")
