@@ -249,7 +249,7 @@ class Workbench:
         return TaxonProb(found.id, found.name, found.latin, prob)
 
     def _neighbours_of(self, read: _Read, taxon: str, library: Library, limit: int = 4) -> tuple[Neighbour, ...]:
-        similar = library.nearest(read.reading.embedding, taxon, self._classifier.version, limit + 1)
+        similar = library.nearest(read.reading.embedding, taxon, limit + 1)
         others = [found for found in similar if found.image_id != read.image_id][:limit]
         return tuple(
             Neighbour(

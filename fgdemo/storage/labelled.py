@@ -33,6 +33,8 @@ class LabelledPicture:
     """Reads the encoded bytes. Can be pickled. Raises OSError if the file has gone."""
     size_bytes: int | None = None
     """Length of those bytes where it is known without reading them."""
+    annotator: str | None = None
+    """Who gave the label, where the source says so."""
 
 
 @dataclass(frozen=True)
