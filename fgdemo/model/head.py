@@ -11,7 +11,7 @@ Allen 1974). Mean pooling is linear in the tokens, so the logits split exactly o
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import scipy.linalg
@@ -31,6 +31,9 @@ class RidgeHead:
         moment: (D + 1, C) float64, Φ'ΩY.
         counts: (C,) sum of the weights of each class.
         penalty: λ, absolute.
+        members: (M,) uint64, the first 8 bytes of the sha256 of the pictures in the sums, where they are known, so
+            that a picture met again can be taken out before it counts anew.
+        member_classes: (M,) int16 class index that each was counted as, with weight 1.
     """
 
     mean: np.ndarray
@@ -39,6 +42,12 @@ class RidgeHead:
     moment: np.ndarray
     counts: np.ndarray
     penalty: float
+    members: np.ndarray = field(default_factory=lambda: np.empty(0, np.uint64))
+    member_classes: np.ndarray = field(default_factory=lambda: np.empty(0, np.int16))
+
+    def member_columns(self) -> dict[int, int]:
+        """The class index of each member, by its number."""
+        return dict(zip(self.members.tolist(), self.member_classes.tolist(), strict=True))
 
     @classmethod
     def fit(

@@ -54,6 +54,8 @@ def to_checkpoint(classifier: Classifier) -> Checkpoint:
         "head.gram_upper": classifier.head.gram[upper].astype(np.float32),
         "head.moment": classifier.head.moment.astype(np.float32),
         "head.counts": classifier.head.counts.astype(np.float32),
+        "head.members": classifier.head.members,
+        "head.member_classes": classifier.head.member_classes,
         "parts.mean": classifier.parts.mean.cpu().numpy(),
         "parts.projection": classifier.parts.projection.cpu().numpy(),
         "parts.ground": classifier.parts.ground.cpu().numpy(),
@@ -148,6 +150,18 @@ def _check_fit(found: Checkpoint, dim: int, leaves: int) -> None:
 def _head(found: Checkpoint) -> RidgeHead:
     card, arrays = found.card["head"], found.arrays
     size = len(arrays["head.mean"]) + 1
+    members = {}
+    if "head.members" in arrays:  # not in checkpoints made before pictures could be taken out again
+        members = {"members": arrays["head.members"], "member_classes": arrays["head.member_classes"]}
+        if (
+            arrays["head.members"].shape != arrays["head.member_classes"].shape
+            or len(arrays["head.members"].shape) != 1
+        ):
+            raise ValueError("head.members and head.member_classes differ in length")
+        if len(arrays["head.members"]) and not (
+            0 <= arrays["head.member_classes"].min() <= arrays["head.member_classes"].max() < len(arrays["head.counts"])
+        ):
+            raise ValueError("head.member_classes names a class that is not there")
     gram = np.zeros((size, size))
     gram[np.triu_indices(size)] = arrays["head.gram_upper"]
     gram += np.triu(gram, 1).T
@@ -158,6 +172,7 @@ def _head(found: Checkpoint) -> RidgeHead:
         moment=arrays["head.moment"].astype(np.float64),
         counts=arrays["head.counts"].astype(np.float64),
         penalty=float(card["penalty"]),
+        **members,
     )
 
 

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-import numpy as np
 import sqlalchemy as sa
 from PIL import Image
 from sqlalchemy.engine import Engine
