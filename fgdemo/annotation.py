@@ -179,6 +179,10 @@ class Learner(Protocol):
         """Like `similar`, among the pictures that are labelled as this leaf now."""
         ...
 
+    def note_check(self, image: str, before: str, after: str, suspected: str) -> None:
+        """The label `before`, suspected to be `suspected`, was checked and is `after`."""
+        ...
+
     def similarity_order(self, images: tuple[str, ...]) -> tuple[str, ...]:
         """The same pictures in an order in which neighbours look alike, for a grid."""
         ...

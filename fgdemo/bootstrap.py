@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from sqlalchemy.engine import Engine
+
+from fgdemo.learn.learner import Learner
 from fgdemo.learn.pictures import Progress, no_progress
 from fgdemo.model.classifier import Classifier
+from fgdemo.services.explainer import Explainer
+from fgdemo.services.labelling import Labelling
+from fgdemo.services.review import Review
 from fgdemo.services.suggestions import Suggestions
 from fgdemo.services.workbench import Workbench
 from fgdemo.settings import Settings
-from fgdemo.storage.database import open_database, register_taxa
+from fgdemo.storage.accounts import Accounts
+from fgdemo.storage.database import open_database, register_taxa, utc_now
+from fgdemo.storage.embeddings import Embeddings, LooksShape
 from fgdemo.storage.events import EventLog
+from fgdemo.storage.intake import Imported, Intake
 from fgdemo.storage.library import Library
 from fgdemo.storage.originals import ImageStore
+from fgdemo.storage.roster import Roster
+from fgdemo.storage.sources import read_for_import
+from fgdemo.storage.taxa import TaxonStore
 
 
 @dataclass(frozen=True)
@@ -23,6 +36,10 @@ class Services:
 
     workbench: Workbench
     suggestions: Suggestions
+    accounts: Accounts
+    labelling: Labelling
+    review: Review
+    images: ImageStore
     settings: Settings
 
 
@@ -30,8 +47,11 @@ class Services:
 class Workspace:
     """The opened workspace on disk."""
 
+    engine: Engine
     events: EventLog
     images: ImageStore
+    roster: Roster
+    embeddings: Embeddings
     library: Library
 
 
@@ -39,12 +59,16 @@ def open_workspace(settings: Settings, classifier: Classifier) -> Workspace:
     """Open (or make) the workspace and let it know the classifier's taxa. Raises StorageError."""
     engine = open_database(settings.database_url)
     register_taxa(engine, classifier.taxonomy)
-    images = ImageStore(settings.home / "pictures")
-    return Workspace(EventLog(engine), images, Library(engine, images, settings.home / "embeddings"))
+    images, roster = ImageStore(settings.home / "pictures"), Roster(engine)
+    parts = classifier.parts
+    shape = LooksShape(classifier.embedding_dim, classifier.grid, parts.most_parts, parts.part_projection.shape[1])
+    embeddings = Embeddings(settings.home / "embeddings", classifier.version, shape)
+    library = Library(roster, embeddings, images)
+    return Workspace(engine, EventLog(engine), images, roster, embeddings, library)
 
 
 def build_services(settings: Settings) -> Services:
-    """Load the served checkpoint and open the workspace.
+    """Load the served checkpoint, open the workspace, and begin to learn from it in the background.
 
     Raises:
         CheckpointError: the checkpoint cannot be used.
@@ -54,46 +78,67 @@ def build_services(settings: Settings) -> Services:
 
     classifier = Classifier.load(settings.checkpoint, settings.device)
     workspace = open_workspace(settings, classifier)
+    taxa = TaxonStore(workspace.engine)
+    learner = Learner(
+        classifier.head,
+        classifier.taxonomy.leaves,
+        classifier.calibration.temperature,
+        workspace.roster,
+        workspace.embeddings,
+        taxa.load,
+    )
+    learner.start()
+    explainer = Explainer(
+        LiveClassifier(classifier, learner, taxa), learner, workspace.roster, workspace.embeddings, workspace.images,
+        settings.max_picture_mp,
+    )  # fmt: skip
     return Services(
         workbench=Workbench(classifier, workspace.library, partial(trust, classifier), settings.max_picture_mp),
         suggestions=Suggestions(workspace.events, workspace.images, classifier.taxonomy, settings.max_picture_mp),
+        accounts=Accounts(workspace.engine),
+        labelling=Labelling(workspace.engine, workspace.roster, learner, taxa, classifier, explainer),
+        review=Review(workspace.events, workspace.roster, learner, taxa, explainer),
+        images=workspace.images,
         settings=settings,
     )
 
 
-def import_into_library(
+class LiveClassifier:
+    """The classifier with the head as it has learned until now, made anew only when that has changed."""
+
+    def __init__(self, classifier: Classifier, learner: Learner, taxa: TaxonStore) -> None:
+        self._classifier, self._learner, self._taxa = classifier, learner, taxa
+        self._lock = threading.Lock()
+        self._made: tuple[int, Classifier] | None = None
+
+    def __call__(self) -> Classifier:
+        with self._lock:
+            version = self._learner.version
+            if self._made is None or self._made[0] != version:
+                weight, bias, leaves = self._learner.weights_now()
+                taxonomy = self._taxa.load().restrict(leaves)
+                order = [leaves.index(leaf) for leaf in taxonomy.leaves if leaf in leaves]
+                self._made = version, self._classifier.relearned(weight[:, order].copy(), bias[order], taxonomy)
+            return self._made[1]
+
+
+def import_pictures(
     classifier: Classifier, settings: Settings, locations: Sequence[str], progress: Progress = no_progress
-) -> tuple[int, list[tuple[str, str]]]:
-    """Put labelled pictures into the workspace and embed those that this model has not seen yet.
+) -> Imported:
+    """Put pictures into the workspace, labelled or not.
 
-    Importing the same folder again adds nothing twice and goes on where an interrupted import stopped.
+    Importing the same again adds nothing twice and goes on where an interrupted import stopped.
 
-    Returns:
-        How many labelled pictures could be used, and (name, reason) of those left out.
+    Raises:
+        DatasetError: nothing there that could be read.
+        StorageError: the workspace cannot be written.
     """
-    from fgdemo.errors import PictureError
-    from fgdemo.storage.images import decode_picture
-    from fgdemo.storage.sources import read_sources
-
-    library = open_workspace(settings, classifier).library
-    source = read_sources(locations, fewest_classes=1)
-    skipped = list(source.skipped)
-    added = 0
-    for done, picture in enumerate(source.pictures, 1):
-        leaf = classifier.taxonomy.match(picture.label)
-        try:
-            if leaf is None:
-                skipped.append((picture.name, f"its class {picture.label} is not one the model knows"))
-            else:
-                library.add(picture.load(), taxon=leaf, split=picture.split, source="import", name=picture.name)
-                added += 1
-        except PictureError as error:
-            skipped.append((picture.name, str(error)))
-        progress("taking in pictures", done, len(source.pictures))
-    missing = library.without_embedding(classifier.version)
-    for start in range(0, len(missing), 256):
-        some = missing[start : start + 256]
-        pictures = (decode_picture(library.images.read(image), name=image) for image in some)
-        library.add_embeddings(classifier.version, some, classifier.embed(pictures))
-        progress("looking at pictures", start + len(some), len(missing))
-    return added, skipped
+    workspace = open_workspace(settings, classifier)
+    source, has_splits = read_for_import(locations)
+    intake = Intake(
+        workspace.engine, workspace.images, workspace.roster, workspace.embeddings, classifier.look,
+        settings.max_picture_mp,
+    )  # fmt: skip
+    report = intake.take_in(source.pictures, utc_now().isoformat(), has_splits=has_splits, progress=progress)
+    report.skipped[:0] = source.skipped
+    return report

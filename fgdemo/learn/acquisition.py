@@ -11,7 +11,12 @@ MOST_CLUSTERS = 100
 
 
 def by_score(rows: np.ndarray, scores: np.ndarray, twins: np.ndarray) -> np.ndarray:
-    """`rows` with the highest of their scores (n,) first; of a group of near-duplicates (twins) all but one come last."""
+    """`rows` with the highest of their scores first; of a group of near-duplicates all but one come last.
+
+    Args:
+        scores: (n,) one for each of `rows`.
+        twins: what group each row of the roster belongs to.
+    """
     order = rows[np.argsort(-scores, kind="stable")]
     _, first = np.unique(twins[order], return_index=True)
     is_first = np.zeros(len(order), bool)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -107,6 +107,8 @@ def fit_classifier(
         head, _ = fit_on_val_penalty(embeddings, class_index, train, val, len(taxonomy.leaves))
     else:
         head = RidgeHead.fit(embeddings[train], class_index[train], len(taxonomy.leaves))
+    if len(pictures.keys):
+        head = replace(head, members=pictures.keys[train], member_classes=class_index[train].astype(np.int16))
     held_out = held_out_logits(head, embeddings, class_index, train, val, trained)
     parts, origin = fit_places(backbone, config, pictures, class_index, taxonomy, parts_per_group, seed, progress)
     classifier = Classifier(

@@ -86,6 +86,7 @@ class Learner:
         )
         self._cursor = 0
         self._waiting: set[int] = set()
+        self._checks: dict[str, tuple[str, str, str]] = {}
         self._done, self._of = 0, 1
         self._lock = threading.RLock()
         self._ranking: Ranking | None = None
@@ -395,20 +396,12 @@ class Learner:
         """How often labels of one kind, suspected to be another, were checked, and how often they were wrong."""
         size = len(taxa)
         checks, wrong = np.zeros((size, size)), np.zeros((size, size))
-        for before, after, suspected in self._checked_pairs():
+        for before, after, suspected in list(self._checks.values()):
             if before in self._column and suspected in self._column:
                 a, b = self._column[before], self._column[suspected]
                 checks[a, b] += 1
                 wrong[a, b] += before != after
         return checks, wrong
-
-    def _checked_pairs(self) -> list[tuple[str, str, str]]:
-        """(label before, label after, what it was suspected to be) of every check; see `note_check`."""
-        return list(self._checks.values())
-
-    @property
-    def _checks(self) -> dict[str, tuple[str, str, str]]:
-        return self.__dict__.setdefault("_checks_by_image", {})
 
     def note_check(self, image: str, before: str, after: str, suspected: str) -> None:
         """A label was checked: the record of its pair of kinds changes what is asked next."""

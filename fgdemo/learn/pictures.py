@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -35,6 +36,7 @@ class Pictures:
         labels: N labels as the source writes them.
         splits: N splits ("train", "val", "test").
         skipped: (name, reason) of those that could not be decoded.
+        keys: (N,) uint64, the first 8 bytes of the sha256 of each file, by which a picture is known again.
     """
 
     pixels: np.ndarray
@@ -42,6 +44,7 @@ class Pictures:
     labels: tuple[str, ...]
     splits: tuple[str, ...]
     skipped: tuple[tuple[str, str], ...]
+    keys: np.ndarray = field(default_factory=lambda: np.empty(0, np.uint64))
 
     def where(self, split: str) -> np.ndarray:
         """Indices of the pictures of one split."""
@@ -60,11 +63,14 @@ def decode_all(
             pixels = np.memmap(file, np.uint8, "w+", shape=shape)
     kept: list[int] = []
     skipped: list[tuple[str, str]] = []
+    keys = np.zeros(len(listed), np.uint64)
 
     def one(index: int) -> str | None:
         picture = listed[index]
         try:
-            image = decode_picture(picture.load(), name=picture.name, max_picture_mp=max_picture_mp)
+            encoded = picture.load()
+            keys[index] = int.from_bytes(hashlib.sha256(encoded).digest()[:8], "big")
+            image = decode_picture(encoded, name=picture.name, max_picture_mp=max_picture_mp)
         except PictureError as error:
             return str(error)
         except OSError as error:
@@ -88,4 +94,5 @@ def decode_all(
         labels=tuple(listed[i].label for i in kept),
         splits=tuple(listed[i].split for i in kept),
         skipped=tuple(skipped),
+        keys=keys[kept],
     )

@@ -73,6 +73,18 @@ class Classifier:
         return self.backbone.dim
 
     @property
+    def grid(self) -> tuple[int, int]:
+        """(rows, columns) of the tokens."""
+        return self._grid
+
+    @cached_property
+    def _grid(self) -> tuple[int, int]:
+        size = self.data_config.size_px
+        with torch.inference_mode():
+            tokens = self.network.tokens(torch.zeros(1, 3, size, size, device=self.device))
+        return tokens.shape[1], tokens.shape[2]
+
+    @property
     def network(self) -> Network:
         """Backbone, calibrated head and parts on `device`, made once."""
         return self._network

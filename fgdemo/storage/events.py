@@ -226,6 +226,24 @@ class EventLog:
         """All that was said in a labelling session, oldest first."""
         return self._select(label_event_table.c.session == session)
 
+    def by_reason(self, reason: str) -> list[LabelEvent]:
+        """All answers to pictures that were asked for this reason, oldest first."""
+        return self._select(label_event_table.c.reason == reason)
+
+    def seconded_by(self, annotator: str) -> set[str]:
+        """Pictures about which this person gave a blind second opinion."""
+        table = label_event_table
+        mine = (table.c.reason == "second") & (table.c.annotator == annotator)
+        return {said.image for said in self._select(mine)}
+
+    def histories(self, images: Sequence[str]) -> dict[str, list[LabelEvent]]:
+        """`history` of several pictures."""
+        found: dict[str, list[LabelEvent]] = {image: [] for image in images}
+        for start in range(0, len(images), 500):
+            for said in self._select(label_event_table.c.image.in_(images[start : start + 500])):
+                found[said.image].append(said)
+        return found
+
     def by_batch(self, batch: str) -> list[LabelEvent]:
         """The events of one answer about many pictures, oldest first."""
         return self._select(label_event_table.c.batch == batch)

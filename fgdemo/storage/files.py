@@ -49,6 +49,11 @@ def read_class_folders(root: Path) -> Found:
     return found
 
 
+def has_class_folders(root: Path) -> bool:
+    """Whether there is a folder in it; otherwise it holds pictures that nobody has sorted."""
+    return any(entry.is_dir() for entry in _visible(root))
+
+
 def read_any_folder(location: str | Path) -> Found:
     """Every picture below a folder, with an empty label.
 

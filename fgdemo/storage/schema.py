@@ -86,6 +86,7 @@ MIGRATIONS = (
             "CREATE INDEX label_event_session ON label_event (session, id)",
             "CREATE INDEX label_event_batch ON label_event (batch)",
             "CREATE INDEX label_event_undoes ON label_event (undoes)",
+            "CREATE INDEX label_event_reason ON label_event (reason, id)",
             "ALTER TABLE image ADD COLUMN dhash TEXT",
             "ALTER TABLE image ADD COLUMN twin_of TEXT",
             "ALTER TABLE image ADD COLUMN imported_in TEXT",

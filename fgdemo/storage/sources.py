@@ -15,10 +15,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fgdemo.errors import DatasetError
-from fgdemo.storage import files, hub
+from fgdemo.storage import archives, files, hub
 from fgdemo.storage.labelled import Found, LabelledPicture, Split
 
-__all__ = ["LabelledPicture", "Source", "Split", "read_source", "read_sources", "read_unlabelled", "split_off_val"]
+__all__ = [
+    "LabelledPicture",
+    "Source",
+    "Split",
+    "read_for_import",
+    "read_source",
+    "read_sources",
+    "read_unlabelled",
+    "split_off_val",
+]
 
 
 @dataclass(frozen=True)
@@ -79,6 +88,34 @@ def read_unlabelled(folder: str | Path) -> Source:
     if not found.pictures:
         raise DatasetError(f"There are no pictures in “{folder}”.")
     return Source(tuple(found.pictures), (), tuple(found.skipped))
+
+
+def read_for_import(locations: Sequence[str | Path]) -> tuple[Source, bool]:
+    """Pictures for a workspace, and whether the sources say what is train, val and test.
+
+    As `read_sources`, but one class is enough, a folder of pictures without class folders is unlabelled pictures, and
+    a zip archive is read like the folder that was packed.
+
+    Raises:
+        DatasetError: nothing there that could be read.
+    """
+    found = Found()
+    for location in locations:
+        prefix = f"{Path(location).name or location}/" if len(locations) > 1 else ""
+        path = Path(str(location)).expanduser()
+        if path.suffix.lower() == ".zip":
+            found.extend(archives.read_zip(path), prefix)
+        elif path.is_dir() and not files.has_class_folders(path) and not hub.holds_parquet(path):
+            found.extend(files.read_any_folder(path), prefix)
+        else:
+            found.extend(_find(location), prefix)
+    if not found.pictures:
+        where = " and ".join(f"“{location}”" for location in locations)
+        reason = f" (of {len(found.skipped)} files none could be used)" if found.skipped else ""
+        raise DatasetError(f"There are no pictures in {where}{reason}.")
+    labels = tuple(sorted({picture.label for picture in found.pictures if picture.label}))
+    has_splits = len({picture.split for picture in found.pictures}) > 1
+    return Source(tuple(found.pictures), labels, tuple(found.skipped)), has_splits
 
 
 def split_off_val(source: Source, share: float = 0.2, seed: int = 0) -> Source:

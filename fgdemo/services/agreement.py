@@ -1,0 +1,50 @@
+"""How far annotators agree beyond chance, and how sure a share is. Arrays in, numbers out."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Hashable, Mapping, Sequence
+
+
+def cohen_kappa(first: Sequence[Hashable], second: Sequence[Hashable]) -> float | None:
+    """Agreement of two annotators on the same pictures (Cohen 1960): 1 is perfect, 0 is chance.
+
+    None where nothing can be said: no pictures, or both always gave the same single answer.
+    """
+    n = len(first)
+    if n == 0:
+        return None
+    observed = sum(a == b for a, b in zip(first, second, strict=True)) / n
+    left, right = Counter(first), Counter(second)
+    expected = sum(left[answer] * right[answer] for answer in left) / n**2
+    return None if expected >= 1 else (observed - expected) / (1 - expected)
+
+
+def krippendorff_alpha(answers: Sequence[Mapping[str, Hashable]]) -> float | None:
+    """Agreement of any number of annotators, nominal (Krippendorff 2011): 1 is perfect, 0 is chance.
+
+    Args:
+        answers: for each picture, the answer of each annotator who gave one.
+    """
+    units = [Counter(unit.values()) for unit in answers if len(unit) > 1]
+    total: Counter[Hashable] = sum(units, Counter())
+    n = sum(total.values())
+    if n < 2 or len(total) < 2:
+        return None
+    disagree = 0.0
+    for unit in units:
+        size = sum(unit.values())
+        disagree += sum(count * (size - count) for count in unit.values()) / (size - 1)
+    expected = sum(count * (n - count) for count in total.values()) / (n - 1)
+    return 1 - disagree / expected
+
+
+def wilson(right: int, n: int, z: float = 1.96) -> tuple[float, float]:
+    """95 % interval of a share (Wilson 1927); (0, 1) where nothing was counted."""
+    if n == 0:
+        return 0.0, 1.0
+    share = right / n
+    middle = (share + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+    return max(0.0, middle - half), min(1.0, middle + half)

@@ -1,0 +1,89 @@
+"""Which rows of the roster to ask next. Scans numpy columns from the front, so a million pictures cost no more."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+import numpy as np
+
+from fgdemo.annotation import Order, Person, Ranking
+from fgdemo.storage.roster import KINDS, SPLITS, Roster
+
+AUDIT_EVERY = 10
+_CHUNK = 256
+_GOLD = SPLITS.index("gold")
+_OUT = np.isin(KINDS, ("unusable", "none"))
+
+
+def rows_to_ask(roster: Roster, ranking: Ranking, order: Order, pair: tuple[str, str] | None) -> np.ndarray:
+    """All rows that belong to an order of work, best first; those answered since the ranking are still among them."""
+    if order == "suggestion":
+        return np.flatnonzero(roster.suggested)
+    if order == "adjudication":
+        return np.flatnonzero(roster.disputed)
+    if order == "pair":
+        return _of_pair(roster, ranking, pair)
+    return ranking.orders[order]
+
+
+def first_open(
+    roster: Roster, rows: np.ndarray, order: Order, skip: Collection[str], count: int, person: Person
+) -> list[str]:
+    """The first `count` pictures of `rows` that nobody has checked yet and that are not in `skip`."""
+    found: list[str] = []
+    for row in _open_rows(roster, rows, order, person):
+        image = roster.image_ids[row]
+        if image not in skip:
+            found.append(image)
+            if len(found) == count:
+                break
+    return found
+
+
+def count_open(roster: Roster, rows: np.ndarray, order: Order) -> int:
+    """How many of `rows` are still to be asked."""
+    return int(_is_open(roster, rows, order).sum())
+
+
+def to_second(roster: Roster, audit: np.ndarray, skip: Collection[str], count: int, person: Person) -> list[str]:
+    """Pictures that another annotator has checked, for a blind second opinion, in the random order of the audit."""
+    found: list[str] = []
+    mine = roster.annotators.index(person.name) if person.name in roster.annotators else -2
+    for start in range(0, len(audit), _CHUNK):
+        rows = audit[start : start + _CHUNK]
+        labelled = roster.checked[rows] & (roster.taxon[rows] >= 0) & (roster.annotator[rows] != mine)
+        rows = rows[labelled & ~roster.disputed[rows] & (roster.split[rows] != _GOLD)]
+        found += [image for image in (roster.image_ids[row] for row in rows) if image not in skip]
+        if len(found) >= count:
+            break
+    return found[:count]
+
+
+def _open_rows(roster: Roster, rows: np.ndarray, order: Order, person: Person) -> Iterator[int]:
+    for start in range(0, len(rows), _CHUNK):
+        some = rows[start : start + _CHUNK]
+        yield from some[_is_open(roster, some, order)].tolist()
+
+
+def _is_open(roster: Roster, rows: np.ndarray, order: Order) -> np.ndarray:
+    if order == "suggestion":
+        return roster.suggested[rows]
+    if order == "adjudication":
+        return roster.disputed[rows]
+    out = roster.checked[rows] | _OUT[roster.kind[rows]] | (roster.split[rows] == _GOLD) | roster.disputed[rows]
+    return ~out & (roster.taxon[rows] < 0) if order == "typical" else ~out
+
+
+def _of_pair(roster: Roster, ranking: Ranking, pair: tuple[str, str] | None) -> np.ndarray:
+    """Rows given or taken for one of the two, suspicious ones first."""
+    if pair is None or not set(pair) <= set(ranking.taxa):
+        return np.empty(0, np.int64)
+    a, b = ranking.taxa.index(pair[0]), ranking.taxa.index(pair[1])
+    first, second = ranking.suggested, ranking.rival
+    among = (np.isin(first, (a, b))) & (np.isin(second, (a, b)))
+    given = [roster.taxa.index(taxon) for taxon in pair if taxon in roster.taxa]
+    n = len(first)
+    among |= np.isin(roster.taxon[:n], given) & (np.isin(first, (a, b)) | np.isin(second, (a, b)))
+    rows = np.flatnonzero(among)
+    doubt = np.nan_to_num(ranking.suspicion[rows], nan=0.0) + np.nan_to_num(ranking.uncertainty[rows]) * 0.5
+    return rows[np.argsort(-doubt, kind="stable")]

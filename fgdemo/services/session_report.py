@@ -1,0 +1,135 @@
+"""How far a session is, and whether enough is labelled: from the answers alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+
+from fgdemo.annotation import DECIDING, Accuracy
+from fgdemo.services.agreement import wilson
+from fgdemo.storage.events import EventLog, LabelEvent
+from fgdemo.storage.roster import SPLITS, Roster
+from fgdemo.storage.sessions import LabellingSession
+
+PACE_OVER = 20
+"""The pace is that of so many last answers."""
+LONGEST_PAUSE_S = 60
+AUDITED = 200
+"""The newest checks of the random draw that the estimate stands on."""
+ENOUGH_SHARE = 0.02
+
+
+@dataclass(frozen=True)
+class Share:
+    """`right` of `n`, and the 95 % interval of the share."""
+
+    right: int
+    n: int
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class SessionReport:
+    """
+    Attributes:
+        per_minute: pictures a minute lately, without long pauses; None before the second answer.
+        agreement: how often the answers were the label that was there.
+        audit: of pictures drawn at random, how many labels were right when they were checked.
+        corrections: answers of this session that changed a label.
+        wrong_left: how many labels that nobody has checked may be wrong, (low, high).
+        sentence: whether enough is labelled.
+    """
+
+    session: LabellingSession
+    done: int
+    left: int
+    per_minute: float | None
+    agreement: Share | None
+    audit: Share | None
+    accuracy_before: Accuracy | None
+    accuracy_now: Accuracy | None
+    corrections: int
+    wrong_left: tuple[int, int] | None
+    sentence: str
+
+
+def report_on(
+    session: LabellingSession,
+    events: Sequence[LabelEvent],
+    log: EventLog,
+    roster: Roster,
+    accuracy: Accuracy | None,
+    left: int,
+    now: datetime,
+) -> SessionReport:
+    """The report of one session from its answers that stand."""
+    answered = [said for said in events if said.kind in ("label", "adjudication") and not said.blind]
+    before = _labels_before(log, answered)
+    same = [before[said.id] == said.taxon for said in answered if before.get(said.id) is not None]
+    audit = _audit(log)
+    unchecked = int(((roster.taxon >= 0) & ~roster.checked & (roster.split != SPLITS.index("gold"))).sum())
+    wrong = None if audit is None else (int((1 - audit.high) * unchecked), int(np.ceil((1 - audit.low) * unchecked)))
+    return SessionReport(
+        session=session,
+        done=len(events),
+        left=left,
+        per_minute=_pace(events, now),
+        agreement=_share(sum(same), len(same)),
+        audit=audit,
+        accuracy_before=session.accuracy_before,
+        accuracy_now=accuracy,
+        corrections=len(same) - sum(same),
+        wrong_left=wrong,
+        sentence=_enough(audit, wrong, unchecked),
+    )
+
+
+def _share(right: int, n: int) -> Share | None:
+    return Share(right, n, *wilson(right, n)) if n else None
+
+
+def _labels_before(log: EventLog, answered: Sequence[LabelEvent]) -> dict[int | None, str | None]:
+    """The label that each of these answers found, by the id of the answer."""
+    before: dict[int | None, str | None] = {}
+    for said in answered:
+        if said.shown_version:
+            before[said.id] = None
+    shown = {said.id: said.shown_version for said in answered if said.shown_version}
+    histories = log.histories([said.image for said in answered])
+    for said in answered:
+        for older in histories[said.image]:
+            if older.id == shown.get(said.id) and older.kind in DECIDING:
+                before[said.id] = older.taxon
+    return before
+
+
+def _audit(log: EventLog) -> Share | None:
+    events = log.by_reason("audit")[-2 * AUDITED :]
+    events = [said for said in events if said.kind == "label"][-AUDITED:]
+    histories = log.histories([said.image for said in events])
+    undone = {said.undoes for history in histories.values() for said in history}
+    events = [said for said in events if said.id not in undone]
+    before = _labels_before(log, events)
+    known = [before[said.id] == said.taxon for said in events if before.get(said.id) is not None]
+    return _share(sum(known), len(known))
+
+
+def _pace(events: Sequence[LabelEvent], now: datetime) -> float | None:
+    times = [datetime.fromisoformat(said.created_at) for said in events[-PACE_OVER:] if said.created_at]
+    gaps = [min(LONGEST_PAUSE_S, max(0.0, (b - a).total_seconds())) for a, b in zip(times, times[1:], strict=False)]
+    total = sum(gaps)
+    return round(60 * len(gaps) / total, 1) if total > 0 else None
+
+
+def _enough(audit: Share | None, wrong: tuple[int, int] | None, unchecked: int) -> str:
+    if audit is None or wrong is None or audit.n < 10:
+        n = 0 if audit is None else audit.n
+        return f"Too early to say how good the labels are: {n} of at least 10 random checks."
+    if unchecked == 0:
+        return "Every label has been checked."
+    words = f"Of {unchecked} labels that nobody has checked, {wrong[0]} to {wrong[1]} are probably wrong"
+    return f"{words}." if 1 - audit.low > ENOUGH_SHARE else f"{words}: enough is labelled."

@@ -1,0 +1,40 @@
+"""What the orders of work are called, and why a picture is asked, in an expert's words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fgdemo.annotation import Order, Reason, Standing, TaxonChance
+from fgdemo.services.wording import percent
+from fgdemo.taxonomy import Taxonomy
+
+ORDERS: dict[Order, tuple[str, str]] = {
+    "suspicion": ("Labels that look wrong", "Pictures whose label the model doubts, most doubtful first"),
+    "pair": ("One pair of look-alikes", "Only pictures of two kinds that are taken for each other"),
+    "uncertain": ("Hard to tell", "Pictures between two kinds, closest first"),
+    "typical": ("Unlabelled, typical first", "What is typical of groups that nobody has labelled"),
+    "new": ("New pictures", "The newest import first"),
+    "suggestion": ("Suggestions of visitors", "What visitors said is wrong"),
+    "adjudication": ("Where experts disagree", "The last word on second opinions that differ"),
+    "audit": ("Random check", "A random draw, to know how good the labels are"),
+}
+
+
+def reason_sentence(reason: Reason, standing: Standing, chances: Sequence[TaxonChance], taxonomy: Taxonomy) -> str:
+    """One line: why this picture is asked now."""
+    other = next((c for c in chances if c.taxon != standing.taxon), None)
+    if reason == "suspicion" and other is not None:
+        return f"Label looks doubtful: {percent(other.prob)} for {taxonomy[other.taxon].name}"
+    if reason in ("uncertain", "pair") and len(chances) > 1:
+        return f"Between {taxonomy[chances[0].taxon].name} and {taxonomy[chances[1].taxon].name}"
+    return {
+        "suspicion": "Label looks doubtful",
+        "uncertain": "Hard to tell",
+        "pair": "One of the pair",
+        "typical": "Typical of pictures that nobody has labelled",
+        "new": "New picture",
+        "audit": "Random check: drawn without looking at what the model thinks",
+        "suggestion": "A visitor says the answer was wrong",
+        "adjudication": "Experts disagree: yours is the last word",
+        "second": "Second opinion: what others said is hidden",
+    }[reason]
