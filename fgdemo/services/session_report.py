@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -120,7 +121,7 @@ def _audit(log: EventLog) -> Share | None:
 
 def _pace(events: Sequence[LabelEvent], now: datetime) -> float | None:
     times = [datetime.fromisoformat(said.created_at) for said in events[-PACE_OVER:] if said.created_at]
-    gaps = [min(LONGEST_PAUSE_S, max(0.0, (b - a).total_seconds())) for a, b in zip(times, times[1:], strict=False)]
+    gaps = [min(LONGEST_PAUSE_S, max(0.0, (b - a).total_seconds())) for a, b in itertools.pairwise(times)]
     total = sum(gaps)
     return round(60 * len(gaps) / total, 1) if total > 0 else None
 

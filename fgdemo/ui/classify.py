@@ -35,6 +35,7 @@ def classify_tab(workbench: Workbench, suggestions: Suggestions, settings: Setti
         html_template=MARKUP.read_text(encoding="utf-8"),
         js_on_load=SCRIPT.format(module=module, max_mb=settings.max_upload_mb),
         apply_default_css=False,
+        elem_id="fg-page-classify",
         server_functions=questions(workbench, suggestions),
     )
 

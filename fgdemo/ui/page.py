@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,14 +11,15 @@ import gradio as gr
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
-from fgdemo.settings import Settings
 from fgdemo.ui.api import add_api
 from fgdemo.ui.classify import classify_tab
+from fgdemo.ui.label import label_page
+from fgdemo.ui.review import review_page
+from fgdemo.ui.routes import routes
 from fgdemo.ui.theme import GROUND, GROUND_DARK, theme
 
 if TYPE_CHECKING:
-    from fgdemo.services.suggestions import Suggestions
-    from fgdemo.services.workbench import Workbench
+    from fgdemo.bootstrap import Services
 
 STATIC = Path(__file__).parent / "static"
 CLEAR_UPLOADS_S = 3600
@@ -25,46 +27,60 @@ CLEAR_UPLOADS_S = 3600
 HEADER = """
 <header class="fg-top">
   <span class="fg-mark">fg<b>demo</b></span>
+  <nav aria-label="Pages"><a href="#classify">Classify</a><a href="#label">Label</a><a href="#review">Review</a></nav>
   <span class="fg-model" role="status">loading the model…</span>
-  <button type="button">API</button>
+  <button type="button" data-do="person">Sign in</button>
+  <button type="button" data-do="api">API</button>
+  <dialog class="fg-dialog" aria-label="Sign in"></dialog>
 </header>
 """
-OPEN_API_DOCS = """
-element.querySelector("button").addEventListener("click", () => document.querySelector("footer .show-api").click());
-"""
+HEADER_SCRIPT = "import(new URL({module}, document.baseURI)).then((head) => head.mount(element))"
 HEAD = """
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="theme-color" content="{ground}" media="(prefers-color-scheme: light)">
 <meta name="theme-color" content="{ground_dark}" media="(prefers-color-scheme: dark)">
 <link rel="stylesheet" href="{static}/base.css">
 <link rel="stylesheet" href="{static}/classify.css">
+<link rel="stylesheet" href="{static}/label.css">
+<link rel="stylesheet" href="{static}/review.css">
 <link rel="modulepreload" href="{static}/classify.js">
 """
 
 
-def build_app(workbench: Workbench, suggestions: Suggestions, settings: Settings) -> gr.Blocks:
-    """The whole page and its API, ready for `launch(**launch_options(settings))`."""
+def build_app(services: Services) -> gr.Blocks:
+    """The whole page and its API, ready for `launch(**launch_options(services))`."""
     with gr.Blocks(
         title="fgdemo",
         analytics_enabled=False,
         fill_width=True,
         delete_cache=(CLEAR_UPLOADS_S, CLEAR_UPLOADS_S),
     ) as app:
-        gr.HTML(html_template=HEADER, js_on_load=OPEN_API_DOCS, apply_default_css=False)
-        classify_tab(workbench, suggestions, settings, static_url())
-        add_api(workbench, suggestions)
+        gr.HTML(
+            html_template=HEADER,
+            js_on_load=HEADER_SCRIPT.format(module=json.dumps(f"{static_url()}/nav.js")),
+            apply_default_css=False,
+        )
+        classify_tab(services.workbench, services.suggestions, services.settings, static_url())
+        label_page(services.labelling, services.accounts, static_url())
+        review_page(services.review, services.accounts, static_url())
+        add_api(services.workbench, services.suggestions)
     return app
 
 
-def launch_options(settings: Settings) -> dict[str, Any]:
+def launch_options(services: Services) -> dict[str, Any]:
     """Arguments for `Blocks.launch`: our looks, no traces of visitors, no tracebacks, an API and an MCP server."""
     return {
         "theme": theme(),
         "head": HEAD.format(static=static_url(), ground=GROUND, ground_dark=GROUND_DARK),
-        "app_kwargs": {"routes": [Mount(f"/{static_url()}", StaticFiles(directory=STATIC))]},
+        "app_kwargs": {
+            "routes": [
+                Mount(f"/{static_url()}", StaticFiles(directory=STATIC)),
+                *routes(services.accounts, services.images, services.review),
+            ]
+        },
         "favicon_path": STATIC / "favicon.svg",
         "footer_links": ["api"],  # hidden by our CSS, and opened from our head
-        "max_file_size": settings.max_upload_mb * 1_000_000,
+        "max_file_size": services.settings.max_upload_mb * 1_000_000,
         "mcp_server": True,
         "pwa": False,
         "run_history": False,

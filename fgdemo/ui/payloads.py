@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
@@ -44,6 +45,18 @@ def text(value: object, field: str, longest: int = LONGEST_NAME) -> str:
 def optional_text(value: object, field: str, longest: int = LONGEST_NAME) -> str | None:
     """Like `text`; None and "" are None."""
     return None if value is None else text(value, field, longest) or None
+
+
+def number(value: object, field: str) -> float:
+    """A finite number."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value) or abs(value) > 2**53:
+        raise BadRequestError(f"“{field}” must be a number.")
+    return value
+
+
+def optional_number(value: object, field: str) -> int | None:
+    """A whole number, or None."""
+    return None if value is None else int(number(value, field))
 
 
 def texts(value: object, field: str, most: int = 8) -> tuple[str, ...]:

@@ -11,8 +11,6 @@ from fgdemo.ui.page import build_app, launch_options
 
 if TYPE_CHECKING:
     from fgdemo.bootstrap import Services
-    from fgdemo.services.suggestions import Suggestions
-    from fgdemo.services.workbench import Workbench
 
 
 class _Awaited:
@@ -26,6 +24,17 @@ class _Awaited:
         return getattr(getattr(self._services.result(), self._name), name)
 
 
+class _AwaitedServices:
+    """All of them, before they exist; what the settings are is known at once."""
+
+    def __init__(self, services: Future[Services], settings: Settings) -> None:
+        self._services = services
+        self.settings = settings
+
+    def __getattr__(self, name: str) -> Any:
+        return _Awaited(self._services, name)
+
+
 def serve(settings: Settings, load: Callable[[Settings], Services], **options: Any) -> None:
     """Show the page at once, load the services meanwhile, and serve until stopped.
 
@@ -37,10 +46,9 @@ def serve(settings: Settings, load: Callable[[Settings], Services], **options: A
         FgdemoError: what `load` raises; the page is closed again.
     """
     services: Future[Services] = Future()
-    workbench = cast("Workbench", _Awaited(services, "workbench"))
-    suggestions = cast("Suggestions", _Awaited(services, "suggestions"))
-    app = build_app(workbench, suggestions, settings)
-    app.launch(**launch_options(settings), **options, prevent_thread_lock=True)
+    awaited = cast("Services", _AwaitedServices(services, settings))
+    app = build_app(awaited)
+    app.launch(**launch_options(awaited), **options, prevent_thread_lock=True)
     try:
         services.set_result(load(settings))
     except BaseException as error:

@@ -1,0 +1,189 @@
+"""The Label page: its markup, and the questions it may ask the server."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from fgdemo.annotation import Person
+from fgdemo.errors import FgdemoError, StaleError
+from fgdemo.services.session_report import SessionReport
+from fgdemo.storage.events import LabelEvent
+from fgdemo.taxonomy import Taxonomy
+from fgdemo.ui import payloads
+from fgdemo.ui.identity import answered
+
+if TYPE_CHECKING:
+    from fgdemo.services.labelling import Item, Labelling
+    from fgdemo.storage.accounts import Accounts
+
+MARKUP = Path(__file__).parent / "static" / "label.html"
+SCRIPT = "import(new URL({module}, document.baseURI)).then((page) => page.mount(element, {{ server }}))"
+
+
+def label_page(labelling: Labelling, accounts: Accounts, static_url: str) -> gr.HTML:
+    """Place the page in the current Blocks."""
+    return gr.HTML(
+        html_template=MARKUP.read_text(encoding="utf-8"),
+        js_on_load=SCRIPT.format(module=json.dumps(f"{static_url}/label.js")),
+        apply_default_css=False,
+        elem_id="fg-page-label",
+        server_functions=[*sessions(labelling, accounts), *items(labelling, accounts)],
+    )
+
+
+def sessions(labelling: Labelling, accounts: Accounts) -> list[Callable[..., dict[str, Any]]]:
+    """Beginning, following and ending a session."""
+
+    @answered(accounts, "expert")
+    def label_open(person: Person, asked: dict[str, Any]) -> dict[str, Any]:
+        current = labelling.current(person)
+        return {
+            "person": payloads.as_json(person),
+            "works": payloads.as_json(labelling.works(person)),
+            "pairs": payloads.as_json(labelling.pairs(person)),
+            "session": report(labelling.report(person, current.id)) if current else None,
+        }
+
+    @answered(accounts, "expert")
+    def label_start(person: Person, asked: dict[str, Any]) -> dict[str, Any]:
+        pair = asked.get("pair")
+        a_b = payloads.texts(pair, "pair", 2) if pair is not None else None
+        started = labelling.start(
+            person,
+            payloads.text(asked.get("order"), "order"),  # type: ignore[arg-type]
+            (a_b[0], a_b[1]) if a_b and len(a_b) == 2 else None,
+            payloads.optional_number(asked.get("goal"), "goal"),
+            float(payloads.number(asked.get("blind_share", 0), "blind_share")),
+        )
+        return {"session": report(labelling.report(person, started.id))}
+
+    @answered(accounts, "expert")
+    def label_report(person: Person, asked: dict[str, Any]) -> dict[str, Any]:
+        return {"session": report(labelling.report(person, _session(asked)))}
+
+    @answered(accounts, "expert")
+    def label_close(person: Person, asked: dict[str, Any]) -> dict[str, Any]:
+        labelling.close(person, _session(asked))
+        return {"session": report(labelling.report(person, _session(asked)))}
+
+    @answered(accounts, "expert")
+    def label_new_taxon(person: Person, asked: dict[str, Any]) -> dict[str, Any]:
+        taxon = labelling.new_taxon(
+            person,
+            payloads.text(asked.get("name"), "name"),
+            payloads.optional_text(asked.get("latin"), "Latin name"),
+            payloads.optional_text(asked.get("parent"), "parent"),
+        )
+        return {"taxon": {"taxon": taxon.id, "name": taxon.name, "latin": taxon.latin, "is_leaf": True}}
+
+    @answered(accounts, "expert")
+    def label_search(person: Person, asked: dict[str, Any]) -> dict[str, Any]:
+        return {"taxa": payloads.as_json(labelling.search(person, payloads.text(asked.get("query"), "query")))}
+
+    return [label_open, label_start, label_report, label_close, label_new_taxon, label_search]
+
+
+def items(labelling: Labelling, accounts: Accounts) -> list[Callable[..., dict[str, Any]]]:
+    """The pictures of a session: asking for them, answering, explaining."""
+
+    @answered(accounts, "expert")
+    def label_next(person: Person, asked: dict[str, Any]) -> dict[str, Any]:
+        have = payloads.texts(asked.get("have", []), "have", 12)
+        count = int(payloads.number(asked.get("count", 3), "count"))
+        return {"items": [item(one) for one in labelling.next_items(person, _session(asked), have, count)]}
+
+    @answered(accounts, "expert")
+    def label_answer(person: Person, asked: dict[str, Any]) -> dict[str, Any]:
+        said = LabelEvent(
+            image=payloads.text(asked.get("image"), "image"),
+            kind=payloads.text(asked.get("kind"), "kind"),  # type: ignore[arg-type]
+            annotator=person.name,
+            taxon=payloads.optional_text(asked.get("taxon"), "taxon"),
+            shown_version=int(payloads.number(asked.get("shown_version"), "shown_version")),
+            model_version=payloads.optional_text(asked.get("model_version"), "model_version"),
+            seconds_spent=float(payloads.number(asked.get("seconds", 0), "seconds")),
+            comment=payloads.optional_text(asked.get("comment"), "comment", payloads.LONGEST_COMMENT),
+            answer_key=payloads.text(asked.get("key"), "key"),
+            blind=asked.get("blind") is True,
+            session=_session(asked),
+            reason=payloads.optional_text(asked.get("reason"), "reason"),
+        )
+        try:
+            return {"saved": labelling.answer(person, _session(asked), said).id}
+        except StaleError as error:
+            again = labelling.item(person, said.image, said.reason or "new")  # type: ignore[arg-type]
+            return {"stale": item(again), "error": str(error), "code": "stale"}
+
+    @answered(accounts, "expert")
+    def label_undo(person: Person, asked: dict[str, Any]) -> dict[str, Any]:
+        undone = labelling.undo(person, _session(asked))
+        if undone is None:
+            return {"nothing": True}
+        return {"item": item(undone[0]), "undone": _event(undone[1], labelling.taxonomy())}
+
+    @answered(accounts, "expert")
+    def label_explain(person: Person, asked: dict[str, Any]) -> dict[str, Any]:
+        if labelling.explainer is None:
+            raise FgdemoError("Explanations are not to be had here.")
+        a, b = (payloads.optional_text(asked.get(side), side) for side in ("a", "b"))
+        return payloads.as_json(labelling.explainer.explain(payloads.text(asked.get("image"), "image"), a, b))
+
+    @answered(accounts, "expert")
+    def label_references(person: Person, asked: dict[str, Any]) -> dict[str, Any]:
+        if labelling.explainer is None:
+            return {"a": [], "b": []}
+        image, a, b = (payloads.text(asked.get(field), field) for field in ("image", "a", "b"))
+        found = labelling.explainer.references(image, a, b)
+        part = found.part
+        return {
+            "part": {"id": part.id, "name": part.name or f"part {part.id + 1}", "colour": part.colour}
+            if part
+            else None,
+            "grid": list(found.grid),
+            "a": [{**payloads.as_json(one), **sources(one.image)} for one in found.a],
+            "b": [{**payloads.as_json(one), **sources(one.image)} for one in found.b],
+        }
+
+    @answered(accounts, "expert")
+    def label_history(person: Person, asked: dict[str, Any]) -> dict[str, Any]:
+        events = labelling.history(person, payloads.text(asked.get("image"), "image"))
+        return {"events": [_event(said, labelling.taxonomy()) for said in events]}
+
+    return [label_next, label_answer, label_undo, label_explain, label_references, label_history]
+
+
+def sources(image: str) -> dict[str, str]:
+    """Where the page finds a picture, relative to it."""
+    return {"src": f"fgdemo/pictures/{image}/display", "thumb": f"fgdemo/pictures/{image}/thumbnail"}
+
+
+def item(one: Item) -> dict[str, Any]:
+    return {**payloads.as_json(one), **sources(one.image)}
+
+
+def report(found: SessionReport) -> dict[str, Any]:
+    session = payloads.as_json(found.session)
+    return {**session, **{key: value for key, value in payloads.as_json(found).items() if key != "session"}}
+
+
+def _event(said: LabelEvent, taxonomy: Taxonomy) -> dict[str, Any]:
+    taxon = taxonomy.by_id.get(said.taxon or "")
+    return {
+        "id": said.id,
+        "kind": said.kind,
+        "name": taxon.name if taxon else said.new_name,
+        "annotator": said.annotator,
+        "when": said.created_at,
+        "comment": said.comment,
+        "reason": said.reason,
+        "undoes": said.undoes,
+    }
+
+
+def _session(asked: dict[str, Any]) -> int:
+    return int(payloads.number(asked.get("session"), "session"))

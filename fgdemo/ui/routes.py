@@ -1,0 +1,74 @@
+"""What is served beside Gradio's own routes: signing in, pictures for experts, and the table of everything."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import anyio
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from fgdemo.errors import FgdemoError, ForbiddenError
+from fgdemo.storage.images import decode_reduced, jpeg
+from fgdemo.ui.identity import me, sign_in, sign_out, who
+
+if TYPE_CHECKING:
+    from fgdemo.services.review import Review
+    from fgdemo.storage.accounts import Accounts
+    from fgdemo.storage.originals import ImageStore
+
+DISPLAY_PX = 1280
+_IMAGE = re.compile("[0-9a-f]{64}")
+_SAFE = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "default-src 'none'"}
+
+
+def routes(accounts: Accounts, images: ImageStore, review: Review) -> list[Route]:
+    """All of them lie below `fgdemo/`."""
+    return [
+        Route("/fgdemo/sign-in", partial(sign_in, accounts=accounts), methods=["POST"]),
+        Route("/fgdemo/sign-out", partial(sign_out, accounts=accounts), methods=["POST"]),
+        Route("/fgdemo/me", partial(me, accounts=accounts), methods=["GET"]),
+        Route("/fgdemo/pictures/{image}/{size}", _for_experts(accounts, partial(_picture, images)), methods=["GET"]),
+        Route("/fgdemo/pictures.csv", _for_experts(accounts, partial(_table, review, accounts)), methods=["GET"]),
+    ]
+
+
+def _for_experts(accounts: Accounts, answer: Callable[[Request], Response]) -> Callable[[Request], Any]:
+    """Refuse visitors; do the work in a thread, because it reads files."""
+
+    async def route(request: Request) -> Response:
+        try:
+            return await anyio.to_thread.run_sync(_checked, request, accounts, answer)
+        except ForbiddenError as error:
+            return JSONResponse({"error": str(error)}, 403, headers=_SAFE)
+        except FgdemoError as error:
+            return JSONResponse({"error": str(error)}, 404, headers=_SAFE)
+
+    return route
+
+
+def _checked(request: Request, accounts: Accounts, answer: Callable[[Request], Response]) -> Response:
+    who(request, accounts).require("expert")
+    return answer(request)
+
+
+def _picture(images: ImageStore, request: Request) -> Response:
+    """A JPEG of our own making, without what the camera wrote into the original."""
+    image, size = request.path_params["image"], request.path_params["size"]
+    if not _IMAGE.fullmatch(image) or size not in ("thumbnail", "display"):
+        return JSONResponse({"error": "There is no such picture."}, 404, headers=_SAFE)
+    if size == "thumbnail":
+        content = images.thumbnail(image)
+    else:
+        content = jpeg(decode_reduced(images.read(image), DISPLAY_PX, name=f"{image[:12]}…")[0], DISPLAY_PX)
+    headers = {**_SAFE, "Cache-Control": "private, max-age=86400, immutable"}  # an id names its bytes for ever
+    return Response(content, media_type="image/jpeg", headers=headers)
+
+
+def _table(review: Review, accounts: Accounts, request: Request) -> Response:
+    headers = {**_SAFE, "Content-Disposition": 'attachment; filename="fgdemo-pictures.csv"'}
+    return Response(review.table(who(request, accounts)), media_type="text/csv; charset=utf-8", headers=headers)
