@@ -171,10 +171,7 @@ class Review:
                     taken[:m] = ranking.suggested == ranking.taxa.index(suggested)
                 keep &= taken
         rows = np.flatnonzero(keep)
-        if sort == "newest":
-            rows = rows[::-1]
-        else:
-            rows = rows[np.argsort(-doubt[rows], kind="stable")]
+        rows = rows[::-1] if sort == "newest" else rows[np.argsort(-doubt[rows], kind="stable")]
         total, limit = len(rows), max(1, min(limit, LARGEST_PAGE))
         if sort == "similarity":
             some = tuple(roster.image_ids[row] for row in rows[:2000])
@@ -223,7 +220,7 @@ class Review:
     def pair(self, person: Person, a: str, b: str) -> PairPage:
         """Two kinds side by side. Raises TaxonomyError."""
         person.require("expert")
-        roster, ranking = self._follow()
+        _roster, ranking = self._follow()
         summaries = {kind.taxon: kind for kind in self._kinds(ranking)}
         taxonomy = self._taxa.load()
         kinds = [

@@ -50,6 +50,15 @@ export class Viewer {
     this.#resize();
   }
 
+  /** Show an Image that is decoded already, at once. */
+  showPicture(picture) {
+    this.awaited = this.picture = picture;
+    this.box = this.draft = null;
+    this.zoom = 1;
+    this.centre = [0.5, 0.5];
+    this.#resize();
+  }
+
   clear() {
     this.awaited = this.picture = this.box = this.draft = this.layer = this.spotlight = null;
     this.draw();

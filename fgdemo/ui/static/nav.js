@@ -1,0 +1,114 @@
+// The head of the page: which of the three pages is shown, who is signed in, the way to the API.
+
+import { h } from "./dom.js";
+
+const PAGES = ["classify", "label", "review"];
+let person = null; // a promise of {name, role, any_account}
+
+/** Who is signed in. The pages ask this, too. */
+export function whoAmI() {
+  person ??= fetch(new URL("fgdemo/me", document.baseURI)).then((reply) => reply.json()).catch(() => ({ name: "visitor", role: "visitor", any_account: true }));
+  return person;
+}
+
+/** Whether the page of this name is the one that is shown. */
+export function isShown(page) {
+  return document.body.dataset.page === page;
+}
+
+export async function mount(element) {
+  const [nav, button, dialog] = [element.querySelector("nav"), element.querySelector('[data-do="person"]'), element.querySelector("dialog")];
+  element.querySelector('[data-do="api"]').addEventListener("click", () => document.querySelector("footer .show-api").click());
+  const show = () => {
+    const page = PAGES.find((one) => location.hash.startsWith(`#${one}`)) ?? "classify";
+    document.body.dataset.page = page;
+    for (const link of nav.children) {
+      if (link.hash === `#${page}`) link.setAttribute("aria-current", "page");
+      else link.removeAttribute("aria-current");
+    }
+    document.dispatchEvent(new CustomEvent("fg-page", { detail: page }));
+  };
+  addEventListener("hashchange", show);
+  document.addEventListener("fg-sign-in", () => openSignIn(dialog));
+  show();
+  const me = await whoAmI();
+  const signedIn = me.role !== "visitor";
+  button.textContent = signedIn ? `${me.name} · ${me.role}` : "Sign in";
+  button.title = signedIn ? "Sign out" : "";
+  button.addEventListener("click", () => (signedIn ? openSignOut(dialog, me) : openSignIn(dialog)));
+}
+
+/** What a page shows to a person who may not use it. */
+export function gate(me, what) {
+  const first = h("code", {}, "python -m fgdemo user add NAME --role maintainer");
+  return h(
+    "div",
+    { class: "fg-gate" },
+    h("h1", {}, what),
+    me.any_account
+      ? h("p", { class: "fg-quiet" }, "Experts sign in here. Anybody may classify pictures and suggest what is wrong.")
+      : h("p", { class: "fg-quiet" }, "Nobody has an account here yet. Make the first one on the machine that serves this page: ", first),
+    h("p", {}, h("button", { type: "button", class: "fg-button fg-primary", onclick: () => document.dispatchEvent(new Event("fg-sign-in")) }, "Sign in")),
+  );
+}
+
+async function post(path, body) {
+  try {
+    const reply = await fetch(new URL(path, document.baseURI), { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+    return await reply.json();
+  } catch {
+    return { error: "The server did not answer. Look at the connection, then try again." };
+  }
+}
+
+function openSignIn(dialog) {
+  const message = h("p", { class: "fg-form-message", role: "alert" });
+  const name = h("input", { type: "text", name: "username", id: "fg-name", autocomplete: "username", maxlength: 60, required: true });
+  const password = h("input", { type: "password", name: "password", id: "fg-password", autocomplete: "current-password", required: true });
+  const send = h("button", { type: "submit", class: "fg-button fg-primary" }, "Sign in");
+  const submit = async (event) => {
+    event.preventDefault();
+    send.disabled = true;
+    const reply = await post("fgdemo/sign-in", { name: name.value, password: password.value });
+    send.disabled = false;
+    if (reply.error) message.textContent = reply.error;
+    else location.reload();
+  };
+  dialog.replaceChildren(
+    h(
+      "form",
+      { class: "fg", onsubmit: submit },
+      h("h2", {}, "Sign in"),
+      h("label", { for: "fg-name" }, "Name"),
+      name,
+      h("label", { for: "fg-password" }, "Password"),
+      password,
+      message,
+      h("p", { class: "fg-form-actions" }, h("button", { type: "button", class: "fg-button", onclick: () => dialog.close() }, "Cancel"), send),
+    ),
+  );
+  dialog.showModal();
+  name.focus();
+}
+
+function openSignOut(dialog, me) {
+  const leave = async () => {
+    await post("fgdemo/sign-out", {});
+    location.reload();
+  };
+  dialog.replaceChildren(
+    h(
+      "div",
+      { class: "fg" },
+      h("h2", {}, `Signed in as ${me.name}`),
+      h("p", { class: "fg-quiet" }, `Your role is ${me.role}. What you have answered is kept when you leave.`),
+      h(
+        "p",
+        { class: "fg-form-actions" },
+        h("button", { type: "button", class: "fg-button", onclick: () => dialog.close() }, "Stay"),
+        h("button", { type: "button", class: "fg-button fg-primary", onclick: leave }, "Sign out"),
+      ),
+    ),
+  );
+  dialog.showModal();
+}
