@@ -9,16 +9,18 @@ from pathlib import Path
 
 from PIL import Image
 
+from fgdemo.bootstrap import Services
 from fgdemo.services.suggestions import Suggestions
 from fgdemo.services.workbench import Workbench
 from fgdemo.settings import Settings
-from fgdemo.storage.database import open_database, register_taxa
+from fgdemo.storage.accounts import Accounts
 from fgdemo.storage.events import EventLog
 from fgdemo.storage.library import Library
 from fgdemo.storage.originals import ImageStore
 from fgdemo.types import CropBox, Trust
 from fgdemo.ui import build_app, launch_options
-from tests.fakes import COLOURS, FakeClassifier
+from tests.fakes import COLOURS
+from tests.workspace import FakeWorkspace, open_fake_workspace
 
 YELLOW, LIME, BLUE, MAGENTA = (
     COLOURS["nashville_warbler"],
@@ -33,6 +35,8 @@ class RunningApp:
     url: str
     events: EventLog
     images: ImageStore
+    workspace: FakeWorkspace
+    accounts: Accounts
 
 
 def measured_trust(picture: Image.Image, box: CropBox | None, a: str, b: str) -> dict[str, Trust]:
@@ -49,19 +53,26 @@ def settings_in(home: Path) -> Settings:
 def running_app(home: Path) -> Iterator[RunningApp]:
     """Serve the page from `home` until the block ends."""
     settings = settings_in(home)
-    engine = open_database(settings.database_url)
-    classifier = FakeClassifier()
-    register_taxa(engine, classifier.taxonomy)
-    images, events = ImageStore(home / "pictures"), EventLog(engine)
-    workbench = Workbench(classifier, Library(engine, images, home / "embeddings"), measured_trust)
-    suggestions = Suggestions(events, images, classifier.taxonomy)
-    app = build_app(workbench, suggestions, settings)
-    _, url, _ = app.launch(**launch_options(settings), prevent_thread_lock=True, quiet=True)
+    workspace = open_fake_workspace(home)
+    accounts = Accounts(workspace.engine)
+    services = Services(
+        workbench=Workbench(
+            workspace.classifier, Library(workspace.roster, workspace.embeddings, workspace.images), measured_trust
+        ),
+        suggestions=Suggestions(workspace.events, workspace.images, workspace.classifier.taxonomy),
+        accounts=accounts,
+        labelling=workspace.labelling,
+        review=workspace.review,
+        images=workspace.images,
+        settings=settings,
+    )
+    app = build_app(services)
+    _, url, _ = app.launch(**launch_options(services), prevent_thread_lock=True, quiet=True)
     try:
-        yield RunningApp(url, events, images)
+        yield RunningApp(url, workspace.events, workspace.images, workspace, accounts)
     finally:
         app.close()
-        engine.dispose()
+        workspace.engine.dispose()
 
 
 def picture(

@@ -1,133 +1,61 @@
-"""The labelled pictures of the workspace and which are nearest."""
+"""Which labelled pictures of the workspace are nearest."""
 
 from __future__ import annotations
 
-import io
-
 import numpy as np
 import pytest
-import sqlalchemy as sa
-from PIL import Image
 
-from fgdemo.errors import PictureError, StorageError
-from fgdemo.storage.database import open_database, reading, register_taxa
-from fgdemo.storage.schema import image_table
-from fgdemo.storage.events import EventLog, LabelEvent, NewPicture
+from fgdemo.storage.embeddings import Embeddings, Looks, LooksShape
 from fgdemo.storage.library import Library
-from fgdemo.storage.originals import ImageStore, image_id_of
-from tests.fakes import TAXONOMY
-
-MODEL = "../a model/8f00"
-
-
-def picture(shade: int) -> bytes:
-    file = io.BytesIO()
-    Image.new("RGB", (32, 24), (shade, shade, 0)).save(file, "PNG")
-    return file.getvalue()
-
-
-def towards(*values: float) -> np.ndarray:
-    return np.array(values, np.float32) / np.linalg.norm(values)
+from tests.workspace import coloured, open_fake_workspace
 
 
 @pytest.fixture
-def engine(tmp_path):
-    engine = open_database(f"sqlite:///{tmp_path / 'fgdemo.sqlite'}")
-    register_taxa(engine, TAXONOMY)
-    yield engine
-    engine.dispose()
+def workspace(tmp_path):
+    opened = open_fake_workspace(tmp_path)
+    yield opened
+    opened.engine.dispose()
 
 
-@pytest.fixture
-def library(engine, tmp_path):
-    return Library(engine, ImageStore(tmp_path / "pictures"), tmp_path / "embeddings")
+def test_nearest_first_and_only_of_the_taxon(workspace):
+    workspace.take_in([coloured("lowchen", 1), coloured("eskimo_dog", 2, "lowchen"), coloured("eskimo_dog", 3)])
+    library = Library(workspace.roster, workspace.embeddings, workspace.images)
+    white = workspace.embeddings.vectors([workspace.embeddings.rows[workspace.roster.image_ids[1]]])[0] * 7
+    found = library.nearest(white, "lowchen")
+    assert len(found) == 2
+    assert [one.similarity for one in found] == sorted((one.similarity for one in found), reverse=True)
+    assert found[0].image_id == workspace.roster.image_ids[1]
+    assert not any(one.checked for one in found)
+    assert len(library.nearest(white, "lowchen", limit=1)) == 1
+    assert library.nearest(white, "nashville_warbler") == ()
 
 
-def add(library, shade, taxon="lowchen", source="dogs64"):
-    return library.add(picture(shade), taxon=taxon, split="train", source=source, name=f"{shade}.png")
+def looks(*shades: float) -> Looks:
+    n = len(shades)
+    return Looks(np.array(shades)[:, None] * np.ones((n, 4)), np.zeros((n, 3, 2)), np.zeros((n, 14, 14, 3)))
 
 
-def test_an_added_picture_has_its_row_its_file_and_one_import_event(library, engine):
-    image = add(library, 7)
-    assert add(library, 7) == image == image_id_of(picture(7))
-    with reading(engine) as connection:
-        rows = connection.execute(sa.select(image_table)).all()
-    assert [(r.id, r.width_px, r.height_px, r.source, r.split, r.name) for r in rows] == [
-        (image, 32, 24, "dogs64", "train", "7.png")
-    ]
-    assert [(e.kind, e.taxon) for e in EventLog(engine).history(image)] == [("import", "lowchen")]
-    assert library.images.read(image) == picture(7)
+IDS = [f"{number:064x}" for number in range(5)]
 
 
-def test_a_changed_label_of_a_data_set_is_one_more_event(library, engine):
-    image = add(library, 7)
-    add(library, 7, taxon="eskimo_dog")
-    assert [e.taxon for e in EventLog(engine).history(image)] == ["lowchen", "eskimo_dog"]
+def test_embeddings_of_another_process_are_found_and_none_is_kept_twice(tmp_path):
+    ours, theirs = (Embeddings(tmp_path, "a model/1", LooksShape(4, (14, 14), 3, 2)) for _ in range(2))
+    ours.append(IDS[:2], looks(0.5, 1.5))
+    theirs.append(IDS[1:4], looks(9, 2.5, 3.5))
+    assert dict(ours.rows) == dict(theirs.rows) == {image: row for row, image in enumerate(IDS[:4])}
+    assert ours.vectors([1, 3])[:, 0].tolist() == [1.5, 3.5]
+    assert ours.missing(IDS) == [IDS[4]]
+    assert all(path.parent == tmp_path for path in tmp_path.rglob("*"))
 
 
-def test_a_visitors_picture_takes_the_split_of_the_data_set_it_turns_out_to_be_in(library, engine):
-    original = picture(9)
-    suggestion = LabelEvent(image=image_id_of(original), kind="suggestion", annotator="visitor", taxon="lowchen")
-    visitors = NewPicture(original, 32, 24, "visitor", None, "upload.png")
-    EventLog(engine).append_with_picture(suggestion, visitors, library.images)
-    image = add(library, 9)
-    with reading(engine) as connection:
-        row = connection.execute(sa.select(image_table).where(image_table.c.id == image)).one()
-    assert (row.source, row.split) == ("dogs64", "train")
-
-
-def test_bad_pictures_and_unknown_taxa_are_refused(library, engine):
-    with pytest.raises(PictureError):
-        library.add(b"nonsense", taxon="lowchen", split="train", source="s", name="n")
-    with pytest.raises(StorageError):
-        library.add(picture(1), taxon="no_such", split="train", source="s", name="n")
-    assert EventLog(engine).labels() == {}
-    assert image_id_of(picture(1)) not in library.images
-
-
-def test_nearest_first_and_only_of_the_taxon(library):
-    near, far, middle = (add(library, shade) for shade in (1, 2, 3))
-    other = add(library, 4, taxon="eskimo_dog")
-    unseen = add(library, 5)
-    assert set(library.without_embedding(MODEL)) == {near, far, middle, other, unseen}
-    library.add_embeddings(MODEL, [near, far], np.stack([towards(1, 0.1), towards(-1, 0)]))
-    library.add_embeddings(MODEL, [middle, other], np.stack([towards(1, 1), towards(1, 0)]))
-    assert library.without_embedding(MODEL) == (unseen,)
-    found = library.nearest(towards(1, 0) * 7, "lowchen", MODEL)
-    assert [similar.image_id for similar in found] == [near, middle, far]
-    assert [similar.similarity for similar in found] == pytest.approx([0.995, 0.7071, -1], abs=1e-3)
-    assert not any(similar.checked for similar in found)
-    assert [similar.image_id for similar in library.nearest(towards(1, 0), "lowchen", MODEL, limit=1)] == [near]
-    assert library.nearest(towards(1, 0), "nashville_warbler", MODEL) == ()
-    assert library.nearest(towards(1, 0), "lowchen", "another model") == ()
-
-
-def test_a_relabelled_picture_moves_to_its_new_taxon(library):
-    image = add(library, 1)
-    library.add_embeddings(MODEL, [image], towards(1, 0)[None])
-    add(library, 1, taxon="eskimo_dog")
-    assert library.nearest(towards(1, 0), "lowchen", MODEL) == ()
-    assert [similar.image_id for similar in library.nearest(towards(1, 0), "eskimo_dog", MODEL)] == [image]
-
-
-def test_embeddings_are_read_once_and_again_when_another_process_replaced_them(library, engine, tmp_path, monkeypatch):
-    image, second = add(library, 1), add(library, 2)
-    library.add_embeddings(MODEL, [image], towards(1, 0)[None])
-    library.nearest(towards(1, 0), "lowchen", MODEL)
-    with monkeypatch.context() as patch:
-        patch.setattr(np, "load", None)
-        assert len(library.nearest(towards(1, 0), "lowchen", MODEL)) == 1
-    elsewhere = Library(engine, library.images, tmp_path / "embeddings")
-    elsewhere.add_embeddings(MODEL, [second], towards(0, 1)[None])
-    assert len(library.nearest(towards(1, 0), "lowchen", MODEL)) == 2
-    assert [path.parent for path in (tmp_path / "embeddings").rglob("*")] == [tmp_path / "embeddings"]
-
-
-def test_damaged_embeddings_are_named(library, tmp_path):
-    image = add(library, 1)
-    library.add_embeddings(MODEL, [image], towards(1, 0)[None])
-    (file,) = (tmp_path / "embeddings").iterdir()
-    for damage in (file.read_bytes()[:100], b"", b"\x80\x04K*."):  # cut off, empty, a pickle
-        file.write_bytes(damage)
-        with pytest.raises(StorageError, match="damaged: delete"):
-            library.nearest(towards(1, 0), "lowchen", MODEL)
+@pytest.mark.parametrize("ending", [".vectors", ".places"])
+def test_a_record_that_a_crash_left_half_written_is_cut_off(tmp_path, ending):
+    embeddings = Embeddings(tmp_path, "m", LooksShape(4, (14, 14), 3, 2))
+    embeddings.append(IDS[:2], looks(1, 2))
+    with (tmp_path / f"m{ending}").open("ab") as file:
+        file.write(b"\xff" * 7)
+    fresh = Embeddings(tmp_path, "m", LooksShape(4, (14, 14), 3, 2))
+    assert len(fresh.rows) == 2
+    fresh.append(IDS[2:3], looks(3))
+    assert fresh.vectors([0, 1, 2])[:, 0].tolist() == [1, 2, 3]
+    assert Embeddings(tmp_path, "m", LooksShape(4, (14, 14), 3, 2)).place(2)[1].shape == (14, 14, 3)

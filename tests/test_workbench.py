@@ -8,6 +8,7 @@ import io
 import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
 import pytest
@@ -19,12 +20,13 @@ from PIL import Image
 from fgdemo.errors import PictureError, TaxonomyError
 from fgdemo.services.wording import answer_for, known_kinds, percent, plural, unknown_verdict, with_article
 from fgdemo.services.workbench import READINGS_KEPT, Workbench
-from fgdemo.storage.database import open_database, register_taxa
+from fgdemo.storage.labelled import LabelledPicture
 from fgdemo.storage.library import Library
-from fgdemo.storage.originals import ImageStore, image_id_of
+from fgdemo.storage.originals import image_id_of
 from fgdemo.taxonomy import Taxon, Taxonomy
 from fgdemo.types import CropBox, KnownGroup, Trust
 from tests.fakes import COLOURS, TAXONOMY, FakeClassifier
+from tests.workspace import open_fake_workspace
 
 
 def photo(colour, size=(64, 48), kind="PNG", **options) -> bytes:
@@ -476,20 +478,13 @@ def test_a_measurement_waits_for_answers_under_way(monkeypatch):
     assert order == ["answer", "trust"]
 
 
-@pytest.fixture
-def library(tmp_path):
-    engine = open_database(f"sqlite:///{tmp_path / 'fgdemo.sqlite'}")
-    register_taxa(engine, TAXONOMY)
-    yield Library(engine, ImageStore(tmp_path / "pictures"), tmp_path / "embeddings")
-    engine.dispose()
-
-
-def test_neighbours_are_the_nearest_labelled_pictures_but_never_the_picture_itself(classifier, library):
+def test_neighbours_are_the_nearest_labelled_pictures_but_never_the_picture_itself(tmp_path):
+    workspace = open_fake_workspace(tmp_path)
     shades = [(60, 100, 255), (70, 110, 240), (0, 0, 90), (200, 200, 255), (30, 30, 30), (90, 0, 90)]
-    images = [library.add(photo(c), taxon="eskimo_dog", split="train", source="s", name="n") for c in shades]
-    vectors = [classifier.read(Image.new("RGB", (64, 48), colour)).embedding for colour in shades]
-    library.add_embeddings(classifier.version, images, np.stack(vectors))
-    workbench = Workbench(classifier, library)
+    listed = [LabelledPicture(f"{at}.png", "eskimo_dog", "train", partial(photo, c)) for at, c in enumerate(shades)]
+    workspace.take_in(listed)
+    images = [image_id_of(photo(c)) for c in shades]
+    workbench = Workbench(workspace.classifier, Library(workspace.roster, workspace.embeddings, workspace.images))
     found = workbench.neighbours(photo(shades[0]), name="a", box=None, taxon_ids=("eskimo_dog", "lowchen"))
     assert found["lowchen"] == ()
     nearest = found["eskimo_dog"]
@@ -501,6 +496,7 @@ def test_neighbours_are_the_nearest_labelled_pictures_but_never_the_picture_itse
     assert thumbnail.format == "JPEG"
     with pytest.raises(TaxonomyError):
         workbench.neighbours(photo(shades[0]), name="a", box=None, taxon_ids=("no_such",))
+    workspace.engine.dispose()
 
 
 def test_without_a_library_there_are_no_neighbours(workbench, classifier):

@@ -3,6 +3,17 @@
 from fgdemo.commands.console import Verb
 from fgdemo.commands.fitting import fit
 from fgdemo.commands.questions import evaluate, explain, predict
-from fgdemo.commands.workspace import import_pictures, name_parts, serve, specimens
+from fgdemo.commands.workspace import import_pictures, name_parts, serve, specimens, user
 
-__all__ = ["Verb", "evaluate", "explain", "fit", "import_pictures", "name_parts", "predict", "serve", "specimens"]
+__all__ = [
+    "Verb",
+    "evaluate",
+    "explain",
+    "fit",
+    "import_pictures",
+    "name_parts",
+    "predict",
+    "serve",
+    "specimens",
+    "user",
+]

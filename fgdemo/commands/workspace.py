@@ -1,8 +1,10 @@
-"""`name-parts`, `import`, `specimens`, `serve`: what is kept and shown."""
+"""`name-parts`, `import`, `user`, `specimens`, `serve`: what is kept and shown."""
 
 from __future__ import annotations
 
 import argparse
+import getpass
+import sys
 from typing import TYPE_CHECKING, Any
 
 from fgdemo.commands.console import bar, load, report_skipped, speaker
@@ -34,15 +36,27 @@ def name_parts(arguments: argparse.Namespace, settings: Settings) -> dict[str, A
 
 
 def import_pictures(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]:
-    """Labelled pictures into the workspace, with the embeddings that make "nearest pictures of A" possible."""
-    from fgdemo.bootstrap import import_into_library
+    """Pictures into the workspace, labelled or not: to be compared with, put right, and learned from."""
+    from fgdemo import bootstrap
 
     say = speaker(arguments)
     with bar() as progress:
-        added, skipped = import_into_library(load(arguments, settings), settings, arguments.data, progress)
-    report_skipped(skipped, say)
-    say(f"{added} pictures are in the workspace.")
-    return {"added": added, "skipped": [list(entry) for entry in skipped]}
+        report = bootstrap.import_pictures(load(arguments, settings), settings, arguments.data, progress)
+    report_skipped(report.skipped, say)
+    if report.new_kinds:
+        say(f"New kinds: {', '.join(report.new_kinds[:20])}{' …' if len(report.new_kinds) > 20 else ''}")
+    splits = ", ".join(f"{count} {split}" for split, count in report.splits.most_common())
+    say(f"{report.added} pictures came in{f' ({splits})' if splits else ''}, {report.known} were there already.")
+    if report.twins:
+        say(f"{report.twins} are near-duplicates and lie in the split of their twin.")
+    return {
+        "added": report.added,
+        "known": report.known,
+        "twins": report.twins,
+        "splits": dict(report.splits),
+        "new_kinds": report.new_kinds,
+        "skipped": [list(entry) for entry in report.skipped],
+    }
 
 
 def specimens(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]:
@@ -67,3 +81,39 @@ def serve(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]:
 
     serve_page(settings, build)
     return {}
+
+
+def user(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]:
+    """Accounts: add, list, role, password, disable, enable."""
+    from fgdemo.storage.accounts import Accounts
+    from fgdemo.storage.database import open_database
+
+    accounts, say = Accounts(open_database(settings.database_url)), speaker(arguments)
+    if arguments.action != "list" and not arguments.name:
+        raise SettingsError(f"Which account? python -m fgdemo user {arguments.action} NAME")
+    if arguments.action == "add":
+        made = accounts.add(arguments.name, arguments.role, _password(arguments))
+        say(f"{made.name} is {made.role} from now on, and signs in on the page.")
+    elif arguments.action == "role":
+        accounts.set_role(arguments.name, arguments.role)
+    elif arguments.action == "password":
+        accounts.set_password(arguments.name, _password(arguments))
+    elif arguments.action in ("disable", "enable"):
+        accounts.disable(arguments.name, arguments.action == "disable")
+    listed = accounts.all()
+    if arguments.action == "list":
+        for account in listed:
+            say(f"{account.name:30s} {account.role}{' (disabled)' if account.disabled else ''}")
+        if not listed:
+            say("There is no account yet: python -m fgdemo user add NAME --role maintainer")
+    return {"accounts": [{"name": a.name, "role": a.role, "disabled": a.disabled} for a in listed]}
+
+
+def _password(arguments: argparse.Namespace) -> str:
+    """Never on the command line, where other users of the machine could read it."""
+    if not sys.stdin.isatty():
+        return sys.stdin.readline().rstrip("\n")
+    first = getpass.getpass("Password: ")
+    if first != getpass.getpass("Once more: "):
+        raise SettingsError("The two passwords differ.")
+    return first

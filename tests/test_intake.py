@@ -1,0 +1,162 @@
+"""Pictures into a workspace: once each, held-out first, twins together, nothing left out silently."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fgdemo.errors import DatasetError
+from fgdemo.storage.archives import read_zip
+from fgdemo.storage.labelled import LabelledPicture
+from fgdemo.storage.sources import read_for_import
+from fgdemo.storage.twins import TwinFinder, dhash
+from tests.workspace import coloured, open_fake_workspace, some_pictures
+
+
+@pytest.fixture
+def workspace(tmp_path):
+    opened = open_fake_workspace(tmp_path / "home")
+    yield opened
+    opened.engine.dispose()
+
+
+def test_the_same_again_adds_nothing_twice(workspace):
+    first = workspace.take_in(some_pictures(4, 1))
+    again = workspace.take_in(some_pictures(4, 1), "2")
+    assert (first.added, first.known, again.added, again.known) == (13, 0, 0, 13)
+    assert len(workspace.roster) == len(workspace.embeddings.rows) == 13
+
+
+def test_an_interrupted_import_goes_on(workspace, monkeypatch):
+    calls = []
+
+    def look(pictures):
+        calls.append(len(pictures))
+        if len(calls) > 1:
+            raise KeyboardInterrupt
+        return type(workspace).look(workspace, pictures)
+
+    monkeypatch.setattr("tests.workspace.FakeWorkspace.look", property(lambda self: look))
+    with pytest.raises(KeyboardInterrupt):
+        workspace.take_in(some_pictures(12, 0))
+    monkeypatch.undo()
+    report = workspace.take_in(some_pictures(12, 0))
+    assert (report.added, report.known) == (4, 32)
+    assert len(workspace.embeddings.rows) == len(workspace.roster) == 36
+
+
+def test_bad_files_are_named_and_new_kinds_are_made(workspace):
+    empty = LabelledPicture("broken.png", "lowchen", "train", lambda: b"nonsense")
+    report = workspace.take_in([coloured("lowchen", 1, "Sleepy_Sheltie"), empty])
+    assert report.new_kinds == ["Sleepy Sheltie"]
+    assert [name for name, _ in report.skipped] == ["broken.png"]
+    assert workspace.roster.standing(workspace.roster.image_ids[0]).taxon == "sleepy_sheltie"
+
+
+def test_another_label_from_its_source_is_noted_until_a_person_has_spoken(workspace):
+    workspace.take_in([coloured("lowchen", 1)])
+    workspace.take_in([coloured("lowchen", 1, "eskimo_dog")])
+    (image,) = workspace.roster.image_ids
+    assert workspace.roster.standing(image).taxon == "eskimo_dog"
+    assert [said.taxon for said in workspace.events.history(image)] == ["lowchen", "eskimo_dog"]
+
+
+def test_unlabelled_pictures_have_an_event_too(workspace):
+    workspace.take_in([coloured("lowchen", 1, "")])
+    assert workspace.roster.taxon.tolist() == [-1]
+
+
+def test_splits_are_drawn_where_the_source_has_none_and_by_class(workspace):
+    report = workspace.take_in(some_pictures(40, 0), has_splits=False)
+    assert report.splits == {"train": 96, "val": 12, "gold": 12}
+
+
+def photo_like(seed: int) -> Image.Image:
+    coarse = np.random.default_rng(seed).integers(0, 255, (9, 9, 3), dtype=np.uint8)
+    return Image.fromarray(coarse).resize((200, 200), Image.Resampling.BICUBIC)
+
+
+def test_a_twin_joins_the_held_out_picture_in_its_split(workspace):
+    def listed(picture, name, split, quality):
+        file = io.BytesIO()
+        picture.save(file, "JPEG", quality=quality)
+        return LabelledPicture(name, "lowchen", split, file.getvalue)
+
+    original = photo_like(1)
+    report = workspace.take_in(
+        [listed(original.resize((180, 180)), "a.jpg", "train", 60), listed(original, "z.jpg", "val", 95),
+         listed(photo_like(2), "other.jpg", "train", 95)]
+    )  # fmt: skip
+    assert report.twins == 1
+    assert report.splits == {"val": 2, "train": 1}
+    assert len(set(workspace.roster.twin.tolist())) == 2
+
+
+def test_twins_need_both_hash_and_embedding():
+    finder = TwinFinder()
+    hashed = dhash(photo_like(3))
+    finder.add("a" * 64, hashed, np.array([1.0, 0.0]))
+    assert finder.find(hashed, np.array([0.99, 0.1])) == "a" * 64
+    assert finder.find(hashed, np.array([0.5, 0.9])) is None
+    assert finder.find(hashed ^ ((1 << 20) - 1), np.array([1.0, 0.0])) is None
+
+
+# --- archives -----------------------------------------------------------------------------------------------------
+
+
+def png() -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (32, 32), (9, 9, 9)).save(file, "PNG")
+    return file.getvalue()
+
+
+def archive(path, entries):
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as packed:
+        for name, content in entries:
+            packed.writestr(name, content)
+    return path
+
+
+def test_a_zip_is_read_like_the_folder_that_was_packed(tmp_path):
+    entries = [("birds/train/Löwchen/ä 鳥.png", png()), ("birds/val/owl/1.png", png()), ("birds/.hidden/2.png", png())]
+    source, has_splits = read_for_import([archive(tmp_path / "b.zip", entries)])
+    assert [(p.label, p.split) for p in source.pictures] == [("Löwchen", "train"), ("owl", "val")]
+    assert has_splits
+    assert source.pictures[0].load() == png()
+
+
+def test_hostile_entries_are_named_and_nothing_is_written(tmp_path):
+    link = zipfile.ZipInfo("a/link.png")
+    link.external_attr = 0o120777 << 16
+    entries = [("../../out.png", png()), ("/abs/x.png", png()), ("a/bomb.png", b"\0" * 5_000_000), ("C:\\x.png", png()),
+               (link, "/etc/passwd"), ("a/page.svg", "<svg/>"), ("a/ok.png", png())]  # fmt: skip
+    found = read_zip(archive(tmp_path / "evil.zip", entries))
+    assert [p.name for p in found.pictures] == ["a/ok.png"]
+    assert len(found.skipped) == 6
+    assert [path.name for path in tmp_path.rglob("*")] == ["evil.zip"]
+
+
+def test_ten_thousand_empty_files_are_all_named(tmp_path):
+    found = read_zip(archive(tmp_path / "e.zip", [(f"a/{n}.png", b"") for n in range(10_000)]))
+    assert len(found.skipped) == 10_000
+    with pytest.raises(DatasetError, match="of 10000 files none"):
+        read_for_import([tmp_path / "e.zip"])
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04nonsense", b"\x89PNG"])
+def test_what_is_no_archive_is_one_sentence(tmp_path, content):
+    (tmp_path / "x.zip").write_bytes(content)
+    with pytest.raises(DatasetError, match="not a zip archive"):
+        read_zip(tmp_path / "x.zip")
+
+
+def test_a_damaged_entry_is_left_out_by_whoever_reads_it(tmp_path, workspace):
+    path = archive(tmp_path / "d.zip", [("a/1.png", png()), ("a/2.png", png()[:-5] + b"12345")])
+    path.write_bytes(path.read_bytes().replace(png()[:30][8:20], b"\0" * 12, 1))
+    source, _ = read_for_import([path])
+    report = workspace.take_in(source.pictures)
+    assert report.added + len(report.skipped) == 2

@@ -1,0 +1,351 @@
+"""A labelling session without a page: what is asked, what an answer does, and what goes wrong."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fgdemo.annotation import VISITOR, Person
+from fgdemo.errors import ForbiddenError, StaleError, StorageError, TaxonomyError
+from fgdemo.services.agreement import cohen_kappa, krippendorff_alpha, wilson
+from fgdemo.storage.events import LabelEvent
+from fgdemo.storage.leases import Leases
+from tests.workspace import ADA, BO, coloured, open_fake_workspace, some_pictures
+
+
+@pytest.fixture
+def workspace(tmp_path):
+    opened = open_fake_workspace(tmp_path)
+    opened.take_in(some_pictures(12, 3))
+    opened.learner.refresh()
+    yield opened
+    opened.engine.dispose()
+
+
+def begin(workspace, person=ADA, order="suspicion", pair=None, goal=None, blind=0.0):
+    return workspace.labelling.start(person, order, pair, goal, blind).id
+
+
+def one(workspace, session, person=ADA):
+    return workspace.labelling.next_items(person, session, [], 1)[0]
+
+
+def say(workspace, session, item, taxon, person=ADA, kind="label", key=None):
+    event = LabelEvent(
+        item.image, kind, person.name, taxon=taxon, shown_version=item.version, session=session, reason=item.reason,
+        answer_key=key, blind=item.blind,
+    )  # fmt: skip
+    return workspace.labelling.answer(person, session, event)
+
+
+def test_wrong_labels_are_asked_first_and_the_reason_names_what_it_looks_like(workspace):
+    session = begin(workspace)
+    for _ in range(3):
+        item = one(workspace, session)
+        assert item.given.taxon == "mourning_warbler"
+        assert "Nashville Warbler" in item.sentence
+        assert item.choices[0].taxon == "nashville_warbler"
+        say(workspace, session, item, "nashville_warbler")
+    report = workspace.labelling.report(ADA, session)
+    assert (report.done, report.corrections, report.agreement.right) == (3, 3, 0)
+    workspace.learner.refresh()
+    assert one(workspace, session).choices[0].taxon == one(workspace, session).given.taxon
+
+
+def test_no_picture_is_given_to_two_and_a_page_never_gets_one_twice(workspace):
+    sessions = {person: begin(workspace, person) for person in (ADA, BO)}
+    held = {person: [] for person in sessions}
+    for _ in range(4):
+        for person, session in sessions.items():
+            have = [item.image for item in held[person]][-3:]
+            held[person] += workspace.labelling.next_items(person, session, have, 2)
+    images = [item.image for items in held.values() for item in items[-3:]]
+    assert len(set(images)) == len(images) == 6
+
+
+def test_a_stale_answer_is_refused_and_nothing_changes(workspace):
+    mine, theirs = begin(workspace), begin(workspace, BO)
+    item = one(workspace, mine)
+    other = workspace.labelling.item(BO, item.image, "suspicion")
+    say(workspace, theirs, other, "eskimo_dog", BO)
+    with pytest.raises(StaleError):
+        say(workspace, mine, item, "nashville_warbler")
+    assert workspace.roster.standing(item.image).taxon == "eskimo_dog"
+    again = workspace.labelling.item(ADA, item.image, "suspicion")
+    assert (again.given.taxon, again.given.annotator) == ("eskimo_dog", "bo")
+    assert say(workspace, mine, again, "nashville_warbler").id
+
+
+def test_an_answer_that_is_sent_twice_counts_once(workspace):
+    session = begin(workspace)
+    item = one(workspace, session)
+    assert say(workspace, session, item, "lowchen", key="k").id == say(workspace, session, item, "lowchen", key="k").id
+    assert len(workspace.events.history(item.image)) == 2
+
+
+def test_undo_goes_back_any_number_of_steps(workspace):
+    session = begin(workspace)
+    before = [workspace.roster.standing(image).taxon for image in workspace.roster.image_ids]
+    images = []
+    for kind, taxon in (("label", "lowchen"), ("unusable", None), ("skip", None), ("none", None), ("label", "dog")):
+        item = one(workspace, session)
+        images.append(item.image)
+        say(workspace, session, item, taxon, kind=kind)
+    back = []
+    while (undone := workspace.labelling.undo(ADA, session)) is not None:
+        back.append(undone[0].image)
+    assert back == images[::-1]
+    assert [workspace.roster.standing(image).taxon for image in workspace.roster.image_ids] == before
+    assert not workspace.roster.checked.any()
+    assert workspace.labelling.report(ADA, session).done == 0
+
+
+def test_nobody_takes_back_what_another_said_and_not_what_was_answered_since(workspace):
+    session = begin(workspace)
+    kept = say(workspace, session, one(workspace, session), "lowchen")
+    with pytest.raises(ForbiddenError):
+        workspace.events.undo([kept.id], BO)
+    theirs = begin(workspace, BO)
+    say(workspace, theirs, workspace.labelling.item(BO, kept.image, "new"), "eskimo_dog", BO)
+    with pytest.raises(StaleError):
+        workspace.labelling.undo(ADA, session)
+
+
+def test_a_new_kind_in_the_middle_of_a_session_is_learned(workspace):
+    session = begin(workspace)
+    taxon = workspace.labelling.new_taxon(ADA, "  Sleepy   Sheltie ", "Canis lupus", "dog")
+    assert (taxon.name, taxon.parent) == ("Sleepy Sheltie", "dog")
+    with pytest.raises(TaxonomyError, match="already"):
+        workspace.labelling.new_taxon(ADA, "sleepy sheltie", None, None)
+    item = one(workspace, session)
+    say(workspace, session, item, taxon.id)
+    assert workspace.learner.taxa[-1] == taxon.id
+    assert taxon.id in {choice.taxon for choice in workspace.labelling.item(ADA, item.image, "new").choices} | {
+        taxon.id
+    }
+
+
+def test_a_group_is_a_valid_answer_that_does_not_train(workspace):
+    session = begin(workspace)
+    item = one(workspace, session)
+    say(workspace, session, item, "warbler")
+    assert workspace.roster.standing(item.image).taxon == "warbler"
+    assert "warbler" not in workspace.learner.taxa
+
+
+def test_every_tenth_picture_is_a_random_check_and_the_estimate_stands_on_these_alone(workspace):
+    session = begin(workspace)
+    reasons = []
+    for _ in range(20):
+        item = one(workspace, session)
+        reasons.append(item.reason)
+        say(workspace, session, item, item.given.taxon)
+    assert [at for at, reason in enumerate(reasons) if reason == "audit"] == [9, 19]
+    audit = workspace.labelling.report(ADA, session).audit
+    assert (audit.right, audit.n) == (2, 2)
+    assert audit.low < 1 == audit.high
+
+
+def test_a_blind_second_opinion_hides_the_first_and_leads_to_adjudication(workspace):
+    first = begin(workspace)
+    item = one(workspace, first)
+    say(workspace, first, item, "nashville_warbler")
+    second = begin(workspace, BO, blind=1.0)
+    blind = one(workspace, second, BO)
+    assert (blind.image, blind.reason, blind.given) == (item.image, "second", None)
+    say(workspace, second, blind, "mourning_warbler", BO)
+    standing = workspace.roster.standing(item.image)
+    assert standing.disputed
+    assert standing.taxon == "nashville_warbler"
+    third = begin(workspace, Person("cy", "expert"), "adjudication")
+    asked = one(workspace, third, Person("cy", "expert"))
+    assert dict(asked.opinions) == {"ada": "Nashville Warbler", "bo": "Mourning Warbler"}
+    say(workspace, third, asked, "mourning_warbler", Person("cy", "expert"), kind="adjudication")
+    standing = workspace.roster.standing(item.image)
+    assert (standing.disputed, standing.taxon) == (False, "mourning_warbler")
+    pair = workspace.review.pair(ADA, "nashville_warbler", "mourning_warbler")
+    assert pair.opinions == 1
+
+
+def test_gold_is_never_asked_and_only_adjudicated(workspace):
+    workspace.take_in([coloured("lowchen", 1, "eskimo_dog", "test")], "2")
+    workspace.learner.refresh()
+    session, image = begin(workspace), workspace.roster.image_ids[-1]
+    gold = workspace.labelling.item(ADA, image, "new")
+    with pytest.raises(ForbiddenError, match="gold"):
+        say(workspace, session, gold, "lowchen")
+    asked = {item.image for item in workspace.labelling.next_items(ADA, session, [], 6)}
+    assert image not in asked
+    say(workspace, session, gold, "lowchen", kind="adjudication")
+    assert workspace.roster.standing(image).taxon == "lowchen"
+
+
+def test_one_pair_only(workspace):
+    session = begin(workspace, order="pair", pair=("nashville_warbler", "mourning_warbler"))
+    for _ in range(8):
+        item = one(workspace, session)
+        if item.reason == "pair":
+            assert item.given.taxon in ("nashville_warbler", "mourning_warbler")
+        say(workspace, session, item, item.given.taxon)
+
+
+def test_suggestions_of_visitors_wait_in_an_order_of_their_own(workspace):
+    image = workspace.roster.image_ids[0]
+    workspace.events.append(LabelEvent(image, "suggestion", "visitor", new_name="<b>Yeti</b>", comment="look"))
+    workspace.roster.follow()
+    session = begin(workspace, order="suggestion")
+    item = one(workspace, session)
+    assert (item.image, item.suggestions) == (image, (("<b>Yeti</b>", "look"),))
+    say(workspace, session, item, item.given.taxon)
+    assert workspace.labelling.next_items(ADA, session, [], 1) == ()
+
+
+def test_roles_and_owners_are_checked_by_the_service_itself(workspace):
+    session = begin(workspace)
+    for refused in (
+        lambda: workspace.labelling.works(VISITOR),
+        lambda: workspace.labelling.next_items(BO, session, [], 1),
+        lambda: workspace.labelling.undo(BO, session),
+        lambda: workspace.review.overview(VISITOR),
+        lambda: workspace.review.table(VISITOR),
+    ):
+        with pytest.raises(ForbiddenError):
+            refused()
+    with pytest.raises(StorageError):
+        begin(workspace, order="pair")
+    with pytest.raises(StorageError):
+        begin(workspace, goal=0)
+
+
+def test_a_lease_ends_by_time_and_when_the_clock_jumps_back(workspace):
+    now = datetime(2026, 5, 1, 12, tzinfo=timezone.utc)
+    leases = Leases(workspace.engine, lambda: now)
+    (image,) = workspace.roster.image_ids[:1]
+    assert leases.take([image], "ada", 1, 1) == [image]
+    assert leases.take([image], "bo", 2, 1) == []
+    assert leases.take([image], "bo", 2, 1, {image}) == [image]
+    assert leases.held() == {image: {"ada", "bo"}}
+    now += timedelta(minutes=6)
+    assert leases.held() == {}
+    assert leases.take([image], "bo", 2, 1) == [image]
+    now -= timedelta(days=1)
+    assert leases.take([image], "ada", 1, 1) == [image]
+
+
+def test_a_picture_file_that_was_deleted_is_one_sentence_and_can_be_marked(workspace):
+    session = begin(workspace)
+    item = one(workspace, session)
+    workspace.images.remove(item.image)
+    with pytest.raises(StorageError, match="not in the workspace"):
+        workspace.labelling.explainer.explain(item.image)
+    say(workspace, session, item, None, kind="unusable")
+    assert workspace.roster.standing(item.image).kind == "unusable"
+
+
+def test_two_servers_on_one_file_see_each_other(workspace, tmp_path):
+    other = open_fake_workspace(tmp_path)
+    other.learner.refresh()
+    mine, theirs = begin(workspace), begin(other, BO)
+    items = [one(workspace, mine), one(other, theirs, BO)]
+    assert items[0].image != items[1].image
+    say(workspace, mine, items[0], "nashville_warbler")
+    say(other, theirs, items[1], "nashville_warbler", BO)
+    for server in (workspace, other):
+        server.learner.catch_up()
+        assert {server.roster.standing(item.image).annotator for item in items} == {"ada", "bo"}
+    a, b = (server.learner.weights_now() for server in (workspace, other))
+    np.testing.assert_allclose(a[0], b[0], atol=1e-4)
+    other.engine.dispose()
+
+
+def test_many_at_once_lose_nothing(workspace):
+    people = [Person(f"expert {n}", "expert") for n in range(4)]
+    kept, faults = [], []
+
+    def work(person):
+        try:
+            session = begin(workspace, person)
+            for _ in range(8):
+                for item in workspace.labelling.next_items(person, session, [], 1):
+                    kept.append(say(workspace, session, item, "lowchen", person).image)
+        except Exception as error:  # noqa: BLE001 - told to the test's own thread
+            faults.append(error)
+
+    threads = [threading.Thread(target=work, args=(person,)) for person in people]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert faults == []
+    assert len(set(kept)) == len(kept) == 32
+    assert int(workspace.roster.checked.sum()) == 32
+
+
+CHILD = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[2])
+from tests.test_labelling import begin, say
+from tests.workspace import ADA, open_fake_workspace
+workspace = open_fake_workspace(Path(sys.argv[1]))
+workspace.learner.refresh()
+session = begin(workspace)
+print("ready", flush=True)
+while True:
+    for item in workspace.labelling.next_items(ADA, session, [], 1) or sys.exit():
+        kept = say(workspace, session, item, "lowchen")
+        print(kept.image, kept.id, flush=True)
+"""
+
+
+def test_what_was_acknowledged_survives_kill_9_at_random_moments(tmp_path):
+    workspace = open_fake_workspace(tmp_path)
+    workspace.take_in(some_pictures(200, 0))
+    chance = np.random.default_rng(3)
+    acknowledged = {}
+    for _ in range(12):
+        command = [sys.executable, "-c", CHILD, str(tmp_path), str(Path(__file__).parents[1])]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
+            assert child.stdout is not None
+            assert child.stdout.readline() == "ready\n"
+            for _ in range(int(chance.integers(1, 25))):
+                line = child.stdout.readline().split()
+                if len(line) == 2:
+                    acknowledged[line[0]] = int(line[1])
+            os.kill(child.pid, signal.SIGKILL)
+            for line in child.stdout:  # what it had acknowledged before the signal reached it
+                if line.endswith("\n") and len(line.split()) == 2:
+                    acknowledged[line.split()[0]] = int(line.split()[1])
+    assert len(acknowledged) > 12
+    workspace.roster.follow()
+    assert {image: workspace.roster.standing(image).version for image in acknowledged} == acknowledged
+    workspace.learner.catch_up()
+    fresh = open_fake_workspace(tmp_path)
+    fresh.learner.catch_up()
+    np.testing.assert_allclose(fresh.learner.weights_now()[0], workspace.learner.weights_now()[0], atol=1e-4)
+
+
+# --- agreement ----------------------------------------------------------------------------------------------------
+
+
+def test_agreement_of_known_answers():
+    first, second = "yyyyyyyynn", "yyyyyynnyn"
+    assert cohen_kappa(first, second) == pytest.approx((0.7 - 0.62) / (1 - 0.62))
+    assert cohen_kappa("aa", "aa") is None
+    assert cohen_kappa([], []) is None
+    # Krippendorff 2011, example C: three observers, nominal, with missing answers
+    a = [None] * 5 + [3, 4, 1, 2, 1, 1, 3, 3, None, 3]
+    b = [1, None, 2, 1, 3, 3, 4, 3] + [None] * 7
+    c = [None, None, 2, 1, 3, 4, 4, None, 2, 1, 1, 3, 3, None, 4]
+    units = [{i: v for i, v in enumerate(unit) if v is not None} for unit in zip(a, b, c, strict=True)]
+    assert krippendorff_alpha(units) == pytest.approx(0.691, abs=1e-3)
+    assert wilson(0, 0) == (0, 1)
+    assert wilson(45, 50) == pytest.approx((0.786, 0.957), abs=1e-3)
