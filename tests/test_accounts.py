@@ -93,7 +93,8 @@ def test_a_new_password_signs_everybody_out(accounts):
 @pytest.mark.parametrize(
     ("name", "role", "password"),
     [("ada", "expert", "long enough"), ("", "expert", "long enough"), ("a\u202eb", "expert", "long enough"),
-     ("bo", "king", "long enough"), ("bo", "expert", "short"), ("import", "expert", "long enough"), ("x" * 41, "expert", "long enough")],
+     ("bo", "king", "long enough"), ("bo", "expert", "short"), ("import", "expert", "long enough"),
+     ("x" * 41, "expert", "long enough")],
 )  # fmt: skip
 def test_unusable_accounts_are_refused(accounts, name, role, password):
     with pytest.raises(SettingsError):

@@ -88,7 +88,8 @@ def test_label_events_are_append_only(engine, statement):
     with writing(engine) as connection:
         connection.execute(
             sa.text(
-                "INSERT INTO image (id, width_px, height_px, source, name, created_at) VALUES ('i', 1, 1, 's', 'n', 'now')"
+                "INSERT INTO image (id, width_px, height_px, source, name, created_at) "
+                "VALUES ('i', 1, 1, 's', 'n', 'now')"
             )
         )
         connection.execute(

@@ -20,11 +20,11 @@ def workspace(tmp_path):
 def test_nearest_first_and_only_of_the_taxon(workspace):
     workspace.take_in([coloured("lowchen", 1), coloured("eskimo_dog", 2, "lowchen"), coloured("eskimo_dog", 3)])
     library = Library(workspace.roster, workspace.embeddings, workspace.images)
-    white = workspace.embeddings.vectors([workspace.embeddings.rows[workspace.roster.image_ids[1]]])[0] * 7
+    white = workspace.embeddings.vectors([workspace.embeddings.rows[workspace.roster.image_ids[0]]])[0] * 7
     found = library.nearest(white, "lowchen")
     assert len(found) == 2
     assert [one.similarity for one in found] == sorted((one.similarity for one in found), reverse=True)
-    assert found[0].image_id == workspace.roster.image_ids[1]
+    assert found[0].image_id == workspace.roster.image_ids[0]
     assert not any(one.checked for one in found)
     assert len(library.nearest(white, "lowchen", limit=1)) == 1
     assert library.nearest(white, "nashville_warbler") == ()

@@ -29,6 +29,8 @@ from fgdemo.types import Classifier, TaxonHit
 MOST_AHEAD = 6
 """So many items may a page hold."""
 PAIRS = 12
+PATIENCE = 20
+"""So often another picture is drawn where somebody else was faster."""
 LARGEST_GOAL = 100_000
 
 
@@ -200,17 +202,22 @@ class Labelling:
         done = {said.image for said in events}
         seconded = self._sitting(sitting).seconded
         others = {image for image, holders in self._leases.held().items() if holders - {person.name}}
-        items: list[tuple[str, Reason]] = []
-        for turn in range(len(events) + len(have), len(events) + len(have) + count):
-            skip = done | set(have) | {image for image, _ in items}
-            found = self._draw(person, sitting, ranking, turn, skip, others, seconded)
-            if found is not None:
-                items.append(found)
         if have:
             self._leases.take(list(have)[:MOST_AHEAD], person.name, session, MOST_AHEAD)
-        blind = {image for image, reason in items if reason == "second"}
-        taken = set(self._leases.take([image for image, _ in items], person.name, session, count, blind))
-        return tuple(self._item(image, reason, ranking) for image, reason in items if image in taken)
+        items: list[tuple[str, Reason]] = []
+        for turn in range(len(events) + len(have), len(events) + len(have) + count):
+            for _ in range(PATIENCE):
+                found = self._draw(
+                    person, sitting, ranking, turn, done | set(have) | {i for i, _ in items}, others, seconded
+                )
+                if found is None:
+                    break
+                image, reason = found
+                if self._leases.take([image], person.name, session, 1, {image} if reason == "second" else ()):
+                    items.append(found)
+                    break
+                others.add(image)  # somebody was faster
+        return tuple(self._item(image, reason, ranking) for image, reason in items)
 
     def _draw(
         self,
@@ -296,6 +303,7 @@ class Labelling:
                 events.append(kept)
                 if kept.reason == "second":
                     self._sitting(sitting).seconded.add(kept.image)
+        self._leases.release(person.name, [kept.image])
         self._note(before, kept)
         self._learner.catch_up()
         return kept

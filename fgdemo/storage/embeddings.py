@@ -115,6 +115,7 @@ class Embeddings:
                 count = len(self._vector_map)
                 _append(self._places, count, places)  # first, so that no row of vectors is without its place
                 _append(self._vectors, count, vectors)
+                _ = self.rows
         except OSError as error:
             raise StorageError(disk_complaint(error)) from error
         except Timeout as error:

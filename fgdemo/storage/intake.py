@@ -216,7 +216,7 @@ class Intake:
         finder, rows = TwinFinder(), self._embeddings.rows
         with reading(self._engine) as connection:
             query = sa.select(image_table.c.id, image_table.c.dhash).where(image_table.c.dhash.is_not(None))
-            known = [(image, hashed) for image, hashed in connection.execute(query).tuples() if image in rows]
+            known = [(image, hashed) for image, hashed in connection.execute(query) if image in rows]
         for start in range(0, len(known), 1024):
             some = known[start : start + 1024]
             vectors = self._embeddings.vectors([rows[image] for image, _ in some])

@@ -12,13 +12,15 @@ from fgdemo.storage.database import reading, utc_now, writing
 from fgdemo.storage.schema import lease_table
 
 LEASE_S = 300
+SKEW_S = 60
+"""So far may the clocks of two servers differ."""
 
 
 class Leases:
     """Who is looking at which picture now.
 
-    A lease holds from `leased_at` up to `expires_at`. A clock that jumped back lies before the former and ends the
-    lease, too, so none can hang.
+    A lease holds from `leased_at` up to `expires_at`. A clock that jumped back lies well before the former and ends
+    the lease, too, so none can hang.
     """
 
     def __init__(self, engine: Engine, clock: Callable[[], datetime] = utc_now) -> None:
@@ -32,8 +34,8 @@ class Leases:
 
         What the annotator holds already is renewed. Of the pictures in `shared` others' leases do not matter.
         """
-        now = self._clock()
         with writing(self._engine) as connection:
+            now = self._clock()  # not before: waiting for the others takes time
             held = _valid(connection, now)
             others = {image for image, holder in held if holder != annotator}
             taken = [image for image in images if image not in others or image in shared][:count]
@@ -56,8 +58,7 @@ class Leases:
         mine = lease_table.c.annotator == annotator
         if images is not None:
             mine = mine & lease_table.c.image.in_(list(images))
-        now = self._clock().isoformat()
-        ended = (lease_table.c.expires_at <= now) | (lease_table.c.leased_at > now)
+        ended = ~_holds(self._clock())
         with writing(self._engine) as connection:
             connection.execute(lease_table.delete().where(mine | ended))
 
@@ -70,9 +71,11 @@ class Leases:
             return holders
 
 
+def _holds(now: datetime) -> sa.ColumnElement[bool]:
+    latest = (now + timedelta(seconds=SKEW_S)).isoformat()
+    return (lease_table.c.leased_at <= latest) & (lease_table.c.expires_at > now.isoformat())
+
+
 def _valid(connection: Connection, now: datetime) -> list[tuple[str, str]]:
-    moment = now.isoformat()
-    query = sa.select(lease_table.c.image, lease_table.c.annotator).where(
-        lease_table.c.leased_at <= moment, lease_table.c.expires_at > moment
-    )
-    return [(image, annotator) for image, annotator in connection.execute(query).tuples()]
+    query = sa.select(lease_table.c.image, lease_table.c.annotator).where(_holds(now))
+    return [(image, annotator) for image, annotator in connection.execute(query)]

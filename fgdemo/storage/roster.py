@@ -172,7 +172,7 @@ class Roster:
         """The file names of these pictures, for people."""
         with reading(self._engine) as connection:
             query = sa.select(image_table.c.id, image_table.c.name).where(image_table.c.id.in_(images))
-            return dict(connection.execute(query).tuples().all())
+            return {image: name for image, name in connection.execute(query)}
 
     # --- following the log --------------------------------------------------------------------------------
 
@@ -200,7 +200,7 @@ class Roster:
             .limit(_ROWS_AT_ONCE)
         )  # fmt: skip
         with reading(self._engine) as connection:
-            rows = connection.execute(query).tuples().all()
+            rows = connection.execute(query).all()
         again: dict[str, None] = {}
         for event_id, image, kind, taxon, annotator, blind, split, twin_of, imported_in in rows:
             row = self.row_of.get(image)

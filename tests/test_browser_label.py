@@ -1,0 +1,254 @@
+"""The Label and Review pages in Chromium: keys become events, in order, and nothing is lost."""
+
+from __future__ import annotations
+
+import io
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tests.browser_app import RunningApp, running_app
+from tests.workspace import coloured, some_pictures
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        yield playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Iterator[RunningApp]:
+    with running_app(tmp_path) as running:
+        running.accounts.add("ada", "expert", "long enough")
+        running.workspace.take_in([*some_pictures(12, 3), coloured("lowchen", 5, "<img src=x onerror=alert(1)>")])
+        running.workspace.learner.refresh()
+        yield running
+
+
+@pytest.fixture
+def page(browser: Browser, app: RunningApp) -> Iterator[Page]:
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    token = app.accounts.sign_in("ada", "long enough")
+    context.add_cookies([{"name": "fgdemo_sign_in", "value": token, "url": app.url}])
+    page = context.new_page()
+    faults: list[str] = []
+    page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    yield page
+    context.close()
+    assert faults == []
+
+
+def begin(page: Page, app: RunningApp) -> None:
+    page.goto(f"{app.url}#label")
+    page.get_by_role("button", name="Begin").click()
+    expect(page.locator(".fg-choice").first).to_be_visible()
+
+
+def answered(app: RunningApp) -> list[tuple[str, str | None]]:
+    return [(said.kind, said.taxon) for said in app.events.since(0) if said.annotator == "ada"]
+
+
+def press(page: Page, key: str) -> None:
+    """Press a key, and wait until another picture is on the screen."""
+    before = page.locator(".fg-label").get_attribute("data-image")
+    page.keyboard.press(key)
+    page.wait_for_function("before => document.querySelector('.fg-label').dataset.image !== before", arg=before)
+
+
+def saved(page: Page) -> None:
+    page.wait_for_selector('.fg-label[data-unsaved="0"]')
+
+
+def test_each_key_is_one_durable_answer_in_order_and_undo_goes_back(page: Page, app: RunningApp) -> None:
+    begin(page, app)
+    for key in ("Enter", "2", "u", " ", "x", "o", "g"):
+        press(page, key)
+    saved(page)
+    kinds = [kind for kind, _ in answered(app)]
+    assert kinds == ["label", "label", "unsure", "skip", "unusable", "none", "label"]
+    assert answered(app)[0] == ("label", "nashville_warbler")
+    press(page, "z")
+    press(page, "z")
+    assert [kind for kind, _ in answered(app)][-2:] == ["undo", "undo"]
+    expect(page.locator(".fg-figures")).to_contain_text("5 done")
+
+
+def test_a_refreshed_page_goes_on_with_the_session(page: Page, app: RunningApp) -> None:
+    begin(page, app)
+    press(page, "Enter")
+    saved(page)
+    page.reload()
+    expect(page.locator(".fg-choice").first).to_be_visible()
+    press(page, "Enter")
+    saved(page)
+    assert len({said.session for said in app.events.since(0) if said.annotator == "ada"}) == 1
+
+
+def test_keys_are_dead_while_typing_and_a_group_can_be_found(page: Page, app: RunningApp) -> None:
+    begin(page, app)
+    page.keyboard.press("/")
+    field = page.get_by_role("combobox")
+    field.press_sequentially("wood-war")
+    expect(page.get_by_role("option").first).to_contain_text("warbler")
+    assert answered(app) == []
+    before = page.locator(".fg-label").get_attribute("data-image")
+    field.press("Enter")
+    page.wait_for_function("before => document.querySelector('.fg-label').dataset.image !== before", arg=before)
+    saved(page)
+    assert answered(app) == [("label", "warbler")]
+
+
+def test_a_new_kind_gets_its_place_in_the_tree(page: Page, app: RunningApp) -> None:
+    begin(page, app)
+    page.keyboard.press("n")
+    page.get_by_label("Name", exact=True).fill("Sleepy Sheltie")
+    page.get_by_role("combobox").press_sequentially("dog")
+    page.get_by_role("option").first.click()
+    before = page.locator(".fg-label").get_attribute("data-image")
+    page.get_by_role("button", name="Make it").click()
+    page.wait_for_function("before => document.querySelector('.fg-label').dataset.image !== before", arg=before)
+    saved(page)
+    assert answered(app) == [("label", "sleepy_sheltie")]
+    assert app.workspace.taxa.load()["sleepy_sheltie"].parent == "dog"
+
+
+def test_a_stale_answer_comes_back_with_a_sentence(page: Page, app: RunningApp) -> None:
+    from fgdemo.storage.events import LabelEvent
+
+    begin(page, app)
+    image = page.locator(".fg-label").get_attribute("data-image") or ""
+    version = app.workspace.roster.standing(image).version
+    app.events.answer(LabelEvent(image, "label", "bo", taxon="lowchen", shown_version=version))
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert").first).to_contain_text("meanwhile")
+    page.wait_for_selector(f'.fg-label[data-image="{image}"]')
+    expect(page.locator(".fg-given")).to_contain_text("said bo")
+    press(page, "Enter")
+    saved(page)
+    assert answered(app) == [("label", "nashville_warbler")]
+
+
+def test_the_explanation_is_a_key_away_and_references_stand_beside(page: Page, app: RunningApp) -> None:
+    begin(page, app)
+    expect(page.locator(".fg-ref-a img").first).to_be_visible()
+    expect(page.locator(".fg-part-row").first).to_be_visible()
+    page.keyboard.press("e")
+    expect(page.locator(".fg-label .fg-stage-note")).to_contain_text("speaks for")
+    page.keyboard.press("v")
+    expect(page.locator(".fg-label .fg-stage-note")).to_have_text("Parts")
+
+
+def test_a_changed_key_holds(page: Page, app: RunningApp) -> None:
+    begin(page, app)
+    page.keyboard.press("?")
+    page.locator(".fg-keycap").filter(has_text="U").click()
+    page.keyboard.press("k")
+    page.get_by_role("button", name="Close").click()
+    press(page, "k")
+    saved(page)
+    assert answered(app) == [("unsure", None)]
+
+
+def test_many_are_relabelled_with_one_key_and_taken_back_with_one(page: Page, app: RunningApp) -> None:
+    page.goto(f"{app.url}#review")
+    page.locator(".fg-cell").first.click()
+    tiles = page.locator(".fg-tile")
+    expect(page.locator(".fg-count")).to_have_text("3 pictures")
+    tiles.nth(0).click()
+    tiles.nth(2).click(modifiers=["Shift"])
+    expect(page.locator(".fg-bulk b")).to_have_text("3 pictures chosen")
+    page.locator(".fg-bulk .fg-keybutton", has_text="Nashville Warbler").click()
+    expect(page.locator(".fg-review .fg-banner")).to_contain_text("3 pictures labelled Nashville Warbler")
+    assert answered(app) == [("label", "nashville_warbler")] * 3
+    page.keyboard.press("z")
+    expect(page.locator(".fg-review .fg-banner")).to_contain_text("Taken back: 3 pictures")
+    assert not app.workspace.roster.checked.any()
+
+
+def test_names_are_only_text(page: Page, app: RunningApp) -> None:
+    page.goto(f"{app.url}#review")
+    page.get_by_role("tab", name="Kinds").click()
+    expect(page.locator(".fg-review-list")).to_contain_text("Img Src")
+    assert page.locator(".fg-review-list img").count() == 0
+
+
+def test_a_phone_has_all_of_it(browser: Browser, app: RunningApp) -> None:
+    context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    token = app.accounts.sign_in("ada", "long enough")
+    context.add_cookies([{"name": "fgdemo_sign_in", "value": token, "url": app.url}])
+    page = context.new_page()
+    begin(page, app)
+    before = page.locator(".fg-label").get_attribute("data-image")
+    page.locator(".fg-choice").first.tap()
+    page.wait_for_function("before => document.querySelector('.fg-label').dataset.image !== before", arg=before)
+    saved(page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    context.close()
+    assert answered(app) == [("label", "nashville_warbler")]
+
+
+def test_signing_in_by_hand(browser: Browser, app: RunningApp) -> None:
+    page = browser.new_page()
+    page.goto(f"{app.url}#label")
+    page.locator(".fg-gate").get_by_role("button", name="Sign in").click()
+    page.get_by_label("Name").fill("ada")
+    page.get_by_label("Password").fill("wrong word")
+    page.get_by_label("Password").press("Enter")
+    expect(page.get_by_role("alert").first).to_contain_text("not right")
+    page.get_by_label("Password").fill("long enough")
+    page.get_by_label("Password").press("Enter")
+    expect(page.get_by_role("button", name="ada · expert")).to_be_visible()
+    expect(page.get_by_role("button", name="Begin")).to_be_visible()
+    page.close()
+
+
+# --- without a page -----------------------------------------------------------------------------------------------
+
+
+def http(url: str, body: object = None, cookie: str = "") -> tuple[int, bytes]:
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(url, data, {"Content-Type": "application/json", "Cookie": cookie})
+    try:
+        with urllib.request.urlopen(request) as reply:
+            return reply.status, reply.read()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read()
+
+
+def test_a_visitor_is_refused_by_every_question_and_picture(app: RunningApp) -> None:
+    config = json.loads(http(f"{app.url}config")[1])
+    asked = 0
+    for component in config["components"]:
+        for name in component.get("props", {}).get("server_fns", []):
+            if not name.startswith(("label_", "review_")):
+                continue
+            body = {"data": {"session": 1}, "fn_name": name, "component_id": component["id"], "session_hash": "x"}
+            for cookie in ("", "fgdemo_sign_in=guess"):
+                status, reply = http(f"{app.url}gradio_api/component_server", body, cookie)
+                assert (status, json.loads(reply)["code"]) == (200, "forbidden"), name
+            asked += 1
+    assert asked >= 17
+    image = app.workspace.roster.image_ids[0]
+    for path in (f"pictures/{image}/display", f"pictures/{image}/thumbnail", "pictures.csv"):
+        assert http(f"{app.url}fgdemo/{path}")[0] == 403
+    cookie = f"fgdemo_sign_in={app.accounts.sign_in('ada', 'long enough')}"
+    assert http(f"{app.url}fgdemo/pictures/{image}/display", cookie=cookie)[1].startswith(b"\xff\xd8")
+    assert http(f"{app.url}fgdemo/pictures/{'../' * 8}etc/passwd/display", cookie=cookie)[0] == 404
+    assert http(f"{app.url}fgdemo/pictures.csv", cookie=cookie)[1].count(b"\n") == 41
+    assert answered(app) == []
+
+
+def test_signing_in_takes_json_only(app: RunningApp) -> None:
+    request = urllib.request.Request(f"{app.url}fgdemo/sign-in", b"name=ada&password=long+enough")
+    with pytest.raises(urllib.error.HTTPError, match="415"):
+        urllib.request.urlopen(request)
+    for body in ([], {"name": 5}, {"name": "ada"}, {"name": "ada", "password": ["x"]}):
+        assert http(f"{app.url}fgdemo/sign-in", body)[0] == 403
+    assert io.BytesIO(http(f"{app.url}fgdemo/me")[1]).read().startswith(b'{"name":"visitor"')
