@@ -16,6 +16,9 @@ from tests.browser_app import RunningApp, running_app
 from tests.workspace import coloured, some_pictures
 
 
+CHANGED = "before => ![before, ''].includes(document.querySelector('.fg-label').dataset.image)"
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
@@ -59,7 +62,7 @@ def press(page: Page, key: str) -> None:
     """Press a key, and wait until another picture is on the screen."""
     before = page.locator(".fg-label").get_attribute("data-image")
     page.keyboard.press(key)
-    page.wait_for_function("before => document.querySelector('.fg-label').dataset.image !== before", arg=before)
+    page.wait_for_function(CHANGED, arg=before)
 
 
 def saved(page: Page) -> None:
@@ -100,7 +103,7 @@ def test_keys_are_dead_while_typing_and_a_group_can_be_found(page: Page, app: Ru
     assert answered(app) == []
     before = page.locator(".fg-label").get_attribute("data-image")
     field.press("Enter")
-    page.wait_for_function("before => document.querySelector('.fg-label').dataset.image !== before", arg=before)
+    page.wait_for_function(CHANGED, arg=before)
     saved(page)
     assert answered(app) == [("label", "warbler")]
 
@@ -113,7 +116,7 @@ def test_a_new_kind_gets_its_place_in_the_tree(page: Page, app: RunningApp) -> N
     page.get_by_role("option").first.click()
     before = page.locator(".fg-label").get_attribute("data-image")
     page.get_by_role("button", name="Make it").click()
-    page.wait_for_function("before => document.querySelector('.fg-label').dataset.image !== before", arg=before)
+    page.wait_for_function(CHANGED, arg=before)
     saved(page)
     assert answered(app) == [("label", "sleepy_sheltie")]
     assert app.workspace.taxa.load()["sleepy_sheltie"].parent == "dog"
@@ -187,7 +190,7 @@ def test_a_phone_has_all_of_it(browser: Browser, app: RunningApp) -> None:
     begin(page, app)
     before = page.locator(".fg-label").get_attribute("data-image")
     page.locator(".fg-choice").first.tap()
-    page.wait_for_function("before => document.querySelector('.fg-label').dataset.image !== before", arg=before)
+    page.wait_for_function(CHANGED, arg=before)
     saved(page)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     context.close()

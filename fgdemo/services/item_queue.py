@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 
 import numpy as np
 
-from fgdemo.annotation import Order, Person, Ranking
+from fgdemo.annotation import Order, Person, Ranking, Reason
 from fgdemo.storage.roster import KINDS, SPLITS, Roster
 
 AUDIT_EVERY = 10
@@ -43,6 +43,13 @@ def first_open(
 def count_open(roster: Roster, rows: np.ndarray, order: Order) -> int:
     """How many of `rows` are still to be asked."""
     return int(_is_open(roster, rows, order).sum())
+
+
+def is_open(roster: Roster, image: str, reason: Reason) -> bool:
+    """Whether a picture that was drawn for this reason is still to be asked."""
+    if reason == "second":
+        return not roster.disputed[roster.row_of[image]]
+    return bool(_is_open(roster, np.array([roster.row_of[image]]), reason)[0])
 
 
 def to_second(roster: Roster, audit: np.ndarray, skip: Collection[str], count: int, person: Person) -> list[str]:

@@ -12,7 +12,7 @@ from sqlalchemy.engine import Engine
 from fgdemo.annotation import Learner, Order, Person, Ranking, Reason, Standing
 from fgdemo.errors import ForbiddenError, StaleError, StorageError, TaxonomyError
 from fgdemo.services.explainer import Explainer
-from fgdemo.services.item_queue import AUDIT_EVERY, count_open, first_open, rows_to_ask, to_second
+from fgdemo.services.item_queue import AUDIT_EVERY, count_open, first_open, is_open, rows_to_ask, to_second
 from fgdemo.services.session_report import SessionReport, report_on
 from fgdemo.services.session_words import ORDERS, reason_sentence
 from fgdemo.services.suggestions import LONGEST_COMMENT, clean_text
@@ -214,8 +214,11 @@ class Labelling:
                     break
                 image, reason = found
                 if self._leases.take([image], person.name, session, 1, {image} if reason == "second" else ()):
-                    items.append(found)
-                    break
+                    self._roster.follow()  # somebody may have answered between our look and our lease
+                    if is_open(self._roster, image, reason):
+                        items.append(found)
+                        break
+                    self._leases.release(person.name, [image])
                 others.add(image)  # somebody was faster
         return tuple(self._item(image, reason, ranking) for image, reason in items)
 

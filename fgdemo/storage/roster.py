@@ -172,7 +172,7 @@ class Roster:
         """The file names of these pictures, for people."""
         with reading(self._engine) as connection:
             query = sa.select(image_table.c.id, image_table.c.name).where(image_table.c.id.in_(images))
-            return {image: name for image, name in connection.execute(query)}
+            return {row.id: row.name for row in connection.execute(query)}
 
     # --- following the log --------------------------------------------------------------------------------
 

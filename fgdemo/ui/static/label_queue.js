@@ -1,7 +1,7 @@
 // What is ahead and what is still to be saved. Items are held with their pictures decoded, so that the next one paints
 // at once; answers are sent strictly one after another, and an answer counts only when the server has said so.
 
-const AHEAD = 4;
+const AHEAD = 5;
 const LONGEST_WAIT_MS = 15_000;
 
 export class LabelQueue {
