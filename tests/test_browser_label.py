@@ -15,7 +15,6 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from tests.browser_app import RunningApp, running_app
 from tests.workspace import coloured, some_pictures
 
-
 CHANGED = "before => ![before, ''].includes(document.querySelector('.fg-label').dataset.image)"
 
 
@@ -80,7 +79,7 @@ def test_each_key_is_one_durable_answer_in_order_and_undo_goes_back(page: Page, 
     press(page, "z")
     press(page, "z")
     assert [kind for kind, _ in answered(app)][-2:] == ["undo", "undo"]
-    expect(page.locator(".fg-figures")).to_contain_text("5 done")
+    expect(page.locator(".fg-standing .fg-figures")).to_contain_text("5 done")
 
 
 def test_a_refreshed_page_goes_on_with_the_session(page: Page, app: RunningApp) -> None:
@@ -141,7 +140,7 @@ def test_a_stale_answer_comes_back_with_a_sentence(page: Page, app: RunningApp) 
 def test_the_explanation_is_a_key_away_and_references_stand_beside(page: Page, app: RunningApp) -> None:
     begin(page, app)
     expect(page.locator(".fg-ref-a img").first).to_be_visible()
-    expect(page.locator(".fg-part-row").first).to_be_visible()
+    expect(page.locator(".fg-weight-row").first).to_be_visible()
     page.keyboard.press("e")
     expect(page.locator(".fg-label .fg-stage-note")).to_contain_text("speaks for")
     page.keyboard.press("v")

@@ -9,11 +9,12 @@ import sys
 import threading
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
 
-from fgdemo.annotation import VISITOR, Person
+from fgdemo.annotation import VISITOR, Kind, Person
 from fgdemo.errors import ForbiddenError, StaleError, StorageError, TaxonomyError
 from fgdemo.services.agreement import cohen_kappa, krippendorff_alpha, wilson
 from fgdemo.storage.events import LabelEvent
@@ -40,7 +41,7 @@ def one(workspace, session, person=ADA):
 
 def say(workspace, session, item, taxon, person=ADA, kind="label", key=None):
     event = LabelEvent(
-        item.image, kind, person.name, taxon=taxon, shown_version=item.version, session=session, reason=item.reason,
+        item.image, cast(Kind, kind), person.name, taxon=taxon, shown_version=item.version, session=session, reason=item.reason,
         answer_key=key, blind=item.blind,
     )  # fmt: skip
     return workspace.labelling.answer(person, session, event)
@@ -292,6 +293,7 @@ def test_many_at_once_lose_nothing(workspace):
 CHILD = """
 import sys
 from pathlib import Path
+from typing import cast
 sys.path.insert(0, sys.argv[2])
 from tests.test_labelling import begin, say
 from tests.workspace import ADA, open_fake_workspace
@@ -345,7 +347,7 @@ def test_agreement_of_known_answers():
     a = [None] * 5 + [3, 4, 1, 2, 1, 1, 3, 3, None, 3]
     b = [1, None, 2, 1, 3, 3, 4, 3] + [None] * 7
     c = [None, None, 2, 1, 3, 4, 4, None, 2, 1, 1, 3, 3, None, 4]
-    units = [{i: v for i, v in enumerate(unit) if v is not None} for unit in zip(a, b, c, strict=True)]
+    units = [{str(i): v for i, v in enumerate(unit) if v is not None} for unit in zip(a, b, c, strict=True)]
     assert krippendorff_alpha(units) == pytest.approx(0.691, abs=1e-3)
     assert wilson(0, 0) == (0, 1)
     assert wilson(45, 50) == pytest.approx((0.786, 0.957), abs=1e-3)

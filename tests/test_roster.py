@@ -32,10 +32,12 @@ def test_following_is_folding_and_the_head_is_that_of_a_fresh_learner(tmp_path_f
     for kind, number, taxon, person in steps:
         image = workspace.roster.image_ids[number]
         history = workspace.events.history(image)
-        version = standing_of(history, "train").version
+        standing = standing_of(history, "train")
+        assert standing is not None
+        version = standing.version
         try:
             if kind == "undo":
-                workspace.events.undo([history[-1].id], person)
+                workspace.events.undo([history[-1].id or 0], person)
             else:
                 named = kind in ("label", "blind", "suggestion", "adjudication")
                 workspace.events.answer(
@@ -100,7 +102,7 @@ def test_the_instant_head_equals_a_fresh_fit(changes, grow):
     many.add_class()
     rows = np.arange(20)
     zero = np.zeros(20, np.int64), np.zeros(20)
-    many.change_many(phi[rows], zero, (np.array([state[r][0] for r in rows]), weights))
+    many.change_many(phi[rows], zero, (np.array([state[r][0] for r in range(20)]), weights))
     many.refit()
     np.testing.assert_allclose(many.solution[:, : head.classes], head.solution, atol=1e-8)
 

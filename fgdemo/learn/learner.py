@@ -227,7 +227,7 @@ class Learner:
         for index in np.unique(roster.taxon[rows]):
             if index < 0:
                 continue
-            taxon = roster.taxa[index]
+            taxon = roster.taxa[int(index)]
             if taxon not in self._column:
                 leaves = self._taxonomy().leaf_index if leaves is None else leaves
                 if taxon not in leaves:

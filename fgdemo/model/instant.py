@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import numpy as np
 import scipy.linalg
-from scipy.linalg.blas import dger, dsymv, dsyr
+from scipy.linalg.blas import dger, dsymv, dsyr  # pyright: ignore[reportAttributeAccessIssue]
+from scipy.linalg.lapack import dpotri  # pyright: ignore[reportAttributeAccessIssue]
 
 from fgdemo.model.head import RidgeHead
 
@@ -117,7 +118,7 @@ class InstantHead:
     def refit(self) -> None:
         """Solve anew from the sums: rounding that many changes have piled up is gone."""
         factor, _ = scipy.linalg.cho_factor(self.gram() + self.penalty * np.eye(len(self._gram)), lower=True)
-        inverse, _ = scipy.linalg.lapack.dpotri(factor, lower=1)
+        inverse, _ = dpotri(factor, lower=1)
         self._inverse = np.asfortranarray(np.tril(inverse))
         self._solution = np.asfortranarray(self.inverse() @ self._moment)
         self.changes_since_refit = 0

@@ -48,8 +48,9 @@ def read_zip(path: Path) -> Found:
     shared = _shared_folders(folders)
     for entry, folder in zip(usable, folders, strict=True):
         inner = folder[shared:]
-        split = SPLIT_NAMES.get(inner[0].lower()) if len(inner) > 1 else None
-        label = inner[1] if split else (inner[0] if inner else "")
+        first, second = (*inner, "", "")[:2]
+        split = SPLIT_NAMES.get(first.lower()) if second else None
+        label = second if split else first
         load = partial(_load, path, entry.filename)
         found.pictures.append(LabelledPicture(entry.filename, label, split or "train", load, entry.file_size))
     return found

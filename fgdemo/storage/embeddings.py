@@ -116,10 +116,10 @@ class Embeddings:
                 _append(self._places, count, places)  # first, so that no row of vectors is without its place
                 _append(self._vectors, count, vectors)
                 _ = self.rows
-        except OSError as error:
-            raise StorageError(disk_complaint(error)) from error
         except Timeout as error:
             raise StorageError("Another program has been writing embeddings for too long: try again.") from error
+        except OSError as error:
+            raise StorageError(disk_complaint(error)) from error
 
     def _count(self) -> int:
         """Whole records that both files hold."""

@@ -156,7 +156,7 @@ class Roster:
             version=int(self.version[row]),
             kind=KINDS[self.kind[row]],
             taxon=None if taxon < 0 else self.taxa[taxon],
-            annotator=self.annotators[self.annotator[row]],
+            annotator=self.annotators[int(self.annotator[row])],
             checked=bool(self.checked[row]),
             disputed=bool(self.disputed[row]),
             suggested=bool(self.suggested[row]),

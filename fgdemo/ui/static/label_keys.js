@@ -42,7 +42,7 @@ export function openKeys(dialog, keys, onChange) {
   const close = () => dialog.close();
   const draw = () => {
     const rows = Object.entries(ACTIONS).flatMap(([action, [, about]]) => [
-      h("dt", {}, h("button", { type: "button", class: "fg-keycap", "aria-pressed": String(waiting === action), title: "Change this key", onclick: () => ((waiting = action), draw()) }, h("kbd", {}, waiting === action ? "…" : keyName(keys[action])))),
+      h("dt", {}, h("button", { type: "button", class: "fg-keycap", "aria-pressed": String(waiting === action), title: "Change this key", onclick: () => ((waiting = action), draw(), dialog.focus()) }, h("kbd", {}, waiting === action ? "…" : keyName(keys[action])))),
       h("dd", {}, about),
     ]);
     dialog.replaceChildren(
@@ -69,6 +69,7 @@ export function openKeys(dialog, keys, onChange) {
     waiting = null;
     draw();
   };
+  dialog.tabIndex = -1;
   draw();
   dialog.showModal();
 }

@@ -66,7 +66,7 @@ export function drawChoices(root, item, onChoose) {
         { type: "button", class: "fg-choice", "data-role": rank === 0 ? "a" : rank === 1 ? "b" : "", "data-given": String(choice.taxon === item.given?.taxon), onclick: () => onChoose(choice), hidden: rank > 4 && choice.prob < 0.01 },
         h("kbd", {}, String(rank + 1)),
         h("span", { class: "fg-choice-name" }, ...named(choice)),
-        choice.look_alike ? h("span", { class: "fg-alike", title: "Often taken for the likeliest kind" }, "≈") : null,
+        choice.look_alike ? h("span", { class: "fg-alike", title: "Often taken for the likeliest kind" }, "≈") : h("span"),
         h("span", { class: "fg-num" }, percent(choice.prob)),
         h("span", { class: "fg-bar", "aria-hidden": "true" }, h("span", { style: { width: `${Math.max(0.5, 100 * choice.prob)}%` } })),
       ),
@@ -129,10 +129,10 @@ export function drawBars(root, explanation) {
     ...parts.map((row) =>
       h(
         "p",
-        { class: "fg-part-row" },
+        { class: "fg-weight-row" },
         h("span", { class: "fg-dot", style: { background: row.part.colour } }),
         h("span", {}, row.part.name),
-        h("span", { class: "fg-part-bar", "data-side": row.value >= 0 ? "a" : "b" }, h("span", { style: { width: `${(100 * Math.abs(row.value)) / most}%` } })),
+        h("span", { class: "fg-weight", "data-side": row.value >= 0 ? "a" : "b" }, h("span", { style: { width: `${(100 * Math.abs(row.value)) / most}%` } })),
         h("span", { class: "fg-num" }, signed(row.value, 1)),
       ),
     ),

@@ -85,7 +85,7 @@ export function drawPair(root, found, onOpen) {
             "div",
             {},
             h("p", { class: "fg-small" }, "Parts that tell A from B"),
-            ...found.parts.map((part) => h("p", { class: "fg-part-row" }, h("span", { class: "fg-dot", style: { background: part.colour } }), h("span", {}, part.name), h("span", { class: "fg-part-bar", "data-side": "a" }, h("span", { style: { width: `${(100 * Math.max(0, part.value)) / most}%` } })), h("span", { class: "fg-num" }, signed(part.value, 1)))),
+            ...found.parts.map((part) => h("p", { class: "fg-weight-row" }, h("span", { class: "fg-dot", style: { background: part.colour } }), h("span", {}, part.name), h("span", { class: "fg-weight", "data-side": "a" }, h("span", { style: { width: `${(100 * Math.max(0, part.value)) / most}%` } })), h("span", { class: "fg-num" }, signed(part.value, 1)))),
           )
         : "",
     ),
