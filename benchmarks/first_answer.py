@@ -40,7 +40,7 @@ document.addEventListener("change", (event) => {
 """
 PAINTED = """(turn) => {
     const root = document.querySelector(".fg-classify");
-    const stage = document.querySelector(".fg-stage");
+    const stage = document.querySelector(".fg-classify .fg-stage");
     const done = root.dataset.state === "answered" && !root.hasAttribute("aria-busy")
         && stage.dataset.drawn === "map" && window.chosenAt > turn;
     return done ? performance.now() - window.chosenAt : false;

@@ -84,7 +84,7 @@ def drawn(page: Page) -> str:
     """What the viewer shows, once it rests: nothing is fading any more."""
     return page.evaluate(
         """async () => {
-            const canvas = document.querySelector(".fg-stage canvas");
+            const canvas = document.querySelector(".fg-classify .fg-stage canvas");
             for (let before = null; ; ) {
                 await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
                 const now = canvas.toDataURL();
@@ -106,7 +106,7 @@ def candidate(page: Page, name: str):
 
 def drag(page: Page, start: tuple[float, float], end: tuple[float, float]) -> None:
     """Over the picture, from and to fractions of the stage."""
-    stage = page.locator(".fg-stage canvas").bounding_box()
+    stage = page.locator(".fg-classify .fg-stage canvas").bounding_box()
     assert stage is not None
     ends = [(stage["x"] + x * stage["width"], stage["y"] + y * stage["height"]) for x, y in (start, end)]
     page.mouse.move(*ends[0])
@@ -449,7 +449,9 @@ def test_screen_readers_are_told_what_the_map_shows(page: Page, warbler: Path) -
     expect(said).to_contain_text(re.compile(r"Nashville Warbler.*(left|right|top|bottom|centre)"))
     page.keyboard.press("3")
     expect(said).to_contain_text("Mourning Warbler")
-    expect(page.locator(".fg-stage canvas")).to_have_attribute("aria-label", re.compile("Nashville Warbler"))
+    expect(page.locator(".fg-classify .fg-stage canvas")).to_have_attribute(
+        "aria-label", re.compile("Nashville Warbler")
+    )
 
 
 @pytest.mark.parametrize(("width", "height"), [(390, 844), (768, 1024), (1440, 900)])
@@ -460,7 +462,7 @@ def test_nothing_scrolls_sideways_and_the_answer_is_in_sight(
     choose(page, picture(tmp_path / "wide.png", YELLOW, LIME, (1500, 700)))
     expect(page.locator(".fg-trust-text")).to_have_text("trust 0.71")
     assert page.evaluate("document.documentElement.scrollWidth") == width
-    stage, answer = (page.locator(part).bounding_box() for part in (".fg-stage", ".fg-answer h1"))
+    stage, answer = (page.locator(part).bounding_box() for part in (".fg-classify .fg-stage", ".fg-answer h1"))
     assert stage is not None
     assert answer is not None
     assert answer["y"] + answer["height"] <= height
