@@ -9,13 +9,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import scipy.linalg
 
 from fgdemo.annotation import Accuracy, Ranking, TaxonChance
 from fgdemo.errors import FgdemoError
 from fgdemo.learn import acquisition
 from fgdemo.learn.suspicion import leave_one_out, suspicion, with_pair_record
 from fgdemo.model.calibration import fit_temperature, softmax
-from fgdemo.model.head import RidgeHead
+from fgdemo.model.head import PENALTIES, RidgeHead, press
 from fgdemo.model.instant import InstantHead
 from fgdemo.storage.embeddings import Embeddings
 from fgdemo.storage.roster import KINDS, SPLITS, Roster
@@ -27,6 +28,9 @@ CHECKED_WEIGHT, UNCHECKED_WEIGHT = 3.0, 1.0
 ONE_BY_ONE = 40
 """More changes than this at once are summed up and solved anew, which is faster."""
 REFIT_AFTER = 300
+PENALTY_AFTER = 50
+"""λ is chosen anew after so many changes: labels that were put right are fitted best with less of it."""
+PENALTY_ROWS = 6000
 CHUNK = 512
 CALIBRATED_ON = 4000
 LEAST_PROB, MOST_CHANCES = 0.001, 9
@@ -85,6 +89,7 @@ class Learner:
             np.empty(0, np.int32), np.empty(0, np.float32), np.empty(0, np.int64), np.empty(0, np.uint64)
         )
         self._cursor = 0
+        self._changes = 0
         self._waiting: set[int] = set()
         self._checks: dict[str, tuple[str, str, str]] = {}
         self._done, self._of = 0, 1
@@ -252,6 +257,7 @@ class Learner:
         differs = (held.column[rows] != column) | (held.weight[rows] != weight)
         rows, column, weight = rows[differs], column[differs], weight[differs]
         self._of = max(len(rows), 1)
+        self._changes += len(rows)
         for start in range(0, len(rows), CHUNK):
             some = slice(start, start + CHUNK)
             phi = self._head.features(self._embeddings.vectors(held.embedding[rows[some]]))
@@ -308,6 +314,8 @@ class Learner:
         """
         if not pace:
             self.catch_up()
+        if self._changes >= PENALTY_AFTER:
+            self._choose_penalty()
         with self._lock:
             n = len(self._held.column)
             held = _Held(*(part.copy() for part in vars(self._held).values()))
@@ -348,6 +356,25 @@ class Learner:
             yield some, leave_one_out(phi @ solution, leverage, held.column[some])
             if pace:
                 time.sleep(time.monotonic() - began)
+
+    def _choose_penalty(self) -> None:
+        """λ by leave-one-out (PRESS) on the pictures that train, as `RidgeHead.fit` does it."""
+        with self._lock:
+            self._changes = 0
+            rows = np.flatnonzero(self._held.weight > 0)
+            rows = rows[:: max(1, len(rows) // PENALTY_ROWS)]
+            weights, columns = self._held.weight[rows].astype(np.float64), self._held.column[rows]
+            gram, moment = self._head.gram(), self._head.moment()
+            places = self._held.embedding[rows]
+        if len(rows) < 2 * len(self._taxa):
+            return
+        features = self._head.features(self._embeddings.vectors(places))
+        values, vectors = scipy.linalg.eigh(gram)
+        rotated, moment, targets = features @ vectors, vectors.T @ moment, np.eye(moment.shape[1])[columns]
+        unit = float(np.trace(gram)) / len(gram)
+        errors = [press(rotated, targets, weights, values, moment, unit * step) for step in PENALTIES]
+        with self._lock:
+            self._head.set_penalty(unit * PENALTIES[int(np.argmin(errors))])
 
     def _recalibrate(self, raw: list[np.ndarray], labels: list[np.ndarray], seen: np.ndarray) -> None:
         if sum(map(len, labels)) >= 10 * int(seen.sum()):

@@ -110,10 +110,19 @@ class InstantHead:
         """G⁻¹, (D + 1, D + 1), a copy with both halves filled."""
         return self._inverse + np.tril(self._inverse, -1).T
 
+    def moment(self) -> np.ndarray:
+        """Φ'ΩY, (D + 1, C), a copy."""
+        return self._moment.copy()
+
     def gram(self) -> np.ndarray:
         """Φ'ΩΦ without λ, a copy with both halves filled."""
         lower = np.tril(self._gram)
         return lower + np.tril(lower, -1).T
+
+    def set_penalty(self, penalty: float) -> None:
+        """Another λ; solves anew."""
+        self.penalty = penalty
+        self.refit()
 
     def refit(self) -> None:
         """Solve anew from the sums: rounding that many changes have piled up is gone."""
