@@ -29,6 +29,8 @@ from fgdemo.types import Classifier, TaxonHit
 MOST_AHEAD = 6
 """So many items may a page hold."""
 PAIRS = 12
+DOUBTFUL = 0.5
+"""From this suspicion on the model holds another kind for likelier than the given one."""
 PATIENCE = 20
 """So often another picture is drawn where somebody else was faster."""
 LARGEST_GOAL = 100_000
@@ -388,7 +390,10 @@ class Labelling:
     def _left(self, ranking: Ranking | None, order: Order, pair: tuple[str, str] | None) -> int:
         if ranking is None:
             return 0
-        return count_open(self._roster, rows_to_ask(self._roster, ranking, order, pair), order)
+        rows = rows_to_ask(self._roster, ranking, order, pair)
+        if order == "suspicion":  # the others stay in the queue behind them, but need no checking
+            rows = rows[ranking.suspicion[rows] > DOUBTFUL]
+        return count_open(self._roster, rows, order)
 
 
 def _given(standing: Standing, taxonomy: Taxonomy) -> Given:

@@ -35,9 +35,9 @@ export function drawPlan(root, { works, pairs }, onStart) {
   const nothing = works.every((work) => work.left === 0);
   root.replaceChildren(
     h("h1", {}, nothing ? "Nothing waits to be labelled" : "What would you like to work on?"),
-    nothing ? h("p", { class: "fg-quiet" }, "Put pictures into the workspace: ", h("code", {}, "python -m fgdemo import FOLDER")) : null,
+    nothing ? h("p", { class: "fg-quiet" }, "Put pictures into the workspace: ", h("code", {}, "python -m fgdemo import FOLDER")) : "",
     h("div", { class: "fg-works", role: "radiogroup", "aria-label": "What to work on" }, ...works.map(workCard)),
-    pairs.length ? h("h2", {}, "Only one pair of look-alikes") : null,
+    pairs.length ? h("h2", {}, "Only one pair of look-alikes") : "",
     h("div", { class: "fg-works fg-works-pairs", role: "radiogroup", "aria-label": "Pairs" }, ...pairs.map(pairCard)),
     h("div", { class: "fg-plan-more" }, h("label", { for: "fg-goal" }, "Goal"), goal, h("label", { for: "fg-blind" }, "Second opinions"), blind, begin),
   );
