@@ -33,7 +33,7 @@ PENALTY_AFTER = 50
 PENALTY_ROWS = 6000
 CHUNK = 512
 CALIBRATED_ON = 4000
-LEAST_PROB, MOST_CHANCES = 0.001, 9
+LEAST_PROB, LEAST_CHANCES, MOST_CHANCES = 0.001, 5, 9
 _LABELS = np.isin(KINDS, ("import", "label", "adjudication"))
 _OUT = np.isin(KINDS, ("unusable", "none"))
 _TRAIN, _VAL, _GOLD = SPLITS.index("train"), SPLITS.index("val"), SPLITS.index("gold")
@@ -145,7 +145,8 @@ class Learner:
             probs = self._probs(leave_one_out(raw, np.array([leverage]), np.array([column])))[0]
             taxa = self.taxa
         best = np.argsort(-probs, kind="stable")[:MOST_CHANCES]
-        return tuple(TaxonChance(taxa[i], float(probs[i])) for i in best if probs[i] >= LEAST_PROB)
+        kept = [i for rank, i in enumerate(best) if probs[i] >= LEAST_PROB or (rank < LEAST_CHANCES and probs[i] > 0)]
+        return tuple(TaxonChance(taxa[i], float(probs[i])) for i in kept)
 
     def similar(self, image: str, limit: int) -> tuple[tuple[str, float], ...]:
         return self._nearest(image, np.arange(len(self._roster)), limit)

@@ -77,6 +77,7 @@ class LabelPage {
     this.queue.begin(report.id);
     drawKeys(this.$(".fg-label-keys"), this.keys, (action) => this.act(action, true));
     this.show("sitting");
+    this.showStanding();
     this.next();
   }
 
