@@ -157,7 +157,7 @@ class Learner(Protocol):
         ...
 
     def chances(self, image: str) -> tuple[TaxonChance, ...] | None:
-        """Likeliest first, all that have 0.1 %, at least 5 and at most 9; for a labelled train picture as if it had never been seen.
+        """Likeliest first, all that have 0.1 %, at least 5 and at most 9; a train picture as if it had never been seen.
 
         None where the picture has no embedding yet.
         """
