@@ -31,6 +31,7 @@ _COLUMNS = {
     "annotator": np.int32,
     "twin": np.int32,
     "imported": np.int32,
+    "seconded": np.bool_,
 }
 _ROWS_AT_ONCE = 50_000
 
@@ -213,7 +214,7 @@ class Roster:
             self._touched.append(row)
             if kind in _NO_MATTER:
                 continue
-            if kind not in _SIMPLE or blind or columns["disputed"][row] or columns["suggested"][row]:
+            if kind not in _SIMPLE or blind or columns["seconded"][row] or columns["suggested"][row]:
                 again[image] = None
                 continue
             columns["taxon"][row] = self._taxa.number(taxon)
@@ -232,6 +233,7 @@ class Roster:
         row, columns = self.row_of[image], self._columns
         history = self._log.history(image)
         standing = standing_of(history, SPLITS[columns["split"][row]])
+        columns["seconded"][row] = any(said.blind for said in history)
         if standing is None:  # Only a visitor spoke about it.
             columns["suggested"][row] = any(said.kind == "suggestion" for said in history)
             columns["taxon"][row], columns["kind"][row] = -1, KINDS.index("suggestion")
