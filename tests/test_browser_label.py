@@ -128,13 +128,43 @@ def test_a_stale_answer_comes_back_with_a_sentence(page: Page, app: RunningApp) 
     image = page.locator(".fg-label").get_attribute("data-image") or ""
     version = app.workspace.roster.standing(image).version
     app.events.answer(LabelEvent(image, "label", "bo", taxon="lowchen", shown_version=version))
-    page.keyboard.press("Enter")
+    press(page, "Enter")
+    saved(page)
+    assert answered(app) == []
+    assert page.locator(".fg-label").get_attribute("data-image") != image
+    press(page, "u")
+    expect(page.locator(f'.fg-label[data-image="{image}"]')).to_be_visible()
     expect(page.get_by_role("alert").first).to_contain_text("meanwhile")
-    page.wait_for_selector(f'.fg-label[data-image="{image}"]')
     expect(page.locator(".fg-given")).to_contain_text("said bo")
     press(page, "Enter")
     saved(page)
-    assert answered(app) == [("label", "nashville_warbler")]
+    assert answered(app) == [("unsure", None), ("label", "nashville_warbler")]
+
+
+def test_keys_pressed_right_after_undo_are_meant_for_the_picture_that_comes_back(page: Page, app: RunningApp) -> None:
+    begin(page, app)
+    first = page.locator(".fg-label").get_attribute("data-image")
+    press(page, "Enter")
+    page.keyboard.press("z")
+    page.keyboard.press("x")
+    page.wait_for_function("document.querySelector('.fg-standing .fg-figures').textContent.includes('1 done')")
+    saved(page)
+    said = [(one.kind, one.image_id) for one in app.events.since(0) if one.annotator == "ada"]
+    assert said == [("label", first), ("undo", first), ("unusable", first)]
+
+
+def test_answers_that_cannot_be_saved_wait_and_are_sent_once_in_order(page: Page, app: RunningApp) -> None:
+    begin(page, app)
+    account = page.context.cookies()
+    page.context.clear_cookies()
+    press(page, "Enter")
+    press(page, "u")
+    expect(page.locator(".fg-label .fg-banner")).to_contain_text("2 answers are not saved yet")
+    assert answered(app) == []
+    page.context.add_cookies(account)  # signed in again in another window
+    saved(page)
+    expect(page.locator(".fg-label .fg-banner")).to_have_text("Saved again.")
+    assert answered(app) == [("label", "nashville_warbler"), ("unsure", None)]
 
 
 def test_the_explanation_is_a_key_away_and_references_stand_beside(page: Page, app: RunningApp) -> None:

@@ -13,6 +13,7 @@ export class LabelQueue {
     this.unsaved = [];
     this.saved = 0;
     this.offline = false;
+    this.problem = null; // why the oldest unsaved answer is not saved, in a sentence
     this.sending = Promise.resolve();
     addEventListener("beforeunload", (event) => this.unsaved.length && event.preventDefault());
   }
@@ -72,13 +73,18 @@ export class LabelQueue {
   async deliver(answer) {
     for (let wait = 500; ; wait = Math.min(LONGEST_WAIT_MS, 2 * wait)) {
       const reply = await ask(this.server, "label_answer", answer);
-      if (reply.lost || reply.code === "failed") {
+      // Signed out is no reason to lose an answer: it waits until the person has signed in again.
+      if (reply.lost || ["failed", "forbidden"].includes(reply.code)) {
         this.offline = true;
+        const count = this.unsaved.length === 1 ? "One answer is" : `${this.unsaved.length} answers are`;
+        const why = reply.code === "forbidden" ? `${reply.error} Do that in another window and leave this one open` : "The server does not take answers now";
+        this.problem = `${count} not saved yet. ${why}; they are kept here and sent again.`;
         this.onSaving();
         await new Promise((resolve) => setTimeout(resolve, wait));
         continue;
       }
       this.offline = false;
+      this.problem = null;
       this.unsaved.shift();
       if (reply.saved) this.saved += 1;
       else this.onRefused(answer, reply);
