@@ -145,25 +145,30 @@ def test_keys_pressed_right_after_undo_are_meant_for_the_picture_that_comes_back
     begin(page, app)
     first = page.locator(".fg-label").get_attribute("data-image")
     press(page, "Enter")
-    page.keyboard.press("z")
-    page.keyboard.press("x")
-    page.wait_for_function("document.querySelector('.fg-standing .fg-figures').textContent.includes('1 done')")
+    second = page.locator(".fg-label").get_attribute("data-image")
+    for key in ("z", "x", "u"):
+        page.keyboard.press(key)
+    expect(page.locator(".fg-standing .fg-figures")).to_contain_text("2 done")
     saved(page)
-    said = [(one.kind, one.image_id) for one in app.events.since(0) if one.annotator == "ada"]
-    assert said == [("label", first), ("undo", first), ("unusable", first)]
+    said = [(one.kind, one.image) for one in app.events.since(0) if one.annotator == "ada"]
+    assert said == [("label", first), ("undo", first), ("unusable", first), ("unsure", second)]
 
 
-def test_answers_that_cannot_be_saved_wait_and_are_sent_once_in_order(page: Page, app: RunningApp) -> None:
+def test_answers_that_cannot_be_saved_wait_and_are_sent_once_in_order(browser: Browser, app: RunningApp) -> None:
+    context = browser.new_context()
+    token = app.accounts.sign_in("ada", "long enough")
+    context.add_cookies([{"name": "fgdemo_sign_in", "value": token, "url": app.url}])
+    page = context.new_page()
     begin(page, app)
-    account = page.context.cookies()
-    page.context.clear_cookies()
+    context.clear_cookies()
     press(page, "Enter")
     press(page, "u")
     expect(page.locator(".fg-label .fg-banner")).to_contain_text("2 answers are not saved yet")
     assert answered(app) == []
-    page.context.add_cookies(account)  # signed in again in another window
+    context.add_cookies([{"name": "fgdemo_sign_in", "value": token, "url": app.url}])  # as if in another window
     saved(page)
     expect(page.locator(".fg-label .fg-banner")).to_have_text("Saved again.")
+    context.close()
     assert answered(app) == [("label", "nashville_warbler"), ("unsure", None)]
 
 

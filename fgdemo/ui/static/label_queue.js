@@ -74,10 +74,11 @@ export class LabelQueue {
     for (let wait = 500; ; wait = Math.min(LONGEST_WAIT_MS, 2 * wait)) {
       const reply = await ask(this.server, "label_answer", answer);
       // Signed out is no reason to lose an answer: it waits until the person has signed in again.
-      if (reply.lost || ["failed", "forbidden"].includes(reply.code)) {
+      const out = reply.code === "forbidden" && (await isSignedOut());
+      if (reply.lost || reply.code === "failed" || out) {
         this.offline = true;
         const count = this.unsaved.length === 1 ? "One answer is" : `${this.unsaved.length} answers are`;
-        const why = reply.code === "forbidden" ? `${reply.error} Do that in another window and leave this one open` : "The server does not take answers now";
+        const why = out ? `${reply.error} Do that in another window and leave this one open` : "The server does not take answers now";
         this.problem = `${count} not saved yet. ${why}; they are kept here and sent again.`;
         this.onSaving();
         await new Promise((resolve) => setTimeout(resolve, wait));
@@ -98,6 +99,14 @@ export class LabelQueue {
     const undone = this.sending.then(() => ask(this.server, "label_undo", { session: this.session }));
     this.sending = undone.then(() => {});
     return undone;
+  }
+}
+
+async function isSignedOut() {
+  try {
+    return (await (await fetch(new URL("fgdemo/me", document.baseURI), { cache: "no-store" })).json()).role === "visitor";
+  } catch {
+    return true;
   }
 }
 
