@@ -13,7 +13,6 @@ export class LabelQueue {
     this.unsaved = [];
     this.saved = 0;
     this.offline = false;
-    this.problem = null; // why the oldest unsaved answer is not saved, in a sentence
     this.sending = Promise.resolve();
     addEventListener("beforeunload", (event) => this.unsaved.length && event.preventDefault());
   }
@@ -73,19 +72,13 @@ export class LabelQueue {
   async deliver(answer) {
     for (let wait = 500; ; wait = Math.min(LONGEST_WAIT_MS, 2 * wait)) {
       const reply = await ask(this.server, "label_answer", answer);
-      // Signed out is no reason to lose an answer: it waits until the person has signed in again.
-      const out = reply.code === "forbidden" && (await isSignedOut());
-      if (reply.lost || reply.code === "failed" || out) {
+      if (reply.lost || reply.code === "failed") {
         this.offline = true;
-        const count = this.unsaved.length === 1 ? "One answer is" : `${this.unsaved.length} answers are`;
-        const why = out ? `${reply.error} Do that in another window and leave this one open` : "The server does not take answers now";
-        this.problem = `${count} not saved yet. ${why}; they are kept here and sent again.`;
         this.onSaving();
         await new Promise((resolve) => setTimeout(resolve, wait));
         continue;
       }
       this.offline = false;
-      this.problem = null;
       this.unsaved.shift();
       if (reply.saved) this.saved += 1;
       else this.onRefused(answer, reply);
@@ -99,14 +92,6 @@ export class LabelQueue {
     const undone = this.sending.then(() => ask(this.server, "label_undo", { session: this.session }));
     this.sending = undone.then(() => {});
     return undone;
-  }
-}
-
-async function isSignedOut() {
-  try {
-    return (await (await fetch(new URL("fgdemo/me", document.baseURI), { cache: "no-store" })).json()).role === "visitor";
-  } catch {
-    return true;
   }
 }
 
