@@ -128,13 +128,61 @@ def test_a_stale_answer_comes_back_with_a_sentence(page: Page, app: RunningApp) 
     image = page.locator(".fg-label").get_attribute("data-image") or ""
     version = app.workspace.roster.standing(image).version
     app.events.answer(LabelEvent(image, "label", "bo", taxon="lowchen", shown_version=version))
-    page.keyboard.press("Enter")
+    press(page, "Enter")
+    saved(page)
+    assert answered(app) == []
+    assert page.locator(".fg-label").get_attribute("data-image") != image
+    press(page, "u")
+    expect(page.locator(f'.fg-label[data-image="{image}"]')).to_be_visible()
     expect(page.get_by_role("alert").first).to_contain_text("meanwhile")
-    page.wait_for_selector(f'.fg-label[data-image="{image}"]')
     expect(page.locator(".fg-given")).to_contain_text("said bo")
     press(page, "Enter")
     saved(page)
-    assert answered(app) == [("label", "nashville_warbler")]
+    assert answered(app) == [("unsure", None), ("label", "nashville_warbler")]
+
+
+def test_keys_pressed_right_after_undo_are_meant_for_the_picture_that_comes_back(page: Page, app: RunningApp) -> None:
+    begin(page, app)
+    first = page.locator(".fg-label").get_attribute("data-image")
+    press(page, "Enter")
+    second = page.locator(".fg-label").get_attribute("data-image")
+    for key in ("z", "x", "u"):
+        page.keyboard.press(key)
+    expect(page.locator(".fg-standing .fg-figures")).to_contain_text("2 done")
+    saved(page)
+    said = [(one.kind, one.image) for one in app.events.since(0) if one.annotator == "ada"]
+    assert said == [("label", first), ("undo", first), ("unusable", first), ("unsure", second)]
+
+
+def test_answers_that_cannot_be_saved_wait_and_are_sent_once_in_order(browser: Browser, app: RunningApp) -> None:
+    context = browser.new_context()
+    token = app.accounts.sign_in("ada", "long enough")
+    context.add_cookies([{"name": "fgdemo_sign_in", "value": token, "url": app.url}])
+    page = context.new_page()
+    begin(page, app)
+    context.clear_cookies()
+    press(page, "Enter")
+    press(page, "u")
+    expect(page.locator(".fg-label .fg-banner")).to_contain_text("2 answers are not saved yet")
+    assert answered(app) == []
+    context.add_cookies([{"name": "fgdemo_sign_in", "value": token, "url": app.url}])  # as if in another window
+    saved(page)
+    expect(page.locator(".fg-label .fg-banner")).to_have_text("Saved again.")
+    context.close()
+    assert answered(app) == [("label", "nashville_warbler"), ("unsure", None)]
+
+
+def test_the_session_is_ended_by_keyboard(page: Page, app: RunningApp) -> None:
+    begin(page, app)
+    press(page, "Enter")
+    saved(page)
+    page.get_by_role("button", name="End the session").focus()
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.locator(".fg-finished h1")).to_have_text("One picture done")
+    page.get_by_role("button", name="Another session").click()
+    expect(page.get_by_role("button", name="Begin")).to_be_visible()
 
 
 def test_the_explanation_is_a_key_away_and_references_stand_beside(page: Page, app: RunningApp) -> None:

@@ -190,6 +190,10 @@ class Labelling:
             sitting, self._events(sitting), self._log, self._roster, self._learner.accuracy(), left, self._clock()
         )
 
+    def done(self, person: Person, session: int) -> int:
+        """How many answers of the session stand."""
+        return len(self._events(self._own(person, session)))
+
     # --- items --------------------------------------------------------------------------------------------
 
     def next_items(self, person: Person, session: int, have: Sequence[str], count: int) -> tuple[Item, ...]:

@@ -114,7 +114,8 @@ def items(labelling: Labelling, accounts: Accounts) -> list[Callable[..., dict[s
             reason=payloads.optional_text(asked.get("reason"), "reason"),
         )
         try:
-            return {"saved": labelling.answer(person, _session(asked), said).id}
+            kept = labelling.answer(person, _session(asked), said)
+            return {"saved": kept.id, "done": labelling.done(person, _session(asked))}
         except StaleError as error:
             again = labelling.item(person, said.image, said.reason or "new")  # type: ignore[arg-type]
             return {"stale": item(again), "error": str(error), "code": "stale"}
@@ -124,7 +125,11 @@ def items(labelling: Labelling, accounts: Accounts) -> list[Callable[..., dict[s
         undone = labelling.undo(person, _session(asked))
         if undone is None:
             return {"nothing": True}
-        return {"item": item(undone[0]), "undone": _event(undone[1], labelling.taxonomy())}
+        return {
+            "item": item(undone[0]),
+            "undone": _event(undone[1], labelling.taxonomy()),
+            "done": labelling.done(person, _session(asked)),
+        }
 
     @answered(accounts, "expert")
     def label_explain(person: Person, asked: dict[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import { h, isTyping } from "./dom.js";
 import { partLabels, partsLayer, signedLayer } from "./layers.js";
 import { ACTIONS, openKeys, readKeys, storeKeys } from "./label_keys.js";
 import { LabelQueue, ask } from "./label_queue.js";
-import { accuracySentence, drawBars, drawChoices, drawKeys, drawPlan, drawReferences, drawStanding, drawWhy } from "./label_views.js";
+import { accuracySentence, drawBars, drawChoices, drawKeys, drawPlan, drawReferences, drawStanding, drawWhy, offered } from "./label_views.js";
 import { difference, strongest } from "./maps.js";
 import { gate, isShown, whoAmI } from "./nav.js";
 import { taxonSearch } from "./taxon_search.js";
@@ -74,7 +74,7 @@ class LabelPage {
 
   begin(report) {
     this.report = report;
-    this.queue.begin(report.id);
+    this.queue.begin(report.id, report.done);
     drawKeys(this.$(".fg-label-keys"), this.keys, (action) => this.act(action, true));
     this.show("sitting");
     this.showStanding();
@@ -93,6 +93,7 @@ class LabelPage {
 
   showItem(item) {
     this.item = item;
+    if (item.notice) this.banner(item.notice);
     this.shownAt = performance.now();
     this.explanation = this.view = null;
     clearTimeout(this.later);
@@ -182,12 +183,13 @@ class LabelPage {
     note.hidden = !text;
   }
 
-  banner(text) {
+  /** A sentence over the picture, for some seconds or for as long as it `stays` true. */
+  banner(text, stays = false) {
     const banner = this.$(".fg-banner");
     banner.textContent = text;
     banner.hidden = !text;
     clearTimeout(this.bannerTimer);
-    if (text) this.bannerTimer = setTimeout(() => (banner.hidden = true), 8000);
+    if (text && !stays) this.bannerTimer = setTimeout(() => (banner.hidden = true), 8000);
   }
 
   // --- answering ---------------------------------------------------------------------------------------
@@ -208,27 +210,33 @@ class LabelPage {
       reason: item.reason,
       blind: item.blind,
     });
-    this.report = { ...this.report, done: this.report.done + 1, left: Math.max(0, this.report.left - (kind === "skip" || kind === "unsure" ? 0 : 1)) };
-    if (this.report.done % REPORT_EVERY === 0) this.refreshReport();
+    this.report = { ...this.report, left: Math.max(0, this.report.left - (kind === "skip" || kind === "unsure" ? 0 : 1)) };
+    if (this.queue.done % REPORT_EVERY === 0) this.refreshReport();
     this.showStanding();
-    if (this.report.goal && this.report.done === this.report.goal) this.banner(`Goal reached: ${this.report.goal} pictures. Go on as long as you like.`);
+    if (this.report.goal && this.queue.done === this.report.goal) this.banner(`Goal reached: ${this.report.goal} pictures. Go on as long as you like.`);
     this.next();
   }
 
   onRefused(answer, reply) {
-    this.banner(reply.error ?? "The answer was not kept.");
-    this.report = { ...this.report, done: Math.max(0, this.report.done - 1) };
+    if (!reply.stale) this.banner(reply.error ?? "The answer was not kept.");
     if (!reply.stale) return;
-    if (this.item) this.queue.items.unshift(this.item);
-    this.queue.putBack(reply.stale);
-    this.next();
+    // It comes next: a picture changed under the fingers would get the answer meant for the one before it.
+    this.queue.putBack({ ...reply.stale, notice: reply.error });
+    if (!this.item) this.next();
   }
 
+  /** Keys pressed until the picture is back are meant for that picture: they wait. */
   async undo() {
+    if (this.queue.offline) return this.banner("Answers still wait to be saved. They can be taken back after that.");
+    this.undoing = this.takeBack();
+    await this.undoing;
+  }
+
+  async takeBack() {
     const reply = await this.queue.undo();
+    this.undoing = null;
     if (reply.error) return this.banner(reply.error);
     if (reply.nothing) return this.banner("There is nothing to take back in this session.");
-    this.report = { ...this.report, done: Math.max(0, this.report.done - 1) };
     if (this.item) this.queue.items.unshift(this.item);
     this.queue.putBack(reply.item);
     this.next();
@@ -246,15 +254,22 @@ class LabelPage {
   showStanding() {
     if (this.report) drawStanding(this.$(".fg-standing"), this.report, this.queue, () => this.finish());
     this.root.dataset.unsaved = String(this.queue.unsaved.length);
+    const { problem } = this.queue;
+    if (problem) this.banner(problem, true);
+    else if (this.problem) this.banner("Saved again.");
+    this.problem = problem;
   }
 
   async finish() {
     await this.queue.sending;
     const reply = await ask(this.server, "label_close", { session: this.report.id });
     const report = reply.session ?? this.report;
-    this.queue.begin(null);
+    this.queue.begin(null, 0);
     this.item = null;
-    const again = async () => this.plan(await ask(this.server, "label_open", {}));
+    const again = async () => {
+      this.opened = false;
+      await this.open();
+    };
     this.$(".fg-finished").replaceChildren(
       h("h1", {}, report.done === 1 ? "One picture done" : `${report.done} pictures done`),
       ...[accuracySentence(report), report.sentence].filter(Boolean).map((text) => h("p", {}, text)),
@@ -270,12 +285,19 @@ class LabelPage {
     if (!isShown("label") || this.root.dataset.state !== "sitting" || isTyping(event) || event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
     const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
     const action = Object.keys(this.keys).find((one) => this.keys[one] === key);
-    const choice = /^[1-9]$/.test(key) ? this.item?.choices[Number(key) - 1] : null;
-    if (!action && !choice) return;
+    if (!action && !/^[0-9]$/.test(key)) return;
+    if ((key === "Enter" || key === " ") && isReachedByTab(event.target)) return;
     event.preventDefault(); // also keeps Enter and Space from pressing the button that has the focus
-    if (event.repeat) return;
+    if (!event.repeat) this.press(key, action);
+  }
+
+  press(key, action) {
+    if (this.undoing) return this.undoing.then(() => this.press(key, action));
+    if (action) return this.act(action, false);
+    if (key === "0") return this.act("none", false);
+    const choice = this.item && offered(this.item)[Number(key) - 1];
     if (choice) this.answer("label", choice.taxon);
-    else this.act(action, false);
+    return undefined;
   }
 
   onKeyUp(event) {
@@ -359,7 +381,8 @@ class LabelPage {
   }
 
   openNewKind() {
-    if (!this.item) return;
+    const { item } = this;
+    if (!item) return;
     const dialog = this.$("dialog");
     let parent = null;
     const name = h("input", { type: "text", id: "fg-kind", maxlength: 120, required: true });
@@ -371,7 +394,7 @@ class LabelPage {
       const reply = await ask(this.server, "label_new_taxon", { name: name.value, latin: latin.value || null, parent });
       if (reply.error) return (message.textContent = reply.error);
       dialog.close();
-      return this.answer("label", reply.taxon.taxon);
+      return this.item === item ? this.answer("label", reply.taxon.taxon) : this.banner("The kind is there now; the picture had changed meanwhile.");
     };
     dialog.onkeydown = (event) => event.stopPropagation();
     dialog.replaceChildren(
@@ -391,6 +414,11 @@ class LabelPage {
     dialog.replaceChildren(historyList(events, this.item.blind), h("p", { class: "fg-form-actions" }, h("button", { type: "button", class: "fg-button fg-primary", onclick: () => dialog.close() }, "Close")));
     dialog.showModal();
   }
+}
+
+/** Whether the focus was brought to a button by keys, so that Enter and Space mean that button. */
+function isReachedByTab(target) {
+  return target.matches?.("a:focus-visible, button:focus-visible") ?? false;
 }
 
 /** A picture's events, newest first. */

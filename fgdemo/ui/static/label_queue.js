@@ -11,17 +11,24 @@ export class LabelQueue {
     this.session = null;
     this.items = [];
     this.unsaved = [];
-    this.saved = 0;
+    this.confirmed = 0; // answers of the session that stand, as the server counts them
     this.offline = false;
+    this.problem = null; // why the oldest unsaved answer is not saved, in a sentence
     this.sending = Promise.resolve();
     addEventListener("beforeunload", (event) => this.unsaved.length && event.preventDefault());
   }
 
-  begin(session) {
+  begin(session, done) {
     this.session = session;
+    this.confirmed = done;
     this.items = [];
     this.filling = null;
     this.empty = false;
+  }
+
+  /** Answers of the session that stand, with those on their way. */
+  get done() {
+    return this.confirmed + this.unsaved.length;
   }
 
   /** The next item, or null where none is here yet. */
@@ -72,15 +79,21 @@ export class LabelQueue {
   async deliver(answer) {
     for (let wait = 500; ; wait = Math.min(LONGEST_WAIT_MS, 2 * wait)) {
       const reply = await ask(this.server, "label_answer", answer);
-      if (reply.lost || reply.code === "failed") {
+      // Signed out is no reason to lose an answer: it waits until the person has signed in again.
+      const out = reply.code === "forbidden" && (await isSignedOut());
+      if (reply.lost || reply.code === "failed" || out) {
         this.offline = true;
+        const count = this.unsaved.length === 1 ? "One answer is" : `${this.unsaved.length} answers are`;
+        const why = out ? `${reply.error} Do that in another window and leave this one open` : "The server does not take answers now";
+        this.problem = `${count} not saved yet. ${why}; they are kept here and sent again.`;
         this.onSaving();
         await new Promise((resolve) => setTimeout(resolve, wait));
         continue;
       }
       this.offline = false;
+      this.problem = null;
       this.unsaved.shift();
-      if (reply.saved) this.saved += 1;
+      if (reply.saved) this.confirmed = reply.done;
       else this.onRefused(answer, reply);
       this.onSaving();
       return;
@@ -90,8 +103,18 @@ export class LabelQueue {
   /** Take back the last answer, after everything before it is saved. */
   undo() {
     const undone = this.sending.then(() => ask(this.server, "label_undo", { session: this.session }));
-    this.sending = undone.then(() => {});
+    this.sending = undone.then((reply) => {
+      if (reply.item) this.confirmed = reply.done;
+    });
     return undone;
+  }
+}
+
+async function isSignedOut() {
+  try {
+    return (await (await fetch(new URL("fgdemo/me", document.baseURI), { cache: "no-store" })).json()).role === "visitor";
+  } catch {
+    return true;
   }
 }
 

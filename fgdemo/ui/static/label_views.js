@@ -57,13 +57,18 @@ export function drawWhy(root, item) {
   for (const [annotator, name] of item.opinions) given.append(h("p", {}, `${annotator}: `, h("b", {}, name)));
 }
 
+/** The candidates that have a number key: five, and more only where they are not next to impossible. */
+export function offered(item) {
+  return item.choices.filter((choice, rank) => rank < 5 || choice.prob >= 0.01);
+}
+
 /** The candidates as number keys. */
 export function drawChoices(root, item, onChoose) {
   root.replaceChildren(
-    ...item.choices.map((choice, rank) =>
+    ...offered(item).map((choice, rank) =>
       h(
         "button",
-        { type: "button", class: "fg-choice", "data-role": rank === 0 ? "a" : rank === 1 ? "b" : "", "data-given": String(choice.taxon === item.given?.taxon), onclick: () => onChoose(choice), hidden: rank > 4 && choice.prob < 0.01 },
+        { type: "button", class: "fg-choice", "data-role": rank === 0 ? "a" : rank === 1 ? "b" : "", "data-given": String(choice.taxon === item.given?.taxon), onclick: () => onChoose(choice) },
         h("kbd", {}, String(rank + 1)),
         h("span", { class: "fg-choice-name" }, ...named(choice)),
         choice.look_alike ? h("span", { class: "fg-alike", title: "Often taken for the likeliest kind" }, "≈") : h("span"),
@@ -141,7 +146,7 @@ export function drawBars(root, explanation) {
 
 /** How far the session is and what it has brought. */
 export function drawStanding(root, report, queue, onStop) {
-  const done = report.done;
+  const { done } = queue;
   const of = report.goal ? ` of ${report.goal}` : "";
   const saving = queue.offline
     ? h("b", { class: "fg-unsaved" }, `${queue.unsaved.length} not saved yet, trying again`)
