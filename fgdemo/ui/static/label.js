@@ -1,19 +1,19 @@
 // The Label page: one key a picture. This module holds what is on the screen and what each key does.
 
 import { h, isTyping } from "./dom.js";
-import { partLabels, partsLayer, signedLayer } from "./layers.js";
-import { ACTIONS, openKeys, readKeys, storeKeys } from "./label_keys.js";
+import { openHistory, openNewKind } from "./label_dialogs.js";
+import { openKeys, readKeys, storeKeys } from "./label_keys.js";
 import { LabelQueue, ask } from "./label_queue.js";
-import { accuracySentence, drawBars, drawChoices, drawKeys, drawPlan, drawReferences, drawStanding, drawWhy, offered } from "./label_views.js";
-import { difference, strongest } from "./maps.js";
+import { Study } from "./label_study.js";
+import { accuracySentence, drawChoices, drawKeys, drawPlan, drawStanding, drawWhy, offered } from "./label_views.js";
 import { gate, isShown, whoAmI } from "./nav.js";
 import { taxonSearch } from "./taxon_search.js";
-import { Viewer } from "./viewer.js";
 
-const REST_MS = 250; // an item must rest this long before the slow questions are asked about it
 const TAP_MS = 300; // a shorter press of "why" leaves it on
 const REPORT_EVERY = 5;
 const WAIT_MS = 3000;
+
+export { historyList } from "./label_dialogs.js";
 
 export function mount(element, { server }) {
   return new LabelPage(element.querySelector(".fg-label"), server);
@@ -21,14 +21,13 @@ export function mount(element, { server }) {
 
 class LabelPage {
   constructor(root, server) {
-    Object.assign(this, { root, server, item: null, report: null, view: null, explanation: null, comment: "", keys: readKeys() });
+    Object.assign(this, { root, server, item: null, report: null, comment: "", keys: readKeys() });
     this.queue = new LabelQueue(server, {
       onItems: (reply) => this.onItems(reply),
       onSaving: () => this.showStanding(),
       onRefused: (answer, reply) => this.onRefused(answer, reply),
     });
-    this.viewer = new Viewer(this.$(".fg-stage"));
-    this.viewer.setOpacity(0.8);
+    this.study = new Study(root, server);
     document.addEventListener("fg-page", (event) => event.detail === "label" && this.open());
     document.addEventListener("keydown", (event) => this.onKey(event));
     document.addEventListener("keyup", (event) => this.onKeyUp(event));
@@ -95,30 +94,19 @@ class LabelPage {
     this.item = item;
     if (item.notice) this.banner(item.notice);
     this.shownAt = performance.now();
-    this.explanation = this.view = null;
-    clearTimeout(this.later);
     clearTimeout(this.waiting);
-    this.viewer.setLayer(null);
-    this.$(".fg-stage-note").hidden = true;
     this.root.dataset.image = item.image;
-    if (item.picture.complete && item.picture.naturalWidth) this.viewer.showPicture(item.picture);
-    else item.painted.then((whole) => this.item === item && (whole ? this.viewer.showPicture(item.picture) : this.note("The picture cannot be shown. Press X if it is unusable.")));
-    this.$("canvas").setAttribute("aria-label", item.sentence);
+    this.study.show(item);
     drawWhy(this.root, item);
     drawChoices(this.$(".fg-choices"), item, (choice) => this.answer("label", choice.taxon));
-    this.$(".fg-refs").replaceChildren();
-    drawBars(this.$(".fg-item-bars"), null);
-    this.later = setTimeout(() => this.study(), REST_MS);
   }
 
   showWaiting() {
     this.item = null;
-    this.viewer.clear();
+    this.study.clear();
     this.root.dataset.image = "";
     this.$(".fg-choices").replaceChildren();
-    this.$(".fg-refs").replaceChildren();
     this.$(".fg-given").replaceChildren();
-    drawBars(this.$(".fg-item-bars"), null);
     this.$(".fg-reason").textContent = "Looking for the next picture…";
   }
 
@@ -132,55 +120,6 @@ class LabelPage {
       this.$(".fg-reason").textContent = "Others are looking at the pictures that are left, or new ones are being ranked.";
       this.waiting = setTimeout(() => this.queue.fill(null), WAIT_MS);
     });
-  }
-
-  /** References and maps, when the item has rested. */
-  async study() {
-    const { item } = this;
-    if (!item?.choices.length) return;
-    await this.explain();
-    if (this.item !== item || !this.explanation) return;
-    const { asked, rival } = this.explanation;
-    const found = await ask(this.server, "label_references", { image: item.image, a: asked, b: rival });
-    const name = (taxon) => this.explanation?.candidates.find((one) => one.taxon === taxon);
-    if (this.item === item && !found.error) drawReferences(this.$(".fg-refs"), found, [name(asked), name(rival)]);
-  }
-
-  /** A is the likeliest kind, B the given label where that differs. */
-  explain() {
-    const { item } = this;
-    if (this.explaining?.item === item) return this.explaining.done;
-    const [a, second] = item.choices;
-    const b = item.given && item.given.taxon !== a.taxon && item.choices.some((one) => one.taxon === item.given.taxon) ? item.given.taxon : (second?.taxon ?? null);
-    const done = ask(this.server, "label_explain", { image: item.image, a: a.taxon, b }).then((reply) => {
-      if (this.item !== item || reply.error) return;
-      this.explanation = reply;
-      drawBars(this.$(".fg-item-bars"), reply);
-      this.showMap();
-    });
-    this.explaining = { item, done };
-    return done;
-  }
-
-  showMap() {
-    const { explanation } = this;
-    if (!this.view || !explanation) return this.viewer.setLayer(null);
-    const find = (taxon) => explanation.candidates.find((one) => one.taxon === taxon);
-    const [a, b] = [find(explanation.asked), find(explanation.rival)];
-    if (this.view === "parts") {
-      this.viewer.setLayer(partsLayer(explanation.parts, explanation.grid, this.viewer.aspect), partLabels(explanation.parts, explanation.grid));
-      this.note("Parts");
-    } else {
-      const values = difference(a, b);
-      this.viewer.setLayer(signedLayer(values, explanation.grid, this.viewer.aspect, { positive: "a", negative: "b", peak: strongest(values).peak }));
-      this.note(`Blue speaks for ${a.name}, orange for ${b.name}`);
-    }
-  }
-
-  note(text) {
-    const note = this.$(".fg-stage-note");
-    note.textContent = text;
-    note.hidden = !text;
   }
 
   /** A sentence over the picture, for some seconds or for as long as it `stays` true. */
@@ -240,7 +179,7 @@ class LabelPage {
     if (this.item) this.queue.items.unshift(this.item);
     this.queue.putBack(reply.item);
     this.next();
-    this.note(`Taken back: ${reply.undone.name ?? reply.undone.kind}`);
+    this.study.note(`Taken back: ${reply.undone.name ?? reply.undone.kind}`);
     this.refreshReport();
   }
 
@@ -303,15 +242,8 @@ class LabelPage {
   onKeyUp(event) {
     const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
     if (key !== this.keys.explain || !this.heldSince) return;
-    if (performance.now() - this.heldSince > TAP_MS) this.setView(null);
+    if (performance.now() - this.heldSince > TAP_MS) this.study.setView(null);
     this.heldSince = null;
-  }
-
-  setView(view) {
-    this.view = view;
-    if (!view) this.note("");
-    if (view && !this.explanation && this.item?.choices.length) this.explain();
-    this.showMap();
   }
 
   act(action, byTouch) {
@@ -329,9 +261,9 @@ class LabelPage {
       undo: () => this.undo(),
       explain: () => {
         this.heldSince = byTouch ? null : performance.now();
-        this.setView(this.view ? null : "contrast");
+        this.study.setView(this.study.view ? null : "contrast");
       },
-      view: () => this.setView(this.view === "contrast" ? "parts" : "contrast"),
+      view: () => this.study.setView(this.study.view === "contrast" ? "parts" : "contrast"),
       history: () => this.openHistory(),
       help: () => openKeys(this.$("dialog"), this.keys, (keys) => this.changeKeys(keys)),
     };
@@ -383,36 +315,19 @@ class LabelPage {
   openNewKind() {
     const { item } = this;
     if (!item) return;
-    const dialog = this.$("dialog");
-    let parent = null;
-    const name = h("input", { type: "text", id: "fg-kind", maxlength: 120, required: true });
-    const latin = h("input", { type: "text", id: "fg-latin", maxlength: 120, class: "fg-latin-field" });
-    const message = h("p", { class: "fg-form-message", role: "alert" });
-    const group = taxonSearch({ label: "Group it belongs to (may be left empty)", search: async (query) => (await this.search(query)).filter((taxon) => !taxon.is_leaf), onPick: (taxon) => (parent = taxon.taxon), onText: () => (parent = null) });
-    const submit = async (event) => {
-      event.preventDefault();
-      const reply = await ask(this.server, "label_new_taxon", { name: name.value, latin: latin.value || null, parent });
-      if (reply.error) return (message.textContent = reply.error);
-      dialog.close();
-      return this.item === item ? this.answer("label", reply.taxon.taxon) : this.banner("The kind is there now; the picture had changed meanwhile.");
-    };
-    dialog.onkeydown = (event) => event.stopPropagation();
-    dialog.replaceChildren(
-      h("form", { onsubmit: submit }, h("h2", {}, "A new kind"), h("label", { for: "fg-kind" }, "Name"), name, h("label", { for: "fg-latin" }, "Latin name"), latin, group, message, h("p", { class: "fg-form-actions" }, h("button", { type: "button", class: "fg-button", onclick: () => dialog.close() }, "Cancel"), h("button", { type: "submit", class: "fg-button fg-primary" }, "Make it, and label this picture so"))),
-    );
-    dialog.showModal();
-    name.focus();
+    openNewKind(this.$("dialog"), {
+      search: (query) => this.search(query),
+      make: (kind) => ask(this.server, "label_new_taxon", kind),
+      onMade: (taxon) => (this.item === item ? this.answer("label", taxon.taxon) : this.banner("The kind is there now; the picture had changed meanwhile.")),
+    });
   }
 
   async openHistory() {
-    if (!this.item) return;
-    const dialog = this.$("dialog");
-    const reply = await ask(this.server, "label_history", { image: this.item.image });
+    const { item } = this;
+    if (!item) return;
+    const reply = await ask(this.server, "label_history", { image: item.image });
     if (reply.error) return this.banner(reply.error);
-    const events = this.item.blind ? [] : reply.events;
-    dialog.onkeydown = (event) => event.stopPropagation();
-    dialog.replaceChildren(historyList(events, this.item.blind), h("p", { class: "fg-form-actions" }, h("button", { type: "button", class: "fg-button fg-primary", onclick: () => dialog.close() }, "Close")));
-    dialog.showModal();
+    openHistory(this.$("dialog"), item.blind ? [] : reply.events, item.blind);
   }
 }
 
@@ -420,18 +335,6 @@ class LabelPage {
 function isReachedByTab(target) {
   return target.matches?.("a:focus-visible, button:focus-visible") ?? false;
 }
-
-/** A picture's events, newest first. */
-export function historyList(events, blind = false) {
-  const undone = new Set(events.map((event) => event.undoes));
-  const rows = events
-    .filter((event) => event.kind !== "undo")
-    .reverse()
-    .map((event) => h("li", { class: undone.has(event.id) ? "is-undone" : null }, h("b", {}, event.name ?? { import: "no label", ...ACTION_WORDS }[event.kind] ?? event.kind), h("span", { class: "fg-quiet" }, ` ${event.kind === "import" ? "came with the picture" : event.annotator}, ${new Date(event.when).toLocaleString()}${undone.has(event.id) ? ", taken back" : ""}`), event.comment ? h("p", {}, `“${event.comment}”`) : null));
-  return h("div", { class: "fg-history" }, h("h2", {}, "What was said about this picture"), blind ? h("p", { class: "fg-quiet" }, "Hidden until you have given your opinion.") : h("ol", {}, ...rows));
-}
-
-const ACTION_WORDS = Object.fromEntries(["unsure", "skip", "unusable", "none"].map((kind) => [kind, ACTIONS[kind][2].toLowerCase()]));
 
 function newKey() {
   return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
