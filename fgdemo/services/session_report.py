@@ -109,7 +109,7 @@ def _labels_before(log: EventLog, answered: Sequence[LabelEvent]) -> dict[int | 
 
 
 def _audit(log: EventLog) -> Share | None:
-    events = log.by_reason("audit")[-2 * AUDITED :]
+    events = log.by_reason("audit", newest=2 * AUDITED)
     events = [said for said in events if said.kind == "label"][-AUDITED:]
     histories = log.histories([said.image for said in events])
     undone = {said.undoes for history in histories.values() for said in history}
