@@ -195,7 +195,7 @@ def images(log, store):
 
 def test_a_batch_is_taken_whole_or_not_at_all(log, images):
     good = [label(image, "eskimo_dog", version, f"k{image[:9]}", batch="b") for image, version in images]
-    stale = replace(good[1], shown_version=good[1].shown_version - 1)
+    stale = replace(good[1], shown_version=images[1][1] - 1)
     before = log.since(0)
     for bad in ([good[0], stale], [*good, replace(good[0], answer_key="another")]):
         with pytest.raises(StaleError):

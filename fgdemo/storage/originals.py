@@ -9,7 +9,7 @@ import re
 import tempfile
 from pathlib import Path
 
-from fgdemo.errors import StorageError
+from fgdemo.errors import StorageError, UnavailableError
 from fgdemo.storage.images import decode_reduced, jpeg
 
 THUMBNAIL_PX = 224
@@ -34,7 +34,7 @@ class ImageStore:
         """Keep the bytes, unless they are kept already; they are on the disk when this returns. Gives their id.
 
         Raises:
-            StorageError: the disk is full or cannot be written; nothing was stored.
+            UnavailableError: the disk is full or cannot be written; nothing was stored.
         """
         image_id = image_id_of(data)
         path = self._path(image_id)
@@ -77,7 +77,10 @@ class ImageStore:
         if not path.exists():
             picture, _ = decode_reduced(self.read(image_id), 2 * THUMBNAIL_PX, name=f"{image_id[:12]}…")
             write_durably(path, jpeg(picture, THUMBNAIL_PX))
-        return path.read_bytes()
+        try:
+            return path.read_bytes()
+        except OSError as error:
+            raise StorageError(f"The picture {image_id[:12]}… cannot be read ({error.strerror}).") from error
 
     def _path(self, image_id: str, kind: str = "originals") -> Path:
         if not _IMAGE_ID.fullmatch(image_id):
@@ -89,7 +92,7 @@ def write_durably(path: Path, data: bytes) -> None:
     """Write a whole file or nothing: a temporary file beside it, fsync, rename, fsync of the folder.
 
     Raises:
-        StorageError: the disk is full or cannot be written; what stood under `path` before still does.
+        UnavailableError: the disk is full or cannot be written; what stood under `path` before still does.
     """
     temporary = None
     try:
@@ -104,7 +107,7 @@ def write_durably(path: Path, data: bytes) -> None:
         _sync_folder(path.parent)
         _sync_folder(path.parent.parent)
     except OSError as error:
-        raise StorageError(disk_complaint(error)) from error
+        raise UnavailableError(disk_complaint(error)) from error
     finally:
         if temporary is not None:
             Path(temporary).unlink(missing_ok=True)

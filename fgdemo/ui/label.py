@@ -12,6 +12,7 @@ import gradio as gr
 from fgdemo.annotation import Person
 from fgdemo.errors import FgdemoError, StaleError
 from fgdemo.services.session_report import SessionReport
+from fgdemo.services.suggestions import clean_text
 from fgdemo.storage.events import LabelEvent
 from fgdemo.taxonomy import Taxonomy
 from fgdemo.ui import payloads
@@ -107,7 +108,8 @@ def items(labelling: Labelling, accounts: Accounts) -> list[Callable[..., dict[s
             shown_version=int(payloads.number(asked.get("shown_version"), "shown_version")),
             model_version=payloads.optional_text(asked.get("model_version"), "model_version"),
             seconds_spent=float(payloads.number(asked.get("seconds", 0), "seconds")),
-            comment=payloads.optional_text(asked.get("comment"), "comment", payloads.LONGEST_COMMENT),
+            comment=clean_text(payloads.optional_text(asked.get("comment"), "comment", payloads.LONGEST_COMMENT) or "")
+            or None,
             answer_key=payloads.text(asked.get("key"), "key"),
             blind=asked.get("blind") is True,
             session=_session(asked),

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from fgdemo.errors import FgdemoError, ForbiddenError
+from fgdemo.errors import FgdemoError, ForbiddenError, UnavailableError
 from fgdemo.storage.images import decode_reduced, jpeg
 from fgdemo.ui.identity import me, sign_in, sign_out, who
 
@@ -45,6 +45,8 @@ def _for_experts(accounts: Accounts, answer: Callable[[Request], Response]) -> C
             return await anyio.to_thread.run_sync(_checked, request, accounts, answer)
         except ForbiddenError as error:
             return JSONResponse({"error": str(error)}, 403, headers=_SAFE)
+        except UnavailableError as error:
+            return JSONResponse({"error": str(error)}, 503, headers=_SAFE)
         except FgdemoError as error:
             return JSONResponse({"error": str(error)}, 404, headers=_SAFE)
 
