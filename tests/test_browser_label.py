@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import json
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -260,48 +256,3 @@ def test_signing_in_by_hand(browser: Browser, app: RunningApp) -> None:
     expect(page.get_by_role("button", name="ada · expert")).to_be_visible()
     expect(page.get_by_role("button", name="Begin")).to_be_visible()
     page.close()
-
-
-# --- without a page -----------------------------------------------------------------------------------------------
-
-
-def http(url: str, body: object = None, cookie: str = "") -> tuple[int, bytes]:
-    data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(url, data, {"Content-Type": "application/json", "Cookie": cookie})
-    try:
-        with urllib.request.urlopen(request) as reply:
-            return reply.status, reply.read()
-    except urllib.error.HTTPError as error:
-        return error.code, error.read()
-
-
-def test_a_visitor_is_refused_by_every_question_and_picture(app: RunningApp) -> None:
-    config = json.loads(http(f"{app.url}config")[1])
-    asked = 0
-    for component in config["components"]:
-        for name in component.get("props", {}).get("server_fns", []):
-            if not name.startswith(("label_", "review_")):
-                continue
-            body = {"data": {"session": 1}, "fn_name": name, "component_id": component["id"], "session_hash": "x"}
-            for cookie in ("", "fgdemo_sign_in=guess"):
-                status, reply = http(f"{app.url}gradio_api/component_server", body, cookie)
-                assert (status, json.loads(reply)["code"]) == (200, "forbidden"), name
-            asked += 1
-    assert asked >= 17
-    image = app.workspace.roster.image_ids[0]
-    for path in (f"pictures/{image}/display", f"pictures/{image}/thumbnail", "pictures.csv"):
-        assert http(f"{app.url}fgdemo/{path}")[0] == 403
-    cookie = f"fgdemo_sign_in={app.accounts.sign_in('ada', 'long enough')}"
-    assert http(f"{app.url}fgdemo/pictures/{image}/display", cookie=cookie)[1].startswith(b"\xff\xd8")
-    assert http(f"{app.url}fgdemo/pictures/{'../' * 8}etc/passwd/display", cookie=cookie)[0] == 404
-    assert http(f"{app.url}fgdemo/pictures.csv", cookie=cookie)[1].count(b"\n") == 41
-    assert answered(app) == []
-
-
-def test_signing_in_takes_json_only(app: RunningApp) -> None:
-    request = urllib.request.Request(f"{app.url}fgdemo/sign-in", b"name=ada&password=long+enough")
-    with pytest.raises(urllib.error.HTTPError, match="415"):
-        urllib.request.urlopen(request)
-    for body in ([], {"name": 5}, {"name": "ada"}, {"name": "ada", "password": ["x"]}):
-        assert http(f"{app.url}fgdemo/sign-in", body)[0] == 403
-    assert io.BytesIO(http(f"{app.url}fgdemo/me")[1]).read().startswith(b'{"name":"visitor"')

@@ -20,6 +20,7 @@ WRITER_LOCK = 7_365_219
 """Any number that no other program takes on the same PostgreSQL database."""
 
 FULL = "The disk of the workspace is full, so nothing was stored: free some space and try again."
+FAILING = "The disk of the workspace cannot be written, so nothing was stored: look whether it is full or damaged."
 BUSY = "Another program has been writing to the database for too long, so nothing was stored: try again."
 NO_RIGHT = (
     "The database may not be written: check the permissions of the workspace's folder, or of the database's user."
@@ -36,6 +37,7 @@ UNSTORABLE = "A text or a number in it cannot be stored, so nothing was: leave o
 
 _IN_SQLITE = (
     (("full", "no space"), FULL),
+    (("disk i/o",), FAILING),
     (("locked", "busy"), BUSY),
     (("readonly", "read-only", "permission"), NO_RIGHT),
     (("unable to open",), NOT_OPENED),
@@ -44,6 +46,7 @@ _IN_SQLITE = (
 """By the driver's words: Python 3.10 does not give the codes."""
 _IN_POSTGRESQL = (
     (("53100",), FULL),
+    (("58",), FAILING),
     (("55P03", "40P01"), BUSY),
     (("42501", "25006"), NO_RIGHT),
     (("08", "53", "57P", "28", "3D000"), NO_SERVER),
