@@ -15,8 +15,6 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-import psycopg
-
 MISSING = "PostgreSQL is not installed here, and the tests need it: apt-get install postgresql (tests/run.sh does it)."
 PLACES = "/usr/lib/postgresql/*/bin", "/usr/local/pgsql/bin", "/opt/homebrew/opt/postgresql*/bin"
 HOSTILE = {
@@ -75,6 +73,8 @@ class Cluster:
 
     def new_database(self) -> str:
         """The URL of an empty database: a schema of its own, which is made a hundred times faster than a database."""
+        import psycopg  # here, so that without it only these tests fail
+
         name = f"test{next(self._numbers)}"
         with psycopg.connect(host=str(self.folder), user="fgdemo", dbname="postgres", autocommit=True) as connection:
             connection.execute(f"CREATE SCHEMA {name}".encode())

@@ -15,7 +15,7 @@ from sqlalchemy import exc
 from sqlalchemy.engine import Connection, Engine
 
 from fgdemo.errors import StorageError
-from fgdemo.storage.dialects import complaint, lock_for_writing, make_engine, reading_options
+from fgdemo.storage.dialects import complaint, make_engine, reading_options, turn_to_write
 from fgdemo.storage.schema import MIGRATIONS, SERIAL, Migration, taxon_table
 from fgdemo.taxonomy import Taxonomy
 
@@ -56,8 +56,7 @@ def writing(engine: Engine) -> Iterator[Connection]:
         StorageError: the database cannot be written; the message says why.
     """
     try:
-        with engine.begin() as connection:
-            lock_for_writing(connection)
+        with turn_to_write(engine) as connection:
             yield connection
     except (exc.SQLAlchemyError, UnicodeEncodeError) as error:
         raise complaint(error) from error

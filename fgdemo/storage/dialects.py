@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +19,8 @@ from fgdemo.errors import StorageError, UnavailableError
 BUSY_TIMEOUT_S = 15.0
 """So long does a writer wait for another one."""
 CONNECT_TIMEOUT_S = 10
+MOST_CONNECTIONS = 40
+"""As many as the page has threads, so that no reader waits for a connection that a waiting writer has."""
 WRITER_LOCK = 7_365_219
 """Any number that no other program takes on the same PostgreSQL database."""
 
@@ -66,17 +71,16 @@ def make_engine(url: str) -> Engine:
         kind = parsed.get_backend_name()
         if kind not in ("sqlite", "postgresql"):
             raise StorageError("DATABASE_URL must begin with sqlite:/// or postgresql+psycopg://.")
+        options: dict[str, Any] = {"max_overflow": MOST_CONNECTIONS, "execution_options": {"turn": threading.Lock()}}
         if kind == "postgresql":
             # A server may be restarted under us, and may have other defaults than we need.
+            reach = {"connect_timeout": CONNECT_TIMEOUT_S}
             return sa.create_engine(
-                parsed,
-                pool_pre_ping=True,
-                isolation_level="READ COMMITTED",
-                connect_args={"connect_timeout": CONNECT_TIMEOUT_S},
+                parsed, pool_pre_ping=True, isolation_level="READ COMMITTED", connect_args=reach, **options
             )
         if parsed.database:
             Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-        engine = sa.create_engine(parsed)
+        engine = sa.create_engine(parsed, **options)
     except OSError as error:
         raise StorageError(f"The folder of the database cannot be made ({error.strerror}).") from error
     except ImportError as error:
@@ -98,11 +102,27 @@ def reading_options(engine: Engine) -> dict[str, Any]:
     return {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
 
 
-def lock_for_writing(connection: Connection) -> None:
-    """Be the only writer until the transaction ends. In SQLite it is so from its beginning."""
-    if connection.dialect.name == "postgresql":
-        connection.exec_driver_sql(f"SET LOCAL lock_timeout = {max(1, round(BUSY_TIMEOUT_S * 1000))}")
-        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITER_LOCK})")
+@contextmanager
+def turn_to_write(engine: Engine) -> Iterator[Connection]:
+    """A transaction that is the only one that writes.
+
+    The threads of this process take turns at a lock of their own first: it wakes the next one at once, whereas SQLite
+    looks again after ever longer pauses.
+
+    Raises:
+        UnavailableError: others have been writing for too long.
+    """
+    turn: threading.Lock = engine.get_execution_options()["turn"]
+    if not turn.acquire(timeout=max(BUSY_TIMEOUT_S, 0.001)):
+        raise UnavailableError(BUSY)
+    try:
+        with engine.begin() as connection:  # SQLite's lock is taken here, see _begin_sqlite
+            if engine.dialect.name == "postgresql":
+                connection.exec_driver_sql(f"SET LOCAL lock_timeout = {max(1, round(BUSY_TIMEOUT_S * 1000))}")
+                connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITER_LOCK})")
+            yield connection
+    finally:
+        turn.release()
 
 
 def complaint(error: exc.SQLAlchemyError | UnicodeError) -> StorageError:
