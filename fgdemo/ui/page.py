@@ -62,7 +62,7 @@ def build_app(services: Services) -> gr.Blocks:
         )
         classify_tab(services.workbench, services.suggestions, services.settings, static_url())
         label_page(services.labelling, services.accounts, static_url())
-        review_page(services.review, services.accounts, static_url())
+        review_page(services.review, services.labelling, services.accounts, static_url())
         add_api(services.workbench, services.suggestions)
     return app
 
