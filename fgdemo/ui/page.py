@@ -43,6 +43,7 @@ HEAD = """
 <link rel="stylesheet" href="{static}/classify.css">
 <link rel="stylesheet" href="{static}/label.css">
 <link rel="stylesheet" href="{static}/review.css">
+<link rel="stylesheet" href="{static}/review_pages.css">
 <link rel="modulepreload" href="{static}/classify.js">
 """
 

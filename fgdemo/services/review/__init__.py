@@ -38,7 +38,12 @@ VIEWS_KEPT = 16
 
 @dataclass(frozen=True)
 class Overview:
-    """The workspace in numbers; by `annotators` and `imports`, the newest first, the grid can be filtered."""
+    """The workspace in numbers.
+
+    Attributes:
+        is_ranked: the model has looked at the pictures.
+        annotators, imports: what the grid can be filtered by, the newest import first.
+    """
 
     pictures: int
     labelled: int
@@ -47,6 +52,7 @@ class Overview:
     disputed: int
     splits: dict[str, int]
     accuracy: Accuracy | None
+    is_ranked: bool
     annotators: tuple[str, ...]
     imports: tuple[str, ...]
 
@@ -89,6 +95,7 @@ class Review:
             disputed=int(now.disputed.sum()),
             splits={name: int(splits[code]) for code, name in enumerate(SPLITS) if splits[code]},
             accuracy=self._learner.accuracy(),
+            is_ranked=bool(now.taxa),
             annotators=tuple(sorted(roster.annotators)),
             imports=tuple(reversed(roster.imports)),
         )
