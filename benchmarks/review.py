@@ -92,7 +92,8 @@ def generated(folder: Path, n: int) -> tuple[Review, int]:
         connection.execute(label_event_table.insert(), events)
     roster = Roster(engine)
     roster.follow()
-    return Review(engine, roster, RankedOnce(roster, _ranking(given, suggested, split, generator)), TaxonStore(engine)), len(seconded)  # type: ignore[arg-type]  # fmt: skip
+    learner = RankedOnce(roster, _ranking(given, suggested, split, generator))
+    return Review(engine, roster, learner, TaxonStore(engine)), len(seconded)  # type: ignore[arg-type]
 
 
 def _event(
@@ -107,16 +108,15 @@ def _event(
 
 def _ranking(given: np.ndarray, suggested: np.ndarray, split: np.ndarray, generator: np.random.Generator) -> Ranking:
     n = len(given)
-    tables = []
-    for part in ("train", "val"):
-        table = np.zeros((KINDS, KINDS), np.int32)
+    confusion, val_confusion = np.zeros((KINDS, KINDS), np.int32), np.zeros((KINDS, KINDS), np.int32)
+    for part, table in (("train", confusion), ("val", val_confusion)):
         np.add.at(table, (given[split == part], suggested[split == part]), 1)
-        tables.append(table)
     doubt = np.where(given == suggested, 0.4, 0.6) + 0.4 * (generator.random(n) - 0.5)
     prob = np.full(n, 0.7, np.float32)
     return Ranking(
         tuple(f"kind_{at}" for at in range(KINDS)), doubt.astype(np.float32), suggested.astype(np.int32), prob,
-        (1 - doubt).astype(np.float32), ((suggested + GROUPS) % KINDS).astype(np.int32), prob, {}, *tables, n,
+        (1 - doubt).astype(np.float32), ((suggested + GROUPS) % KINDS).astype(np.int32), prob, {}, confusion,
+        val_confusion, n,
     )  # fmt: skip
 
 

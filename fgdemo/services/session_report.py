@@ -10,7 +10,7 @@ from datetime import datetime
 import numpy as np
 
 from fgdemo.annotation import DECIDING, Accuracy
-from fgdemo.services.agreement import Share, share_of
+from fgdemo.services.agreement import wilson
 from fgdemo.storage.events import EventLog, LabelEvent
 from fgdemo.storage.roster import SPLITS, Roster
 from fgdemo.storage.sessions import LabellingSession
@@ -21,6 +21,16 @@ LONGEST_PAUSE_S = 60
 AUDITED = 200
 """The newest checks of the random draw that the estimate stands on."""
 ENOUGH_SHARE = 0.02
+
+
+@dataclass(frozen=True)
+class Share:
+    """`right` of `n`, and the 95 % interval of the share."""
+
+    right: int
+    n: int
+    low: float
+    high: float
 
 
 @dataclass(frozen=True)
@@ -69,7 +79,7 @@ def report_on(
         done=len(events),
         left=left,
         per_minute=_pace(events, now),
-        agreement=share_of(sum(same), len(same)),
+        agreement=_share(sum(same), len(same)),
         audit=audit,
         accuracy_before=session.accuracy_before,
         accuracy_now=accuracy,
@@ -77,6 +87,10 @@ def report_on(
         wrong_left=wrong,
         sentence=_enough(audit, wrong, unchecked),
     )
+
+
+def _share(right: int, n: int) -> Share | None:
+    return Share(right, n, *wilson(right, n)) if n else None
 
 
 def _labels_before(log: EventLog, answered: Sequence[LabelEvent]) -> dict[int | None, str | None]:
@@ -102,7 +116,7 @@ def _audit(log: EventLog) -> Share | None:
     events = [said for said in events if said.id not in undone]
     before = _labels_before(log, events)
     known = [before[said.id] == said.taxon for said in events if before.get(said.id) is not None]
-    return share_of(sum(known), len(known))
+    return _share(sum(known), len(known))
 
 
 def _pace(events: Sequence[LabelEvent], now: datetime) -> float | None:

@@ -100,7 +100,7 @@ def tallies(engine: Engine) -> list[Tally]:
     return list(found.values())
 
 
-def _stands(said: sa.Alias) -> sa.ColumnElement[bool]:
+def _stands(said: sa.FromClause) -> sa.ColumnElement[bool]:
     """It was not taken back."""
     undo = label_event_table.alias()
     return ~sa.exists().where(undo.c.undoes == said.c.id)

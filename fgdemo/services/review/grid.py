@@ -26,7 +26,8 @@ class Filter:
     Attributes:
         given: they are labelled as this leaf, or as this group or anything below it.
         suggested: the model takes them for this leaf, or for one of this group.
-        state: suspect is unchecked with a suspicion above one half; suggestion: a visitor's suggestion waits.
+        state: suspect is unchecked with a suspicion above one half; suggestion: a visitor's suggestion waits. Neither
+            unchecked nor suspect means gold pictures, which are locked, unless `split` asks for them.
         annotator: who said what they are labelled as now; imports count as one annotator each.
         imported: which import brought them.
         sort: suspicion (most suspect first), similarity (neighbours look alike) or newest.
@@ -87,6 +88,8 @@ class Grid:
 def rows_shown(now: Snapshot, wanted: Filter) -> np.ndarray:
     """Rows that the filter keeps, in the order in which the pictures came."""
     keep = _in_state(now, wanted.state) & ~now.hidden
+    if wanted.split is None and wanted.state in ("unchecked", "suspect"):
+        keep &= ~now.gold
     roster, n = now.roster, now.n
     if wanted.given is not None:
         keep &= now.labelled_as(wanted.given)
@@ -155,9 +158,9 @@ def _leaf(now: Snapshot, index: int) -> tuple[str | None, str]:
 
 def _in_state(now: Snapshot, state: State) -> np.ndarray:
     if state == "unchecked":
-        return ~now.checked & (now.taxon >= 0)
+        return now.unchecked.copy()
     if state == "suspect":
-        return now.doubtful.copy()
+        return now.looks_wrong.copy()
     if state == "checked":
         return now.checked.copy()
     if state == "disputed":

@@ -30,7 +30,8 @@ class KindSummary:
 
     Attributes:
         group: the name of the group right above it, or "".
-        n, checked, suspects: pictures labelled so, those that an expert has checked, unchecked labels that look wrong.
+        n, checked, suspects: pictures labelled so, those that an expert has checked, unchecked labels that look wrong,
+            without gold.
         left_out: how often the model knows train pictures of it, each left out in turn; None where there are none.
         held_out: the same of val pictures.
     """
@@ -56,7 +57,7 @@ def summaries(now: Snapshot) -> tuple[KindSummary, ...]:
         return np.bincount(labels[rows & (labels >= 0)], minlength=len(names))
 
     all_rows = count(np.ones(now.n, bool))
-    checked, suspects = count(now.checked), count(now.doubtful)
+    checked, suspects = count(now.checked), count(now.looks_wrong & ~now.gold)
     tables = [(table.diagonal(), table.sum(1)) for table in (now.confusion, now.val_confusion)]
     found = []
     for index in np.flatnonzero(all_rows).tolist():

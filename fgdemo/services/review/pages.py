@@ -100,18 +100,27 @@ def kind_page(now: Snapshot, taxon: str, opinions: Opinions) -> KindPage:
 def pair_page(now: Snapshot, a: str, b: str, opinions: Opinions) -> PairPage:
     """Raises TaxonomyError if there is no such taxon."""
     first, second = _summaries(now, [a, b])
-    counts = [0, 0, 0, 0]
     between = np.empty(0, np.int64)
+    left_out = held_out = (0, 0)
     if {a, b} <= set(now.taxa):
         i, j = now.taxa.index(a), now.taxa.index(b)
-        counts = [int(table[pair]) for table in (now.confusion, now.val_confusion) for pair in ((i, j), (j, i))]
+        left_out = int(now.confusion[i, j]), int(now.confusion[j, i])
+        held_out = int(now.val_confusion[i, j]), int(now.val_confusion[j, i])
         both = np.isin(now.suggested, (i, j)) & np.isin(now.rival, (i, j)) & ~now.hidden & ~now.out
         rows = np.flatnonzero(both)
         between = rows[np.argsort(-now.uncertainty[rows], kind="stable")][:STRIP]
     return PairPage(
-        first, second, *counts, opinions.about_pair(a, b), tiles(now, typical_rows(now, a)),
-        tiles(now, typical_rows(now, b)), tiles(now, between),
-    )  # fmt: skip
+        a=first,
+        b=second,
+        a_as_b=left_out[0],
+        b_as_a=left_out[1],
+        a_as_b_held_out=held_out[0],
+        b_as_a_held_out=held_out[1],
+        agreement=opinions.about_pair(a, b),
+        a_typical=tiles(now, typical_rows(now, a)),
+        b_typical=tiles(now, typical_rows(now, b)),
+        between=tiles(now, between),
+    )
 
 
 def typical_rows(now: Snapshot, taxon: str) -> np.ndarray:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from fgdemo.annotation import Ranking
-from fgdemo.storage.roster import KINDS, Roster
+from fgdemo.storage.roster import KINDS, SPLITS, Roster
 from fgdemo.taxonomy import Taxonomy
 
 DOUBTFUL = 0.5
 """From this suspicion on the model holds another kind for likelier than the given one."""
+_GOLD = SPLITS.index("gold")
 _OUT = np.isin(KINDS, ("unusable", "none"))
 
 
@@ -63,9 +65,19 @@ class Snapshot:
         return _OUT[self.roster.kind[: self.n]]
 
     @cached_property
-    def doubtful(self) -> np.ndarray:
-        """(n,) bool: labels that look wrong and that nobody has checked."""
-        return (np.nan_to_num(self.suspicion) > DOUBTFUL) & ~self.checked & (self.taxon >= 0)
+    def gold(self) -> np.ndarray:
+        """(n,) bool: locked; nobody answers here about these."""
+        return self.split == _GOLD
+
+    @cached_property
+    def unchecked(self) -> np.ndarray:
+        """(n,) bool: labels that nobody has checked."""
+        return ~self.checked & (self.taxon >= 0)
+
+    @cached_property
+    def looks_wrong(self) -> np.ndarray:
+        """(n,) bool: unchecked labels of which the model holds another kind for likelier."""
+        return self.unchecked & (np.nan_to_num(self.suspicion) > DOUBTFUL)
 
     def labelled_as(self, taxon: str) -> np.ndarray:
         """(n,) bool: labelled as this leaf, or as this group or anything below it."""
@@ -75,7 +87,7 @@ class Snapshot:
         """(n,) bool: the model's likeliest leaf is this one, or lies below this group."""
         return self._below(taxon, self.taxa)[self.suggested]
 
-    def _below(self, taxon: str, taxa: tuple[str, ...] | list[str]) -> np.ndarray:
+    def _below(self, taxon: str, taxa: Sequence[str]) -> np.ndarray:
         """(len(taxa) + 1,) bool; the last one, which is also −1, serves pictures without any."""
         known = self.taxonomy.by_id
         found = [other in known and any(step.id == taxon for step in self.taxonomy.path(other)) for other in taxa]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -26,21 +26,29 @@ def table(now: Snapshot, rows: np.ndarray) -> Iterator[bytes]:
     annotators, imports = [_harmless(one) for one in roster.annotators], [_harmless(one) for one in roster.imports]
     given, taken = [_named(one, taxonomy) for one in roster.taxa], [_named(one, taxonomy) for one in now.taxa]
     for start in range(0, len(rows), _ROWS_AT_ONCE):
-        some = rows[start : start + _ROWS_AT_ONCE].tolist()
-        images = [roster.image_ids[row] for row in some]
+        some = rows[start : start + _ROWS_AT_ONCE]
+        images = [roster.image_ids[row] for row in some.tolist()]
         names = roster.names(images)
         yield _lines(
-            (
-                _harmless(names.get(image, "")), image, *_pick(given, int(now.taxon[row])), KINDS[roster.kind[row]],
-                annotators[int(roster.annotator[row])], _yes(now.checked[row]), _yes(now.disputed[row]),
-                _number(now.suspicion[row]), *_pick(taken, int(now.suggested[row])), _number(now.suggested_prob[row]),
-                SPLITS[now.split[row]], imports[int(roster.imported[row])] if roster.imported[row] >= 0 else "",
+            zip(
+                [_harmless(names.get(image, "")) for image in images],
+                images,
+                *_two(given, now.taxon[some]),
+                [KINDS[kind] for kind in roster.kind[some].tolist()],
+                [annotators[number] for number in roster.annotator[some].tolist()],
+                _yes(now.checked[some]),
+                _yes(now.disputed[some]),
+                _numbers(now.suspicion[some]),
+                *_two(taken, now.suggested[some]),
+                _numbers(now.suggested_prob[some]),
+                [SPLITS[split] for split in now.split[some].tolist()],
+                [imports[number] if number >= 0 else "" for number in roster.imported[some].tolist()],
+                strict=True,
             )
-            for row, image in zip(some, images, strict=True)
-        )  # fmt: skip
+        )
 
 
-def _lines(rows: Sequence[Sequence[str]] | Iterator[Sequence[str]]) -> bytes:
+def _lines(rows: Iterable[Sequence[str]]) -> bytes:
     file = io.StringIO()
     csv.writer(file).writerows(rows)
     return file.getvalue().encode("utf-8")
@@ -51,16 +59,18 @@ def _named(taxon: str, taxonomy: Taxonomy) -> tuple[str, str]:
     return _harmless(taxon), _harmless(known.name if known else "")
 
 
-def _pick(pairs: Sequence[tuple[str, str]], index: int) -> tuple[str, str]:
-    return pairs[index] if index >= 0 else ("", "")
+def _two(named: Sequence[tuple[str, str]], indices: np.ndarray) -> tuple[list[str], list[str]]:
+    """The ids and the names at these places; −1 is neither."""
+    found = [named[index] if index >= 0 else ("", "") for index in indices.tolist()]
+    return [taxon for taxon, _ in found], [name for _, name in found]
 
 
-def _number(value: float) -> str:
-    return "" if np.isnan(value) else f"{value:.4f}"
+def _numbers(values: np.ndarray) -> list[str]:
+    return ["" if value != value else f"{value:.4f}" for value in values.tolist()]
 
 
-def _yes(value: bool) -> str:
-    return "true" if value else "false"
+def _yes(values: np.ndarray) -> list[str]:
+    return ["true" if value else "false" for value in values.tolist()]
 
 
 def _harmless(text: str) -> str:
