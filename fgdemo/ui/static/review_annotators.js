@@ -15,7 +15,7 @@ export async function showAnnotators({ root, server, isCurrent }) {
     h("table", { class: "fg-table fg-people" }, h("thead", {}, h("tr", {}, column("Annotator"), column("Labels"), column("Set aside", "unusable, or none of these kinds", "aside"), column("Unsure", "unsure, or skipped", "unsure"), column("Changed", "of the labels that were there before"), column("A minute", "pictures a minute, pauses left out; only your own, unless you are a maintainer"), column("With others", "second opinions about the same pictures"), column("Last answer"))), h("tbody", {}, ...found.people.map(person))),
     h("h2", { class: "fg-people-title" }, "Second opinions"),
     found.overall.n
-      ? h("p", {}, agreement(found.overall), h("span", { class: "fg-quiet" }, found.overall.n === 1 ? " picture with two independent opinions." : " pictures with two or more independent opinions."))
+      ? h("p", {}, agreement(found.overall), h("span", { class: "fg-quiet fg-small" }, " Pictures about which somebody gave an opinion without seeing the one before."))
       : h("p", { class: "fg-quiet" }, "There are none yet. Choose a share of second opinions when you begin a session: then pictures that others have answered are asked again, without their answers. ", h("a", { class: "fg-link", href: "#label" }, "Begin a session")),
     found.overall.n ? h("div", { class: "fg-people-columns" }, pairs("Who agrees with whom", found.pairs.map((pair) => [`${pair.a}, ${pair.b}`, null, pair.agreement])), pairs("What they differ about", found.kinds.map((pair) => [`${pair.a_name} or ${pair.b_name}`, linkTo({ view: "pair", a: pair.a, b: pair.b }), pair.agreement, pair.differ]))) : "",
   );

@@ -82,6 +82,7 @@ export class Bulk {
   async answer(answer, taxon = null, name = "") {
     const targets = this.grid.targets;
     if (!targets.length || this.isBusy) return;
+    if (this.grid.isChoosing) return this.say("All pictures are still being fetched: press again when they are chosen.", true);
     this.isBusy = true;
     const key = [...crypto.getRandomValues(new Uint8Array(12))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
     const items = targets.map(({ image, version }) => ({ image, version }));

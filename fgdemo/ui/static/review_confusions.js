@@ -5,7 +5,7 @@ import { ask } from "./label_queue.js";
 import { bandsOf, MatrixCanvas } from "./review_matrix.js";
 import { go, linkTo } from "./review_route.js";
 
-const LISTED = 40;
+const [LISTED, LISTED_NARROW] = [40, 12]; // on a phone the matrix comes after the list
 const SMALL_PX = 8; // a finger cannot mean one cell of this size: it goes into the group first
 
 export async function showConfusions({ root, server, route, isCurrent }) {
@@ -81,6 +81,7 @@ function drawing(found, { first, last, split, route }) {
 }
 
 function list(cells, split) {
+  const listed = matchMedia("(max-width: 760px)").matches ? LISTED_NARROW : LISTED;
   const most = Math.max(1, ...cells.map((cell) => cell.count));
   const row = (cell) =>
     h(
@@ -89,7 +90,7 @@ function list(cells, split) {
       h("a", { class: "fg-cell", href: linkTo({ given: cell.given, suggested: cell.suggested, state: "all", split }) }, h("span", {}, cell.given_name, h("span", { class: "fg-quiet" }, " → "), cell.suggested_name), h("span", { class: "fg-num" }, String(cell.count), h("span", { class: "fg-quiet" }, ` of ${cell.of}`)), h("span", { class: "fg-bar", "aria-hidden": "true" }, h("span", { style: { width: `${(100 * cell.count) / most}%` } }))),
       h("a", { class: "fg-link fg-small", href: linkTo({ view: "pair", a: cell.given, b: cell.suggested }), "aria-label": `Compare ${cell.given_name} and ${cell.suggested_name}` }, "compare"),
     );
-  const items = h("ol", {}, ...cells.slice(0, LISTED).map(row));
-  const rest = cells.length > LISTED ? h("button", { type: "button", class: "fg-link", onclick: (event) => (items.append(...cells.slice(LISTED).map(row)), event.target.remove()) }, `${cells.length - LISTED} more`) : "";
+  const items = h("ol", {}, ...cells.slice(0, listed).map(row));
+  const rest = cells.length > listed ? h("button", { type: "button", class: "fg-link", onclick: (event) => (items.append(...cells.slice(listed).map(row)), event.target.remove()) }, `${cells.length - listed} more`) : "";
   return h("section", { class: "fg-worst", "aria-label": "Most confused" }, h("h2", {}, "Most confused"), h("p", { class: "fg-quiet fg-small" }, cells.length ? "Labelled as the first, looks like the second." : "Nothing is taken for anything else."), items, rest);
 }

@@ -18,7 +18,7 @@ export class Grid {
   }
 
   reset(filter) {
-    Object.assign(this, { filter, tiles: [], total: null, view: "", isDone: true, cursor: -1, anchor: -1, base: new Map(), chosen: new Map() });
+    Object.assign(this, { filter, isChoosing: false, tiles: [], total: null, view: "", isDone: true, cursor: -1, anchor: -1, base: new Map(), chosen: new Map() });
     this.at = new Map(); // image → index
     this.root.replaceChildren();
     this.root.removeAttribute("aria-activedescendant");
@@ -136,7 +136,10 @@ export class Grid {
   /** All that the filter shows, up to what one answer may be about. */
   async chooseAll() {
     const { turn } = this;
-    while (!this.isDone && this.tiles.length < MOST_CHOSEN) if ((await this.more()).error || turn !== this.turn) return;
+    this.isChoosing = true;
+    while (!this.isDone && this.tiles.length < MOST_CHOSEN && turn === this.turn) if ((await this.more()).error) break;
+    if (turn !== this.turn) return;
+    this.isChoosing = false;
     const next = new Map();
     for (let index = 0; index < this.tiles.length; index++) this.add(next, index);
     this.choose(next);

@@ -3,6 +3,7 @@
 
 const ROOM = { wide: 168, narrow: 8 }; // for names, where they can be read
 const READABLE_PX = 13; // a row of this height has room for its name
+const LARGEST_PX = 72; // of one cell
 const FAINTEST = 0.22;
 
 export class MatrixCanvas {
@@ -44,7 +45,7 @@ export class MatrixCanvas {
     const named = width > 520 && this.size > 0 && (Math.min(width, this.tallest()) - ROOM.wide) / this.size >= READABLE_PX;
     const left = width > 520 ? ROOM.wide : ROOM.narrow;
     const top = named ? ROOM.wide : ROOM.narrow;
-    const side = Math.max(40, Math.min(width - left - 2, this.tallest() - top));
+    const side = Math.max(40, Math.min(width - left - 2, this.tallest() - top, LARGEST_PX * this.size));
     return { left, top, side, cell: side / Math.max(1, this.size), named, width };
   }
 
