@@ -163,12 +163,16 @@ class Learner:
         if len(found) < 3:
             return images
         unit = _unit(self._embeddings.vectors([known[image] for image in found]))
-        near = unit @ unit.T
-        order, at = [], int(near.mean(1).argmin())  # from the oddest one on, always to the nearest that is left
-        for _ in found:
+        centred = unit - unit.mean(0)
+        _, _, axes = np.linalg.svd(centred[: 2000 : max(1, len(centred) // 2000)], full_matrices=False)
+        order, at = [], int((centred @ axes[0]).argmin())
+        left = np.ones(len(found), bool)
+        while True:  # always on to the nearest that is left
             order.append(at)
-            near[:, at] = -2
-            at = int(near[at].argmax())
+            left[at] = False
+            if not left.any():
+                break
+            at = int(np.where(left, unit @ unit[at], -2).argmax())
         rest = [image for image in images if image not in known]
         return tuple([found[i] for i in order] + rest)
 

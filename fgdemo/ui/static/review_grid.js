@@ -234,7 +234,7 @@ function drawTile(tile, index, total) {
   const words = [tile.given_name, tile.checked ? "checked" : "", doubt && differs ? `looks like ${tile.suggested_name}` : doubt].filter(Boolean).join(", ");
   return h(
     "div",
-    { class: "fg-tile", id: `fg-tile-${tile.image.slice(0, 24)}`, role: "option", "aria-selected": "false", "aria-label": words, "aria-posinset": index + 1, "aria-setsize": total, "data-image": tile.image, "data-checked": String(tile.checked), "data-gold": tile.split === "gold" ? "true" : null },
+    { class: "fg-tile", id: `fg-tile-${tile.image.slice(0, 24)}`, role: "option", "aria-selected": "false", "aria-label": words, title: words, "aria-posinset": index + 1, "aria-setsize": total, "data-image": tile.image, "data-checked": String(tile.checked), "data-gold": tile.split === "gold" ? "true" : null },
     h("img", { src: new URL(tile.thumb, document.baseURI), alt: "", loading: "lazy", decoding: "async", draggable: "false" }),
     h("span", { class: "fg-tile-given" }, tile.checked ? "✓ " : "", tile.given_name),
     h("span", { class: "fg-tile-taken" }, h("span", {}, doubt), differs && !tile.checked && tile.suggested_prob !== null && doubt === tile.suggested_name ? h("span", { class: "fg-num" }, percent(tile.suggested_prob)) : ""),
