@@ -1,4 +1,4 @@
-"""The Label and Review pages in Chromium: keys become events, in order, and nothing is lost."""
+"""The Label page in Chromium: keys become events, in order, and nothing is lost."""
 
 from __future__ import annotations
 
@@ -203,29 +203,6 @@ def test_a_changed_key_holds(page: Page, app: RunningApp) -> None:
     press(page, "k")
     saved(page)
     assert answered(app) == [("unsure", None)]
-
-
-def test_many_are_relabelled_with_one_key_and_taken_back_with_one(page: Page, app: RunningApp) -> None:
-    page.goto(f"{app.url}#review")
-    page.locator(".fg-cell").first.click()
-    tiles = page.locator(".fg-tile")
-    expect(page.locator(".fg-count")).to_have_text("3 pictures")
-    tiles.nth(0).click()
-    tiles.nth(2).click(modifiers=["Shift"])
-    expect(page.locator(".fg-bulk b")).to_have_text("3 pictures chosen")
-    page.locator(".fg-bulk .fg-keybutton", has_text="Nashville Warbler").click()
-    expect(page.locator(".fg-review .fg-banner")).to_contain_text("3 pictures labelled Nashville Warbler")
-    assert answered(app) == [("label", "nashville_warbler")] * 3
-    page.keyboard.press("z")
-    expect(page.locator(".fg-review .fg-banner")).to_contain_text("Taken back: 3 pictures")
-    assert not app.workspace.roster.checked.any()
-
-
-def test_names_are_only_text(page: Page, app: RunningApp) -> None:
-    page.goto(f"{app.url}#review")
-    page.get_by_role("tab", name="Kinds").click()
-    expect(page.locator(".fg-review-list")).to_contain_text("Img Src")
-    assert page.locator(".fg-review-list img").count() == 0
 
 
 def test_a_phone_has_all_of_it(browser: Browser, app: RunningApp) -> None:

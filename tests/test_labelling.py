@@ -169,7 +169,7 @@ def test_a_blind_second_opinion_hides_the_first_and_leads_to_adjudication(worksp
     standing = workspace.roster.standing(item.image)
     assert (standing.disputed, standing.taxon) == (False, "mourning_warbler")
     pair = workspace.review.pair(ADA, "nashville_warbler", "mourning_warbler")
-    assert pair.opinions == 1
+    assert pair.agreement.n == 1
 
 
 def test_gold_is_never_asked_and_only_adjudicated(workspace):

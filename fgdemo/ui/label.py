@@ -129,7 +129,7 @@ def items(labelling: Labelling, accounts: Accounts) -> list[Callable[..., dict[s
             return {"nothing": True}
         return {
             "item": item(undone[0]),
-            "undone": _event(undone[1], labelling.taxonomy()),
+            "undone": event(undone[1], labelling.taxonomy()),
             "done": labelling.done(person, _session(asked)),
         }
 
@@ -159,7 +159,7 @@ def items(labelling: Labelling, accounts: Accounts) -> list[Callable[..., dict[s
     @answered(accounts, "expert")
     def label_history(person: Person, asked: dict[str, Any]) -> dict[str, Any]:
         events = labelling.history(person, payloads.text(asked.get("image"), "image"))
-        return {"events": [_event(said, labelling.taxonomy()) for said in events]}
+        return {"events": [event(said, labelling.taxonomy()) for said in events]}
 
     return [label_next, label_answer, label_undo, label_explain, label_references, label_history]
 
@@ -178,7 +178,7 @@ def report(found: SessionReport) -> dict[str, Any]:
     return {**session, **{key: value for key, value in payloads.as_json(found).items() if key != "session"}}
 
 
-def _event(said: LabelEvent, taxonomy: Taxonomy) -> dict[str, Any]:
+def event(said: LabelEvent, taxonomy: Taxonomy) -> dict[str, Any]:
     taxon = taxonomy.by_id.get(said.taxon or "")
     return {
         "id": said.id,
