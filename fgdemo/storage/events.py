@@ -113,8 +113,8 @@ class EventLog:
         table, newest_first = label_event_table, sorted(set(event_ids), reverse=True)
         with writing(self._engine) as connection:
             asked = {said.id: said for said in self._among(connection, table.c.id, newest_first)}
-            histories = self._among(connection, table.c.image, list({said.image for said in asked.values()}))
-            taken_back = {said.undoes for said in histories}
+            histories = self._histories(connection, {said.image for said in asked.values()})
+            taken_back = {said.undoes for history in histories.values() for said in history}
             appended = []
             for event_id in newest_first:
                 undone = asked.get(event_id)
@@ -126,8 +126,7 @@ class EventLog:
                     continue
                 if undone.kind in DECIDING and any(
                     said.kind in DECIDING and (said.id or 0) > event_id and said.id not in taken_back
-                    for said in histories
-                    if said.image == undone.image
+                    for said in histories[undone.image]
                 ):
                     raise StaleError("Somebody answered about this picture after you, so it stays as it is now.")
                 undo = LabelEvent(undone.image, "undo", person.name, undoes=event_id, session=session)
@@ -170,11 +169,8 @@ class EventLog:
 
     def histories(self, images: Sequence[str]) -> dict[str, list[LabelEvent]]:
         """`history` of several pictures."""
-        found: dict[str, list[LabelEvent]] = {image: [] for image in images}
         with reading(self._engine) as connection:
-            for said in self._among(connection, label_event_table.c.image, list(found)):
-                found[said.image].append(said)
-        return found
+            return self._histories(connection, images)
 
     def by_batch(self, batch: str) -> list[LabelEvent]:
         """The events of one answer about many pictures, oldest first."""
@@ -194,6 +190,12 @@ class EventLog:
     def _among(self, connection: Connection, column: sa.ColumnClause, values: Sequence[Any]) -> list[LabelEvent]:
         """The events whose column is one of many values; those of one picture in their order."""
         return [said for some in _parts(values) for said in self._rows(connection, column.in_(some))]
+
+    def _histories(self, connection: Connection, images: Iterable[str]) -> dict[str, list[LabelEvent]]:
+        found: dict[str, list[LabelEvent]] = {image: [] for image in images}
+        for said in self._among(connection, label_event_table.c.image, list(found)):
+            found[said.image].append(said)
+        return found
 
     def _insert(self, connection: Connection, label_event: LabelEvent) -> LabelEvent:
         stamped = replace(label_event, id=None, created_at=self._clock().isoformat())
