@@ -51,6 +51,11 @@ def signed_in(browser: Browser, app: RunningApp, name: str) -> tuple[Page, list[
 def test_names_comments_and_suggestions_are_only_text(browser: Browser, app: RunningApp) -> None:
     page, faults = signed_in(browser, app, NAME)
     image = app.workspace.roster.image_ids[-1]
+    kind, other = (
+        app.workspace.taxa.add(f"{EVIL} too"),
+        app.workspace.roster.standing(app.workspace.roster.image_ids[0]),
+    )
+    app.events.answer(LabelEvent(other.image, "label", NAME, taxon=kind.id, shown_version=other.version))
     app.events.append(LabelEvent(image, "suggestion", "visitor", new_name=EVIL, comment=EVIL))
     page.goto(f"{app.url}#label")
     page.get_by_text("Suggestions of visitors").click()
@@ -63,13 +68,9 @@ def test_names_comments_and_suggestions_are_only_text(browser: Browser, app: Run
     page.keyboard.press("g")
     expect(page.locator(".fg-standing .fg-figures")).to_contain_text("1 done")
     saved(page)
-    page.goto(f"{app.url}#review")
-    page.reload()
-    page.get_by_role("tab", name="Kinds").click()
-    kind = app.workspace.taxa.load()[app.workspace.roster.standing(image).taxon or ""].name
-    expect(page.locator(".fg-review-list")).to_contain_text(kind)
-    expect(page.get_by_role("button", name=f"{NAME} · expert")).to_be_visible()
-    page.evaluate("window.scrollTo(0, 0)")
+    for view, shown in (("kinds", EVIL), ("annotators", NAME), ("pictures", f"{NAME} · expert")):
+        page.goto(f"{app.url}#review?view={view}")
+        expect(page.locator("body")).to_contain_text(shown)
     kept = app.events.history(image)[-1]
     assert (kept.kind, kept.comment, kept.annotator) == ("label", EVIL, NAME)
     assert page.locator('img[src="x"], [onclick*="pwned"], [onerror*="pwned"]').count() == 0

@@ -40,7 +40,9 @@ class Page:
         asked = (
             *label.sessions(workspace.labelling, self.accounts),
             *label.items(workspace.labelling, self.accounts),
-            *review.questions(workspace.review, self.accounts),
+            *review.pictures(workspace.review, self.accounts),
+            *review.answers(workspace.review, self.accounts),
+            *review.tables(workspace.review, self.accounts),
         )
         self.questions = {question.__name__: question for question in asked}
 
@@ -171,7 +173,8 @@ def test_a_picture_file_that_vanished_disturbs_only_itself(workspace: FakeWorksp
     assert image in {tile["image"] for tile in page("review_grid")["tiles"]}
     assert "error" not in page("review_grid", sort="similarity")
     assert "error" not in page("review_pair", **pair)
-    assert image in workspace.review.table(ADA).decode()
+    assert page("review_explain", image=image)["code"] == "bad"
+    assert image in b"".join(workspace.review.table(ADA)).decode()
     assert page("label_answer", **answer_to(session, item))["saved"]
     assert page("label_undo", session=session)["item"]["image"] == image
     workspace.take_in([coloured("lowchen", 5)], "2")  # and what comes later is looked at
@@ -230,13 +233,13 @@ def test_text_is_only_text_from_the_store_to_the_page(workspace: FakeWorkspace, 
     assert page("label_search", query=text)["taxa"] is not None
     (tile,) = page("review_grid", given=made["taxon"])["tiles"]
     assert tile["given_name"] == f"new {text}"
-    rows = list(csv.DictReader(io.StringIO(workspace.review.table(ADA).decode())))
+    rows = list(csv.DictReader(io.StringIO(b"".join(workspace.review.table(ADA)).decode())))
     (row,) = [row for row in rows if row["image"] == image]
     assert row["name"] in (text, f"'{text}")
     assert row["annotator"] in (hacker.name, f"'{hacker.name}")
     assert not any(cell.startswith(("=", "+", "-", "@")) for one in rows for cell in one.values())
-    for question in ("label_history", "label_explain"):
-        assert page(question, image=text).get("events", []) == []
+    for question in ("label_history", "label_explain", "review_history", "review_explain", "review_kind"):
+        assert page(question, image=text, taxon=text).get("events", []) == []
     assert taxon is not None
     assert len(workspace.events.since(0)) > 20
     assert BO.name not in {account.name for account in page.accounts.all()}

@@ -176,8 +176,8 @@ def test_nobody_works_in_the_session_of_another(app: RunningApp) -> None:
 def test_nobody_takes_back_the_batch_of_another(app: RunningApp) -> None:
     ada, bo = (app.accounts.sign_in(name, PASSWORD) for name in ("ada", "bo"))
     tile = ask(app, "review_grid", {"state": "unchecked"}, ada)["tiles"][0]
-    chosen = {"items": [{"image": tile["image"], "version": tile["version"]}], "kind": "unusable", "key": "b"}
-    batch = ask(app, "review_relabel", chosen, ada)["batch"]
+    chosen = {"items": [{"image": tile["image"], "version": tile["version"]}], "answer": "unusable", "key": "b"}
+    batch = ask(app, "review_answer", chosen, ada)["batch"]
     assert ask(app, "review_undo", {"batch": batch}, bo)["code"] == "forbidden"
     assert app.workspace.roster.standing(tile["image"]).kind == "unusable"
     assert ask(app, "review_undo", {"batch": batch}, ada)["tiles"]
