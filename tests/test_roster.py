@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from fgdemo.errors import FgdemoError
 from fgdemo.model.head import RidgeHead
-from fgdemo.model.instant import InstantHead
+from fgdemo.model.instant import InstantHead, solve
 from fgdemo.storage.events import LabelEvent, standing_of
 from fgdemo.storage.roster import Roster
 from tests.workspace import ADA, BO, open_fake_workspace, some_pictures
@@ -64,6 +64,30 @@ def test_following_is_folding_and_the_head_is_that_of_a_fresh_learner(tmp_path_f
     np.testing.assert_allclose(ours[0], theirs[0][:, order], atol=1e-4, rtol=1e-3)
     workspace.engine.dispose()
     again.engine.dispose()
+
+
+@settings(max_examples=60, deadline=None)
+@given(changes=st.lists(st.tuples(st.integers(0, 9), st.integers(0, 4), st.sampled_from([0.0, 1.0, 3.0])), max_size=30))
+def test_a_head_solved_elsewhere_has_what_was_learned_meanwhile(changes):
+    generator = np.random.default_rng(1)
+    prior = RidgeHead.fit(generator.normal(size=(30, 6)).astype(np.float32), np.arange(30) % 4, 4)
+    head, phi = InstantHead(prior), generator.normal(size=(10, 7))
+    state = dict.fromkeys(range(10), (0, 0.0))
+    head.watch()
+    sums = head.sums()
+    for step, (row, column, weight) in enumerate(changes):
+        if step == 3:
+            head.add_class()
+        new = (min(column, head.classes - 1), weight)
+        head.change(phi[row], state[row], new)
+        state[row] = new
+    assert head.adopt(solve(*sums, 2 * prior.penalty), 2 * prior.penalty)
+    adopted = head.solution.copy()
+    head.refit()
+    np.testing.assert_allclose(adopted, head.solution, atol=1e-8)
+    head.watch()
+    head.change_many(phi, (np.zeros(10, int), np.zeros(10)), (np.zeros(10, int), np.ones(10)))
+    assert not head.adopt(solve(*sums, prior.penalty), prior.penalty)
 
 
 def test_a_picture_that_is_not_there_is_one_sentence(tmp_path):
