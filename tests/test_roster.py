@@ -25,8 +25,9 @@ STEPS = st.tuples(
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=st.lists(STEPS, max_size=25))
-def test_following_is_folding_and_the_head_is_that_of_a_fresh_learner(tmp_path_factory, steps):
-    workspace = open_fake_workspace(tmp_path_factory.mktemp("w"))
+def test_following_is_folding_and_the_head_is_that_of_a_fresh_learner(tmp_path_factory, new_database, steps):
+    url = new_database()
+    workspace = open_fake_workspace(tmp_path_factory.mktemp("w"), url)
     workspace.take_in(some_pictures(2, 1))
     workspace.learner.catch_up()
     for kind, number, taxon, person in steps:
@@ -54,7 +55,7 @@ def test_following_is_folding_and_the_head_is_that_of_a_fresh_learner(tmp_path_f
     for image in fresh.image_ids:
         folded = standing_of(workspace.events.history(image), "train")
         assert workspace.roster.standing(image) == folded == fresh.standing(image)
-    again = open_fake_workspace(tmp_path_factory.mktemp("x"), str(workspace.engine.url))
+    again = open_fake_workspace(tmp_path_factory.mktemp("x"), url)
     again.learner._embeddings = workspace.embeddings
     again.learner.catch_up()
     ours, theirs = workspace.learner.weights_now(), again.learner.weights_now()
