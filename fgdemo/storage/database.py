@@ -6,8 +6,9 @@ SQLite by default, PostgreSQL for a team (`DATABASE_URL=postgresql+psycopg://…
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import datetime, timezone
 
 import sqlalchemy as sa
@@ -37,6 +38,7 @@ def open_database(url: str) -> Engine:
         StorageError: it cannot be opened, is damaged, or was written by a newer version of fgdemo.
     """
     engine = make_engine(url)
+    engine.update_execution_options(writer_turn=threading.RLock())
     try:
         migrate(engine)
     except StorageError:
@@ -46,17 +48,22 @@ def open_database(url: str) -> Engine:
 
 
 @contextmanager
-def writing(engine: Engine) -> Iterator[Connection]:
+def writing(engine: Engine, durable: bool = True) -> Iterator[Connection]:
     """A transaction that may write: all of it is durable when the block ends, or none of it happened.
 
     There is one writer at a time: the write lock is taken at the start. Thus the ids of events become visible in
-    their order, and whoever has seen id n has seen all before it.
+    their order, and whoever has seen id n has seen all before it. Threads of one process queue up before the
+    database does: SQLite makes those who wait sleep, and lets them in in no order.
+
+    Args:
+        durable: False for what may be lost in a power cut, such as leases: it does not wait for the disk.
 
     Raises:
         StorageError: the database cannot be written; the message says why.
     """
+    turn = engine.get_execution_options().get("writer_turn") or nullcontext()
     try:
-        with engine.begin() as connection:
+        with turn, engine.connect().execution_options(is_durable=durable) as connection, connection.begin():
             lock_for_writing(connection)
             yield connection
     except (exc.SQLAlchemyError, UnicodeEncodeError) as error:

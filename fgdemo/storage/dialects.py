@@ -96,8 +96,13 @@ def reading_options(engine: Engine) -> dict[str, Any]:
 
 
 def lock_for_writing(connection: Connection) -> None:
-    """Be the only writer until the transaction ends. In SQLite it is so from its beginning."""
+    """Be the only writer until the transaction ends. In SQLite it is so from its beginning.
+
+    With the execution option `is_durable=False` the commit does not wait for the disk.
+    """
     if connection.dialect.name == "postgresql":
+        if not connection.get_execution_options().get("is_durable", True):
+            connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
         connection.exec_driver_sql(f"SET LOCAL lock_timeout = {max(1, round(BUSY_TIMEOUT_S * 1000))}")
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITER_LOCK})")
 
@@ -146,5 +151,10 @@ def _configure_sqlite(connection: sqlite3.Connection, _record: object) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    reads_only = connection.get_execution_options().get("reads_only", False)
-    connection.exec_driver_sql("BEGIN" if reads_only else "BEGIN IMMEDIATE")
+    options = connection.get_execution_options()
+    if options.get("reads_only", False):
+        connection.exec_driver_sql("BEGIN")
+        return
+    # In WAL mode NORMAL leaves out the wait for the disk at the commit, and nothing else.
+    connection.exec_driver_sql(f"PRAGMA synchronous = {'FULL' if options.get('is_durable', True) else 'NORMAL'}")
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
