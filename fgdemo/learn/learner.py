@@ -14,10 +14,11 @@ import scipy.linalg
 from fgdemo.annotation import Accuracy, Ranking, TaxonChance
 from fgdemo.errors import FgdemoError
 from fgdemo.learn import acquisition
+from fgdemo.learn.leverages import Leverages
 from fgdemo.learn.suspicion import leave_one_out, suspicion, with_pair_record
 from fgdemo.model.calibration import fit_temperature, softmax
 from fgdemo.model.head import PENALTIES, RidgeHead, press
-from fgdemo.model.instant import InstantHead
+from fgdemo.model.instant import InstantHead, solve
 from fgdemo.storage.embeddings import Embeddings
 from fgdemo.storage.roster import KINDS, SPLITS, Roster
 from fgdemo.taxonomy import Taxonomy
@@ -28,11 +29,17 @@ CHECKED_WEIGHT, UNCHECKED_WEIGHT = 3.0, 1.0
 ONE_BY_ONE = 40
 """More changes than this at once are summed up and solved anew, which is faster."""
 REFIT_AFTER = 300
-PENALTY_AFTER = 50
-"""λ is chosen anew after so many changes: labels that were put right are fitted best with less of it."""
+PENALTY_AFTER, PENALTY_SHARE = 50, 0.02
+"""λ is chosen anew after so many changes, and this share of all: labels put right are fitted best with less of it."""
 PENALTY_ROWS = 6000
-CHUNK = 512
+CHUNK = 1024
 CALIBRATED_ON = 4000
+MOST_COMPARED = 5000
+"""Of a kind with more pictures than this, the newest are compared."""
+COMPARED_AT_ONCE = 4096
+PATIENCE_S = 0.05
+RANKED_AT_ONCE = 256
+"""A piece of a ranking that takes some milliseconds, so that answers come between."""
 LEAST_PROB, LEAST_CHANCES, MOST_CHANCES = 0.001, 5, 9
 _LABELS = np.isin(KINDS, ("import", "label", "adjudication"))
 _OUT = np.isin(KINDS, ("unusable", "none"))
@@ -88,6 +95,7 @@ class Learner:
         self._held = _Held(
             np.empty(0, np.int32), np.empty(0, np.float32), np.empty(0, np.int64), np.empty(0, np.uint64)
         )
+        self._leverages = Leverages()
         self._cursor = 0
         self._changes = 0
         self._waiting: set[int] = set()
@@ -155,7 +163,8 @@ class Learner:
         roster = self._roster
         if taxon not in roster.taxa:
             return ()
-        return self._nearest(image, np.flatnonzero(roster.taxon == roster.taxa.index(taxon)), limit)
+        labelled = np.flatnonzero(roster.taxon == roster.taxa.index(taxon))
+        return self._nearest(image, labelled[-MOST_COMPARED:], limit)
 
     def similarity_order(self, images: tuple[str, ...]) -> tuple[str, ...]:
         known = self._embeddings.rows
@@ -177,24 +186,31 @@ class Learner:
         return tuple([found[i] for i in order] + rest)
 
     def _nearest(self, image: str, rows: np.ndarray, limit: int) -> tuple[tuple[str, float], ...]:
-        known, ids = self._embeddings.rows, self._roster.image_ids
-        if image not in known:
+        own_place, own_row = self._embeddings.rows.get(image), self._roster.row_of.get(image)
+        if own_place is None:
             return ()
-        own = _unit(self._embeddings.vectors([known[image]]))[0]
-        others = [ids[row] for row in rows if ids[row] != image and ids[row] in known]
-        best: list[tuple[float, str]] = []
-        for start in range(0, len(others), 4096):
-            some = others[start : start + 4096]
-            cosine = _unit(self._embeddings.vectors([known[other] for other in some])) @ own
-            top = np.argsort(-cosine)[:limit]
-            best = sorted([*best, *((float(cosine[i]), some[i]) for i in top)], reverse=True)[:limit]
-        return tuple((other, cosine) for cosine, other in best)
+        own = _unit(self._embeddings.vectors([own_place]))[0]
+        held = self._held.embedding
+        rows = rows[rows < len(held)]
+        rows = rows[(held[rows] >= 0) & (rows != own_row)]
+        best, cosines = np.empty(0, np.int64), np.empty(0, np.float32)
+        for start in range(0, len(rows), COMPARED_AT_ONCE):
+            some = rows[start : start + COMPARED_AT_ONCE]
+            cosine = _unit(self._embeddings.vectors(held[some])) @ own
+            best, cosines = np.append(best, some), np.append(cosines, cosine)
+            order = np.argsort(-cosines, kind="stable")[:limit]
+            best, cosines = best[order], cosines[order]
+        return tuple(zip(self._roster.image_ids.at(best), cosines.tolist(), strict=True))
 
     # --- learning -----------------------------------------------------------------------------------------
 
     def catch_up(self) -> None:
         self._roster.follow()
-        with self._lock:
+        # While very many are being learned nobody waits for it: what is new is learned right behind them.
+        if not self._lock.acquire(timeout=PATIENCE_S if self._thread is not None else -1):
+            self._wake.set()
+            return
+        try:
             cursor, rows = self._roster.changed_since(self._cursor)
             known = self._embeddings.rows
             if self._waiting:  # rows that came before their embedding
@@ -205,25 +221,28 @@ class Learner:
                 self._grow(rows)
                 self._learn(rows)
             self._cursor = cursor
-            self._done = self._of = max(len(self._roster), 1)
+            if self._ranking is not None:
+                self._done = self._of = max(len(self._roster), 1)
+        finally:
+            self._lock.release()
         self._wake.set()
 
     def _grow(self, rows: np.ndarray) -> None:
         """Rows that are new to us: where is their embedding, and does the prior hold them already?"""
         if len(self._roster) > len(self._held.column):
             self._held = self._held.grown(len(self._roster))
-        known = self._embeddings.rows
-        for row in rows[self._held.embedding[rows] < 0]:
-            image = self._roster.image_ids[row]
-            self._held.audit_key[row] = int(image[16:32], 16)
-            place = known.get(image)
-            if place is None:
-                self._waiting.add(int(row))
-                continue
-            self._held.embedding[row] = place
-            member = self._members.get(int(image[:16], 16))
+        held, ids = self._held, self._roster.image_ids
+        new = rows[held.embedding[rows] < 0]
+        held.audit_key[new] = ids.words(new, 1)
+        held.embedding[new] = self._embeddings.rows_of(ids.raw(new))
+        self._waiting.update(new[held.embedding[new] < 0].tolist())
+        if not self._members:
+            return
+        new = new[held.embedding[new] >= 0]
+        for row, number in zip(new.tolist(), ids.words(new, 0).tolist(), strict=True):
+            member = self._members.get(number)
             if member is not None:
-                self._held.column[row], self._held.weight[row] = member, 1.0
+                held.column[row], held.weight[row] = member, 1.0
 
     def _wanted(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The column and the weight that these rows should have."""
@@ -257,8 +276,9 @@ class Learner:
         held = self._held
         differs = (held.column[rows] != column) | (held.weight[rows] != weight)
         rows, column, weight = rows[differs], column[differs], weight[differs]
-        self._of = max(len(rows), 1)
         self._changes += len(rows)
+        if self._ranking is None:
+            self._done, self._of = 0, 2 * max(len(rows), 1)  # they are learned, then ranked
         for start in range(0, len(rows), CHUNK):
             some = slice(start, start + CHUNK)
             phi = self._head.features(self._embeddings.vectors(held.embedding[rows[some]]))
@@ -272,8 +292,9 @@ class Learner:
                         phi[at], (int(old[0][at]), float(old[1][at])), (int(new[0][at]), float(new[1][at]))
                     )
             held.column[rows[some]], held.weight[rows[some]] = column[some], weight[some]
-            self._done = start
-        if len(rows) > ONE_BY_ONE or self._head.changes_since_refit > REFIT_AFTER:
+            if self._ranking is None:
+                self._done = start
+        if len(rows) > ONE_BY_ONE:
             self._head.refit()
 
     def _probs(self, raw: np.ndarray) -> np.ndarray:
@@ -315,13 +336,14 @@ class Learner:
         """
         if not pace:
             self.catch_up()
-        if self._changes >= PENALTY_AFTER:
+        if self._changes >= max(PENALTY_AFTER, PENALTY_SHARE * float(self._head.counts.sum())):
             self._choose_penalty()
+        elif self._head.changes_since_refit > REFIT_AFTER:
+            self._refit(self._head.penalty)
         with self._lock:
             n = len(self._held.column)
             held = _Held(*(part.copy() for part in vars(self._held).values()))
-            solution = self._head.solution.astype(np.float32)
-            inverse = self._head.inverse().astype(np.float32)
+            solution, penalty = self._head.solution.copy(), self._head.penalty
             counts, taxa, event = self._head.counts.copy(), self.taxa, self._roster.event
             column_of = np.full(len(self._roster.taxa) + 1, -1, np.int32)
             for index, taxon in enumerate(self._roster.taxa):
@@ -333,7 +355,8 @@ class Learner:
         calibration: list[np.ndarray] = []
         calibrated: list[np.ndarray] = []
         rows = np.flatnonzero(held.embedding >= 0)
-        for some, raw in self._raw(rows, held, solution, inverse, pace):
+        self._weigh(self._leverages.stale(rows, held.weight, penalty), held, pace)
+        for some, raw in self._raw(rows, held, solution, pace):
             raw = np.where(seen, raw, -1e4)
             if sum(map(len, calibration)) < CALIBRATED_ON:
                 known = given[some] >= 0
@@ -343,19 +366,39 @@ class Learner:
         self._recalibrate(calibration, calibrated, seen)
         ranking = self._rank(scores, held, given, n, taxa, event)
         self._ranking, self._ranked_at = ranking, event
+        self._done = self._of
         return ranking
 
+    def _weigh(self, rows: np.ndarray, held: _Held, pace: bool) -> None:
+        """The leverages of rows for which they are not known."""
+        if not len(rows):
+            return
+        with self._lock:
+            inverse = self._head.half_inverse()
+        whole = (inverse + np.tril(inverse, -1).T).astype(np.float32)
+        for some in self._pieces(rows, pace):
+            phi = self._head.features(self._embeddings.vectors(held.embedding[some])).astype(np.float32)
+            self._leverages.take(some, np.einsum("nd,nd->n", phi @ whole, phi))
+
     def _raw(
-        self, rows: np.ndarray, held: _Held, solution: np.ndarray, inverse: np.ndarray, pace: bool
+        self, rows: np.ndarray, held: _Held, solution: np.ndarray, pace: bool
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Raw leave-one-out logits of many rows, some at a time."""
-        for start in range(0, len(rows), CHUNK):
+        weight = solution[:-1] / self._head.scale
+        bias = (solution[-1] - self._head.mean @ weight).astype(np.float32)
+        weight = weight.astype(np.float32)
+        for some in self._pieces(rows, pace):
+            raw = self._embeddings.vectors(held.embedding[some]) @ weight + bias
+            yield some, leave_one_out(raw, held.weight[some] * self._leverages.values[some], held.column[some])
+            if self._ranking is None:
+                self._done = max(self._done, self._of // 2 + int(some[-1]) // 2)
+
+    def _pieces(self, rows: np.ndarray, pace: bool) -> Iterator[np.ndarray]:
+        """A few rows at a time; with `pace` it rests as long as each piece took, once there is something to ask."""
+        for start in range(0, len(rows), RANKED_AT_ONCE):
             began = time.monotonic()
-            some = rows[start : start + CHUNK]
-            phi = self._head.features(self._embeddings.vectors(held.embedding[some])).astype(np.float32)
-            leverage = held.weight[some] * np.einsum("nd,nd->n", phi @ inverse, phi)
-            yield some, leave_one_out(phi @ solution, leverage, held.column[some])
-            if pace:
+            yield rows[start : start + RANKED_AT_ONCE]
+            if pace and self._ranking is not None:
                 time.sleep(time.monotonic() - began)
 
     def _choose_penalty(self) -> None:
@@ -365,17 +408,26 @@ class Learner:
             rows = np.flatnonzero(self._held.weight > 0)
             rows = rows[:: max(1, len(rows) // PENALTY_ROWS)]
             weights, columns = self._held.weight[rows].astype(np.float64), self._held.column[rows]
-            gram, moment = self._head.gram(), self._head.moment()
+            gram, moment = self._head.sums()
             places = self._held.embedding[rows]
         if len(rows) < 2 * len(self._taxa):
             return
         features = self._head.features(self._embeddings.vectors(places))
-        values, vectors = scipy.linalg.eigh(gram)
+        values, vectors = scipy.linalg.eigh(gram, lower=True)
         rotated, moment, targets = features @ vectors, vectors.T @ moment, np.eye(moment.shape[1])[columns]
         unit = float(np.trace(gram)) / len(gram)
         errors = [press(rotated, targets, weights, values, moment, unit * step) for step in PENALTIES]
+        self._refit(unit * PENALTIES[int(np.argmin(errors))])
+
+    def _refit(self, penalty: float) -> None:
+        """Solve anew, while answers go on being learned."""
         with self._lock:
-            self._head.set_penalty(unit * PENALTIES[int(np.argmin(errors))])
+            sums = self._head.sums()
+            self._head.watch()
+        solved = solve(*sums, penalty)
+        with self._lock:
+            if not self._head.adopt(solved, penalty):
+                self._head.set_penalty(penalty)
 
     def _recalibrate(self, raw: list[np.ndarray], labels: list[np.ndarray], seen: np.ndarray) -> None:
         if sum(map(len, labels)) >= 10 * int(seen.sum()):

@@ -56,6 +56,10 @@ class ImageIds(Sequence[str]):
         """The ids of these rows."""
         return [raw.tobytes().hex() for raw in self._raw[np.asarray(rows, np.int64)]]
 
+    def raw(self, rows: np.ndarray) -> np.ndarray:
+        """(len(rows), 32) `packed` ids of these rows."""
+        return self._raw[rows]
+
     def words(self, rows: np.ndarray, word: int) -> np.ndarray:
         """(len(rows),) uint64: the `word`-th eight bytes of these ids. As good as drawn at random."""
         return self._raw[rows, 8 * word : 8 * word + 8].copy().view(">u8")[:, 0].astype(np.uint64)
