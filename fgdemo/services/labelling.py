@@ -136,7 +136,7 @@ class Labelling:
         return self._sessions.current(person.name)
 
     def close(self, person: Person, session: int) -> None:
-        self._sittings.of(person, session)
+        self._sittings.own(person, session)
         self._leases.release(person.name)
         self._sessions.close(session)
 
@@ -183,7 +183,7 @@ class Labelling:
             StaleError: somebody else was faster; show the item again.
             ForbiddenError, StorageError, TaxonomyError: it was not kept; the message says why.
         """
-        self._sittings.of(person, session)
+        self._sittings.own(person, session)
         if said.kind not in ("label", "unsure", "skip", "unusable", "none", "adjudication"):
             raise StorageError("This is not an answer to a picture.")
         if said.taxon is not None and said.taxon not in self._taxa.load().by_id:
@@ -192,7 +192,8 @@ class Labelling:
             raise StorageError(f"The comment has more than {LONGEST_COMMENT} characters.")
         if said.annotator != person.name or said.session != session:
             raise ForbiddenError("An answer is given in one's own name.")
-        self._roster.follow()
+        if said.image not in self._roster:  # it may have come only now
+            self._roster.follow()
         before = self._roster.standing(said.image)
         kept = self._log.answer(said)
         self._leases.release(person.name, [kept.image])
