@@ -8,6 +8,8 @@
     ├── BackboneError     no such backbone, or its weights do not fit
     ├── CheckpointError   a checkpoint folder is incomplete, damaged or unsafe
     ├── StorageError      the workspace cannot be read or written
+    │   ├── UnavailableError  … just now; the same may work later
+    │   └── StaleError        what was answered is no longer what stands there
     └── ForbiddenError    the person has no right to do this
 
 The message of each may be shown to a person as it is: it says what is wrong, in which file or field,
@@ -45,6 +47,10 @@ class CheckpointError(FgdemoError):
 
 class StorageError(FgdemoError):
     """The workspace cannot be read or written."""
+
+
+class UnavailableError(StorageError):
+    """The workspace cannot be read or written just now (disk full, server away): the same may work later."""
 
 
 class StaleError(StorageError):

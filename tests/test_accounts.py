@@ -26,8 +26,8 @@ def clock():
 
 
 @pytest.fixture
-def accounts(tmp_path, clock):
-    engine = open_database(f"sqlite:///{tmp_path / 'a.sqlite'}")
+def accounts(database_url, clock):
+    engine = open_database(database_url)
     made = Accounts(engine, clock)
     made.add("Ada", "expert", "long enough")
     yield made

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import sqlite3
 import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 from sqlalchemy import exc
 
-from fgdemo.errors import StorageError
-from fgdemo.storage.database import migrate, open_database, reading, register_taxa, writing
+from fgdemo.errors import StorageError, UnavailableError
+from fgdemo.storage.database import migrate, open_database, reading, register_taxa, sortable, writing
 from fgdemo.storage.schema import MIGRATIONS, Migration, taxon_table
 from fgdemo.taxonomy import Taxon, Taxonomy
 from tests.fakes import TAXONOMY
@@ -22,13 +22,16 @@ from tests.fakes import TAXONOMY
 ROOT = Path(__file__).parents[1]
 
 
-def url_in(folder: Path) -> str:
-    return f"sqlite:///{folder / 'deep' / 'er' / 'fgdemo.sqlite'}"
+@pytest.fixture
+def engine(database_url):
+    engine = open_database(database_url)
+    yield engine
+    engine.dispose()
 
 
 @pytest.fixture
-def engine(tmp_path):
-    engine = open_database(url_in(tmp_path))
+def sqlite(tmp_path):
+    engine = open_database(f"sqlite:///{tmp_path / 'deep' / 'er' / 'fgdemo.sqlite'}")
     yield engine
     engine.dispose()
 
@@ -38,9 +41,12 @@ def tables_of(engine) -> set[str]:
         return set(sa.inspect(connection).get_table_names())
 
 
-def test_a_new_workspace_has_all_tables_and_safe_settings(engine):
+def test_a_new_workspace_has_all_tables(engine):
     assert {"image", "taxon", "label_event", "schema_version"} <= tables_of(engine)
-    with reading(engine) as connection:
+
+
+def test_the_settings_of_sqlite_are_safe(sqlite):
+    with reading(sqlite) as connection:
         pragmas = [
             connection.exec_driver_sql(f"PRAGMA {name}").scalar()
             for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
@@ -48,9 +54,9 @@ def test_a_new_workspace_has_all_tables_and_safe_settings(engine):
     assert pragmas == ["wal", 2, 1, 15000]
 
 
-def test_opening_again_changes_nothing(engine, tmp_path):
+def test_opening_again_changes_nothing(engine, database_url):
     register_taxa(engine, Taxonomy((Taxon("owl", "owl"),)))
-    again = open_database(url_in(tmp_path))
+    again = open_database(database_url)
     with reading(again) as connection:
         assert connection.execute(sa.select(taxon_table.c.name)).scalars().all() == ["owl"]
         assert connection.execute(sa.text("SELECT count(*) FROM schema_version")).scalar() == len(MIGRATIONS)
@@ -58,33 +64,47 @@ def test_opening_again_changes_nothing(engine, tmp_path):
 
 
 def test_a_migration_happens_whole_or_not_at_all(engine):
-    good = Migration(2, ("CREATE TABLE lease (id {serial})",))
-    bad = Migration(3, ("CREATE TABLE job (id {serial})", "INSERT INTO lease VALUES (1)", "CREATE TABLE nonsense ("))
+    newest = len(MIGRATIONS)
+    good = Migration(newest + 1, ("CREATE TABLE nest (id {serial})",))
+    bad = Migration(
+        newest + 2,
+        ("CREATE TABLE egg (id {serial})", "INSERT INTO nest DEFAULT VALUES", "CREATE TABLE nonsense ("),
+    )
     with pytest.raises(StorageError):
         migrate(engine, (*MIGRATIONS, good, bad))
-    assert "lease" in tables_of(engine)
-    assert "job" not in tables_of(engine)
+    assert "nest" in tables_of(engine)
+    assert "egg" not in tables_of(engine)
     with reading(engine) as connection:
-        assert connection.execute(sa.text("SELECT max(version) FROM schema_version")).scalar() == 2
-        assert connection.execute(sa.text("SELECT count(*) FROM lease")).scalar() == 0
-    mended = Migration(3, ("CREATE TABLE job (id {serial})",))
+        assert connection.execute(sa.text("SELECT max(version) FROM schema_version")).scalar() == newest + 1
+        assert connection.execute(sa.text("SELECT count(*) FROM nest")).scalar() == 0
+    mended = Migration(newest + 2, ("CREATE TABLE egg (id {serial})",))
     migrate(engine, (*MIGRATIONS, good, mended))
-    assert "job" in tables_of(engine)
+    assert "egg" in tables_of(engine)
 
 
 def test_migrations_are_numbered_from_one_without_gaps():
     assert [migration.version for migration in MIGRATIONS] == list(range(1, len(MIGRATIONS) + 1))
 
 
-def test_a_newer_database_is_refused(engine, tmp_path):
+def test_a_newer_database_is_refused(engine, database_url):
     with writing(engine) as connection:
         connection.execute(sa.text("INSERT INTO schema_version VALUES (99, 'tomorrow')"))
     with pytest.raises(StorageError, match=r"newer fgdemo .*99.*update fgdemo"):
-        open_database(url_in(tmp_path))
+        open_database(database_url)
 
 
-@pytest.mark.parametrize("statement", ["UPDATE label_event SET taxon = NULL", "DELETE FROM label_event"])
-def test_label_events_are_append_only(engine, statement):
+CHANGES = {
+    "any": ["UPDATE label_event SET taxon = NULL", "DELETE FROM label_event"],
+    "sqlite": ["REPLACE INTO label_event (id, image, kind, annotator, created_at) VALUES (1, 'i', 'label', 'me', '')"],
+    "postgresql": [
+        "TRUNCATE label_event",
+        """INSERT INTO label_event (id, image, kind, annotator, created_at) OVERRIDING SYSTEM VALUE
+            VALUES (1, 'i', 'label', 'me', '') ON CONFLICT (id) DO UPDATE SET kind = 'label'""",
+    ],
+}
+
+
+def test_label_events_are_append_only(engine):
     with writing(engine) as connection:
         connection.execute(
             sa.text(
@@ -95,10 +115,11 @@ def test_label_events_are_append_only(engine, statement):
         connection.execute(
             sa.text("INSERT INTO label_event (image, kind, annotator, created_at) VALUES ('i', 'import', 'me', 'now')")
         )
-    with pytest.raises(StorageError, match="never changed or deleted"), writing(engine) as connection:
-        connection.execute(sa.text(statement))
+    for statement in CHANGES["any"] + CHANGES[engine.dialect.name]:
+        with pytest.raises(StorageError, match="never changed or deleted"), writing(engine) as connection:
+            connection.execute(sa.text(statement))
     with reading(engine) as connection:
-        assert connection.execute(sa.text("SELECT count(*) FROM label_event")).scalar() == 1
+        assert connection.execute(sa.text("SELECT id, kind FROM label_event")).all() == [(1, "import")]
 
 
 def test_a_failed_block_leaves_nothing(engine):
@@ -120,28 +141,43 @@ def test_a_reader_does_not_wait_for_a_writer(engine):
             assert reader.execute(sa.select(taxon_table)).all() == []
 
 
-def test_a_writer_that_waits_too_long_says_so(engine, monkeypatch, tmp_path):
-    monkeypatch.setattr("fgdemo.storage.database.BUSY_TIMEOUT_S", 0)
-    impatient = open_database(url_in(tmp_path))
-    with writing(engine), pytest.raises(StorageError, match="Another program"), writing(impatient):
+def test_a_reader_sees_one_moment_however_long_it_reads(engine):
+    with reading(engine) as reader:
+        before = reader.execute(sa.select(taxon_table)).all()
+        register_taxa(engine, TAXONOMY)
+        assert reader.execute(sa.select(taxon_table)).all() == before == []
+
+
+def test_a_reader_cannot_write_on_a_server(engine):
+    if engine.dialect.name == "postgresql":
+        with pytest.raises(StorageError), reading(engine) as reader:
+            reader.execute(taxon_table.insert().values(id="owl", name="owl", aliases="[]", retired=False))
+
+
+def test_a_writer_that_waits_too_long_says_so(engine, monkeypatch, database_url):
+    monkeypatch.setattr("fgdemo.storage.dialects.BUSY_TIMEOUT_S", 0)
+    impatient = open_database(database_url)
+    with writing(engine), pytest.raises(UnavailableError, match="Another program"), writing(impatient):
+        pass
+    with writing(impatient):
         pass
     impatient.dispose()
 
 
-def test_a_full_disk_says_so_and_stores_nothing(engine):
+def test_a_full_disk_says_so_and_stores_nothing(sqlite):
     """SQLite's own "database or disk is full", by a limit on its pages."""
-    with writing(engine) as connection:
+    with writing(sqlite) as connection:
         pages = connection.exec_driver_sql("PRAGMA page_count").scalar()
     rows = [{"id": f"t{number}", "name": "x" * 500, "aliases": "[]", "retired": False} for number in range(500)]
 
     def write_too_much():
-        with writing(engine) as connection:
+        with writing(sqlite) as connection:
             connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
             connection.execute(taxon_table.insert(), rows)
 
     with pytest.raises(StorageError, match="disk of the workspace is full"):
         write_too_much()
-    with reading(engine) as connection:
+    with reading(sqlite) as connection:
         assert connection.execute(sa.select(taxon_table)).all() == []
 
 
@@ -152,11 +188,75 @@ def test_a_file_that_is_no_database(tmp_path):
         open_database(f"sqlite:///{path}")
 
 
-@pytest.mark.parametrize("url", ["", "nonsense", "nosuch://host/name", "sqlite:////proc/no/such/place.sqlite"])
-def test_a_url_that_cannot_be_opened(url):
-    with pytest.raises(StorageError) as caught:
+@pytest.mark.parametrize(
+    ("url", "sentence"),
+    [
+        ("", "not the URL of a database"),
+        ("nonsense", "not the URL of a database"),
+        ("nosuch://host/name", "not the URL|must begin with"),
+        ("mysql://host/name", "must begin with sqlite"),
+        ("sqlite:////proc/no/such/place.sqlite", "folder of the database cannot be made"),
+        ("postgresql+pg8000://host/name", r"driver .* not installed here .*psycopg\[binary\]"),
+        ("postgresql+psycopg://ada:secret@127.0.0.1:1/fgdemo", "server does not answer"),
+        ("postgresql+psycopg://127.0.0.1:port/fgdemo", "not the URL of a database"),
+    ],
+)
+def test_a_url_that_cannot_be_opened(url, sentence):
+    with pytest.raises(StorageError, match=sentence) as caught:
         open_database(url)
     assert "/proc" not in str(caught.value)
+    assert "secret" not in str(caught.value)
+
+
+def test_a_server_that_lets_nobody_in_is_one_sentence(postgres):
+    url = postgres.new_database()
+    for wrong in (url.replace("fgdemo@", "nobody@"), url.replace("/test", "/nosuch")):
+        with pytest.raises(UnavailableError, match="check DATABASE_URL"):
+            open_database(wrong)
+
+
+def test_after_a_restart_of_the_server_all_goes_on(postgres):
+    engine = open_database(postgres.new_database())
+    register_taxa(engine, TAXONOMY)
+    postgres.stop()
+    try:
+        for refused in (reading, writing):
+            with pytest.raises(UnavailableError, match="does not answer"), refused(engine) as connection:
+                connection.execute(sa.select(taxon_table))
+    finally:
+        postgres.start()
+    with writing(engine) as connection:
+        assert len(connection.execute(sa.select(taxon_table)).all()) == len(TAXONOMY.taxa)
+    engine.dispose()
+
+
+def test_a_server_that_goes_in_the_middle_of_a_transaction_keeps_nothing_of_it(postgres):
+    engine = open_database(postgres.new_database())
+
+    def write_until_it_goes():
+        with writing(engine) as connection:
+            connection.execute(taxon_table.insert().values(id="owl", name="owl", aliases="[]", retired=False))
+            postgres.stop()
+            try:
+                connection.execute(taxon_table.insert().values(id="gull", name="gull", aliases="[]", retired=False))
+            finally:
+                postgres.start()
+
+    with pytest.raises(UnavailableError, match="does not answer"):
+        write_until_it_goes()
+    with reading(engine) as connection:
+        assert connection.execute(sa.select(taxon_table)).all() == []
+    engine.dispose()
+
+
+@pytest.mark.parametrize("name", ["a\ud800b", "a\0b"])
+def test_text_that_cannot_be_stored_is_one_sentence(engine, name):
+    if engine.dialect.name == "sqlite" and "\0" in name:
+        return  # SQLite keeps it
+    with pytest.raises(StorageError, match="cannot be stored"), writing(engine) as connection:
+        connection.execute(taxon_table.insert().values(id="owl", name=name, aliases="[]", retired=False))
+    with pytest.raises(StorageError, match="cannot be stored"), reading(engine) as connection:
+        connection.execute(sa.select(taxon_table).where(taxon_table.c.name == name))
 
 
 def test_taxa_are_registered_once_and_never_overwritten(engine):
@@ -172,7 +272,7 @@ def test_taxa_are_registered_once_and_never_overwritten(engine):
     ]
 
 
-def test_processes_that_open_and_write_at_once_all_succeed(tmp_path):
+def test_processes_that_open_and_write_at_once_all_succeed(database_url):
     """Three processes make the same new workspace and write 40 rows each, one transaction a row."""
     script = """
 import sys
@@ -185,27 +285,29 @@ for number in range(40):
         connection.execute(taxon_table.insert().values(row))
 """
     started = [
-        subprocess.Popen([sys.executable, "-c", script, url_in(tmp_path), str(n)], cwd=ROOT, stderr=subprocess.PIPE)
+        subprocess.Popen([sys.executable, "-c", script, database_url, str(n)], cwd=ROOT, stderr=subprocess.PIPE)
         for n in range(3)
     ]
     errors = [process.communicate(timeout=120)[1].decode() for process in started]
     assert errors == ["", "", ""]
-    found = sqlite3.connect(tmp_path / "deep" / "er" / "fgdemo.sqlite").execute("SELECT count(*) FROM taxon").fetchone()
-    assert found == (120,)
+    engine = open_database(database_url)
+    with reading(engine) as connection:
+        assert connection.execute(sa.select(sa.func.count()).select_from(taxon_table)).scalar() == 120
+    engine.dispose()
 
 
-def test_a_new_workspace_opened_eight_times_at_once(tmp_path):
+def test_a_new_workspace_opened_eight_times_at_once(database_url):
     together = threading.Barrier(8)
 
     def open_and_register(_):
         together.wait()
-        engine = open_database(url_in(tmp_path))
+        engine = open_database(database_url)
         register_taxa(engine, TAXONOMY)
         engine.dispose()
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(open_and_register, range(8)))
-    engine = open_database(url_in(tmp_path))
+    engine = open_database(database_url)
     with reading(engine) as connection:
         assert len(connection.execute(sa.select(taxon_table)).all()) == len(TAXONOMY.taxa)
     engine.dispose()
@@ -216,3 +318,13 @@ def test_errors_keep_the_drivers_words_as_their_cause(engine):
         connection.execute(sa.text("SELECT nothing FROM nowhere"))
     assert isinstance(caught.value.__cause__, exc.SQLAlchemyError)
     assert "nowhere" not in str(caught.value)
+
+
+def test_moments_compare_as_texts():
+    noon = datetime(2026, 5, 1, 12, tzinfo=timezone.utc)
+    berlin = timezone(timedelta(hours=2))
+    later = [noon, noon + timedelta(microseconds=1), (noon + timedelta(seconds=1)).astimezone(berlin)]
+    texts = [sortable(moment) for moment in later]
+    assert texts == sorted(texts)
+    assert {len(text) for text in texts} == {32}
+    assert [datetime.fromisoformat(text) for text in texts] == later

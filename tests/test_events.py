@@ -39,8 +39,8 @@ class Clock:
 
 
 @pytest.fixture
-def engine(tmp_path):
-    engine = open_database(f"sqlite:///{tmp_path / 'fgdemo.sqlite'}")
+def engine(database_url):
+    engine = open_database(database_url)
     register_taxa(engine, TAXONOMY)
     yield engine
     engine.dispose()

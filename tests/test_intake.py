@@ -19,8 +19,8 @@ from tests.workspace import coloured, open_fake_workspace, some_pictures
 
 
 @pytest.fixture
-def workspace(tmp_path):
-    opened = open_fake_workspace(tmp_path / "home")
+def workspace(tmp_path, database_url):
+    opened = open_fake_workspace(tmp_path / "home", database_url)
     yield opened
     opened.engine.dispose()
 

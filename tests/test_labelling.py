@@ -23,8 +23,8 @@ from tests.workspace import ADA, BO, coloured, open_fake_workspace, some_picture
 
 
 @pytest.fixture
-def workspace(tmp_path):
-    opened = open_fake_workspace(tmp_path)
+def workspace(tmp_path, database_url):
+    opened = open_fake_workspace(tmp_path, database_url)
     opened.take_in(some_pictures(12, 3))
     opened.learner.refresh()
     yield opened
@@ -252,8 +252,8 @@ def test_a_picture_file_that_was_deleted_is_one_sentence_and_can_be_marked(works
     assert workspace.roster.standing(item.image).kind == "unusable"
 
 
-def test_two_servers_on_one_file_see_each_other(workspace, tmp_path):
-    other = open_fake_workspace(tmp_path)
+def test_two_servers_on_one_database_see_each_other(workspace, tmp_path, database_url):
+    other = open_fake_workspace(tmp_path, database_url)
     other.learner.refresh()
     mine, theirs = begin(workspace), begin(other, BO)
     items = [one(workspace, mine), one(other, theirs, BO)]

@@ -21,6 +21,8 @@ from fgdemo.taxonomy import Taxonomy
 
 log = logging.getLogger(__name__)
 
+PATIENCE_S = 0.05
+"""So long an answer waits for the head while that is learning very many."""
 LEAST_PROB, LEAST_CHANCES, MOST_CHANCES = 0.001, 5, 9
 
 
@@ -58,7 +60,9 @@ class Learner:
 
     @property
     def progress(self) -> tuple[int, int]:
-        return self._head.done, self._head.of
+        of = max(len(self._roster), 1)
+        done = of if self._ranking is not None else (self._head.learned + self._ranker.ranked) // 2
+        return min(done, of), of
 
     @property
     def version(self) -> int:
@@ -84,9 +88,6 @@ class Learner:
         kept = [i for rank, i in enumerate(best) if probs[i] >= LEAST_PROB or (rank < LEAST_CHANCES and probs[i] > 0)]
         return tuple(TaxonChance(taxa[i], float(probs[i])) for i in kept)
 
-    def similar(self, image: str, limit: int) -> tuple[tuple[str, float], ...]:
-        return self._similar.nearest(image, limit)
-
     def similar_labelled(self, image: str, taxon: str, limit: int) -> tuple[tuple[str, float], ...]:
         return self._similar.nearest_labelled(image, taxon, limit)
 
@@ -94,19 +95,20 @@ class Learner:
         return self._similar.order(images)
 
     def catch_up(self) -> None:
-        self._head.catch_up()
+        self._head.catch_up(PATIENCE_S if self._thread is not None else -1)
         self._wake.set()
 
     def refresh(self, pace: bool = False) -> Ranking:
         """Make a new ranking now, of everything committed until now.
 
         Args:
-            pace: give way to others between the chunks.
+            pace: give way to others between the pieces, once there is something to ask.
         """
         with self._ranking_lock:
             self._head.catch_up()
-            self._ranking, self._accuracy = self._ranker.make(pace)
-            return self._ranking
+            ranking, self._accuracy = self._ranker.make(pace and self._ranking is not None)
+            self._ranking = ranking
+            return ranking
 
     def start(self) -> None:
         """Make rankings in the background from now on."""

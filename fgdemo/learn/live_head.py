@@ -15,7 +15,7 @@ import numpy as np
 from fgdemo.model.calibration import softmax
 from fgdemo.model.discriminant import Discriminant
 from fgdemo.model.head import RidgeHead
-from fgdemo.model.instant import InstantHead
+from fgdemo.model.instant import InstantHead, solve
 from fgdemo.storage.embeddings import Embeddings
 from fgdemo.storage.roster import KINDS, SPLITS, Roster
 from fgdemo.taxonomy import Taxonomy
@@ -25,7 +25,7 @@ WEIGHT = 1.0
 ONE_BY_ONE = 40
 """More changes than this at once are summed up and solved anew, which is faster."""
 REFIT_AFTER = 300
-CHUNK = 512
+CHUNK = 1024
 START_TEMPERATURE = 5.0
 """Until there is a ranking, which fits one."""
 IS_LABEL = np.isin(KINDS, ("import", "label", "adjudication"))
@@ -65,17 +65,18 @@ class Snapshot:
     Attributes:
         taxa: of its C columns.
         column_of: (T + 1,) column of each taxon of the roster; −1 for those that are none, and last for no label.
-        solution: (D + 1, C) float32 W; `inverse`: (D + 1, D + 1) float32 G⁻¹.
-        gram_version: the same as long as G is.
+        weight, bias: (D, C) and (C,) float32, from raw embeddings to the outputs of the ridge head.
+        penalty: λ.
+        event: id of the newest event that it has seen.
     """
 
     held: Held
     taxa: tuple[str, ...]
     column_of: np.ndarray
-    solution: np.ndarray
-    inverse: np.ndarray
+    weight: np.ndarray
+    bias: np.ndarray
     readout: Discriminant
-    gram_version: int
+    penalty: float
     event: int
 
 
@@ -109,19 +110,18 @@ class LiveHead:
         self._held = Held.empty()
         self._waiting: set[int] = set()
         self._readout: Discriminant | None = None
-        self._gram_version = 0
         self._lock = threading.RLock()
         self.temperature = START_TEMPERATURE
         self.version = 0
         """Grows whenever the head may have changed."""
-        self.done, self.of = 0, 1
-        """Pictures learned from while it catches up; equal when it has."""
+        self.learned = 0
+        """Pictures learned from so far, while it catches up."""
 
     @property
     def taxa(self) -> tuple[str, ...]:
         return tuple(self._taxa)
 
-    def features(self, places: np.ndarray | Sequence[int]) -> np.ndarray:
+    def features(self, places: np.ndarray) -> np.ndarray:
         """(n, D + 1) float64 of rows of the embeddings."""
         return self._head.features(self._embeddings.vectors(places))
 
@@ -141,7 +141,7 @@ class LiveHead:
         row, place = self._roster.row_of.get(image), self._embeddings.rows.get(image)
         if row is None or place is None:
             return None
-        phi = self.features([place])
+        phi = self.features(np.array([place]))
         with self._lock:
             raw = phi @ self._head.solution
             known = row < len(self._held.column)
@@ -155,10 +155,32 @@ class LiveHead:
             column_of = np.full(len(self._roster.taxa) + 1, -1, np.int32)
             for index, taxon in enumerate(self._roster.taxa):
                 column_of[index] = self._column.get(taxon, -1)
-            return Snapshot(
-                self._held.copy(), self.taxa, column_of, self._head.solution.astype(np.float32),
-                self._head.inverse().astype(np.float32), self._discriminant(), self._gram_version, self._roster.event,
-            )  # fmt: skip
+            held, readout, penalty = self._held.copy(), self._discriminant(), self._head.penalty
+            solution, taxa, event = self._head.solution.copy(), self.taxa, self._roster.event
+        weight = solution[:-1] / self._head.scale
+        bias = solution[-1] - self._head.mean @ weight
+        return Snapshot(
+            held, taxa, column_of, weight.astype(np.float32), bias.astype(np.float32), readout, penalty, event
+        )
+
+    def inverse(self) -> np.ndarray:
+        """G⁻¹, (D + 1, D + 1) float32."""
+        with self._lock:
+            half = self._head.half_inverse()
+        return (half + np.tril(half, -1).T).astype(np.float32)
+
+    def refit_when_due(self) -> None:
+        """Solve anew, while answers go on being learned, where many changes have piled up rounding."""
+        with self._lock:
+            if self._head.changes_since_refit <= REFIT_AFTER:
+                return
+            penalty, sums = self._head.penalty, self._head.sums()
+            self._head.watch()
+        solved = solve(*sums, penalty)
+        with self._lock:
+            if not self._head.adopt(solved, penalty):
+                self._head.set_penalty(self._penalty())
+            self._readout = None
 
     def _discriminant(self) -> Discriminant:
         if self._readout is None:
@@ -167,10 +189,19 @@ class LiveHead:
 
     # --- learning -----------------------------------------------------------------------------------------
 
-    def catch_up(self) -> None:
-        """Learn all that has been committed until now; milliseconds an event."""
+    def catch_up(self, patience_s: float = -1) -> bool:
+        """Learn all that has been committed until now; milliseconds an event.
+
+        Args:
+            patience_s: how long to wait where another thread is learning very many; −1: until it is done.
+
+        Returns:
+            False where it is not done, and nobody waits any longer: the other thread learns what is new behind that.
+        """
         self._roster.follow()
-        with self._lock:
+        if not self._lock.acquire(timeout=patience_s):
+            return False
+        try:
             cursor, rows = self._roster.changed_since(self.version)
             known = self._embeddings.rows
             if self._waiting:  # rows that came before their embedding
@@ -180,25 +211,27 @@ class LiveHead:
             if len(rows):
                 self._find(rows)
                 self._learn(rows)
-            self.version = cursor
-            self.done = self.of = max(len(self._roster), 1)
+            self.version, self.learned = cursor, len(self._roster)
+            return True
+        finally:
+            self._lock.release()
 
     def _find(self, rows: np.ndarray) -> None:
         """Rows that are new to us: where is their embedding, and does the prior hold them already?"""
         if len(self._roster) > len(self._held.column):
             self._held = self._held.grown(len(self._roster))
-        known = self._embeddings.rows
-        for row in rows[self._held.embedding[rows] < 0]:
-            image = self._roster.image_ids[row]
-            self._held.audit_key[row] = int(image[16:32], 16)
-            place = known.get(image)
-            if place is None:
-                self._waiting.add(int(row))
-                continue
-            self._held.embedding[row] = place
-            member = self._members.get(int(image[:16], 16))
+        held, ids = self._held, self._roster.image_ids
+        new = rows[held.embedding[rows] < 0]
+        held.audit_key[new] = ids.words(new, 1)
+        held.embedding[new] = self._embeddings.rows_of(ids.raw(new))
+        self._waiting.update(new[held.embedding[new] < 0].tolist())
+        if not self._members:
+            return
+        new = new[held.embedding[new] >= 0]
+        for row, number in zip(new.tolist(), ids.words(new, 0).tolist(), strict=True):
+            member = self._members.get(number)
             if member is not None:
-                self._held.column[row], self._held.weight[row] = member, 1.0
+                held.column[row], held.weight[row] = member, 1.0
 
     def _wanted(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The column and the weight that these rows should have."""
@@ -229,11 +262,8 @@ class LiveHead:
     def _learn(self, rows: np.ndarray) -> None:
         column, weight = self._wanted(rows)
         held = self._held
-        reweighted = held.weight[rows] != weight
-        differs = (held.column[rows] != column) | reweighted
-        self._gram_version += bool(reweighted.any())
+        differs = (held.column[rows] != column) | (held.weight[rows] != weight)
         rows, column, weight = rows[differs], column[differs], weight[differs]
-        self.of = max(len(rows), 1)
         for start in range(0, len(rows), CHUNK):
             some = slice(start, start + CHUNK)
             phi = self.features(held.embedding[rows[some]])
@@ -241,20 +271,18 @@ class LiveHead:
             new = column[some], weight[some].astype(np.float64)
             if len(rows) > ONE_BY_ONE:
                 self._head.change_many(phi, old, new)
+                self.learned = start
             else:
                 for at in range(len(phi)):
                     self._head.change(
                         phi[at], (int(old[0][at]), float(old[1][at])), (int(new[0][at]), float(new[1][at]))
                     )
             held.column[rows[some]], held.weight[rows[some]] = column[some], weight[some]
-            self.done = start
         penalty = self._penalty()
-        if penalty != self._head.penalty:
-            self._gram_version += 1
+        if len(rows) > ONE_BY_ONE or penalty != self._head.penalty:
             self._head.set_penalty(penalty)
-        elif len(rows) > ONE_BY_ONE or self._head.changes_since_refit > REFIT_AFTER:
-            self._head.refit()
-        self._readout = None
+        if len(rows):
+            self._readout = None
 
     def _penalty(self) -> float:
         """λ for the sums as they are: it grows in steps of two, so that hardly any change moves it."""

@@ -11,12 +11,15 @@ from scipy.optimize import minimize_scalar
 
 from fgdemo.annotation import Accuracy, Ranking
 from fgdemo.learn import acquisition
-from fgdemo.learn.live_head import CHUNK, IS_LABEL, TRAIN, LiveHead, Snapshot
+from fgdemo.learn.leverages import Leverages
+from fgdemo.learn.live_head import IS_LABEL, TRAIN, LiveHead, Snapshot
 from fgdemo.learn.suspicion import Candidates, doubts
 from fgdemo.model.calibration import fit_temperature, softmax
 from fgdemo.storage.embeddings import Embeddings
 from fgdemo.storage.roster import KINDS, SPLITS, Roster
 
+AT_ONCE = 256
+"""A piece of a ranking that takes some milliseconds, so that answers come between."""
 CALIBRATED_ON = 1000
 FEWEST_CALIBRATED = 30
 _OUT = np.isin(KINDS, ("unusable", "none"))
@@ -34,48 +37,50 @@ class Ranker:
     def __init__(self, head: LiveHead, roster: Roster, embeddings: Embeddings, temperature: float) -> None:
         self._head, self._roster, self._embeddings = head, roster, embeddings
         self._checkpoint_temperature = temperature
-        self._spread = np.empty(0, np.float32)
-        self._spread_of = -1
+        self._leverages = Leverages()
+        self.ranked = 0
+        """Pictures ranked so far, while a ranking is made."""
 
     def make(self, pace: bool = False) -> tuple[Ranking, Accuracy | None]:
         """A ranking of all that the head has learned; sets the head's temperature.
 
-        Memory grows by about 100 bytes a picture, time by D² operations a picture, and by D C where no picture has come
-        or gone since the last time.
+        Memory grows by about 100 bytes a picture; time by D² operations a picture, or by D C where it is known already
+        how much each picture weighs in its own prediction.
 
         Args:
-            pace: give way to others between the chunks.
+            pace: give way to others between the pieces.
         """
+        self._head.refit_when_due()
         snapshot = self._head.snapshot()
         roster, n = self._roster, len(snapshot.held.column)
-        self._keep_spread(snapshot, n)
         given = np.where(IS_LABEL[roster.kind[:n]], snapshot.column_of[roster.taxon[:n]], -1)
         rows = np.flatnonzero(snapshot.held.embedding >= 0)
+        self._weigh(snapshot, rows, pace)
         temperature = self._temperature(snapshot, rows, given)
         candidates = Candidates.empty(n, len(snapshot.taxa))
-        for some in _chunks(rows):
-            began = time.monotonic()
+        for some in _pieces(rows, pace):
             _, logits = self._logits(snapshot, some)
             candidates.take(some, softmax(logits / temperature), given[some])
-            if pace:
-                time.sleep(time.monotonic() - began)
+            self.ranked = int(some[-1])
         self._head.temperature = temperature
         return self._rank(snapshot, candidates, given)
 
-    def _keep_spread(self, snapshot: Snapshot, n: int) -> None:
-        """φ'G⁻¹φ of every row stays the same as long as G does; nan where it is not known yet."""
-        if self._spread_of != snapshot.gram_version:
-            self._spread, self._spread_of = np.empty(0, np.float32), snapshot.gram_version
-        self._spread = np.append(self._spread, np.full(n - len(self._spread), np.nan, np.float32))
+    def _weigh(self, snapshot: Snapshot, rows: np.ndarray, pace: bool) -> None:
+        """φ'G⁻¹φ of the rows for which it is not known."""
+        held = snapshot.held
+        stale = self._leverages.stale(rows, held.weight, snapshot.penalty)
+        if not len(stale):
+            return
+        inverse = self._head.inverse()
+        for some in _pieces(stale, pace):
+            phi = self._head.features(held.embedding[some]).astype(np.float32)
+            self._leverages.take(some, np.einsum("nd,nd->n", phi @ inverse, phi))
 
     def _logits(self, snapshot: Snapshot, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Raw outputs of the head and leave-one-out log-odds of some rows, each (len(rows), C)."""
+        """Raw outputs of the ridge head and leave-one-out log-odds of some rows, each (len(rows), C)."""
         held = snapshot.held
-        phi = self._head.features(held.embedding[rows]).astype(np.float32)
-        new = np.flatnonzero(np.isnan(self._spread[rows]))
-        self._spread[rows[new]] = np.einsum("nd,nd->n", phi[new] @ snapshot.inverse, phi[new])
-        raw = phi @ snapshot.solution
-        spread, weight = self._spread[rows].astype(np.float64), held.weight[rows].astype(np.float64)
+        raw = self._embeddings.vectors(held.embedding[rows]) @ snapshot.weight + snapshot.bias
+        spread, weight = self._leverages.values[rows].astype(np.float64), held.weight[rows].astype(np.float64)
         return raw, snapshot.readout.leave_one_out(raw, spread, weight, held.column[rows])
 
     def _temperature(self, snapshot: Snapshot, rows: np.ndarray, given: np.ndarray) -> float:
@@ -86,16 +91,14 @@ class Ranker:
         chosen = usable[:: max(1, len(usable) // CALIBRATED_ON)]
         if not len(chosen) or seen.sum() < 2:
             return self._head.temperature
-        parts = [self._logits(snapshot, some) for some in _chunks(chosen)]
+        parts = [self._logits(snapshot, some) for some in _pieces(chosen, False)]
         logits = np.concatenate([part[1] for part in parts])[:, seen]
         if usable is labelled:
             return fit_temperature(logits, (np.cumsum(seen) - 1)[given[chosen]])
         raw = np.concatenate([part[0] for part in parts])[:, seen] / self._checkpoint_temperature
         return _as_sure(logits, float(softmax(raw).max(1).mean()))
 
-    def _rank(
-        self, snapshot: Snapshot, candidates: Candidates, given: np.ndarray
-    ) -> tuple[Ranking, Accuracy | None]:
+    def _rank(self, snapshot: Snapshot, candidates: Candidates, given: np.ndarray) -> tuple[Ranking, Accuracy | None]:
         roster, held, n, size = self._roster, snapshot.held, len(given), len(snapshot.taxa)
         checked, split = roster.checked[:n], roster.split[:n]
         suggested, suggested_prob, rival, rival_prob = candidates.best()
@@ -133,9 +136,13 @@ class Ranker:
         return pool[acquisition.typical(self._embeddings.vectors(embedding[pool]), taxon[pool] >= 0)]
 
 
-def _chunks(rows: np.ndarray) -> Iterator[np.ndarray]:
-    for start in range(0, len(rows), CHUNK):
-        yield rows[start : start + CHUNK]
+def _pieces(rows: np.ndarray, pace: bool) -> Iterator[np.ndarray]:
+    """A few rows at a time; with `pace` it rests as long as each piece took."""
+    for start in range(0, len(rows), AT_ONCE):
+        began = time.monotonic()
+        yield rows[start : start + AT_ONCE]
+        if pace:
+            time.sleep(time.monotonic() - began)
 
 
 def _as_sure(logits: np.ndarray, top_prob: float) -> float:

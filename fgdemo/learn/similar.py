@@ -7,7 +7,8 @@ import numpy as np
 from fgdemo.storage.embeddings import Embeddings
 from fgdemo.storage.roster import Roster
 
-CHUNK = 4096
+MOST_COMPARED = 5000
+"""Of a kind with more pictures than this, the newest are compared."""
 AXIS_SAMPLE = 2000
 
 
@@ -21,16 +22,20 @@ class Similar:
     def __init__(self, roster: Roster, embeddings: Embeddings) -> None:
         self._roster, self._embeddings = roster, embeddings
 
-    def nearest(self, image: str, limit: int) -> tuple[tuple[str, float], ...]:
-        """See `fgdemo.annotation.Learner.similar`."""
-        return self._nearest(image, np.arange(len(self._roster)), limit)
-
     def nearest_labelled(self, image: str, taxon: str, limit: int) -> tuple[tuple[str, float], ...]:
         """See `fgdemo.annotation.Learner.similar_labelled`."""
         roster = self._roster
-        if taxon not in roster.taxa:
+        place = self._embeddings.rows.get(image)
+        if taxon not in roster.taxa or place is None:
             return ()
-        return self._nearest(image, np.flatnonzero(roster.taxon == roster.taxa.index(taxon)), limit)
+        rows = np.flatnonzero(roster.taxon == roster.taxa.index(taxon))[-MOST_COMPARED:]
+        rows = rows[rows != roster.row_of.get(image, -1)]
+        places = self._embeddings.rows_of(roster.image_ids.raw(rows))
+        rows, places = rows[places >= 0], places[places >= 0]
+        own = _unit(self._embeddings.vectors([place]))[0]
+        cosines = _unit(self._embeddings.vectors(places)) @ own
+        best = np.argsort(-cosines, kind="stable")[:limit]
+        return tuple(zip(roster.image_ids.at(rows[best]), cosines[best].tolist(), strict=True))
 
     def order(self, images: tuple[str, ...]) -> tuple[str, ...]:
         """See `fgdemo.annotation.Learner.similarity_order`: from one end of the main axis always on to the nearest."""
@@ -40,9 +45,7 @@ class Similar:
             return images
         unit = _unit(self._embeddings.vectors([known[image] for image in found]))
         centred = unit - unit.mean(0)
-        _, _, axes = np.linalg.svd(
-            centred[: AXIS_SAMPLE : max(1, len(centred) // AXIS_SAMPLE)], full_matrices=False
-        )
+        _, _, axes = np.linalg.svd(centred[: AXIS_SAMPLE : max(1, len(centred) // AXIS_SAMPLE)], full_matrices=False)
         order, at = [], int((centred @ axes[0]).argmin())
         left = np.ones(len(found), bool)
         while True:
@@ -53,20 +56,6 @@ class Similar:
             at = int(np.where(left, unit @ unit[at], -2).argmax())
         rest = [image for image in images if image not in known]
         return tuple([found[i] for i in order] + rest)
-
-    def _nearest(self, image: str, rows: np.ndarray, limit: int) -> tuple[tuple[str, float], ...]:
-        known, ids = self._embeddings.rows, self._roster.image_ids
-        if image not in known:
-            return ()
-        own = _unit(self._embeddings.vectors([known[image]]))[0]
-        others = [ids[row] for row in rows if ids[row] != image and ids[row] in known]
-        best: list[tuple[float, str]] = []
-        for start in range(0, len(others), CHUNK):
-            some = others[start : start + CHUNK]
-            cosine = _unit(self._embeddings.vectors([known[other] for other in some])) @ own
-            top = np.argsort(-cosine)[:limit]
-            best = sorted([*best, *((float(cosine[i]), some[i]) for i in top)], reverse=True)[:limit]
-        return tuple((other, cosine) for cosine, other in best)
 
 
 def _unit(vectors: np.ndarray) -> np.ndarray:

@@ -72,7 +72,8 @@ class Discriminant:
     ) -> np.ndarray:
         """(N, C) log-odds of pictures as if the head had never seen them, up to a constant a picture; −inf: unseen.
 
-        A picture that is alone in its class has its class as likely as the likeliest other: nothing is known. All zero where no class has been seen.
+        A picture that is alone in its class has its class as likely as the likeliest other: nothing is known. All are
+        zero where no class has been seen.
 
         Args:
             raw: (N, C) ridge outputs of the head that knows them.

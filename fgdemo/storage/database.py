@@ -1,34 +1,34 @@
-"""The database: how it is opened, how its schema moves forward, and what may go wrong, in words.
+"""The database: how it is opened, how its schema moves forward, and who may write when.
 
-SQLite by default; the SQL is kept plain enough for PostgreSQL (`DATABASE_URL=postgresql+psycopg://…`).
+SQLite by default, PostgreSQL for a team (`DATABASE_URL=postgresql+psycopg://…`); `dialects` knows where they differ.
 """
 
 from __future__ import annotations
 
 import json
-import sqlite3
-import time
+import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import datetime, timezone
-from pathlib import Path
 
 import sqlalchemy as sa
-from sqlalchemy import event, exc
-from sqlalchemy.engine import Connection, Engine, make_url
+from sqlalchemy import exc
+from sqlalchemy.engine import Connection, Engine
 
 from fgdemo.errors import StorageError
+from fgdemo.storage.dialects import complaint, lock_for_writing, make_engine, reading_options
 from fgdemo.storage.schema import MIGRATIONS, SERIAL, Migration, taxon_table
 from fgdemo.taxonomy import Taxonomy
-
-BUSY_TIMEOUT_S = 15
-WRITER_LOCK = 7_365_219
-"""Any number that no other program takes on the same PostgreSQL server."""
 
 
 def utc_now() -> datetime:
     """The clock that the stores are given unless a test gives them another."""
     return datetime.now(timezone.utc)
+
+
+def sortable(moment: datetime) -> str:
+    """ISO 8601 in UTC, always of the same length: texts of moments compare as the moments do, in any collation."""
+    return moment.astimezone(timezone.utc).isoformat(timespec="microseconds")
 
 
 def open_database(url: str) -> Engine:
@@ -37,39 +37,37 @@ def open_database(url: str) -> Engine:
     Raises:
         StorageError: it cannot be opened, is damaged, or was written by a newer version of fgdemo.
     """
+    engine = make_engine(url)
+    engine.update_execution_options(writer_turn=threading.RLock())
     try:
-        parsed = make_url(url)
-        if parsed.get_backend_name() == "sqlite" and parsed.database:
-            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-        engine = sa.create_engine(parsed)
-    except OSError as error:
-        raise StorageError(f"The folder of the database cannot be made ({error.strerror}).") from error
-    except (exc.ArgumentError, ImportError) as error:
-        raise StorageError("DATABASE_URL is not the URL of a database that can be opened here.") from error
-    if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _configure_sqlite)
-        event.listen(engine, "begin", _begin_sqlite)
-    migrate(engine)
+        migrate(engine)
+    except StorageError:
+        engine.dispose()
+        raise
     return engine
 
 
 @contextmanager
-def writing(engine: Engine) -> Iterator[Connection]:
+def writing(engine: Engine, durable: bool = True) -> Iterator[Connection]:
     """A transaction that may write: all of it is durable when the block ends, or none of it happened.
 
     There is one writer at a time: the write lock is taken at the start. Thus the ids of events become visible in
-    their order, and whoever has seen id n has seen all before it.
+    their order, and whoever has seen id n has seen all before it. Threads of one process queue up before the
+    database does: SQLite makes those who wait sleep, and lets them in in no order.
+
+    Args:
+        durable: False for what may be lost in a power cut, such as leases: it does not wait for the disk.
 
     Raises:
         StorageError: the database cannot be written; the message says why.
     """
+    turn = engine.get_execution_options().get("writer_turn") or nullcontext()
     try:
-        with engine.begin() as connection:
-            if engine.dialect.name == "postgresql":
-                connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITER_LOCK})")
+        with turn, engine.connect().execution_options(is_durable=durable) as connection, connection.begin():
+            lock_for_writing(connection)
             yield connection
-    except exc.SQLAlchemyError as error:
-        raise StorageError(_complaint(error)) from error
+    except (exc.SQLAlchemyError, UnicodeEncodeError) as error:
+        raise complaint(error) from error
 
 
 @contextmanager
@@ -80,10 +78,10 @@ def reading(engine: Engine) -> Iterator[Connection]:
         StorageError: the database cannot be read; the message says why.
     """
     try:
-        with engine.connect().execution_options(reads_only=True) as connection:
+        with engine.connect().execution_options(**reading_options(engine)) as connection:
             yield connection
-    except exc.SQLAlchemyError as error:
-        raise StorageError(_complaint(error)) from error
+    except (exc.SQLAlchemyError, UnicodeEncodeError) as error:
+        raise complaint(error) from error
 
 
 def migrate(engine: Engine, migrations: Sequence[Migration] = MIGRATIONS) -> None:
@@ -146,44 +144,3 @@ def register_taxa(engine: Engine, taxonomy: Taxonomy) -> None:
 
 def _missing_taxa(connection: Connection, taxonomy: Taxonomy) -> set[str]:
     return {taxon.id for taxon in taxonomy.taxa} - set(connection.execute(sa.select(taxon_table.c.id)).scalars())
-
-
-def _configure_sqlite(connection, _record) -> None:
-    connection.isolation_level = None  # Python's sqlite3 shall not begin transactions by itself; _begin_sqlite does.
-    connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_S * 1000}")
-    connection.execute("PRAGMA synchronous = FULL")
-    connection.execute("PRAGMA foreign_keys = ON")
-    give_up = time.monotonic() + BUSY_TIMEOUT_S
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-            return
-        except sqlite3.OperationalError:  # The busy timeout does not hold where two switch a new file at once.
-            if time.monotonic() > give_up:
-                raise
-            time.sleep(0.02)
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    reads_only = connection.get_execution_options().get("reads_only", False)
-    connection.exec_driver_sql("BEGIN" if reads_only else "BEGIN IMMEDIATE")
-
-
-def _complaint(error: exc.SQLAlchemyError) -> str:
-    """What a person can do about it. The driver's own words may hold a path or a statement, so they are not shown."""
-    words = str(getattr(error, "orig", error)).lower()
-    if "full" in words or "no space" in words:
-        return "The disk of the workspace is full, so nothing was stored: free some space and try again."
-    if "locked" in words or "busy" in words:
-        return "Another program has been writing to the database for too long, so nothing was stored: try again."
-    if "readonly" in words or "read-only" in words or "permission" in words:
-        return "The database may not be written: check the permissions of the workspace's folder."
-    if "unable to open" in words or "connect" in words:
-        return "The database cannot be opened: check DATABASE_URL, and that the workspace's folder can be written."
-    if "malformed" in words or "not a database" in words or "corrupt" in words:
-        return "The database file is damaged: restore it from a copy, or set FGDEMO_HOME to another workspace."
-    if "append-only" in words:
-        return "A label event is never changed or deleted: append another one."
-    if isinstance(error, exc.IntegrityError):
-        return "The database refused the entry, because it names a picture or a taxon that is not in the workspace."
-    return f"The database could not do this, so nothing was stored ({type(error).__name__})."

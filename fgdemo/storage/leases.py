@@ -20,7 +20,8 @@ class Leases:
     """Who is looking at which picture now.
 
     A lease holds from `leased_at` up to `expires_at`. A clock that jumped back lies well before the former and ends
-    the lease, too, so none can hang.
+    the lease, too, so none can hang. Should a power cut take the newest leases away, the same happens: a picture is
+    asked twice, and the later answer is refused as stale.
     """
 
     def __init__(self, engine: Engine, clock: Callable[[], datetime] = utc_now) -> None:
@@ -34,23 +35,17 @@ class Leases:
 
         What the annotator holds already is renewed. Of the pictures in `shared` others' leases do not matter.
         """
-        with writing(self._engine) as connection:
+        with writing(self._engine, durable=False) as connection:
             now = self._clock()  # not before: waiting for the others takes time
             held = _valid(connection, now)
             others = {image for image, holder in held if holder != annotator}
             taken = [image for image in images if image not in others or image in shared][:count]
-            for image in taken:
-                mine = (lease_table.c.image == image) & (lease_table.c.annotator == annotator)
+            if taken:
+                mine = lease_table.c.image.in_(taken) & (lease_table.c.annotator == annotator)
                 connection.execute(lease_table.delete().where(mine))
-                connection.execute(
-                    lease_table.insert().values(
-                        image=image,
-                        annotator=annotator,
-                        session=session,
-                        leased_at=now.isoformat(),
-                        expires_at=(now + timedelta(seconds=LEASE_S)).isoformat(),
-                    )
-                )
+                until = (now + timedelta(seconds=LEASE_S)).isoformat()
+                lease = {"annotator": annotator, "session": session, "leased_at": now.isoformat(), "expires_at": until}
+                connection.execute(lease_table.insert(), [{"image": image, **lease} for image in dict.fromkeys(taken)])
             return taken
 
     def release(self, annotator: str, images: Collection[str] | None = None) -> None:
@@ -59,7 +54,7 @@ class Leases:
         if images is not None:
             mine = mine & lease_table.c.image.in_(list(images))
         ended = ~_holds(self._clock())
-        with writing(self._engine) as connection:
+        with writing(self._engine, durable=False) as connection:
             connection.execute(lease_table.delete().where(mine | ended))
 
     def held(self) -> dict[str, set[str]]:

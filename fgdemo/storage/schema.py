@@ -129,6 +129,11 @@ MIGRATIONS = (
             )""",
         ),
     ),
+    Migration(
+        3,
+        (),
+        postgresql=("ALTER TABLE label_event ALTER COLUMN shown_version TYPE BIGINT",),  # it holds ids of events
+    ),
 )
 
 SERIAL = {

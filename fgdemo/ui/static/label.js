@@ -1,6 +1,6 @@
 // The Label page: one key a picture. This module holds what is on the screen and what each key does.
 
-import { h, isTyping } from "./dom.js";
+import { h, isTyping, percent } from "./dom.js";
 import { partLabels, partsLayer, signedLayer } from "./layers.js";
 import { ACTIONS, openKeys, readKeys, storeKeys } from "./label_keys.js";
 import { LabelQueue, ask } from "./label_queue.js";
@@ -14,6 +14,7 @@ const REST_MS = 250; // an item must rest this long before the slow questions ar
 const TAP_MS = 300; // a shorter press of "why" leaves it on
 const REPORT_EVERY = 5;
 const WAIT_MS = 3000;
+const PROGRESS_MS = 1000;
 
 export function mount(element, { server }) {
   return new LabelPage(element.querySelector(".fg-label"), server);
@@ -59,8 +60,20 @@ class LabelPage {
       this.opened = false;
       this.$(".fg-label-gate").replaceChildren(h("div", { class: "fg-gate" }, h("p", { class: "fg-error" }, reply.error)));
       this.show("gate");
-    } else if (reply.session) this.begin(reply.session);
+    } else if (reply.starting) this.await(reply.starting);
+    else if (reply.session) this.begin(reply.session);
     else this.plan(reply);
+  }
+
+  /** The model still learns from the workspace: say how far it is, and ask again. */
+  await({ done, of }) {
+    const place = this.$(".fg-label-gate");
+    if (!place.querySelector("progress")) place.replaceChildren(h("div", { class: "fg-gate" }, h("h1", {}, "One moment"), h("p", { class: "fg-quiet", role: "status" }), h("progress", { class: "fg-progress", "aria-label": "Learning from the workspace" })));
+    place.querySelector("p").textContent = done ? `The model is learning from the pictures of the workspace: ${percent(done / of)}` : "Reading the workspace…";
+    if (done) Object.assign(place.querySelector("progress"), { max: of, value: done });
+    this.show("gate");
+    this.opened = false;
+    setTimeout(() => isShown("label") && this.open(), PROGRESS_MS);
   }
 
   plan(reply) {
@@ -128,7 +141,7 @@ class LabelPage {
     if (this.queue.items.length) return this.next();
     this.refreshReport().then(() => {
       if (this.item) return;
-      if (this.report.left === 0) return this.finish();
+      if (this.report.left === 0 && !reply.waiting) return this.finish();
       this.$(".fg-reason").textContent = "Others are looking at the pictures that are left, or new ones are being ranked.";
       this.waiting = setTimeout(() => this.queue.fill(null), WAIT_MS);
     });
