@@ -136,6 +136,10 @@ class InstantHead:
         lower = np.tril(self._gram)
         return lower + np.tril(lower, -1).T
 
+    def mean_eigenvalue(self) -> float:
+        """Of Φ'ΩΦ."""
+        return float(np.trace(self._gram)) / len(self._gram)
+
     def set_penalty(self, penalty: float) -> None:
         """Another λ; solves anew."""
         self.penalty = penalty

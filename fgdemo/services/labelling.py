@@ -9,7 +9,7 @@ from datetime import datetime
 
 from sqlalchemy.engine import Engine
 
-from fgdemo.annotation import Learner, Order, Person, Reason, Standing
+from fgdemo.annotation import Learner, Order, Person, Reason
 from fgdemo.errors import ForbiddenError, StaleError, StorageError, TaxonomyError
 from fgdemo.services.dealing import Dealer
 from fgdemo.services.explainer import Explainer
@@ -194,22 +194,10 @@ class Labelling:
             raise ForbiddenError("An answer is given in one's own name.")
         if said.image not in self._roster:  # it may have come only now
             self._roster.follow()
-        before = self._roster.standing(said.image)
         kept = self._log.answer(said)
         self._leases.release(person.name, [kept.image])
-        self._note(before, kept)
         self._learner.catch_up()
         return kept
-
-    def _note(self, before: Standing, kept: LabelEvent) -> None:
-        ranking, row = self._learner.ranking(), self._roster.row_of[kept.image]
-        if ranking is None or row >= len(ranking.suggested) or kept.kind != "label" or kept.reason == "second":
-            return
-        if before.taxon is not None and kept.taxon is not None and not before.checked:
-            first, rival = ranking.suggested[row], ranking.rival[row]
-            other = rival if first >= 0 and ranking.taxa[first] == before.taxon else first
-            if other >= 0:
-                self._learner.note_check(kept.image, before.taxon, kept.taxon, ranking.taxa[other])
 
     def undo(self, person: Person, session: int) -> tuple[Item, LabelEvent] | None:
         """Take back this person's last answer of the session that stands; None where there is none.

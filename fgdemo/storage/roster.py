@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from array import array
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import get_args
 
 import numpy as np
@@ -17,7 +16,8 @@ from fgdemo.errors import StorageError
 from fgdemo.storage.database import reading
 from fgdemo.storage.events import EventLog, standing_of
 from fgdemo.storage.image_ids import ImageIds, packed
-from fgdemo.storage.schema import image_table, label_event_table
+from fgdemo.storage.said import Said, said_after
+from fgdemo.storage.schema import image_table
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 SPLITS: tuple[Split, ...] = get_args(Split)
@@ -37,6 +37,7 @@ _COLUMNS = {
     "twin": np.int32,
     "imported": np.int32,
     "seconded": np.bool_,
+    "came_as": np.int32,
 }
 _ROWS_AT_ONCE = 50_000
 
@@ -151,6 +152,11 @@ class Roster:
         """(n,) int32 index into `imports`; −1 for pictures of visitors."""
         return self._columns["imported"][: len(self)]
 
+    @property
+    def came_as(self) -> np.ndarray:
+        """(n,) int32 index into `taxa` of the label that the newest import brought; −1 where there was none."""
+        return self._columns["came_as"][: len(self)]
+
     def standing(self, image: str) -> Standing:
         """What is true of one picture. Raises StorageError if it is not in the workspace."""
         row = self.row_of.get(image)
@@ -194,27 +200,15 @@ class Roster:
 
     def _follow_some(self) -> bool:
         """Take in the next events; True if there may be more."""
-        table, pictures = label_event_table, image_table
-        query = (
-            sa.select(
-                table.c.id, table.c.image, table.c.kind, table.c.taxon, table.c.annotator, table.c.blind,
-                pictures.c.split, pictures.c.twin_of, pictures.c.imported_in,
-            )
-            .join_from(table, pictures, table.c.image == pictures.c.id)
-            .where(table.c.id > self.event)
-            .order_by(table.c.id)
-            .limit(_ROWS_AT_ONCE)
-        )  # fmt: skip
-        with reading(self._engine) as connection:
-            said = connection.execute(query).all()
-        if said:
-            again = self._take(_Said(*zip(*said, strict=True)))
+        said = said_after(self._engine, self.event, _ROWS_AT_ONCE)
+        if said is not None:
+            again = self._take(said)
             for image in again:
                 self._fold(image)
-            self.event = said[-1][0]
-        return len(said) == _ROWS_AT_ONCE
+            self.event = said.ids[-1]
+        return said is not None and len(said.ids) == _ROWS_AT_ONCE
 
-    def _take(self, said: _Said) -> dict[str, None]:
+    def _take(self, said: Said) -> dict[str, None]:
         """Events, oldest first; gives the pictures that are to be folded the long way."""
         raw = packed(said.images)
         rows = self.image_ids.find_all(raw)
@@ -240,6 +234,8 @@ class Roster:
         columns["checked"][at] = kinds[simple] != KINDS.index("import")
         columns["annotator"][at] = [self._annotators.number(said.annotators[n]) for n in simple]
         columns["version"][at] = np.array(said.ids, np.int64)[simple]
+        imports = np.flatnonzero(kinds == KINDS.index("import"))
+        columns["came_as"][rows[imports]] = [self._taxa.number(said.taxa[n]) for n in imports]
         if len(new):
             columns["twin"][rows[new]] = rows[new]
             self.image_ids.append(raw[new[first]])  # only now, so that nobody sees a row that is not filled
@@ -278,22 +274,7 @@ class Roster:
         if count > size:
             size = max(count, 2 * size)
             self._columns = {name: _grown(old, size, held) for name, old in self._columns.items()}
-        self._columns["taxon"][held:count] = -1
-
-
-@dataclass(frozen=True)
-class _Said:
-    """Columns of events, oldest first, and of the pictures that they are about."""
-
-    ids: Sequence[int]
-    images: Sequence[str]
-    kinds: Sequence[Kind]
-    taxa: Sequence[str | None]
-    annotators: Sequence[str]
-    blind: Sequence[bool]
-    splits: Sequence[str | None]
-    twins: Sequence[str | None]
-    imports: Sequence[str | None]
+        self._columns["taxon"][held:count] = self._columns["came_as"][held:count] = -1
 
 
 def _grown(old: np.ndarray, size: int, held: int) -> np.ndarray:
