@@ -106,7 +106,9 @@ class Dealer:
         shared = {image for image, reason in drawn if reason == "second"}
         taken = set(self._leases.take(wanted, person.name, sitting.session.id, len(wanted), shared))
         self._roster.follow()  # somebody may have answered between our look and our lease
-        kept = [(image, reason) for image, reason in drawn if image in taken and is_open(self._roster, image, reason)]
+        kept: Dealt = [
+            (image, reason) for image, reason in drawn if image in taken and is_open(self._roster, image, reason)
+        ]
         images = {image for image, _ in kept}
         late = taken - images - set(have)
         if late:

@@ -21,8 +21,8 @@ from fgdemo.storage.schema import image_table
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 SPLITS: tuple[Split, ...] = get_args(Split)
-_KIND_CODES = {kind: code for code, kind in enumerate(KINDS)}
-_SPLIT_CODES = {split: code for code, split in enumerate(SPLITS)}
+_KIND_CODES: dict[str, int] = {kind: code for code, kind in enumerate(KINDS)}
+_SPLIT_CODES: dict[str, int] = {split: code for code, split in enumerate(SPLITS)}
 _SIMPLE = np.isin(KINDS, ("import", "label", "unusable", "none"))
 _NO_MATTER = np.isin(KINDS, ("unsure", "skip"))
 _COLUMNS = {
@@ -74,7 +74,7 @@ class Roster:
         self._engine = engine
         self._log = EventLog(engine)
         self._lock = threading.RLock()
-        self._columns = {name: np.zeros(1024, dtype) for name, dtype in _COLUMNS.items()}
+        self._columns: dict[str, np.ndarray] = {name: np.zeros(1024, dtype) for name, dtype in _COLUMNS.items()}
         self._taxa, self._annotators, self._imports = _Names(), _Names(), _Names()
         self._touched = array("i")
         self.image_ids = ImageIds()
@@ -220,22 +220,21 @@ class Roster:
             first = np.sort(first)
             self._make_room(len(self) + len(first))
         columns = self._columns
-        columns["split"][rows] = [_SPLIT_CODES.get(split, 0) for split in said.splits]
+        columns["split"][rows] = [_SPLIT_CODES.get(split or "train", 0) for split in said.splits]
         columns["imported"][rows] = [self._imports.number(run) for run in said.imports]
         kinds = np.array([_KIND_CODES[kind] for kind in said.kinds], np.uint8)
         matters = ~_NO_MATTER[kinds]
-        long = matters & (
-            ~_SIMPLE[kinds] | np.array(said.blind, bool) | columns["seconded"][rows] | columns["suggested"][rows]
-        )
+        further = columns["seconded"][rows] | columns["suggested"][rows]
+        long = matters & (~_SIMPLE[kinds] | np.array(said.blind, np.bool_) | further.astype(np.bool_))
         simple = np.flatnonzero(matters & ~long)
         at = rows[simple]  # of several events about one picture the last one stays
-        columns["taxon"][at] = [self._taxa.number(said.taxa[n]) for n in simple]
+        columns["taxon"][at] = [self._taxa.number(said.taxa[n]) for n in simple.tolist()]
         columns["kind"][at] = kinds[simple]
         columns["checked"][at] = kinds[simple] != KINDS.index("import")
-        columns["annotator"][at] = [self._annotators.number(said.annotators[n]) for n in simple]
+        columns["annotator"][at] = [self._annotators.number(said.annotators[n]) for n in simple.tolist()]
         columns["version"][at] = np.array(said.ids, np.int64)[simple]
         imports = np.flatnonzero(kinds == KINDS.index("import"))
-        columns["came_as"][rows[imports]] = [self._taxa.number(said.taxa[n]) for n in imports]
+        columns["came_as"][rows[imports]] = [self._taxa.number(said.taxa[n]) for n in imports.tolist()]
         if len(new):
             columns["twin"][rows[new]] = rows[new]
             self.image_ids.append(raw[new[first]])  # only now, so that nobody sees a row that is not filled
@@ -243,7 +242,7 @@ class Roster:
             if twin:
                 columns["twin"][rows[n]] = self.row_of.get(twin, rows[n])
         self._touched.extend(rows.tolist())
-        return dict.fromkeys(said.images[n] for n in np.flatnonzero(long))
+        return dict.fromkeys(said.images[n] for n in np.flatnonzero(long).tolist())
 
     def _fold(self, image: str) -> None:
         """The long way, for pictures about which more was said than one thing after another."""

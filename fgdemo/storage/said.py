@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -17,15 +16,15 @@ from fgdemo.storage.schema import image_table, label_event_table
 class Said:
     """Columns of events, oldest first, and of the pictures that they are about."""
 
-    ids: Sequence[int]
-    images: Sequence[str]
-    kinds: Sequence[Kind]
-    taxa: Sequence[str | None]
-    annotators: Sequence[str]
-    blind: Sequence[bool]
-    splits: Sequence[str | None]
-    twins: Sequence[str | None]
-    imports: Sequence[str | None]
+    ids: tuple[int, ...]
+    images: tuple[str, ...]
+    kinds: tuple[Kind, ...]
+    taxa: tuple[str | None, ...]
+    annotators: tuple[str, ...]
+    blind: tuple[bool, ...]
+    splits: tuple[str | None, ...]
+    twins: tuple[str | None, ...]
+    imports: tuple[str | None, ...]
 
 
 def said_after(engine: Engine, event: int, limit: int) -> Said | None:
