@@ -6,7 +6,7 @@ import hashlib
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fgdemo.storage import image_ids
@@ -22,6 +22,7 @@ def ids_of(numbers: range) -> list[str]:
     return found
 
 
+@settings(deadline=None)
 @given(pieces=st.lists(st.integers(0, 60), max_size=8))
 def test_rows_and_ids_are_each_others_way_back(pieces):
     with pytest.MonkeyPatch.context() as patch:
