@@ -97,7 +97,7 @@ def build_services(settings: Settings) -> Services:
         suggestions=Suggestions(workspace.events, workspace.images, classifier.taxonomy, settings.max_picture_mp),
         accounts=Accounts(workspace.engine),
         labelling=Labelling(workspace.engine, workspace.roster, learner, taxa, classifier, explainer),
-        review=Review(workspace.events, workspace.roster, learner, taxa, explainer),
+        review=Review(workspace.engine, workspace.roster, learner, taxa, explainer),
         images=workspace.images,
         settings=settings,
     )

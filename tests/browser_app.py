@@ -37,6 +37,7 @@ class RunningApp:
     images: ImageStore
     workspace: FakeWorkspace
     accounts: Accounts
+    services: Services
 
 
 def measured_trust(picture: Image.Image, box: CropBox | None, a: str, b: str) -> dict[str, Trust]:
@@ -69,7 +70,7 @@ def running_app(home: Path) -> Iterator[RunningApp]:
     app = build_app(services)
     _, url, _ = app.launch(**launch_options(services), prevent_thread_lock=True, quiet=True)
     try:
-        yield RunningApp(url, workspace.events, workspace.images, workspace, accounts)
+        yield RunningApp(url, workspace.events, workspace.images, workspace, accounts, services)
     finally:
         app.close()
         workspace.engine.dispose()

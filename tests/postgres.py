@@ -15,8 +15,6 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-import psycopg
-
 MISSING = "PostgreSQL is not installed here, and the tests need it: apt-get install postgresql (tests/run.sh does it)."
 PLACES = "/usr/lib/postgresql/*/bin", "/usr/local/pgsql/bin", "/opt/homebrew/opt/postgresql*/bin"
 HOSTILE = {
@@ -51,8 +49,8 @@ class Cluster:
             shutil.chown(self.folder, "postgres", "postgres")
         self._numbers = itertools.count()
         words = subprocess.run([self._programs / "postgres", "--version"], stdout=subprocess.PIPE, text=True).stdout
-        self._knows_icu = int(re.findall(r"\d+", words)[0]) >= 15
-        icu = ("--locale-provider", "icu", "--icu-locale", "en-u-ka-shifted") if self._knows_icu else ()
+        knows_icu = int(re.findall(r"\d+", words)[0]) >= 15
+        icu = ("--locale-provider", "icu", "--icu-locale", "en-u-ka-shifted") if knows_icu else ()
         self._run(
             "initdb", "--pgdata", "data", "--username", "fgdemo", "--auth", "trust", "--encoding", "UTF8", "--no-sync",
             "--locale", "C.UTF-8", *icu,
@@ -74,12 +72,13 @@ class Cluster:
         shutil.rmtree(self.folder)
 
     def new_database(self) -> str:
-        """The URL of an empty database."""
+        """The URL of an empty database: a schema of its own, which is made a hundred times faster than a database."""
+        import psycopg  # here, so that without it only these tests fail
+
         name = f"test{next(self._numbers)}"
         with psycopg.connect(host=str(self.folder), user="fgdemo", dbname="postgres", autocommit=True) as connection:
-            copied = " STRATEGY file_copy" if self._knows_icu else ""  # the quicker way, of the same version
-            connection.execute(f"CREATE DATABASE {name}{copied}".encode())
-        return f"postgresql+psycopg://fgdemo@/{name}?host={self.folder}"
+            connection.execute(f"CREATE SCHEMA {name}".encode())
+        return f"postgresql+psycopg://fgdemo@/postgres?host={self.folder}&options=-csearch_path%3D{name}"
 
     def _run(self, program: str, *arguments: str) -> None:
         command: Sequence[str] = (str(self._programs / program), *arguments)

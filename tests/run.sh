@@ -1,16 +1,19 @@
 #!/usr/bin/env bash
 # All set-up on a fresh machine, then every check: style, types, tests. Arguments go to pytest.
-# The browser tests need Chromium; where it is missing it is installed by apt-get.
+# The tests need Chromium and a PostgreSQL server; what is missing is installed by apt-get.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 python3 -m venv .venv
 .venv/bin/python -m pip install --quiet --requirement requirements-dev.txt
 
-if ! command -v chromium > /dev/null; then
+missing=()
+command -v chromium > /dev/null || missing+=(chromium)
+command -v postgres > /dev/null || compgen -G "/usr/lib/postgresql/*/bin/initdb" > /dev/null || missing+=(postgresql)
+if [ ${#missing[@]} -gt 0 ]; then
   as_root=$([ "$(id -u)" = 0 ] || echo sudo)
   $as_root apt-get update --quiet
-  $as_root apt-get install --quiet --yes --no-install-recommends chromium
+  $as_root apt-get install --quiet --yes --no-install-recommends "${missing[@]}"
 fi
 
 .venv/bin/ruff check .

@@ -55,7 +55,18 @@ def test_neither_passwords_nor_tokens_are_stored(accounts):
 
 
 @pytest.mark.parametrize(
-    ("name", "password"), [("Ada", "wrong"), ("nobody", "long enough"), ("Ada", ""), ("Ada", "x" * 5000)]
+    ("name", "password"),
+    [
+        ("Ada", "wrong"),
+        ("nobody", "long enough"),
+        ("Ada", ""),
+        ("Ada", "x" * 5000),
+        ("A\0da", "long enough"),
+        ("\ud800", "long enough"),
+        ("Ada", "\ud800"),
+        ("' OR 1=1 --", "long enough"),
+        ("Ada%", "long enough"),
+    ],
 )
 def test_the_wrong_word_is_refused_in_the_same_sentence(accounts, name, password):
     with pytest.raises(ForbiddenError, match="name or the password"):
@@ -81,6 +92,25 @@ def test_a_disabled_account_and_an_old_token_are_visitors(accounts, clock):
     accounts.disable("ada", False)
     clock.now += timedelta(days=31)
     assert accounts.person(token) == VISITOR
+
+
+def test_a_clock_that_was_years_ahead_neither_locks_nor_keeps_anybody_in(accounts, clock):
+    clock.now += timedelta(days=5000)
+    future = accounts.sign_in("Ada", "long enough")
+    for _ in range(8):
+        with pytest.raises(ForbiddenError):
+            accounts.sign_in("Ada", "guess")
+    clock.now -= timedelta(days=5000)
+    assert accounts.person(future) == VISITOR
+    token = accounts.sign_in("Ada", "long enough")
+    clock.now -= timedelta(hours=3)
+    assert accounts.person(token).name == "Ada"
+
+
+def test_accounts_are_in_the_order_of_their_names_whatever_the_database_thinks(accounts):
+    for name in ("bo", "B-c", "Äda", "be"):
+        accounts.add(name, "visitor", "long enough")
+    assert [account.name for account in accounts.all()] == ["Ada", "B-c", "be", "bo", "Äda"]
 
 
 def test_a_new_password_signs_everybody_out(accounts):

@@ -1,11 +1,7 @@
-"""The Label and Review pages in Chromium: keys become events, in order, and nothing is lost."""
+"""The Label page in Chromium: keys become events, in order, and nothing is lost."""
 
 from __future__ import annotations
 
-import io
-import json
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -209,29 +205,6 @@ def test_a_changed_key_holds(page: Page, app: RunningApp) -> None:
     assert answered(app) == [("unsure", None)]
 
 
-def test_many_are_relabelled_with_one_key_and_taken_back_with_one(page: Page, app: RunningApp) -> None:
-    page.goto(f"{app.url}#review")
-    page.locator(".fg-cell").first.click()
-    tiles = page.locator(".fg-tile")
-    expect(page.locator(".fg-count")).to_have_text("3 pictures")
-    tiles.nth(0).click()
-    tiles.nth(2).click(modifiers=["Shift"])
-    expect(page.locator(".fg-bulk b")).to_have_text("3 pictures chosen")
-    page.locator(".fg-bulk .fg-keybutton", has_text="Nashville Warbler").click()
-    expect(page.locator(".fg-review .fg-banner")).to_contain_text("3 pictures labelled Nashville Warbler")
-    assert answered(app) == [("label", "nashville_warbler")] * 3
-    page.keyboard.press("z")
-    expect(page.locator(".fg-review .fg-banner")).to_contain_text("Taken back: 3 pictures")
-    assert not app.workspace.roster.checked.any()
-
-
-def test_names_are_only_text(page: Page, app: RunningApp) -> None:
-    page.goto(f"{app.url}#review")
-    page.get_by_role("tab", name="Kinds").click()
-    expect(page.locator(".fg-review-list")).to_contain_text("Img Src")
-    assert page.locator(".fg-review-list img").count() == 0
-
-
 def test_a_phone_has_all_of_it(browser: Browser, app: RunningApp) -> None:
     context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
     token = app.accounts.sign_in("ada", "long enough")
@@ -260,48 +233,3 @@ def test_signing_in_by_hand(browser: Browser, app: RunningApp) -> None:
     expect(page.get_by_role("button", name="ada · expert")).to_be_visible()
     expect(page.get_by_role("button", name="Begin")).to_be_visible()
     page.close()
-
-
-# --- without a page -----------------------------------------------------------------------------------------------
-
-
-def http(url: str, body: object = None, cookie: str = "") -> tuple[int, bytes]:
-    data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(url, data, {"Content-Type": "application/json", "Cookie": cookie})
-    try:
-        with urllib.request.urlopen(request) as reply:
-            return reply.status, reply.read()
-    except urllib.error.HTTPError as error:
-        return error.code, error.read()
-
-
-def test_a_visitor_is_refused_by_every_question_and_picture(app: RunningApp) -> None:
-    config = json.loads(http(f"{app.url}config")[1])
-    asked = 0
-    for component in config["components"]:
-        for name in component.get("props", {}).get("server_fns", []):
-            if not name.startswith(("label_", "review_")):
-                continue
-            body = {"data": {"session": 1}, "fn_name": name, "component_id": component["id"], "session_hash": "x"}
-            for cookie in ("", "fgdemo_sign_in=guess"):
-                status, reply = http(f"{app.url}gradio_api/component_server", body, cookie)
-                assert (status, json.loads(reply)["code"]) == (200, "forbidden"), name
-            asked += 1
-    assert asked >= 17
-    image = app.workspace.roster.image_ids[0]
-    for path in (f"pictures/{image}/display", f"pictures/{image}/thumbnail", "pictures.csv"):
-        assert http(f"{app.url}fgdemo/{path}")[0] == 403
-    cookie = f"fgdemo_sign_in={app.accounts.sign_in('ada', 'long enough')}"
-    assert http(f"{app.url}fgdemo/pictures/{image}/display", cookie=cookie)[1].startswith(b"\xff\xd8")
-    assert http(f"{app.url}fgdemo/pictures/{'../' * 8}etc/passwd/display", cookie=cookie)[0] == 404
-    assert http(f"{app.url}fgdemo/pictures.csv", cookie=cookie)[1].count(b"\n") == 41
-    assert answered(app) == []
-
-
-def test_signing_in_takes_json_only(app: RunningApp) -> None:
-    request = urllib.request.Request(f"{app.url}fgdemo/sign-in", b"name=ada&password=long+enough")
-    with pytest.raises(urllib.error.HTTPError, match="415"):
-        urllib.request.urlopen(request)
-    for body in ([], {"name": 5}, {"name": "ada"}, {"name": "ada", "password": ["x"]}):
-        assert http(f"{app.url}fgdemo/sign-in", body)[0] == 403
-    assert io.BytesIO(http(f"{app.url}fgdemo/me")[1]).read().startswith(b'{"name":"visitor"')

@@ -210,7 +210,7 @@ def test_a_url_that_cannot_be_opened(url, sentence):
 
 def test_a_server_that_lets_nobody_in_is_one_sentence(postgres):
     url = postgres.new_database()
-    for wrong in (url.replace("fgdemo@", "nobody@"), url.replace("/test", "/nosuch")):
+    for wrong in (url.replace("fgdemo@", "nobody@"), url.replace("/postgres", "/nosuch")):
         with pytest.raises(UnavailableError, match="check DATABASE_URL"):
             open_database(wrong)
 

@@ -6,6 +6,8 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -14,12 +16,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fgdemo.errors import StorageError
-from fgdemo.storage.database import open_database, register_taxa
-from fgdemo.storage.events import EventLog, LabelEvent, NewPicture
+from fgdemo.errors import ForbiddenError, StaleError, StorageError, UnavailableError
+from fgdemo.storage.database import open_database, register_taxa, writing
+from fgdemo.storage.events import EventLog, LabelEvent, NewPicture, standing_of
 from fgdemo.storage.originals import ImageStore, image_id_of
 from fgdemo.types import CropBox
 from tests.fakes import TAXONOMY
+from tests.workspace import ADA, BO
 
 ROOT = Path(__file__).parents[1]
 NOON = datetime(2030, 1, 2, 12, tzinfo=timezone.utc)
@@ -70,7 +73,7 @@ fractions = st.floats(0, 0.4)
 boxes = st.builds(
     lambda x, y, w, h: CropBox(x, y, x + w + 0.1, y + h + 0.1), fractions, fractions, fractions, fractions
 )
-texts = st.text(st.characters(exclude_categories=("Cs",)), max_size=50)
+texts = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"), max_size=50)
 
 
 @given(
@@ -98,20 +101,18 @@ def test_ids_grow_and_the_clock_is_the_one_given(log):
     assert (first.created_at, second.created_at) == ("2030-01-02T12:00:02+00:00", "2030-01-02T12:00:03+00:00")
 
 
-def test_the_current_label_is_the_latest_event_that_is_no_suggestion(log, store):
-    other = replace(PICTURE, original=b"other bytes")
-    log.append_with_picture(imported("lowchen", image_id_of(other.original)), other, store)
-    assert log.labels()[IMAGE].taxon == "eskimo_dog"
-    log.append(imported("nashville_warbler"))
-    log.append(suggested("lowchen"))
-    assert {image: label.taxon for image, label in log.labels().items()} == {
-        IMAGE: "nashville_warbler",
-        image_id_of(other.original): "lowchen",
-    }
-    assert list(log.labels("nashville_warbler")) == [IMAGE]
-    assert log.labels("eskimo_dog") == {}
-    assert [event.taxon for event in log.suggestions()] == ["lowchen"]
-    assert [event.taxon for event in log.history(IMAGE)] == ["eskimo_dog", "nashville_warbler", "lowchen"]
+def test_the_current_label_is_the_latest_event_that_is_no_suggestion(log):
+    for event, now in (
+        (suggested("lowchen"), "eskimo_dog"),
+        (imported("nashville_warbler"), "nashville_warbler"),
+        (suggested("lowchen"), "nashville_warbler"),
+    ):
+        log.append(event)
+        standing = standing_of(log.history(IMAGE), "train")
+        assert standing is not None
+        assert (standing.taxon, standing.suggested) == (now, True)
+    assert [event.taxon for event in log.suggestions()] == ["lowchen", "lowchen"]
+    assert [event.taxon for event in log.history(IMAGE)] == ["eskimo_dog", "lowchen", "nashville_warbler", "lowchen"]
 
 
 @pytest.mark.parametrize("event", [imported("no_such_taxon"), imported("lowchen", image="f" * 64)])
@@ -166,6 +167,148 @@ def test_a_wrong_id_is_refused(log, store):
         log.append_with_picture(imported("lowchen", "a" * 64), replace(PICTURE, original=b"new bytes"), store)
     assert image_id_of(b"new bytes") not in store
     assert log.history("a" * 64) == []
+
+
+@pytest.mark.parametrize("field", ["comment", "new_name", "annotator", "model_version"])
+@pytest.mark.parametrize("text", ["a\0b", "a\ud800b"])
+def test_text_that_no_database_keeps_is_one_sentence(log, field, text):
+    before = log.history(IMAGE)
+    with pytest.raises(StorageError, match="cannot be stored"):
+        log.append(replace(suggested(), **{field: text}))
+    assert log.history(IMAGE) == before
+
+
+# --- answers, and taking them back --------------------------------------------------------------------------------
+
+
+def label(image: str, taxon: str, version: int, key: str | None = None, annotator: str = "ada", **fields) -> LabelEvent:
+    return LabelEvent(image, "label", annotator, taxon=taxon, shown_version=version, answer_key=key, **fields)
+
+
+@pytest.fixture
+def images(log, store):
+    """Three pictures labelled by import, with their versions."""
+    pictures = [replace(PICTURE, original=bytes([number]), split="train") for number in range(3)]
+    entries = [(imported("lowchen", image_id_of(picture.original)), picture) for picture in pictures]
+    return [(said.image, said.id) for said in log.append_many(entries, store)]
+
+
+def test_a_batch_is_taken_whole_or_not_at_all(log, images):
+    good = [label(image, "eskimo_dog", version, f"k{image[:9]}", batch="b") for image, version in images]
+    stale = replace(good[1], shown_version=images[1][1] - 1)
+    before = log.since(0)
+    for bad in ([good[0], stale], [*good, replace(good[0], answer_key="another")]):
+        with pytest.raises(StaleError):
+            log.answer_all(bad)
+    with pytest.raises(StorageError, match="not in the workspace"):
+        log.answer_all([good[0], replace(good[1], taxon="no_such_taxon")])
+    assert log.since(0) == before
+    kept = log.answer_all([*good, good[0]])
+    assert kept == [*log.by_batch("b"), kept[0]]
+    assert log.answer_all(good) == kept[:3]
+    assert len(log.by_batch("b")) == 3
+
+
+def test_a_key_of_somebody_else_is_refused(log, images):
+    (image, version), (other, _) = images[:2]
+    log.answer(label(image, "eskimo_dog", version, "key"))
+    for said in (label(image, "owl", version, "key", "bo"), label(other, "owl", version, "key")):
+        with pytest.raises(StorageError, match="the key of another"):
+            log.answer(said)
+
+
+def test_a_batch_is_taken_back_whole_or_not_at_all(log, images):
+    kept = log.answer_all([label(image, "eskimo_dog", version, batch="b") for image, version in images])
+    ids = [said.id or 0 for said in kept]
+    newer = log.answer(label(kept[1].image, "owl", ids[1], annotator="bo"))
+    before = log.since(0)
+    for refused, error in ((ids, StaleError), ([*ids, newer.id], ForbiddenError), ([ids[0], 10**12], StorageError)):
+        with pytest.raises(error):
+            log.undo(refused, ADA)
+    assert log.since(0) == before
+    log.undo([newer.id or 0], BO)
+    undone = log.undo(ids, ADA)
+    assert {said.undoes for said in undone} == set(ids)
+    assert log.undo(ids, ADA) == []
+    for image, _ in images:
+        standing = standing_of(log.history(image), "train")
+        assert standing is not None
+        assert (standing.taxon, standing.checked) == ("lowchen", False)
+
+
+def test_two_answers_about_one_picture_are_taken_back_in_one_go(log, images):
+    ((image, version), *_) = images
+    first = log.answer(label(image, "owl", version))
+    second = log.answer(label(image, "bird", first.id or 0))
+    assert [said.undoes for said in log.undo([first.id or 0, second.id or 0], ADA)] == [second.id, first.id]
+
+
+def test_questions_about_more_pictures_than_one_statement_names(log, images, monkeypatch):
+    monkeypatch.setattr("fgdemo.storage.events.AT_ONCE", 2)
+    wanted = [image for image, _ in images]
+    assert {image: [said.id for said in history] for image, history in log.histories([*wanted, "f" * 64]).items()} == {
+        **{image: [number] for image, number in images},
+        "f" * 64: [],
+    }
+    kept = log.answer_all([label(image, "owl", version) for image, version in images])
+    assert len(log.undo([said.id or 0 for said in kept], ADA)) == 3
+
+
+def test_the_newest_of_a_reason_come_oldest_first(log, images):
+    kept = log.answer_all([label(image, "owl", version, reason="audit") for image, version in images])
+    assert log.by_reason("audit", newest=2) == kept[1:]
+    assert log.by_reason("audit") == kept
+    assert log.by_reason("second") == []
+
+
+def test_ids_come_in_order_so_a_follower_misses_nothing(engine, log, database_url):
+    """Four connections write at once while one follows; none of them ever sees a later event before an earlier one."""
+    finished = threading.Event()
+    seen: list[int] = []
+
+    def follow():
+        while True:
+            last_time = finished.is_set()
+            seen.extend(said.id or 0 for said in log.since(seen[-1] if seen else 0, limit=7))
+            if last_time and not log.since(seen[-1]):
+                return
+
+    def write(who):
+        own = open_database(database_url)
+        for number in range(25):
+            EventLog(own).append(suggested(comment=f"{who} {number}"))
+        own.dispose()
+
+    with ThreadPoolExecutor(5) as pool:
+        following = pool.submit(follow)
+        for writer in [pool.submit(write, who) for who in range(4)]:
+            writer.result()
+        finished.set()
+        following.result()
+    assert seen == [said.id for said in log.since(0)]
+    assert len(seen) == 101
+
+
+def test_nobody_gets_a_number_while_an_earlier_one_is_not_committed(engine, log, monkeypatch):
+    """The heart of the test above, without chance: a sequence alone would let the second writer through."""
+    monkeypatch.setattr("fgdemo.storage.dialects.BUSY_TIMEOUT_S", 0)
+    impatient = open_database(engine.url.render_as_string(hide_password=False))
+    with writing(engine) as connection:
+        log._insert(connection, suggested("lowchen"))
+        with pytest.raises(UnavailableError, match="Another program"):
+            EventLog(impatient).append(suggested("owl"))
+    assert [said.taxon for said in log.suggestions()] == ["lowchen"]
+    impatient.dispose()
+
+
+def test_a_clock_that_jumps_back_changes_no_order(engine, log, images):
+    ((image, version), *_) = images
+    late = EventLog(engine, lambda: NOON + timedelta(days=9)).answer(label(image, "owl", version))
+    early = EventLog(engine, lambda: NOON - timedelta(days=9)).answer(label(image, "bird", late.id or 0))
+    assert [said.id for said in log.history(image)[1:]] == [late.id, early.id]
+    standing = standing_of(log.history(image), "train")
+    assert standing is not None
+    assert (standing.taxon, standing.version) == ("bird", early.id)
 
 
 APPEND_FOR_EVER = """

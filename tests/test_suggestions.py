@@ -11,7 +11,7 @@ from PIL import Image
 from fgdemo.errors import FgdemoError, PictureError, StorageError, TaxonomyError
 from fgdemo.services.suggestions import Suggestions, clean_text
 from fgdemo.storage.database import open_database, register_taxa, writing
-from fgdemo.storage.events import EventLog
+from fgdemo.storage.events import EventLog, standing_of
 from fgdemo.storage.originals import ImageStore, image_id_of
 from fgdemo.types import CropBox
 from tests.fakes import TAXONOMY
@@ -61,7 +61,7 @@ def test_a_suggestion_is_kept_with_its_picture(suggestions, events, pictures):
     assert pictures.read(kept.image) == photo()
     assert (kept.taxon, kept.new_name, kept.comment, kept.box) == ("lowchen", None, "bill too\nlong", box)
     assert (kept.annotator, kept.model_version, kept.created_at) == ("visitor", "m", "2030-01-02T12:00:00+00:00")
-    assert events.labels() == {}
+    assert standing_of(events.history(kept.image), "train") is None
 
 
 def test_the_same_picture_twice_is_two_events_and_one_file(suggestions, events, tmp_path):

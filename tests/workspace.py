@@ -67,7 +67,7 @@ def open_fake_workspace(home: Path, url: str | None = None) -> FakeWorkspace:
     learner = Learner(prior, leaves, 0.1, roster, embeddings, taxa.load)
     explainer = Explainer(lambda: classifier, learner, roster, embeddings, images)
     labelling = Labelling(engine, roster, learner, taxa, classifier, explainer)
-    review = Review(events, roster, learner, taxa, explainer)
+    review = Review(engine, roster, learner, taxa, explainer)
     return FakeWorkspace(engine, classifier, images, events, roster, embeddings, taxa, learner, labelling, review)
 
 

@@ -6,9 +6,8 @@ SQLite by default, PostgreSQL for a team (`DATABASE_URL=postgresql+psycopg://…
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from datetime import datetime, timezone
 
 import sqlalchemy as sa
@@ -16,7 +15,7 @@ from sqlalchemy import exc
 from sqlalchemy.engine import Connection, Engine
 
 from fgdemo.errors import StorageError
-from fgdemo.storage.dialects import complaint, lock_for_writing, make_engine, reading_options
+from fgdemo.storage.dialects import complaint, make_engine, reading_options, turn_to_write
 from fgdemo.storage.schema import MIGRATIONS, SERIAL, Migration, taxon_table
 from fgdemo.taxonomy import Taxonomy
 
@@ -38,7 +37,6 @@ def open_database(url: str) -> Engine:
         StorageError: it cannot be opened, is damaged, or was written by a newer version of fgdemo.
     """
     engine = make_engine(url)
-    engine.update_execution_options(writer_turn=threading.RLock())
     try:
         migrate(engine)
     except StorageError:
@@ -52,8 +50,7 @@ def writing(engine: Engine, durable: bool = True) -> Iterator[Connection]:
     """A transaction that may write: all of it is durable when the block ends, or none of it happened.
 
     There is one writer at a time: the write lock is taken at the start. Thus the ids of events become visible in
-    their order, and whoever has seen id n has seen all before it. Threads of one process queue up before the
-    database does: SQLite makes those who wait sleep, and lets them in in no order.
+    their order, and whoever has seen id n has seen all before it.
 
     Args:
         durable: False for what may be lost in a power cut, such as leases: it does not wait for the disk.
@@ -61,10 +58,8 @@ def writing(engine: Engine, durable: bool = True) -> Iterator[Connection]:
     Raises:
         StorageError: the database cannot be written; the message says why.
     """
-    turn = engine.get_execution_options().get("writer_turn") or nullcontext()
     try:
-        with turn, engine.connect().execution_options(is_durable=durable) as connection, connection.begin():
-            lock_for_writing(connection)
+        with turn_to_write(engine, durable) as connection:
             yield connection
     except (exc.SQLAlchemyError, UnicodeEncodeError) as error:
         raise complaint(error) from error

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +19,13 @@ from fgdemo.errors import StorageError, UnavailableError
 BUSY_TIMEOUT_S = 15.0
 """So long does a writer wait for another one."""
 CONNECT_TIMEOUT_S = 10
+MOST_CONNECTIONS = 40
+"""As many as the page has threads, so that no reader waits for a connection that a waiting writer has."""
 WRITER_LOCK = 7_365_219
 """Any number that no other program takes on the same PostgreSQL database."""
 
 FULL = "The disk of the workspace is full, so nothing was stored: free some space and try again."
+FAILING = "The disk of the workspace cannot be written, so nothing was stored: look whether it is full or damaged."
 BUSY = "Another program has been writing to the database for too long, so nothing was stored: try again."
 NO_RIGHT = (
     "The database may not be written: check the permissions of the workspace's folder, or of the database's user."
@@ -36,6 +42,7 @@ UNSTORABLE = "A text or a number in it cannot be stored, so nothing was: leave o
 
 _IN_SQLITE = (
     (("full", "no space"), FULL),
+    (("disk i/o",), FAILING),
     (("locked", "busy"), BUSY),
     (("readonly", "read-only", "permission"), NO_RIGHT),
     (("unable to open",), NOT_OPENED),
@@ -44,6 +51,7 @@ _IN_SQLITE = (
 """By the driver's words: Python 3.10 does not give the codes."""
 _IN_POSTGRESQL = (
     (("53100",), FULL),
+    (("58",), FAILING),
     (("55P03", "40P01"), BUSY),
     (("42501", "25006"), NO_RIGHT),
     (("08", "53", "57P", "28", "3D000"), NO_SERVER),
@@ -63,17 +71,16 @@ def make_engine(url: str) -> Engine:
         kind = parsed.get_backend_name()
         if kind not in ("sqlite", "postgresql"):
             raise StorageError("DATABASE_URL must begin with sqlite:/// or postgresql+psycopg://.")
+        options: dict[str, Any] = {"max_overflow": MOST_CONNECTIONS, "execution_options": {"turn": threading.Lock()}}
         if kind == "postgresql":
             # A server may be restarted under us, and may have other defaults than we need.
+            reach = {"connect_timeout": CONNECT_TIMEOUT_S}
             return sa.create_engine(
-                parsed,
-                pool_pre_ping=True,
-                isolation_level="READ COMMITTED",
-                connect_args={"connect_timeout": CONNECT_TIMEOUT_S},
+                parsed, pool_pre_ping=True, isolation_level="READ COMMITTED", connect_args=reach, **options
             )
         if parsed.database:
             Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-        engine = sa.create_engine(parsed)
+        engine = sa.create_engine(parsed, **options)
     except OSError as error:
         raise StorageError(f"The folder of the database cannot be made ({error.strerror}).") from error
     except ImportError as error:
@@ -95,16 +102,30 @@ def reading_options(engine: Engine) -> dict[str, Any]:
     return {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
 
 
-def lock_for_writing(connection: Connection) -> None:
-    """Be the only writer until the transaction ends. In SQLite it is so from its beginning.
+@contextmanager
+def turn_to_write(engine: Engine, durable: bool = True) -> Iterator[Connection]:
+    """A transaction that is the only one that writes; if it is not `durable`, its commit does not wait for the disk.
 
-    With the execution option `is_durable=False` the commit does not wait for the disk.
+    The threads of this process take turns at a lock of their own first: it wakes the next one at once, whereas SQLite
+    looks again after ever longer pauses.
+
+    Raises:
+        UnavailableError: others have been writing for too long.
     """
-    if connection.dialect.name == "postgresql":
-        if not connection.get_execution_options().get("is_durable", True):
-            connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
-        connection.exec_driver_sql(f"SET LOCAL lock_timeout = {max(1, round(BUSY_TIMEOUT_S * 1000))}")
-        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITER_LOCK})")
+    turn: threading.Lock = engine.get_execution_options()["turn"]
+    if not turn.acquire(timeout=max(BUSY_TIMEOUT_S, 0.001)):
+        raise UnavailableError(BUSY)
+    try:
+        with engine.connect().execution_options(is_durable=durable) as connection, connection.begin():
+            # SQLite's lock is taken by now, see _begin_sqlite.
+            if engine.dialect.name == "postgresql":
+                if not durable:
+                    connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
+                connection.exec_driver_sql(f"SET LOCAL lock_timeout = {max(1, round(BUSY_TIMEOUT_S * 1000))}")
+                connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITER_LOCK})")
+            yield connection
+    finally:
+        turn.release()
 
 
 def complaint(error: exc.SQLAlchemyError | UnicodeError) -> StorageError:

@@ -3,95 +3,27 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
 from datetime import datetime
-from typing import Any, get_args
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from fgdemo.annotation import DECIDING, Kind, Person, Split, Standing
+from fgdemo.annotation import DECIDING, Kind, Person
 from fgdemo.errors import ForbiddenError, StaleError, StorageError
 from fgdemo.storage.database import reading, utc_now, writing
+from fgdemo.storage.dialects import UNSTORABLE
+from fgdemo.storage.label_event import LabelEvent, NewPicture, standing_of
 from fgdemo.storage.originals import ImageStore, image_id_of
 from fgdemo.storage.schema import image_table, label_event_table
 from fgdemo.types import CropBox
 
 __all__ = ["EventLog", "Kind", "LabelEvent", "NewPicture", "standing_of"]
 
-
-@dataclass(frozen=True)
-class LabelEvent:
-    """One thing that was said about one picture. Only the log gives it its `id` and `created_at`.
-
-    Attributes:
-        image: id of the picture.
-        kind: see `fgdemo.annotation.Kind`.
-        annotator: who said it.
-        taxon: id of the taxon it is said to be, or None.
-        new_name: the name of a taxon that does not exist yet; never together with `taxon`.
-        shown_version: `Standing.version` of this picture when it was shown, where that matters.
-        model_version: the model whose answer was on the page.
-        seconds_spent: how long the picture was looked at.
-        box: the part of the picture that it was said about; None means the whole picture.
-        undoes: id of the event that this one takes back.
-        batch: the same for all events of one answer about many pictures.
-        answer_key: made by the page for each answer, so that one that is sent twice counts once.
-        blind: a second opinion, given without seeing the first.
-        session: id of the labelling session.
-        reason: why the picture was asked, see `fgdemo.annotation.Reason`.
-        id: grows with every event of the database.
-        created_at: ISO 8601, UTC.
-    """
-
-    image: str
-    kind: Kind
-    annotator: str
-    taxon: str | None = None
-    new_name: str | None = None
-    shown_version: int | None = None
-    model_version: str | None = None
-    seconds_spent: float | None = None
-    comment: str | None = None
-    box: CropBox | None = None
-    undoes: int | None = None
-    batch: str | None = None
-    answer_key: str | None = None
-    blind: bool = False
-    session: int | None = None
-    reason: str | None = None
-    id: int | None = None
-    created_at: str | None = None
-
-    def __post_init__(self) -> None:
-        if self.kind not in get_args(Kind):
-            raise StorageError(f"“{self.kind}” is not a kind of label event.")
-        if self.taxon is not None and self.new_name is not None:
-            raise StorageError("A label event names a taxon or a new name, not both.")
-        if self.kind in ("label", "adjudication") and self.taxon is None:
-            raise StorageError("A label must name what the picture shows.")
-
-
-@dataclass(frozen=True)
-class NewPicture:
-    """A picture that is stored together with the first event about it."""
-
-    original: bytes
-    width_px: int
-    height_px: int
-    source: str
-    """Where it came from: "visitor", or the name of a data set."""
-    split: str | None
-    """train, val, gold, …; None for pictures that belong to none."""
-    name: str
-    """The name of its file, for people."""
-    dhash: str | None = None
-    """Perceptual hash, 16 hexadecimal digits."""
-    twin_of: str | None = None
-    """The first picture of its group of near-duplicates, if it is not the first itself."""
-    imported_in: str | None = None
-    """Which import brought it."""
+AT_ONCE = 500
+"""So many pictures or events does one statement name."""
 
 
 class EventLog:
@@ -119,21 +51,25 @@ class EventLog:
     def append_many(self, entries: Sequence[tuple[LabelEvent, NewPicture]], store: ImageStore) -> list[LabelEvent]:
         """Like `append_with_picture` for many, in one transaction: all of them are stored, or none is.
 
-        The files are written between the rows and their commit, so no row can ever name a missing file, and what a
-        failure leaves behind is at most files without rows, which are then removed.
+        The files come first, so no row can ever name a missing file, and without the write lock, because it takes long
+        until they are on the disk. What a failure leaves behind is at most files without rows, which are then removed.
         """
-        new_files = [image_id_of(picture.original) for _, picture in entries]
-        new_files = [image for image in new_files if image not in store]
+        originals = {said.image: picture.original for said, picture in entries}
+        if any(image_id_of(original) != image for image, original in originals.items()):
+            raise StorageError("The picture and its id do not belong together, so nothing was stored.")
+        new = [image for image in originals if image not in store]
         try:
+            for image in new:
+                store.put(originals[image])
             with writing(self._engine) as connection:
                 appended = []
-                for label_event, picture in entries:
-                    self._insert_image(connection, label_event.image, picture)
-                    appended.append(self._insert(connection, label_event))
-                    if store.put(picture.original) != label_event.image:
-                        raise StorageError("The picture and its id do not belong together, so nothing was stored.")
+                for said, picture in entries:
+                    if said.image not in store:  # somebody whose transaction failed has just removed it
+                        store.put(picture.original)
+                    self._insert_image(connection, said.image, picture)
+                    appended.append(self._insert(connection, said))
         except StorageError:
-            self._remove_orphans(new_files, store)
+            self._remove_orphans(new, store)
             raise
         return appended
 
@@ -149,14 +85,22 @@ class EventLog:
             ForbiddenError: a gold picture, and no adjudication.
             StorageError: as `append`.
         """
+        table, images = label_event_table, list({said.image for said in label_events})
+        keys = [said.answer_key for said in label_events if said.answer_key is not None]
         with writing(self._engine) as connection:
+            known = {said.answer_key: said for said in self._among(connection, table.c.answer_key, keys)}
+            splits, versions = _splits(connection, images), _versions(connection, images)
             appended = []
-            for label_event in label_events:
-                known = self._answered_before(connection, label_event)
-                if known is None:
-                    self._check_fresh(connection, label_event)
-                    known = self._insert(connection, label_event)
-                appended.append(known)
+            for said in label_events:
+                kept = known.get(said.answer_key) if said.answer_key is not None else None
+                if kept is None:
+                    _check_fresh(said, splits.get(said.image), versions.get(said.image, 0))
+                    kept = known[said.answer_key] = self._insert(connection, said)
+                    if said.kind in DECIDING:
+                        versions[said.image] = kept.id or 0
+                elif (kept.image, kept.annotator) != (said.image, said.annotator):
+                    raise StorageError("This answer carries the key of another one: load the page again.")
+                appended.append(kept)
             return appended
 
     def undo(self, event_ids: Iterable[int], person: Person, session: int | None = None) -> list[LabelEvent]:
@@ -166,48 +110,32 @@ class EventLog:
             ForbiddenError: an event of somebody else, and the person is no maintainer.
             StaleError: something newer was said about the picture.
         """
-        table = label_event_table
+        table, newest_first = label_event_table, sorted(set(event_ids), reverse=True)
         with writing(self._engine) as connection:
+            asked = {said.id: said for said in self._among(connection, table.c.id, newest_first)}
+            histories = self._among(connection, table.c.image, list({said.image for said in asked.values()}))
+            taken_back = {said.undoes for said in histories}
             appended = []
-            for event_id in sorted(event_ids, reverse=True):
-                (undone,) = self._rows(connection, table.c.id == event_id) or [None]
+            for event_id in newest_first:
+                undone = asked.get(event_id)
                 if undone is None or undone.kind in ("import", "suggestion", "undo"):
                     raise StorageError("Only an answer can be taken back.")
                 if undone.annotator != person.name and person.role != "maintainer":
                     raise ForbiddenError("Only the person who gave an answer, or a maintainer, may take it back.")
-                history = self._rows(connection, table.c.image == undone.image)
-                taken_back = {said.undoes for said in history}
-                if undone.id in taken_back:
+                if event_id in taken_back:
                     continue
-                newer = [
-                    said
-                    for said in history
-                    if said.kind in DECIDING and (said.id or 0) > event_id and said.id not in taken_back
-                ]
-                if newer and undone.kind in DECIDING:
+                if undone.kind in DECIDING and any(
+                    said.kind in DECIDING and (said.id or 0) > event_id and said.id not in taken_back
+                    for said in histories
+                    if said.image == undone.image
+                ):
                     raise StaleError("Somebody answered about this picture after you, so it stays as it is now.")
                 undo = LabelEvent(undone.image, "undo", person.name, undoes=event_id, session=session)
                 appended.append(self._insert(connection, replace(undo, batch=undone.batch)))
+                taken_back.add(event_id)
             return appended
 
     # --- reading ------------------------------------------------------------------------------------------
-
-    def labels(self, taxon: str | None = None) -> dict[str, LabelEvent]:
-        """The current label of every labelled picture, by image id, with `taxon` only those labelled so now.
-
-        A scan of the whole log: for questions asked all the time there is `fgdemo.storage.roster.Roster`.
-        """
-        table = label_event_table
-        undone = sa.select(table.c.undoes).where(table.c.undoes.is_not(None))
-        latest = (
-            sa.select(sa.func.max(table.c.id))
-            .where(table.c.kind.in_(DECIDING), table.c.blind.is_(sa.false()), table.c.id.not_in(undone))
-            .group_by(table.c.image)
-        )
-        current = table.c.id.in_(latest) & table.c.taxon.is_not(None)
-        if taxon is not None:
-            current = current & (table.c.taxon == taxon)
-        return {found.image: found for found in self._select(current)}
 
     def suggestions(self) -> list[LabelEvent]:
         """What visitors suggested, oldest first."""
@@ -226,21 +154,25 @@ class EventLog:
         """All that was said in a labelling session, or what followed the event `after`, oldest first."""
         return self._select((label_event_table.c.session == session) & (label_event_table.c.id > after))
 
-    def by_reason(self, reason: str) -> list[LabelEvent]:
-        """All answers to pictures that were asked for this reason, oldest first."""
-        return self._select(label_event_table.c.reason == reason)
+    def by_reason(self, reason: str, newest: int | None = None) -> list[LabelEvent]:
+        """All answers to pictures that were asked for this reason, or only so many of the newest, oldest first."""
+        table = label_event_table
+        query = sa.select(table).where(table.c.reason == reason).order_by(table.c.id.desc()).limit(newest)
+        with reading(self._engine) as connection:
+            return [_event(row) for row in connection.execute(query).mappings()][::-1]
 
     def seconded_by(self, annotator: str) -> set[str]:
         """Pictures about which this person gave a blind second opinion."""
         table = label_event_table
-        mine = (table.c.reason == "second") & (table.c.annotator == annotator)
-        return {said.image for said in self._select(mine)}
+        query = sa.select(table.c.image).where((table.c.reason == "second") & (table.c.annotator == annotator))
+        with reading(self._engine) as connection:
+            return set(connection.execute(query).scalars())
 
     def histories(self, images: Sequence[str]) -> dict[str, list[LabelEvent]]:
         """`history` of several pictures."""
         found: dict[str, list[LabelEvent]] = {image: [] for image in images}
-        for start in range(0, len(images), 500):
-            for said in self._select(label_event_table.c.image.in_(images[start : start + 500])):
+        with reading(self._engine) as connection:
+            for said in self._among(connection, label_event_table.c.image, list(found)):
                 found[said.image].append(said)
         return found
 
@@ -259,38 +191,21 @@ class EventLog:
         query = sa.select(label_event_table).where(condition).order_by(label_event_table.c.id).limit(limit)
         return [_event(row) for row in connection.execute(query).mappings()]
 
-    def _answered_before(self, connection: Connection, label_event: LabelEvent) -> LabelEvent | None:
-        if label_event.answer_key is None:
-            return None
-        known = self._rows(connection, label_event_table.c.answer_key == label_event.answer_key)
-        if known and (known[0].image, known[0].annotator) != (label_event.image, label_event.annotator):
-            raise StorageError("This answer carries the key of another one: load the page again.")
-        return known[0] if known else None
-
-    def _check_fresh(self, connection: Connection, label_event: LabelEvent) -> None:
-        table = label_event_table
-        split = connection.execute(
-            sa.select(image_table.c.split).where(image_table.c.id == label_event.image)
-        ).scalar_one_or_none()
-        if split == "gold" and label_event.kind not in ("adjudication", "skip", "unsure"):
-            raise ForbiddenError("This picture is gold: its label is only changed by adjudication.")
-        newest = connection.execute(
-            sa.select(sa.func.max(table.c.id)).where(
-                table.c.image == label_event.image, table.c.kind.in_((*DECIDING, "undo"))
-            )
-        ).scalar_one()
-        if (newest or 0) != (label_event.shown_version or 0):
-            raise StaleError("Somebody answered about this picture meanwhile. Here it is as it stands now.")
+    def _among(self, connection: Connection, column: sa.ColumnClause, values: Sequence[Any]) -> list[LabelEvent]:
+        """The events whose column is one of many values; those of one picture in their order."""
+        return [said for some in _parts(values) for said in self._rows(connection, column.in_(some))]
 
     def _insert(self, connection: Connection, label_event: LabelEvent) -> LabelEvent:
         stamped = replace(label_event, id=None, created_at=self._clock().isoformat())
         row = {name: value for name, value in vars(stamped).items() if name != "id"}
         row["box"] = json.dumps(asdict(stamped.box)) if stamped.box else None
+        _check_texts(row)
         insert = label_event_table.insert().values(row).returning(label_event_table.c.id)
         return replace(stamped, id=connection.execute(insert).scalar_one())
 
     def _insert_image(self, connection: Connection, image: str, picture: NewPicture) -> None:
         columns = {name: value for name, value in vars(picture).items() if name != "original"}
+        _check_texts(columns)
         this_one = image_table.c.id == image
         known = connection.execute(sa.select(image_table.c.split).where(this_one)).first()
         if known is None:
@@ -302,43 +217,49 @@ class EventLog:
         """Remove files of pictures that have no row, under the write lock: somebody may just have stored them too."""
         try:
             with writing(self._engine) as connection:
-                for image in images:
-                    if connection.execute(sa.select(image_table.c.id).where(image_table.c.id == image)).first() is None:
-                        store.remove(image)
+                for image in set(images) - set(_splits(connection, images)):
+                    store.remove(image)
         except StorageError:
             pass  # The first error is the one to tell; a file without rows does no harm.
+
+
+def _parts(values: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    for start in range(0, len(values), AT_ONCE):
+        yield values[start : start + AT_ONCE]
+
+
+def _splits(connection: Connection, images: Sequence[str]) -> dict[str, str | None]:
+    """The split of each of these pictures that there is."""
+    found: dict[str, str | None] = {}
+    for some in _parts(images):
+        query = sa.select(image_table.c.id, image_table.c.split).where(image_table.c.id.in_(some))
+        found.update((row.id, row.split) for row in connection.execute(query))
+    return found
+
+
+def _versions(connection: Connection, images: Sequence[str]) -> dict[str, int]:
+    """`Standing.version` of each of these pictures about which anything was said."""
+    table, found = label_event_table, {}
+    for some in _parts(images):
+        told = table.c.image.in_(some) & table.c.kind.in_((*DECIDING, "undo"))
+        query = sa.select(table.c.image, sa.func.max(table.c.id)).where(told).group_by(table.c.image)
+        found.update((image, version) for image, version in connection.execute(query))
+    return found
+
+
+def _check_fresh(said: LabelEvent, split: str | None, version: int) -> None:
+    if split == "gold" and said.kind not in ("adjudication", "skip", "unsure"):
+        raise ForbiddenError("This picture is gold: its label is only changed by adjudication.")
+    if version != (said.shown_version or 0):
+        raise StaleError("Somebody answered about this picture meanwhile. Here it is as it stands now.")
+
+
+def _check_texts(row: Mapping[str, Any]) -> None:
+    """Whatever the database: what one can keep shall go into another."""
+    if any(isinstance(value, str) and "\0" in value for value in row.values()):
+        raise StorageError(UNSTORABLE)
 
 
 def _event(row: Any) -> LabelEvent:
     box = CropBox(**json.loads(row["box"])) if row["box"] else None
     return LabelEvent(**{**row, "box": box, "blind": bool(row["blind"])})
-
-
-def standing_of(history: Sequence[LabelEvent], split: Split) -> Standing | None:
-    """What is true of a picture, by all that was said about it, oldest first; None if nothing decides."""
-    taken_back = {said.undoes for said in history if said.kind == "undo"}
-    version = max((said.id or 0 for said in history if said.kind in (*DECIDING, "undo")), default=0)
-    valid = [said for said in history if said.id not in taken_back]
-    deciding = [said for said in valid if said.kind in DECIDING and not said.blind]
-    if not deciding:
-        return None
-    now = deciding[-1]
-    settled = max((said.id or 0 for said in valid if said.kind == "adjudication"), default=0)
-    second = {said.annotator: said for said in valid if said.blind and (said.id or 0) > settled}
-    answered = max((said.id or 0 for said in valid if said.kind in DECIDING and said.kind != "import"), default=0)
-    return Standing(
-        image=now.image,
-        version=version,
-        kind=now.kind,
-        taxon=now.taxon,
-        annotator=now.annotator,
-        checked=now.kind != "import",
-        disputed=any((said.kind, said.taxon) != (_opinion(now), now.taxon) for said in second.values()),
-        suggested=any(said.kind == "suggestion" and (said.id or 0) > answered for said in valid),
-        split=split,
-    )
-
-
-def _opinion(said: LabelEvent) -> Kind:
-    """An adjudication and an import say the same as a label does."""
-    return "label" if said.kind in ("adjudication", "import") and said.taxon is not None else said.kind

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from fgdemo.storage.database import reading, utc_now, writing
+from fgdemo.storage.database import reading, sortable, utc_now, writing
 from fgdemo.storage.schema import lease_table
 
 LEASE_S = 300
@@ -39,13 +39,17 @@ class Leases:
             now = self._clock()  # not before: waiting for the others takes time
             held = _valid(connection, now)
             others = {image for image, holder in held if holder != annotator}
-            taken = [image for image in images if image not in others or image in shared][:count]
-            if taken:
-                mine = lease_table.c.image.in_(taken) & (lease_table.c.annotator == annotator)
+            free = [image for image in dict.fromkeys(images) if image not in others or image in shared]
+            taken = free[:count]
+            rows = [
+                {"image": image, "annotator": annotator, "session": session, "leased_at": sortable(now),
+                 "expires_at": sortable(now + timedelta(seconds=LEASE_S))}
+                for image in taken
+            ]  # fmt: skip
+            if rows:
+                mine = (lease_table.c.annotator == annotator) & lease_table.c.image.in_(taken)
                 connection.execute(lease_table.delete().where(mine))
-                until = (now + timedelta(seconds=LEASE_S)).isoformat()
-                lease = {"annotator": annotator, "session": session, "leased_at": now.isoformat(), "expires_at": until}
-                connection.execute(lease_table.insert(), [{"image": image, **lease} for image in dict.fromkeys(taken)])
+                connection.execute(lease_table.insert(), rows)
             return taken
 
     def release(self, annotator: str, images: Collection[str] | None = None) -> None:
@@ -53,8 +57,8 @@ class Leases:
         mine = lease_table.c.annotator == annotator
         if images is not None:
             mine = mine & lease_table.c.image.in_(list(images))
-        ended = ~_holds(self._clock())
         with writing(self._engine, durable=False) as connection:
+            ended = ~_holds(self._clock())
             connection.execute(lease_table.delete().where(mine | ended))
 
     def held(self) -> dict[str, set[str]]:
@@ -67,8 +71,8 @@ class Leases:
 
 
 def _holds(now: datetime) -> sa.ColumnElement[bool]:
-    latest = (now + timedelta(seconds=SKEW_S)).isoformat()
-    return (lease_table.c.leased_at <= latest) & (lease_table.c.expires_at > now.isoformat())
+    latest = sortable(now + timedelta(seconds=SKEW_S))
+    return (lease_table.c.leased_at <= latest) & (lease_table.c.expires_at > sortable(now))
 
 
 def _valid(connection: Connection, now: datetime) -> list[tuple[str, str]]:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from fgdemo.errors import StorageError
+from fgdemo.errors import StorageError, UnavailableError
 from fgdemo.storage.images import decode_reduced, jpeg
 
 THUMBNAIL_PX = 224
@@ -38,7 +38,7 @@ class ImageStore:
         """Keep the bytes, unless they are kept already; they are on the disk when this returns. Gives their id.
 
         Raises:
-            StorageError: the disk is full or cannot be written; nothing was stored.
+            UnavailableError: the disk is full or cannot be written; nothing was stored.
         """
         image_id = image_id_of(data)
         path = self._path(image_id)
@@ -78,9 +78,10 @@ class ImageStore:
             PictureError: the stored file is not a picture.
         """
         path = self._path(image_id, "thumbnails")
-        kept = path.read_bytes() if path.exists() else b""
-        if kept.endswith(_JPEG_END):  # a power cut may leave half of it
-            return kept
+        with contextlib.suppress(OSError):
+            kept = path.read_bytes()
+            if kept.endswith(_JPEG_END):  # a power cut may leave half of it
+                return kept
         picture, _ = decode_reduced(self.read(image_id), 2 * THUMBNAIL_PX, name=f"{image_id[:12]}…")
         return self.make_thumbnail(image_id, picture)
 
@@ -109,7 +110,7 @@ def write_whole(path: Path, data: bytes, *, durable: bool) -> None:
         durable: False leaves out each fsync; then a power cut (but no crash of ours) may leave a part of the file.
 
     Raises:
-        StorageError: the disk is full or cannot be written; what stood under `path` before still does.
+        UnavailableError: the disk is full or cannot be written; what stood under `path` before still does.
     """
     temporary = None
     try:
@@ -126,7 +127,7 @@ def write_whole(path: Path, data: bytes, *, durable: bool) -> None:
             _sync_folder(path.parent)
             _sync_folder(path.parent.parent)
     except OSError as error:
-        raise StorageError(disk_complaint(error)) from error
+        raise UnavailableError(disk_complaint(error)) from error
     finally:
         if temporary is not None:
             Path(temporary).unlink(missing_ok=True)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import functools
+import json
 import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import anyio
 import gradio as gr
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from fgdemo.annotation import VISITOR, Person, Role
-from fgdemo.errors import FgdemoError, ForbiddenError, StaleError
+from fgdemo.errors import FgdemoError, ForbiddenError, StaleError, UnavailableError
 from fgdemo.ui import payloads
 
 if TYPE_CHECKING:
@@ -36,7 +38,8 @@ def who(request: Any, accounts: Accounts) -> Person:
 def answered(accounts: Accounts, role: Role) -> Callable[[Question], Callable[..., dict[str, Any]]]:
     """Make a server function of a question: it takes JSON from a person who has the role, and gives JSON.
 
-    What goes wrong becomes one sentence with a code: forbidden, stale, bad (the message says what to do) or failed.
+    What goes wrong becomes one sentence with a code: forbidden, stale, bad (the message says what to do), or failed,
+    which means that the same may work later, so that the page keeps an answer and sends it again.
     """
 
     def decorate(question: Question) -> Callable[..., dict[str, Any]]:
@@ -49,6 +52,9 @@ def answered(accounts: Accounts, role: Role) -> Callable[[Question], Callable[..
                 return {"error": str(error), "code": "forbidden"}
             except StaleError as error:
                 return {"error": str(error), "code": "stale"}
+            except UnavailableError as error:
+                log.warning("%s: %s", question.__name__, error)
+                return {"error": str(error), "code": "failed"}
             except FgdemoError as error:
                 return {"error": str(error), "code": "bad"}
             except Exception:
@@ -66,20 +72,20 @@ def answered(accounts: Accounts, role: Role) -> Callable[[Question], Callable[..
 
 async def sign_in(request: Request, accounts: Accounts) -> Response:
     """POST {name, password} → a cookie. Other content types are refused, so that no foreign form can send it."""
-    if not request.headers.get("content-type", "").startswith("application/json"):
+    if not _is_json(request):
         return JSONResponse({"error": "Send JSON."}, 415)
-    body = await request.body()
     try:
-        if len(body) > LARGEST_BODY_BYTES:
-            raise ForbiddenError("The name or the password is not right.")
-        given = payloads.fields(await request.json())
+        given = payloads.fields(json.loads(await _small_body(request)))
         name = payloads.text(given.get("name"), "name")
         password = given.get("password")
         token = await _in_thread(accounts.sign_in, name, password if isinstance(password, str) else "")
-    except (FgdemoError, ValueError) as error:
-        sentence = str(error) if isinstance(error, FgdemoError) else "Send JSON."
-        return JSONResponse({"error": sentence}, 403)
-    person = accounts.person(token)
+        person = await _in_thread(accounts.person, token)
+    except UnavailableError as error:
+        return JSONResponse({"error": str(error)}, 503)
+    except FgdemoError as error:
+        return JSONResponse({"error": str(error)}, 403)
+    except (ValueError, RecursionError):
+        return JSONResponse({"error": "Send JSON."}, 403)
     response = JSONResponse({"name": person.name, "role": person.role})
     response.set_cookie(
         COOKIE, token, max_age=COOKIE_DAYS * 86400, httponly=True, samesite="lax",
@@ -90,11 +96,14 @@ async def sign_in(request: Request, accounts: Accounts) -> Response:
 
 async def sign_out(request: Request, accounts: Accounts) -> Response:
     """POST → the sign-in is forgotten, here and in the browser."""
-    if not request.headers.get("content-type", "").startswith("application/json"):
+    if not _is_json(request):
         return JSONResponse({"error": "Send JSON."}, 415)
     token = request.cookies.get(COOKIE)
     if token:
-        await _in_thread(accounts.sign_out, token)
+        try:
+            await _in_thread(accounts.sign_out, token)
+        except FgdemoError as error:  # still signed in, so the page must not say otherwise
+            return JSONResponse({"error": str(error)}, 503)
     response = JSONResponse({"name": VISITOR.name, "role": VISITOR.role})
     response.delete_cookie(COOKIE)
     return response
@@ -102,12 +111,27 @@ async def sign_out(request: Request, accounts: Accounts) -> Response:
 
 async def me(request: Request, accounts: Accounts) -> Response:
     """GET → who is signed in, and whether there are accounts at all."""
-    person = await _in_thread(who, request, accounts)
-    any_account = bool(await _in_thread(accounts.all))
+    try:
+        person = await _in_thread(who, request, accounts)
+        any_account = bool(await _in_thread(accounts.all))
+    except FgdemoError as error:
+        return JSONResponse({"error": str(error)}, 503)
     return JSONResponse({"name": person.name, "role": person.role, "any_account": any_account})
 
 
-async def _in_thread(function: Callable[..., Any], *arguments: Any) -> Any:
-    import anyio
+def _is_json(request: Request) -> bool:
+    return request.headers.get("content-type", "").startswith("application/json")
 
+
+async def _small_body(request: Request) -> bytes:
+    """What was sent; a flood is not read to its end."""
+    body = b""
+    async for some in request.stream():
+        body += some
+        if len(body) > LARGEST_BODY_BYTES:
+            raise ForbiddenError("The name or the password is not right.")
+    return body
+
+
+async def _in_thread(function: Callable[..., Any], *arguments: Any) -> Any:
     return await anyio.to_thread.run_sync(functools.partial(function, *arguments))

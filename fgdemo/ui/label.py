@@ -12,6 +12,7 @@ import gradio as gr
 from fgdemo.annotation import Person
 from fgdemo.errors import FgdemoError, StaleError
 from fgdemo.services.session_report import SessionReport
+from fgdemo.services.suggestions import clean_text
 from fgdemo.storage.events import LabelEvent
 from fgdemo.taxonomy import Taxonomy
 from fgdemo.ui import payloads
@@ -112,7 +113,8 @@ def items(labelling: Labelling, accounts: Accounts) -> list[Callable[..., dict[s
             shown_version=int(payloads.number(asked.get("shown_version"), "shown_version")),
             model_version=payloads.optional_text(asked.get("model_version"), "model_version"),
             seconds_spent=float(payloads.number(asked.get("seconds", 0), "seconds")),
-            comment=payloads.optional_text(asked.get("comment"), "comment", payloads.LONGEST_COMMENT),
+            comment=clean_text(payloads.optional_text(asked.get("comment"), "comment", payloads.LONGEST_COMMENT) or "")
+            or None,
             answer_key=payloads.text(asked.get("key"), "key"),
             blind=asked.get("blind") is True,
             session=_session(asked),
@@ -132,7 +134,7 @@ def items(labelling: Labelling, accounts: Accounts) -> list[Callable[..., dict[s
             return {"nothing": True}
         return {
             "item": item(undone[0]),
-            "undone": _event(undone[1], labelling.taxonomy()),
+            "undone": event(undone[1], labelling.taxonomy()),
             "done": labelling.done(person, _session(asked)),
         }
 
@@ -162,7 +164,7 @@ def items(labelling: Labelling, accounts: Accounts) -> list[Callable[..., dict[s
     @answered(accounts, "expert")
     def label_history(person: Person, asked: dict[str, Any]) -> dict[str, Any]:
         events = labelling.history(person, payloads.text(asked.get("image"), "image"))
-        return {"events": [_event(said, labelling.taxonomy()) for said in events]}
+        return {"events": [event(said, labelling.taxonomy()) for said in events]}
 
     return [label_next, label_answer, label_undo, label_explain, label_references, label_history]
 
@@ -181,7 +183,7 @@ def report(found: SessionReport) -> dict[str, Any]:
     return {**session, **{key: value for key, value in payloads.as_json(found).items() if key != "session"}}
 
 
-def _event(said: LabelEvent, taxonomy: Taxonomy) -> dict[str, Any]:
+def event(said: LabelEvent, taxonomy: Taxonomy) -> dict[str, Any]:
     taxon = taxonomy.by_id.get(said.taxon or "")
     return {
         "id": said.id,

@@ -43,6 +43,7 @@ HEAD = """
 <link rel="stylesheet" href="{static}/classify.css">
 <link rel="stylesheet" href="{static}/label.css">
 <link rel="stylesheet" href="{static}/review.css">
+<link rel="stylesheet" href="{static}/review_pages.css">
 <link rel="modulepreload" href="{static}/classify.js">
 """
 
@@ -62,7 +63,7 @@ def build_app(services: Services) -> gr.Blocks:
         )
         classify_tab(services.workbench, services.suggestions, services.settings, static_url())
         label_page(services.labelling, services.accounts, static_url())
-        review_page(services.review, services.accounts, static_url())
+        review_page(services.review, services.labelling, services.accounts, static_url())
         add_api(services.workbench, services.suggestions)
     return app
 

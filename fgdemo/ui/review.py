@@ -3,89 +3,171 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
 from fgdemo.annotation import Person
+from fgdemo.errors import StorageError
+from fgdemo.services.review import Filter, Shown, StaleBatchError
+from fgdemo.services.review.bulk import LARGEST_BATCH
 from fgdemo.ui import payloads
 from fgdemo.ui.identity import answered
-from fgdemo.ui.label import sources
+from fgdemo.ui.label import event, sources
 
 if TYPE_CHECKING:
+    from fgdemo.services.labelling import Labelling
     from fgdemo.services.review import Review, Tile
     from fgdemo.storage.accounts import Accounts
 
 MARKUP = Path(__file__).parent / "static" / "review.html"
 SCRIPT = "import(new URL({module}, document.baseURI)).then((page) => page.mount(element, {{ server }}))"
-MOST_PICTURES = 1000
+MOST_CELLS = 2000
+_FILTERED_BY = ("given", "suggested", "split", "annotator", "imported")
+
+Questions = list[Callable[..., dict[str, Any]]]
 
 
-def review_page(review: Review, accounts: Accounts, static_url: str) -> gr.HTML:
+def review_page(review: Review, labelling: Labelling, accounts: Accounts, static_url: str) -> gr.HTML:
     """Place the page in the current Blocks."""
     return gr.HTML(
         html_template=MARKUP.read_text(encoding="utf-8"),
         js_on_load=SCRIPT.format(module=json.dumps(f"{static_url}/review.js")),
         apply_default_css=False,
         elem_id="fg-page-review",
-        server_functions=questions(review, accounts),
+        server_functions=[
+            *pictures(review, accounts),
+            *answers(review, accounts),
+            *tables(review, accounts),
+            *work(labelling, accounts),
+        ],
     )
 
 
-def questions(review: Review, accounts: Accounts) -> list[Callable[..., dict[str, Any]]]:
-    """What the page may ask."""
-
-    @answered(accounts, "expert")
-    def review_open(person: Person, asked: dict[str, Any]) -> dict[str, Any]:
-        return payloads.as_json(review.overview(person))
+def pictures(review: Review, accounts: Accounts) -> Questions:
+    """The grid, and one picture closely."""
 
     @answered(accounts, "expert")
     def review_grid(person: Person, asked: dict[str, Any]) -> dict[str, Any]:
+        wanted = picture_filter(asked)
         grid = review.grid(
             person,
-            given=payloads.optional_text(asked.get("given"), "given"),
-            suggested=payloads.optional_text(asked.get("suggested"), "suggested"),
-            state=payloads.text(asked.get("state", "all"), "state"),
-            sort=payloads.text(asked.get("sort", "suspicion"), "sort"),
-            offset=int(payloads.number(asked.get("offset", 0), "offset")),
-            limit=int(payloads.number(asked.get("limit", 100), "limit")),
+            wanted,
+            payloads.text(asked.get("view", ""), "view"),
+            int(payloads.number(asked.get("offset", 0), "offset")),
+            int(payloads.number(asked.get("limit", 100), "limit")),
         )
-        return {"total": grid.total, "tiles": tiles(grid.tiles)}
+        taxonomy = review.taxonomy()
+        named = {taxon: taxonomy[taxon].name for taxon in (wanted.given, wanted.suggested) if taxon}
+        return {"total": grid.total, "view": grid.view, "tiles": tiles(grid.tiles), "names": named}
 
     @answered(accounts, "expert")
-    def review_relabel(person: Person, asked: dict[str, Any]) -> dict[str, Any]:
+    def review_explain(person: Person, asked: dict[str, Any]) -> dict[str, Any]:
+        a, b = (payloads.optional_text(asked.get(side), side) for side in ("a", "b"))
+        return payloads.as_json(review.explain(person, payloads.text(asked.get("image"), "image"), a, b))
+
+    @answered(accounts, "expert")
+    def review_history(person: Person, asked: dict[str, Any]) -> dict[str, Any]:
+        taxonomy = review.taxonomy()
+        events = review.history(person, payloads.text(asked.get("image"), "image"))
+        return {"events": [event(said, taxonomy) for said in events]}
+
+    return [review_grid, review_explain, review_history]
+
+
+def answers(review: Review, accounts: Accounts) -> Questions:
+    """One answer about many pictures, and taking it back."""
+
+    @answered(accounts, "expert")
+    def review_answer(person: Person, asked: dict[str, Any]) -> dict[str, Any]:
         given = asked.get("items")
-        chosen = given if isinstance(given, list) and len(given) <= MOST_PICTURES else []
-        pictures = [payloads.fields(one) for one in chosen]
-        batch, now = review.relabel(
-            person,
-            [
-                (payloads.text(p.get("image"), "image"), int(payloads.number(p.get("version"), "version")))
-                for p in pictures
-            ],
-            payloads.text(asked.get("kind"), "kind"),  # type: ignore[arg-type]
-            payloads.optional_text(asked.get("taxon"), "taxon"),
-            payloads.text(asked.get("key"), "key"),
-        )
+        if not isinstance(given, list) or len(given) > LARGEST_BATCH:
+            raise StorageError(f"Choose 1 to {LARGEST_BATCH} pictures and what they are.")
+        items = [
+            Shown(payloads.text(one.get("image"), "image"), int(payloads.number(one.get("version"), "version")))
+            for one in map(payloads.fields, given)
+        ]
+        answer: Any = payloads.text(asked.get("answer"), "answer")
+        taxon, key = payloads.optional_text(asked.get("taxon"), "taxon"), payloads.text(asked.get("key"), "key")
+        try:
+            batch, now = review.answer(person, items, answer, taxon, key)
+        except StaleBatchError as error:
+            return {"error": str(error), "code": "stale", "stale": tiles(review.tiles(person, error.images))}
         return {"batch": batch, "tiles": tiles(now)}
 
     @answered(accounts, "expert")
     def review_undo(person: Person, asked: dict[str, Any]) -> dict[str, Any]:
         return {"tiles": tiles(review.undo(person, payloads.text(asked.get("batch"), "batch")))}
 
+    return [review_answer, review_undo]
+
+
+def tables(review: Review, accounts: Accounts) -> Questions:
+    """The workspace in numbers: confusions, kinds, pairs, people."""
+
+    @answered(accounts, "expert")
+    def review_open(person: Person, asked: dict[str, Any]) -> dict[str, Any]:
+        return payloads.as_json(review.overview(person))
+
+    @answered(accounts, "expert")
+    def review_matrix(person: Person, asked: dict[str, Any]) -> dict[str, Any]:
+        return payloads.as_json(review.matrix(person, asked.get("held_out") is True, MOST_CELLS))
+
+    @answered(accounts, "expert")
+    def review_kinds(person: Person, asked: dict[str, Any]) -> dict[str, Any]:
+        return {"kinds": payloads.as_json(review.kinds(person))}
+
+    @answered(accounts, "expert")
+    def review_kind(person: Person, asked: dict[str, Any]) -> dict[str, Any]:
+        found = review.kind(person, payloads.text(asked.get("taxon"), "taxon"))
+        return {**payloads.as_json(found), **{name: tiles(getattr(found, name)) for name in ("typical", "odd")}}
+
     @answered(accounts, "expert")
     def review_pair(person: Person, asked: dict[str, Any]) -> dict[str, Any]:
-        found = review.pair(person, payloads.text(asked.get("a"), "a"), payloads.text(asked.get("b"), "b"))
+        found = review.pair(person, *(payloads.text(asked.get(side), side) for side in ("a", "b")))
         strips = {name: tiles(getattr(found, name)) for name in ("a_typical", "b_typical", "between")}
-        parts = [
-            {"name": one.part.name or f"part {one.part.id + 1}", "colour": one.part.colour, "value": one.value}
-            for one in found.parts
-        ]
-        return {**payloads.as_json(found), **strips, "parts": parts}
+        return {**payloads.as_json(found), **strips}
 
-    return [review_open, review_grid, review_relabel, review_undo, review_pair]
+    @answered(accounts, "expert")
+    def review_parts(person: Person, asked: dict[str, Any]) -> dict[str, Any]:
+        weights = review.deciding_parts(person, *(payloads.text(asked.get(side), side) for side in ("a", "b")))
+        return {
+            "parts": [
+                {"name": one.part.name or f"part {one.part.id + 1}", "colour": one.part.colour, "value": one.value}
+                for one in weights
+            ]
+        }
+
+    @answered(accounts, "expert")
+    def review_annotators(person: Person, asked: dict[str, Any]) -> dict[str, Any]:
+        return payloads.as_json(review.annotators(person))
+
+    return [review_open, review_matrix, review_kinds, review_kind, review_pair, review_parts, review_annotators]
+
+
+def work(labelling: Labelling, accounts: Accounts) -> Questions:
+    """What leads from here to a labelling session, and the search over all kinds."""
+
+    @answered(accounts, "expert")
+    def review_search(person: Person, asked: dict[str, Any]) -> dict[str, Any]:
+        return {"taxa": payloads.as_json(labelling.search(person, payloads.text(asked.get("query"), "query")))}
+
+    @answered(accounts, "expert")
+    def review_session(person: Person, asked: dict[str, Any]) -> dict[str, Any]:
+        a, b = (payloads.text(asked.get(side), side) for side in ("a", "b"))
+        return {"session": labelling.start(person, "pair", (a, b), None, 0.0).id}
+
+    return [review_search, review_session]
+
+
+def picture_filter(asked: Mapping[str, Any]) -> Filter:
+    """Which pictures a question, or the address of the table, asks for."""
+    named = {name: payloads.optional_text(asked.get(name), name) for name in _FILTERED_BY}
+    state: Any = payloads.text(asked.get("state") or "all", "state")
+    sort: Any = payloads.text(asked.get("sort") or "suspicion", "sort")
+    return Filter(**named, state=state, sort=sort)
 
 
 def tiles(found: tuple[Tile, ...]) -> list[dict[str, Any]]:

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from fgdemo.errors import FgdemoError, ForbiddenError
+from fgdemo.errors import FgdemoError, ForbiddenError, UnavailableError
 from fgdemo.storage.images import decode_reduced, jpeg
 from fgdemo.ui.identity import me, sign_in, sign_out, who
+from fgdemo.ui.review import picture_filter
 
 if TYPE_CHECKING:
     from fgdemo.services.review import Review
@@ -45,6 +46,8 @@ def _for_experts(accounts: Accounts, answer: Callable[[Request], Response]) -> C
             return await anyio.to_thread.run_sync(_checked, request, accounts, answer)
         except ForbiddenError as error:
             return JSONResponse({"error": str(error)}, 403, headers=_SAFE)
+        except UnavailableError as error:
+            return JSONResponse({"error": str(error)}, 503, headers=_SAFE)
         except FgdemoError as error:
             return JSONResponse({"error": str(error)}, 404, headers=_SAFE)
 
@@ -70,5 +73,7 @@ def _picture(images: ImageStore, request: Request) -> Response:
 
 
 def _table(review: Review, accounts: Accounts, request: Request) -> Response:
+    """All pictures, or those of the filter that the address carries, as the Review page shows them."""
     headers = {**_SAFE, "Content-Disposition": 'attachment; filename="fgdemo-pictures.csv"'}
-    return Response(review.table(who(request, accounts)), media_type="text/csv; charset=utf-8", headers=headers)
+    lines = review.table(who(request, accounts), picture_filter(request.query_params))
+    return StreamingResponse(lines, media_type="text/csv; charset=utf-8", headers=headers)

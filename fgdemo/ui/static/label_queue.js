@@ -84,8 +84,8 @@ export class LabelQueue {
       if (reply.lost || reply.code === "failed" || out) {
         this.offline = true;
         const count = this.unsaved.length === 1 ? "One answer is" : `${this.unsaved.length} answers are`;
-        const why = out ? `${reply.error} Do that in another window and leave this one open` : "The server does not take answers now";
-        this.problem = `${count} not saved yet. ${why}; they are kept here and sent again.`;
+        const why = out ? `${reply.error} Do that in another window and leave this one open.` : (reply.error ?? "The server does not take answers now.");
+        this.problem = `${count} not saved yet. ${why} They are kept here and sent again.`;
         this.onSaving();
         await new Promise((resolve) => setTimeout(resolve, wait));
         continue;
@@ -112,7 +112,8 @@ export class LabelQueue {
 
 async function isSignedOut() {
   try {
-    return (await (await fetch(new URL("fgdemo/me", document.baseURI), { cache: "no-store" })).json()).role === "visitor";
+    const reply = await fetch(new URL("fgdemo/me", document.baseURI), { cache: "no-store" });
+    return !reply.ok || (await reply.json()).role === "visitor";
   } catch {
     return true;
   }

@@ -7,7 +7,7 @@ let person = null; // a promise of {name, role, any_account}
 
 /** Who is signed in. The pages ask this, too. */
 export function whoAmI() {
-  person ??= fetch(new URL("fgdemo/me", document.baseURI)).then((reply) => reply.json()).catch(() => ({ name: "visitor", role: "visitor", any_account: true }));
+  person ??= fetch(new URL("fgdemo/me", document.baseURI)).then((reply) => (reply.ok ? reply.json() : Promise.reject())).catch(() => ({ name: "visitor", role: "visitor", any_account: true }));
   return person;
 }
 

@@ -1,0 +1,135 @@
+// What the chosen pictures are: what each key would do, what was done, and the way back. Nothing happens by halves.
+
+import { h } from "./dom.js";
+import { ask } from "./label_queue.js";
+
+const MOST_LIKELY = 9;
+const LEAST_SHARE = 0.02;
+const KEPT = "fg-review-batches";
+
+/** "1 picture", "12 pictures". */
+export function pictures(count) {
+  return count === 1 ? "1 picture" : `${count.toLocaleString("en")} pictures`;
+}
+
+/** The kinds that these pictures may be, likeliest first: [{taxon, name}]; the labels they have come last. */
+export function likely(tiles) {
+  const found = new Map();
+  const add = (taxon, name, prob) => taxon && found.set(taxon, { taxon, name, score: (found.get(taxon)?.score ?? 0) + (prob ?? 0) });
+  for (const tile of tiles) {
+    add(tile.suggested, tile.suggested_name, tile.suggested_prob);
+    add(tile.rival, tile.rival_name, tile.rival_prob);
+    add(tile.given, tile.given_name, 0);
+  }
+  const given = new Set(tiles.map((tile) => tile.given));
+  return [...found.values()].filter((one) => given.has(one.taxon) || one.score >= LEAST_SHARE * tiles.length).sort((a, b) => b.score - a.score).slice(0, MOST_LIKELY);
+}
+
+export class Bulk {
+  /** `onLook()` shows the picture under the cursor large; `onSearch()` and `onKeys()` open their dialogs; `onDone()` after answers were kept or taken back. */
+  constructor(root, grid, server, { onLook, onSearch, onKeys, onDone }) {
+    Object.assign(this, { root, grid, server, onLook, onSearch, onKeys, onDone, likely: [] });
+    this.batches = JSON.parse(sessionStorage.getItem(KEPT) ?? "[]");
+    this.said = h("p", { class: "fg-bulk-said", role: "status" });
+    this.will = h("p", { class: "fg-bulk-will" });
+    this.keys = h("div", { class: "fg-bulk-keys" });
+    root.replaceChildren(h("div", { class: "fg-bulk-words" }, this.will, this.said), this.keys);
+  }
+
+  say(text, isWarning = false) {
+    this.said.classList.toggle("is-warning", isWarning);
+    this.said.replaceChildren(text);
+  }
+
+  draw() {
+    const { grid } = this;
+    const targets = grid.targets;
+    this.likely = likely(targets);
+    this.root.classList.toggle("is-choosing", grid.chosen.size > 0);
+    this.will.replaceChildren(...this.sentence(targets));
+    const button = (key, words, act, title = null) => h("button", { type: "button", class: "fg-keybutton", title, onclick: act }, h("kbd", {}, key), h("span", {}, words));
+    const about = pictures(targets.length);
+    this.keys.replaceChildren(
+      ...(targets.length
+        ? [
+            ...this.likely.map(({ taxon, name }, at) => button(String(at + 1), name, () => this.answer("label", taxon, name), `${about} → ${name}`)),
+            button("G", targets.length === 1 ? "Label is right" : "Labels are right", () => this.answer("confirm"), `${about}: each keeps its label, now checked`),
+            button("/", "Another kind", () => this.onSearch()),
+            button("X", "Unusable", () => this.answer("unusable"), `${about} → unusable`),
+            button("O", "None of these", () => this.answer("none"), `${about} → none of these kinds`),
+            button("↵", "Look closely", () => this.onLook()),
+          ]
+        : []),
+      ...(this.batches.length ? [button("Z", "Undo", () => this.undo(), this.batches.at(-1).words)] : []),
+      button("?", "Keys", () => this.onKeys()),
+    );
+  }
+
+  /** What a key would be about. */
+  sentence(targets) {
+    const { grid } = this;
+    if (!grid.total) return [""];
+    if (!targets.length) return [h("span", { class: "fg-quiet" }, "Choose pictures by click, Shift-click, dragging, or the arrow keys.")];
+    if (!grid.chosen.size) return [h("b", {}, "1 picture"), h("span", { class: "fg-quiet" }, ` under the cursor, labelled ${targets[0].given_name}`)];
+    const counts = new Map();
+    for (const tile of targets) counts.set(tile.given_name, (counts.get(tile.given_name) ?? 0) + 1);
+    const most = [...counts].sort((a, b) => b[1] - a[1]);
+    const named = most.slice(0, 3).map(([name, count]) => (most.length === 1 ? `labelled ${name}` : `${count} ${name}`));
+    const rest = most.length > 3 ? `, ${most.length - 3} more kinds` : "";
+    return [h("b", { class: "fg-num" }, `${pictures(targets.length)} chosen`), h("span", { class: "fg-quiet" }, ` · ${named.join(", ")}${rest}`), " ", h("button", { type: "button", class: "fg-link", onclick: () => grid.clear() }, "none")];
+  }
+
+  async answer(answer, taxon = null, name = "") {
+    const targets = this.grid.targets;
+    if (!targets.length || this.isBusy) return;
+    if (this.grid.isChoosing) return this.say("All pictures are still being fetched: press again when they are chosen.", true);
+    this.isBusy = true;
+    const key = [...crypto.getRandomValues(new Uint8Array(12))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+    const items = targets.map(({ image, version }) => ({ image, version }));
+    this.say(`Saving ${pictures(targets.length)}…`);
+    const reply = await ask(this.server, "review_answer", { key, answer, taxon, items });
+    this.isBusy = false;
+    if (reply.error) return this.refuse(reply, targets);
+    const what = { label: `→ ${name}`, confirm: targets.length === 1 ? ": label is right" : ": labels are right", unusable: "→ unusable", none: "→ none of these" }[answer];
+    const words = `${pictures(targets.length)}${what.startsWith(":") ? "" : " "}${what}`;
+    this.remember([...this.batches, { batch: reply.batch, words }]);
+    const last = Math.max(...targets.map((tile) => this.grid.at.get(tile.image) ?? -1));
+    this.grid.take(reply.tiles);
+    this.grid.clear();
+    this.grid.moveOn(last);
+    this.draw();
+    this.say(`${words}. Saved.`);
+    return this.onDone();
+  }
+
+  /** Nothing was kept. What changed meanwhile is shown as it is now, and is no longer chosen. */
+  refuse(reply, targets) {
+    if (!reply.stale) return this.say(reply.error ?? "Nothing was kept.", true);
+    this.grid.take(reply.stale, "is-stale");
+    const stale = new Set(reply.stale.map((tile) => tile.image));
+    this.grid.choose(new Map([...this.grid.chosen].filter(([image]) => !stale.has(image))));
+    const left = targets.length - stale.size;
+    this.draw();
+    return this.say(`${reply.error} Look at what is marked${left ? `, or press again for the other ${left}` : ""}.`, true);
+  }
+
+  async undo() {
+    const last = this.batches.at(-1);
+    if (!last || this.isBusy) return;
+    this.isBusy = true;
+    const reply = await ask(this.server, "review_undo", { batch: last.batch });
+    this.isBusy = false;
+    // Where the server did not answer, or could not, it may be tried again.
+    if (!reply.lost && reply.code !== "failed" && reply.code !== "forbidden") this.remember(this.batches.slice(0, -1));
+    if (!reply.error) this.grid.take(reply.tiles);
+    this.draw();
+    this.say(reply.error ?? `Taken back: ${last.words}.`, Boolean(reply.error));
+    if (!reply.error) this.onDone();
+  }
+
+  /** So that a page that is loaded again can still take back. */
+  remember(batches) {
+    this.batches = batches.slice(-50);
+    sessionStorage.setItem(KEPT, JSON.stringify(this.batches));
+  }
+}

@@ -1,0 +1,133 @@
+// The view of many pictures: filter, grid, one picture closely, and the keys that say what they are.
+
+import { h, isTyping } from "./dom.js";
+import { isShown } from "./nav.js";
+import { Bulk, pictures } from "./review_bulk.js";
+import { drawFilter, openSearch } from "./review_filter.js";
+import { Grid } from "./review_grid.js";
+import { Inspector } from "./review_inspector.js";
+import { filterOf, linkTo } from "./review_route.js";
+
+const KEYS = [
+  [["1", "…", "9"], "the chosen pictures are this kind"],
+  [["G"], "their labels are right"],
+  [["/"], "search another kind"],
+  [["X"], "unusable"],
+  [["O"], "none of these kinds"],
+  [["Z"], "take back the last answer"],
+  [["←", "↑", "→", "↓"], "move"],
+  [["Shift", "→"], "choose from here on"],
+  [["Space"], "choose this one too, or no longer"],
+  [["A"], "choose all"],
+  [["Esc"], "choose none, or close"],
+  [["↵"], "large"],
+  [["E"], "picture, A − B, parts"],
+];
+const ARROWS = new Set(["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End"]);
+
+export class Pictures {
+  constructor(root, dialog, server, onDone) {
+    Object.assign(this, { root, dialog, server });
+    const $ = (selector) => root.querySelector(selector);
+    this.tiles = $(".fg-tiles");
+    this.inspector = new Inspector($(".fg-inspector"), server, { onClose: () => this.tiles.focus({ preventScroll: true }) });
+    this.grid = new Grid(this.tiles, $(".fg-more"), server, {
+      onChange: () => this.bulk?.draw(),
+      onLook: (tile, isLarge) => {
+        this.inspector.look(tile);
+        if (isLarge) this.inspector.setLarge(true);
+      },
+      onSay: (text) => this.bulk.say(text),
+    });
+    this.bulk = new Bulk($(".fg-bulk"), this.grid, server, { onLook: () => this.look(), onSearch: () => this.search(), onKeys: () => this.showKeys(), onDone: () => this.afterAnswer(onDone) });
+    document.addEventListener("keydown", (event) => this.onKey(event));
+  }
+
+  async open(route, overview) {
+    const [filter, banner] = [this.root.querySelector(".fg-review-filter"), this.root.querySelector(".fg-banner")];
+    const draw = (names, total) => drawFilter(filter, { route, overview, names, server: this.server, dialog: this.dialog, total });
+    this.inspector.clear();
+    this.bulk.say("");
+    banner.hidden = true;
+    draw({}, null);
+    const reply = await this.grid.load(filterOf(route));
+    if (reply.error) {
+      [banner.textContent, banner.hidden] = [reply.error, false];
+      this.grid.moreLine.replaceChildren();
+    }
+    if (!reply.tiles) return;
+    draw(reply.names, reply.total);
+    this.bulk.draw();
+    if (!reply.total) this.grid.moreLine.replaceChildren(...nothing(route, overview));
+  }
+
+  leave() {
+    this.grid.turn += 1;
+    this.grid.reset({});
+    this.inspector.clear();
+  }
+
+  afterAnswer(onDone) {
+    const tile = this.grid.tiles[this.grid.cursor];
+    if (tile) this.inspector.look(tile);
+    clearTimeout(this.later);
+    this.later = setTimeout(onDone, 1500); // the ranking that the figures stand on is made in the background
+  }
+
+  /** Large, and small again. */
+  look() {
+    const tile = this.grid.tiles[this.grid.cursor];
+    if (tile) this.inspector.look(tile);
+    this.inspector.setLarge(!this.inspector.isLarge && Boolean(tile));
+  }
+
+  search() {
+    const count = this.grid.targets.length;
+    if (count) openSearch(this.dialog, this.server, count === 1 ? "What is this picture?" : `What are these ${pictures(count)}?`, (taxon) => this.bulk.answer("label", taxon.taxon, taxon.name));
+  }
+
+  showKeys() {
+    const close = () => this.dialog.close();
+    this.dialog.onkeydown = (event) => event.stopPropagation();
+    this.dialog.replaceChildren(h("h2", {}, "Keys"), h("p", { class: "fg-quiet fg-small" }, "About the chosen pictures, or where none is chosen, about the one under the cursor."), h("dl", { class: "fg-keys" }, ...KEYS.flatMap(([keys, does]) => [h("dt", {}, ...keys.map((key) => h("kbd", {}, key))), h("dd", {}, does)])), h("p", { class: "fg-form-actions" }, h("button", { type: "button", class: "fg-button", onclick: close }, "Close")));
+    this.dialog.showModal();
+  }
+
+  onKey(event) {
+    if (this.root.hidden || !isShown("review") || isTyping(event) || event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
+    const { grid, bulk, inspector } = this;
+    const isButton = event.target.matches?.("button:focus-visible, a:focus-visible") && !inspector.isLarge;
+    if (isButton && (event.key === "Enter" || event.key === " ")) return;
+    const acts = {
+      g: () => bulk.answer("confirm"),
+      x: () => bulk.answer("unusable"),
+      o: () => bulk.answer("none"),
+      z: () => bulk.undo(),
+      a: () => grid.chooseAll(),
+      e: () => inspector.next(),
+      "/": () => this.search(),
+      "?": () => this.showKeys(),
+      " ": () => grid.pick(grid.cursor, { toggle: true }),
+      Enter: () => this.look(),
+      Escape: () => (inspector.isLarge ? inspector.setLarge(false) : grid.clear()),
+    };
+    const number = /^[1-9]$/.test(event.key) ? bulk.likely[Number(event.key) - 1] : null;
+    const act = acts[event.key] ?? acts[event.key.toLowerCase()];
+    if (ARROWS.has(event.key)) {
+      if (!inspector.isLarge) this.tiles.focus({ preventScroll: true });
+      grid.step(event.key, event.shiftKey);
+    } else if (number) bulk.answer("label", number.taxon, number.name);
+    else if (act && !event.repeat) act();
+    else return;
+    event.preventDefault();
+  }
+}
+
+/** What to do where no picture is like that. */
+function nothing(route, overview) {
+  const link = (words, to) => h("a", { class: "fg-button", href: linkTo(to) }, words);
+  if (!overview.pictures) return [h("span", {}, "There are no pictures here yet. Put some in: ", h("code", {}, "python -m fgdemo import FOLDER"))];
+  if (route.state === "unchecked" && !route.given && !route.suggested) return [h("span", {}, "Every label has been checked."), " ", link("Show all pictures", { state: "all" })];
+  if (route.state !== "all") return [h("span", {}, "No picture is like that."), " ", link("Checked or not", { ...route, state: "all" })];
+  return [h("span", {}, "No picture is like that."), " ", link("Show all pictures", { state: "all" })];
+}
