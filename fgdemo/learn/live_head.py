@@ -283,6 +283,7 @@ class LiveHead:
             self._head.set_penalty(penalty)
         if len(rows):
             self._readout = None
+            self._discriminant()  # now, so that the next picture need not wait for it
 
     def _penalty(self) -> float:
         """λ for the sums as they are: it grows in steps of two, so that hardly any change moves it."""
