@@ -73,7 +73,7 @@ def test_a_head_solved_elsewhere_has_what_was_learned_meanwhile(changes):
     generator = np.random.default_rng(1)
     prior = RidgeHead.fit(generator.normal(size=(30, 6)).astype(np.float32), np.arange(30) % 4, 4)
     head, phi = InstantHead(prior), generator.normal(size=(10, 7))
-    state = dict.fromkeys(range(10), (0, 0.0))
+    state: dict[int, tuple[int, float]] = dict.fromkeys(range(10), (0, 0.0))
     head.watch()
     sums = head.sums()
     for step, (row, column, weight) in enumerate(changes):
