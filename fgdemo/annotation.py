@@ -171,16 +171,11 @@ class Learner(Protocol):
         """Held-out accuracy as of the newest ranking; None where nothing is labelled."""
         ...
 
-    def similar(self, image: str, limit: int) -> tuple[tuple[str, float], ...]:
-        """(image, cosine) of the pictures whose embeddings are nearest, nearest first; without the picture itself."""
-        ...
-
     def similar_labelled(self, image: str, taxon: str, limit: int) -> tuple[tuple[str, float], ...]:
-        """Like `similar`, among the pictures that are labelled as this leaf now."""
-        ...
+        """(image, cosine) of the pictures labelled as this leaf now whose embeddings are nearest, nearest first.
 
-    def note_check(self, image: str, before: str, after: str, suspected: str) -> None:
-        """The label `before`, suspected to be `suspected`, was checked and is `after`."""
+        Without the picture itself.
+        """
         ...
 
     def similarity_order(self, images: tuple[str, ...]) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import functools
 import io
 import random
@@ -276,6 +277,24 @@ def test_ids_are_checked_before_they_become_paths(tmp_path, image_id):
 def test_a_missing_picture(tmp_path):
     with pytest.raises(StorageError, match="not in the workspace"):
         ImageStore(tmp_path).read("a" * 64)
+
+
+def test_half_a_thumbnail_is_made_again_and_a_full_disk_only_costs_time(tmp_path, monkeypatch):
+    store = ImageStore(tmp_path / "pictures")
+    image_id = store.put(encoded(corners(300, 200), "JPEG"))
+    whole = store.make_thumbnail(image_id, Image.new("RGB", (300, 200), (1, 2, 3)))
+    assert store.thumbnail(image_id) == whole
+    (path,) = (tmp_path / "pictures" / "thumbnails").rglob(image_id)
+    path.write_bytes(whole[:-9])
+    assert store.thumbnail(image_id).endswith(b"\xff\xd9")
+    path.unlink()
+
+    def no_space(**_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("fgdemo.storage.originals.tempfile.mkstemp", no_space)
+    assert store.thumbnail(image_id).endswith(b"\xff\xd9")
+    assert not path.exists()
 
 
 def test_thumbnail_is_small_upright_and_made_once(tmp_path, monkeypatch):

@@ -12,6 +12,7 @@ import pytest
 from fgdemo.annotation import VISITOR, Kind, Person
 from fgdemo.errors import ForbiddenError, StaleError, StorageError, TaxonomyError
 from fgdemo.services.agreement import cohen_kappa, krippendorff_alpha, wilson
+from fgdemo.services.labelling import Labelling
 from fgdemo.storage.events import LabelEvent
 from fgdemo.storage.leases import Leases
 from tests.workspace import ADA, BO, coloured, open_fake_workspace, some_pictures
@@ -235,6 +236,81 @@ def test_a_lease_ends_by_time_and_when_the_clock_jumps_back(workspace):
     assert leases.take([image], "bo", 2, 1) == [image]
     now -= timedelta(days=1)
     assert leases.take([image], "ada", 1, 1) == [image]
+
+
+def test_after_lunch_one_is_told_that_another_answered_meanwhile(workspace):
+    now = datetime(2026, 5, 1, 12, tzinfo=timezone.utc)
+    labelling = Labelling(
+        workspace.engine, workspace.roster, workspace.learner, workspace.taxa, workspace.classifier, clock=lambda: now
+    )
+    mine, theirs = (labelling.start(person, "suspicion", None, None, 0).id for person in (ADA, BO))
+    (item,) = labelling.next_items(ADA, mine, [], 1)
+    assert item.image not in {one.image for one in labelling.next_items(BO, theirs, [], 3)}
+    now += timedelta(minutes=40)
+    again = labelling.next_items(BO, theirs, [], 1)[0]
+    assert again.image == item.image
+    said = LabelEvent(item.image, "label", "bo", taxon="lowchen", shown_version=again.version, session=theirs)
+    labelling.answer(BO, theirs, said)
+    late = LabelEvent(item.image, "label", "ada", taxon="dog", shown_version=item.version, session=mine)
+    with pytest.raises(StaleError, match="meanwhile"):
+        labelling.answer(ADA, mine, late)
+    shown = labelling.item(ADA, item.image, "suspicion").given
+    assert shown is not None
+    assert shown.annotator == "bo"
+    assert labelling.done(ADA, mine) == 0
+
+
+def test_what_lies_with_others_does_not_end_the_work(workspace):
+    image = workspace.roster.image_ids[0]
+    workspace.events.append(LabelEvent(image, "suggestion", "visitor", taxon="lowchen"))
+    workspace.roster.follow()
+    mine, theirs = begin(workspace, order="suggestion"), begin(workspace, BO, order="suggestion")
+    item = one(workspace, mine)
+    assert workspace.labelling.next_items(BO, theirs, [], 1) == ()
+    assert workspace.labelling.is_waiting(BO, theirs)
+    assert not workspace.labelling.is_waiting(ADA, mine)
+    say(workspace, mine, item, item.given.taxon)
+    assert not workspace.labelling.is_waiting(BO, theirs)
+
+
+def test_a_session_served_by_two_servers_is_one(workspace, tmp_path):
+    other = open_fake_workspace(tmp_path, str(workspace.engine.url.render_as_string(hide_password=False)))
+    other.learner.refresh()
+    session = begin(workspace)
+    first = say(workspace, session, one(workspace, session), "lowchen")
+    second = say(other, session, one(other, session), "lowchen")
+    assert workspace.labelling.done(ADA, session) == other.labelling.done(ADA, session) == 2
+    for server, said in ((workspace, second), (other, first)):
+        undone = server.labelling.undo(ADA, session)
+        assert undone is not None
+        assert undone[1].id == said.id
+    report = workspace.labelling.report(ADA, session)
+    assert (report.done, report.corrections) == (0, 0)
+    other.engine.dispose()
+
+
+def test_a_page_that_names_pictures_of_its_own_making_gets_nothing_of_it(workspace):
+    session = begin(workspace)
+    items = workspace.labelling.next_items(ADA, session, ["0" * 64, "' OR 1=1", ""], 2)
+    assert len({item.image for item in items}) == 2
+    assert set(Leases(workspace.engine).held()) == {item.image for item in items}
+
+
+def test_nothing_is_asked_before_there_is_an_order_to_ask_in(tmp_path):
+    opened = open_fake_workspace(tmp_path)
+    opened.take_in(some_pictures(2, 0))
+    starting = opened.labelling.starting(ADA)
+    assert starting is not None
+    assert starting[0] < starting[1]
+    with pytest.raises(ForbiddenError):
+        opened.labelling.starting(VISITOR)
+    session = begin(opened)
+    assert opened.labelling.next_items(ADA, session, [], 1) == ()
+    assert opened.labelling.is_waiting(ADA, session)
+    opened.learner.refresh()
+    assert opened.labelling.starting(ADA) is None
+    assert opened.learner.progress[0] == opened.learner.progress[1]
+    opened.engine.dispose()
 
 
 def test_a_picture_file_that_was_deleted_is_one_sentence_and_can_be_marked(workspace):

@@ -8,8 +8,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fgdemo.errors import FgdemoError
+from fgdemo.learn.learner import Learner
 from fgdemo.model.head import RidgeHead
-from fgdemo.model.instant import InstantHead
+from fgdemo.model.instant import InstantHead, solve
 from fgdemo.storage.events import LabelEvent, standing_of
 from fgdemo.storage.roster import Roster
 from tests.workspace import ADA, BO, open_fake_workspace, some_pictures
@@ -56,14 +57,44 @@ def test_following_is_folding_and_the_head_is_that_of_a_fresh_learner(tmp_path_f
         folded = standing_of(workspace.events.history(image), "train")
         assert workspace.roster.standing(image) == folded == fresh.standing(image)
     again = open_fake_workspace(tmp_path_factory.mktemp("x"), url)
-    again.learner._embeddings = workspace.embeddings
-    again.learner.catch_up()
-    ours, theirs = workspace.learner.weights_now(), again.learner.weights_now()
+    anew = learner_of(again, workspace.embeddings)
+    anew.catch_up()
+    ours, theirs = workspace.learner.weights_now(), anew.weights_now()
     assert set(ours[2]) == set(theirs[2])
     order = [theirs[2].index(taxon) for taxon in ours[2]]
     np.testing.assert_allclose(ours[0], theirs[0][:, order], atol=1e-4, rtol=1e-3)
     workspace.engine.dispose()
     again.engine.dispose()
+
+
+@settings(max_examples=60, deadline=None)
+@given(changes=st.lists(st.tuples(st.integers(0, 9), st.integers(0, 4), st.sampled_from([0.0, 1.0, 3.0])), max_size=30))
+def test_a_head_solved_elsewhere_has_what_was_learned_meanwhile(changes):
+    generator = np.random.default_rng(1)
+    prior = RidgeHead.fit(generator.normal(size=(30, 6)).astype(np.float32), np.arange(30) % 4, 4)
+    head, phi = InstantHead(prior), generator.normal(size=(10, 7))
+    state: dict[int, tuple[int, float]] = dict.fromkeys(range(10), (0, 0.0))
+    head.watch()
+    sums = head.sums()
+    for step, (row, column, weight) in enumerate(changes):
+        if step == 3:
+            head.add_class()
+        new = (min(column, head.classes - 1), weight)
+        head.change(phi[row], state[row], new)
+        state[row] = new
+    assert head.adopt(solve(*sums, 2 * prior.penalty), 2 * prior.penalty)
+    adopted = head.solution.copy()
+    head.refit()
+    np.testing.assert_allclose(adopted, head.solution, atol=1e-8)
+    head.watch()
+    head.change_many(phi, (np.zeros(10, int), np.zeros(10)), (np.zeros(10, int), np.ones(10)))
+    assert not head.adopt(solve(*sums, prior.penalty), prior.penalty)
+
+
+def learner_of(workspace, embeddings, prior=None):
+    leaves = workspace.classifier.taxonomy.leaves
+    nothing = RidgeHead(np.zeros(4, np.float32), 1.0, np.zeros((5, 5)), np.zeros((5, len(leaves))), np.zeros(5), 0.01)
+    return Learner(prior or nothing, leaves, 0.1, workspace.roster, embeddings, workspace.taxa.load)
 
 
 def test_a_picture_that_is_not_there_is_one_sentence(tmp_path):
@@ -122,10 +153,6 @@ def test_a_member_of_the_prior_is_taken_out_before_it_counts_anew(tmp_path):
         np.zeros(4, np.float32), 1.0, phi.T @ phi, phi.T @ np.eye(5)[columns], np.bincount(columns, minlength=5) * 1.0,
         0.01, np.array([int(image[:16], 16) for image in ids], np.uint64), columns.astype(np.int16),
     )  # fmt: skip
-    from fgdemo.learn.learner import Learner
-
-    learner = Learner(
-        prior, workspace.classifier.taxonomy.leaves, 0.1, workspace.roster, workspace.embeddings, workspace.taxa.load
-    )
+    learner = learner_of(workspace, workspace.embeddings, prior)
     learner.catch_up()
     np.testing.assert_allclose(learner.weights_now()[0], alone, atol=1e-4, rtol=1e-3)

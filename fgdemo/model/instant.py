@@ -33,6 +33,7 @@ class InstantHead:
         self._moment = np.asfortranarray(prior.moment)
         self.counts = prior.counts.astype(np.float64)
         self.changes_since_refit = 0
+        self._since: list[tuple[np.ndarray, float, np.ndarray]] | None = None
         self.refit()
 
     @property
@@ -65,28 +66,40 @@ class InstantHead:
                 target[column] += weight
                 self._moment[:, column] += weight * phi
                 self.counts[column] += weight
+        if delta:
+            self._gram = dsyr(delta, phi, a=self._gram, lower=1, overwrite_a=1)
+        if self._since is not None:
+            self._since.append((phi, delta, target))
+        self._follow(phi, delta, target)
+
+    def _follow(self, phi: np.ndarray, delta: float, target: np.ndarray) -> bool:
+        """Bring G⁻¹ and W after a change of the sums; False if all was solved anew instead."""
+        target = np.append(target, np.zeros(self.classes - len(target)))  # kinds that came later
         u = dsymv(1.0, self._inverse, phi, lower=1)
         if delta:
             pivot = 1 + delta * float(phi @ u)
-            self._gram = dsyr(delta, phi, a=self._gram, lower=1, overwrite_a=1)
             if pivot < SMALLEST_PIVOT:
                 self.refit()
-                return
+                return False
             target = (target - delta * (phi @ self._solution)) / pivot
             self._inverse = dsyr(-delta / pivot, u, a=self._inverse, lower=1, overwrite_a=1)
             self._solution = dger(1.0, u, target, a=self._solution, overwrite_a=1)
         else:
-            for column in {old_class, new_class}:
+            for column in np.flatnonzero(target):
                 self._solution[:, column] += target[column] * u
         self.changes_since_refit += 1
+        return True
 
     def change_many(
         self, phi: np.ndarray, old: tuple[np.ndarray, np.ndarray], new: tuple[np.ndarray, np.ndarray]
     ) -> None:
         """`change` for (N, D + 1) pictures at once, without solving: call `refit` after the last of them."""
+        self._since = None
         delta = new[1] - old[1]
-        lower = np.tril(phi.T @ (phi * delta[:, None]))
-        self._gram += np.asfortranarray(lower)
+        for sign in (1.0, -1.0):
+            some = phi[sign * delta > 0] * np.sqrt(np.abs(delta[sign * delta > 0]))[:, None]
+            if len(some):
+                self._gram += sign * (some.T @ some).T  # numpy sees the symmetry, and does half the work
         for (classes, weights), sign in ((old, -1.0), (new, 1.0)):
             counts = np.flatnonzero(weights)
             targets = np.zeros((len(counts), self.classes))
@@ -110,6 +123,10 @@ class InstantHead:
         """G⁻¹, (D + 1, D + 1), a copy with both halves filled."""
         return self._inverse + np.tril(self._inverse, -1).T
 
+    def half_inverse(self) -> np.ndarray:
+        """The lower half of G⁻¹, a copy: a few milliseconds."""
+        return self._inverse.copy(order="F")
+
     def moment(self) -> np.ndarray:
         """Φ'ΩY, (D + 1, C), a copy."""
         return self._moment.copy()
@@ -119,6 +136,10 @@ class InstantHead:
         lower = np.tril(self._gram)
         return lower + np.tril(lower, -1).T
 
+    def mean_eigenvalue(self) -> float:
+        """Of Φ'ΩΦ."""
+        return float(np.trace(self._gram)) / len(self._gram)
+
     def set_penalty(self, penalty: float) -> None:
         """Another λ; solves anew."""
         self.penalty = penalty
@@ -126,8 +147,40 @@ class InstantHead:
 
     def refit(self) -> None:
         """Solve anew from the sums: rounding that many changes have piled up is gone."""
-        factor, _ = scipy.linalg.cho_factor(self.gram() + self.penalty * np.eye(len(self._gram)), lower=True)
-        inverse, _ = dpotri(factor, lower=1)
-        self._inverse = np.asfortranarray(np.tril(inverse))
-        self._solution = np.asfortranarray(self.inverse() @ self._moment)
+        self._since = None
+        self._inverse, self._solution = solve(self.gram(), self._moment, self.penalty)
         self.changes_since_refit = 0
+
+    def sums(self) -> tuple[np.ndarray, np.ndarray]:
+        """Copies of Φ'ΩΦ (its lower half) and Φ'ΩY."""
+        return self._gram.copy(order="F"), self._moment.copy(order="F")
+
+    def watch(self) -> None:
+        """Remember the changes from now on, while `sums` are solved elsewhere, for `adopt`."""
+        self._since = []
+
+    def adopt(self, solved: tuple[np.ndarray, np.ndarray], penalty: float) -> bool:
+        """Take what `solve` made of `sums`, with the changes since. False if these were too many: `refit` instead."""
+        since = self._since
+        if since is None:
+            return False
+        self._since = None
+        self.penalty = penalty
+        self._inverse, solution = solved
+        later = np.zeros((len(solution), self.classes - solution.shape[1]))
+        self._solution = np.asfortranarray(np.concatenate([solution, later], axis=1))
+        self.changes_since_refit = 0
+        for change in since:
+            if not self._follow(*change):
+                break
+        return True
+
+
+def solve(gram: np.ndarray, moment: np.ndarray, penalty: float) -> tuple[np.ndarray, np.ndarray]:
+    """G⁻¹ (its lower half) and W of the sums, of which the lower half of `gram` is read."""
+    regularised = np.tril(gram)
+    regularised[np.diag_indices(len(gram))] += penalty
+    factor, _ = scipy.linalg.cho_factor(np.asfortranarray(regularised), lower=True, overwrite_a=True)
+    inverse, _ = dpotri(factor, lower=1, overwrite_c=1)
+    inverse = np.asfortranarray(np.tril(inverse))
+    return inverse, np.asfortranarray((inverse + np.tril(inverse, -1).T) @ moment)

@@ -1,4 +1,4 @@
-"""Which rows of the roster to ask next. Scans numpy columns from the front, so a million pictures cost no more."""
+"""Which rows of the roster to ask next. Numpy columns, searched from the front in growing steps."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from fgdemo.annotation import Order, Person, Ranking, Reason
 from fgdemo.storage.roster import KINDS, SPLITS, Roster
 
 AUDIT_EVERY = 10
-_CHUNK = 256
+DOUBTFUL = 0.5
+"""From this suspicion on the model holds another kind for likelier than the given one."""
+_FIRST_STEP = 128
+_FEW = 20_000
 _GOLD = SPLITS.index("gold")
 _OUT = np.isin(KINDS, ("unusable", "none"))
 
@@ -26,17 +29,16 @@ def rows_to_ask(roster: Roster, ranking: Ranking, order: Order, pair: tuple[str,
     return ranking.orders[order]
 
 
-def first_open(
-    roster: Roster, rows: np.ndarray, order: Order, skip: Collection[str], count: int, person: Person
-) -> list[str]:
+def first_open(roster: Roster, rows: np.ndarray, order: Order, skip: Collection[str], count: int) -> list[str]:
     """The first `count` pictures of `rows` that nobody has checked yet and that are not in `skip`."""
     found: list[str] = []
-    for row in _open_rows(roster, rows, order, person):
-        image = roster.image_ids[row]
-        if image not in skip:
-            found.append(image)
-            if len(found) == count:
-                break
+    for some in _steps(rows):
+        for row in some[_is_open(roster, some, order)].tolist():
+            image = roster.image_ids[row]
+            if image not in skip:
+                found.append(image)
+                if len(found) == count:
+                    return found
     return found
 
 
@@ -47,29 +49,36 @@ def count_open(roster: Roster, rows: np.ndarray, order: Order) -> int:
 
 def is_open(roster: Roster, image: str, reason: Reason) -> bool:
     """Whether a picture that was drawn for this reason is still to be asked."""
+    row = roster.row_of[image]
     if reason == "second":
-        return not roster.disputed[roster.row_of[image]]
-    return bool(_is_open(roster, np.array([roster.row_of[image]]), reason)[0])
+        return not roster.disputed[row]
+    return bool(_is_open(roster, np.array([row]), reason)[0])
 
 
 def to_second(roster: Roster, audit: np.ndarray, skip: Collection[str], count: int, person: Person) -> list[str]:
     """Pictures that another annotator has checked, for a blind second opinion, in the random order of the audit."""
-    found: list[str] = []
     mine = roster.annotators.index(person.name) if person.name in roster.annotators else -2
-    for start in range(0, len(audit), _CHUNK):
-        rows = audit[start : start + _CHUNK]
+    checked = np.flatnonzero(roster.checked)
+    if len(checked) < _FEW:  # too far apart in the order of all to be searched for there
+        audit = checked[np.argsort(roster.image_ids.words(checked, 1), kind="stable")]
+    found: list[str] = []
+    for rows in _steps(audit):
         labelled = roster.checked[rows] & (roster.taxon[rows] >= 0) & (roster.annotator[rows] != mine)
-        rows = rows[labelled & ~roster.disputed[rows] & (roster.split[rows] != _GOLD)]
-        found += [image for image in (roster.image_ids[row] for row in rows) if image not in skip]
-        if len(found) >= count:
-            break
-    return found[:count]
+        for row in rows[labelled & ~roster.disputed[rows] & (roster.split[rows] != _GOLD)].tolist():
+            image = roster.image_ids[row]
+            if image not in skip:
+                found.append(image)
+                if len(found) == count:
+                    return found
+    return found
 
 
-def _open_rows(roster: Roster, rows: np.ndarray, order: Order, person: Person) -> Iterator[int]:
-    for start in range(0, len(rows), _CHUNK):
-        some = rows[start : start + _CHUNK]
-        yield from some[_is_open(roster, some, order)].tolist()
+def _steps(rows: np.ndarray) -> Iterator[np.ndarray]:
+    """Ever longer pieces: what is near the front is found at once, and nothing needs many steps."""
+    start, step = 0, _FIRST_STEP
+    while start < len(rows):
+        yield rows[start : start + step]
+        start, step = start + step, 2 * step
 
 
 def _is_open(roster: Roster, rows: np.ndarray, order: Order) -> np.ndarray:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
 
-from fgdemo.annotation import DECIDING, Accuracy
+from fgdemo.annotation import Accuracy
 from fgdemo.services.agreement import wilson
-from fgdemo.storage.events import EventLog, LabelEvent
+from fgdemo.storage.checks import Checks
+from fgdemo.storage.events import LabelEvent
 from fgdemo.storage.roster import SPLITS, Roster
 from fgdemo.storage.sessions import LabellingSession
 
@@ -61,17 +62,24 @@ class SessionReport:
 def report_on(
     session: LabellingSession,
     events: Sequence[LabelEvent],
-    log: EventLog,
+    before: Mapping[int, str | None],
+    checks: Checks,
     roster: Roster,
     accuracy: Accuracy | None,
     left: int,
     now: datetime,
 ) -> SessionReport:
-    """The report of one session from its answers that stand."""
+    """The report of one session.
+
+    Args:
+        events: its answers that stand, oldest first.
+        before: the label that was shown with them, by `shown_version`.
+    """
     answered = [said for said in events if said.kind in ("label", "adjudication") and not said.blind]
-    before = _labels_before(log, answered)
-    same = [before[said.id] == said.taxon for said in answered if before.get(said.id) is not None]
-    audit = _audit(log)
+    found = [(before.get(said.shown_version or 0), said.taxon) for said in answered]
+    same = [was == given for was, given in found if was is not None]
+    audited = [was == given for was, given in checks.audited(AUDITED)]
+    audit = _share(sum(audited), len(audited))
     unchecked = int(((roster.taxon >= 0) & ~roster.checked & (roster.split != SPLITS.index("gold"))).sum())
     wrong = None if audit is None else (int((1 - audit.high) * unchecked), int(np.ceil((1 - audit.low) * unchecked)))
     return SessionReport(
@@ -91,32 +99,6 @@ def report_on(
 
 def _share(right: int, n: int) -> Share | None:
     return Share(right, n, *wilson(right, n)) if n else None
-
-
-def _labels_before(log: EventLog, answered: Sequence[LabelEvent]) -> dict[int | None, str | None]:
-    """The label that each of these answers found, by the id of the answer."""
-    before: dict[int | None, str | None] = {}
-    for said in answered:
-        if said.shown_version:
-            before[said.id] = None
-    shown = {said.id: said.shown_version for said in answered if said.shown_version}
-    histories = log.histories([said.image for said in answered])
-    for said in answered:
-        for older in histories[said.image]:
-            if older.id == shown.get(said.id) and older.kind in DECIDING:
-                before[said.id] = older.taxon
-    return before
-
-
-def _audit(log: EventLog) -> Share | None:
-    events = log.by_reason("audit", newest=2 * AUDITED)
-    events = [said for said in events if said.kind == "label"][-AUDITED:]
-    histories = log.histories([said.image for said in events])
-    undone = {said.undoes for history in histories.values() for said in history}
-    events = [said for said in events if said.id not in undone]
-    before = _labels_before(log, events)
-    known = [before[said.id] == said.taxon for said in events if before.get(said.id) is not None]
-    return _share(sum(known), len(known))
 
 
 def _pace(events: Sequence[LabelEvent], now: datetime) -> float | None:

@@ -46,17 +46,20 @@ def open_database(url: str) -> Engine:
 
 
 @contextmanager
-def writing(engine: Engine) -> Iterator[Connection]:
+def writing(engine: Engine, durable: bool = True) -> Iterator[Connection]:
     """A transaction that may write: all of it is durable when the block ends, or none of it happened.
 
     There is one writer at a time: the write lock is taken at the start. Thus the ids of events become visible in
     their order, and whoever has seen id n has seen all before it.
 
+    Args:
+        durable: False for what may be lost in a power cut, such as leases: it does not wait for the disk.
+
     Raises:
         StorageError: the database cannot be written; the message says why.
     """
     try:
-        with turn_to_write(engine) as connection:
+        with turn_to_write(engine, durable) as connection:
             yield connection
     except (exc.SQLAlchemyError, UnicodeEncodeError) as error:
         raise complaint(error) from error

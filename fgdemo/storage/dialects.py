@@ -103,8 +103,8 @@ def reading_options(engine: Engine) -> dict[str, Any]:
 
 
 @contextmanager
-def turn_to_write(engine: Engine) -> Iterator[Connection]:
-    """A transaction that is the only one that writes.
+def turn_to_write(engine: Engine, durable: bool = True) -> Iterator[Connection]:
+    """A transaction that is the only one that writes; if it is not `durable`, its commit does not wait for the disk.
 
     The threads of this process take turns at a lock of their own first: it wakes the next one at once, whereas SQLite
     looks again after ever longer pauses.
@@ -116,8 +116,11 @@ def turn_to_write(engine: Engine) -> Iterator[Connection]:
     if not turn.acquire(timeout=max(BUSY_TIMEOUT_S, 0.001)):
         raise UnavailableError(BUSY)
     try:
-        with engine.begin() as connection:  # SQLite's lock is taken here, see _begin_sqlite
+        with engine.connect().execution_options(is_durable=durable) as connection, connection.begin():
+            # SQLite's lock is taken by now, see _begin_sqlite.
             if engine.dialect.name == "postgresql":
+                if not durable:
+                    connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
                 connection.exec_driver_sql(f"SET LOCAL lock_timeout = {max(1, round(BUSY_TIMEOUT_S * 1000))}")
                 connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITER_LOCK})")
             yield connection
@@ -169,5 +172,10 @@ def _configure_sqlite(connection: sqlite3.Connection, _record: object) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    reads_only = connection.get_execution_options().get("reads_only", False)
-    connection.exec_driver_sql("BEGIN" if reads_only else "BEGIN IMMEDIATE")
+    options = connection.get_execution_options()
+    if options.get("reads_only", False):
+        connection.exec_driver_sql("BEGIN")
+        return
+    # In WAL mode NORMAL leaves out the wait for the disk at the commit, and nothing else.
+    connection.exec_driver_sql(f"PRAGMA synchronous = {'FULL' if options.get('is_durable', True) else 'NORMAL'}")
+    connection.exec_driver_sql("BEGIN IMMEDIATE")

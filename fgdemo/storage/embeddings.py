@@ -6,6 +6,7 @@ overlooked by readers and cut off by the next writer.
 
 from __future__ import annotations
 
+import mmap
 import os
 import threading
 from collections.abc import Mapping, Sequence
@@ -18,9 +19,13 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from fgdemo.errors import StorageError
+from fgdemo.storage.image_ids import ID_BYTES, ImageIds
 from fgdemo.storage.originals import disk_complaint
 
 LOCK_TIMEOUT_S = 60
+FORGET_FROM = 256
+"""So many embeddings at once are a scan of the file, of which nothing need stay in our memory."""
+IDS_AT_ONCE = 65_536
 
 
 @dataclass(frozen=True)
@@ -68,7 +73,7 @@ class Embeddings:
             [("vectors", "<f2", (shape.parts, shape.part_dim)), ("maps", "u1", (*shape.grid, shape.parts))]
         )
         self._lock = threading.Lock()
-        self._rows: dict[str, int] = {}
+        self._ids = ImageIds()
         self._vector_map: Any = np.empty(0, self._vector_type)
         self._place_map: Any = np.empty(0, self._place_type)
 
@@ -79,11 +84,19 @@ class Embeddings:
         if count != len(self._vector_map):
             with self._lock:
                 self._read(count)
-        return self._rows
+        return self._ids.row_of
+
+    def rows_of(self, raw: np.ndarray) -> np.ndarray:
+        """(n,) int64 rows of (n, 32) `packed` ids, −1 where the model has not looked at a picture."""
+        _ = self.rows
+        return self._ids.find_all(raw)
 
     def vectors(self, rows: np.ndarray | Sequence[int]) -> np.ndarray:
         """(n, D) float32 embeddings of these rows."""
-        return self._vector_map["embedding"][np.asarray(rows, dtype=np.int64)].astype(np.float32)
+        vectors = self._vector_map["embedding"][np.asarray(rows, dtype=np.int64)].astype(np.float32)
+        if len(vectors) >= FORGET_FROM:
+            _forget(self._vector_map)
+        return vectors
 
     def place(self, row: int) -> tuple[np.ndarray, np.ndarray]:
         """(K, e) and (h, w, K) of one picture, see `Looks`."""
@@ -133,7 +146,7 @@ class Embeddings:
     def _read(self, count: int) -> None:
         """Map the files, and learn the ids that are new. Old records never change, so rows stay what they are."""
         if count < len(self._vector_map):  # deleted under us: all of it is to be computed again
-            self._rows = {}
+            self._ids = ImageIds()
         if count == 0:
             self._vector_map, self._place_map = np.empty(0, self._vector_type), np.empty(0, self._place_type)
             return
@@ -141,10 +154,19 @@ class Embeddings:
         places: Any = np.empty(count, self._place_type)
         if self._place_type.itemsize:
             places = np.memmap(self._places, self._place_type, "r", shape=(count,))
-        rows = dict(self._rows)
-        for row in range(len(rows), count):
-            rows[vectors[row]["id"].tobytes().hex()] = row
-        self._vector_map, self._place_map, self._rows = vectors, places, rows
+        new = []
+        for start in range(len(self._ids), count, IDS_AT_ONCE):
+            new.append(np.ascontiguousarray(vectors["id"][start : start + IDS_AT_ONCE]))
+            _forget(vectors)
+        self._vector_map, self._place_map = vectors, places
+        if new:
+            self._ids.append(np.concatenate(new).view(np.uint8).reshape(-1, ID_BYTES))
+
+
+def _forget(mapped: Any) -> None:
+    """Pages of a mapped file that were read stay in the system's cache, but count no longer as ours."""
+    if isinstance(mapped, np.memmap) and hasattr(mmap, "MADV_DONTNEED"):
+        mapped._mmap.madvise(mmap.MADV_DONTNEED)  # type: ignore[attr-defined]
 
 
 def _append(path: Path, count: int, records: np.ndarray) -> None:

@@ -149,9 +149,9 @@ class EventLog:
         with reading(self._engine) as connection:
             return self._rows(connection, label_event_table.c.id > event_id, limit)
 
-    def by_session(self, session: int) -> list[LabelEvent]:
-        """All that was said in a labelling session, oldest first."""
-        return self._select(label_event_table.c.session == session)
+    def by_session(self, session: int, after: int = 0) -> list[LabelEvent]:
+        """All that was said in a labelling session, or what followed the event `after`, oldest first."""
+        return self._select((label_event_table.c.session == session) & (label_event_table.c.id > after))
 
     def by_reason(self, reason: str, newest: int | None = None) -> list[LabelEvent]:
         """All answers to pictures that were asked for this reason, or only so many of the newest, oldest first."""

@@ -194,6 +194,8 @@ class Intake:
             )  # fmt: skip
         self._log.append_many(entries, self._images)
         self._embeddings.append([one.image for one in ready], looks)
+        for one in ready:
+            self._images.make_thumbnail(one.image, one.picture)
         self._roster.follow()
         report.added += len(ready)
 

@@ -44,18 +44,18 @@ class Library:
         Raises:
             StorageError: the workspace cannot be read.
         """
-        roster, known = self._roster, self._embeddings.rows
+        roster = self._roster
         roster.follow()
         if taxon not in roster.taxa:
             return ()
-        labelled = np.flatnonzero(roster.taxon == roster.taxa.index(taxon))
-        images = [image for image in (roster.image_ids[row] for row in labelled) if image in known][-MOST_COMPARED:]
-        if not images:
-            return ()
-        vectors = self._embeddings.vectors([known[image] for image in images])
+        rows = np.flatnonzero(roster.taxon == roster.taxa.index(taxon))
+        places = self._embeddings.rows_of(roster.image_ids.raw(rows))
+        rows, places = rows[places >= 0][-MOST_COMPARED:], places[places >= 0][-MOST_COMPARED:]
+        vectors = self._embeddings.vectors(places)
         lengths = np.linalg.norm(vectors, axis=1) * np.linalg.norm(embedding)
         similarities = np.clip(vectors @ embedding / np.maximum(lengths, 1e-12), -1.0, 1.0)
+        best = np.argsort(-similarities, kind="stable")[:limit]
         return tuple(
-            Similar(images[i], float(similarities[i]), bool(roster.checked[roster.row_of[images[i]]]))
-            for i in np.argsort(-similarities, kind="stable")[:limit]
+            Similar(image, float(similarities[at]), bool(roster.checked[rows[at]]))
+            for image, at in zip(roster.image_ids.at(rows[best]), best, strict=True)
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import os
@@ -9,10 +10,13 @@ import re
 import tempfile
 from pathlib import Path
 
+from PIL import Image
+
 from fgdemo.errors import StorageError, UnavailableError
 from fgdemo.storage.images import decode_reduced, jpeg
 
 THUMBNAIL_PX = 224
+_JPEG_END = b"\xff\xd9"
 _IMAGE_ID = re.compile("[0-9a-f]{64}")
 
 
@@ -70,17 +74,23 @@ class ImageStore:
         """A JPEG of at most 224 px on its longer side, made once.
 
         Raises:
-            StorageError: there is no such picture, or the thumbnail cannot be written.
+            StorageError: there is no such picture.
             PictureError: the stored file is not a picture.
         """
         path = self._path(image_id, "thumbnails")
-        if not path.exists():
-            picture, _ = decode_reduced(self.read(image_id), 2 * THUMBNAIL_PX, name=f"{image_id[:12]}…")
-            write_durably(path, jpeg(picture, THUMBNAIL_PX))
-        try:
-            return path.read_bytes()
-        except OSError as error:
-            raise StorageError(f"The picture {image_id[:12]}… cannot be read ({error.strerror}).") from error
+        with contextlib.suppress(OSError):
+            kept = path.read_bytes()
+            if kept.endswith(_JPEG_END):  # a power cut may leave half of it
+                return kept
+        picture, _ = decode_reduced(self.read(image_id), 2 * THUMBNAIL_PX, name=f"{image_id[:12]}…")
+        return self.make_thumbnail(image_id, picture)
+
+    def make_thumbnail(self, image_id: str, picture: Image.Image) -> bytes:
+        """The thumbnail of a picture that is decoded already, kept for `thumbnail` where the disk has room for it."""
+        made = jpeg(picture, THUMBNAIL_PX)
+        with contextlib.suppress(StorageError):
+            write_whole(self._path(image_id, "thumbnails"), made, durable=False)
+        return made
 
     def _path(self, image_id: str, kind: str = "originals") -> Path:
         if not _IMAGE_ID.fullmatch(image_id):
@@ -89,7 +99,15 @@ class ImageStore:
 
 
 def write_durably(path: Path, data: bytes) -> None:
+    """`write_whole`, which is on the disk when this returns."""
+    write_whole(path, data, durable=True)
+
+
+def write_whole(path: Path, data: bytes, *, durable: bool) -> None:
     """Write a whole file or nothing: a temporary file beside it, fsync, rename, fsync of the folder.
+
+    Args:
+        durable: False leaves out each fsync; then a power cut (but no crash of ours) may leave a part of the file.
 
     Raises:
         UnavailableError: the disk is full or cannot be written; what stood under `path` before still does.
@@ -100,12 +118,14 @@ def write_durably(path: Path, data: bytes) -> None:
         handle, temporary = tempfile.mkstemp(prefix=".new-", dir=path.parent)
         with os.fdopen(handle, "wb") as file:
             file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
         Path(temporary).replace(path)
         temporary = None
-        _sync_folder(path.parent)
-        _sync_folder(path.parent.parent)
+        if durable:
+            _sync_folder(path.parent)
+            _sync_folder(path.parent.parent)
     except OSError as error:
         raise UnavailableError(disk_complaint(error)) from error
     finally:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from array import array
+from collections.abc import Sequence
 from typing import get_args
 
 import numpy as np
@@ -14,12 +15,16 @@ from fgdemo.annotation import Kind, Split, Standing
 from fgdemo.errors import StorageError
 from fgdemo.storage.database import reading
 from fgdemo.storage.events import EventLog, standing_of
-from fgdemo.storage.schema import image_table, label_event_table
+from fgdemo.storage.image_ids import ImageIds, packed
+from fgdemo.storage.said import Said, said_after
+from fgdemo.storage.schema import image_table
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 SPLITS: tuple[Split, ...] = get_args(Split)
-_SIMPLE = frozenset({"import", "label", "unusable", "none"})
-_NO_MATTER = frozenset({"unsure", "skip"})
+_KIND_CODES: dict[str, int] = {kind: code for code, kind in enumerate(KINDS)}
+_SPLIT_CODES: dict[str, int] = {split: code for code, split in enumerate(SPLITS)}
+_SIMPLE = np.isin(KINDS, ("import", "label", "unusable", "none"))
+_NO_MATTER = np.isin(KINDS, ("unsure", "skip"))
 _COLUMNS = {
     "taxon": np.int32,
     "kind": np.uint8,
@@ -32,6 +37,7 @@ _COLUMNS = {
     "twin": np.int32,
     "imported": np.int32,
     "seconded": np.bool_,
+    "came_as": np.int32,
 }
 _ROWS_AT_ONCE = 50_000
 
@@ -68,11 +74,11 @@ class Roster:
         self._engine = engine
         self._log = EventLog(engine)
         self._lock = threading.RLock()
-        self._columns = {name: np.zeros(1024, dtype) for name, dtype in _COLUMNS.items()}
+        self._columns: dict[str, np.ndarray] = {name: np.zeros(1024, dtype) for name, dtype in _COLUMNS.items()}
         self._taxa, self._annotators, self._imports = _Names(), _Names(), _Names()
-        self._touched: list[int] = []
-        self.image_ids: list[str] = []
-        self.row_of: dict[str, int] = {}
+        self._touched = array("i")
+        self.image_ids = ImageIds()
+        self.row_of = self.image_ids.row_of
         self.event = 0
 
     def __len__(self) -> int:
@@ -146,6 +152,11 @@ class Roster:
         """(n,) int32 index into `imports`; −1 for pictures of visitors."""
         return self._columns["imported"][: len(self)]
 
+    @property
+    def came_as(self) -> np.ndarray:
+        """(n,) int32 index into `taxa` of the label that the newest import brought; −1 where there was none."""
+        return self._columns["came_as"][: len(self)]
+
     def standing(self, image: str) -> Standing:
         """What is true of one picture. Raises StorageError if it is not in the workspace."""
         row = self.row_of.get(image)
@@ -189,44 +200,49 @@ class Roster:
 
     def _follow_some(self) -> bool:
         """Take in the next events; True if there may be more."""
-        table, pictures = label_event_table, image_table
-        query = (
-            sa.select(
-                table.c.id, table.c.image, table.c.kind, table.c.taxon, table.c.annotator, table.c.blind,
-                pictures.c.split, pictures.c.twin_of, pictures.c.imported_in,
-            )
-            .join_from(table, pictures, table.c.image == pictures.c.id)
-            .where(table.c.id > self.event)
-            .order_by(table.c.id)
-            .limit(_ROWS_AT_ONCE)
-        )  # fmt: skip
-        with reading(self._engine) as connection:
-            rows = connection.execute(query).all()
-        again: dict[str, None] = {}
-        for event_id, image, kind, taxon, annotator, blind, split, twin_of, imported_in in rows:
-            row = self.row_of.get(image)
-            if row is None:
-                row = self._new_row(image)
-            columns = self._columns
-            columns["split"][row] = SPLITS.index(split) if split in SPLITS else 0
-            columns["twin"][row] = self.row_of.get(twin_of, row) if twin_of else row
-            columns["imported"][row] = self._imports.number(imported_in)
-            self._touched.append(row)
-            if kind in _NO_MATTER:
-                continue
-            if kind not in _SIMPLE or blind or columns["seconded"][row] or columns["suggested"][row]:
-                again[image] = None
-                continue
-            columns["taxon"][row] = self._taxa.number(taxon)
-            columns["kind"][row] = KINDS.index(kind)
-            columns["checked"][row] = kind != "import"
-            columns["annotator"][row] = self._annotators.number(annotator)
-            columns["version"][row] = event_id
-        for image in again:
-            self._fold(image)
-        if rows:
-            self.event = rows[-1][0]
-        return len(rows) == _ROWS_AT_ONCE
+        said = said_after(self._engine, self.event, _ROWS_AT_ONCE)
+        if said is not None:
+            again = self._take(said)
+            for image in again:
+                self._fold(image)
+            self.event = said.ids[-1]
+        return said is not None and len(said.ids) == _ROWS_AT_ONCE
+
+    def _take(self, said: Said) -> dict[str, None]:
+        """Events, oldest first; gives the pictures that are to be folded the long way."""
+        raw = packed(said.images)
+        rows = self.image_ids.find_all(raw)
+        new = np.flatnonzero(rows < 0)
+        if len(new):
+            _, first, which = np.unique(raw[new], axis=0, return_index=True, return_inverse=True)
+            turn = np.argsort(np.argsort(first))  # rows in the order in which the pictures came
+            rows[new] = len(self) + turn[which.ravel()]
+            first = np.sort(first)
+            self._make_room(len(self) + len(first))
+        columns = self._columns
+        columns["split"][rows] = [_SPLIT_CODES.get(split or "train", 0) for split in said.splits]
+        columns["imported"][rows] = [self._imports.number(run) for run in said.imports]
+        kinds = np.array([_KIND_CODES[kind] for kind in said.kinds], np.uint8)
+        matters = ~_NO_MATTER[kinds]
+        further = columns["seconded"][rows] | columns["suggested"][rows]
+        long = matters & (~_SIMPLE[kinds] | np.array(said.blind, np.bool_) | further.astype(np.bool_))
+        simple = np.flatnonzero(matters & ~long)
+        at = rows[simple]  # of several events about one picture the last one stays
+        columns["taxon"][at] = [self._taxa.number(said.taxa[n]) for n in simple.tolist()]
+        columns["kind"][at] = kinds[simple]
+        columns["checked"][at] = kinds[simple] != KINDS.index("import")
+        columns["annotator"][at] = [self._annotators.number(said.annotators[n]) for n in simple.tolist()]
+        columns["version"][at] = np.array(said.ids, np.int64)[simple]
+        imports = np.flatnonzero(kinds == KINDS.index("import"))
+        columns["came_as"][rows[imports]] = [self._taxa.number(said.taxa[n]) for n in imports.tolist()]
+        if len(new):
+            columns["twin"][rows[new]] = rows[new]
+            self.image_ids.append(raw[new[first]])  # only now, so that nobody sees a row that is not filled
+        for n, twin in enumerate(said.twins):
+            if twin:
+                columns["twin"][rows[n]] = self.row_of.get(twin, rows[n])
+        self._touched.extend(rows.tolist())
+        return dict.fromkeys(said.images[n] for n in np.flatnonzero(long).tolist())
 
     def _fold(self, image: str) -> None:
         """The long way, for pictures about which more was said than one thing after another."""
@@ -251,17 +267,16 @@ class Roster:
         columns["version"][row] = standing.version
         columns["annotator"][row] = self._annotators.number(standing.annotator)
 
-    def _new_row(self, image: str) -> int:
-        row = len(self.image_ids)
-        if row == len(self._columns["taxon"]):
-            self._columns = {name: np.concatenate([old, np.zeros_like(old)]) for name, old in self._columns.items()}
-        self._columns["taxon"][row] = -1
-        self.row_of[image] = row
-        self.image_ids.append(image)
-        return row
+    def _make_room(self, count: int) -> None:
+        """Space for so many rows; those that are new have no label."""
+        size, held = len(self._columns["taxon"]), len(self)
+        if count > size:
+            size = max(count, 2 * size)
+            self._columns = {name: _grown(old, size, held) for name, old in self._columns.items()}
+        self._columns["taxon"][held:count] = self._columns["came_as"][held:count] = -1
 
 
-def rows_of(roster: Roster, images: Sequence[str]) -> np.ndarray:
-    """(len(images),) rows of these pictures, in their order."""
-    table: Mapping[str, int] = roster.row_of
-    return np.array([table[image] for image in images], dtype=np.int64)
+def _grown(old: np.ndarray, size: int, held: int) -> np.ndarray:
+    new = np.zeros(size, old.dtype)
+    new[:held] = old[:held]
+    return new

@@ -42,6 +42,9 @@ def sessions(labelling: Labelling, accounts: Accounts) -> list[Callable[..., dic
 
     @answered(accounts, "expert")
     def label_open(person: Person, asked: dict[str, Any]) -> dict[str, Any]:
+        starting = labelling.starting(person)
+        if starting is not None:
+            return {"starting": {"done": starting[0], "of": starting[1]}}
         current = labelling.current(person)
         return {
             "person": payloads.as_json(person),
@@ -96,7 +99,9 @@ def items(labelling: Labelling, accounts: Accounts) -> list[Callable[..., dict[s
     def label_next(person: Person, asked: dict[str, Any]) -> dict[str, Any]:
         have = payloads.texts(asked.get("have", []), "have", 12)
         count = int(payloads.number(asked.get("count", 3), "count"))
-        return {"items": [item(one) for one in labelling.next_items(person, _session(asked), have, count)]}
+        found = labelling.next_items(person, _session(asked), have, count)
+        waiting = not found and labelling.is_waiting(person, _session(asked))
+        return {"items": [item(one) for one in found], "waiting": waiting}
 
     @answered(accounts, "expert")
     def label_answer(person: Person, asked: dict[str, Any]) -> dict[str, Any]:

@@ -131,7 +131,7 @@ class LabelPage {
     if (this.queue.items.length) return this.next();
     this.refreshReport().then(() => {
       if (this.item) return;
-      if (this.report.left === 0) return this.finish();
+      if (this.report.left === 0 && !reply.waiting) return this.finish();
       this.$(".fg-reason").textContent = "Others are looking at the pictures that are left, or new ones are being ranked.";
       this.waiting = setTimeout(() => this.queue.fill(null), WAIT_MS);
     });

@@ -60,7 +60,7 @@ export function drawWhy(root, item) {
   if (item.blind) given.replaceChildren(h("p", { class: "fg-quiet" }, "Second opinion: others’ answers are hidden"));
   else if (item.given) {
     const by = item.given.annotator === "import" ? "came with the picture" : `said ${item.given.annotator}`;
-    given.replaceChildren(h("p", { class: "fg-small" }, "Given label"), h("p", { class: "fg-given-name" }, ...named(item.given)), h("p", { class: "fg-quiet fg-small" }, item.given.checked ? `${by}, checked` : by));
+    given.replaceChildren(h("p", { class: "fg-small" }, "Given label"), h("p", { class: "fg-given-name", "data-taxon": item.given.taxon }, ...named(item.given)), h("p", { class: "fg-quiet fg-small" }, item.given.checked ? `${by}, checked` : by));
   } else given.replaceChildren(h("p", { class: "fg-quiet" }, "No label yet"));
   for (const [name, comment] of item.suggestions) given.append(h("p", {}, "A visitor: ", h("b", {}, name), comment ? `, “${comment}”` : ""));
   for (const [annotator, name] of item.opinions) given.append(h("p", {}, `${annotator}: `, h("b", {}, name)));
@@ -77,7 +77,7 @@ export function drawChoices(root, item, onChoose) {
     ...offered(item).map((choice, rank) =>
       h(
         "button",
-        { type: "button", class: "fg-choice", "data-role": rank === 0 ? "a" : rank === 1 ? "b" : "", "data-given": String(choice.taxon === item.given?.taxon), onclick: () => onChoose(choice) },
+        { type: "button", class: "fg-choice", "data-role": rank === 0 ? "a" : rank === 1 ? "b" : "", "data-given": String(choice.taxon === item.given?.taxon), "data-taxon": choice.taxon, onclick: () => onChoose(choice) },
         h("kbd", {}, String(rank + 1)),
         h("span", { class: "fg-choice-name" }, ...named(choice)),
         choice.look_alike ? h("span", { class: "fg-alike", title: "Often taken for the likeliest kind" }, "≈") : h("span"),

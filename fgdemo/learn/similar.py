@@ -1,0 +1,62 @@
+"""Which pictures of the workspace look alike."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fgdemo.storage.embeddings import Embeddings
+from fgdemo.storage.roster import Roster
+
+MOST_COMPARED = 5000
+"""Of a kind with more pictures than this, the newest are compared."""
+AXIS_SAMPLE = 2000
+
+
+class Similar:
+    """Cosine similarity of embeddings. Safe for threads.
+
+    Args:
+        embeddings: of the pictures of `roster`, as far as the model has seen them.
+    """
+
+    def __init__(self, roster: Roster, embeddings: Embeddings) -> None:
+        self._roster, self._embeddings = roster, embeddings
+
+    def nearest_labelled(self, image: str, taxon: str, limit: int) -> tuple[tuple[str, float], ...]:
+        """See `fgdemo.annotation.Learner.similar_labelled`."""
+        roster = self._roster
+        place = self._embeddings.rows.get(image)
+        if taxon not in roster.taxa or place is None:
+            return ()
+        rows = np.flatnonzero(roster.taxon == roster.taxa.index(taxon))[-MOST_COMPARED:]
+        rows = rows[rows != roster.row_of.get(image, -1)]
+        places = self._embeddings.rows_of(roster.image_ids.raw(rows))
+        rows, places = rows[places >= 0], places[places >= 0]
+        own = _unit(self._embeddings.vectors([place]))[0]
+        cosines = _unit(self._embeddings.vectors(places)) @ own
+        best = np.argsort(-cosines, kind="stable")[:limit]
+        return tuple(zip(roster.image_ids.at(rows[best]), cosines[best].tolist(), strict=True))
+
+    def order(self, images: tuple[str, ...]) -> tuple[str, ...]:
+        """See `fgdemo.annotation.Learner.similarity_order`: from one end of the main axis always on to the nearest."""
+        known = self._embeddings.rows
+        found = [image for image in images if image in known]
+        if len(found) < 3:
+            return images
+        unit = _unit(self._embeddings.vectors([known[image] for image in found]))
+        centred = unit - unit.mean(0)
+        _, _, axes = np.linalg.svd(centred[: AXIS_SAMPLE : max(1, len(centred) // AXIS_SAMPLE)], full_matrices=False)
+        order, at = [], int((centred @ axes[0]).argmin())
+        left = np.ones(len(found), bool)
+        while True:
+            order.append(at)
+            left[at] = False
+            if not left.any():
+                break
+            at = int(np.where(left, unit @ unit[at], -2).argmax())
+        rest = [image for image in images if image not in known]
+        return tuple([found[i] for i in order] + rest)
+
+
+def _unit(vectors: np.ndarray) -> np.ndarray:
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
