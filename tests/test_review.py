@@ -28,10 +28,22 @@ WRONG = Filter(given="mourning_warbler", suggested="nashville_warbler")
 @pytest.fixture
 def workspace(tmp_path):
     opened = open_fake_workspace(tmp_path)
+    yield filled(opened)
+    opened.engine.dispose()
+
+
+@pytest.fixture
+def either(tmp_path, database_url):
+    """The same on SQLite and on PostgreSQL, for what asks the database by itself."""
+    opened = open_fake_workspace(tmp_path, database_url)
+    yield filled(opened)
+    opened.engine.dispose()
+
+
+def filled(opened: FakeWorkspace) -> FakeWorkspace:
     opened.take_in([*some_pictures(12, 3), coloured("lowchen", 1, split="test")])
     opened.learner.refresh()
-    yield opened
-    opened.engine.dispose()
+    return opened
 
 
 def shown(workspace: FakeWorkspace, wanted: Filter = WRONG) -> list[Shown]:
@@ -256,7 +268,8 @@ def test_agreement_by_hand():
     assert found.alpha == pytest.approx(1 - 4 / (168 / 19))
 
 
-def test_the_annotators(workspace):
+def test_the_annotators(either):
+    workspace = either
     pictures = [item.image for item in shown(workspace, Filter(split="train"))][:6]
     for image in pictures[:4]:
         second(workspace, image, "nashville_warbler", "nashville_warbler")
@@ -278,7 +291,8 @@ def test_the_annotators(workspace):
     assert workspace.review.kind(ADA, "lowchen").agreement.n == 0
 
 
-def test_what_was_taken_back_counts_for_nothing(workspace):
+def test_what_was_taken_back_counts_for_nothing(either):
+    workspace = either
     image = shown(workspace)[0].image
     second(workspace, image, "nashville_warbler", "mourning_warbler")
     (blind,) = [said for said in workspace.events.history(image) if said.blind]

@@ -61,7 +61,8 @@ def pictures(review: Review, accounts: Accounts) -> Questions:
         )
         taxonomy = review.taxonomy()
         named = {taxon: taxonomy[taxon].name for taxon in (wanted.given, wanted.suggested) if taxon}
-        return {"total": grid.total, "view": grid.view, "tiles": tiles(grid.tiles), "names": named}
+        groups = [taxon for taxon in named if taxon not in taxonomy.leaf_index]
+        return {**payloads.as_json(grid), "tiles": tiles(grid.tiles), "names": named, "groups": groups}
 
     @answered(accounts, "expert")
     def review_explain(person: Person, asked: dict[str, Any]) -> dict[str, Any]:

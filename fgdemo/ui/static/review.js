@@ -73,12 +73,13 @@ class ReviewPage {
 function drawHead(root, { pictures, checked, suspects, disputed, accuracy, is_ranked }) {
   const figure = (number, words, to = null) => h(to ? "a" : "span", { href: to && linkTo(to) }, h("b", { class: "fg-num" }, number.toLocaleString("en")), ` ${words}`);
   const share = (value) => (100 * value).toFixed(1);
-  root.replaceChildren(
+  const facts = [
     figure(pictures, pictures === 1 ? "picture" : "pictures"),
-    figure(suspects, suspects === 1 ? "label looks wrong" : "labels look wrong", { state: "suspect" }),
+    is_ranked && figure(suspects, suspects === 1 ? "label looks wrong" : "labels look wrong", { state: "suspect" }),
     figure(checked, "checked", { state: "checked", sort: "newest" }),
     ...(disputed ? [figure(disputed, "disputed", { state: "disputed" })] : []),
     ...(is_ranked || !pictures ? [] : [h("span", { class: "fg-quiet" }, "the model is still looking at them…")]),
-    accuracy ? h("span", { class: "fg-quiet", title: `95 % interval, ${accuracy.n.toLocaleString("en")} pictures` }, accuracy.on === "val" ? "held-out accuracy " : "accuracy, each left out in turn, ", h("span", { class: "fg-num" }, `${share(accuracy.mean)} % [${share(accuracy.low)}, ${share(accuracy.high)}]`)) : "",
-  );
+    accuracy ? h("span", { class: "fg-quiet", title: `95 % interval, ${accuracy.n.toLocaleString("en")} pictures` }, accuracy.on === "val" ? "held-out accuracy " : "accuracy, each left out in turn, ", h("span", { class: "fg-num" }, `${share(accuracy.mean)} % [${share(accuracy.low)}, ${share(accuracy.high)}]`)) : null,
+  ];
+  root.replaceChildren(...facts.filter(Boolean));
 }

@@ -9,8 +9,8 @@ const STATES = { unchecked: "Not checked", suspect: "Looks wrong", all: "All", c
 const SORTS = { suspicion: "Most doubtful first", similarity: "Look-alikes together", newest: "Newest first" };
 const KINDS = { given: ["labelled", "any kind"], suggested: ["looks like", "any kind"] };
 
-/** Draw the controls. `names` says how the kinds of the route are called. */
-export function drawFilter(root, { route, overview, names, server, dialog, total }) {
+/** Draw the controls. `names` says how the kinds of the route are called, `groups` which of them are groups. */
+export function drawFilter(root, { route, overview, names, groups, server, dialog, total }) {
   const change = (part) => go({ ...route, ...part });
   const select = (name, label, options) => {
     const field = h("select", { "aria-label": label, title: label, onchange: () => change({ [name]: field.value }) }, ...options.map(([value, words]) => h("option", { value, selected: (route[name] ?? "") === value }, words)));
@@ -34,9 +34,16 @@ export function drawFilter(root, { route, overview, names, server, dialog, total
     overview.annotators.length > 1 || route.annotator ? select("annotator", "Whose label", [["", "By anybody"], ...overview.annotators.map((name) => [name, name === "import" ? "As imported" : `By ${name}`])]) : "",
     overview.imports.length > 1 || route.imported ? select("imported", "Import", [["", "All imports"], ...overview.imports.map((run) => [run, when(run)])]) : "",
     select("sort", "Order", Object.entries(SORTS)),
-    given && suggested && given !== suggested ? h("a", { class: "fg-link", href: linkTo({ view: "pair", a: given, b: suggested }) }, "Compare the two") : given ? h("a", { class: "fg-link", href: linkTo({ view: "kind", taxon: given }) }, "About this kind") : "",
+    names[given] ? about(given, suggested, groups) : "",
     h("span", { class: "fg-filter-end" }, h("span", { class: "fg-count fg-num" }, total === null ? "" : total === 1 ? "1 picture" : `${total.toLocaleString("en")} pictures`), h("span", { class: "fg-quiet" }, "CSV of ", h("a", { class: "fg-link", href: csv(filterOf(route)), download: "" }, "these"), " or ", h("a", { class: "fg-link", href: csv(null), download: "" }, "all"))),
   );
+}
+
+/** A link to what there is to know about the kinds of the filter. */
+function about(given, suggested, groups) {
+  const link = (words, to) => h("a", { class: "fg-link", href: linkTo(to) }, words);
+  if (groups.includes(given)) return link("Confusions of this group", { view: "confusions", group: given });
+  return suggested && suggested !== given && !groups.includes(suggested) ? link("Compare the two", { view: "pair", a: given, b: suggested }) : link("About this kind", { view: "kind", taxon: given });
 }
 
 /** A dialog with a search over all kinds and groups. */

@@ -45,18 +45,18 @@ export class Pictures {
 
   async open(route, overview) {
     const [filter, banner] = [this.root.querySelector(".fg-review-filter"), this.root.querySelector(".fg-banner")];
-    const draw = (names, total) => drawFilter(filter, { route, overview, names, server: this.server, dialog: this.dialog, total });
+    const draw = (names, groups, total) => drawFilter(filter, { route, overview, names, groups, server: this.server, dialog: this.dialog, total });
     this.inspector.clear();
     this.bulk.say("");
     banner.hidden = true;
-    draw({}, null);
+    draw({}, [], null);
     const reply = await this.grid.load(filterOf(route));
     if (reply.error) {
       [banner.textContent, banner.hidden] = [reply.error, false];
       this.grid.moreLine.replaceChildren();
     }
     if (!reply.tiles) return;
-    draw(reply.names, reply.total);
+    draw(reply.names, reply.groups, reply.total);
     this.bulk.draw();
     if (!reply.total) this.grid.moreLine.replaceChildren(...nothing(route, overview));
   }
