@@ -29,6 +29,8 @@ def build_parser() -> argparse.ArgumentParser:
     evaluate = verb("evaluate", commands.evaluate, "measure a checkpoint on labelled pictures")
     evaluate.add_argument("data", nargs="+", help="class folders named like leaf taxa of the checkpoint")
     evaluate.add_argument("--unknown", action="append", default=[], metavar="DIR", help="pictures of other things")
+    suspects = verb("suspects", commands.suspects, "list the labels that look wrong, most suspect first")
+    suspects.add_argument("data", nargs="+", help="what fit takes, and zip archives")
     predict = verb("predict", commands.predict, "say what is in pictures")
     predict.add_argument("pictures", nargs="+", type=Path)
     explain = verb("explain", commands.explain, "write a PNG sheet that shows why it says A and not B")
@@ -50,7 +52,7 @@ def build_parser() -> argparse.ArgumentParser:
     specimens.add_argument("--per-class", type=int, default=40)
     specimens.add_argument("--seed", type=int, default=0)
     verb("serve", commands.serve, "open the page in a browser (as python app.py does)")
-    for sub in (evaluate, predict, explain, imported):
+    for sub in (evaluate, suspects, predict, explain, imported):
         sub.add_argument("--checkpoint", type=Path, help="checkpoint folder (default: FGDEMO_CHECKPOINT)")
     return parser
 

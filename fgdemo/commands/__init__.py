@@ -3,6 +3,7 @@
 from fgdemo.commands.console import Verb
 from fgdemo.commands.fitting import fit
 from fgdemo.commands.questions import evaluate, explain, predict
+from fgdemo.commands.suspects import suspects
 from fgdemo.commands.workspace import import_pictures, name_parts, serve, specimens, user
 
 __all__ = [
@@ -15,5 +16,6 @@ __all__ = [
     "predict",
     "serve",
     "specimens",
+    "suspects",
     "user",
 ]

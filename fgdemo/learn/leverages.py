@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 FEW = 4000
-"""Up to so many pictures are computed anew each time."""
+"""Up to so many pictures are computed anew whenever any weight changed."""
 STALE_SHARE = 0.02
 """From this share of all weights on that changed, all are computed anew."""
 
@@ -39,7 +39,8 @@ class Leverages:
         self.weights = weights.copy()
         differs = before != weights
         self.changed += float(np.abs(before - weights)[differs].sum())
-        if len(rows) <= FEW or penalty != self.penalty or self.changed > STALE_SHARE * float(weights.sum()):
+        most = 0.0 if len(rows) <= FEW else STALE_SHARE * float(weights.sum())
+        if penalty != self.penalty or self.changed > most:
             self.penalty, self.changed = penalty, 0.0
             self.values[:] = np.nan
         self.values[differs] = np.nan
