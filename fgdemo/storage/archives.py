@@ -13,6 +13,7 @@ from fgdemo.storage.trees import LARGEST_PICTURE_BYTES, LARGEST_TABLE_BYTES, Arc
 MOST_ENTRIES = 1_000_000
 LARGEST_RATIO = 200
 """A picture hardly shrinks when it is packed; what shrinks to less than this was made to fill a disk."""
+NO_PICTURE = "is not a picture by its ending"
 _TABLES = (".csv", ".json", ".jsonl", ".parquet")
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
 
@@ -38,7 +39,7 @@ def read_zip(path: Path) -> tuple[Found, ZipTree, list[str]]:
         fault = _fault(entry)
         if fault is None and not _is_hidden(name):
             usable.append(entry)
-        elif fault == "is not a picture by its ending" and name.lower().endswith(_TABLES) and not _is_hidden(name):
+        elif fault == NO_PICTURE and name.lower().endswith(_TABLES) and not _is_hidden(name):
             tables[name] = min(entry.file_size, LARGEST_TABLE_BYTES)
         elif fault:
             found.skip(name, fault)
@@ -88,7 +89,7 @@ def _fault(entry: zipfile.ZipInfo) -> str | None:
     if entry.file_size > LARGEST_RATIO * max(entry.compress_size, 1):
         return "is too large when unpacked"
     if PurePosixPath(name).suffix.lower() not in PICTURE_ENDINGS:
-        return "is an archive in the archive" if name.lower().endswith(".zip") else "is not a picture by its ending"
+        return "is an archive in the archive" if name.lower().endswith(".zip") else NO_PICTURE
     if entry.file_size > LARGEST_PICTURE_BYTES:
         return "is too large when unpacked"
     return None if entry.compress_type in _METHODS else "is packed in a way that cannot be read"

@@ -61,13 +61,13 @@ def _read_zip(path: Path) -> Found:
     if len(spreadsheets) == 1 and _is_table(tree, spreadsheets[0]):
         return _with_faults(found, read_table_in(tree, spreadsheets[0]))
     for name in tables:
-        found.skip(name, "is not read inside an archive: unpack it" if name.endswith(".parquet") else "is no picture")
+        found.skip(name, "is not read inside an archive: unpack it" if name.endswith(".parquet") else archives.NO_PICTURE)
     return found
 
 
 def _with_faults(entries: Found, read: Found) -> Found:
-    """What the table says, and the entries of the archive that may not be read."""
-    read.skipped[:0] = entries.skipped
+    """What the table says, and the entries of the archive that may not be read, but for those that are no pictures."""
+    read.skipped[:0] = [entry for entry in entries.skipped if entry[1] != archives.NO_PICTURE]
     return read
 
 

@@ -129,7 +129,7 @@ class Intake:
         report.new_kinds += kinds.new
         report.skipped += [(plain_text(label), reason) for label, reason in kinds.faults]
         taxon_of = {taxon.id: here for taxon, here in kinds.taxon_of.items() if isinstance(taxon, Taxon)}
-        past = settle_sessions(self.engine, sessions, taxon_of, run)
+        past = settle_sessions(self.engine, sessions, taxon_of, utc_now().isoformat())
         listed = in_import_order(pictures, has_splits)
         # What another workspace knows to be near-duplicates is taken from there.
         theirs = {picture.origin.image for picture in pictures if picture.origin}
@@ -152,7 +152,8 @@ class Intake:
             image = image_id_of(original)
             if listed.origin is not None and listed.origin.image != image:
                 return "is not the picture that it was when it was exported"
-            if image in self._roster and image not in run.bare:
+            still_bare = listed.origin is not None and listed.origin.split is None
+            if image in self._roster and (image not in run.bare or still_bare):
                 self._images.put(original)  # in case that somebody has deleted the file
                 return _Ready(listed, image)
             picture, size = decode_reduced(original, MODEL_PX, name=listed.name, max_picture_mp=self._max_picture_mp)
@@ -204,7 +205,7 @@ class Intake:
     def _write(self, connection: Connection, one: _Ready, rows: dict[str, dict], run: _Run) -> int:
         """The row of a new picture, and what its history adds; gives how many events that is."""
         this_one, listed = image_table.c.id == one.image, one.listed
-        merger = Merger(connection, run.kinds.taxon_of, run.sessions, run.name)
+        merger = Merger(connection, run.kinds.taxon_of, run.sessions, utc_now().isoformat())
         known = connection.execute(sa.select(image_table.c.split).where(this_one)).first()
         row = rows.get(one.image)
         if row is not None and one.image not in self._images:  # removed meanwhile by one who could not store it
