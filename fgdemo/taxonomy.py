@@ -43,6 +43,7 @@ def slug(text: str) -> str:
 
 def display_name(folder: str) -> str:
     """A readable name from a folder name: `red_eyed_vireo` becomes "Red Eyed Vireo"."""
+    folder = unicodedata.normalize("NFC", folder)
     words = " ".join(_words(folder)) or "".join(c for c in folder if unicodedata.category(c)[0] in "SM")
     return words.title() if words.islower() else words
 

@@ -53,7 +53,9 @@ def say(ws: FakeWorkspace, image: str, action: str, who: str, new_kind: str, ses
     elif action == "blind":
         event = LabelEvent(image, "label", who, taxon="lowchen", blind=True, reason="second", **common)
     elif action == "adjudication":
-        event = LabelEvent(image, "adjudication", who, taxon="eskimo_dog", batch="b/1", answer_key=f"k{count}", **common)
+        event = LabelEvent(
+            image, "adjudication", who, taxon="eskimo_dog", batch="b/1", answer_key=f"k{count}", **common
+        )
     elif action == "undo":
         said = [e for e in history if e.kind not in ("import", "suggestion", "undo")]
         if not said:
@@ -66,8 +68,8 @@ def say(ws: FakeWorkspace, image: str, action: str, who: str, new_kind: str, ses
     ws.events.append(event)
 
 
-ACTIONS = ("label", "again", "group", "new", "blind", "adjudication", "undo", "suggestion", "unusable", "none", "unsure",
-           "skip")  # fmt: skip
+ACTIONS = ("label", "again", "group", "new", "blind", "adjudication", "undo", "suggestion", "unusable", "none",
+           "unsure", "skip")  # fmt: skip
 
 
 def everything(workspace: FakeWorkspace) -> dict[str, Any]:

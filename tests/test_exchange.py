@@ -25,7 +25,9 @@ from tests.workspace import FakeWorkspace, coloured, open_fake_workspace, some_p
 
 steps_of = st.lists(st.tuples(st.integers(0, 9), st.sampled_from(ACTIONS), st.integers(0, 1)), max_size=25)
 FEW = settings(max_examples=8, deadline=None, phases=(Phase.generate,), suppress_health_check=list(HealthCheck))
-SPOKEN = [(n, action, n % 2) for n, action in enumerate((*ACTIONS, "group", "none", "unusable", "label", "label"))] + [(1, "label", 0)]
+SPOKEN = [(n, action, n % 2) for n, action in enumerate((*ACTIONS, "group", "none", "unusable", "label", "label"))] + [
+    (1, "label", 0)
+]
 
 
 @contextmanager
@@ -149,7 +151,10 @@ def test_what_is_true_now_comes_through_every_format(spoken, tmp_path, format: E
             here, there = other.roster.standing(image), spoken.roster
             there.follow()
             if told[image][0] != "unlabelled":
-                assert (here.annotator, here.checked) == (there.standing(image).annotator, there.standing(image).checked)
+                assert (here.annotator, here.checked) == (
+                    there.standing(image).annotator,
+                    there.standing(image).checked,
+                )
         again = exchange_of(other, tmp_path / "other").import_from(MAINTAINER, [out])
         assert (again.added, again.answers) == (0, 0)
 

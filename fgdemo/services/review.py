@@ -15,6 +15,7 @@ from fgdemo.errors import ForbiddenError, StaleError, StorageError
 from fgdemo.services.agreement import cohen_kappa, krippendorff_alpha, wilson
 from fgdemo.services.explainer import Explainer, PartWeight
 from fgdemo.storage.events import EventLog, LabelEvent
+from fgdemo.storage.left_out import harmless
 from fgdemo.storage.roster import KINDS, SPLITS, Roster
 from fgdemo.storage.taxa import TaxonStore
 
@@ -266,7 +267,7 @@ class Review:
             doubt = "" if tile.suspicion is None else f"{tile.suspicion:.4f}"
             row = (names.get(tile.image, ""), tile.image, tile.given or "", standing.annotator)
             rest = (str(tile.checked).lower(), doubt, tile.suggested or "", tile.split)
-            writer.writerow([_harmless(text) for text in (*row, *rest)])
+            writer.writerow([harmless(text) for text in (*row, *rest)])
         return file.getvalue().encode("utf-8")
 
     def grid_rows(self, ranking: Ranking | None) -> tuple[Tile, ...]:
@@ -380,11 +381,6 @@ class Review:
 
 def _say(kind: Kind, name: str) -> str:
     return {"unusable": "unusable", "none": "none of these"}.get(kind, name or "no label")
-
-
-def _harmless(text: str) -> str:
-    """A cell that a spreadsheet would take for a formula is made text."""
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
 
 
 __all__ = ["Grid", "Overview", "PairPage", "Review", "StaleError", "Tile"]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import zipfile
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from fgdemo.errors import DatasetError
 from fgdemo.storage.files import LEFT_BY_THE_SYSTEM
-from fgdemo.storage.labelled import PICTURE_ENDINGS, SPLIT_NAMES, Found, LabelledPicture
+from fgdemo.storage.labelled import PICTURE_ENDINGS, SPLIT_NAMES, Found, LabelledPicture, ending_of
 from fgdemo.storage.trees import LARGEST_PICTURE_BYTES, LARGEST_TABLE_BYTES, Archive, ZipTree
 
 MOST_ENTRIES = 1_000_000
@@ -30,7 +30,8 @@ def read_zip(path: Path) -> tuple[Found, ZipTree, list[str]]:
     Raises:
         DatasetError: not there, not a zip archive, more than a million entries, or entries that lie over each other.
     """
-    entries = _entries(path)
+    archive = _opened(path)
+    entries = archive.entries()
     found, usable, tables = Found(), [], {}
     for entry in sorted(entries, key=lambda entry: entry.filename):
         name = entry.filename
@@ -45,7 +46,6 @@ def read_zip(path: Path) -> tuple[Found, ZipTree, list[str]]:
             found.skip(name, fault)
     folders = [tuple(entry.filename.split("/")[:-1]) for entry in usable]
     shared = _shared_folders(folders)
-    archive = Archive(path)
     top, tops = _top_tables(list(tables))
     tree = ZipTree(archive, {entry.filename: entry.file_size for entry in usable} | tables, top)
     whole = ZipTree(archive, {}, "")
@@ -58,11 +58,10 @@ def read_zip(path: Path) -> tuple[Found, ZipTree, list[str]]:
     return found, tree, tops
 
 
-def _entries(path: Path) -> list[zipfile.ZipInfo]:
+def _opened(path: Path) -> Archive:
     try:
-        with zipfile.ZipFile(path) as archive:
-            entries = archive.infolist()
-        length = path.stat().st_size
+        archive = Archive(path, zipfile.ZipFile(path))
+        entries, length = archive.entries(), path.stat().st_size
     except FileNotFoundError:
         raise DatasetError(f"There is no archive “{path}”.") from None
     except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError) as error:
@@ -71,7 +70,7 @@ def _entries(path: Path) -> list[zipfile.ZipInfo]:
         raise DatasetError(f"“{path.name}” has more than {MOST_ENTRIES:,} entries: pack it in several archives.")
     if sum(entry.compress_size for entry in entries) > length:
         raise DatasetError(f"The entries of “{path.name}” lie over each other, so it was made to fill a disk.")
-    return entries
+    return archive
 
 
 def _fault(entry: zipfile.ZipInfo) -> str | None:
@@ -88,7 +87,7 @@ def _fault(entry: zipfile.ZipInfo) -> str | None:
         return "is an empty file"
     if entry.file_size > LARGEST_RATIO * max(entry.compress_size, 1):
         return "is too large when unpacked"
-    if PurePosixPath(name).suffix.lower() not in PICTURE_ENDINGS:
+    if ending_of(name) not in PICTURE_ENDINGS:
         return "is an archive in the archive" if name.lower().endswith(".zip") else NO_PICTURE
     if entry.file_size > LARGEST_PICTURE_BYTES:
         return "is too large when unpacked"

@@ -61,7 +61,9 @@ def _read_zip(path: Path) -> Found:
     if len(spreadsheets) == 1 and _is_table(tree, spreadsheets[0]):
         return _with_faults(found, read_table_in(tree, spreadsheets[0]))
     for name in tables:
-        found.skip(name, "is not read inside an archive: unpack it" if name.endswith(".parquet") else archives.NO_PICTURE)
+        found.skip(
+            name, "is not read inside an archive: unpack it" if name.endswith(".parquet") else archives.NO_PICTURE
+        )
     return found
 
 

@@ -8,7 +8,8 @@ from functools import partial
 from pathlib import Path
 
 from fgdemo.errors import DatasetError
-from fgdemo.storage.labelled import PICTURE_ENDINGS, SPLIT_NAMES, Found, LabelledPicture, Split
+from fgdemo.storage.labelled import PICTURE_ENDINGS, SPLIT_NAMES, Found, LabelledPicture, Split, ending_of
+from fgdemo.storage.trees import read_file
 
 LEFT_BY_THE_SYSTEM = frozenset({"thumbs.db", "desktop.ini", "__macosx"})
 MASKS = "masks"
@@ -74,7 +75,7 @@ def _require_folder(root: Path) -> None:
 
 def _read_classes(root: Path, folder: Path, split: Split, found: Found) -> None:
     for entry in _visible(folder):
-        name = Path(entry.path).relative_to(root).as_posix()
+        name = _name(root, entry)
         if not entry.is_dir():
             found.skip(name, "lies outside the class folders")
             continue
@@ -85,29 +86,32 @@ def _read_classes(root: Path, folder: Path, split: Split, found: Found) -> None:
             found.skip(name, "is a class folder without pictures")
 
 
-def _add(root: Path, file: Path, label: str, split: Split, found: Found) -> None:
-    name = file.relative_to(root).as_posix()
-    size = file.stat().st_size
+def _add(root: Path, file: os.DirEntry[str], label: str, split: Split, found: Found) -> None:
+    name, size = _name(root, file), file.stat().st_size
     if size == 0:
         found.skip(name, "is an empty file")
-    elif file.suffix.lower() not in PICTURE_ENDINGS:
+    elif ending_of(name) not in PICTURE_ENDINGS:
         found.skip(name, "is not a picture by its ending")
     else:
-        found.pictures.append(LabelledPicture(name, label, split, partial(Path.read_bytes, file), size))
+        found.pictures.append(LabelledPicture(name, label, split, partial(read_file, file.path), size))
 
 
-def _walk(root: Path, entry: os.DirEntry[str], found: Found) -> Iterator[Path]:
+def _walk(root: Path, entry: os.DirEntry[str], found: Found) -> Iterator[os.DirEntry[str]]:
     """All files below in order of name; links to folders and links that leave the source are not followed."""
-    path = Path(entry.path)
-    if entry.is_symlink() and (entry.is_dir() or not _inside(root, path)):
-        found.skip(path.relative_to(root).as_posix(), "is a link that is not followed")
+    if entry.is_symlink() and (entry.is_dir() or not _inside(root, Path(entry.path))):
+        found.skip(_name(root, entry), "is a link that is not followed")
     elif entry.is_dir():
-        for child in _visible(path):
+        for child in _visible(Path(entry.path)):
             yield from _walk(root, child, found)
     elif entry.is_file():
-        yield path
+        yield entry
     else:
-        found.skip(path.relative_to(root).as_posix(), "is not a file")
+        found.skip(_name(root, entry), "is not a file")
+
+
+def _name(root: Path, entry: os.DirEntry[str]) -> str:
+    """The path below the source, with slashes. Plain text, since objects take most of the time of a large listing."""
+    return entry.path[len(str(root)) :].replace(os.sep, "/").lstrip("/")
 
 
 def _visible(folder: Path) -> list[os.DirEntry[str]]:

@@ -1,7 +1,7 @@
 """Tasks of Label Studio (https://labelstud.io/guide/tasks, https://labelstud.io/guide/export) as labelled pictures.
 
-A finished annotation is its annotator's answer, that of another annotator a blind second opinion; a prediction is a label
-that a picture came with. Cancelled annotations are skips.
+A finished annotation is its annotator's answer, that of another annotator a blind second opinion; a prediction is a
+label that a picture came with. Cancelled annotations are skips.
 """
 
 from __future__ import annotations
@@ -12,13 +12,22 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, cast
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from fgdemo.annotation import Kind
 from fgdemo.errors import DatasetError
-from fgdemo.storage.labelled import PICTURE_ENDINGS, SPLIT_NAMES, Found, LabelledPicture, Said, Split, plain_text
+from fgdemo.storage.labelled import (
+    PICTURE_ENDINGS,
+    SPLIT_NAMES,
+    Found,
+    LabelledPicture,
+    Said,
+    Split,
+    ending_of,
+    plain_text,
+)
 from fgdemo.storage.tables import LONGEST_ANNOTATOR, LONGEST_COMMENT, instant
 from fgdemo.storage.trees import FolderTree, Tree
 
@@ -159,10 +168,10 @@ def _picture_of(data: Any) -> str | None:
     texts = [value for value in values if isinstance(value, str) and value]
     if isinstance(data.get("image"), str) and texts:
         return texts[0]
-    return next((t for t in texts if PurePosixPath(urlsplit_path(t)).suffix.lower() in PICTURE_ENDINGS), None)
+    return next((t for t in texts if ending_of(_path_of(t)) in PICTURE_ENDINGS), None)
 
 
-def urlsplit_path(text: str) -> str:
+def _path_of(text: str) -> str:
     try:
         return urlsplit(text).path
     except ValueError:
@@ -212,5 +221,5 @@ def _below(folder: Path) -> list[str]:
         folders[:] = [name for name in folders if not name.startswith(".")]
         inner = Path(root).relative_to(folder).as_posix()
         prefix = "" if inner == "." else f"{inner}/"
-        names += [prefix + name for name in files if PurePosixPath(name).suffix.lower() in PICTURE_ENDINGS]
+        names += [prefix + name for name in files if ending_of(name) in PICTURE_ENDINGS]
     return names

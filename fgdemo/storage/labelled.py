@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from fgdemo.annotation import Accuracy, Kind
+from fgdemo.annotation import DECIDING, Accuracy, Kind
 from fgdemo.taxonomy import Taxon
 from fgdemo.types import CropBox
 
@@ -17,8 +17,16 @@ Progress = Callable[[str, int, int], None]
 """(what, done, of) — called often; cheap. It may raise to stop what is being done."""
 
 
+def ending_of(name: str) -> str:
+    """`.jpg` of `a/b.JPG`; empty where there is none."""
+    stem, dot, ending = name.rpartition("/")[2].rpartition(".")
+    return f".{ending.lower()}" if dot and stem else ""
+
+
 def plain_text(text: str, breaks: str = "") -> str:
     """Text that may be stored and shown: no control characters but `breaks`, none that turn it around."""
+    if text.isprintable() and text.isascii():
+        return text
     return "".join(
         c if c in breaks or (unicodedata.category(c) not in ("Cc", "Cs") and c not in _TURNING) else f"\\x{ord(c):02x}"
         for c in text
@@ -123,7 +131,10 @@ class LabelledPicture:
     @property
     def history(self) -> tuple[Said, ...]:
         """What was said about it: at least that it was imported, with a label or without."""
-        return self.said or (Said("import", self.label or None),)
+        if not self.said:
+            return (Said("import", self.label or None),)
+        decided = self.origin is not None or any(one.kind in DECIDING and not one.blind for one in self.said)
+        return self.said if decided else (Said("import", None), *self.said)
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,12 @@ def workspace_records(inventory: Inventory, place: Callable[[Holding], str | Non
     """
     yield {"type": "fgdemo", "format": FORMAT, "pictures": inventory.pictures, "events": inventory.events}
     for taxon in inventory.taxa:
-        yield {"type": "taxon", **asdict(taxon), "aliases": list(taxon.aliases), "retired": taxon.id in inventory.retired}
+        yield {
+            "type": "taxon",
+            **asdict(taxon),
+            "aliases": list(taxon.aliases),
+            "retired": taxon.id in inventory.retired,
+        }
     keys = {}
     for row in inventory.sessions:
         keys[row["id"]] = (row["annotator"], row["opened_at"])

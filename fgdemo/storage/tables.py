@@ -8,11 +8,20 @@ import math
 import posixpath
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from fgdemo.annotation import Kind
 from fgdemo.errors import DatasetError
-from fgdemo.storage.labelled import PICTURE_ENDINGS, SPLIT_NAMES, Found, LabelledPicture, Said, Split, plain_text
+from fgdemo.storage.labelled import (
+    PICTURE_ENDINGS,
+    SPLIT_NAMES,
+    Found,
+    LabelledPicture,
+    Said,
+    Split,
+    ending_of,
+    plain_text,
+)
 from fgdemo.storage.left_out import harmful_again
 from fgdemo.storage.trees import FolderTree, Tree
 
@@ -82,7 +91,7 @@ def _add(tree: Tree, path: str, rows: list[_Row], found: Found) -> None:
         found.skip(path, f"is not there ({first.where})")
     elif size == 0:
         found.skip(path, "is an empty file")
-    elif PurePosixPath(path).suffix.lower() not in PICTURE_ENDINGS:
+    elif ending_of(path) not in PICTURE_ENDINGS:
         found.skip(path, "is not a picture by its ending")
     elif len(rows) > 1 and not all(row.annotator for row in rows):
         for row in rows:  # a table without annotators that names a picture twice: whoever reads on sees both

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import lzma
+import os
+import stat
 import threading
 import zipfile
 import zlib
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Protocol
 
 from fgdemo.errors import DatasetError
@@ -41,21 +43,24 @@ class FolderTree:
 
     def __init__(self, root: Path) -> None:
         self.title, self._root, self._real = root.name, root, root.resolve()
-        self._inside: dict[Path, bool] = {}
+        self._inside: dict[str, bool] = {}
 
     def size(self, name: str) -> int | None:
-        if "\0" in name or "\\" in name or name.startswith("/") or ".." in PurePosixPath(name).parts:
+        folder = name.rpartition("/")[0]
+        if "\0" in name or "\\" in name or name.startswith("/") or ".." in folder.split("/"):
             return None
-        path = self._root / name
+        path = os.path.join(self._root, name)  # noqa: PTH118 objects take most of the time of a large listing
         try:
-            if not self._lies_inside(path.parent) or (path.is_symlink() and not self._resolves_inside(path)):
+            found = os.lstat(path)
+            if not self._lies_inside(folder) or (stat.S_ISLNK(found.st_mode) and not self._resolves_inside(name)):
                 return None
-            return path.stat().st_size if path.is_file() else None
-        except OSError:  # a name that is too long
+            found = os.stat(path) if stat.S_ISLNK(found.st_mode) else found  # noqa: PTH116
+        except (OSError, ValueError):  # not there, or a name that is too long
             return None
+        return found.st_size if stat.S_ISREG(found.st_mode) else None
 
     def loader(self, name: str) -> Callable[[], bytes]:
-        return partial(Path.read_bytes, self._root / name)
+        return partial(read_file, str(self._root / name))
 
     def read(self, name: str) -> bytes:
         path = self._root / name
@@ -66,13 +71,19 @@ class FolderTree:
         except OSError as error:
             raise DatasetError(f"“{path.name}” cannot be read ({error.strerror}).") from error
 
-    def _lies_inside(self, folder: Path) -> bool:
+    def _lies_inside(self, folder: str) -> bool:
         if folder not in self._inside:
             self._inside[folder] = self._resolves_inside(folder)
         return self._inside[folder]
 
-    def _resolves_inside(self, path: Path) -> bool:
-        return path.resolve().is_relative_to(self._real)
+    def _resolves_inside(self, name: str) -> bool:
+        return (self._root / name).resolve().is_relative_to(self._real)
+
+
+def read_file(path: str) -> bytes:
+    """The bytes of a file. Raises OSError."""
+    with open(path, "rb") as file:  # noqa: PTH123
+        return file.read()
 
 
 class ZipTree:
@@ -101,9 +112,9 @@ class ZipTree:
 class Archive:
     """A zip archive that is opened when it is first read from, and again in another process."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, opened: zipfile.ZipFile | None = None) -> None:
         self.path = path
-        self._opened: zipfile.ZipFile | None = None
+        self._opened = opened
         self._lock = threading.Lock()
 
     def __getstate__(self) -> Path:
@@ -111,6 +122,9 @@ class Archive:
 
     def __setstate__(self, path: Path) -> None:
         self.__init__(path)
+
+    def entries(self) -> list[zipfile.ZipInfo]:
+        return self._opened.infolist() if self._opened is not None else []
 
     def load(self, name: str, most_bytes: int = LARGEST_PICTURE_BYTES) -> bytes:
         """The bytes of one entry. Raises OSError whatever is wrong with it."""

@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from PIL import Image
 
-NEAR_BITS = 10
+NEAR_BITS = 20
 """Pictures whose hashes differ in more of the 64 bits are never compared further."""
-SAME_BITS = 3
-SAME_COSINE, NEAR_COSINE = 0.90, 0.97
+SAME_BITS = 8
+SAME_COSINE, NEAR_COSINE = 0.85, 0.93
 """How alike the embeddings of two pictures are that are taken for one, with hashes that are the same or near."""
 
 
@@ -19,6 +19,11 @@ def dhash(picture: Image.Image) -> int:
     small = np.asarray(picture.convert("L").resize((9, 8), Image.Resampling.BOX), dtype=np.int16)
     bits = (small[:, 1:] > small[:, :-1]).ravel()
     return int.from_bytes(np.packbits(bits).tobytes(), "big")
+
+
+def alike(bits: np.ndarray, cosine: np.ndarray) -> np.ndarray:
+    """(n,) bool: whether two pictures are near-duplicates, by how many bits of their hashes differ and their cosine."""
+    return (bits <= NEAR_BITS) & (cosine >= np.where(bits <= SAME_BITS, SAME_COSINE, NEAR_COSINE))
 
 
 class TwinFinder:
@@ -66,10 +71,10 @@ class TwinFinder:
             return None
         images = [self._images[at] for at in near]
         cosine = _unit(self._embeddings(images)) @ _unit(embedding[None].astype(np.float32))[0]
-        alike = cosine >= np.where(distance[near] <= SAME_BITS, SAME_COSINE, NEAR_COSINE)
-        if not alike.any():
+        twins = alike(distance[near], cosine)
+        if not twins.any():
             return None
-        twin = images[int(np.where(alike, cosine, -1).argmax())]
+        twin = images[int(np.where(twins, cosine, -1).argmax())]
         return self._first.get(twin, twin)
 
     def _embeddings(self, images: Sequence[str]) -> np.ndarray:
