@@ -10,7 +10,6 @@ from fgdemo.annotation import Person
 from fgdemo.services.exchange import Exchange
 from fgdemo.storage.database import utc_now
 from fgdemo.storage.events import LabelEvent, NewPicture
-from fgdemo.storage.intake import Intake
 from fgdemo.storage.inventory import Inventory
 from fgdemo.storage.originals import image_id_of
 from fgdemo.storage.sessions import Sessions
@@ -21,8 +20,7 @@ MAINTAINER = Person("mia", "maintainer")
 
 
 def exchange_of(workspace: FakeWorkspace, home: Path) -> Exchange:
-    intake = Intake(workspace.engine, workspace.images, workspace.roster, workspace.embeddings, workspace.look)
-    return Exchange(home, workspace.engine, workspace.images, intake)
+    return Exchange(home, workspace.engine, workspace.images, workspace.intake())
 
 
 def fill(workspace: FakeWorkspace, steps: list[tuple[int, str, int]]) -> None:

@@ -24,7 +24,7 @@ from tests.exchanging import ACTIONS, MAINTAINER, everything, exchange_of, fill,
 from tests.workspace import FakeWorkspace, coloured, open_fake_workspace, some_pictures
 
 steps_of = st.lists(st.tuples(st.integers(0, 9), st.sampled_from(ACTIONS), st.integers(0, 1)), max_size=25)
-FEW = settings(max_examples=8, deadline=None, phases=(Phase.generate,), suppress_health_check=list(HealthCheck))
+FEW = settings(max_examples=8, deadline=None, phases=(Phase.generate,), suppress_health_check=[HealthCheck.too_slow])
 SPOKEN = [(n, action, n % 2) for n, action in enumerate((*ACTIONS, "group", "none", "unusable", "label", "label"))] + [
     (1, "label", 0)
 ]
@@ -130,9 +130,7 @@ def test_a_picture_that_looks_like_gold_here_does_not_train_here(tmp_path):
 @pytest.mark.parametrize("format", ["imagefolder", "csv", "datasets", "label-studio"])
 @pytest.mark.parametrize("packed", [False, True])
 def test_what_is_true_now_comes_through_every_format(spoken, tmp_path, format: ExportFormat, packed, monkeypatch):
-    import datasets
-
-    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", tmp_path / "cache")
     out = tmp_path / ("out.zip" if packed else "out")
     exported = exchange_of(spoken, tmp_path / "home").export_to(MAINTAINER, out, format)
     told = answers(spoken)
@@ -162,7 +160,7 @@ def test_what_is_true_now_comes_through_every_format(spoken, tmp_path, format: E
 def test_gold_never_leaks_into_train(spoken, tmp_path, monkeypatch):
     import datasets
 
-    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", tmp_path / "cache")
     exchange = exchange_of(spoken, tmp_path / "home")
     gold = {image for image, (*_, split) in answers(spoken).items() if split == "gold"}
     content = {spoken.images.read(image) for image in gold}
@@ -243,7 +241,7 @@ def test_a_push_that_fails_leaves_the_files_and_one_sentence(spoken, tmp_path, m
     import datasets
     import huggingface_hub
 
-    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", tmp_path / "cache")
     monkeypatch.setattr(huggingface_hub, "get_token", lambda: "hf_x")
     pushed = []
 

@@ -327,7 +327,8 @@ def test_a_table_with_annotators(workspace, tmp_path):
             for held in Inventory(workspace.engine)}  # fmt: skip
     assert told["1.png"][1] == [("import", "ada", "wren", False)]
     assert told["2.png"][1] == [("label", "ada", "wren", False), ("label", "bo", "auk", True)]
-    assert [told[name][0].disputed for name in ("1.png", "2.png", "3.png")] == [False, True, False]
+    standings = [told[name][0] for name in ("1.png", "2.png", "3.png")]
+    assert [standing is not None and standing.disputed for standing in standings] == [False, True, False]
 
 
 @pytest.mark.parametrize("content", ["[" * 100_000, '[{"data":' * 50_000, "{}", "[1]", "nonsense", ""])

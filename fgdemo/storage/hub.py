@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fgdemo.errors import DatasetError
-from fgdemo.storage.labelled import SPLIT_NAMES, Found, LabelledPicture, Split
-from fgdemo.storage.tables import instant, said_by
+from fgdemo.storage.labelled import SPLIT_NAMES, Found, LabelledPicture, Split, instant
+from fgdemo.storage.tables import said_by
 
 if TYPE_CHECKING:
     import datasets

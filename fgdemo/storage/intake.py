@@ -25,7 +25,7 @@ from fgdemo.storage.originals import ImageStore, image_id_of
 from fgdemo.storage.roster import SPLITS, Roster
 from fgdemo.storage.schema import image_table
 from fgdemo.storage.splits import in_import_order
-from fgdemo.storage.twins import TwinFinder, dhash
+from fgdemo.storage.twins import AreTwins, TwinFinder, alike, dhash
 from fgdemo.taxonomy import Taxon
 
 BATCH = 32
@@ -77,6 +77,7 @@ class Intake:
 
     Args:
         look: the model's one pass over a few upright pictures.
+        are_twins: tells near-duplicates, see `fgdemo.storage.twins`.
     """
 
     def __init__(
@@ -87,6 +88,7 @@ class Intake:
         embeddings: Embeddings,
         look: Callable[[Sequence[Image.Image]], Looks],
         max_picture_mp: int = 60,
+        are_twins: AreTwins = alike,
     ) -> None:
         self.engine = engine
         self._log = EventLog(engine)
@@ -95,6 +97,7 @@ class Intake:
         self._embeddings = embeddings
         self._look = look
         self._max_picture_mp = max_picture_mp
+        self._are_twins = are_twins
 
     def take_in(
         self,
@@ -211,7 +214,7 @@ class Intake:
         if row is not None and one.image not in self._images:  # removed meanwhile by one who could not store it
             self._images.put(one.original)
         if known is None:
-            connection.execute(image_table.insert().values(row))
+            connection.execute(image_table.insert().values(rows[one.image]))
         elif known.split is None and row is not None and row["split"] is not None:  # A visitor was first with it.
             brought = {name: value for name, value in row.items() if name not in ("id", "created_at")}
             connection.execute(image_table.update().where(this_one).values(brought))
@@ -274,7 +277,8 @@ class Intake:
     def _known_twins(self, theirs: set[str]) -> TwinFinder:
         """The pictures that new ones are compared with: all that the model has seen, but for `theirs`."""
         rows = self._embeddings.rows
-        finder = TwinFinder(lambda images: self._embeddings.vectors([self._embeddings.rows[i] for i in images]))
+        stored = self._embeddings
+        finder = TwinFinder(lambda images: stored.vectors([stored.rows[i] for i in images]), self._are_twins)
         columns = (image_table.c.id, image_table.c.dhash, image_table.c.twin_of)
         query = sa.select(*columns).where(image_table.c.dhash.is_not(None)).order_by(image_table.c.twin_of.is_not(None))
         with reading(self.engine) as connection:

@@ -26,9 +26,10 @@ from fgdemo.storage.labelled import (
     Said,
     Split,
     ending_of,
+    instant,
     plain_text,
 )
-from fgdemo.storage.tables import LONGEST_ANNOTATOR, LONGEST_COMMENT, instant
+from fgdemo.storage.tables import LONGEST_ANNOTATOR, LONGEST_COMMENT
 from fgdemo.storage.trees import FolderTree, Tree
 
 TASKS = "tasks.json"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timezone
 from typing import Literal
 
 from fgdemo.annotation import DECIDING, Accuracy, Kind
@@ -31,6 +33,20 @@ def plain_text(text: str, breaks: str = "") -> str:
         c if c in breaks or (unicodedata.category(c) not in ("Cc", "Cs") and c not in _TURNING) else f"\\x{ord(c):02x}"
         for c in text
     )
+
+
+def instant(text: object) -> str | None:
+    """ISO 8601 in UTC of a point in time as other programs write it; None if it is none."""
+    if isinstance(text, (int, float)) and not isinstance(text, bool) and math.isfinite(text):
+        seconds = text / 1000 if abs(text) > 1e11 else text
+        return datetime.fromtimestamp(seconds, timezone.utc).isoformat() if 0 < seconds < 1e11 else None
+    if not isinstance(text, str) or not 10 <= len(text) <= 40:
+        return None
+    try:
+        when = datetime.fromisoformat(text.strip().replace("Z", "+00:00"))
+        return when.replace(tzinfo=when.tzinfo or timezone.utc).astimezone(timezone.utc).isoformat()
+    except (ValueError, OverflowError):
+        return None
 
 
 def no_progress(what: str, done: int, of: int) -> None:

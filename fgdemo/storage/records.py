@@ -12,22 +12,21 @@ from dataclasses import asdict
 from typing import Any, cast, get_args
 
 from fgdemo.annotation import Accuracy, Kind, Order
-from fgdemo.errors import DatasetError, PictureError
+from fgdemo.errors import DatasetError
 from fgdemo.storage.events import LabelEvent
+from fgdemo.storage.fields import FaultError, Record, box_of, is_text, number_of, text_of, time_of, whole_of
 from fgdemo.storage.inventory import Holding, Inventory
 from fgdemo.storage.labelled import Found, LabelledPicture, Origin, PastSession, Said, Split
-from fgdemo.storage.tables import LONGEST_ANNOTATOR, LONGEST_COMMENT, instant
+from fgdemo.storage.tables import LONGEST_ANNOTATOR, LONGEST_COMMENT
 from fgdemo.storage.taxa import LONGEST_NAME
 from fgdemo.storage.trees import Tree
 from fgdemo.taxonomy import Taxon
-from fgdemo.types import CropBox
 
 WORKSPACE_TABLE = "workspace.jsonl"
 FORMAT = 1
 LONGEST_LINE = 1_000_000
 _HEX = frozenset("0123456789abcdef")
 
-Record = Mapping[str, Any]
 Locate = Callable[[Record], "tuple[Callable[[], bytes], int] | None"]
 """Of a picture's record: what reads its bytes, and how many they are; None where they are not there."""
 
@@ -78,10 +77,6 @@ def _event_record(event: LabelEvent, keys: Mapping[int, tuple[str, str]]) -> dic
     return {"type": "event", **told}
 
 
-class _FaultError(Exception):
-    """Why a record cannot be used."""
-
-
 def read_workspace_lines(tree: Tree, name: str) -> Found:
     """Read `workspace.jsonl` of an export; what is wrong in it is named by its line, and the rest is read.
 
@@ -90,7 +85,7 @@ def read_workspace_lines(tree: Tree, name: str) -> Found:
     """
 
     def locate(record: Record) -> tuple[Callable[[], bytes], int] | None:
-        file = _text(record, "file", 1000)
+        file = text_of(record, "file", 1000)
         size = tree.size(file or "")
         return None if size is None or file is None else (tree.loader(file), size)
 
@@ -135,7 +130,7 @@ def assemble(records: Iterable[tuple[int, Record]], name: str, locate: Locate, f
         if current is not None:
             try:
                 found.pictures.append(_picture(current[0], tuple(said), locate))
-            except _FaultError as fault:
+            except FaultError as fault:
                 found.skip(_shown(current[0], f"line {current[1]} of {name}"), str(fault))
 
     for number, record in records:
@@ -153,11 +148,11 @@ def assemble(records: Iterable[tuple[int, Record]], name: str, locate: Locate, f
                 current, said = (record, number), []
             elif kind == "event":
                 if current is None or record.get("image") != current[0].get("image"):
-                    raise _FaultError("is about another picture than the line before it")
+                    raise FaultError("is about another picture than the line before it")
                 said.append(_said(record, taxa))
             elif kind == "end":
                 ended = (record.get("pictures"), record.get("events")) == (pictures, events)
-        except _FaultError as fault:
+        except FaultError as fault:
             found.skip(f"line {number} of {name}", str(fault))
     finish()
     found.taxa.extend(taxa.values())
@@ -169,151 +164,96 @@ def assemble(records: Iterable[tuple[int, Record]], name: str, locate: Locate, f
 
 
 def _picture(record: Record, said: tuple[Said, ...], locate: Locate) -> LabelledPicture:
-    image = _text(record, "image", 64, needed=True) or ""
+    image = text_of(record, "image", 64, needed=True) or ""
     if len(image) != 64 or not set(image) <= _HEX:
-        raise _FaultError("has no usable “image”: 64 hexadecimal digits are meant")
-    split = _text(record, "split", 20)
+        raise FaultError("has no usable “image”: 64 hexadecimal digits are meant")
+    split = text_of(record, "split", 20)
     if split not in (None, "train", "val", "test", "gold"):
-        raise _FaultError(f"has the split “{split}”; train, val, gold or none is meant")
+        raise FaultError(f"has the split “{split}”; train, val, gold or none is meant")
     origin = Origin(
         image,
-        _text(record, "source", 200) or "import",
+        text_of(record, "source", 200) or "import",
         split,
-        _time(record, "created_at"),
-        _text(record, "twin_of", 64),
-        _text(record, "imported_in", 200),
+        time_of(record, "created_at"),
+        text_of(record, "twin_of", 64),
+        text_of(record, "imported_in", 200),
     )
     where = locate(record)
     if where is None:
-        raise _FaultError("is not there")
+        raise FaultError("is not there")
     listed_split = cast(Split, {"gold": "test"}.get(split or "train", split or "train"))
-    name = _text(record, "name", 1000) or image[:12]
+    name = text_of(record, "name", 1000) or image[:12]
     return LabelledPicture(name, "", listed_split, where[0], where[1], said, origin)
 
 
 def _said(record: Record, taxa: Mapping[str, Taxon]) -> Said:
     kind = record.get("kind")
     if kind not in get_args(Kind):
-        raise _FaultError("has an unknown “kind” of event")
-    taxon, new_name = _text(record, "taxon", 300), _text(record, "new_name", LONGEST_NAME)
+        raise FaultError("has an unknown “kind” of event")
+    taxon, new_name = text_of(record, "taxon", 300), text_of(record, "new_name", LONGEST_NAME)
     if taxon is not None and (taxon not in taxa or new_name is not None):
-        raise _FaultError("names a taxon that no line above it describes" if new_name is None else "has two names")
+        raise FaultError("names a taxon that no line above it describes" if new_name is None else "has two names")
     if kind in ("label", "adjudication") and taxon is None:
-        raise _FaultError("is a label without a taxon")
-    undoes = _whole(record, "undoes")
+        raise FaultError("is a label without a taxon")
+    undoes = whole_of(record, "undoes")
     if (kind == "undo") != (undoes is not None):
-        raise _FaultError("takes nothing back, or is not an undo")
+        raise FaultError("takes nothing back, or is not an undo")
     session = record.get("session_key")
-    if session is not None and not (isinstance(session, list) and len(session) == 2 and all(map(_is_text, session))):
-        raise _FaultError("has an unusable “session_key”")
+    if session is not None and not (isinstance(session, list) and len(session) == 2 and all(map(is_text, session))):
+        raise FaultError("has an unusable “session_key”")
     return Said(
         kind=cast(Kind, kind),
         label=None if taxon is None else taxa[taxon],
-        annotator=_text(record, "annotator", LONGEST_ANNOTATOR, needed=True) or "",
-        at=_time(record, "created_at"),
-        comment=_text(record, "comment", LONGEST_COMMENT),
-        seconds_spent=_number(record, "seconds_spent"),
+        annotator=text_of(record, "annotator", LONGEST_ANNOTATOR, needed=True) or "",
+        at=time_of(record, "created_at"),
+        comment=text_of(record, "comment", LONGEST_COMMENT),
+        seconds_spent=number_of(record, "seconds_spent"),
         blind=record.get("blind") is True,
         new_name=new_name,
-        model_version=_text(record, "model_version", 200),
-        box=_box(record),
-        reason=_text(record, "reason", 40),
-        batch=_text(record, "batch", 200),
-        answer_key=_text(record, "answer_key", 300),
-        ref=_whole(record, "id"),
+        model_version=text_of(record, "model_version", 200),
+        box=box_of(record),
+        reason=text_of(record, "reason", 40),
+        batch=text_of(record, "batch", 200),
+        answer_key=text_of(record, "answer_key", 300),
+        ref=whole_of(record, "id"),
         undoes=undoes,
-        shown=_whole(record, "shown_version"),
+        shown=whole_of(record, "shown_version"),
         session=tuple(session) if session else None,
     )
 
 
 def _taxon(record: Record) -> Taxon:
     aliases = record.get("aliases") or []
-    if not isinstance(aliases, list) or len(aliases) > 1000 or not all(map(_is_text, aliases)):
-        raise _FaultError("has unusable “aliases”")
-    taxon_id = _text(record, "id", 300, needed=True) or ""
-    name = _text(record, "name", LONGEST_NAME, needed=True) or ""
-    return Taxon(taxon_id, name, _text(record, "parent", 300), _text(record, "latin", LONGEST_NAME), tuple(aliases))
+    if not isinstance(aliases, list) or len(aliases) > 1000 or not all(map(is_text, aliases)):
+        raise FaultError("has unusable “aliases”")
+    taxon_id = text_of(record, "id", 300, needed=True) or ""
+    name = text_of(record, "name", LONGEST_NAME, needed=True) or ""
+    return Taxon(taxon_id, name, text_of(record, "parent", 300), text_of(record, "latin", LONGEST_NAME), tuple(aliases))
 
 
 def _session(record: Record) -> PastSession:
     order, pair = record.get("order"), record.get("pair")
     if order not in get_args(Order):
-        raise _FaultError("has an unknown “order”")
-    if pair is not None and not (isinstance(pair, list) and len(pair) == 2 and all(map(_is_text, pair))):
-        raise _FaultError("has an unusable “pair”")
+        raise FaultError("has an unknown “order”")
+    if pair is not None and not (isinstance(pair, list) and len(pair) == 2 and all(map(is_text, pair))):
+        raise FaultError("has an unusable “pair”")
     before = record.get("accuracy_before")
     accuracy = None
     if isinstance(before, dict):
-        figures = [_number(before, key) or 0.0 for key in ("mean", "low", "high")]
-        accuracy = Accuracy(*figures, n=_whole(before, "n") or 0, on="train" if before.get("on") == "train" else "val")
+        figures = [number_of(before, key) or 0.0 for key in ("mean", "low", "high")]
+        accuracy = Accuracy(
+            *figures, n=whole_of(before, "n") or 0, on="train" if before.get("on") == "train" else "val"
+        )
     return PastSession(
-        _text(record, "annotator", LONGEST_ANNOTATOR, needed=True) or "",
-        _time(record, "opened_at"),
-        _time(record, "closed_at") if record.get("closed_at") is not None else None,
+        text_of(record, "annotator", LONGEST_ANNOTATOR, needed=True) or "",
+        time_of(record, "opened_at"),
+        time_of(record, "closed_at") if record.get("closed_at") is not None else None,
         cast(str, order),
         (pair[0], pair[1]) if pair else None,
-        _whole(record, "goal"),
-        min(_number(record, "blind_share") or 0.0, 1.0),
+        whole_of(record, "goal"),
+        min(number_of(record, "blind_share") or 0.0, 1.0),
         accuracy,
     )
-
-
-# --- one field -------------------------------------------------------------------------------------------------
-
-
-def _is_text(value: object) -> bool:
-    return isinstance(value, str) and len(value) <= 300 and "\0" not in value and value.isprintable()
-
-
-def _text(record: Record, key: str, longest: int, needed: bool = False) -> str | None:
-    value = record.get(key)
-    if value is None and not needed:
-        return None
-    if not isinstance(value, str) or "\0" in value or (needed and not value.strip()):
-        raise _FaultError(f"has no usable “{key}”: text is meant")
-    if len(value) > longest:
-        raise _FaultError(f"has a “{key}” of more than {longest} characters")
-    try:
-        value.encode()
-    except UnicodeEncodeError:  # half of a surrogate pair
-        raise _FaultError(f"has no usable “{key}”: text is meant") from None
-    return value
-
-
-def _whole(record: Record, key: str) -> int | None:
-    value = record.get(key)
-    if value is None:
-        return None
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 2**53:
-        raise _FaultError(f"has no usable “{key}”: a whole number is meant")
-    return value
-
-
-def _number(record: Record, key: str) -> float | None:
-    value = record.get(key)
-    if value is None:
-        return None
-    if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 <= value < 1e9:  # nor nan
-        raise _FaultError(f"has no usable “{key}”: a number from 0 is meant")
-    return float(value)
-
-
-def _time(record: Record, key: str) -> str:
-    found = instant(record.get(key)) if isinstance(record.get(key), str) else None
-    if found is None:
-        raise _FaultError(f"has no usable “{key}”: a time such as 2026-01-31T12:00:00+00:00 is meant")
-    return found
-
-
-def _box(record: Record) -> CropBox | None:
-    box = record.get("box")
-    if box is None:
-        return None
-    try:
-        return CropBox(**{side: float(box[side]) for side in ("left", "top", "right", "bottom")})
-    except (PictureError, TypeError, KeyError, ValueError, OverflowError):
-        raise _FaultError("has no usable “box”") from None
 
 
 def _shown(record: Record, otherwise: str) -> str:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
-import math
 import posixpath
 from dataclasses import dataclass, replace
-from datetime import datetime, timezone
 from pathlib import Path
 
 from fgdemo.annotation import Kind
@@ -20,6 +18,7 @@ from fgdemo.storage.labelled import (
     Said,
     Split,
     ending_of,
+    instant,
     plain_text,
 )
 from fgdemo.storage.left_out import harmful_again
@@ -171,17 +170,3 @@ def _split(text: str | None, where: str) -> Split:
     if split is None:
         raise DatasetError(f"The split “{text}” in {where} must be train, val or test.")
     return split
-
-
-def instant(text: object) -> str | None:
-    """ISO 8601 in UTC of a point in time as other programs write it; None if it is none."""
-    if isinstance(text, (int, float)) and not isinstance(text, bool) and math.isfinite(text):
-        seconds = text / 1000 if abs(text) > 1e11 else text
-        return datetime.fromtimestamp(seconds, timezone.utc).isoformat() if 0 < seconds < 1e11 else None
-    if not isinstance(text, str) or not 10 <= len(text) <= 40:
-        return None
-    try:
-        when = datetime.fromisoformat(text.strip().replace("Z", "+00:00"))
-        return when.replace(tzinfo=when.tzinfo or timezone.utc).astimezone(timezone.utc).isoformat()
-    except (ValueError, OverflowError):
-        return None

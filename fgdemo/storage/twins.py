@@ -26,6 +26,9 @@ def alike(bits: np.ndarray, cosine: np.ndarray) -> np.ndarray:
     return (bits <= NEAR_BITS) & (cosine >= np.where(bits <= SAME_BITS, SAME_COSINE, NEAR_COSINE))
 
 
+AreTwins = Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+
 class TwinFinder:
     """Finds the group of near-duplicates that a new picture belongs to. Grows as pictures are added.
 
@@ -34,10 +37,11 @@ class TwinFinder:
 
     Args:
         vectors: (n, D) embeddings of pictures that were added without one, by their ids.
+        are_twins: see `alike`; where embeddings say less than those of a trained model, another rule is needed.
     """
 
-    def __init__(self, vectors: Callable[[Sequence[str]], np.ndarray]) -> None:
-        self._vectors = vectors
+    def __init__(self, vectors: Callable[[Sequence[str]], np.ndarray], are_twins: AreTwins = alike) -> None:
+        self._vectors, self._are_twins = vectors, are_twins
         self._hashes = np.zeros(1024, np.uint64)
         self._images: list[str] = []
         self._first: dict[str, str] = {}
@@ -71,7 +75,7 @@ class TwinFinder:
             return None
         images = [self._images[at] for at in near]
         cosine = _unit(self._embeddings(images)) @ _unit(embedding[None].astype(np.float32))[0]
-        twins = alike(distance[near], cosine)
+        twins = self._are_twins(distance[near], cosine)
         if not twins.any():
             return None
         twin = images[int(np.where(twins, cosine, -1).argmax())]

@@ -11,10 +11,11 @@ from pathlib import Path
 
 from fgdemo.errors import DatasetError, StorageError
 from fgdemo.storage.database import open_database
+from fgdemo.storage.fields import Record
 from fgdemo.storage.inventory import Inventory
 from fgdemo.storage.labelled import Found
 from fgdemo.storage.originals import ImageStore
-from fgdemo.storage.records import Record, assemble, workspace_records
+from fgdemo.storage.records import assemble, workspace_records
 
 DATABASE = "fgdemo.sqlite"
 
