@@ -102,7 +102,7 @@ def test_twins_need_both_hash_and_embedding():
     finder.add("a" * 64, hashed, embedding=np.array([1.0, 0.0]))
     assert finder.find(hashed, np.array([0.99, 0.1])) == "a" * 64
     assert finder.find(hashed, np.array([0.5, 0.9])) is None
-    assert finder.find(hashed ^ ((1 << 20) - 1), np.array([1.0, 0.0])) is None
+    assert finder.find(hashed ^ ((1 << 24) - 1), np.array([1.0, 0.0])) is None
 
 
 # --- archives -----------------------------------------------------------------------------------------------------

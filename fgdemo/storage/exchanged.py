@@ -8,6 +8,7 @@ from fgdemo.errors import DatasetError
 from fgdemo.storage import archives, files, hub
 from fgdemo.storage.label_studio import TASKS, read_tasks, read_tasks_in
 from fgdemo.storage.labelled import Found
+from fgdemo.storage.outputs import restore
 from fgdemo.storage.records import WORKSPACE_TABLE, read_workspace_lines
 from fgdemo.storage.tables import read_table_in
 from fgdemo.storage.trees import FolderTree, ZipTree
@@ -33,6 +34,7 @@ def read_any(location: str | Path) -> Found | None:
         return read_workspace_lines(FolderTree(path.parent), path.name)
     if ending == ".json":
         return read_tasks(path)
+    restore(path)
     if not path.is_dir():
         return None
     if (path / DATABASE).is_file():

@@ -31,6 +31,7 @@ def write_tasks(output: Output, pieces: Iterable[Piece], inventory: Inventory, f
     names = UniqueNames()
     state = {kind: choice for choice, kind in STATES.items()}
     with output.writing(TASKS) as path, path.open("w", encoding="utf-8") as file:
+        number = -1
         for number, piece in enumerate(pieces):
             name = names.take("pictures/", piece.stem, piece.ending)
             output.add(name, piece.content)
@@ -39,7 +40,7 @@ def write_tasks(output: Output, pieces: Iterable[Piece], inventory: Inventory, f
             json.dump(
                 _task(piece, choice, f"/data/local-files/?d={quote(f'{folder}/{name}')}"), file, ensure_ascii=False
             )
-        file.write("\n]\n" if inventory.pictures else "[]\n")
+        file.write("[]\n" if number < 0 else "\n]\n")
     labels = class_names(inventory.taxa)
     output.add("interface.xml", _interface([labels[t.id] for t in inventory.taxa if t.id not in inventory.retired]))
 

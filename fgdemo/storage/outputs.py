@@ -160,7 +160,7 @@ def _aside(out: Path) -> Path:
 
 def restore(out: Path) -> None:
     """Put back what a crash between the two renames of `swap` left aside."""
-    if not out.exists() and _aside(out).exists():
+    if out.name and not out.exists() and (_aside(out) / MARK).exists():
         _aside(out).replace(out)
 
 

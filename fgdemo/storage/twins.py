@@ -1,4 +1,14 @@
-"""Near-duplicates: frames of one burst, the same photograph scaled or saved again. They must share a split."""
+"""Near-duplicates: frames of one burst, the same photograph scaled or saved again. They must share a split.
+
+The thresholds were chosen on 3,000 photographs of birds, dogs and butterflies with the embeddings of the field-guide
+checkpoint (`benchmarks/twins.py`). Of twins that were made of 200 of them these are found: saved again as JPEG of
+quality 90 or 50, scaled to twice or a half, darker, of less contrast, cropped by 2 to 5 %, all; JPEG of quality 20,
+99 %; cropped by 5 % at a corner, scaled to a third, or lighter, 97 to 98 %; lighter, cropped, scaled and JPEG of
+quality 60 at once, 81 %. The mean is 98 %; with 10 bits and cosines of 0.90 and 0.97 it was 71 %. Of 4,498,500 pairs
+of different files 22 are joined (were 8): to the eye 21 of them are one photograph in two cuts, and one shows two
+butterflies pinned alike. Half of them lay on both sides of train and val. Without the hash a cosine of 0.93 would join
+44.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +20,8 @@ from PIL import Image
 NEAR_BITS = 20
 """Pictures whose hashes differ in more of the 64 bits are never compared further."""
 SAME_BITS = 8
-SAME_COSINE, NEAR_COSINE = 0.85, 0.93
+"""Hashes of different pictures rarely differ in so few."""
+SAME_COSINE, NEAR_COSINE = 0.60, 0.93
 """How alike the embeddings of two pictures are that are taken for one, with hashes that are the same or near."""
 
 
