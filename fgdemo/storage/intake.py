@@ -232,8 +232,8 @@ class Intake:
         twin = run.finder.find(hashed, embedding)
         if origin is not None:
             split = None if origin.split is None else split
-            theirs = origin.twin_of or ""
-            if twin is None and (theirs in self._roster or theirs in rows):
+            theirs = origin.twin_of
+            if twin is None and theirs is not None and (theirs in self._roster or theirs in rows):
                 twin = theirs
         if twin is not None:
             split = self._split_beside(twin, split, rows, run)

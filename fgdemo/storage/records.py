@@ -164,9 +164,9 @@ def assemble(records: Iterable[tuple[int, Record]], name: str, locate: Locate, f
 
 
 def _picture(record: Record, said: tuple[Said, ...], locate: Locate) -> LabelledPicture:
-    image = text_of(record, "image", 64, needed=True) or ""
-    if len(image) != 64 or not set(image) <= _HEX:
-        raise FaultError("has no usable “image”: 64 hexadecimal digits are meant")
+    image, twin_of = text_of(record, "image", 64, needed=True) or "", text_of(record, "twin_of", 64)
+    if not all(len(one) == 64 and set(one) <= _HEX for one in (image, twin_of or image)):
+        raise FaultError("has no usable “image” or “twin_of”: 64 hexadecimal digits are meant")
     split = text_of(record, "split", 20)
     if split not in (None, "train", "val", "test", "gold"):
         raise FaultError(f"has the split “{split}”; train, val, gold or none is meant")
@@ -175,7 +175,7 @@ def _picture(record: Record, said: tuple[Said, ...], locate: Locate) -> Labelled
         text_of(record, "source", 200) or "import",
         split,
         time_of(record, "created_at"),
-        text_of(record, "twin_of", 64),
+        twin_of,
         text_of(record, "imported_in", 200),
     )
     where = locate(record)

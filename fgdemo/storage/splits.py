@@ -31,14 +31,21 @@ def in_import_order(pictures: Sequence[LabelledPicture], has_splits: bool) -> li
 
 def _drawn(pictures: Sequence[LabelledPicture]) -> list[LabelledPicture]:
     """Stratified: of each labelled class a tenth is held out as val, a tenth locked as gold."""
-    sizes = Counter(picture.label for picture in pictures)
+    sizes = Counter(_label(picture) for picture in pictures)
     seen: Counter[str] = Counter()
     drawn = []
     for picture in sorted(pictures, key=lambda p: image_id_of(p.name.encode("utf-8", "surrogatepass"))):
         split: Split = "train"
-        if picture.label and picture.origin is None and sizes[picture.label] >= FEWEST:
-            place = seen[picture.label] % EVERY
+        label = _label(picture)
+        if label and picture.origin is None and sizes[label] >= FEWEST:
+            place = seen[label] % EVERY
             split = "test" if place == 0 else "val" if place == EVERY // 2 else "train"
-            seen[picture.label] += 1
+            seen[label] += 1
         drawn.append(replace(picture, split=split) if picture.origin is None else picture)
     return drawn
+
+
+def _label(picture: LabelledPicture) -> str:
+    """The first label it was given, in the words of its source; empty where there is none."""
+    given = (said.label for said in picture.said if isinstance(said.label, str))
+    return picture.label or next(given, "")
