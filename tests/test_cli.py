@@ -167,6 +167,20 @@ def test_import_twice_adds_nothing_twice(checkpoint: Path, birds: Path, capsys: 
     assert (first["added"], first["known"], first["skipped"], first["new_kinds"]) == (12, 0, [], [])
     again = run(capsys, "import", birds / "val", "--checkpoint", checkpoint)
     assert (again["added"], again["known"]) == (0, 12)
+    assert (first["answers"], again["answers"], again["skipped_file"]) == (12, 0, None)
+
+
+def test_export_and_import_again(
+    checkpoint: Path, birds: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(capsys, "import", birds / "val", "--checkpoint", checkpoint)
+    exported = run(capsys, "export", tmp_path / "out.zip", "--format", "jsonl")
+    assert (exported["pictures"], exported["events"], exported["answers"]) == (12, 12, {"kind": 12})
+    assert "can be pushed" in refused(capsys, "export", tmp_path / "o", "--format", "csv", "--push", "me/birds")
+    assert "no export made it" in refused(capsys, "export", birds, "--format", "imagefolder")
+    monkeypatch.setenv("FGDEMO_HOME", str(tmp_path / "other"))
+    again = run(capsys, "import", tmp_path / "out.zip", "--checkpoint", checkpoint)
+    assert (again["added"], again["answers"], again["left_out"]) == (12, 12, 0)
 
 
 # --- fit: bad input -----------------------------------------------------------------------------------------------

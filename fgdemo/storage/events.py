@@ -20,7 +20,7 @@ from fgdemo.storage.originals import ImageStore, image_id_of
 from fgdemo.storage.schema import image_table, label_event_table
 from fgdemo.types import CropBox
 
-__all__ = ["EventLog", "Kind", "LabelEvent", "NewPicture", "standing_of"]
+__all__ = ["EventLog", "Kind", "LabelEvent", "NewPicture", "event_of", "standing_of"]
 
 AT_ONCE = 500
 """So many pictures or events does one statement name."""
@@ -69,7 +69,7 @@ class EventLog:
                     self._insert_image(connection, said.image, picture)
                     appended.append(self._insert(connection, said))
         except StorageError:
-            self._remove_orphans(new, store)
+            self.remove_orphans(new, store)
             raise
         return appended
 
@@ -158,7 +158,7 @@ class EventLog:
         table = label_event_table
         query = sa.select(table).where(table.c.reason == reason).order_by(table.c.id.desc()).limit(newest)
         with reading(self._engine) as connection:
-            return [_event(row) for row in connection.execute(query).mappings()][::-1]
+            return [event_of(row) for row in connection.execute(query).mappings()][::-1]
 
     def seconded_by(self, annotator: str) -> set[str]:
         """Pictures about which this person gave a blind second opinion."""
@@ -185,7 +185,7 @@ class EventLog:
     @staticmethod
     def _rows(connection: Connection, condition: sa.ColumnElement[bool], limit: int | None = None) -> list[LabelEvent]:
         query = sa.select(label_event_table).where(condition).order_by(label_event_table.c.id).limit(limit)
-        return [_event(row) for row in connection.execute(query).mappings()]
+        return [event_of(row) for row in connection.execute(query).mappings()]
 
     def _among(self, connection: Connection, column: sa.ColumnClause, values: Sequence[Any]) -> list[LabelEvent]:
         """The events whose column is one of many values; those of one picture in their order."""
@@ -215,7 +215,7 @@ class EventLog:
         elif known.split is None and picture.split is not None:  # A visitor was first with a picture of a data set.
             connection.execute(image_table.update().where(this_one).values(columns))
 
-    def _remove_orphans(self, images: Sequence[str], store: ImageStore) -> None:
+    def remove_orphans(self, images: Sequence[str], store: ImageStore) -> None:
         """Remove files of pictures that have no row, under the write lock: somebody may just have stored them too."""
         try:
             with writing(self._engine) as connection:
@@ -262,6 +262,7 @@ def _check_texts(row: Mapping[str, Any]) -> None:
         raise StorageError(UNSTORABLE)
 
 
-def _event(row: Any) -> LabelEvent:
+def event_of(row: Any) -> LabelEvent:
+    """The event of a row of `label_event`."""
     box = CropBox(**json.loads(row["box"])) if row["box"] else None
     return LabelEvent(**{**row, "box": box, "blind": bool(row["blind"])})

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 
 from fgdemo.services.review.snapshot import Snapshot
+from fgdemo.storage.left_out import harmless
 from fgdemo.storage.roster import KINDS, SPLITS
 from fgdemo.taxonomy import Taxonomy
 
@@ -23,7 +24,7 @@ def table(now: Snapshot, rows: np.ndarray) -> Iterator[bytes]:
     """UTF-8, some thousand lines at a time, in the order of `rows`. `state` is the kind of the event that decides."""
     yield _lines([COLUMNS])
     roster, taxonomy = now.roster, now.taxonomy
-    annotators, imports = [_harmless(one) for one in roster.annotators], [_harmless(one) for one in roster.imports]
+    annotators, imports = [harmless(one) for one in roster.annotators], [harmless(one) for one in roster.imports]
     given, taken = [_named(one, taxonomy) for one in roster.taxa], [_named(one, taxonomy) for one in now.taxa]
     for start in range(0, len(rows), _ROWS_AT_ONCE):
         some = rows[start : start + _ROWS_AT_ONCE]
@@ -31,7 +32,7 @@ def table(now: Snapshot, rows: np.ndarray) -> Iterator[bytes]:
         names = roster.names(images)
         yield _lines(
             zip(
-                [_harmless(names.get(image, "")) for image in images],
+                [harmless(names.get(image, "")) for image in images],
                 images,
                 *_two(given, now.taxon[some]),
                 [KINDS[kind] for kind in roster.kind[some].tolist()],
@@ -56,7 +57,7 @@ def _lines(rows: Iterable[Sequence[str]]) -> bytes:
 
 def _named(taxon: str, taxonomy: Taxonomy) -> tuple[str, str]:
     known = taxonomy.by_id.get(taxon)
-    return _harmless(taxon), _harmless(known.name if known else "")
+    return harmless(taxon), harmless(known.name if known else "")
 
 
 def _two(named: Sequence[tuple[str, str]], indices: np.ndarray) -> tuple[list[str], list[str]]:
@@ -71,8 +72,3 @@ def _numbers(values: np.ndarray) -> list[str]:
 
 def _yes(values: np.ndarray) -> list[str]:
     return ["true" if value else "false" for value in values.tolist()]
-
-
-def _harmless(text: str) -> str:
-    """A cell that a spreadsheet would take for a formula is made text."""
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
