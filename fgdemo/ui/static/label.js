@@ -5,13 +5,14 @@ import { openHistory, openNewKind } from "./label_dialogs.js";
 import { openKeys, readKeys, storeKeys } from "./label_keys.js";
 import { LabelQueue, ask } from "./label_queue.js";
 import { Study } from "./label_study.js";
-import { accuracySentence, drawChoices, drawKeys, drawPlan, drawStanding, drawWhy, offered } from "./label_views.js";
+import { accuracySentence, drawChoices, drawKeys, drawPlan, drawReading, drawStanding, drawWhy, offered } from "./label_views.js";
 import { gate, isShown, whoAmI } from "./nav.js";
 import { taxonSearch } from "./taxon_search.js";
 
 const TAP_MS = 300; // a shorter press of "why" leaves it on
 const REPORT_EVERY = 5;
 const WAIT_MS = 3000;
+const READING_MS = 1500;
 
 export { historyList } from "./label_dialogs.js";
 
@@ -58,8 +59,22 @@ class LabelPage {
       this.opened = false;
       this.$(".fg-label-gate").replaceChildren(h("div", { class: "fg-gate" }, h("p", { class: "fg-error" }, reply.error)));
       this.show("gate");
-    } else if (reply.session) this.begin(reply.session);
+    } else if (reply.starting) this.wait(reply.starting);
+    else if (reply.session) this.begin(reply.session);
     else this.plan(reply);
+  }
+
+  /** There is no order to ask in yet: say how far the model is, and ask again. */
+  wait(starting) {
+    drawReading(this.$(".fg-plan"), starting);
+    this.show("plan");
+    this.opened = false;
+    setTimeout(() => isShown("label") && this.open(), READING_MS);
+  }
+
+  openAgain() {
+    this.opened = false;
+    return this.open();
   }
 
   plan(reply) {
@@ -205,15 +220,11 @@ class LabelPage {
     const report = reply.session ?? this.report;
     this.queue.begin(null, 0);
     this.item = null;
-    const again = async () => {
-      this.opened = false;
-      await this.open();
-    };
     this.$(".fg-finished").replaceChildren(
       h("h1", {}, report.done === 1 ? "One picture done" : `${report.done} pictures done`),
       ...[accuracySentence(report), report.sentence].filter(Boolean).map((text) => h("p", {}, text)),
       h("p", { class: "fg-quiet" }, "Every answer is saved."),
-      h("p", { class: "fg-row-actions" }, h("button", { type: "button", class: "fg-button fg-primary", onclick: again }, "Another session"), h("a", { class: "fg-button", href: "#review" }, "Review")),
+      h("p", { class: "fg-row-actions" }, h("button", { type: "button", class: "fg-button fg-primary", onclick: () => this.openAgain() }, "Another session"), h("a", { class: "fg-button", href: "#review" }, "Review")),
     );
     this.show("finished");
   }

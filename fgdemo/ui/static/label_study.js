@@ -63,13 +63,14 @@ export class Study {
     if (this.item === item && !found.error) drawReferences(this.$(".fg-refs"), found, [find(asked), find(rival)]);
   }
 
-  /** A is the likeliest kind, B the given label where that differs. Asked once an item. */
+  /** A is the likeliest kind, B the given label where that is another kind. Asked once an item. */
   #explain(item) {
     if (this.asking?.item === item) return this.asking.done;
     const [a, second] = item.choices;
-    const isGivenOther = item.given && item.given.taxon !== a.taxon && item.choices.some((one) => one.taxon === item.given.taxon);
-    const b = isGivenOther ? item.given.taxon : (second?.taxon ?? null);
-    const done = ask(this.server, "label_explain", { image: item.image, a: a.taxon, b }).then((reply) => {
+    const compare = (b) => ask(this.server, "label_explain", { image: item.image, a: a.taxon, b });
+    const given = item.given && item.given.taxon !== a.taxon ? item.given.taxon : null;
+    const asked = given ? compare(given).then((reply) => (reply.code === "bad" ? compare(second?.taxon ?? null) : reply)) : compare(second?.taxon ?? null);
+    const done = asked.then((reply) => {
       if (this.item !== item || reply.error) return;
       this.explanation = reply;
       drawBars(this.$(".fg-item-bars"), reply);

@@ -6,7 +6,7 @@ import { partSums } from "./maps.js";
 import { spotlightLayer } from "./layers.js";
 
 /** The start screen; `onStart({order, pair, goal, blind_share})`. */
-export function drawPlan(root, { works, pairs }, onStart) {
+export function drawPlan(root, { person: me, works, pairs }, onStart) {
   let chosen = works.find((work) => work.left > 0)?.order ?? null;
   let pair = null;
   const goal = h("input", { type: "number", min: 1, max: 100000, step: 1, inputmode: "numeric", placeholder: "none", id: "fg-goal" });
@@ -33,15 +33,24 @@ export function drawPlan(root, { works, pairs }, onStart) {
       h("span", { class: "fg-num" }, String(one.confused)),
     );
   const nothing = works.every((work) => work.left === 0);
+  const how = me.role === "maintainer" ? h("p", {}, h("a", { class: "fg-button fg-primary", href: "#data" }, "Bring pictures in")) : h("p", { class: "fg-quiet" }, "A maintainer can bring pictures in.");
   root.replaceChildren(
     h("h1", {}, nothing ? "Nothing waits to be labelled" : "What would you like to work on?"),
-    nothing ? h("p", { class: "fg-quiet" }, "Put pictures into the workspace: ", h("code", {}, "python -m fgdemo import FOLDER")) : "",
-    h("div", { class: "fg-works", role: "radiogroup", "aria-label": "What to work on" }, ...works.map(workCard)),
+    nothing ? how : "",
+    nothing ? "" : h("div", { class: "fg-works", role: "radiogroup", "aria-label": "What to work on" }, ...works.map(workCard)),
     pairs.length ? h("h2", {}, "Only one pair of look-alikes") : "",
     h("div", { class: "fg-works fg-works-pairs", role: "radiogroup", "aria-label": "Pairs" }, ...pairs.map(pairCard)),
-    h("div", { class: "fg-plan-more" }, h("label", { for: "fg-goal" }, "Goal"), goal, h("label", { for: "fg-blind" }, "Second opinions"), blind, begin),
+    nothing ? "" : h("div", { class: "fg-plan-more" }, h("label", { for: "fg-goal" }, "Goal"), goal, h("label", { for: "fg-blind" }, "Second opinions"), blind, begin),
   );
   choose(chosen);
+}
+
+/** While the model reads the workspace there is no order to ask in yet. */
+export function drawReading(root, { done, of }) {
+  const progress = h("progress", { max: Math.max(of, 1), "aria-label": "Pictures read" });
+  if (of > 1) progress.value = done;
+  const figures = of > 1 ? `${done.toLocaleString("en")} of ${of.toLocaleString("en")}` : "";
+  root.replaceChildren(h("h1", {}, "The model is reading your pictures"), h("p", { class: "fg-quiet" }, "It then knows which labels look wrong and which pictures are hard to tell. ", figures), progress);
 }
 
 /** Why it is asked, what is given. */
@@ -96,7 +105,7 @@ export function drawReferences(root, found, [a, b]) {
       { class: `fg-ref fg-ref-${side}` },
       h("figcaption", {}, h("b", { class: `fg-${side}` }, side.toUpperCase()), " ", taxon.name),
       references.length
-        ? h("div", {}, ...references.map((one) => referencePicture(one, taxon, found)))
+        ? referenceStrip(references.map((one) => referencePicture(one, taxon, found)))
         : h("p", { class: "fg-quiet fg-small" }, "no labelled picture yet"),
     );
   root.replaceChildren(
@@ -106,8 +115,18 @@ export function drawReferences(root, found, [a, b]) {
   );
 }
 
+/** The nearest one large, the others beside it; a click makes another the large one. */
+function referenceStrip(pictures) {
+  const strip = h("div", {}, ...pictures);
+  strip.addEventListener("click", (event) => {
+    const picked = event.target.closest(".fg-ref-picture");
+    if (picked) strip.prepend(picked);
+  });
+  return strip;
+}
+
 function referencePicture(one, taxon, found) {
-  const frame = h("span", { class: one.checked ? "fg-ref-picture is-checked" : "fg-ref-picture", title: `${taxon.name}, likeness ${one.similarity.toFixed(2)}${one.checked ? ", checked" : ""}` });
+  const frame = h("button", { type: "button", tabindex: -1, class: one.checked ? "fg-ref-picture is-checked" : "fg-ref-picture", title: `${taxon.name}, likeness ${one.similarity.toFixed(2)}${one.checked ? ", checked" : ""}` });
   const picture = h("img", { src: new URL(one.thumb, document.baseURI), alt: taxon.name });
   frame.append(picture);
   if (one.part_map && found.part) {
@@ -172,6 +191,7 @@ export function accuracySentence(report) {
   const one = (share) => (100 * share).toFixed(1);
   const before = report.accuracy_before && report.accuracy_before.on === now.on ? `${one(report.accuracy_before.mean)} → ` : "";
   const where = now.on === "val" ? "Held-out accuracy" : "Accuracy on pictures left out in turn";
+  if (!report.corrections) return `${where} ${one(now.mean)} % [${one(now.low)}, ${one(now.high)}].`;
   const after = report.corrections === 1 ? "1 correction" : `${report.corrections} corrections`;
   return `${where} ${before}${one(now.mean)} % [${one(now.low)}, ${one(now.high)}] after ${after}.`;
 }
