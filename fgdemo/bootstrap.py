@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from sqlalchemy.engine import Engine
 
 from fgdemo.learn.learner import Learner
-from fgdemo.learn.pictures import Progress, no_progress
 from fgdemo.model.classifier import Classifier
+from fgdemo.services.exchange import Exchange
 from fgdemo.services.explainer import Explainer
 from fgdemo.services.labelling import Labelling
 from fgdemo.services.review import Review
@@ -19,14 +18,13 @@ from fgdemo.services.suggestions import Suggestions
 from fgdemo.services.workbench import Workbench
 from fgdemo.settings import Settings
 from fgdemo.storage.accounts import Accounts
-from fgdemo.storage.database import open_database, register_taxa, utc_now
+from fgdemo.storage.database import open_database, register_taxa
 from fgdemo.storage.embeddings import Embeddings, LooksShape
 from fgdemo.storage.events import EventLog
-from fgdemo.storage.intake import Imported, Intake
+from fgdemo.storage.intake import Intake
 from fgdemo.storage.library import Library
 from fgdemo.storage.originals import ImageStore
 from fgdemo.storage.roster import Roster
-from fgdemo.storage.sources import read_for_import
 from fgdemo.storage.taxa import TaxonStore
 
 
@@ -39,6 +37,7 @@ class Services:
     accounts: Accounts
     labelling: Labelling
     review: Review
+    exchange: Exchange
     images: ImageStore
     settings: Settings
 
@@ -98,6 +97,7 @@ def build_services(settings: Settings) -> Services:
         accounts=Accounts(workspace.engine),
         labelling=Labelling(workspace.engine, workspace.roster, learner, taxa, classifier, explainer),
         review=Review(workspace.events, workspace.roster, learner, taxa, explainer),
+        exchange=_exchange(settings, classifier, workspace),
         images=workspace.images,
         settings=settings,
     )
@@ -122,23 +122,14 @@ class LiveClassifier:
             return self._made[1]
 
 
-def import_pictures(
-    classifier: Classifier, settings: Settings, locations: Sequence[str], progress: Progress = no_progress
-) -> Imported:
-    """Put pictures into the workspace, labelled or not.
+def open_exchange(settings: Settings, classifier: Classifier) -> Exchange:
+    """Imports into the workspace of these settings, and exports from it, without a page. Raises StorageError."""
+    return _exchange(settings, classifier, open_workspace(settings, classifier))
 
-    Importing the same again adds nothing twice and goes on where an interrupted import stopped.
 
-    Raises:
-        DatasetError: nothing there that could be read.
-        StorageError: the workspace cannot be written.
-    """
-    workspace = open_workspace(settings, classifier)
-    source, has_splits = read_for_import(locations)
+def _exchange(settings: Settings, classifier: Classifier, workspace: Workspace) -> Exchange:
     intake = Intake(
         workspace.engine, workspace.images, workspace.roster, workspace.embeddings, classifier.look,
         settings.max_picture_mp,
     )  # fmt: skip
-    report = intake.take_in(source.pictures, utc_now().isoformat(), has_splits=has_splits, progress=progress)
-    report.skipped[:0] = source.skipped
-    return report
+    return Exchange(settings.home, workspace.engine, workspace.images, intake)

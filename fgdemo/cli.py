@@ -40,7 +40,13 @@ def build_parser() -> argparse.ArgumentParser:
     names.add_argument("checkpoint", type=Path, metavar="FOLDER")
     names.add_argument("names", nargs="*", metavar="ID=NAME", help="e.g. 0=head 3=wing; none: list the parts")
     imported = verb("import", commands.import_pictures, "put pictures into the workspace, labelled or not")
-    imported.add_argument("data", nargs="+", help="folders, zip archives, CSV tables, or Hub data set ids")
+    imported.add_argument("data", nargs="+", help="folders, archives, tables, exports, workspaces, Hub ids")
+    export = verb(
+        "export", commands.export, "write pictures, labels and histories for other programs, or another fgdemo"
+    )
+    export.add_argument("out", type=Path, metavar="OUT", help="a folder, or an archive if it ends in .zip")
+    export.add_argument("--format", choices=("imagefolder", "csv", "jsonl", "datasets", "label-studio"), required=True)
+    export.add_argument("--push", metavar="OWNER/NAME", help="also to a private data set of the Hub (datasets only)")
     user = verb("user", commands.user, "make and change the accounts of experts and maintainers")
     user.add_argument("action", choices=("add", "list", "role", "password", "disable", "enable"))
     user.add_argument("name", nargs="?")

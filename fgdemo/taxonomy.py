@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from fgdemo.errors import TaxonomyError
+
+_JOINERS = "\u200c\u200d"
+"""They shape the letters beside them in Persian and Hindi, and make one emoji of two."""
 
 
 @dataclass(frozen=True)
@@ -27,15 +29,33 @@ class Taxon:
 
 
 def slug(text: str) -> str:
-    """A stable id from any name: lower-case letters and digits of any script, joined by underscores."""
-    text = unicodedata.normalize("NFKC", text).casefold()
-    return re.sub(r"[\W_]+", "_", text).strip("_")
+    """A stable id from any name: lower-case letters and digits of any script, joined by underscores.
+
+    Vowel signs and accents that stand on their own belong to their letter, or names in Thai or Hindi would fall into
+    one. A name of symbols only (an emoji) becomes their numbers.
+    """
+    folded = _folded(_folded(text))  # folding İ leaves a dot that folds again
+    found = "_".join(_words(folded))
+    if not found:
+        found = "_".join(f"u{ord(c):x}" for c in folded if unicodedata.category(c) in ("So", "Sm", "Sc"))
+    return found
 
 
 def display_name(folder: str) -> str:
     """A readable name from a folder name: `red_eyed_vireo` becomes "Red Eyed Vireo"."""
-    words = re.sub(r"[\W_]+", " ", folder).strip()
+    words = " ".join(_words(folder)) or "".join(c for c in folder if unicodedata.category(c)[0] in "SM")
     return words.title() if words.islower() else words
+
+
+def _folded(text: str) -> str:
+    plain = "".join(c for c in text if c not in _JOINERS)
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", plain).casefold())
+
+
+def _words(text: str) -> list[str]:
+    """Runs of letters, digits, the marks on them and the joiners between them."""
+    marked = (c if c.isalnum() or unicodedata.category(c)[0] == "M" or c in _JOINERS else " " for c in text)
+    return [word for word in "".join(marked).split() if any(map(str.isalnum, word))]
 
 
 @dataclass(frozen=True)

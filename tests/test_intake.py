@@ -97,9 +97,9 @@ def test_a_twin_joins_the_held_out_picture_in_its_split(workspace):
 
 
 def test_twins_need_both_hash_and_embedding():
-    finder = TwinFinder()
+    finder = TwinFinder(lambda _: np.empty((0, 2)))
     hashed = dhash(photo_like(3))
-    finder.add("a" * 64, hashed, np.array([1.0, 0.0]))
+    finder.add("a" * 64, hashed, embedding=np.array([1.0, 0.0]))
     assert finder.find(hashed, np.array([0.99, 0.1])) == "a" * 64
     assert finder.find(hashed, np.array([0.5, 0.9])) is None
     assert finder.find(hashed ^ ((1 << 20) - 1), np.array([1.0, 0.0])) is None
@@ -134,14 +134,14 @@ def test_hostile_entries_are_named_and_nothing_is_written(tmp_path):
     link.external_attr = 0o120777 << 16
     entries = [("../../out.png", png()), ("/abs/x.png", png()), ("a/bomb.png", b"\0" * 5_000_000), ("C:\\x.png", png()),
                (link, "/etc/passwd"), ("a/page.svg", "<svg/>"), ("a/ok.png", png())]  # fmt: skip
-    found = read_zip(archive(tmp_path / "evil.zip", entries))
+    found, _, _ = read_zip(archive(tmp_path / "evil.zip", entries))
     assert [p.name for p in found.pictures] == ["a/ok.png"]
     assert len(found.skipped) == 6
     assert [path.name for path in tmp_path.rglob("*")] == ["evil.zip"]
 
 
 def test_ten_thousand_empty_files_are_all_named(tmp_path):
-    found = read_zip(archive(tmp_path / "e.zip", [(f"a/{n}.png", b"") for n in range(10_000)]))
+    found, _, _ = read_zip(archive(tmp_path / "e.zip", [(f"a/{n}.png", b"") for n in range(10_000)]))
     assert len(found.skipped) == 10_000
     with pytest.raises(DatasetError, match="of 10000 files none"):
         read_for_import([tmp_path / "e.zip"])

@@ -1,14 +1,16 @@
 """What each verb of the command line does. Heavy libraries are imported by the verb that needs them."""
 
 from fgdemo.commands.console import Verb
+from fgdemo.commands.exchange import export, import_pictures
 from fgdemo.commands.fitting import fit
 from fgdemo.commands.questions import evaluate, explain, predict
-from fgdemo.commands.workspace import import_pictures, name_parts, serve, specimens, user
+from fgdemo.commands.workspace import name_parts, serve, specimens, user
 
 __all__ = [
     "Verb",
     "evaluate",
     "explain",
+    "export",
     "fit",
     "import_pictures",
     "name_parts",

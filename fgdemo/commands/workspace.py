@@ -1,4 +1,4 @@
-"""`name-parts`, `import`, `user`, `specimens`, `serve`: what is kept and shown."""
+"""`name-parts`, `user`, `specimens`, `serve`: what is kept and shown."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import getpass
 import sys
 from typing import TYPE_CHECKING, Any
 
-from fgdemo.commands.console import bar, load, report_skipped, speaker
+from fgdemo.commands.console import speaker
 from fgdemo.errors import SettingsError
 from fgdemo.settings import Settings
 
@@ -33,30 +33,6 @@ def name_parts(arguments: argparse.Namespace, settings: Settings) -> dict[str, A
     for part in parts:
         speaker(arguments)(f"{part['id']:3d}  {part['group'] or 'all'}: {part['name'] or '—'}")
     return {"parts": parts}
-
-
-def import_pictures(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]:
-    """Pictures into the workspace, labelled or not: to be compared with, put right, and learned from."""
-    from fgdemo import bootstrap
-
-    say = speaker(arguments)
-    with bar() as progress:
-        report = bootstrap.import_pictures(load(arguments, settings), settings, arguments.data, progress)
-    report_skipped(report.skipped, say)
-    if report.new_kinds:
-        say(f"New kinds: {', '.join(report.new_kinds[:20])}{' …' if len(report.new_kinds) > 20 else ''}")
-    splits = ", ".join(f"{count} {split}" for split, count in report.splits.most_common())
-    say(f"{report.added} pictures came in{f' ({splits})' if splits else ''}, {report.known} were there already.")
-    if report.twins:
-        say(f"{report.twins} are near-duplicates and lie in the split of their twin.")
-    return {
-        "added": report.added,
-        "known": report.known,
-        "twins": report.twins,
-        "splits": dict(report.splits),
-        "new_kinds": report.new_kinds,
-        "skipped": [list(entry) for entry in report.skipped],
-    }
 
 
 def specimens(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]:

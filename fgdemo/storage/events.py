@@ -18,7 +18,7 @@ from fgdemo.storage.originals import ImageStore, image_id_of
 from fgdemo.storage.schema import image_table, label_event_table
 from fgdemo.types import CropBox
 
-__all__ = ["EventLog", "Kind", "LabelEvent", "NewPicture", "standing_of"]
+__all__ = ["EventLog", "Kind", "LabelEvent", "NewPicture", "event_of", "standing_of"]
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,7 @@ class EventLog:
                     if store.put(picture.original) != label_event.image:
                         raise StorageError("The picture and its id do not belong together, so nothing was stored.")
         except StorageError:
-            self._remove_orphans(new_files, store)
+            self.remove_orphans(new_files, store)
             raise
         return appended
 
@@ -257,7 +257,7 @@ class EventLog:
     @staticmethod
     def _rows(connection: Connection, condition: sa.ColumnElement[bool], limit: int | None = None) -> list[LabelEvent]:
         query = sa.select(label_event_table).where(condition).order_by(label_event_table.c.id).limit(limit)
-        return [_event(row) for row in connection.execute(query).mappings()]
+        return [event_of(row) for row in connection.execute(query).mappings()]
 
     def _answered_before(self, connection: Connection, label_event: LabelEvent) -> LabelEvent | None:
         if label_event.answer_key is None:
@@ -298,7 +298,7 @@ class EventLog:
         elif known.split is None and picture.split is not None:  # A visitor was first with a picture of a data set.
             connection.execute(image_table.update().where(this_one).values(columns))
 
-    def _remove_orphans(self, images: Sequence[str], store: ImageStore) -> None:
+    def remove_orphans(self, images: Sequence[str], store: ImageStore) -> None:
         """Remove files of pictures that have no row, under the write lock: somebody may just have stored them too."""
         try:
             with writing(self._engine) as connection:
@@ -309,7 +309,8 @@ class EventLog:
             pass  # The first error is the one to tell; a file without rows does no harm.
 
 
-def _event(row: Any) -> LabelEvent:
+def event_of(row: Any) -> LabelEvent:
+    """The event of a row of `label_event`."""
     box = CropBox(**json.loads(row["box"])) if row["box"] else None
     return LabelEvent(**{**row, "box": box, "blind": bool(row["blind"])})
 

@@ -1,22 +1,18 @@
-"""Pictures on this disk: class folders and CSV tables."""
+"""Pictures on this disk, in class folders or in no order."""
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
 from fgdemo.errors import DatasetError
-from fgdemo.storage.labelled import SPLIT_NAMES, Found, LabelledPicture, Split
+from fgdemo.storage.labelled import PICTURE_ENDINGS, SPLIT_NAMES, Found, LabelledPicture, Split
 
-PICTURE_ENDINGS = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"})
 LEFT_BY_THE_SYSTEM = frozenset({"thumbs.db", "desktop.ini", "__macosx"})
 MASKS = "masks"
 """Where masks of the pictures lie, beside train and val."""
-PATH_COLUMNS = ("path", "file_name", "filename", "file")
 
 
 def read_class_folders(root: Path) -> Found:
@@ -67,52 +63,6 @@ def read_any_folder(location: str | Path) -> Found:
         for file in _walk(root, entry, found):
             _add(root, file, "", "train", found)
     return found
-
-
-def read_table(path: Path) -> Found:
-    """A CSV table (comma, semicolon or tab) with the columns path, label and, if there are splits, split.
-
-    Raises:
-        DatasetError: not UTF-8 text, a column missing, an unknown split, or a path that leaves the table's folder.
-    """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise DatasetError(f"There is no table “{path}”.") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise DatasetError(f"The table “{path.name}” cannot be read as UTF-8 text.") from error
-    delimiter = max(",;\t", key=text.partition("\n")[0].count)
-    rows = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, restval="")
-    columns = {name.strip().lower(): name for name in rows.fieldnames or ()}
-    path_column = next((columns[name] for name in PATH_COLUMNS if name in columns), None)
-    if path_column is None or "label" not in columns:
-        there = ", ".join(columns) or "none"
-        raise DatasetError(
-            f"The table “{path.name}” needs a header line with the columns path and label; it has {there}."
-        )
-    found = Found()
-    root = path.parent
-    for row in rows:
-        where = f"line {rows.line_num} of “{path.name}”"
-        name = row[path_column].strip().replace("\\", "/")
-        label = row[columns["label"]].strip()
-        split = _table_split(row[columns["split"]], where) if "split" in columns else "train"
-        if not name or not label:
-            found.skip(where, "has no path or no label")
-        elif "\0" in name or Path(name).is_absolute() or not _inside(root, root / name):
-            raise DatasetError(f"“{name}” in {where} lies outside the folder of the table; put the pictures beside it.")
-        elif not (root / name).is_file():
-            found.skip(name, f"is not there ({where})")
-        else:
-            _add(root, root / name, label, split, found)
-    return found
-
-
-def _table_split(text: str, where: str) -> Split:
-    split = SPLIT_NAMES.get(text.strip().lower())
-    if split is None:
-        raise DatasetError(f"The split “{text}” in {where} must be train, val or test.")
-    return split
 
 
 def _require_folder(root: Path) -> None:

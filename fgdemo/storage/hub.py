@@ -11,18 +11,22 @@ from typing import TYPE_CHECKING
 
 from fgdemo.errors import DatasetError
 from fgdemo.storage.labelled import SPLIT_NAMES, Found, LabelledPicture, Split
+from fgdemo.storage.tables import instant, said_by
 
 if TYPE_CHECKING:
     import datasets
 
 
-def read_hub(name: str) -> Found:
+def read_hub(name: str, partly_labelled: bool = False) -> Found:
     """Download (or take from the cache) a data set such as `owner/name`.
+
+    Args:
+        partly_labelled: also take what an export keeps apart: pictures without a kind, and their answers.
 
     Raises:
         DatasetError: no such data set, no connection, or no pictures with labels in it.
     """
-    return _read(f"The data set “{name}”", name)
+    return _read(f"The data set “{name}”", name, partly_labelled)
 
 
 def holds_parquet(folder: Path) -> bool:
@@ -30,8 +34,8 @@ def holds_parquet(folder: Path) -> bool:
     return any(next(folder.glob(pattern), None) is not None for pattern in ("*.parquet", "*/*.parquet"))
 
 
-def read_parquet(path: Path) -> Found:
-    """A Parquet file, or a folder of them as the Hub keeps them.
+def read_parquet(path: Path, partly_labelled: bool = False) -> Found:
+    """A Parquet file, or a folder of them as the Hub keeps them. See `read_hub`.
 
     Raises:
         DatasetError: not there, damaged, or no pictures with labels in it.
@@ -39,11 +43,11 @@ def read_parquet(path: Path) -> Found:
     if not path.exists():
         raise DatasetError(f"There is no file “{path}”.")
     if path.is_file():
-        return _read(f"The file “{path}”", "parquet", data_files=str(path))
-    return _read(f"The folder “{path}”", str(path))
+        return _read(f"The file “{path}”", "parquet", partly_labelled, data_files=str(path))
+    return _read(f"The folder “{path}”", str(path), partly_labelled)
 
 
-def _read(what: str, path: str, data_files: str | None = None) -> Found:
+def _read(what: str, path: str, partly_labelled: bool, data_files: str | None = None) -> Found:
     import datasets
     from datasets.exceptions import DatasetNotFoundError, DatasetsError
 
@@ -60,7 +64,9 @@ def _read(what: str, path: str, data_files: str | None = None) -> Found:
     found = Found()
     for split_name, rows in splits.items():
         split = SPLIT_NAMES.get(str(split_name).lower())
-        if split is None:
+        if partly_labelled and "answer" in rows.features:
+            _read_answers(str(split_name), rows, found)
+        elif split is None:
             found.skip(str(split_name), "is not a train, val or test split")
         else:
             _read_split(what, str(split_name), split, rows, found)
@@ -80,6 +86,25 @@ def _read_split(what: str, split_name: str, split: Split, rows: datasets.Dataset
             continue
         text = str(feature.int2str(value) if isinstance(feature, datasets.ClassLabel) else value)
         found.pictures.append(LabelledPicture(name, text, split, partial(_row_bytes, pictures, image, index)))
+
+
+def _read_answers(split_name: str, rows: datasets.Dataset, found: Found) -> None:
+    """A split of a data set that `fgdemo.storage.export_datasets` wrote."""
+    import datasets
+
+    pictures = rows.select_columns(["image"]).cast_column("image", datasets.Image(decode=False))
+    columns = [name for name in ("answer", "split", "kind", "annotator", "checked", "comment", "labelled_at")
+               if name in rows.features]  # fmt: skip
+    for index, row in enumerate(rows.select_columns(columns)):
+        told = {key: str(value) if value is not None else "" for key, value in dict(row).items()}
+        split = SPLIT_NAMES.get(told.get("split", "train"), "train")
+        said = said_by(
+            told.get("answer", ""), told.get("kind", ""), told.get("annotator", ""), told.get("checked") == "True",
+            told.get("comment", ""), instant(told.get("labelled_at")),
+        )  # fmt: skip
+        label = said.label if isinstance(said.label, str) else ""
+        load = partial(_row_bytes, pictures, "image", index)
+        found.pictures.append(LabelledPicture(f"{split_name}/{index}", label, split, load, None, (said,)))
 
 
 def _columns(what: str, features: datasets.Features) -> tuple[str, str]:

@@ -3,35 +3,35 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 
+import numpy as np
 import sqlalchemy as sa
 from PIL import Image
-from sqlalchemy.engine import Engine
+from sqlalchemy.engine import Connection, Engine
 
 from fgdemo.annotation import Split
-from fgdemo.errors import PictureError, TaxonomyError
-from fgdemo.storage.database import reading
+from fgdemo.errors import PictureError, StorageError
+from fgdemo.storage.database import reading, utc_now, writing
 from fgdemo.storage.embeddings import Embeddings, Looks
-from fgdemo.storage.events import EventLog, LabelEvent, NewPicture
+from fgdemo.storage.events import EventLog
 from fgdemo.storage.images import decode_reduced
-from fgdemo.storage.labelled import LabelledPicture
+from fgdemo.storage.kinds import Kinds, settle_kinds
+from fgdemo.storage.labelled import LabelledPicture, PastSession, Progress, Said, no_progress, plain_text
+from fgdemo.storage.merging import Merger, settle_sessions
 from fgdemo.storage.originals import ImageStore, image_id_of
-from fgdemo.storage.roster import Roster
+from fgdemo.storage.roster import SPLITS, Roster
 from fgdemo.storage.schema import image_table
-from fgdemo.storage.taxa import TaxonStore
+from fgdemo.storage.splits import in_import_order
 from fgdemo.storage.twins import TwinFinder, dhash
-from fgdemo.taxonomy import Taxonomy, display_name
+from fgdemo.taxonomy import Taxon
 
 BATCH = 32
+READERS = 4
 MODEL_PX = 960
-EVERY = 10
-"""Of a class without splits each tenth picture becomes val and each tenth gold, beginning with the sixth and the
-first of ten; classes with fewer than `FEWEST` pictures only train."""
-FEWEST = 10
-IMPORT_ORDER: dict[str, int] = {"gold": 0, "test": 0, "val": 1, "train": 2}
-"""Held-out pictures come first, so that a training picture that is the twin of one joins it there."""
+LONGEST_FILE_NAME = 1000
 
 
 @dataclass
@@ -40,6 +40,7 @@ class Imported:
 
     added: int = 0
     known: int = 0
+    answers: int = 0
     twins: int = 0
     splits: Counter[str] = field(default_factory=Counter)
     new_kinds: list[str] = field(default_factory=list)
@@ -48,14 +49,27 @@ class Imported:
 
 @dataclass(frozen=True)
 class _Ready:
-    """A picture that was read, decoded and matched, but not stored yet."""
+    """A picture that was read, but not stored yet; `picture` is None where it is in the workspace already."""
 
     listed: LabelledPicture
     image: str
-    original: bytes
-    picture: Image.Image
-    size: tuple[int, int]
-    taxon: str | None
+    original: bytes = b""
+    picture: Image.Image | None = None
+    size: tuple[int, int] = (0, 0)
+
+
+@dataclass(frozen=True)
+class _Run:
+    """One import: its name, what its labels and sessions mean here, and the pictures met until now."""
+
+    name: str
+    kinds: Kinds
+    sessions: dict[tuple[str, str], int]
+    finder: TwinFinder
+    report: Imported
+    bare: set[str]
+    """Pictures of visitors, of which only their bytes are known."""
+    met: dict[str, LabelledPicture] = field(default_factory=dict)
 
 
 class Intake:
@@ -74,9 +88,8 @@ class Intake:
         look: Callable[[Sequence[Image.Image]], Looks],
         max_picture_mp: int = 60,
     ) -> None:
-        self._engine = engine
+        self.engine = engine
         self._log = EventLog(engine)
-        self._taxa = TaxonStore(engine)
         self._images = images
         self._roster = roster
         self._embeddings = embeddings
@@ -89,116 +102,157 @@ class Intake:
         run: str,
         *,
         has_splits: bool,
-        progress: Callable[[str, int, int], None] = lambda *_: None,
+        taxa: tuple[Sequence[Taxon], frozenset[str]] = ((), frozenset()),
+        sessions: Sequence[PastSession] = (),
+        report: Imported | None = None,
+        progress: Progress = no_progress,
     ) -> Imported:
-        """Store pictures that are not there yet, with the labels they came with as events of kind "import".
+        """Store pictures that are not there yet, and what was said about all of them, as events.
 
         A label that is no kind of the workspace makes a new kind. An empty label is none. Near-duplicates of a
-        picture join it in its split.
+        picture join its group in its split. Each batch is stored whole or not at all, its files first, so nothing is
+        half there wherever this stops; servers that follow the log see each batch as it comes.
 
         Args:
             run: a name for this import.
             has_splits: the source says what is train, val and test (which becomes gold); otherwise they are drawn.
+            taxa: of another workspace, and the ids of those that are retired.
+            report: filled as the import goes on; a new one by default.
 
         Raises:
             StorageError: nothing more can be written; what was taken in stays.
         """
-        report = Imported()
+        report = report or Imported()
         self._roster.follow()
-        taxon_of = self._match(sorted({p.label for p in pictures if p.label}), report)
-        listed = sorted(pictures, key=lambda p: (IMPORT_ORDER.get(p.split, 2), p.name))
-        if not has_splits:
-            listed = _draw_splits(listed)
-        finder = self._known_twins()
-        done = 0
-        for batch in _batches(listed):
-            ready = [one for one in (self._read(p, taxon_of, report) for p in batch) if one is not None]
-            self._store(ready, run, finder, report)
-            done += len(batch)
-            progress("taking in pictures", done, len(listed))
-        self._roster.follow()
+        labels = {said.label for p in pictures for said in p.history if isinstance(said.label, str)}
+        kinds = settle_kinds(self.engine, labels, *taxa)
+        report.new_kinds += kinds.new
+        report.skipped += [(plain_text(label), reason) for label, reason in kinds.faults]
+        taxon_of = {taxon.id: here for taxon, here in kinds.taxon_of.items() if isinstance(taxon, Taxon)}
+        past = settle_sessions(self.engine, sessions, taxon_of, run)
+        listed = in_import_order(pictures, has_splits)
+        # What another workspace knows to be near-duplicates is taken from there.
+        theirs = {picture.origin.image for picture in pictures if picture.origin}
+        this = _Run(run, kinds, past, self._known_twins(theirs), report, self._bare())
+        with ThreadPoolExecutor(READERS) as pool:
+            for start in range(0, len(listed), BATCH):
+                batch = listed[start : start + BATCH]
+                read = zip(batch, pool.map(lambda one: self._read(one, this), batch), strict=True)
+                self._store([one for one in (self._usable(p, r, this) for p, r in read) if one], this, pool)
+                progress("taking in pictures", start + len(batch), len(listed))
         self._look_at_missing(progress, report)
         return report
 
-    def _match(self, labels: Sequence[str], report: Imported) -> dict[str, str]:
-        """Taxon of every label; those that nothing matches become new kinds at the root."""
-        try:
-            taxonomy = self._taxa.load()
-            found = {label: _matching(taxonomy, label) for label in labels}
-        except TaxonomyError:  # an empty workspace
-            found = dict.fromkeys(labels)
-        for label in labels:
-            if found[label] is None:
-                try:
-                    found[label] = self._taxa.add(display_name(label)).id
-                    report.new_kinds.append(display_name(label))
-                except TaxonomyError as error:
-                    report.skipped.append((label, str(error)))
-        return {label: taxon for label, taxon in found.items() if taxon is not None}
-
-    def _read(self, listed: LabelledPicture, taxon_of: dict[str, str], report: Imported) -> _Ready | None:
-        """Read and decode one picture; None if it is there already, or cannot be used and is now in the report."""
-        taxon = taxon_of.get(listed.label)
-        if listed.label and taxon is None:
-            report.skipped.append((listed.name, f"its class {listed.label} has no usable name"))
-            return None
+    def _read(self, listed: LabelledPicture, run: _Run) -> _Ready | str:
+        """Read one picture, and decode it if it is new; or why that cannot be."""
+        if listed.label and listed.label not in run.kinds.taxon_of:
+            return f"its class {plain_text(listed.label)} has no usable name"
         try:
             original = listed.load()
             image = image_id_of(original)
-            if image in self._roster:
-                self._say_again(image, taxon, listed, report)
-                return None
+            if listed.origin is not None and listed.origin.image != image:
+                return "is not the picture that it was when it was exported"
+            if image in self._roster and image not in run.bare:
+                self._images.put(original)  # in case that somebody has deleted the file
+                return _Ready(listed, image)
             picture, size = decode_reduced(original, MODEL_PX, name=listed.name, max_picture_mp=self._max_picture_mp)
-        except PictureError as error:
-            report.skipped.append((listed.name, str(error)))
-            return None
+        except (PictureError, StorageError) as error:
+            return str(error)
         except OSError as error:
-            report.skipped.append((listed.name, f"cannot be read ({error.strerror})"))
+            return f"cannot be read ({error.strerror or 'input/output error'})"
+        return _Ready(listed, image, original, picture, size)
+
+    def _usable(self, listed: LabelledPicture, read: _Ready | str, run: _Run) -> _Ready | None:
+        """What is to be stored; a fault, and the same picture under another label, is named in the report."""
+        if isinstance(read, str):
+            run.report.skipped.append((plain_text(listed.name), read))
             return None
-        return _Ready(listed, image, original, picture, size, taxon)
+        first = run.met.setdefault(read.image, listed)
+        if first is listed or listed.said or (listed.label and not first.label):
+            return read
+        if listed.label and first.label != listed.label:
+            reason = f"is the same picture as {first.name}, which has another label"
+            run.report.skipped.append((plain_text(listed.name), plain_text(reason)))
+        else:
+            run.report.known += 1
+        return None
 
-    def _say_again(self, image: str, taxon: str | None, listed: LabelledPicture, report: Imported) -> None:
-        """A picture that is there: another label it now comes with is noted, unless a person has spoken since."""
-        standing = self._roster.standing(image)
-        report.known += 1
-        fresh = standing.kind in ("import", "suggestion") and standing.split != "gold"
-        if fresh and taxon is not None and taxon != standing.taxon:
-            self._log.append(LabelEvent(image, "import", listed.annotator or "import", taxon=taxon))
-            self._roster.follow()
-
-    def _store(self, ready: list[_Ready], run: str, finder: TwinFinder, report: Imported) -> None:
-        ready = list({one.image: one for one in ready}.values())
-        if not ready:
-            return
-        looks = self._look([one.picture for one in ready])
-        entries = []
-        split_of: dict[str, Split] = {}
-        for one, embedding in zip(ready, looks.embeddings, strict=True):
-            hashed = dhash(one.picture)
-            twin = finder.find(hashed, embedding)
-            finder.add(one.image, hashed, embedding)
-            split: Split = "gold" if one.listed.split == "test" else one.listed.split
-            if twin is not None:
-                split = split_of.get(twin) or self._roster.standing(twin).split
-                report.twins += 1
-            split_of[one.image] = split
-            report.splits[split] += 1
-            entries.append(
-                (
-                    LabelEvent(one.image, "import", one.listed.annotator or "import", taxon=one.taxon),
-                    NewPicture(
-                        one.original, *one.size, source="import", split=split, name=one.listed.name,
-                        dhash=f"{hashed:016x}", twin_of=twin, imported_in=run,
-                    ),
-                )
-            )  # fmt: skip
-        self._log.append_many(entries, self._images)
-        self._embeddings.append([one.image for one in ready], looks)
+    def _store(self, ready: Sequence[_Ready], run: _Run, pool: ThreadPoolExecutor) -> None:
+        fresh = {one.image: one for one in reversed(ready) if one.picture is not None}
+        new, rows = list(reversed(fresh.values())), {}
+        run.report.known += len(ready) - len(new)
+        if new:
+            looks = self._look([one.picture for one in new if one.picture is not None])
+            for one, embedding in zip(new, looks.embeddings, strict=True):
+                rows[one.image] = self._row(one, embedding, rows, run)
+            # Files and looks before rows, so that whoever follows the log finds them.
+            list(pool.map(self._images.put, [one.original for one in new]))
+            self._embeddings.append([one.image for one in new], looks)
+            run.finder.settle()
+        try:
+            with writing(self.engine) as connection:
+                answers = sum(self._write(connection, one, rows, run) for one in ready)
+        except StorageError:
+            self._log.remove_orphans(list(rows), self._images)
+            raise
         self._roster.follow()
-        report.added += len(ready)
+        run.report.answers += answers
+        run.report.added += len(new)
+        run.report.splits.update(row["split"] or "none" for row in rows.values())
+        run.report.twins += sum(row["twin_of"] is not None for row in rows.values())
 
-    def _look_at_missing(self, progress: Callable[[str, int, int], None], report: Imported) -> None:
-        """Pictures that another model saw, or that came in when a crash took their embeddings away."""
+    def _write(self, connection: Connection, one: _Ready, rows: dict[str, dict], run: _Run) -> int:
+        """The row of a new picture, and what its history adds; gives how many events that is."""
+        this_one, listed = image_table.c.id == one.image, one.listed
+        merger = Merger(connection, run.kinds.taxon_of, run.sessions, run.name)
+        known = connection.execute(sa.select(image_table.c.split).where(this_one)).first()
+        row = rows.get(one.image)
+        if row is not None and one.image not in self._images:  # removed meanwhile by one who could not store it
+            self._images.put(one.original)
+        if known is None:
+            connection.execute(image_table.insert().values(row))
+        elif known.split is None and row is not None and row["split"] is not None:  # A visitor was first with it.
+            brought = {name: value for name, value in row.items() if name not in ("id", "created_at")}
+            connection.execute(image_table.update().where(this_one).values(brought))
+        split: Split = known.split if known and known.split in SPLITS else _split(listed)
+        written = merger.merge(one.image, listed.history, split)
+        if known is None and not written:  # nothing of its history can be understood here
+            written = merger.merge(one.image, (Said("import", None),), split)
+        return written
+
+    def _row(self, one: _Ready, embedding: np.ndarray, rows: dict[str, dict], run: _Run) -> dict:
+        """The row of a new picture, in the split of its group."""
+        assert one.picture is not None
+        hashed, origin = dhash(one.picture), one.listed.origin
+        split: str | None = _split(one.listed)
+        twin = run.finder.find(hashed, embedding)
+        if origin is not None:
+            split = None if origin.split is None else split
+            theirs = origin.twin_of or ""
+            if twin is None and (theirs in self._roster or theirs in rows):
+                twin = theirs
+        if twin is not None:
+            split = self._split_beside(twin, split, rows, run)
+        if origin is None:
+            run.finder.add(one.image, hashed, twin, embedding)
+        row = {
+            "id": one.image, "width_px": one.size[0], "height_px": one.size[1], "source": "import", "split": split,
+            "name": plain_text(one.listed.name)[:LONGEST_FILE_NAME], "created_at": utc_now().isoformat(),
+            "dhash": f"{hashed:016x}", "twin_of": twin, "imported_in": run.name,
+        }  # fmt: skip
+        if origin is not None:
+            row |= {"source": origin.source, "created_at": origin.created_at, "imported_in": origin.imported_in}
+        return row
+
+    def _split_beside(self, twin: str, wanted: str | None, rows: dict[str, dict], run: _Run) -> str | None:
+        """The split of the twin; the wanted one where both come from the same workspace and nothing has changed."""
+        here = rows[twin]["split"] if twin in rows else self._roster.standing(twin).split
+        listed = run.met.get(twin)
+        same = listed is not None and listed.origin is not None and here in (listed.origin.split, _split(listed))
+        return wanted if same else here
+
+    def _look_at_missing(self, progress: Progress, report: Imported) -> None:
+        """Pictures that another model saw, or whose embeddings were lost."""
         missing = self._embeddings.missing(self._roster.image_ids)
         for start in range(0, len(missing), BATCH):
             kept, pictures = [], []
@@ -206,49 +260,28 @@ class Intake:
                 try:
                     pictures.append(decode_reduced(self._images.read(image), MODEL_PX, name=f"{image[:12]}…")[0])
                     kept.append(image)
-                except PictureError as error:
+                except (PictureError, StorageError) as error:
                     report.skipped.append((image[:12], str(error)))
             if kept:
                 self._embeddings.append(kept, self._look(pictures))
             progress("looking at pictures", min(start + BATCH, len(missing)), len(missing))
 
-    def _known_twins(self) -> TwinFinder:
-        finder, rows = TwinFinder(), self._embeddings.rows
-        with reading(self._engine) as connection:
-            query = sa.select(image_table.c.id, image_table.c.dhash).where(image_table.c.dhash.is_not(None))
-            known = [(image, hashed) for image, hashed in connection.execute(query) if image in rows]
-        for start in range(0, len(known), 1024):
-            some = known[start : start + 1024]
-            vectors = self._embeddings.vectors([rows[image] for image, _ in some])
-            for (image, hashed), vector in zip(some, vectors, strict=True):
-                finder.add(image, int(hashed, 16), vector)
+    def _bare(self) -> set[str]:
+        with reading(self.engine) as connection:
+            return set(connection.execute(sa.select(image_table.c.id).where(image_table.c.split.is_(None))).scalars())
+
+    def _known_twins(self, theirs: set[str]) -> TwinFinder:
+        """The pictures that new ones are compared with: all that the model has seen, but for `theirs`."""
+        rows = self._embeddings.rows
+        finder = TwinFinder(lambda images: self._embeddings.vectors([self._embeddings.rows[i] for i in images]))
+        columns = (image_table.c.id, image_table.c.dhash, image_table.c.twin_of)
+        query = sa.select(*columns).where(image_table.c.dhash.is_not(None)).order_by(image_table.c.twin_of.is_not(None))
+        with reading(self.engine) as connection:
+            for image, hashed, twin_of in connection.execute(query):
+                if image in rows and image not in theirs:
+                    finder.add(image, int(hashed, 16), twin_of)
         return finder
 
 
-def _matching(taxonomy: Taxonomy, label: str) -> str | None:
-    """The leaf or the group that a label means."""
-    leaf = taxonomy.match(label)
-    if leaf is not None:
-        return leaf
-    wanted = display_name(label).casefold()
-    return next((taxon.id for taxon in taxonomy.taxa if taxon.id == label or taxon.name.casefold() == wanted), None)
-
-
-def _draw_splits(pictures: Sequence[LabelledPicture]) -> list[LabelledPicture]:
-    """Stratified: of each labelled class a tenth is held out as val, a tenth locked as gold."""
-    sizes = Counter(picture.label for picture in pictures)
-    seen: Counter[str] = Counter()
-    drawn = []
-    for picture in sorted(pictures, key=lambda p: image_id_of(p.name.encode())):  # an order that is no order
-        split: Split = "train"
-        if picture.label and sizes[picture.label] >= FEWEST:
-            place = seen[picture.label] % EVERY
-            split = "gold" if place == 0 else "val" if place == EVERY // 2 else "train"
-            seen[picture.label] += 1
-        drawn.append(replace(picture, split="test" if split == "gold" else split))
-    return sorted(drawn, key=lambda p: (IMPORT_ORDER[p.split], p.name))
-
-
-def _batches(pictures: Sequence[LabelledPicture]) -> Iterator[Sequence[LabelledPicture]]:
-    for start in range(0, len(pictures), BATCH):
-        yield pictures[start : start + BATCH]
+def _split(listed: LabelledPicture) -> Split:
+    return "gold" if listed.split == "test" else listed.split

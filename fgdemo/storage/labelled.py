@@ -1,12 +1,37 @@
-"""One labelled picture, and what a reader of some kind of source hands back."""
+"""One labelled picture with its history, and what a reader of some kind of source hands back."""
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from fgdemo.annotation import Accuracy, Kind
+from fgdemo.taxonomy import Taxon
+from fgdemo.types import CropBox
+
 Split = Literal["train", "val", "test"]
+
+Progress = Callable[[str, int, int], None]
+"""(what, done, of) — called often; cheap. It may raise to stop what is being done."""
+
+
+def plain_text(text: str, breaks: str = "") -> str:
+    """Text that may be stored and shown: no control characters but `breaks`, none that turn it around."""
+    return "".join(
+        c if c in breaks or (unicodedata.category(c) not in ("Cc", "Cs") and c not in _TURNING) else f"\\x{ord(c):02x}"
+        for c in text
+    )
+
+
+def no_progress(what: str, done: int, of: int) -> None:
+    """Say nothing."""
+
+
+_TURNING = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+PICTURE_ENDINGS = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"})
 
 SPLIT_NAMES: dict[str, Split] = {
     "train": "train",
@@ -18,6 +43,63 @@ SPLIT_NAMES: dict[str, Split] = {
     "test": "test",
     "testing": "test",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One thing that was said about a picture where it comes from. See `fgdemo.storage.events.LabelEvent`.
+
+    Attributes:
+        label: the class as the source writes it, or the taxon of another workspace; None where nothing is named.
+        at: ISO 8601 in UTC, or None where the source does not say when.
+        ref: a number of its own within the history of this picture.
+        undoes: `ref` of what this takes back; shown: `ref` of the newest that was known to whoever said this.
+        session: (annotator, opened_at) of the session it was said in.
+    """
+
+    kind: Kind
+    label: str | Taxon | None
+    annotator: str = "import"
+    at: str | None = None
+    comment: str | None = None
+    seconds_spent: float | None = None
+    blind: bool = False
+    new_name: str | None = None
+    model_version: str | None = None
+    box: CropBox | None = None
+    reason: str | None = None
+    batch: str | None = None
+    answer_key: str | None = None
+    ref: int | None = None
+    undoes: int | None = None
+    shown: int | None = None
+    session: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The row of a picture in another workspace. `split` and `imported_in` are None for a visitor's picture."""
+
+    image: str
+    source: str
+    split: str | None
+    created_at: str
+    twin_of: str | None
+    imported_in: str | None
+
+
+@dataclass(frozen=True)
+class PastSession:
+    """A labelling session of another workspace."""
+
+    annotator: str
+    opened_at: str
+    closed_at: str | None
+    order: str
+    pair: tuple[str, str] | None
+    goal: int | None
+    blind_share: float
+    accuracy_before: Accuracy | None
 
 
 @dataclass(frozen=True)
@@ -33,20 +115,37 @@ class LabelledPicture:
     """Reads the encoded bytes. Can be pickled. Raises OSError if the file has gone."""
     size_bytes: int | None = None
     """Length of those bytes where it is known without reading them."""
-    annotator: str | None = None
-    """Who gave the label, where the source says so."""
+    said: tuple[Said, ...] = ()
+    """What was said about it, oldest first, where the source knows more than `label`."""
+    origin: Origin | None = None
+    """Where it comes from another workspace."""
+
+    @property
+    def history(self) -> tuple[Said, ...]:
+        """What was said about it: at least that it was imported, with a label or without."""
+        return self.said or (Said("import", self.label or None),)
 
 
 @dataclass(frozen=True)
 class Found:
-    """What a reader collects: pictures, and (name, reason) of what it left out."""
+    """What a reader collects: pictures, and (name, reason) of what it left out.
+
+    Another workspace also has taxa, the retired ones among them, and sessions.
+    """
 
     pictures: list[LabelledPicture] = field(default_factory=list)
     skipped: list[tuple[str, str]] = field(default_factory=list)
+    taxa: list[Taxon] = field(default_factory=list)
+    retired: set[str] = field(default_factory=set)
+    sessions: list[PastSession] = field(default_factory=list)
 
     def skip(self, name: str, reason: str) -> None:
-        self.skipped.append((name, reason))
+        self.skipped.append((plain_text(name), reason))
 
     def extend(self, other: Found, prefix: str) -> None:
-        self.pictures.extend(replace(picture, name=prefix + picture.name) for picture in other.pictures)
+        self.pictures.extend(replace(picture, name=prefix + picture.name) if prefix else picture
+                             for picture in other.pictures)  # fmt: skip
         self.skipped.extend((prefix + name, reason) for name, reason in other.skipped)
+        self.taxa.extend(other.taxa)
+        self.retired.update(other.retired)
+        self.sessions.extend(other.sessions)

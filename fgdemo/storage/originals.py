@@ -37,13 +37,13 @@ class ImageStore:
             StorageError: the disk is full or cannot be written; nothing was stored.
         """
         image_id = image_id_of(data)
-        path = self._path(image_id)
+        path = self.path(image_id)
         if not path.exists():
             write_durably(path, data)
         return image_id
 
     def __contains__(self, image_id: str) -> bool:
-        return self._path(image_id).exists()
+        return self.path(image_id).exists()
 
     def read(self, image_id: str) -> bytes:
         """The original bytes.
@@ -52,7 +52,7 @@ class ImageStore:
             StorageError: there is no such picture, or it cannot be read.
         """
         try:
-            return self._path(image_id).read_bytes()
+            return self.path(image_id).read_bytes()
         except FileNotFoundError as error:
             raise StorageError(f"The picture {image_id[:12]}… is not in the workspace.") from error
         except OSError as error:
@@ -61,8 +61,8 @@ class ImageStore:
     def remove(self, image_id: str) -> None:
         """Forget a picture and its thumbnail; nothing happens if it is not there."""
         try:
-            self._path(image_id).unlink(missing_ok=True)
-            self._path(image_id, "thumbnails").unlink(missing_ok=True)
+            self.path(image_id).unlink(missing_ok=True)
+            self.path(image_id, "thumbnails").unlink(missing_ok=True)
         except OSError as error:
             raise StorageError(f"The picture {image_id[:12]}… cannot be removed ({error.strerror}).") from error
 
@@ -73,13 +73,14 @@ class ImageStore:
             StorageError: there is no such picture, or the thumbnail cannot be written.
             PictureError: the stored file is not a picture.
         """
-        path = self._path(image_id, "thumbnails")
+        path = self.path(image_id, "thumbnails")
         if not path.exists():
             picture, _ = decode_reduced(self.read(image_id), 2 * THUMBNAIL_PX, name=f"{image_id[:12]}…")
             write_durably(path, jpeg(picture, THUMBNAIL_PX))
         return path.read_bytes()
 
-    def _path(self, image_id: str, kind: str = "originals") -> Path:
+    def path(self, image_id: str, kind: str = "originals") -> Path:
+        """Where a picture lies, or would lie. Raises StorageError if that is no id."""
         if not _IMAGE_ID.fullmatch(image_id):
             raise StorageError("A picture's id has 64 hexadecimal digits; this one has not.")
         return self._root / kind / image_id[:2] / image_id
@@ -101,8 +102,8 @@ def write_durably(path: Path, data: bytes) -> None:
             os.fsync(file.fileno())
         Path(temporary).replace(path)
         temporary = None
-        _sync_folder(path.parent)
-        _sync_folder(path.parent.parent)
+        sync_folder(path.parent)
+        sync_folder(path.parent.parent)
     except OSError as error:
         raise StorageError(disk_complaint(error)) from error
     finally:
@@ -110,13 +111,18 @@ def write_durably(path: Path, data: bytes) -> None:
             Path(temporary).unlink(missing_ok=True)
 
 
+def disk_is_full(error: OSError) -> bool:
+    return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
 def disk_complaint(error: OSError) -> str:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if disk_is_full(error):
         return "The disk of the workspace is full, so nothing was stored: free some space and try again."
     return f"The workspace cannot be written ({error.strerror or 'input/output error'}), so nothing was stored."
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable."""
     if os.name == "nt":  # Windows cannot open a folder, and writes its entries through.
         return
     handle = os.open(folder, os.O_RDONLY)

@@ -15,8 +15,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fgdemo.errors import DatasetError
-from fgdemo.storage import archives, files, hub
-from fgdemo.storage.labelled import Found, LabelledPicture, Split
+from fgdemo.storage import exchanged, files, hub, tables
+from fgdemo.storage.labelled import Found, LabelledPicture, PastSession, Split
+from fgdemo.taxonomy import Taxon
 
 __all__ = [
     "LabelledPicture",
@@ -37,6 +38,9 @@ class Source:
     pictures: tuple[LabelledPicture, ...]
     labels: tuple[str, ...]
     skipped: tuple[tuple[str, str], ...] = ()
+    taxa: tuple[tuple[Taxon, ...], frozenset[str]] = ((), frozenset())
+    """Of other workspaces, and the ids of those that are retired there."""
+    sessions: tuple[PastSession, ...] = ()
 
     def part(self, split: Split) -> tuple[LabelledPicture, ...]:
         return tuple(picture for picture in self.pictures if picture.split == split)
@@ -93,8 +97,9 @@ def read_unlabelled(folder: str | Path) -> Source:
 def read_for_import(locations: Sequence[str | Path]) -> tuple[Source, bool]:
     """Pictures for a workspace, and whether the sources say what is train, val and test.
 
-    As `read_sources`, but one class is enough, a folder of pictures without class folders is unlabelled pictures, and
-    a zip archive is read like the folder that was packed.
+    As `read_sources`, but one class is enough, a folder of pictures without class folders is unlabelled pictures, a zip
+    archive is read like the folder that was packed, and so are all that `fgdemo.storage.export` writes, another
+    workspace (its folder), and tasks of Label Studio (a `.json` file).
 
     Raises:
         DatasetError: nothing there that could be read.
@@ -102,20 +107,15 @@ def read_for_import(locations: Sequence[str | Path]) -> tuple[Source, bool]:
     found = Found()
     for location in locations:
         prefix = f"{Path(location).name or location}/" if len(locations) > 1 else ""
-        path = Path(str(location)).expanduser()
-        if path.suffix.lower() == ".zip":
-            found.extend(archives.read_zip(path), prefix)
-        elif path.is_dir() and not files.has_class_folders(path) and not hub.holds_parquet(path):
-            found.extend(files.read_any_folder(path), prefix)
-        else:
-            found.extend(_find(location), prefix)
+        found.extend(exchanged.read_any(location) or _find(location, partly_labelled=True), prefix)
     if not found.pictures:
         where = " and ".join(f"“{location}”" for location in locations)
         reason = f" (of {len(found.skipped)} files none could be used)" if found.skipped else ""
         raise DatasetError(f"There are no pictures in {where}{reason}.")
     labels = tuple(sorted({picture.label for picture in found.pictures if picture.label}))
-    has_splits = len({picture.split for picture in found.pictures}) > 1
-    return Source(tuple(found.pictures), labels, tuple(found.skipped)), has_splits
+    has_splits = len({picture.split for picture in found.pictures if picture.origin is None}) > 1
+    taxa = tuple(found.taxa), frozenset(found.retired)
+    return Source(tuple(found.pictures), labels, tuple(found.skipped), taxa, tuple(found.sessions)), has_splits
 
 
 def split_off_val(source: Source, share: float = 0.2, seed: int = 0) -> Source:
@@ -143,19 +143,19 @@ def split_off_val(source: Source, share: float = 0.2, seed: int = 0) -> Source:
     return replace(source, pictures=pictures)
 
 
-def _find(location: str | Path) -> Found:
+def _find(location: str | Path, partly_labelled: bool = False) -> Found:
     text = str(location)
     if text.startswith("hf:"):
-        return hub.read_hub(text.removeprefix("hf:"))
+        return hub.read_hub(text.removeprefix("hf:"), partly_labelled)
     path = Path(text).expanduser()
     if path.suffix.lower() == ".parquet" or (path.is_dir() and hub.holds_parquet(path)):
-        return hub.read_parquet(path)
+        return hub.read_parquet(path, partly_labelled)
     if path.suffix.lower() == ".csv":
-        return files.read_table(path)
+        return tables.read_table(path, partly_labelled)
     if path.exists():
         return files.read_class_folders(path)
     if re.fullmatch(r"[\w-][\w.-]*/[\w.-]+", text):
-        return hub.read_hub(text)
+        return hub.read_hub(text, partly_labelled)
     raise DatasetError(f"There is no folder “{text}”. A data set of the Hugging Face Hub is written hf:owner/name.")
 
 

@@ -1,0 +1,114 @@
+"""Pictures and answers into the workspace, and out of it, for the page and the command line alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy.engine import Engine
+
+from fgdemo.annotation import Person
+from fgdemo.errors import StorageError
+from fgdemo.storage.database import utc_now
+from fgdemo.storage.export import Exported, ExportFormat, export_workspace
+from fgdemo.storage.intake import Imported, Intake
+from fgdemo.storage.labelled import Progress, no_progress
+from fgdemo.storage.left_out import write_left_out
+from fgdemo.storage.originals import ImageStore
+from fgdemo.storage.sources import read_for_import
+
+__all__ = ["Exchange", "ExportFormat", "Exported", "ImportReport", "Progress"]
+
+
+@dataclass(frozen=True)
+class ImportReport:
+    """What an import did.
+
+    Attributes:
+        run: the name of this import, the moment at which it began.
+        added: pictures that are new; known: those that were here already.
+        answers: what was said about pictures, new in this workspace: labels and everything else of a history.
+        twins: pictures that are near-duplicates and lie in the split of the first of their group.
+        splits: how many of the new pictures are in each split.
+        new_kinds: names of kinds that the workspace did not know.
+        skipped: (name, reason) of everything that was left out.
+        skipped_file: the table in the workspace that lists them all, or None where nothing was left out.
+    """
+
+    run: str
+    added: int
+    known: int
+    answers: int
+    twins: int
+    splits: Mapping[str, int]
+    new_kinds: tuple[str, ...]
+    skipped: tuple[tuple[str, str], ...]
+    skipped_file: Path | None
+
+
+class Exchange:
+    """Imports into one workspace and exports from it.
+
+    Both functions take long and are meant to run in the background. They call `progress(what, done, of)` often; to stop
+    one, let `progress` raise: whatever it raises comes out here, an import keeps what has come in until then (the same
+    import again goes on from there), and an export leaves what stood at `out` as it was.
+
+    Args:
+        home: the folder of the workspace, for the lists of what was left out.
+        intake: takes pictures into the workspace; None where nothing is imported, which needs no model.
+    """
+
+    def __init__(self, home: Path, engine: Engine, images: ImageStore, intake: Intake | None = None) -> None:
+        self._home, self._engine, self._images, self._intake = home, engine, images, intake
+
+    def import_from(
+        self, person: Person, locations: Sequence[str | Path], progress: Progress = no_progress
+    ) -> ImportReport:
+        """Take in pictures, labels and histories: whatever `fgdemo.storage.sources.read_for_import` can read.
+
+        Importing the same again adds nothing twice and goes on where an interrupted import stopped.
+
+        Raises:
+            ForbiddenError: not a maintainer.
+            DatasetError: nothing there that could be read.
+            StorageError: the workspace cannot be written; what came in until then stays.
+        """
+        person.require("maintainer")
+        if self._intake is None:
+            raise StorageError("Nothing can be imported here, since no model looks at the pictures.")
+        run, report = utc_now().isoformat(), Imported()
+        source, has_splits = read_for_import(locations)
+        report.skipped.extend(source.skipped)
+        try:
+            self._intake.take_in(
+                source.pictures, run, has_splits=has_splits, taxa=source.taxa, sessions=source.sessions,
+                report=report, progress=progress,
+            )  # fmt: skip
+        finally:
+            skipped_file = write_left_out(self._home / "imports", run, report.skipped)
+        return ImportReport(
+            run, report.added, report.known, report.answers, report.twins, dict(report.splits),
+            tuple(report.new_kinds), tuple(report.skipped), skipped_file,
+        )  # fmt: skip
+
+    def export_to(
+        self,
+        person: Person,
+        out: Path,
+        format: ExportFormat,
+        push_to: str | None = None,
+        progress: Progress = no_progress,
+    ) -> Exported:
+        """Write the workspace to a folder, or to a file if `out` ends in `.zip` (for a download) or `.csv`.
+
+        Args:
+            push_to: `owner/name` of a private data set of the Hugging Face Hub, for the format "datasets".
+
+        Raises:
+            ForbiddenError: not a maintainer.
+            StorageError: the disk is full, or `out` is something that no export made; it stays as it was.
+            DatasetError: the data set could not be pushed; what was written to `out` stays.
+        """
+        person.require("maintainer")
+        return export_workspace(self._engine, self._images, out, format, push_to=push_to, progress=progress)
