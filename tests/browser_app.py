@@ -10,11 +10,14 @@ from pathlib import Path
 from PIL import Image
 
 from fgdemo.bootstrap import Services
+from fgdemo.services.exchange import Exchange
 from fgdemo.services.suggestions import Suggestions
+from fgdemo.services.transfers import Transfers
 from fgdemo.services.workbench import Workbench
 from fgdemo.settings import Settings
 from fgdemo.storage.accounts import Accounts
 from fgdemo.storage.events import EventLog
+from fgdemo.storage.incoming import Incoming
 from fgdemo.storage.library import Library
 from fgdemo.storage.originals import ImageStore
 from fgdemo.types import CropBox, Trust
@@ -33,6 +36,7 @@ YELLOW, LIME, BLUE, MAGENTA = (
 @dataclass(frozen=True)
 class RunningApp:
     url: str
+    home: Path
     events: EventLog
     images: ImageStore
     workspace: FakeWorkspace
@@ -63,13 +67,15 @@ def running_app(home: Path) -> Iterator[RunningApp]:
         accounts=accounts,
         labelling=workspace.labelling,
         review=workspace.review,
+        transfers=Transfers(Exchange(home, workspace.engine, workspace.images, workspace.intake()), home),
+        incoming=Incoming(home / "incoming"),
         images=workspace.images,
         settings=settings,
     )
     app = build_app(services)
     _, url, _ = app.launch(**launch_options(services), prevent_thread_lock=True, quiet=True)
     try:
-        yield RunningApp(url, workspace.events, workspace.images, workspace, accounts)
+        yield RunningApp(url, home, workspace.events, workspace.images, workspace, accounts)
     finally:
         app.close()
         workspace.engine.dispose()

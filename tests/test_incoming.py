@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from starlette.requests import ClientDisconnect
 
 from fgdemo.errors import StorageError
 from fgdemo.storage.incoming import FORGOTTEN_AFTER_S, Incoming
@@ -22,7 +23,9 @@ def send(incoming: Incoming, path: str, content: bytes = b"x") -> None:
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
-@given(path=st.text(max_size=60) | st.sampled_from(["../../up.jpg", "/etc/passwd", "C:\\x\\y.jpg", "a/../../../b", "\0"]))
+@given(
+    path=st.text(max_size=60) | st.sampled_from(["../../up.jpg", "/etc/passwd", "C:\\x\\y.jpg", "a/../../../b", "\0"])
+)
 def test_no_name_leaves_the_batch(tmp_path: Path, path: str) -> None:
     incoming = Incoming(tmp_path / "incoming")
     try:
@@ -46,9 +49,14 @@ def test_only_a_batch_is_a_batch(tmp_path: Path, batch: str) -> None:
 
 def test_half_of_a_file_does_not_count(tmp_path: Path) -> None:
     incoming = Incoming(tmp_path)
-    with pytest.raises(ConnectionError), incoming.receive(BATCH, "a.jpg") as file:
-        file.write(b"half")
-        raise ConnectionError
+
+    def cut_off() -> None:
+        with incoming.receive(BATCH, "a.jpg") as file:
+            file.write(b"half")
+            raise ClientDisconnect
+
+    with pytest.raises(ClientDisconnect):
+        cut_off()
     with pytest.raises(StorageError, match="Nothing has arrived"):
         incoming.locations(BATCH)
     assert [found for found in tmp_path.rglob("*") if found.is_file()] == []

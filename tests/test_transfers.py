@@ -10,7 +10,7 @@ import pytest
 
 from fgdemo.annotation import Person
 from fgdemo.errors import DatasetError, ForbiddenError, StorageError
-from fgdemo.services.exchange import Exchanged, ImportReport
+from fgdemo.services.exchange import Exported, ImportReport
 from fgdemo.services.transfers import Transfers
 
 MAY = Person("mia", "maintainer")
@@ -23,15 +23,15 @@ class FakeExchange:
     def __init__(self, work: Callable[[Callable[[str, int, int], None]], None] = lambda _: None) -> None:
         self.work, self.seen = work, []
 
-    def import_from(self, person: Person, locations: Sequence[str], progress) -> ImportReport:  # noqa: ANN001
+    def import_from(self, person: Person, locations: Sequence[str], progress) -> ImportReport:
         self.seen.append(list(locations))
         self.work(progress)
         return ImportReport("now", 3, 1, 3, 0, {"train": 2, "gold": 1}, ("Owl",), (("a.jpg", "is no picture"),), None)
 
-    def export_to(self, person: Person, out: Path, format: str, progress) -> object:  # noqa: ANN001
+    def export_to(self, person: Person, out: Path, format: str, progress) -> object:
         self.work(progress)
         out.write_bytes(b"zip")
-        return Exchanged(3)
+        return Exported(out, "csv", 3, {}, {}, 0, (), None)
 
 
 def transfers(home: Path, exchange: FakeExchange, clock_s: Callable[[], float] = lambda: 0.0) -> Transfers:

@@ -44,8 +44,10 @@ class FakeWorkspace:
     review: Review
 
     def take_in(self, pictures: Sequence[LabelledPicture], run: str = "1", has_splits: bool = True) -> Imported:
-        intake = Intake(self.engine, self.images, self.roster, self.embeddings, self.look)
-        return intake.take_in(pictures, run, has_splits=has_splits)
+        return self.intake().take_in(pictures, run, has_splits=has_splits)
+
+    def intake(self) -> Intake:
+        return Intake(self.engine, self.images, self.roster, self.embeddings, self.look)
 
     def look(self, pictures: Sequence[Image.Image]) -> Looks:
         readings = [self.classifier.read(picture) for picture in pictures]

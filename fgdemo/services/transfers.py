@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
-import os
-import shutil
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -15,11 +12,10 @@ from typing import TYPE_CHECKING, Literal
 
 from fgdemo.annotation import Person
 from fgdemo.errors import FgdemoError, StorageError
+from fgdemo.storage.originals import write_durably
 
 if TYPE_CHECKING:
     from fgdemo.services.exchange import Exchange, Exported, ExportFormat, ImportReport
-
-log = logging.getLogger(__name__)
 
 SHOWN_LEFT_OUT = 20
 ESTIMATE_AFTER_S = 2.0
@@ -176,17 +172,10 @@ class Transfers:
             self._stage_began_s = now_s
         spent_s = now_s - self._stage_began_s
         left_s = spent_s * (of - done) / done if done and spent_s >= ESTIMATE_AFTER_S else None
-        self._now = replace(
-            running, stage=stage, done=done, of=of, elapsed_s=now_s - self._began_s, left_s=left_s
-        )
+        self._now = replace(running, stage=stage, done=done, of=of, elapsed_s=now_s - self._began_s, left_s=left_s)
 
     def _write_pending(self, locations: Sequence[str], about: str) -> None:
-        try:
-            part = self._pending.with_suffix(".part")
-            part.write_text(json.dumps({"locations": list(locations), "about": about}), encoding="utf-8")
-            os.replace(part, self._pending)
-        except OSError as error:
-            raise StorageError(f"The workspace cannot be written ({error.strerror}).") from error
+        write_durably(self._pending, json.dumps({"locations": list(locations), "about": about}).encode())
 
     def _read_pending(self) -> tuple[list[str], str]:
         try:
@@ -213,8 +202,3 @@ def _imported(running: Transfer, report: ImportReport) -> Transfer:
 
 def _exported(running: Transfer, exported: Exported, out: Path) -> Transfer:
     return replace(running, state="done", sentence=f"{exported.pictures:,} pictures are ready.", file=out)
-
-
-def clear_away(folder: Path) -> None:
-    """Remove an uploaded batch; what cannot be removed does no harm."""
-    shutil.rmtree(folder, ignore_errors=True)

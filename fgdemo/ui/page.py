@@ -30,7 +30,8 @@ HEADER = """
 <header class="fg-top">
   <span class="fg-mark">fg<b>demo</b></span>
   <nav aria-label="Pages">
-    <a href="#classify">Classify</a><a href="#label">Label</a><a href="#review">Review</a><a href="#data" hidden>Data</a>
+    <a href="#classify">Classify</a><a href="#label">Label</a><a href="#review">Review</a>
+    <a href="#data" hidden>Data</a>
   </nav>
   <span class="fg-model" role="status">loading the model…</span>
   <button type="button" data-do="person">Sign in</button>

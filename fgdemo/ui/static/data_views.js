@@ -41,7 +41,7 @@ function running({ stage, done, of, left_s: left, unit }, about, onCancel) {
 
 function leftOut({ left_out: rows, left_out_count: count, has_list: hasList }) {
   const list = h("ul", {}, ...rows.map(([name, reason]) => h("li", {}, h("b", {}, name), ` ${reason}`)));
-  const all = hasList ? h("p", {}, h("a", { href: new URL("fgdemo/data/left-out.csv", document.baseURI), download: "" }, "All of them as a table")) : null;
+  const all = hasList ? h("p", {}, h("a", { class: "fg-link", href: new URL("fgdemo/data/left-out.csv", document.baseURI), download: "" }, "All of them as a table")) : null;
   return h("details", { class: "fg-left-out" }, h("summary", {}, `${count.toLocaleString("en")} left out`), list, all);
 }
 
