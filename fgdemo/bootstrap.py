@@ -15,12 +15,14 @@ from fgdemo.services.explainer import Explainer
 from fgdemo.services.labelling import Labelling
 from fgdemo.services.review import Review
 from fgdemo.services.suggestions import Suggestions
+from fgdemo.services.transfers import Transfers
 from fgdemo.services.workbench import Workbench
 from fgdemo.settings import Settings
 from fgdemo.storage.accounts import Accounts
 from fgdemo.storage.database import open_database, register_taxa
 from fgdemo.storage.embeddings import Embeddings, LooksShape
 from fgdemo.storage.events import EventLog
+from fgdemo.storage.incoming import Incoming
 from fgdemo.storage.intake import Intake
 from fgdemo.storage.library import Library
 from fgdemo.storage.originals import ImageStore
@@ -37,7 +39,8 @@ class Services:
     accounts: Accounts
     labelling: Labelling
     review: Review
-    exchange: Exchange
+    transfers: Transfers
+    incoming: Incoming
     images: ImageStore
     settings: Settings
 
@@ -97,7 +100,8 @@ def build_services(settings: Settings) -> Services:
         accounts=Accounts(workspace.engine),
         labelling=Labelling(workspace.engine, workspace.roster, learner, taxa, classifier, explainer),
         review=Review(workspace.engine, workspace.roster, learner, taxa, explainer),
-        exchange=_exchange(settings, classifier, workspace),
+        transfers=Transfers(_exchange(settings, classifier, workspace), settings.home),
+        incoming=Incoming(settings.home / "incoming"),
         images=workspace.images,
         settings=settings,
     )

@@ -10,11 +10,14 @@ from pathlib import Path
 from PIL import Image
 
 from fgdemo.bootstrap import Services
+from fgdemo.services.exchange import Exchange
 from fgdemo.services.suggestions import Suggestions
+from fgdemo.services.transfers import Transfers
 from fgdemo.services.workbench import Workbench
 from fgdemo.settings import Settings
 from fgdemo.storage.accounts import Accounts
 from fgdemo.storage.events import EventLog
+from fgdemo.storage.incoming import Incoming
 from fgdemo.storage.library import Library
 from fgdemo.storage.originals import ImageStore
 from fgdemo.types import CropBox, Trust
@@ -64,6 +67,8 @@ def running_app(home: Path) -> Iterator[RunningApp]:
         accounts=accounts,
         labelling=workspace.labelling,
         review=workspace.review,
+        transfers=Transfers(Exchange(home, workspace.engine, workspace.images, workspace.intake()), home),
+        incoming=Incoming(home / "incoming"),
         images=workspace.images,
         settings=settings,
     )

@@ -13,6 +13,8 @@ from starlette.staticfiles import StaticFiles
 
 from fgdemo.ui.api import add_api
 from fgdemo.ui.classify import classify_tab
+from fgdemo.ui.data import data_page
+from fgdemo.ui.files import file_routes
 from fgdemo.ui.label import label_page
 from fgdemo.ui.review import review_page
 from fgdemo.ui.routes import routes
@@ -27,7 +29,10 @@ CLEAR_UPLOADS_S = 3600
 HEADER = """
 <header class="fg-top">
   <span class="fg-mark">fg<b>demo</b></span>
-  <nav aria-label="Pages"><a href="#classify">Classify</a><a href="#label">Label</a><a href="#review">Review</a></nav>
+  <nav aria-label="Pages">
+    <a href="#classify">Classify</a><a href="#label">Label</a><a href="#review">Review</a>
+    <a href="#data" hidden>Data</a>
+  </nav>
   <span class="fg-model" role="status">loading the model…</span>
   <button type="button" data-do="person">Sign in</button>
   <button type="button" data-do="api">API</button>
@@ -44,6 +49,7 @@ HEAD = """
 <link rel="stylesheet" href="{static}/label.css">
 <link rel="stylesheet" href="{static}/review.css">
 <link rel="stylesheet" href="{static}/review_pages.css">
+<link rel="stylesheet" href="{static}/data.css">
 <link rel="modulepreload" href="{static}/classify.js">
 """
 
@@ -64,6 +70,7 @@ def build_app(services: Services) -> gr.Blocks:
         classify_tab(services.workbench, services.suggestions, services.settings, static_url())
         label_page(services.labelling, services.accounts, static_url())
         review_page(services.review, services.labelling, services.accounts, static_url())
+        data_page(services.transfers, services.incoming, services.accounts, static_url())
         add_api(services.workbench, services.suggestions)
     return app
 
@@ -77,6 +84,7 @@ def launch_options(services: Services) -> dict[str, Any]:
             "routes": [
                 Mount(f"/{static_url()}", StaticFiles(directory=STATIC)),
                 *routes(services.accounts, services.images, services.review),
+                *file_routes(services.transfers, services.incoming, services.accounts),
             ]
         },
         "favicon_path": STATIC / "favicon.svg",

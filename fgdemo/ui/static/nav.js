@@ -1,8 +1,8 @@
-// The head of the page: which of the three pages is shown, who is signed in, the way to the API.
+// The head of the page: which of the pages is shown, who is signed in, the way to the API.
 
 import { h } from "./dom.js";
 
-const PAGES = ["classify", "label", "review"];
+const PAGES = ["classify", "label", "review", "data"];
 let person = null; // a promise of {name, role, any_account}
 
 /** Who is signed in. The pages ask this, too. */
@@ -33,6 +33,7 @@ export async function mount(element) {
   show();
   const me = await whoAmI();
   const signedIn = me.role !== "visitor";
+  nav.querySelector('[href="#data"]').hidden = me.role !== "maintainer" && !isShown("data");
   button.textContent = signedIn ? `${me.name} · ${me.role}` : "Sign in";
   button.title = signedIn ? "Sign out" : "";
   button.addEventListener("click", () => (signedIn ? openSignOut(dialog, me) : openSignIn(dialog)));

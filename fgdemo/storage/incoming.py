@@ -1,0 +1,105 @@
+"""Files on their way into the workspace: what a browser has sent of an import, until the import is done."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from fgdemo.errors import StorageError
+from fgdemo.storage.originals import disk_complaint
+from fgdemo.storage.safe_names import safe_name
+
+RESERVE_BYTES = 1_000_000_000
+"""So much of the disk stays free for the pictures and the database themselves."""
+FORGOTTEN_AFTER_S = 7 * 86_400
+DEEPEST = 8
+_BATCH = re.compile("[0-9a-f]{32}")
+_WHOLE = (".zip", ".csv", ".tsv", ".json", ".jsonl", ".parquet")
+"""Files that describe all the others of a batch, or hold them."""
+
+
+class Incoming:
+    """Batches of uploaded files, a folder each.
+
+    Args:
+        folder: where they lie; nothing else does.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    @contextmanager
+    def receive(self, batch: str, path: str) -> Iterator[IO[bytes]]:
+        """Open a file of a batch for writing; it counts only when the block has ended well.
+
+        Args:
+            batch: 32 hexadecimal digits that the sender has made up.
+            path: its name, with the names of the folders it lay in; anything a browser may send.
+
+        Raises:
+            StorageError: no such batch can be, or the disk has no room.
+        """
+        target = self._place(batch, path)
+        part = target.with_name(f"{target.name}.part")
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with part.open("wb") as file:
+                yield file
+            part.replace(target)
+        except OSError as error:
+            raise StorageError(disk_complaint(error)) from error
+        finally:
+            part.unlink(missing_ok=True)
+
+    def require_room(self, size_bytes: int) -> None:
+        """Raises StorageError where a file of this size would fill the disk."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(self._folder).free - RESERVE_BYTES
+        if size_bytes > free:
+            raise StorageError(
+                f"The server's disk has room for {max(0, free) // 1_000_000:,} MB more, and this would be "
+                f"{size_bytes // 1_000_000:,} MB: send it in parts, or free some space."
+            )
+
+    def locations(self, batch: str) -> list[str]:
+        """What an import is to read of a batch: its tables and archives, or else the folder as a whole.
+
+        Raises:
+            StorageError: nothing has arrived.
+        """
+        folder = self._batch(batch)
+        files = [path for path in sorted(folder.rglob("*")) if path.is_file()] if folder.is_dir() else []
+        if not files:
+            raise StorageError("Nothing has arrived: choose the files once more.")
+        whole = [str(path) for path in files if path.suffix.lower() in _WHOLE]
+        archives = [path for path in whole if path.lower().endswith(".zip")]
+        return archives if len(archives) == len(files) else whole or [str(folder)]
+
+    def remove(self, locations: list[str]) -> None:
+        """Clear away the batches in which these locations lie; other locations are left alone."""
+        for location in locations:
+            path = Path(location)
+            if path.is_absolute() and self._folder in path.parents:
+                shutil.rmtree(self._folder / path.relative_to(self._folder).parts[0], ignore_errors=True)
+
+    def remove_forgotten(self) -> None:
+        """Clear away batches that nobody has imported for a week."""
+        for folder in self._folder.iterdir() if self._folder.is_dir() else ():
+            if time.time() - folder.stat().st_mtime > FORGOTTEN_AFTER_S:
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def _batch(self, batch: str) -> Path:
+        if not _BATCH.fullmatch(batch):
+            raise StorageError("This is not an upload: load the page again.")
+        return self._folder / batch
+
+    def _place(self, batch: str, path: str) -> Path:
+        steps = [safe_name(step) for step in path.replace("\\", "/").split("/") if step.strip(" .")]
+        if not steps:
+            raise StorageError("A file needs a name.")
+        return self._batch(batch).joinpath(*steps[-DEEPEST:])

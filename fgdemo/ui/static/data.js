@@ -1,0 +1,145 @@
+// The Data page: pictures in, pictures out, people. A transfer runs on the server, so the page may be left meanwhile.
+
+import { drawPeople, drawTransfer } from "./data_views.js";
+import { h } from "./dom.js";
+import { ask } from "./label_queue.js";
+import { gate, isShown, whoAmI } from "./nav.js";
+import { filesOf, newBatch, sendFiles } from "./uploads.js";
+
+const POLL_MS = 1000;
+const FORMATS = [
+  ["imagefolder", "Folders", "A folder for each split and kind, with the pictures. For training anywhere."],
+  ["csv", "Table", "One row a picture: label, who gave it, whether it was checked. No pictures."],
+  ["jsonl", "Everything", "Pictures and the whole history: who said what and when. Comes back in as it went out."],
+  ["datasets", "Hugging Face data set", "Parquet with class names and splits, for the datasets library and the Hub."],
+  ["label-studio", "Label Studio", "Tasks with annotations and predictions, with the pictures."],
+];
+
+export function mount(element, { server }) {
+  return new DataPage(element.querySelector(".fg-data"), server);
+}
+
+class DataPage {
+  constructor(root, server) {
+    Object.assign(this, { root, server, format: "imagefolder", sending: null });
+    const acts = {
+      files: () => this.$('[data-field="files"]').click(),
+      folder: () => this.$('[data-field="folder"]').click(),
+      export: () => this.begin("data_export", { format: this.format }),
+    };
+    this.root.addEventListener("click", (event) => acts[event.target.closest("[data-do]")?.dataset.do]?.());
+    for (const field of this.root.querySelectorAll("[data-field]")) {
+      field.addEventListener("change", () => {
+        this.bringIn([...field.files].map((file) => ({ file, path: file.webkitRelativePath || file.name })));
+        field.value = "";
+      });
+    }
+    this.listenForDrops(this.$("[data-drop]"));
+    this.$('[data-form="location"]').addEventListener("submit", (event) => {
+      event.preventDefault();
+      const location = this.$("#fg-location").value.trim();
+      if (location) this.begin("data_import", { location, about: location });
+    });
+    this.$('[data-form="person"]').addEventListener("submit", (event) => this.addPerson(event));
+    this.drawFormats();
+    addEventListener("beforeunload", (event) => this.sending && event.preventDefault());
+    document.addEventListener("fg-page", (event) => event.detail === "data" && this.open());
+    this.root.dataset.ready = "true";
+    if (isShown("data")) this.open();
+  }
+
+  $(selector) {
+    return this.root.querySelector(selector);
+  }
+
+  async open() {
+    const me = await whoAmI();
+    const isMaintainer = me.role === "maintainer";
+    [this.$(".fg-data-gate").hidden, this.$(".fg-data-body").hidden] = [isMaintainer, !isMaintainer];
+    this.root.dataset.state = isMaintainer ? "ready" : "gate";
+    if (!isMaintainer) {
+      const words = me.role === "expert" ? h("div", { class: "fg-gate" }, h("h1", {}, "Pictures in and out"), h("p", { class: "fg-quiet" }, "Only maintainers may bring pictures in and take them out.")) : gate(me, "Pictures in and out");
+      this.$(".fg-data-gate").replaceChildren(words);
+      return;
+    }
+    this.follow();
+    this.showPeople(await ask(this.server, "people_list", {}));
+  }
+
+  listenForDrops(place) {
+    for (const name of ["dragenter", "dragover", "dragleave", "drop"]) {
+      place.addEventListener(name, async (event) => {
+        event.preventDefault();
+        place.classList.toggle("is-over", name === "dragenter" || name === "dragover");
+        if (name === "drop") this.bringIn(await filesOf(event.dataTransfer));
+      });
+    }
+  }
+
+  // --- in and out --------------------------------------------------------------------------------------
+
+  /** Send the files, then let the server take them in. */
+  async bringIn(files) {
+    if (!files.length || this.sending) return;
+    const batch = newBatch();
+    const about = files.length === 1 ? files[0].path : `${files[0].path.includes("/") ? files[0].path.split("/")[0] : `${files[0].path} and more`} (${files.length.toLocaleString("en")} files)`;
+    this.sending = new AbortController();
+    const show = (stage, done, of) => this.show({ kind: "import", about, state: "running", stage, done, of, unit: "bytes", left_out: [] }, () => this.sending?.abort());
+    show("sending", 0, 1);
+    const error = await sendFiles(batch, files, show, this.sending.signal);
+    this.sending = null;
+    if (error) this.show({ kind: "import", about, state: "failed", sentence: error, left_out: [] });
+    else this.begin("data_import", { batch, about: about.slice(0, 200) });
+  }
+
+  async begin(question, asked) {
+    const reply = await ask(this.server, question, asked);
+    if (reply.error) this.show({ state: "failed", about: "", sentence: reply.error, left_out: [] });
+    else {
+      this.show(reply.transfer);
+      this.follow();
+    }
+  }
+
+  /** Look at the transfer once a second while it runs and somebody looks. */
+  async follow() {
+    clearTimeout(this.timer);
+    const reply = await ask(this.server, "data_now", {});
+    if (!this.sending && !reply.error) this.show(reply.transfer);
+    if (reply.transfer?.state === "running" && isShown("data")) this.timer = setTimeout(() => this.follow(), POLL_MS);
+  }
+
+  show(transfer, onCancel = () => this.begin("data_cancel", {})) {
+    drawTransfer(this.$(".fg-transfer"), transfer, { onCancel, onGoOn: () => this.begin("data_go_on", {}) });
+    const busy = transfer?.state === "running";
+    for (const button of this.root.querySelectorAll('[data-do], [data-form="location"] button')) button.disabled = busy;
+  }
+
+  drawFormats() {
+    const row = ([format, name, about]) =>
+      h(
+        "label",
+        { class: "fg-format" },
+        h("input", { type: "radio", name: "fg-format", value: format, checked: format === this.format, onchange: () => (this.format = format) }),
+        h("span", { class: "fg-format-name" }, name),
+        h("span", { class: "fg-quiet fg-small" }, about),
+      );
+    this.$(".fg-formats").replaceChildren(...FORMATS.map(row));
+  }
+
+  // --- people ------------------------------------------------------------------------------------------
+
+  showPeople(reply) {
+    this.$('[data-message="people"]').textContent = reply.error ?? "";
+    if (reply.error) return;
+    drawPeople(this.$(".fg-people"), reply, async (change) => this.showPeople(await ask(this.server, "people_change", change)), this.$("dialog"));
+  }
+
+  async addPerson(event) {
+    event.preventDefault();
+    const [name, role, password] = ["#fg-new-name", "#fg-new-role", "#fg-new-password"].map((field) => this.$(field));
+    const reply = await ask(this.server, "people_add", { name: name.value, role: role.value, password: password.value });
+    this.showPeople(reply);
+    if (!reply.error) name.value = password.value = "";
+  }
+}
