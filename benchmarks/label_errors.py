@@ -115,7 +115,7 @@ def by_cleanlab(photographs: Photographs, given: np.ndarray, seed: int) -> np.nd
     probs = cross_val_predict(
         LogisticRegression(max_iter=300), photographs.train, given, cv=folds, method="predict_proba"
     )
-    return np.argsort(get_label_quality_scores(given, probs), kind="stable")
+    return np.argsort(get_label_quality_scores(given, np.asarray(probs)), kind="stable")
 
 
 class Session:

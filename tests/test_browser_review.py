@@ -172,7 +172,9 @@ def test_kinds_lead_to_a_kind_to_its_rival_and_to_a_session_on_the_two(page: Pag
     expect(page.locator(".fg-weight-row").first).to_be_visible()
     page.get_by_role("button", name="Label this pair").click()
     expect(page.locator(".fg-choice").first).to_be_visible()
-    assert app.workspace.labelling.current(app.accounts.person(app.accounts.sign_in("ada", "long enough"))).pair
+    session = app.workspace.labelling.current(app.accounts.person(app.accounts.sign_in("ada", "long enough")))
+    assert session is not None
+    assert session.pair
 
 
 def test_who_has_answered(page: Page, app: RunningApp) -> None:

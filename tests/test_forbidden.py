@@ -23,6 +23,7 @@ from tests.workspace import some_pictures
 
 FOR_EVERYBODY = {"about", "classify", "trust", "neighbours", "search_taxa", "suggest"}
 ADDRESSES_FOR_EVERYBODY = {"/fgdemo/sign-in", "/fgdemo/sign-out", "/fgdemo/me"}
+FOR_MAINTAINERS = "/fgdemo/data/"
 OF_A_SESSION = {"label_report", "label_close", "label_next", "label_answer", "label_undo"}
 OF_NO_SESSION = {
     "label_open", "label_start", "label_new_taxon", "label_search", "label_explain", "label_references",
@@ -34,7 +35,13 @@ PASSWORD = "long enough"
 @pytest.fixture(scope="module")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningApp]:
     with running_app(tmp_path_factory.mktemp("home")) as running:
-        people: dict[str, Role] = {"ada": "expert", "bo": "expert", "shut": "expert", "guest": "visitor"}
+        people: dict[str, Role] = {
+            "ada": "expert",
+            "bo": "expert",
+            "shut": "expert",
+            "guest": "visitor",
+            "mia": "maintainer",
+        }
         for name, role in people.items():
             running.accounts.add(name, role, PASSWORD)
         running.workspace.take_in(some_pictures(8, 3))
@@ -42,11 +49,11 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningApp]:
         yield running
 
 
-def http(url: str, body: object = None, token: str | None = None) -> tuple[int, Any]:
+def http(url: str, body: object = None, token: str | None = None, method: str | None = None) -> tuple[int, Any]:
     data = None if body is None else json.dumps(body).encode()
     headers = {"Content-Type": "application/json", **({"Cookie": f"{COOKIE}={token}"} if token else {})}
     try:
-        with urllib.request.urlopen(urllib.request.Request(url, data, headers)) as reply:
+        with urllib.request.urlopen(urllib.request.Request(url, data, headers, method=method)) as reply:
             status, text = reply.status, reply.read()
     except urllib.error.HTTPError as error:
         status, text = error.code, error.read()
@@ -97,6 +104,24 @@ def test_every_question_refuses_everybody_but_experts(app: RunningApp) -> None:
     assert app.events.since(0) == before
 
 
+def test_what_is_for_maintainers_refuses_experts(app: RunningApp) -> None:
+    expert = app.accounts.sign_in("ada", PASSWORD)
+    theirs = {name for name in questions(app) if name.startswith(("data_", "people_"))}
+    assert len(theirs) >= 8
+    people = app.accounts.all()
+    for name in theirs:
+        asked = {
+            "name": "guest",
+            "role": "maintainer",
+            "password": PASSWORD,
+            "location": "/",
+            "format": "csv",
+            "about": "",
+        }
+        assert ask(app, name, asked, expert).get("code") == "forbidden", name
+    assert app.accounts.all() == people
+
+
 def test_every_address_refuses_everybody_but_experts(app: RunningApp) -> None:
     image = app.workspace.roster.image_ids[0]
     ours = [
@@ -106,18 +131,23 @@ def test_every_address_refuses_everybody_but_experts(app: RunningApp) -> None:
     ]
     closed = [route for route in ours if route.path not in ADDRESSES_FOR_EVERYBODY]
     assert len(closed) >= 2
-    expert = app.accounts.sign_in("ada", PASSWORD)
+    expert, maintainer = (app.accounts.sign_in(name, PASSWORD) for name in ("ada", "mia"))
     for route in closed:
         assert isinstance(route, Route)
         methods = (route.methods or set()) - {"HEAD"}
         path = route.path.replace("{image}", image).replace("{size}", "display")
+        path = path.replace("{batch}", "0" * 32).replace("{which}", "export")
         assert "{" not in path, "say here what the address of the new route looks like"
         for who, token in intruders(app).items():
             for method in methods:
-                body = {} if method == "POST" else None
-                status, reply = http(f"{app.url.rstrip('/')}{path}", body, token)
+                body = None if method == "GET" else {}
+                status, reply = http(f"{app.url.rstrip('/')}{path}", body, token, method)
                 assert (status, set(reply)) == (403, {"error"}), f"{route.path} for {who}"
-        assert http(f"{app.url.rstrip('/')}{path}", None if "GET" in methods else {}, expert)[0] != 403
+        body = None if "GET" in methods else {}
+        token = maintainer if path.startswith(FOR_MAINTAINERS) else expert
+        assert http(f"{app.url.rstrip('/')}{path}", body, token, min(methods))[0] != 403
+        if token == maintainer:
+            assert http(f"{app.url.rstrip('/')}{path}", body, expert, min(methods))[0] == 403
 
 
 def test_experts_get_pictures_of_our_own_making_and_the_table(app: RunningApp) -> None:

@@ -200,7 +200,8 @@ class Intake:
             self._log.remove_orphans(list(rows), self._images)
             raise
         for one in new:
-            self._images.make_thumbnail(one.image, one.picture)
+            if one.picture is not None:
+                self._images.make_thumbnail(one.image, one.picture)
         self._roster.follow()
         run.report.answers += answers
         run.report.added += len(new)
