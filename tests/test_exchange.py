@@ -79,6 +79,19 @@ def test_a_workspace_comes_through_whole(steps, way):
             assert everything(other) == everything(one)
 
 
+def test_a_workspace_comes_through_on_every_database(new_database, tmp_path):
+    one = open_fake_workspace(tmp_path / "a", new_database())
+    other = open_fake_workspace(tmp_path / "b", new_database())
+    fill(one, SPOKEN)
+    exchange_of(one, tmp_path / "a").export_to(MAINTAINER, tmp_path / "out", "jsonl")
+    for _ in range(2):
+        report = exchange_of(other, tmp_path / "b").import_from(MAINTAINER, [tmp_path / "out"])
+        assert report.skipped == ()
+        assert everything(other) == everything(one)
+    one.engine.dispose()
+    other.engine.dispose()
+
+
 def test_what_was_said_in_both_since_is_put_before_an_expert(tmp_path):
     with opened(tmp_path / "a") as one, opened(tmp_path / "b") as other:
         one.take_in(some_pictures(1, 0))

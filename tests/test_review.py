@@ -123,7 +123,7 @@ def test_one_answer_one_undo(workspace):
 
 
 def test_labels_called_right_are_checked_answers_of_one_batch(workspace):
-    items = shown(workspace, Filter(split="train"))[:10]
+    items = [item for kind in ("mourning_warbler", "eskimo_dog") for item in shown(workspace, Filter(given=kind))[:5]]
     labels = [workspace.roster.standing(item.image).taxon for item in items]
     assert len(set(labels)) > 1
     batch, tiles = workspace.review.answer(ADA, items, "confirm", None, "k")
@@ -220,7 +220,9 @@ def test_look_alikes_stand_side_by_side():
 
 def test_a_kind_and_a_pair_by_themselves(workspace):
     kind = workspace.review.kind(ADA, "mourning_warbler")
-    assert (kind.kind.n, kind.kind.suspects, kind.kind.left_out.right, kind.kind.left_out.n) == (15, 3, 12, 15)
+    assert (kind.kind.n, kind.kind.left_out.right, kind.kind.left_out.n) == (15, 12, 15)
+    doubtful = workspace.review.grid(ADA, Filter(given="mourning_warbler", state="suspect"))
+    assert kind.kind.suspects == doubtful.total > 0
     assert [(cell.suggested, cell.count) for cell in kind.taken_for] == [("nashville_warbler", 3)]
     assert (kind.rival, kind.taken, kind.splits) == ("nashville_warbler", (), {"train": 15})
     assert {tile.image for tile in kind.odd} == {item.image for item in shown(workspace)}
@@ -240,7 +242,10 @@ def test_the_table_is_that_of_the_filter_and_no_formula(workspace):
         for wanted in (None, WRONG)
     )
     assert [len(all_rows), len(some)] == [41, 3]
-    assert all(row["label_name"] == "Mourning Warbler" and float(row["suspicion"]) > 0.5 for row in some)
+    assert {(row["label_name"], row["suggested_name"]) for row in some} == {("Mourning Warbler", "Nashville Warbler")}
+    doubts = [float(row["suspicion"]) for row in some]
+    assert doubts == sorted(doubts, reverse=True)
+    assert 0 < doubts[-1] <= 1
     assert "'=HYPERLINK(1)" in {row["name"] for row in all_rows}
 
 

@@ -9,7 +9,6 @@ from fgdemo.storage.roster import Roster
 
 MOST_COMPARED = 5000
 """Of a kind with more pictures than this, the newest are compared."""
-AXIS_SAMPLE = 2000
 
 
 class Similar:
@@ -38,22 +37,21 @@ class Similar:
         return tuple(zip(roster.image_ids.at(rows[best]), cosines[best].tolist(), strict=True))
 
     def order(self, images: tuple[str, ...]) -> tuple[str, ...]:
-        """See `fgdemo.annotation.Learner.similarity_order`: from one end of the main axis always on to the nearest."""
+        """See `fgdemo.annotation.Learner.similarity_order`: from the oddest one always on to the nearest that is left.
+
+        Takes n² numbers: for some thousand pictures.
+        """
         known = self._embeddings.rows
         found = [image for image in images if image in known]
         if len(found) < 3:
             return images
         unit = _unit(self._embeddings.vectors([known[image] for image in found]))
-        centred = unit - unit.mean(0)
-        _, _, axes = np.linalg.svd(centred[: AXIS_SAMPLE : max(1, len(centred) // AXIS_SAMPLE)], full_matrices=False)
-        order, at = [], int((centred @ axes[0]).argmin())
-        left = np.ones(len(found), bool)
-        while True:
+        near = unit @ unit.T
+        order, at = [], int(near.mean(1).argmin())
+        for _ in found:
             order.append(at)
-            left[at] = False
-            if not left.any():
-                break
-            at = int(np.where(left, unit @ unit[at], -2).argmax())
+            near[:, at] = -2
+            at = int(near[at].argmax())
         rest = [image for image in images if image not in known]
         return tuple([found[i] for i in order] + rest)
 

@@ -10,7 +10,7 @@ from datetime import datetime
 import numpy as np
 
 from fgdemo.annotation import Accuracy
-from fgdemo.services.agreement import wilson
+from fgdemo.services.agreement import Share, share_of
 from fgdemo.storage.checks import Checks
 from fgdemo.storage.events import LabelEvent
 from fgdemo.storage.roster import SPLITS, Roster
@@ -22,16 +22,6 @@ LONGEST_PAUSE_S = 60
 AUDITED = 200
 """The newest checks of the random draw that the estimate stands on."""
 ENOUGH_SHARE = 0.02
-
-
-@dataclass(frozen=True)
-class Share:
-    """`right` of `n`, and the 95 % interval of the share."""
-
-    right: int
-    n: int
-    low: float
-    high: float
 
 
 @dataclass(frozen=True)
@@ -79,7 +69,7 @@ def report_on(
     found = [(before.get(said.shown_version or 0), said.taxon) for said in answered]
     same = [was == given for was, given in found if was is not None]
     audited = [was == given for was, given in checks.audited(AUDITED)]
-    audit = _share(sum(audited), len(audited))
+    audit = share_of(sum(audited), len(audited))
     unchecked = int(((roster.taxon >= 0) & ~roster.checked & (roster.split != SPLITS.index("gold"))).sum())
     wrong = None if audit is None else (int((1 - audit.high) * unchecked), int(np.ceil((1 - audit.low) * unchecked)))
     return SessionReport(
@@ -87,7 +77,7 @@ def report_on(
         done=len(events),
         left=left,
         per_minute=_pace(events, now),
-        agreement=_share(sum(same), len(same)),
+        agreement=share_of(sum(same), len(same)),
         audit=audit,
         accuracy_before=session.accuracy_before,
         accuracy_now=accuracy,
@@ -95,10 +85,6 @@ def report_on(
         wrong_left=wrong,
         sentence=_enough(audit, wrong, unchecked),
     )
-
-
-def _share(right: int, n: int) -> Share | None:
-    return Share(right, n, *wilson(right, n)) if n else None
 
 
 def _pace(events: Sequence[LabelEvent], now: datetime) -> float | None:

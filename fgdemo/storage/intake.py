@@ -280,8 +280,12 @@ class Intake:
     def _known_twins(self, theirs: set[str]) -> TwinFinder:
         """The pictures that new ones are compared with: all that the model has seen, but for `theirs`."""
         rows = self._embeddings.rows
-        stored = self._embeddings
-        finder = TwinFinder(lambda images: stored.vectors([stored.rows[i] for i in images]), self._are_twins)
+
+        def vectors(images: Sequence[str]) -> np.ndarray:
+            places = self._embeddings.rows
+            return self._embeddings.vectors([places[image] for image in images])
+
+        finder = TwinFinder(vectors, self._are_twins)
         columns = (image_table.c.id, image_table.c.dhash, image_table.c.twin_of)
         query = sa.select(*columns).where(image_table.c.dhash.is_not(None)).order_by(image_table.c.twin_of.is_not(None))
         with reading(self.engine) as connection:

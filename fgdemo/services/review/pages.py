@@ -132,7 +132,7 @@ def typical_rows(now: Snapshot, taxon: str) -> np.ndarray:
 def odd_rows(now: Snapshot, taxon: str) -> np.ndarray:
     """Pictures of a kind that the model would least expect there; each must look like something else."""
     rows = _ranked_rows(now, taxon)
-    rows = rows[now.suspicion[rows] > 0.5]
+    rows = rows[now.suggested[rows] != (now.taxa.index(taxon) if taxon in now.taxa else -1)]
     return rows[np.lexsort((now.given_prob[rows], now.checked[rows]))][:STRIP]
 
 

@@ -13,7 +13,7 @@ from fgdemo.storage.roster import KINDS, SPLITS, Roster
 from fgdemo.taxonomy import Taxonomy
 
 DOUBTFUL = 0.5
-"""From this suspicion on the model holds another kind for likelier than the given one."""
+"""From this suspicion on a label is likelier wrong than right."""
 _GOLD = SPLITS.index("gold")
 _OUT = np.isin(KINDS, ("unusable", "none"))
 
@@ -76,7 +76,7 @@ class Snapshot:
 
     @cached_property
     def looks_wrong(self) -> np.ndarray:
-        """(n,) bool: unchecked labels of which the model holds another kind for likelier."""
+        """(n,) bool: unchecked labels that are likelier wrong than right."""
         return self.unchecked & (np.nan_to_num(self.suspicion) > DOUBTFUL)
 
     def labelled_as(self, taxon: str) -> np.ndarray:
