@@ -16,6 +16,7 @@ from fgdemo.errors import StorageError
 from fgdemo.storage.database import reading
 from fgdemo.storage.events import EventLog, standing_of
 from fgdemo.storage.image_ids import ImageIds, packed
+from fgdemo.storage.label_event import LabelEvent
 from fgdemo.storage.said import Said, said_after
 from fgdemo.storage.schema import image_table
 
@@ -39,6 +40,7 @@ _COLUMNS = {
     "seconded": np.bool_,
     "came_as": np.int32,
 }
+_FOLDED_AT_ONCE = 500
 _ROWS_AT_ONCE = 50_000
 
 
@@ -202,9 +204,10 @@ class Roster:
         """Take in the next events; True if there may be more."""
         said = said_after(self._engine, self.event, _ROWS_AT_ONCE)
         if said is not None:
-            again = self._take(said)
-            for image in again:
-                self._fold(image)
+            again = list(self._take(said))
+            for start in range(0, len(again), _FOLDED_AT_ONCE):
+                for image, history in self._log.histories(again[start : start + _FOLDED_AT_ONCE]).items():
+                    self._fold(image, history)
             self.event = said.ids[-1]
         return said is not None and len(said.ids) == _ROWS_AT_ONCE
 
@@ -244,10 +247,9 @@ class Roster:
         self._touched.extend(rows.tolist())
         return dict.fromkeys(said.images[n] for n in np.flatnonzero(long).tolist())
 
-    def _fold(self, image: str) -> None:
+    def _fold(self, image: str, history: Sequence[LabelEvent]) -> None:
         """The long way, for pictures about which more was said than one thing after another."""
         row, columns = self.row_of[image], self._columns
-        history = self._log.history(image)
         standing = standing_of(history, SPLITS[columns["split"][row]])
         columns["seconded"][row] = any(said.blind for said in history)
         if standing is None:  # Only a visitor spoke about it.
