@@ -29,10 +29,12 @@ class DataPage {
     };
     this.root.addEventListener("click", (event) => acts[event.target.closest("[data-do]")?.dataset.do]?.());
     for (const field of this.root.querySelectorAll("[data-field]")) {
-      field.addEventListener("change", () => {
+      const take = () => {
         this.bringIn([...field.files].map((file) => ({ file, path: file.webkitRelativePath || file.name })));
         field.value = "";
-      });
+      };
+      field.addEventListener("change", take);
+      take(); // files that were chosen before this script had loaded
     }
     this.listenForDrops(this.$("[data-drop]"));
     this.$('[data-form="location"]').addEventListener("submit", (event) => {
