@@ -41,7 +41,7 @@ class Candidates:
 
     @classmethod
     def empty(cls, n: int, classes: int) -> Candidates:
-        most = min(CANDIDATES, classes) if classes > 1 else 2
+        most = min(CANDIDATES, classes + 1)  # without a label two others are still told apart
         return cls(np.full((n, most), -1, np.int32), np.zeros((n, most), np.float32))
 
     def take(self, rows: np.ndarray, probs: np.ndarray, given: np.ndarray) -> None:
