@@ -146,8 +146,9 @@ def same_head(workspace: FakeWorkspace, home: Path, url: str) -> FakeWorkspace:
     fresh.learner.catch_up()
     ours, theirs = workspace.learner.weights_now(), fresh.learner.weights_now()
     order = [theirs[2].index(taxon) for taxon in ours[2]]
-    np.testing.assert_allclose(ours[0], theirs[0][:, order], rtol=1e-3, atol=1e-4)  # float32, as in test_roster
-    np.testing.assert_allclose(ours[1], theirs[1][order], rtol=1e-3, atol=1e-4)
+    for mine, other in ((ours[0], theirs[0][:, order]), (ours[1], theirs[1][order])):
+        # float32 of log-odds in the thousands, since the colours hardly vary within a kind
+        np.testing.assert_allclose(mine, other, rtol=0, atol=1e-5 * max(10.0, float(np.abs(other).max())))
     return fresh
 
 
