@@ -90,6 +90,8 @@ def build_services(settings: Settings) -> Services:
         taxa.load,
     )
     learner.start()
+    incoming = Incoming(settings.home / "incoming")
+    incoming.remove_forgotten()
     explainer = Explainer(
         LiveClassifier(classifier, learner, taxa), learner, workspace.roster, workspace.embeddings, workspace.images,
         settings.max_picture_mp,
@@ -101,7 +103,7 @@ def build_services(settings: Settings) -> Services:
         labelling=Labelling(workspace.engine, workspace.roster, learner, taxa, classifier, explainer),
         review=Review(workspace.engine, workspace.roster, learner, taxa, explainer),
         transfers=Transfers(_exchange(settings, classifier, workspace), settings.home),
-        incoming=Incoming(settings.home / "incoming"),
+        incoming=incoming,
         images=workspace.images,
         settings=settings,
     )

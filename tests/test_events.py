@@ -254,13 +254,6 @@ def test_questions_about_more_pictures_than_one_statement_names(log, images, mon
     assert len(log.undo([said.id or 0 for said in kept], ADA)) == 3
 
 
-def test_the_newest_of_a_reason_come_oldest_first(log, images):
-    kept = log.answer_all([label(image, "owl", version, reason="audit") for image, version in images])
-    assert log.by_reason("audit", newest=2) == kept[1:]
-    assert log.by_reason("audit") == kept
-    assert log.by_reason("second") == []
-
-
 def test_ids_come_in_order_so_a_follower_misses_nothing(engine, log, database_url):
     """Four connections write at once while one follows; none of them ever sees a later event before an earlier one."""
     finished = threading.Event()

@@ -203,6 +203,26 @@ def test_nobody_works_in_the_session_of_another(app: RunningApp) -> None:
     assert app.workspace.roster.standing(item["image"]).annotator == "ada"
 
 
+def test_a_second_opinion_is_blind_whatever_the_label_page_is_asked(app: RunningApp) -> None:
+    ada, bo = (app.accounts.sign_in(name, PASSWORD) for name in ("ada", "bo"))
+    first = ask(app, "label_start", {"order": "new"}, ada)["session"]["id"]
+    (seen,) = ask(app, "label_next", {"session": first, "count": 1}, ada)["items"]
+    said = {"session": first, "image": seen["image"], "shown_version": seen["version"], "key": "one", "kind": "label"}
+    assert ask(app, "label_answer", {**said, "taxon": "lowchen", "reason": seen["reason"]}, ada)["saved"]
+    own = ask(app, "label_start", {"order": "new", "blind_share": 1}, bo)["session"]["id"]
+    (item,) = ask(app, "label_next", {"session": own, "count": 1}, bo)["items"]
+    assert (item["reason"], item["image"], item["given"]) == ("second", seen["image"], None)
+    asked = {"image": item["image"]}
+    for question in ("label_history", "review_history"):
+        assert ask(app, question, asked, bo)["code"] == "forbidden", question
+        assert [one["annotator"] for one in ask(app, question, asked, ada)["events"]][-1] == "ada"
+    blind = {**said, "session": own, "key": "two", "shown_version": item["version"], "taxon": "eskimo_dog"}
+    refused = ask(app, "label_answer", {**blind, "reason": "whatever", "blind": True}, bo)
+    assert refused["code"] == "bad"
+    assert ask(app, "label_answer", {**blind, "reason": "second", "blind": True}, bo)["saved"]
+    assert {one["annotator"] for one in ask(app, "label_history", asked, bo)["events"]} == {"import", "ada", "bo"}
+
+
 def test_nobody_takes_back_the_batch_of_another(app: RunningApp) -> None:
     ada, bo = (app.accounts.sign_in(name, PASSWORD) for name in ("ada", "bo"))
     tile = ask(app, "review_grid", {"state": "unchecked"}, ada)["tiles"][0]

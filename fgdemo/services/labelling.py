@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import get_args
 
 from sqlalchemy.engine import Engine
 
@@ -184,7 +185,8 @@ class Labelling:
             ForbiddenError, StorageError, TaxonomyError: it was not kept; the message says why.
         """
         self._sittings.own(person, session)
-        if said.kind not in ("label", "unsure", "skip", "unusable", "none", "adjudication"):
+        kinds = ("label", "unsure", "skip", "unusable", "none", "adjudication")
+        if said.kind not in kinds or said.reason not in (None, *get_args(Reason)):
             raise StorageError("This is not an answer to a picture.")
         if said.taxon is not None and said.taxon not in self._taxa.load().by_id:
             raise TaxonomyError("This kind is not in the workspace: load the page again.")
@@ -234,11 +236,6 @@ class Labelling:
 
     def taxonomy(self) -> Taxonomy:
         return self._taxa.load()
-
-    def history(self, person: Person, image: str) -> list[LabelEvent]:
-        """All that was said about a picture, oldest first."""
-        person.require("expert")
-        return self._log.history(image)
 
 
 __all__ = ["Choice", "Given", "Item", "Labelling", "Pair", "StaleError", "Work"]

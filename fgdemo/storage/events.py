@@ -153,13 +153,6 @@ class EventLog:
         """All that was said in a labelling session, or what followed the event `after`, oldest first."""
         return self._select((label_event_table.c.session == session) & (label_event_table.c.id > after))
 
-    def by_reason(self, reason: str, newest: int | None = None) -> list[LabelEvent]:
-        """All answers to pictures that were asked for this reason, or only so many of the newest, oldest first."""
-        table = label_event_table
-        query = sa.select(table).where(table.c.reason == reason).order_by(table.c.id.desc()).limit(newest)
-        with reading(self._engine) as connection:
-            return [event_of(row) for row in connection.execute(query).mappings()][::-1]
-
     def seconded_by(self, annotator: str) -> set[str]:
         """Pictures about which this person gave a blind second opinion."""
         table = label_event_table

@@ -20,20 +20,25 @@ from fgdemo.ui.identity import answered
 
 if TYPE_CHECKING:
     from fgdemo.services.labelling import Item, Labelling
+    from fgdemo.services.review import Review
     from fgdemo.storage.accounts import Accounts
 
 MARKUP = Path(__file__).parent / "static" / "label.html"
 SCRIPT = "import(new URL({module}, document.baseURI)).then((page) => page.mount(element, {{ server }}))"
 
 
-def label_page(labelling: Labelling, accounts: Accounts, static_url: str) -> gr.HTML:
+def label_page(labelling: Labelling, review: Review, accounts: Accounts, static_url: str) -> gr.HTML:
     """Place the page in the current Blocks."""
     return gr.HTML(
         html_template=MARKUP.read_text(encoding="utf-8"),
         js_on_load=SCRIPT.format(module=json.dumps(f"{static_url}/label.js")),
         apply_default_css=False,
         elem_id="fg-page-label",
-        server_functions=[*sessions(labelling, accounts), *items(labelling, accounts)],
+        server_functions=[
+            *sessions(labelling, accounts),
+            *items(labelling, accounts),
+            *explanations(labelling, review, accounts),
+        ],
     )
 
 
@@ -93,7 +98,7 @@ def sessions(labelling: Labelling, accounts: Accounts) -> list[Callable[..., dic
 
 
 def items(labelling: Labelling, accounts: Accounts) -> list[Callable[..., dict[str, Any]]]:
-    """The pictures of a session: asking for them, answering, explaining."""
+    """The pictures of a session: asking for them and answering."""
 
     @answered(accounts, "expert")
     def label_next(person: Person, asked: dict[str, Any]) -> dict[str, Any]:
@@ -138,6 +143,12 @@ def items(labelling: Labelling, accounts: Accounts) -> list[Callable[..., dict[s
             "done": labelling.done(person, _session(asked)),
         }
 
+    return [label_next, label_answer, label_undo]
+
+
+def explanations(labelling: Labelling, review: Review, accounts: Accounts) -> list[Callable[..., dict[str, Any]]]:
+    """Why the model says what it says, how both kinds look elsewhere, and what people have said."""
+
     @answered(accounts, "expert")
     def label_explain(person: Person, asked: dict[str, Any]) -> dict[str, Any]:
         if labelling.explainer is None:
@@ -163,10 +174,10 @@ def items(labelling: Labelling, accounts: Accounts) -> list[Callable[..., dict[s
 
     @answered(accounts, "expert")
     def label_history(person: Person, asked: dict[str, Any]) -> dict[str, Any]:
-        events = labelling.history(person, payloads.text(asked.get("image"), "image"))
+        events = review.history(person, payloads.text(asked.get("image"), "image"))
         return {"events": [event(said, labelling.taxonomy()) for said in events]}
 
-    return [label_next, label_answer, label_undo, label_explain, label_references, label_history]
+    return [label_explain, label_references, label_history]
 
 
 def sources(image: str) -> dict[str, str]:

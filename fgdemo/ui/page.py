@@ -68,7 +68,7 @@ def build_app(services: Services) -> gr.Blocks:
             apply_default_css=False,
         )
         classify_tab(services.workbench, services.suggestions, services.settings, static_url())
-        label_page(services.labelling, services.accounts, static_url())
+        label_page(services.labelling, services.review, services.accounts, static_url())
         review_page(services.review, services.labelling, services.accounts, static_url())
         data_page(services.transfers, services.incoming, services.accounts, static_url())
         add_api(services.workbench, services.suggestions)

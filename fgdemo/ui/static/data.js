@@ -40,7 +40,7 @@ class DataPage {
     this.$('[data-form="location"]').addEventListener("submit", (event) => {
       event.preventDefault();
       const location = this.$("#fg-location").value.trim();
-      if (location) this.begin("data_import", { location, about: location });
+      if (location) this.begin("data_import", { location, about: location.slice(-200) });
     });
     this.$('[data-form="person"]').addEventListener("submit", (event) => this.addPerson(event));
     this.drawFormats();

@@ -336,9 +336,10 @@ class LabelPage {
   async openHistory() {
     const { item } = this;
     if (!item) return;
+    if (item.blind) return openHistory(this.$("dialog"), [], true);
     const reply = await ask(this.server, "label_history", { image: item.image });
     if (reply.error) return this.banner(reply.error);
-    openHistory(this.$("dialog"), item.blind ? [] : reply.events, item.blind);
+    openHistory(this.$("dialog"), reply.events, false);
   }
 }
 
