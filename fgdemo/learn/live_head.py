@@ -1,7 +1,18 @@
 """The head that follows the log: always that of the labels as they are now, and what it says of any picture.
 
 The sums are those of a ridge head (`fgdemo.model.instant`); what is read off them is Fisher's linear discriminant.
-Measured on frozen ImageNet features with 15 % of the labels wrong, LABEL_STUDY:
+Top-1 on held-out pictures by frozen ImageNet features, 15 % of the training labels flipped to look-alikes, mean of five
+seeds; then after the 131 most suspect labels were checked, which put about 122 right:
+
+                                                          birds100                dogs64
+    ridge outputs         before                          0.805                   0.918
+      checked, weight 3 / weight 1 / as many at random    0.795 / 0.805 / 0.822   0.917 / 0.918 / 0.919
+    the discriminant      before                          0.840                   0.921
+      checked, weight 3 / weight 1 / as many at random    0.844 / 0.844 / 0.848   0.920 / 0.921 / 0.921
+
+So by the ridge outputs, putting labels right made the model worse where checked ones count three times, and did nothing
+where they count once; the discriminant starts better and rises on birds, and on dogs, where little is confused, nothing
+moves. A random choice of corrections is worth more, but nobody knows which those are.
 """
 
 from __future__ import annotations
