@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
+from playwright.sync_api import Browser, Page
 
 from fgdemo.bootstrap import Services
 from fgdemo.services.exchange import Exchange
@@ -79,6 +81,22 @@ def running_app(home: Path) -> Iterator[RunningApp]:
     finally:
         app.close()
         workspace.engine.dispose()
+
+
+def signed_in(browser: Browser, app: RunningApp, name: str, **options: Any) -> Page:
+    """An empty page in a context of its own, of somebody whose password is "long enough"."""
+    context = browser.new_context(**{"viewport": {"width": 1440, "height": 900}, **options})
+    token = app.accounts.sign_in(name, "long enough")
+    context.add_cookies([{"name": "fgdemo_sign_in", "value": token, "url": app.url}])
+    return context.new_page()
+
+
+def complaints_of(page: Page) -> list[str]:
+    """Filled with every error on the console and every script that fails, from now on."""
+    complaints: list[str] = []
+    page.on("console", lambda line: complaints.append(line.text) if line.type == "error" else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    return complaints
 
 
 def picture(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-import shutil
 import socket
 import threading
 from collections.abc import Iterator
@@ -13,17 +12,14 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from fgdemo.errors import CheckpointError
 from fgdemo.settings import Settings
 from fgdemo.ui.serve import serve
-from tests.browser_app import BLUE, LIME, MAGENTA, YELLOW, RunningApp, picture, running_app, settings_in
+from tests.browser_app import BLUE, LIME, MAGENTA, YELLOW, RunningApp, complaints_of, picture, running_app, settings_in
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 VIEWS = ("picture", "class", "contrast", "parts")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed")
 
 
 @pytest.fixture(scope="module")
@@ -34,21 +30,11 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningApp]:
             yield running
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield chromium
-        chromium.close()
-
-
 @pytest.fixture
 def page(browser: Browser, app: RunningApp) -> Iterator[Page]:
     """The empty page; whatever the browser complains of, or fetches from elsewhere, fails the test."""
     page = browser.new_page(viewport={"width": 1440, "height": 900})
-    complaints: list[str] = []
-    page.on("console", lambda line: complaints.append(line.text) if line.type == "error" else None)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
+    complaints = complaints_of(page)
     page.on("request", lambda request: complaints.append(request.url) if is_elsewhere(request.url, app) else None)
     page.set_default_timeout(20_000)
     page.goto(app.url)

@@ -9,18 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
-from tests.browser_app import RunningApp, running_app
+from tests.browser_app import RunningApp, complaints_of, running_app, signed_in
 from tests.workspace import some_pictures
 
 BATCH = "0123456789abcdef" * 2
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        yield playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
 
 
 @pytest.fixture(scope="module")
@@ -33,16 +27,11 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningApp]:
 
 @pytest.fixture
 def page(browser: Browser, app: RunningApp) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 1440, "height": 900})
-    token = app.accounts.sign_in("mia", "long enough")
-    context.add_cookies([{"name": "fgdemo_sign_in", "value": token, "url": app.url}])
-    page = context.new_page()
-    faults: list[str] = []
-    page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: faults.append(str(error)))
+    page = signed_in(browser, app, "mia")
+    complaints = complaints_of(page)
     yield page
-    context.close()
-    assert faults == []
+    page.context.close()
+    assert complaints == []
 
 
 def a_zip(path: Path) -> Path:
@@ -97,13 +86,10 @@ def test_people_are_made_and_changed(page: Page, app: RunningApp) -> None:
 
 
 def test_an_expert_sees_a_sentence(browser: Browser, app: RunningApp) -> None:
-    context = browser.new_context()
-    token = app.accounts.sign_in("ada", "long enough")
-    context.add_cookies([{"name": "fgdemo_sign_in", "value": token, "url": app.url}])
-    page = context.new_page()
+    page = signed_in(browser, app, "ada")
     page.goto(f"{app.url}#data")
     expect(page.locator(".fg-data")).to_contain_text("Only maintainers")
-    context.close()
+    page.context.close()
 
 
 # --- without a page -----------------------------------------------------------------------------------------------

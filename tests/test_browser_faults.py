@@ -7,22 +7,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from fgdemo.errors import UnavailableError
 from fgdemo.storage.events import EventLog, LabelEvent
-from tests.browser_app import RunningApp, running_app
+from tests.browser_app import RunningApp, complaints_of, running_app, signed_in
 from tests.test_browser_label import answered, begin, press, saved
 from tests.workspace import coloured, some_pictures
 
 EVIL = "<img src=x onerror=pwned()><script>pwned()</script>"
 NAME = "<b onclick=pwned()>ada</b>"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        yield playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
 
 
 @pytest.fixture
@@ -34,22 +28,18 @@ def app(tmp_path: Path) -> Iterator[RunningApp]:
         yield running
 
 
-def signed_in(browser: Browser, app: RunningApp, name: str) -> tuple[Page, list[str]]:
+def watched(browser: Browser, app: RunningApp, name: str) -> tuple[Page, list[str]]:
     """A page, and all that went wrong on it: scripts that ran, errors on the console."""
     app.accounts.add(name, "expert", "long enough")
-    context = browser.new_context(viewport={"width": 1440, "height": 900})
-    token = app.accounts.sign_in(name, "long enough")
-    context.add_cookies([{"name": "fgdemo_sign_in", "value": token, "url": app.url}])
-    page, faults = context.new_page(), []
+    page = signed_in(browser, app, name)
+    faults = complaints_of(page)
     page.expose_function("pwned", lambda: faults.append("a script ran"))
     page.on("dialog", lambda dialog: faults.append(dialog.message))
-    page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: faults.append(str(error)))
     return page, faults
 
 
 def test_names_comments_and_suggestions_are_only_text(browser: Browser, app: RunningApp) -> None:
-    page, faults = signed_in(browser, app, NAME)
+    page, faults = watched(browser, app, NAME)
     image = app.workspace.roster.image_ids[-1]
     kind, other = (
         app.workspace.taxa.add(f"{EVIL} too"),
@@ -84,7 +74,7 @@ def test_what_cannot_be_stored_is_said_kept_and_saved_later(
     def full(*_: object) -> LabelEvent:
         raise UnavailableError("The disk of the workspace is full, so nothing was stored: free some space.")
 
-    page, faults = signed_in(browser, app, "ada")
+    page, faults = watched(browser, app, "ada")
     begin(page, app)
     with monkeypatch.context() as patch:
         patch.setattr(EventLog, "answer", full)

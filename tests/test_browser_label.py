@@ -6,18 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
-from tests.browser_app import RunningApp, running_app
+from tests.browser_app import RunningApp, complaints_of, running_app, signed_in
 from tests.workspace import coloured, some_pictures
 
 CHANGED = "before => ![before, ''].includes(document.querySelector('.fg-label').dataset.image)"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        yield playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
 
 
 @pytest.fixture
@@ -31,16 +25,11 @@ def app(tmp_path: Path) -> Iterator[RunningApp]:
 
 @pytest.fixture
 def page(browser: Browser, app: RunningApp) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 1440, "height": 900})
-    token = app.accounts.sign_in("ada", "long enough")
-    context.add_cookies([{"name": "fgdemo_sign_in", "value": token, "url": app.url}])
-    page = context.new_page()
-    faults: list[str] = []
-    page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: faults.append(str(error)))
+    page = signed_in(browser, app, "ada")
+    complaints = complaints_of(page)
     yield page
-    context.close()
-    assert faults == []
+    page.context.close()
+    assert complaints == []
 
 
 def begin(page: Page, app: RunningApp) -> None:

@@ -6,19 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from fgdemo.storage.events import LabelEvent
-from tests.browser_app import RunningApp, running_app
+from tests.browser_app import RunningApp, complaints_of, running_app, signed_in
 from tests.workspace import coloured, some_pictures
 
 CELL = "#review?given=mourning_warbler&suggested=nashville_warbler&state=all&split=train"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        yield playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
 
 
 @pytest.fixture
@@ -30,22 +24,13 @@ def app(tmp_path: Path) -> Iterator[RunningApp]:
         yield running
 
 
-def opened(browser: Browser, app: RunningApp, **options: object) -> Page:
-    context = browser.new_context(**{"viewport": {"width": 1440, "height": 900}, **options})  # type: ignore[arg-type]
-    token = app.accounts.sign_in("ada", "long enough")
-    context.add_cookies([{"name": "fgdemo_sign_in", "value": token, "url": app.url}])
-    return context.new_page()
-
-
 @pytest.fixture
 def page(browser: Browser, app: RunningApp) -> Iterator[Page]:
-    page = opened(browser, app)
-    faults: list[str] = []
-    page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: faults.append(str(error)))
+    page = signed_in(browser, app, "ada")
+    complaints = complaints_of(page)
     yield page
     page.context.close()
-    assert faults == []
+    assert complaints == []
 
 
 def answered(app: RunningApp) -> list[tuple[str, str | None]]:
@@ -189,7 +174,7 @@ def test_who_has_answered(page: Page, app: RunningApp) -> None:
 
 
 def test_a_phone_sees_the_worst_first_and_answers_by_touch(browser: Browser, app: RunningApp) -> None:
-    page = opened(browser, app, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    page = signed_in(browser, app, "ada", viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
     page.goto(f"{app.url}#review?view=confusions")
     worst = page.locator(".fg-worst")
     expect(worst).to_be_in_viewport()

@@ -5,10 +5,12 @@ probability T[c, a], the same for all pictures of c. Then
 
     q_ic ∝ p_ic T[c, a_i]           T[c, a] ∝ α₀ + Σ_{i: a_i = a} q_ic
 
-are iterated a few times from a T that says "nine of ten are right" (Dawid & Skene 1979, with one annotator and the head
-in place of a prior). The suspicion is 1 − q_i of the given class. So a pair of classes that is often mixed up is
-suspected sooner, in the direction in which it is mixed up; and a label that an expert has checked, of which the right
-class is known, says what labels of its kind are worth.
+are iterated a few times from a T that says "nine of ten are right; of the rest one half is spread evenly, and one half
+as the head itself takes classes for each other" (Dawid & Skene 1979, with one annotator and the head in place of a
+prior). All of it evenly finds less: 71.8 instead of 73.7 % of 15 % wrong labels on birds100, 84.7 instead of 88.1 % on
+dogs64, and the same where 3 % are wrong (one ranking, mean of seeds 10 to 12). The suspicion is 1 − q_i of the given
+class. So a pair of classes that is often mixed up is suspected sooner, in the direction in which it is mixed up; and a
+label that an expert has checked, of which the right class is known, says what labels of its kind are worth.
 """
 
 from __future__ import annotations
@@ -90,22 +92,38 @@ def doubts(candidates: Candidates, came_as: np.ndarray, checked: np.ndarray, cla
     labelled = given >= 0
     known = np.flatnonzero(checked & labelled & (came_as >= 0))
     open_rows = np.flatnonzero(~checked & labelled & (came_as >= 0))
-    start = STRENGTH * ((1 - RIGHT) / max(classes - 1, 1) * np.ones((classes, classes)))
-    np.fill_diagonal(start, STRENGTH * RIGHT)
-    fixed = start.copy()
-    np.add.at(fixed, (given[known], came_as[known]), 1.0)
-    shares = start / start.sum(1, keepdims=True)
     where = np.maximum(candidates.classes[open_rows], 0).astype(np.int64)
     probs = np.where(candidates.classes[open_rows] >= 0, candidates.probs[open_rows], 0).astype(np.float64)
     came = came_as[open_rows, None].astype(np.int64)
+    cells = (where * classes + came).ravel()
+
+    def summed(weights: np.ndarray) -> np.ndarray:
+        """(C, C) weights of the candidates, by their class and the class that the picture came with."""
+        return np.bincount(cells, weights.ravel(), classes * classes).reshape(classes, classes)
+
+    start = _before_looking(summed(probs))
+    fixed = start.copy()
+    np.add.at(fixed, (given[known], came_as[known]), 1.0)
+    shares = start / start.sum(1, keepdims=True)
     believed = probs
     for _ in range(ROUNDS):
         believed = probs * shares[where, came]
         believed /= np.maximum(believed.sum(1, keepdims=True), _TINY)
-        counts = np.bincount((where * classes + came).ravel(), believed.ravel(), classes * classes)
-        counts = counts.reshape(classes, classes) + fixed
+        counts = summed(believed) + fixed
         shares = counts / counts.sum(1, keepdims=True)
     own, others = candidates.probs[:, 0].astype(np.float64), candidates.probs[:, 1].astype(np.float64)
     own[open_rows], others[open_rows] = believed[:, 0], believed[:, 1:].sum(1)
     odds = np.log(np.maximum(others, _TINY)) - np.log(np.maximum(own, _TINY))
     return np.where(labelled & candidates.probs.any(1), odds, np.nan).astype(np.float32)
+
+
+def _before_looking(mass: np.ndarray) -> np.ndarray:
+    """(C, C) α₀ T of the start, from what the head gives each class (row) of pictures that came as another (column)."""
+    classes = len(mass)
+    even = np.full((classes, classes), 1 / max(classes - 1, 1))
+    alike = mass * (1 - np.eye(classes))
+    total = alike.sum(1, keepdims=True)
+    alike = np.where(total > _TINY, alike / np.maximum(total, _TINY), even)
+    start = STRENGTH * (1 - RIGHT) * (even + alike) / 2
+    np.fill_diagonal(start, STRENGTH * RIGHT)
+    return start
