@@ -40,6 +40,7 @@ class Page:
         asked = (
             *label.sessions(workspace.labelling, self.accounts),
             *label.items(workspace.labelling, self.accounts),
+            *label.explanations(workspace.labelling, workspace.review, self.accounts),
             *review.pictures(workspace.review, self.accounts),
             *review.answers(workspace.review, self.accounts),
             *review.tables(workspace.review, self.accounts),

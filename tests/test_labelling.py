@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import cast
 
 import numpy as np
 import pytest
 
-from fgdemo.annotation import VISITOR, Kind, Person
+from fgdemo.annotation import VISITOR, Kind, Person, Standing, TaxonChance
 from fgdemo.errors import ForbiddenError, StaleError, StorageError, TaxonomyError
 from fgdemo.services.agreement import cohen_kappa, krippendorff_alpha, wilson
 from fgdemo.services.labelling import Labelling
+from fgdemo.services.session_words import reason_sentence
 from fgdemo.storage.events import LabelEvent
 from fgdemo.storage.leases import Leases
+from tests.fakes import FakeClassifier
 from tests.workspace import ADA, BO, coloured, open_fake_workspace, some_pictures
 
 
@@ -378,3 +381,13 @@ def test_agreement_of_known_answers():
     assert krippendorff_alpha(units) == pytest.approx(0.691, abs=1e-3)
     assert wilson(0, 0) == (0, 1)
     assert wilson(45, 50) == pytest.approx((0.786, 0.957), abs=1e-3)
+
+
+def test_a_label_that_the_model_holds_for_likeliest_is_not_called_doubtful():
+    taxonomy = FakeClassifier().taxonomy
+    nashville, mourning = TaxonChance("nashville_warbler", 0.87), TaxonChance("mourning_warbler", 0.12)
+    standing = Standing("x", 1, "import", "nashville_warbler", "import", False, False, False, "train")
+    right = reason_sentence("suspicion", standing, (nashville, mourning), taxonomy)
+    assert right == "Label is rather right, but 12 % for Mourning Warbler"
+    wrong = reason_sentence("suspicion", replace(standing, taxon="mourning_warbler"), (nashville, mourning), taxonomy)
+    assert wrong == "Label looks doubtful: 87 % for Nashville Warbler"

@@ -24,6 +24,8 @@ def reason_sentence(reason: Reason, standing: Standing, chances: Sequence[TaxonC
     """One line: why this picture is asked now."""
     other = next((c for c in chances if c.taxon != standing.taxon), None)
     if reason == "suspicion" and other is not None:
+        if chances[0].taxon == standing.taxon:
+            return f"Label is rather right, but {percent(other.prob)} for {taxonomy[other.taxon].name}"
         return f"Label looks doubtful: {percent(other.prob)} for {taxonomy[other.taxon].name}"
     if reason in ("uncertain", "pair") and len(chances) > 1:
         return f"Between {taxonomy[chances[0].taxon].name} and {taxonomy[chances[1].taxon].name}"

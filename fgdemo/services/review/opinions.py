@@ -21,7 +21,7 @@ class AnnotatorSummary:
     """One person.
 
     Attributes:
-        labels, set_aside, unsure: answers that name a kind; unusable or none of these; unsure or skipped.
+        labels, set_aside, unsure: answers that name a kind; unusable or none of these; unsure. Skipped ones are no answer.
         per_minute: pictures a minute while looking at one after another; None where that is not known, or not for
             the person who asks.
         corrections: how many of the labels that the person met were changed (`right` counts the changes).
@@ -115,7 +115,7 @@ def annotators(person: Person, tallied: Sequence[Tally], opinions: Opinions, tax
                 name=tally.annotator,
                 labels=tally.kinds.get("label", 0) + tally.kinds.get("adjudication", 0),
                 set_aside=tally.kinds.get("unusable", 0) + tally.kinds.get("none", 0),
-                unsure=tally.kinds.get("unsure", 0) + tally.kinds.get("skip", 0),
+                unsure=tally.kinds.get("unsure", 0),
                 per_minute=round(60 * tally.timed / tally.seconds, 1) if knows_pace else None,
                 corrections=share_of(tally.changed, tally.compared),
                 agreement=agreement_of(others),

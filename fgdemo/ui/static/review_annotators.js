@@ -12,7 +12,7 @@ export async function showAnnotators({ root, server, isCurrent }) {
   if (!found.people.length) return root.replaceChildren(h("p", { class: "fg-review-empty" }, "Nobody has answered yet. ", h("a", { class: "fg-button", href: "#label" }, "Begin")));
   const column = (words, title = null, name = null) => h("th", { scope: "col", title, "data-column": name }, words);
   root.replaceChildren(
-    h("table", { class: "fg-table fg-people" }, h("thead", {}, h("tr", {}, column("Annotator"), column("Labels"), column("Set aside", "unusable, or none of these kinds", "aside"), column("Unsure", "unsure, or skipped", "unsure"), column("Changed", "of the labels that were there before"), column("A minute", "pictures a minute, pauses left out; only your own, unless you are a maintainer"), column("With others", "second opinions about the same pictures"), column("Last answer"))), h("tbody", {}, ...found.people.map(person))),
+    h("table", { class: "fg-table fg-people" }, h("thead", {}, h("tr", {}, column("Annotator"), column("Labels"), column("Set aside", "unusable, or none of these kinds", "aside"), column("Unsure", "looked at, and could not tell", "unsure"), column("Changed", "of the labels that were there before"), column("A minute", "pictures a minute, pauses left out; only your own, unless you are a maintainer"), column("With others", "second opinions about the same pictures"), column("Last answer"))), h("tbody", {}, ...found.people.map(person))),
     h("h2", { class: "fg-people-title" }, "Second opinions"),
     found.overall.n
       ? h("p", {}, agreement(found.overall), h("span", { class: "fg-quiet fg-small" }, " Pictures about which somebody gave an opinion without seeing the one before."))
