@@ -21,7 +21,7 @@ class AnnotatorSummary:
     """One person.
 
     Attributes:
-        labels, set_aside, unsure: answers that name a kind; unusable or none of these; unsure. Skipped ones are no answer.
+        labels, set_aside, unsure: answers that name a kind; unusable or none of these; unsure. A skip is no answer.
         per_minute: pictures a minute while looking at one after another; None where that is not known, or not for
             the person who asks.
         corrections: how many of the labels that the person met were changed (`right` counts the changes).
