@@ -13,10 +13,11 @@ from fgdemo.errors import PictureError
 from fgdemo.settings import Settings
 
 if TYPE_CHECKING:
-    from fgdemo.learn.evaluate import Interval, Scores
+    from fgdemo.learn.evaluate import Scores
     from fgdemo.learn.pictures import Progress
     from fgdemo.model.classifier import Classifier
     from fgdemo.taxonomy import Taxonomy
+    from fgdemo.training import Interval
 
 Verb = Callable[[argparse.Namespace, Settings], dict[str, Any]]
 

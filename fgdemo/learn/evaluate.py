@@ -11,9 +11,7 @@ import numpy as np
 from fgdemo.model.calibration import bootstrap_mean, expected_calibration_error, nll, softmax
 from fgdemo.model.classifier import Classifier
 from fgdemo.taxonomy import Taxonomy
-
-Interval = tuple[float, float, float]
-"""(mean, low, high) with 95 % bootstrap limits."""
+from fgdemo.training import Interval
 
 
 @dataclass(frozen=True)

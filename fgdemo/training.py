@@ -1,0 +1,183 @@
+"""The values of training that travel between the floors: how a training goes, and whether its model may go live."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Interval = tuple[float, float, float]
+"""(mean, low, high) with 95 % bootstrap limits."""
+
+Preset = Literal["quick", "standard", "thorough"]
+"""quick: minutes on a CPU; standard: an hour on a CPU or minutes on a GPU; thorough: for a GPU."""
+
+JobState = Literal["waiting", "running", "done", "cancelled", "failed", "interrupted"]
+"""interrupted: its process is gone; it can go on from its last epoch. done and cancelled may have left a candidate."""
+
+ModelState = Literal["candidate", "live", "retired"]
+"""retired: it was live once, and can be rolled back to."""
+
+Outcome = Literal["better", "not worse", "worse", "unproven"]
+"""unproven: there are too few gold pictures to judge by."""
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What one epoch did.
+
+    Attributes:
+        phase: head (the classifier alone, on features as they are) or network (all layers).
+        number, of: 1, 2, … over all phases.
+        loss: nats a picture; `losses` are its terms, by name, as they were added up.
+        val_top1: in [0, 1]; None without held-out pictures.
+        lr: of the backbone at the end of the epoch (of the head in phase head).
+    """
+
+    phase: Literal["head", "network"]
+    number: int
+    of: int
+    loss: float
+    val_top1: float | None
+    elapsed_s: float
+    losses: Mapping[str, float] = field(default_factory=dict)
+    lr: float = 0.0
+    images_per_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Where a job is now.
+
+    Attributes:
+        name: what is being done, in a person's words ("epoch 3 of 10").
+        done, of: how far that is.
+        left_s: how long the whole job is likely to take still; None where nothing can be said yet.
+        memory_gib: resident memory of the job's process. The others are None without a GPU.
+    """
+
+    name: str = "waiting"
+    done: int = 0
+    of: int = 0
+    left_s: float | None = None
+    memory_gib: float = 0.0
+    gpu_memory_gib: float | None = None
+    gpu_busy: float | None = None
+
+
+@dataclass(frozen=True)
+class Job:
+    """One training, from the press of the button to its end.
+
+    Attributes:
+        event: the label log up to this event is what it learns from, whatever is said meanwhile.
+        parent: the model version that it starts from.
+        sentence: how it ended, or what it waits for; empty while it runs.
+        candidate: the model version it has left.
+    """
+
+    id: int
+    state: JobState
+    preset: Preset
+    asked_by: str
+    parent: str
+    event: int
+    created_at: str
+    device: str
+    started_at: str | None = None
+    ended_at: str | None = None
+    stage: Stage = Stage()
+    epochs: tuple[Epoch, ...] = ()
+    sentence: str = ""
+    candidate: str | None = None
+
+
+@dataclass(frozen=True)
+class Check:
+    """One condition of the gate, and what was found, in a sentence."""
+
+    name: Literal["accuracy", "kinds", "forgetting", "calibration", "maps"]
+    passed: bool
+    sentence: str
+
+
+@dataclass(frozen=True)
+class KindChange:
+    """A kind of which more or fewer of its `n` gold pictures are right now."""
+
+    taxon: str
+    n: int
+    before: int
+    after: int
+
+
+@dataclass(frozen=True)
+class PairChange:
+    """Two kinds, and how many of their `n` gold pictures were taken for the other, both ways together."""
+
+    a: str
+    b: str
+    n: int
+    before: int
+    after: int
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A candidate beside the model that is live (with all it has learned by key), on gold pictures nobody trains on.
+
+    Attributes:
+        sentence: the whole of it, for a person.
+        n: gold pictures.
+        before, after, difference: top-1 in [0, 1]; difference is after − before, paired.
+        p_value: exact two-sided McNemar test.
+        fixed, broken: pictures (image ids) that only the candidate, or only the live model, has right.
+        kinds, pairs: those that changed, most changed first.
+        ece: (before, after), low is good.
+        maps: (before, after) mean trust of the class maps in [−1, 1], high is good; None where it was not measured.
+    """
+
+    outcome: Outcome
+    sentence: str
+    checks: tuple[Check, ...]
+    n: int
+    before: Interval
+    after: Interval
+    difference: Interval
+    p_value: float
+    fixed: tuple[str, ...] = ()
+    broken: tuple[str, ...] = ()
+    kinds: tuple[KindChange, ...] = ()
+    pairs: tuple[PairChange, ...] = ()
+    ece: tuple[float, float] = (0.0, 0.0)
+    maps: tuple[float, float] | None = None
+
+    @property
+    def may_go_live(self) -> bool:
+        return self.outcome in ("better", "not worse") and all(check.passed for check in self.checks)
+
+
+@dataclass(frozen=True)
+class ModelVersion:
+    """A checkpoint of this workspace, or the one that the settings name.
+
+    Attributes:
+        version: as `Classifier.version`, e.g. `model-3@1a2b3c4d`.
+        parent: the version it was trained from.
+        event: the label log up to this event is in it; 0 for one that came from outside.
+        metrics: plain values of its card.
+        promoted_at, promoted_by: when it last went live, and who said so.
+    """
+
+    version: str
+    state: ModelState
+    created_at: str
+    parent: str | None = None
+    event: int = 0
+    job: int | None = None
+    preset: Preset | None = None
+    verdict: Verdict | None = None
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    size_bytes: int = 0
+    promoted_at: str | None = None
+    promoted_by: str | None = None
