@@ -59,6 +59,7 @@ class Holders:
         with self.lock:
             if self.holder.setdefault(image, name) != name:
                 self.doubles += 1
+                print(f"{image[:12]} was given to {name} while {self.holder[image]} held it", file=sys.stderr)
 
     def release(self, image: str, name: str) -> None:
         with self.lock:
@@ -114,6 +115,8 @@ class Expert:
             "session": self.session, "key": secrets.token_hex(16), "image": item["image"], "kind": kind,
             "shown_version": item["version"], "taxon": taxon, "seconds": 1.0, "reason": item["reason"], "blind": False,
         }  # fmt: skip
+        if kind in ("skip", "unsure"):  # others may be given it before we hear that it was saved
+            self.holders.release(item["image"], self.name)
         began = time.perf_counter()
         reply = self.ask("label_answer", said)
         self.saves_s.append(time.perf_counter() - began)
