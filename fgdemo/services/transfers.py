@@ -73,6 +73,14 @@ class Transfers:
         if self._pending.is_file():
             self._now = Transfer("import", self._read_pending()[1], "interrupted")
 
+    @property
+    def is_running(self) -> bool:
+        return self._now is not None and self._now.state == "running"
+
+    def use(self, exchange: Exchange) -> None:
+        """From now on, for what begins later: another model looks at new pictures."""
+        self._exchange = exchange
+
     def now(self, person: Person) -> Transfer | None:
         """The transfer that runs, or else the last one. Raises ForbiddenError for others than maintainers."""
         person.require("maintainer")
