@@ -8,6 +8,7 @@ A file `hold-N` in the folder of the job keeps it after its epoch N until the fi
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -28,6 +29,8 @@ from fgdemo.taxonomy import Taxonomy
 from fgdemo.training import Check, Epoch, Preset, Verdict
 
 EPOCHS = 3
+LONGEST_HOLD_S = 100
+"""After this the test that holds it is dead."""
 
 
 class TinyTrial:
@@ -50,7 +53,9 @@ class TinyTrial:
 
         def told(epoch: loop.Epoch) -> None:
             on_epoch(Epoch("network", **asdict(epoch), images_per_s=10.0))
-            while (snapshot.parent / f"hold-{epoch.number}").exists() and not stop():
+            (snapshot.parent / "pid").write_text(str(os.getpid()))
+            end_s = time.monotonic() + LONGEST_HOLD_S
+            while (snapshot.parent / f"hold-{epoch.number}").exists() and not stop() and time.monotonic() < end_s:
                 time.sleep(0.02)
 
         dim, kinds = base.embedding_dim, len(corpus.taxonomy.leaves)
