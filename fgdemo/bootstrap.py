@@ -114,7 +114,9 @@ def build_services(settings: Settings, go_live: Callable[[Services], None] = lam
         )
 
     images = ImageStore(settings.home / "pictures")
-    transfers = Transfers(Exchange(settings.home, engine, images), settings.home)
+    transfers = Transfers(
+        Exchange(settings.home, engine, images), settings.home, swapping=lambda: training.is_swapping
+    )  # fmt: skip
     training = Training(
         engine, models, ModelRoom(settings, engine, images, models, renew), settings,
         device=choose_device(settings.device), trouble=trouble, importing=lambda: transfers.is_running,

@@ -63,7 +63,10 @@ class ModelRoom:
         given = GivenPictures(self._images, given_labels(roster), self._settings.max_picture_mp)
         leaves = {*before.taxonomy.leaves, *after.taxonomy.leaves}
         taxonomy = known.restrict(leaf for leaf in known.leaves if leaf in leaves)
-        return self._trial.judge(before, after, lambda config: given.gold(taxonomy, config), taxonomy, no_progress)
+        old_kinds = [leaf for leaf in before.taxonomy.leaves if leaf in taxonomy.leaf_index]
+        return self._trial.judge(
+            before, after, lambda config: given.gold(taxonomy, config), taxonomy, old_kinds, no_progress
+        )
 
     def explain(self, image: str, version: str, label: str | None) -> Explanation:
         with self._lock:

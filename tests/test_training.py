@@ -2,30 +2,40 @@
 
 from __future__ import annotations
 
+import json
 import os
 import resource
 import shutil
 import signal
 import time
+from argparse import Namespace
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from fgdemo.annotation import Person
 from fgdemo.bootstrap import build_services, open_models
-from fgdemo.errors import FgdemoError, ForbiddenError, TrainingError
+from fgdemo.cli import main
+from fgdemo.commands.console import load_live
+from fgdemo.commands.finetune import run_finetune
+from fgdemo.errors import FgdemoError, ForbiddenError, StorageError, TrainingError
 from fgdemo.model.classifier import Classifier
 from fgdemo.services.training import Training
+from fgdemo.services.transfers import Transfer
 from fgdemo.storage.database import open_database, utc_now
 from fgdemo.storage.events import EventLog
 from fgdemo.storage.job_files import JobFiles
 from fgdemo.storage.label_event import LabelEvent
 from fgdemo.storage.roster import Roster
-from fgdemo.training import Job
+from fgdemo.training import Job, Stage
+from fgdemo.ui.serve import Serving, _AwaitedServices
+from tests.tiny_job import TinyTrial
 from tests.trainings import MAINTAINER, job_now, make_tiny_home, open_tiny_training, settings_of
 
 WAIT_S = 120
@@ -63,7 +73,6 @@ def run_here(home: Path, job: int | None = None) -> Job:
     from fgdemo.commands.candidate import make_candidate
     from fgdemo.services.training_run import run_job
     from fgdemo.storage.jobs import Jobs
-    from tests.tiny_job import TinyTrial
 
     settings = settings_of(home)
     engine = open_database(settings.database_url)
@@ -160,7 +169,7 @@ def test_a_cancelled_training_keeps_the_best_so_far(home: Path) -> None:
     done = ended(training, job)
     assert done.state == "cancelled"
     assert done.candidate == training.now(MAINTAINER).models[0].version
-    assert training.card(MAINTAINER, done.candidate)["epochs_done"] < 3
+    assert training.card(MAINTAINER, str(done.candidate))["epochs_done"] < 3
     with pytest.raises(TrainingError, match="over already"):
         training.cancel(MAINTAINER, job)
 
@@ -294,6 +303,17 @@ def test_leftovers_of_a_killed_job_are_cleared_away_and_never_listed(two_models:
     assert sorted(path.name for path in (two_models / "models").iterdir()) == ["model-1", "model-2", "model-3"]
 
 
+def test_finetune_typed_by_a_person(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    told = run_finetune(Namespace(job=None, preset="quick", json=False), settings_of(home), TinyTrial())
+    assert (told["job"], told["state"], told["sentence"]) == (1, "done", "Tried on 6 gold pictures.")
+    said = capsys.readouterr().out
+    assert said.startswith("Training 1, on the labels as they are now.")
+    assert "epoch 3 of 3" in said
+    with pytest.raises(TrainingError, match="Training 1 is over"):
+        run_finetune(Namespace(job=1, preset="quick", json=False), settings_of(home), TinyTrial())
+    assert open_models(settings_of(home)).all()[0].version == told["candidate"]
+
+
 # --- models -----------------------------------------------------------------------------------------------
 
 
@@ -358,6 +378,23 @@ def test_the_page_answers_by_the_model_that_has_gone_live(two_models: Path) -> N
     renewed.stop()
 
 
+def test_nothing_is_imported_while_a_model_goes_live_and_the_other_way_round(two_models: Path) -> None:
+    services = build_services(settings_of(two_models))
+    training, transfers = services.training, services.transfers
+    version = training.now(MAINTAINER).models[0].version
+    training._promoting = Stage("looking at pictures", 1, 9)
+    for refused in (lambda: training.roll_back(MAINTAINER), lambda: training.promote(MAINTAINER, version)):
+        with pytest.raises(TrainingError):
+            refused()
+    with pytest.raises(StorageError, match="Another model is going live"):
+        transfers.begin_import(MAINTAINER, ["nowhere"], "nothing")
+    training._promoting = None
+    transfers._now = Transfer("import", "something")
+    with pytest.raises(TrainingError, match="An import runs"):
+        training.promote(MAINTAINER, version)
+    services.stop()
+
+
 def test_a_damaged_live_model_gives_way_to_the_one_before(two_models: Path) -> None:
     training = open_tiny_training(two_models)
     version = training.now(MAINTAINER).models[0].version
@@ -415,6 +452,52 @@ def test_kill_9_while_models_are_swapped_leaves_one_live_that_loads(two_models: 
         assert now.live in (first, second, start)
         assert Classifier.load(open_models(settings_of(two_models)).live_folder()).version == now.live
     assert all(model.promoted_at for model in now.models[:2]), "the killed ones did swap"
+
+
+def test_models_by_the_command_line(
+    two_models: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in settings_of(two_models).variables({}).items():
+        monkeypatch.setenv(name, value)
+
+    def told(*arguments: str) -> dict:
+        capsys.readouterr()
+        assert main(["models", *arguments, "--json"]) == 0
+        return json.loads(capsys.readouterr().out)
+
+    listed = told()
+    second = listed["models"][0]["version"]
+    assert [model["state"] for model in listed["models"]] == ["candidate", "candidate", "live"]
+    assert told("promote", second)["live"] == second
+    assert load_live(Namespace(checkpoint=None), settings_of(two_models)).version == second, "what import looks with"
+    assert told("rollback")["live"] == listed["live"]
+    told("promote", listed["models"][1]["version"])
+    assert len(told("delete", second)["models"]) == 2
+    for arguments in (["promote"], ["promote", "nothing"], ["delete", listed["live"]]):
+        assert main(["models", *arguments]) == 1
+    said = capsys.readouterr().err
+    assert "Which model? python -m fgdemo models promote VERSION" in said
+    assert "There is no model nothing" in said
+    assert "are kept" in said
+
+
+def test_questions_are_answered_by_the_services_that_were_there_when_they_came() -> None:
+    """And those who wait before there are any get the first."""
+    stopped: list[str] = []
+
+    def services(name: str) -> Any:
+        return SimpleNamespace(workbench=SimpleNamespace(about=lambda: name), stop=lambda: stopped.append(name))
+
+    serving = Serving()
+    page: Any = _AwaitedServices(serving, settings_of(Path()))
+    workbench = page.workbench
+    with ThreadPoolExecutor(1) as threads:
+        early = threads.submit(lambda: workbench.about())
+        serving.give(services("one"))
+        assert early.result(WAIT_S) == "one"
+    about = workbench.about
+    serving.give(services("two"))
+    assert (about(), workbench.about(), stopped) == ("one", "two", ["one"])
 
 
 @pytest.mark.parametrize("person", [Person("vi", "visitor"), Person("ada", "expert")])

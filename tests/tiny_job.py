@@ -11,7 +11,7 @@ import argparse
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import asdict
 from pathlib import Path
 
@@ -74,11 +74,18 @@ class TinyTrial:
         return fitted.classifier
 
     def judge(
-        self, before: Classifier, after: Classifier, gold: GoldPictures, taxonomy: Taxonomy, progress: Progress
+        self,
+        before: Classifier,
+        after: Classifier,
+        gold: GoldPictures,
+        taxonomy: Taxonomy,
+        old_kinds: Collection[str],
+        progress: Progress,
     ) -> Verdict:
+        assert set(old_kinds) <= set(taxonomy.leaves)
         pictures = gold(after.data_config)
         right = [self._right(model, pictures.pixels, pictures.labels) for model in (before, after)]
-        top1 = [(float(r.mean()),) * 3 for r in right]
+        top1 = [(float(r.mean()), 0.0, 1.0) for r in right]
         fixed, broken = (
             tuple(name for name, a, b in zip(pictures.names, x, y, strict=True) if b and not a)
             for x, y in (right, right[::-1])

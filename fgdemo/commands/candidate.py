@@ -38,8 +38,12 @@ def make_candidate(run: Run, settings: Settings, models: Models, files: JobFiles
     run.progress("writing the checkpoint", 0, 1)
     trained.save(models.root / name)
     candidate = Classifier.load(models.root / name, job.device)
-    live = _live(run, settings, models, workspace)
-    verdict = trial.judge(live, candidate, lambda config: given.gold(taxonomy, config), taxonomy, run.progress)
+    live = Classifier.load(models.live_folder(), job.device)
+    old_kinds = [leaf for leaf in live.taxonomy.leaves if leaf in taxonomy.leaf_index]
+    verdict = trial.judge(
+        _learned(run, settings, live, workspace), candidate, lambda config: given.gold(taxonomy, config), taxonomy,
+        old_kinds, run.progress,
+    )  # fmt: skip
     _look(run, settings, workspace, candidate, Roster(workspace.engine))
     models.register(
         candidate.version, name, parent=job.parent, event=job.event, job=job.id, preset=job.preset, verdict=verdict,
@@ -50,9 +54,8 @@ def make_candidate(run: Run, settings: Settings, models: Models, files: JobFiles
     return Left(candidate.version, verdict.sentence)
 
 
-def _live(run: Run, settings: Settings, models: Models, workspace: Workspace) -> Classifier:
+def _learned(run: Run, settings: Settings, live: Classifier, workspace: Workspace) -> Classifier:
     """The live model with all that it has learned by key from the labels up to the job's event."""
-    live = Classifier.load(models.live_folder(), run.job.device)
     _look(run, settings, workspace, live, workspace.roster)
     return learned(live, workspace.roster, embeddings_of(settings.home, live), TaxonStore(workspace.engine))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Protocol
 
@@ -40,6 +40,7 @@ class Trial(Protocol):
         after: Classifier,
         gold: GoldPictures,
         taxonomy: Taxonomy,
+        old_kinds: Collection[str],
         progress: Progress,
     ) -> Verdict: ...
 
@@ -70,7 +71,13 @@ class RealTrial:
         )  # fmt: skip
 
     def judge(
-        self, before: Classifier, after: Classifier, gold: GoldPictures, taxonomy: Taxonomy, progress: Progress
+        self,
+        before: Classifier,
+        after: Classifier,
+        gold: GoldPictures,
+        taxonomy: Taxonomy,
+        old_kinds: Collection[str],
+        progress: Progress,
     ) -> Verdict:
         """See `fgdemo.learn.gate.judge`."""
         from fgdemo.learn.fit import label_indices
@@ -82,5 +89,5 @@ class RealTrial:
             pictures = gold(after.data_config)
         return judge(
             found, judged(after, pictures.pixels, taxonomy, progress=progress),
-            label_indices(pictures.labels, taxonomy), pictures.names, taxonomy, old_kinds=before.taxonomy.leaves,
+            label_indices(pictures.labels, taxonomy), pictures.names, taxonomy, old_kinds=old_kinds,
         )  # fmt: skip

@@ -300,6 +300,11 @@ class Training:
         except (OSError, ValueError) as error:
             raise TrainingError(f"The card of {version} cannot be read.") from error
 
+    @property
+    def is_swapping(self) -> bool:
+        """Whether another model is going live."""
+        return self._promoting is not None
+
     def wait(self) -> None:
         """Until no swap runs."""
         if self._thread is not None:

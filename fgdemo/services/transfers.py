@@ -61,10 +61,17 @@ class Transfers:
 
     Args:
         home: the folder of the workspace: exports are written there, and which import is under way.
+        swapping: whether another model is going live, which must see all pictures before; nothing is imported then.
     """
 
-    def __init__(self, exchange: Exchange, home: Path, clock_s: Callable[[], float] = time.monotonic) -> None:
-        self._exchange, self._clock_s = exchange, clock_s
+    def __init__(
+        self,
+        exchange: Exchange,
+        home: Path,
+        clock_s: Callable[[], float] = time.monotonic,
+        swapping: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._exchange, self._clock_s, self._swapping = exchange, clock_s, swapping
         self._pending, self._exports = home / "import-under-way.json", home / "exports"
         self._lock = threading.Lock()
         self._cancelled = threading.Event()
@@ -100,6 +107,8 @@ class Transfers:
             ForbiddenError: not a maintainer.
         """
         person.require("maintainer")
+        if self._swapping():
+            raise StorageError("Another model is going live, which takes a moment: try again then.")
 
         def work() -> Transfer:
             self._write_pending(locations, about)

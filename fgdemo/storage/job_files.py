@@ -18,8 +18,6 @@ from fgdemo.storage.originals import write_durably
 from fgdemo.storage.roster import KINDS, SPLITS, Roster
 
 IS_LABEL = np.isin(KINDS, ("import", "label", "adjudication"))
-GRAB_S = 5.0
-"""So long a process tries to get its own lock, which somebody may just be looking at."""
 
 
 @dataclass(frozen=True)
@@ -32,11 +30,17 @@ class GivenLabel:
     checked: bool
 
 
+@dataclass(frozen=True)
 class JobFiles:
-    """The folders of all trainings of one workspace."""
+    """The folders of all trainings of the workspace in `home`."""
 
-    def __init__(self, home: Path) -> None:
-        self._root = home / "jobs"
+    home: Path
+    grab_s: float = 5.0
+    """So long a process tries to get its own lock, which somebody may just be looking at."""
+
+    @property
+    def _root(self) -> Path:
+        return self.home / "jobs"
 
     def folder(self, job: int) -> Path:
         return self._root / str(job)
@@ -74,7 +78,7 @@ class JobFiles:
         """While the block runs, everybody sees that the job has a process. Raises TrainingError if it has another."""
         self.folder(job).mkdir(parents=True, exist_ok=True)
         try:
-            with FileLock(self._lock(job), timeout=GRAB_S):
+            with FileLock(self._lock(job), timeout=self.grab_s):
                 yield
         except Timeout as error:
             raise TrainingError(f"Training {job} runs in another process already.") from error
