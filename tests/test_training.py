@@ -18,6 +18,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
 
 from fgdemo.annotation import Person
 from fgdemo.bootstrap import build_services, open_models
@@ -271,6 +272,7 @@ def test_a_full_disk_while_the_checkpoint_is_written(two_models: Path) -> None:
     if not child:
         from fgdemo.commands import candidate
 
+        torch.set_num_threads(1)  # the pool of threads is not in the child
         real = Classifier.save
 
         def save(self: Classifier, folder: Path) -> None:
@@ -290,6 +292,33 @@ def test_a_full_disk_while_the_checkpoint_is_written(two_models: Path) -> None:
     assert "could not be written" in failed.sentence
     assert open_tiny_training(two_models).now(MAINTAINER).models == before
     assert not (two_models / "models" / f"model-{job}").exists()
+
+
+@pytest.mark.timeout(300)
+def test_kill_9_at_any_moment_leaves_no_half_model_and_can_go_on(two_models: Path) -> None:
+    training = open_tiny_training(two_models)
+    before = training.now(MAINTAINER).models
+    job = training.prepare(MAINTAINER, "quick").id
+    for delay_s in (0.05, 0.2, 0.3, 0.4, 0.5, 0.6):
+        child = os.fork()
+        if not child:
+            torch.set_num_threads(1)
+            run_here(two_models, job)
+            os._exit(0)
+        time.sleep(delay_s)  # anywhere in it
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        now = open_tiny_training(two_models).now(MAINTAINER)
+        for model in now.models[: len(now.models) - len(before)]:
+            assert Classifier.load(two_models / "models" / f"model-{job}").version == model.version
+        if now.jobs[0].state not in ("waiting", "running", "interrupted"):
+            break
+    else:
+        assert now.models == before
+        run_here(two_models, job)
+    done = job_now(open_tiny_training(two_models), job)
+    assert (done.state, [epoch.number for epoch in done.epochs]) == ("done", [1, 2, 3])
+    assert training.now(MAINTAINER).models[0].version == done.candidate
 
 
 def test_leftovers_of_a_killed_job_are_cleared_away_and_never_listed(two_models: Path) -> None:
@@ -435,6 +464,7 @@ def test_kill_9_while_models_are_swapped_leaves_one_live_that_loads(two_models: 
         reading, writing = os.pipe()
         child = os.fork()
         if not child:
+            torch.set_num_threads(1)
             training = open_tiny_training(two_models)
             os.write(writing, b"x")
             for version in (first, second, None, None) * 100:
