@@ -2,37 +2,45 @@
 
 from __future__ import annotations
 
-import threading
+import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
 from sqlalchemy.engine import Engine
 
+from fgdemo.errors import CheckpointError
 from fgdemo.learn.learner import Learner
-from fgdemo.model.classifier import Classifier
+from fgdemo.learn.live_classifier import LiveClassifier, embeddings_of
+from fgdemo.model.classifier import Classifier, choose_device
+from fgdemo.model_room import ModelRoom
 from fgdemo.services.exchange import Exchange
 from fgdemo.services.explainer import Explainer
 from fgdemo.services.labelling import Labelling
 from fgdemo.services.review import Review
 from fgdemo.services.suggestions import Suggestions
+from fgdemo.services.training import Training
 from fgdemo.services.transfers import Transfers
 from fgdemo.services.workbench import Workbench
 from fgdemo.settings import Settings
 from fgdemo.storage.accounts import Accounts
 from fgdemo.storage.database import open_database, register_taxa
-from fgdemo.storage.embeddings import Embeddings, LooksShape
+from fgdemo.storage.embeddings import Embeddings
 from fgdemo.storage.events import EventLog
 from fgdemo.storage.incoming import Incoming
 from fgdemo.storage.intake import Intake
 from fgdemo.storage.library import Library
+from fgdemo.storage.models import Models
 from fgdemo.storage.originals import ImageStore
 from fgdemo.storage.roster import Roster
 from fgdemo.storage.taxa import TaxonStore
 
+log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True)
 class Services:
-    """What the entry points (page, API, command line) work with."""
+    """What the entry points (page, API, command line) work with. `stop` ends what they do in the background."""
 
     workbench: Workbench
     suggestions: Suggestions
@@ -40,9 +48,11 @@ class Services:
     labelling: Labelling
     review: Review
     transfers: Transfers
+    training: Training
     incoming: Incoming
     images: ImageStore
     settings: Settings
+    stop: Callable[[], None] = lambda: None
 
 
 @dataclass(frozen=True)
@@ -57,29 +67,85 @@ class Workspace:
     library: Library
 
 
-def open_workspace(settings: Settings, classifier: Classifier) -> Workspace:
-    """Open (or make) the workspace and let it know the classifier's taxa. Raises StorageError."""
-    engine = open_database(settings.database_url)
+def open_workspace(
+    settings: Settings, classifier: Classifier, engine: Engine | None = None, until: int | None = None
+) -> Workspace:
+    """Open (or make) the workspace and let it know the classifier's taxa.
+
+    Args:
+        engine: of its database, where that is open already.
+        until: the roster takes in no event after this one.
+
+    Raises:
+        StorageError: it cannot be opened.
+    """
+    engine = engine or open_database(settings.database_url)
     register_taxa(engine, classifier.taxonomy)
-    images, roster = ImageStore(settings.home / "pictures"), Roster(engine)
-    parts = classifier.parts
-    shape = LooksShape(classifier.embedding_dim, classifier.grid, parts.most_parts, parts.part_projection.shape[1])
-    embeddings = Embeddings(settings.home / "embeddings", classifier.version, shape)
+    images, roster = ImageStore(settings.home / "pictures"), Roster(engine, until)
+    embeddings = embeddings_of(settings.home, classifier)
     library = Library(roster, embeddings, images)
     return Workspace(engine, EventLog(engine), images, roster, embeddings, library)
 
 
-def build_services(settings: Settings) -> Services:
-    """Load the served checkpoint, open the workspace, and begin to learn from it in the background.
+def open_models(settings: Settings, engine: Engine | None = None) -> Models:
+    """The models of this workspace. Raises StorageError."""
+    return Models(engine or open_database(settings.database_url), settings.home / "models", settings.checkpoint)
+
+
+def build_services(settings: Settings, go_live: Callable[[Services], None] = lambda services: None) -> Services:
+    """Load the live checkpoint, open the workspace, and begin to learn from it in the background.
+
+    A live checkpoint of the workspace that is damaged is rolled back, which the Training service tells.
+
+    Args:
+        go_live: is given new services, of another model, whenever that has gone live.
 
     Raises:
-        CheckpointError: the checkpoint cannot be used.
+        CheckpointError: no checkpoint can be used.
         StorageError: the workspace cannot be opened.
     """
+    engine = open_database(settings.database_url)
+    models = open_models(settings, engine)
+    classifier, trouble = _load_live(settings, models)
+
+    def renew() -> None:
+        go_live(
+            _services(settings, engine, Classifier.load(models.live_folder(), settings.device), training, transfers)
+        )
+
+    images = ImageStore(settings.home / "pictures")
+    transfers = Transfers(
+        Exchange(settings.home, engine, images), settings.home, swapping=lambda: training.is_swapping
+    )  # fmt: skip
+    training = Training(
+        engine, models, ModelRoom(settings, engine, images, models, renew), settings,
+        device=choose_device(settings.device), trouble=trouble, importing=lambda: transfers.is_running,
+    )  # fmt: skip
+    training.clear_leftovers()
+    return _services(settings, engine, classifier, training, transfers)
+
+
+def _load_live(settings: Settings, models: Models) -> tuple[Classifier, str]:
+    """The live model, or the newest one before it that can be used; and what was wrong with the others."""
+    trouble = ""
+    while True:
+        try:
+            return Classifier.load(models.live_folder(), settings.device), trouble
+        except CheckpointError as error:
+            if models.previous is None:
+                raise
+            broken = models.live
+            trouble = f"{broken} could not be loaded, so {models.roll_back('fgdemo')} is live again. {error}"
+            log.error(trouble)
+
+
+def _services(
+    settings: Settings, engine: Engine, classifier: Classifier, training: Training, transfers: Transfers
+) -> Services:
+    """All that depends on the model, around that which does not and stays when another one goes live."""
     from fgdemo.explain.faithfulness import trust
 
-    classifier = Classifier.load(settings.checkpoint, settings.device)
-    workspace = open_workspace(settings, classifier)
+    workspace = open_workspace(settings, classifier, engine)
     taxa = TaxonStore(workspace.engine)
     learner = Learner(
         classifier.head,
@@ -90,6 +156,7 @@ def build_services(settings: Settings) -> Services:
         taxa.load,
     )
     learner.start()
+    transfers.use(_exchange(settings, classifier, workspace))
     incoming = Incoming(settings.home / "incoming")
     incoming.remove_forgotten()
     explainer = Explainer(
@@ -102,30 +169,21 @@ def build_services(settings: Settings) -> Services:
         accounts=Accounts(workspace.engine),
         labelling=Labelling(workspace.engine, workspace.roster, learner, taxa, classifier, explainer),
         review=Review(workspace.engine, workspace.roster, learner, taxa, explainer),
-        transfers=Transfers(_exchange(settings, classifier, workspace), settings.home),
+        transfers=transfers,
+        training=training,
         incoming=incoming,
         images=workspace.images,
         settings=settings,
+        stop=learner.stop,
     )
 
 
-class LiveClassifier:
-    """The classifier with the head as it has learned until now, made anew only when that has changed."""
-
-    def __init__(self, classifier: Classifier, learner: Learner, taxa: TaxonStore) -> None:
-        self._classifier, self._learner, self._taxa = classifier, learner, taxa
-        self._lock = threading.Lock()
-        self._made: tuple[int, Classifier] | None = None
-
-    def __call__(self) -> Classifier:
-        with self._lock:
-            version = self._learner.version
-            if self._made is None or self._made[0] != version:
-                weight, bias, leaves = self._learner.weights_now()
-                taxonomy = self._taxa.load().restrict(leaves)
-                order = [leaves.index(leaf) for leaf in taxonomy.leaves if leaf in leaves]
-                self._made = version, self._classifier.relearned(weight[:, order].copy(), bias[order], taxonomy)
-            return self._made[1]
+def open_training(settings: Settings) -> Training:
+    """The Training service without a page: whoever starts next serves what goes live. Raises StorageError."""
+    engine = open_database(settings.database_url)
+    models = open_models(settings, engine)
+    room = ModelRoom(settings, engine, ImageStore(settings.home / "pictures"), models, renew=lambda: None)
+    return Training(engine, models, room, settings, device=choose_device(settings.device))
 
 
 def open_exchange(settings: Settings, classifier: Classifier) -> Exchange:

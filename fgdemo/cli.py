@@ -7,10 +7,12 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import get_args
 
 from fgdemo import __version__, commands
 from fgdemo.errors import FgdemoError
 from fgdemo.settings import Settings
+from fgdemo.training import Preset
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -49,6 +51,12 @@ def build_parser() -> argparse.ArgumentParser:
     export.add_argument("out", type=Path, metavar="OUT", help="a folder, or an archive if it ends in .zip")
     export.add_argument("--format", choices=("imagefolder", "csv", "jsonl", "datasets", "label-studio"), required=True)
     export.add_argument("--push", metavar="OWNER/NAME", help="also to a private data set of the Hub (datasets only)")
+    finetune = verb("finetune", commands.finetune, "train the live model on the labels of the workspace, and judge it")
+    finetune.add_argument("--preset", choices=get_args(Preset), default="quick", help="how thorough (default: quick)")
+    finetune.add_argument("--job", type=int, metavar="ID", help="run, or go on with, a training that was asked for")
+    models = verb("models", commands.models, "list the models of the workspace; let one go live, or go back")
+    models.add_argument("action", nargs="?", choices=("list", "promote", "rollback", "delete"), default="list")
+    models.add_argument("version", nargs="?", metavar="VERSION")
     user = verb("user", commands.user, "make and change the accounts of experts and maintainers")
     user.add_argument("action", choices=("add", "list", "role", "password", "disable", "enable"))
     user.add_argument("name", nargs="?")
@@ -59,7 +67,8 @@ def build_parser() -> argparse.ArgumentParser:
     specimens.add_argument("--seed", type=int, default=0)
     verb("serve", commands.serve, "open the page in a browser (as python app.py does)")
     for sub in (evaluate, suspects, predict, explain, imported):
-        sub.add_argument("--checkpoint", type=Path, help="checkpoint folder (default: FGDEMO_CHECKPOINT)")
+        default = "the live model" if sub is imported else "FGDEMO_CHECKPOINT"
+        sub.add_argument("--checkpoint", type=Path, help=f"checkpoint folder (default: {default})")
     return parser
 
 

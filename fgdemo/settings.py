@@ -45,6 +45,18 @@ class Settings:
             max_picture_mp=_positive(env, "FGDEMO_MAX_PICTURE_MP", 60),
         )
 
+    def variables(self, env: Mapping[str, str] = os.environ) -> dict[str, str]:
+        """The environment in which another process has these settings."""
+        return {
+            **env,
+            "FGDEMO_HOME": str(self.home),
+            "FGDEMO_CHECKPOINT": str(self.checkpoint),
+            "DATABASE_URL": self.database_url,
+            "FGDEMO_DEVICE": self.device,
+            "FGDEMO_MAX_UPLOAD_MB": str(self.max_upload_mb),
+            "FGDEMO_MAX_PICTURE_MP": str(self.max_picture_mp),
+        }
+
 
 def _positive(env: Mapping[str, str], name: str, default: int) -> int:
     text = env.get(name) or str(default)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,16 +13,22 @@ from PIL import Image
 from playwright.sync_api import Browser, Page
 
 from fgdemo.bootstrap import Services
+from fgdemo.errors import TrainingError
 from fgdemo.services.exchange import Exchange
+from fgdemo.services.explainer import Explanation
 from fgdemo.services.suggestions import Suggestions
+from fgdemo.services.training import Training
 from fgdemo.services.transfers import Transfers
 from fgdemo.services.workbench import Workbench
 from fgdemo.settings import Settings
 from fgdemo.storage.accounts import Accounts
 from fgdemo.storage.events import EventLog
 from fgdemo.storage.incoming import Incoming
+from fgdemo.storage.labelled import Progress
 from fgdemo.storage.library import Library
+from fgdemo.storage.models import Models
 from fgdemo.storage.originals import ImageStore
+from fgdemo.training import Verdict
 from fgdemo.types import CropBox, Trust
 from fgdemo.ui import build_app, launch_options
 from tests.fakes import COLOURS
@@ -55,6 +62,32 @@ def settings_in(home: Path) -> Settings:
     return Settings(home, home, f"sqlite:///{home / 'fgdemo.sqlite'}", "cpu", max_upload_mb=2, max_picture_mp=60)
 
 
+class FakeRoom:
+    """No model of the workspace can be loaded here."""
+
+    def serve_live(self) -> None:
+        """The fake answers, whatever is live."""
+
+    def look_at_all(self, version: str, progress: Progress) -> None:
+        progress("looking at pictures", 1, 1)
+
+    def forget(self, version: str) -> None:
+        """There is nothing to forget."""
+
+    def compare(self, a: str, b: str) -> Verdict:
+        raise TrainingError("Fake models cannot be compared.")
+
+    def explain(self, image: str, version: str, label: str | None) -> Explanation:
+        raise TrainingError("Fake models explain nothing.")
+
+
+def fake_training(workspace: FakeWorkspace, settings: Settings) -> Training:
+    """Jobs whose process ends at once."""
+    models = Models(workspace.engine, settings.home / "models", settings.checkpoint)
+    command = (sys.executable, "-c", "")
+    return Training(workspace.engine, models, FakeRoom(), settings, device="cpu", command=command)
+
+
 @contextmanager
 def running_app(home: Path) -> Iterator[RunningApp]:
     """Serve the page from `home` until the block ends."""
@@ -70,6 +103,7 @@ def running_app(home: Path) -> Iterator[RunningApp]:
         labelling=workspace.labelling,
         review=workspace.review,
         transfers=Transfers(Exchange(home, workspace.engine, workspace.images, workspace.intake()), home),
+        training=fake_training(workspace, settings),
         incoming=Incoming(home / "incoming"),
         images=workspace.images,
         settings=settings,

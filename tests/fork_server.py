@@ -52,7 +52,17 @@ def open_services(services: Any, home: Path, url: str) -> None:
 
 def main() -> None:
     folder = Path(sys.argv[1])
-    names = ("workbench", "suggestions", "accounts", "labelling", "review", "images", "transfers", "incoming")
+    names = (
+        "workbench",
+        "suggestions",
+        "accounts",
+        "labelling",
+        "review",
+        "images",
+        "transfers",
+        "training",
+        "incoming",
+    )
     settings = Settings(folder, folder, "", "cpu", max_upload_mb=2, max_picture_mp=60)
     services: Any = SimpleNamespace(**{name: Later() for name in names}, settings=settings)
     routes = launch_options(services)["app_kwargs"]["routes"]

@@ -109,7 +109,7 @@ def test_the_page_says_what_the_model_knows_before_any_picture(page: Page) -> No
 def test_a_model_that_cannot_be_loaded_is_said_on_the_page(browser: Browser, tmp_path: Path) -> None:
     is_up, is_seen = threading.Event(), threading.Event()
 
-    def load(settings: Settings) -> NoReturn:
+    def load(settings: Settings, go_live: object) -> NoReturn:
         is_up.set()
         is_seen.wait(60)
         raise CheckpointError("The checkpoint field-guide has no weights.")

@@ -31,7 +31,9 @@ def test_following_is_folding_and_the_head_is_that_of_a_fresh_learner(tmp_path_f
     workspace = open_fake_workspace(tmp_path_factory.mktemp("w"), url)
     workspace.take_in(some_pictures(2, 1))
     workspace.learner.catch_up()
+    moments = []
     for kind, number, taxon, person in steps:
+        moments.append((workspace.roster.event, [workspace.roster.standing(one) for one in workspace.roster.image_ids]))
         image = workspace.roster.image_ids[number]
         history = workspace.events.history(image)
         standing = standing_of(history, "train")
@@ -56,6 +58,11 @@ def test_following_is_folding_and_the_head_is_that_of_a_fresh_learner(tmp_path_f
     for image in fresh.image_ids:
         folded = standing_of(workspace.events.history(image), "train")
         assert workspace.roster.standing(image) == folded == fresh.standing(image)
+    for event, standings in moments[:: max(1, len(moments) // 3)]:
+        then = Roster(workspace.engine, until=event)
+        then.follow()
+        assert then.event == event
+        assert [then.standing(image) for image in then.image_ids] == standings, "as it was, whatever came later"
     again = open_fake_workspace(tmp_path_factory.mktemp("x"), url)
     anew = learner_of(again, workspace.embeddings)
     anew.catch_up()

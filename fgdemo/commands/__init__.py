@@ -2,6 +2,7 @@
 
 from fgdemo.commands.console import Verb
 from fgdemo.commands.exchange import export, import_pictures
+from fgdemo.commands.finetune import finetune, models
 from fgdemo.commands.fitting import fit
 from fgdemo.commands.questions import evaluate, explain, predict
 from fgdemo.commands.suspects import suspects
@@ -12,8 +13,10 @@ __all__ = [
     "evaluate",
     "explain",
     "export",
+    "finetune",
     "fit",
     "import_pictures",
+    "models",
     "name_parts",
     "predict",
     "serve",

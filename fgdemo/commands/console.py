@@ -28,6 +28,14 @@ def load(arguments: argparse.Namespace, settings: Settings) -> Classifier:
     return Classifier.load(arguments.checkpoint or settings.checkpoint, settings.device)
 
 
+def load_live(arguments: argparse.Namespace, settings: Settings) -> Classifier:
+    """The model that the workspace is looked at with, unless another one is asked for."""
+    from fgdemo.bootstrap import open_models
+    from fgdemo.model.classifier import Classifier
+
+    return Classifier.load(arguments.checkpoint or open_models(settings).live_folder(), settings.device)
+
+
 def picture_bytes(path: Path) -> bytes:
     try:
         return path.read_bytes()

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fgdemo.annotation import Person
-from fgdemo.commands.console import bar, load, speaker
+from fgdemo.commands.console import bar, load_live, speaker
 from fgdemo.settings import Settings
 
 OWNER = Person("owner", "maintainer")
@@ -21,7 +21,7 @@ def import_pictures(arguments: argparse.Namespace, settings: Settings) -> dict[s
     from fgdemo import bootstrap
 
     say = speaker(arguments)
-    exchange = bootstrap.open_exchange(settings, load(arguments, settings))
+    exchange = bootstrap.open_exchange(settings, load_live(arguments, settings))
     with bar() as progress:
         report = exchange.import_from(OWNER, arguments.data, progress)
     tell_left_out(report.skipped, report.skipped_file, say)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import getpass
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from fgdemo.commands.console import speaker
@@ -50,10 +51,10 @@ def serve(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]:
     """Open the page; returns when it is closed."""
     from fgdemo.ui.serve import serve as serve_page
 
-    def build(settings: Settings) -> Services:
+    def build(settings: Settings, go_live: Callable[[Services], None]) -> Services:
         from fgdemo.bootstrap import build_services  # torch and timm are imported while the page is already there
 
-        return build_services(settings)
+        return build_services(settings, go_live)
 
     serve_page(settings, build)
     return {}

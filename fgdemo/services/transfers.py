@@ -61,10 +61,17 @@ class Transfers:
 
     Args:
         home: the folder of the workspace: exports are written there, and which import is under way.
+        swapping: whether another model is going live, which must see all pictures before; nothing is imported then.
     """
 
-    def __init__(self, exchange: Exchange, home: Path, clock_s: Callable[[], float] = time.monotonic) -> None:
-        self._exchange, self._clock_s = exchange, clock_s
+    def __init__(
+        self,
+        exchange: Exchange,
+        home: Path,
+        clock_s: Callable[[], float] = time.monotonic,
+        swapping: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._exchange, self._clock_s, self._swapping = exchange, clock_s, swapping
         self._pending, self._exports = home / "import-under-way.json", home / "exports"
         self._lock = threading.Lock()
         self._cancelled = threading.Event()
@@ -72,6 +79,14 @@ class Transfers:
         self._now: Transfer | None = None
         if self._pending.is_file():
             self._now = Transfer("import", self._read_pending()[1], "interrupted")
+
+    @property
+    def is_running(self) -> bool:
+        return self._now is not None and self._now.state == "running"
+
+    def use(self, exchange: Exchange) -> None:
+        """From now on, for what begins later: another model looks at new pictures."""
+        self._exchange = exchange
 
     def now(self, person: Person) -> Transfer | None:
         """The transfer that runs, or else the last one. Raises ForbiddenError for others than maintainers."""
@@ -92,6 +107,8 @@ class Transfers:
             ForbiddenError: not a maintainer.
         """
         person.require("maintainer")
+        if self._swapping():
+            raise StorageError("Another model is going live, which takes a moment: try again then.")
 
         def work() -> Transfer:
             self._write_pending(locations, about)

@@ -163,6 +163,12 @@ class Embeddings:
             self._ids.append(np.concatenate(new).view(np.uint8).reshape(-1, ID_BYTES))
 
 
+def remove_embeddings(folder: Path, model_version: str) -> None:
+    """Forget what a model has seen; nothing happens where that is nothing."""
+    for ending in ("vectors", "places", "lock"):
+        (folder / f"{quote(model_version, safe='')}.{ending}").unlink(missing_ok=True)
+
+
 def _forget(mapped: Any) -> None:
     """Pages of a mapped file that were read stay in the system's cache, but count no longer as ours."""
     if isinstance(mapped, np.memmap) and hasattr(mmap, "MADV_DONTNEED"):

@@ -20,6 +20,7 @@ from fgdemo.storage.events import EventLog
 from fgdemo.storage.images import decode_reduced
 from fgdemo.storage.kinds import Kinds, settle_kinds
 from fgdemo.storage.labelled import LabelledPicture, PastSession, Progress, Said, no_progress, plain_text
+from fgdemo.storage.looking import MODEL_PX, look_at_missing
 from fgdemo.storage.merging import Merger, settle_sessions
 from fgdemo.storage.originals import ImageStore, image_id_of
 from fgdemo.storage.roster import SPLITS, Roster
@@ -30,7 +31,6 @@ from fgdemo.taxonomy import Taxon
 
 BATCH = 32
 READERS = 4
-MODEL_PX = 960
 LONGEST_FILE_NAME = 1000
 
 
@@ -143,7 +143,9 @@ class Intake:
                 read = zip(batch, pool.map(lambda one: self._read(one, this), batch), strict=True)
                 self._store([one for one in (self._usable(p, r, this) for p, r in read) if one], this, pool)
                 progress("taking in pictures", start + len(batch), len(listed))
-        self._look_at_missing(progress, report)
+        report.skipped += look_at_missing(
+            self._embeddings, self._images, self._roster.image_ids, self._look, self._max_picture_mp, progress
+        )
         return report
 
     def _read(self, listed: LabelledPicture, run: _Run) -> _Ready | str:
@@ -257,21 +259,6 @@ class Intake:
         listed = run.met.get(twin)
         same = listed is not None and listed.origin is not None and here in (listed.origin.split, _split(listed))
         return wanted if same else here
-
-    def _look_at_missing(self, progress: Progress, report: Imported) -> None:
-        """Pictures that another model saw, or whose embeddings were lost."""
-        missing = self._embeddings.missing(self._roster.image_ids)
-        for start in range(0, len(missing), BATCH):
-            kept, pictures = [], []
-            for image in missing[start : start + BATCH]:
-                try:
-                    pictures.append(decode_reduced(self._images.read(image), MODEL_PX, name=f"{image[:12]}…")[0])
-                    kept.append(image)
-                except (PictureError, StorageError) as error:
-                    report.skipped.append((image[:12], str(error)))
-            if kept:
-                self._embeddings.append(kept, self._look(pictures))
-            progress("looking at pictures", min(start + BATCH, len(missing)), len(missing))
 
     def _bare(self) -> set[str]:
         with reading(self.engine) as connection:

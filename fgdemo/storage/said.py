@@ -27,8 +27,8 @@ class Said:
     imports: tuple[str | None, ...]
 
 
-def said_after(engine: Engine, event: int, limit: int) -> Said | None:
-    """The next events after the one with this id, at most `limit`; None where there are none."""
+def said_after(engine: Engine, event: int, limit: int, until: int | None = None) -> Said | None:
+    """The next events after the one with this id, at most `limit`, none after `until`; None where there are none."""
     table, pictures = label_event_table, image_table
     query = (
         sa.select(
@@ -40,6 +40,8 @@ def said_after(engine: Engine, event: int, limit: int) -> Said | None:
         .order_by(table.c.id)
         .limit(limit)
     )  # fmt: skip
+    if until is not None:
+        query = query.where(table.c.id <= until)
     with reading(engine) as connection:
         rows = connection.execute(query).all()
     return Said(*zip(*rows, strict=True)) if rows else None

@@ -134,6 +134,66 @@ MIGRATIONS = (
         (),
         postgresql=("ALTER TABLE label_event ALTER COLUMN shown_version TYPE BIGINT",),  # it holds ids of events
     ),
+    Migration(
+        4,
+        (
+            """CREATE TABLE job (
+                id {serial},
+                state TEXT NOT NULL,
+                preset TEXT NOT NULL,
+                asked_by TEXT NOT NULL,
+                parent TEXT NOT NULL,
+                event BIGINT NOT NULL,
+                created_at TEXT NOT NULL,
+                launched_at TEXT NOT NULL,
+                device TEXT NOT NULL,
+                started_at TEXT,
+                ended_at TEXT,
+                stage TEXT NOT NULL DEFAULT '{}',
+                sentence TEXT NOT NULL DEFAULT '',
+                candidate TEXT,
+                cancel_requested BOOLEAN NOT NULL DEFAULT FALSE
+            )""",
+            """CREATE TABLE job_epoch (
+                job BIGINT NOT NULL REFERENCES job (id),
+                number INTEGER NOT NULL,
+                epoch TEXT NOT NULL,
+                PRIMARY KEY (job, number)
+            )""",
+            """CREATE TABLE model_version (
+                version TEXT PRIMARY KEY,
+                folder TEXT NOT NULL UNIQUE,
+                parent TEXT,
+                event BIGINT NOT NULL,
+                job BIGINT REFERENCES job (id),
+                preset TEXT,
+                created_at TEXT NOT NULL,
+                verdict TEXT,
+                metrics TEXT NOT NULL DEFAULT '{}',
+                size_bytes BIGINT NOT NULL DEFAULT 0,
+                deleted_at TEXT
+            )""",
+            """CREATE TABLE promotion (
+                id {serial},
+                version TEXT REFERENCES model_version (version),
+                kind TEXT NOT NULL,
+                promoted_by TEXT NOT NULL,
+                promoted_at TEXT NOT NULL
+            )""",
+        ),
+        sqlite=(
+            """CREATE TRIGGER promotion_is_never_updated BEFORE UPDATE ON promotion
+                BEGIN SELECT RAISE(ABORT, 'promotion is append-only'); END""",
+            """CREATE TRIGGER promotion_is_never_deleted BEFORE DELETE ON promotion
+                BEGIN SELECT RAISE(ABORT, 'promotion is append-only'); END""",
+        ),
+        postgresql=(
+            """CREATE FUNCTION promotion_is_append_only() RETURNS trigger LANGUAGE plpgsql AS
+                $$ BEGIN RAISE EXCEPTION 'promotion is append-only'; END $$""",
+            """CREATE TRIGGER promotion_is_never_changed BEFORE UPDATE OR DELETE OR TRUNCATE ON promotion
+                FOR EACH STATEMENT EXECUTE FUNCTION promotion_is_append_only()""",
+        ),
+    ),
 )
 
 SERIAL = {
@@ -159,3 +219,13 @@ session_table = _table(
 lease_table = _table("lease", "image annotator session leased_at expires_at")
 account_table = _table("account", "name folded role password_hash created_at disabled failures failed_at")
 sign_in_table = _table("sign_in", "token_hash account created_at expires_at")
+job_table = _table(
+    "job",
+    "id state preset asked_by parent event created_at launched_at device started_at ended_at stage sentence candidate "
+    "cancel_requested",
+)
+job_epoch_table = _table("job_epoch", "job number epoch")
+model_version_table = _table(
+    "model_version", "version folder parent event job preset created_at verdict metrics size_bytes deleted_at"
+)
+promotion_table = _table("promotion", "id version kind promoted_by promoted_at")

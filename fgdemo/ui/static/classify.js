@@ -138,6 +138,7 @@ class ClassifyTab {
 
   async showResult(result) {
     this.result = result;
+    showModel(result); // another one may have gone live since the page was opened
     [this.a, this.b] = [result.asked, result.rival];
     this.pinned = this.hovered = null;
     this.layers.clear();

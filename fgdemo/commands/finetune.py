@@ -1,0 +1,102 @@
+"""`finetune`: what the button on the Train page starts. `models`: the models of the workspace, and which is live."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+from fgdemo.commands.console import bar, speaker
+from fgdemo.commands.exchange import OWNER
+from fgdemo.errors import SettingsError, TrainingError
+from fgdemo.settings import Settings
+
+if TYPE_CHECKING:
+    from fgdemo.learn.trial import Trial
+    from fgdemo.services.training import Training
+    from fgdemo.services.training_run import GpuUse, Left, Run
+
+
+def finetune(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]:
+    """Train the live model on the labels of the workspace, and leave a candidate with its verdict."""
+    return run_finetune(arguments, settings)
+
+
+def run_finetune(arguments: argparse.Namespace, settings: Settings, trial: Trial | None = None) -> dict[str, Any]:
+    """`finetune`, with other heavy steps where a test brings them.
+
+    Raises:
+        TrainingError: it failed; the sentence says why. It is in the database, too.
+    """
+    from fgdemo.services.training_run import run_job
+    from fgdemo.storage.database import open_database
+    from fgdemo.storage.job_files import JobFiles
+    from fgdemo.storage.jobs import Jobs
+    from fgdemo.storage.models import Models
+
+    say = speaker(arguments)
+    engine = open_database(settings.database_url)
+    jobs, files = Jobs(engine), JobFiles(settings.home)
+    models = Models(engine, settings.home / "models", settings.checkpoint)
+    number = arguments.job
+    if number is None:
+        number = _training(settings).prepare(OWNER, arguments.preset).id
+        say(f"Training {number}, on the labels as they are now. Ctrl-C stops it; finetune --job {number} goes on.")
+
+    def work(run: Run) -> Left:
+        # torch and timm are imported while the job is known to live already
+        from fgdemo.commands.candidate import make_candidate
+        from fgdemo.learn.trial import RealTrial
+
+        return make_candidate(run, settings, models, files, trial or RealTrial())
+
+    with bar() as progress:
+        job = run_job(jobs, files, number, work, say, listen=progress, gpu=gpu_use)
+    if job.state == "failed":
+        raise TrainingError(job.sentence)
+    return {"job": job.id, "state": job.state, "candidate": job.candidate, "sentence": job.sentence}
+
+
+def gpu_use() -> GpuUse:
+    """What this process holds of the GPU, and how busy that is; empty before torch was imported, or without one."""
+    import sys
+
+    from fgdemo.services.training_run import GpuUse
+
+    torch = sys.modules.get("torch")
+    if torch is None or not torch.cuda.is_available():
+        return GpuUse()
+    memory_gib = round(torch.cuda.memory_reserved() / 2**30, 2)
+    try:
+        return GpuUse(memory_gib, torch.cuda.utilization() / 100)
+    except (ImportError, RuntimeError):  # NVIDIA's library is not there
+        return GpuUse(memory_gib)
+
+
+def models(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]:
+    """list, promote, rollback, delete."""
+    say, training = speaker(arguments), _training(settings)
+    if arguments.action in ("promote", "delete") and not arguments.version:
+        raise SettingsError(f"Which model? python -m fgdemo models {arguments.action} VERSION")
+    if arguments.action == "promote":
+        training.promote(OWNER, arguments.version)
+    elif arguments.action == "rollback":
+        training.roll_back(OWNER)
+    elif arguments.action == "delete":
+        training.delete(OWNER, arguments.version)
+    training.wait()
+    now = training.now(OWNER)
+    if now.trouble:
+        raise TrainingError(now.trouble)
+    for model in now.models:
+        told = f": {model.verdict.sentence}" if model.verdict else ""
+        say(f"{model.state:9s} {model.version}{told}")
+    if arguments.action in ("promote", "rollback"):
+        say(f"{now.live} is live. A page that is open already takes it when it is started again.")
+    return {"live": now.live, "models": [{"version": one.version, "state": one.state} for one in now.models]}
+
+
+def _training(settings: Settings) -> Training:
+    """The Training service without a page: what goes live is served by whoever starts next."""
+    from fgdemo.bootstrap import open_training
+
+    return open_training(settings)

@@ -1,0 +1,47 @@
+"""A classifier with the head as it has learned until now."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+from fgdemo.learn.learner import Learner
+from fgdemo.model.classifier import Classifier
+from fgdemo.storage.embeddings import Embeddings, LooksShape
+from fgdemo.storage.roster import Roster
+from fgdemo.storage.taxa import TaxonStore
+
+
+class LiveClassifier:
+    """The classifier with the head as it has learned until now, made anew only when that has changed."""
+
+    def __init__(self, classifier: Classifier, learner: Learner, taxa: TaxonStore) -> None:
+        self._classifier, self._learner, self._taxa = classifier, learner, taxa
+        self._lock = threading.Lock()
+        self._made: tuple[int, Classifier] | None = None
+
+    def __call__(self) -> Classifier:
+        with self._lock:
+            version = self._learner.version
+            if self._made is None or self._made[0] != version:
+                weight, bias, leaves = self._learner.weights_now()
+                taxonomy = self._taxa.load().restrict(leaves)
+                order = [leaves.index(leaf) for leaf in taxonomy.leaves if leaf in leaves]
+                self._made = version, self._classifier.relearned(weight[:, order].copy(), bias[order], taxonomy)
+            return self._made[1]
+
+
+def learned(classifier: Classifier, roster: Roster, embeddings: Embeddings, taxa: TaxonStore) -> Classifier:
+    """This classifier with the head that follows from the labels of `roster` as they are now."""
+    learner = Learner(
+        classifier.head, classifier.taxonomy.leaves, classifier.calibration.temperature, roster, embeddings, taxa.load
+    )
+    learner.refresh()  # which fits the temperature, too
+    return LiveClassifier(classifier, learner, taxa)()
+
+
+def embeddings_of(home: Path, classifier: Classifier) -> Embeddings:
+    """What this classifier has seen in the pictures of the workspace in `home`."""
+    parts = classifier.parts
+    shape = LooksShape(classifier.embedding_dim, classifier.grid, parts.most_parts, parts.part_projection.shape[1])
+    return Embeddings(home / "embeddings", classifier.version, shape)

@@ -1,0 +1,93 @@
+"""A candidate is trained, and stands beside the model that is live: what a job and the Training page ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from pathlib import Path
+from typing import Protocol
+
+from fgdemo.learn.corpus import Corpus
+from fgdemo.learn.pictures import Pictures, Progress
+from fgdemo.model.backbone import DataConfig
+from fgdemo.model.classifier import Classifier
+from fgdemo.taxonomy import Taxonomy
+from fgdemo.training import Epoch, Preset, Verdict
+
+GoldPictures = Callable[[DataConfig], Pictures]
+"""The gold pictures as a model takes them in, always the same ones in the same order."""
+
+
+class Trial(Protocol):
+    """The two heavy steps of a job; `real_trial` gives the real ones."""
+
+    def train(
+        self,
+        base: Classifier,
+        corpus: Corpus,
+        preset: Preset,
+        *,
+        name: str,
+        snapshot: Path,
+        device: str,
+        on_epoch: Callable[[Epoch], None],
+        progress: Progress,
+        stop: Callable[[], bool],
+    ) -> Classifier: ...
+
+    def judge(
+        self,
+        before: Classifier,
+        after: Classifier,
+        gold: GoldPictures,
+        taxonomy: Taxonomy,
+        old_kinds: Collection[str],
+        progress: Progress,
+    ) -> Verdict: ...
+
+
+class RealTrial:
+    """Trains by the recipe of the preset, and judges by the gate."""
+
+    def train(
+        self,
+        base: Classifier,
+        corpus: Corpus,
+        preset: Preset,
+        *,
+        name: str,
+        snapshot: Path,
+        device: str,
+        on_epoch: Callable[[Epoch], None],
+        progress: Progress,
+        stop: Callable[[], bool],
+    ) -> Classifier:
+        """See `fgdemo.learn.candidate.train_candidate`."""
+        from fgdemo.learn.candidate import train_candidate  # pyright: ignore[reportMissingImports]
+        from fgdemo.learn.recipe import PRESETS  # pyright: ignore[reportMissingImports]
+
+        return train_candidate(
+            base, corpus, PRESETS[preset], name=name, snapshot=snapshot, device=device, on_epoch=on_epoch,
+            progress=progress, stop=stop,
+        )  # fmt: skip
+
+    def judge(
+        self,
+        before: Classifier,
+        after: Classifier,
+        gold: GoldPictures,
+        taxonomy: Taxonomy,
+        old_kinds: Collection[str],
+        progress: Progress,
+    ) -> Verdict:
+        """See `fgdemo.learn.gate.judge`."""
+        from fgdemo.learn.fit import label_indices
+        from fgdemo.learn.gate import judge, judged  # pyright: ignore[reportMissingImports]
+
+        pictures = gold(before.data_config)
+        found = judged(before, pictures.pixels, taxonomy, progress=progress)
+        if after.data_config != before.data_config:
+            pictures = gold(after.data_config)
+        return judge(
+            found, judged(after, pictures.pixels, taxonomy, progress=progress),
+            label_indices(pictures.labels, taxonomy), pictures.names, taxonomy, old_kinds=old_kinds,
+        )  # fmt: skip

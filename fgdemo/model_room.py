@@ -1,0 +1,101 @@
+"""The heavy parts behind the Training service: models are loaded, looked through, compared, swapped."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from sqlalchemy.engine import Engine
+
+from fgdemo.learn.given import GivenPictures
+from fgdemo.learn.live_classifier import embeddings_of, learned
+from fgdemo.learn.trial import RealTrial, Trial
+from fgdemo.model.classifier import Classifier
+from fgdemo.services.explainer import Explanation
+from fgdemo.services.views import candidates, part_views, worth_comparing
+from fgdemo.settings import Settings
+from fgdemo.storage.embeddings import remove_embeddings
+from fgdemo.storage.images import decode_reduced
+from fgdemo.storage.job_files import given_labels
+from fgdemo.storage.labelled import Progress, no_progress
+from fgdemo.storage.looking import MODEL_PX, look_at_missing
+from fgdemo.storage.models import Models
+from fgdemo.storage.originals import ImageStore
+from fgdemo.storage.roster import Roster
+from fgdemo.storage.taxa import TaxonStore
+from fgdemo.training import Verdict
+
+SHOWN = 8
+
+
+class ModelRoom:
+    """See `fgdemo.services.training.ModelRoom`, which this is the real one of. Safe for threads.
+
+    Args:
+        renew: lets the model that is live by the database be served.
+    """
+
+    def __init__(
+        self, settings: Settings, engine: Engine, images: ImageStore, models: Models, renew: Callable[[], None],
+        trial: Trial | None = None,
+    ) -> None:  # fmt: skip
+        self._settings, self._engine, self._images, self._models = settings, engine, images, models
+        self._trial = trial or RealTrial()
+        self._renew = renew
+        self._lock = threading.Lock()
+        self._opened: tuple[str, Classifier] | None = None
+
+    def serve_live(self) -> None:
+        self._renew()
+
+    def look_at_all(self, version: str, progress: Progress) -> None:
+        classifier = Classifier.load(self._models.folder(version), self._settings.device)
+        self._look(classifier, progress)
+
+    def forget(self, version: str) -> None:
+        remove_embeddings(self._settings.home / "embeddings", version)
+
+    def compare(self, a: str, b: str) -> Verdict:
+        taxa, known = TaxonStore(self._engine), TaxonStore(self._engine).load()
+        before, after = (self._learned(version, taxa) for version in (a, b))
+        roster = Roster(self._engine)
+        roster.follow()
+        given = GivenPictures(self._images, given_labels(roster), self._settings.max_picture_mp)
+        leaves = {*before.taxonomy.leaves, *after.taxonomy.leaves}
+        taxonomy = known.restrict(leaf for leaf in known.leaves if leaf in leaves)
+        old_kinds = [leaf for leaf in before.taxonomy.leaves if leaf in taxonomy.leaf_index]
+        return self._trial.judge(
+            before, after, lambda config: given.gold(taxonomy, config), taxonomy, old_kinds, no_progress
+        )
+
+    def explain(self, image: str, version: str, label: str | None) -> Explanation:
+        with self._lock:
+            if self._opened is None or self._opened[0] != version:
+                self._opened = version, Classifier.load(self._models.folder(version), self._settings.device)
+            classifier = self._opened[1]
+        picture, _ = decode_reduced(
+            self._images.read(image), MODEL_PX, name=f"{image[:12]}…", max_picture_mp=self._settings.max_picture_mp
+        )
+        reading = classifier.read(picture)
+        ranked = [classifier.taxonomy.leaves[i] for i in (-reading.probs).argsort(kind="stable")]
+        rival = worth_comparing(classifier, ranked[0], ranked, reading.probs)
+        asked = [label] if label in classifier.taxonomy.leaf_index else []
+        shown = list(dict.fromkeys([*ranked[:SHOWN], rival, *asked]))
+        rows, columns = reading.evidence.shape[:2]
+        maps = candidates(reading, classifier, shown)
+        return Explanation(image, (rows, columns), maps, part_views(reading), ranked[0], rival)
+
+    def _learned(self, version: str, taxa: TaxonStore) -> Classifier:
+        """A model as it would answer if it were live: with all labels in its head."""
+        classifier = Classifier.load(self._models.folder(version), self._settings.device)
+        roster = self._look(classifier, no_progress)
+        return learned(classifier, roster, embeddings_of(self._settings.home, classifier), taxa)
+
+    def _look(self, classifier: Classifier, progress: Progress) -> Roster:
+        roster = Roster(self._engine)
+        roster.follow()
+        look_at_missing(
+            embeddings_of(self._settings.home, classifier), self._images, roster.image_ids, classifier.look,
+            self._settings.max_picture_mp, progress,
+        )  # fmt: skip
+        return roster

@@ -1,0 +1,346 @@
+"""Training and the models of the workspace: what the Train page and the command line ask for."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
+from statistics import median
+from typing import Any, Protocol, get_args
+
+from sqlalchemy.engine import Engine
+
+from fgdemo.annotation import Person
+from fgdemo.errors import FgdemoError, TrainingError
+from fgdemo.services.explainer import Explanation
+from fgdemo.settings import Settings
+from fgdemo.storage.database import utc_now
+from fgdemo.storage.job_files import JobFiles, has_given_label
+from fgdemo.storage.jobs import OPEN, Jobs
+from fgdemo.storage.labelled import Progress
+from fgdemo.storage.models import Models
+from fgdemo.storage.roster import SPLITS, Roster
+from fgdemo.training import Job, ModelVersion, Preset, Stage, Verdict
+
+log = logging.getLogger(__name__)
+
+LAUNCH_S = 60
+"""So long a process may take from its start until it holds its lock, on a busy machine."""
+COMMAND = (sys.executable, "-m", "fgdemo", "finetune", "--job")
+PASSES: Mapping[Preset, float] = {"quick": 12, "standard": 40, "thorough": 120}
+"""How often a preset sees each labelled picture, before there are earlier jobs to go by."""
+IMAGES_PER_S = {"cpu": 8.0, "cuda": 300.0}
+"""Before there are earlier jobs to go by."""
+GOES_ON_IN_LOG = "The log of this training is empty."
+
+
+class ModelRoom(Protocol):
+    """The heavy parts; the real one is `fgdemo.model_room.ModelRoom`."""
+
+    def serve_live(self) -> None:
+        """Let the model that is live by the database answer from now on; running requests finish on the old one."""
+        ...
+
+    def look_at_all(self, version: str, progress: Progress) -> None:
+        """Have a model look at all pictures of the workspace that it has not seen."""
+        ...
+
+    def forget(self, version: str) -> None:
+        """Remove what a model has seen."""
+        ...
+
+    def compare(self, a: str, b: str) -> Verdict:
+        """b beside a on the gold pictures, each with all labels in its head. Minutes."""
+        ...
+
+    def explain(self, image: str, version: str, label: str | None) -> Explanation:
+        """The maps of a picture by one model, that of `label` among them."""
+        ...
+
+
+@dataclass(frozen=True)
+class TrainingNow:
+    """What the Train page shows.
+
+    Attributes:
+        jobs, models: newest first; the last model is that of the settings.
+        live: the version that answers.
+        previous: the version that a roll-back leads to, or None.
+        labelled, checked: pictures that a training would learn from or choose by, and those an expert has checked.
+        newer: of these, how many were labelled since the live model was trained.
+        gold: labelled pictures that nothing trains on.
+        estimates: seconds that each preset is likely to take on `device`.
+        promoting: how far the swap to another model is; None where there is none.
+        trouble: what went wrong with the models while nobody looked; mostly empty.
+    """
+
+    jobs: tuple[Job, ...]
+    models: tuple[ModelVersion, ...]
+    live: str
+    previous: str | None
+    labelled: int
+    checked: int
+    newer: int
+    gold: int
+    device: str
+    estimates: Mapping[Preset, float]
+    promoting: Stage | None = None
+    trouble: str = ""
+
+
+class Training:
+    """Safe for many threads. Everything in it is for maintainers; others get a ForbiddenError.
+
+    Args:
+        device: the one that trainings use.
+        trouble: what went wrong when the models were loaded.
+        importing: whether an import runs, which looks at pictures with the model that is live.
+        command: starts the process of a job, its number comes last.
+    """
+
+    def __init__(
+        self, engine: Engine, models: Models, room: ModelRoom, settings: Settings, *, device: str, trouble: str = "",
+        importing: Callable[[], bool] = lambda: False, command: Sequence[str] = COMMAND,
+        clock: Callable[[], datetime] = utc_now,
+    ) -> None:  # fmt: skip
+        self._engine, self._models, self._room, self._settings = engine, models, room, settings
+        self._device, self._trouble, self._importing = device, trouble, importing
+        self._command, self._clock = tuple(command), clock
+        self._jobs, self._files = Jobs(engine, clock), JobFiles(settings.home)
+        self._roster = Roster(engine)
+        self._lock, self._compare_lock = threading.Lock(), threading.Lock()
+        self._promoting: Stage | None = None
+        self._thread: threading.Thread | None = None
+        self._verdicts: dict[tuple[str, str, int], Verdict] = {}
+
+    def now(self, person: Person) -> TrainingNow:
+        """How everything stands; cheap enough to be asked every second."""
+        person.require("maintainer")
+        self._roster.follow()
+        jobs = tuple(self._seen(job) for job in self._jobs.newest())
+        models, live = self._models.all(), self._models.live
+        event = next((model.event for model in models if model.version == live), 0)
+        labelled, checked, newer, gold = _counts(self._roster, event)
+        return TrainingNow(
+            jobs, models, live, self._models.previous, labelled, checked, newer, gold, self._device,
+            self._estimates(jobs, labelled), self._promoting, self._trouble,
+        )  # fmt: skip
+
+    # --- jobs ---------------------------------------------------------------------------------------------
+
+    def start(self, person: Person, preset: Preset) -> Job:
+        """Begin a training of the live model on the labels as they are now, in a process of its own.
+
+        Raises:
+            TrainingError: another one is not over, or there is no such preset.
+            StorageError: the labels could not be written down.
+        """
+        job = self.prepare(person, preset, lambda other: self._seen(other).state in OPEN)
+        self._launch(job)
+        return job
+
+    def prepare(self, person: Person, preset: Preset, hinders: Callable[[Job], bool] = lambda other: False) -> Job:
+        """A job that waits, with the labels that it learns from on the disk, and no process yet. Raises as `start`."""
+        person.require("maintainer")
+        if preset not in get_args(Preset):
+            raise TrainingError(f"There is no preset “{preset}”: choose {', '.join(get_args(Preset))}.")
+        job = self._jobs.add(preset, person.name, self._models.live, self._device, hinders)
+        then = Roster(self._engine, until=job.event)
+        try:
+            then.follow()
+            self._files.write_labels(job.id, then)
+        except FgdemoError as error:
+            self._jobs.end(job.id, "failed", str(error))
+            raise
+        return job
+
+    def cancel(self, person: Person, job: int) -> None:
+        """Ask a job to stop: what it has learned until then becomes a candidate. One without a process just ends."""
+        person.require("maintainer")
+        found = self._seen(self._jobs.get(job))
+        if found.state == "interrupted":
+            self._jobs.end(job, "cancelled", "Cancelled after its process had ended, so nothing is left of it.")
+        elif found.state in OPEN:
+            self._jobs.ask_to_stop(job)
+        else:
+            raise TrainingError(f"Training {job} is over already.")
+
+    def resume(self, person: Person, job: int) -> Job:
+        """Go on with an interrupted job from its last epoch. Raises TrainingError where it was not interrupted."""
+        person.require("maintainer")
+        found = self._jobs.relaunch(job, lambda one: self._seen(one).state == "interrupted")
+        self._launch(found)
+        return found
+
+    def log_tail(self, person: Person, job: int, lines: int = 40) -> str:
+        """The end of a job's log."""
+        person.require("maintainer")
+        self._jobs.get(job)
+        try:
+            with self._files.log(job).open("rb") as file:
+                file.seek(max(file.seek(0, 2) - 400 * lines, 0))
+                text = file.read().decode("utf-8", "replace")
+        except OSError:
+            return GOES_ON_IN_LOG
+        return "\n".join(text.splitlines()[-lines:]) or GOES_ON_IN_LOG
+
+    def clear_leftovers(self) -> None:
+        """Remove what trainings that were killed have left of a model."""
+        making = {f"model-{job.id}" for job in self._jobs.open()}
+        self._models.clear_leftovers(lambda name: name in making)
+
+    def _seen(self, job: Job) -> Job:
+        """The job as it is: one that says it waits or runs, but has no process, was interrupted."""
+        if job.state not in OPEN or self._files.lives(job.id):
+            return job
+        starting = job.state == "waiting" and not job.sentence
+        if starting and self._clock() - self._jobs.launched_at(job.id) < timedelta(seconds=LAUNCH_S):
+            return job
+        latest = self._jobs.get(job.id)  # it may have ended between our two looks
+        if latest.state not in OPEN:
+            return latest
+        return replace(latest, state="interrupted", sentence="Its process has ended. It can go on from its last epoch.")
+
+    def _launch(self, job: Job) -> None:
+        try:
+            self._files.folder(job.id).mkdir(parents=True, exist_ok=True)
+            with self._files.log(job.id).open("ab") as log_file:
+                process = subprocess.Popen(
+                    [*self._command, str(job.id)], stdin=subprocess.DEVNULL, stdout=log_file, stderr=log_file,
+                    start_new_session=True, env=replace(self._settings, device=job.device).variables(),
+                )  # fmt: skip
+        except OSError as error:
+            self._jobs.end(job.id, "failed", f"Its process could not be started ({error.strerror}).")
+            raise TrainingError(f"The training could not be started ({error.strerror}).") from error
+        threading.Thread(target=process.wait, name=f"training {job.id}", daemon=True).start()  # leaves no zombie
+
+    def _estimates(self, jobs: Sequence[Job], labelled: int) -> dict[Preset, float]:
+        """Seconds by preset, at the speed of the earlier jobs on this device."""
+        speeds = [e.images_per_s for job in jobs if job.device == self._device for e in job.epochs if e.images_per_s]
+        speed = median(speeds) if speeds else IMAGES_PER_S[self._device.partition(":")[0]]
+        return {preset: round(labelled * passes / speed, 1) for preset, passes in PASSES.items()}
+
+    # --- models -------------------------------------------------------------------------------------------
+
+    def promote(self, person: Person, version: str) -> ModelVersion:
+        """Begin to let a model go live: it looks at pictures that came in since, then it answers. `now` tells how far.
+
+        Raises:
+            TrainingError: its verdict forbids it, it is live already, or another swap or an import runs.
+        """
+        person.require("maintainer")
+        model = self._models.get(version)
+        if model.state == "live":
+            raise TrainingError(f"{version} is live already.")
+        if model.state == "candidate" and (model.verdict is None or not model.verdict.may_go_live):
+            why = model.verdict.sentence if model.verdict else "It was never judged."
+            raise TrainingError(f"{version} cannot go live: {why}")
+
+        def swap() -> None:
+            self._room.look_at_all(version, self._progress)
+            self._models.promote(version, person.name)
+
+        self._begin(swap)
+        return model
+
+    def roll_back(self, person: Person) -> ModelVersion:
+        """Begin to let the model that was live before answer again. Raises TrainingError as `promote`."""
+        person.require("maintainer")
+        version = self._models.previous
+        if version is None:
+            raise TrainingError("No other model was live before this one, so there is nothing to go back to.")
+
+        def swap() -> None:
+            with contextlib.suppress(FgdemoError):  # whoever goes back needs that at once; what is missing comes later
+                self._room.look_at_all(version, self._progress)
+            self._models.roll_back(person.name)
+
+        self._begin(swap)
+        return self._models.get(version)
+
+    def delete(self, person: Person, version: str) -> None:
+        """Remove a model for good. Raises TrainingError for one that is live, was so before, or is trained on."""
+        person.require("maintainer")
+        if any(self._seen(job).parent == version for job in self._jobs.open()):
+            raise TrainingError(f"A training starts from {version}: wait for its end, or cancel it.")
+        with self._lock:
+            if self._promoting is not None:
+                raise TrainingError("Another model is going live: wait until it does.")
+            self._models.delete(version)
+        self._room.forget(version)
+
+    def compare(self, person: Person, a: str, b: str) -> Verdict:
+        """b beside a on the gold pictures as they are now. Minutes the first time."""
+        person.require("maintainer")
+        self._roster.follow()
+        key = (self._models.get(a).version, self._models.get(b).version, self._roster.event)
+        with self._compare_lock:
+            if key not in self._verdicts:
+                self._verdicts[key] = self._room.compare(a, b)
+            return self._verdicts[key]
+
+    def maps(self, person: Person, image: str, version: str) -> dict[str, Any]:
+        """The maps of a picture by one model, in the shape in which the Label page gets those of the learner."""
+        person.require("maintainer")
+        self._roster.follow()
+        label = self._roster.standing(image).taxon
+        return asdict(self._room.explain(image, self._models.get(version).version, label))
+
+    def card(self, person: Person, version: str) -> Mapping[str, Any]:
+        """What a person may read about a model. Raises TrainingError if it cannot be read."""
+        person.require("maintainer")
+        try:
+            return json.loads((self._models.folder(version) / "card.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise TrainingError(f"The card of {version} cannot be read.") from error
+
+    @property
+    def is_swapping(self) -> bool:
+        """Whether another model is going live."""
+        return self._promoting is not None
+
+    def wait(self) -> None:
+        """Until no swap runs."""
+        if self._thread is not None:
+            self._thread.join()
+
+    def _begin(self, swap: Callable[[], None]) -> None:
+        with self._lock:
+            if self._promoting is not None:
+                raise TrainingError("Another model is going live: wait until it does.")
+            if self._importing():
+                raise TrainingError("An import runs: wait for its end, or cancel it.")
+            self._promoting, self._trouble = Stage("beginning"), ""
+        self._thread = threading.Thread(target=self._swap, args=(swap,), name="promotion", daemon=True)
+        self._thread.start()
+
+    def _swap(self, swap: Callable[[], None]) -> None:
+        trouble = "The model could not be swapped; what went wrong is in the server's log."
+        try:
+            swap()
+            self._progress("loading the model", 0, 1)
+            self._room.serve_live()
+            trouble = ""
+        except FgdemoError as error:
+            log.exception("the model could not be swapped")
+            trouble = str(error)
+        finally:
+            self._trouble, self._promoting = trouble, None
+
+    def _progress(self, what: str, done: int, of: int) -> None:
+        self._promoting = Stage(what, done, of)
+
+
+def _counts(roster: Roster, event: int) -> tuple[int, int, int, int]:
+    """labelled, checked, newer, gold: see `TrainingNow`."""
+    given = has_given_label(roster)
+    gold = given & (roster.split == SPLITS.index("gold"))
+    used = given & ~gold
+    newer = used & (roster.version > event)
+    return int(used.sum()), int((used & roster.checked).sum()), int(newer.sum()), int(gold.sum())

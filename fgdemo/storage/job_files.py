@@ -1,0 +1,121 @@
+"""The folder of a training: the labels it learns from, its log, and the lock by which it is known to live."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+import numpy as np
+from filelock import FileLock, Timeout
+
+from fgdemo.annotation import Split
+from fgdemo.errors import TrainingError
+from fgdemo.storage.originals import write_durably
+from fgdemo.storage.roster import KINDS, SPLITS, Roster
+
+IS_LABEL = np.isin(KINDS, ("import", "label", "adjudication"))
+
+
+@dataclass(frozen=True)
+class GivenLabel:
+    """The label that one picture had when the training was asked for. `checked`: an expert said so."""
+
+    image: str
+    taxon: str
+    split: Split
+    checked: bool
+
+
+@dataclass(frozen=True)
+class JobFiles:
+    """The folders of all trainings of the workspace in `home`."""
+
+    home: Path
+    grab_s: float = 5.0
+    """So long a process tries to get its own lock, which somebody may just be looking at."""
+
+    @property
+    def _root(self) -> Path:
+        return self.home / "jobs"
+
+    def folder(self, job: int) -> Path:
+        return self._root / str(job)
+
+    def log(self, job: int) -> Path:
+        return self.folder(job) / "log.txt"
+
+    def training_snapshot(self, job: int) -> Path:
+        """What an interrupted training goes on from."""
+        return self.folder(job) / "training.pt"
+
+    # --- the labels it learns from ------------------------------------------------------------------------
+
+    def write_labels(self, job: int, roster: Roster) -> None:
+        """Keep the labels as `roster` has them; on the disk when this returns. See `given_labels`.
+
+        Raises:
+            UnavailableError: the disk is full or cannot be written.
+        """
+        lines = [json.dumps(asdict(given)) + "\n" for given in given_labels(roster)]
+        write_durably(self.folder(job) / "labels.jsonl", "".join(lines).encode())
+
+    def read_labels(self, job: int) -> list[GivenLabel]:
+        """Raises TrainingError where they were never written, or are damaged."""
+        try:
+            text = (self.folder(job) / "labels.jsonl").read_text(encoding="utf-8")
+            return [GivenLabel(**json.loads(line)) for line in text.splitlines()]
+        except (OSError, ValueError, TypeError) as error:
+            raise TrainingError(f"The labels of training {job} cannot be read: begin a new one.") from error
+
+    # --- locks --------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def living(self, job: int) -> Iterator[None]:
+        """While the block runs, everybody sees that the job has a process. Raises TrainingError if it has another."""
+        self.folder(job).mkdir(parents=True, exist_ok=True)
+        try:
+            with FileLock(self._lock(job), timeout=self.grab_s):
+                yield
+        except Timeout as error:
+            raise TrainingError(f"Training {job} runs in another process already.") from error
+
+    def lives(self, job: int) -> bool:
+        return _is_held(self._lock(job))
+
+    def device_lock(self, device: str) -> FileLock:
+        """Held by the one job that trains on this device."""
+        self._root.mkdir(parents=True, exist_ok=True)
+        return FileLock(self._root / f"{quote(device, safe='')}.lock")
+
+    def _lock(self, job: int) -> Path:
+        return self.folder(job) / "lock"
+
+
+def given_labels(roster: Roster) -> list[GivenLabel]:
+    """The labels as `roster` has them: without pictures that are unlabelled, unusable or none of the kinds, or about
+    which experts disagree."""
+    rows = np.flatnonzero(has_given_label(roster))
+    ids, taxa = roster.image_ids, roster.taxa
+    return [
+        GivenLabel(ids[row], taxa[int(roster.taxon[row])], SPLITS[roster.split[row]], bool(roster.checked[row]))
+        for row in rows.tolist()
+    ]
+
+
+def has_given_label(roster: Roster) -> np.ndarray:
+    """(n,) bool: see `given_labels`."""
+    return (roster.taxon >= 0) & IS_LABEL[roster.kind] & ~roster.disputed
+
+
+def _is_held(path: Path) -> bool:
+    if not path.exists():
+        return False
+    try:
+        with FileLock(path, timeout=0):
+            return False
+    except Timeout:
+        return True

@@ -1,0 +1,223 @@
+"""The models of a workspace: which there are, and which is live. It is listed only when it is whole on the disk."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+
+from fgdemo.errors import TrainingError
+from fgdemo.storage.database import reading, sortable, utc_now, writing
+from fgdemo.storage.schema import model_version_table, promotion_table
+from fgdemo.training import Check, KindChange, ModelState, ModelVersion, PairChange, Preset, Verdict
+
+Kind = Literal["promote", "rollback"]
+
+
+class Models:
+    """The checkpoints below one folder, and the one that the settings name, which is there before any.
+
+    Exactly one is live, whatever happens: the one of the newest promotion, or where there is none the settings' own.
+
+    Args:
+        root: where the checkpoint folders of the workspace are.
+        configured: the checkpoint folder that the settings name.
+    """
+
+    def __init__(self, engine: Engine, root: Path, configured: Path, clock: Callable[[], datetime] = utc_now) -> None:
+        self.root = root
+        self._engine, self._configured, self._clock = engine, configured, clock
+
+    @property
+    def configured(self) -> str:
+        """The version of the checkpoint that the settings name."""
+        try:
+            card = json.loads((self._configured / "card.json").read_text(encoding="utf-8"))
+            return f"{self._configured.name}@{str(card['weights_sha256'])[:8]}"
+        except (OSError, ValueError, KeyError, TypeError):
+            return self._configured.name  # whoever loads it says what is wrong
+
+    def all(self) -> tuple[ModelVersion, ...]:
+        """Newest first; last the one that the settings name."""
+        with reading(self._engine) as connection:
+            here = model_version_table.c
+            query = sa.select(model_version_table).where(here.deleted_at.is_(None)).order_by(
+                here.created_at.desc(), here.version
+            )  # fmt: skip
+            rows = connection.execute(query).mappings().all()
+            promotions = _promotions(connection)
+        live = promotions[-1].version if promotions else None
+        last = {one.version: one for one in promotions}
+        own = [_model(row, _state(row["version"], live, last), last.get(row["version"])) for row in rows]
+        configured = last.get(None)
+        return *own, ModelVersion(
+            version=self.configured, state="live" if live is None else "retired", created_at="",
+            promoted_at=configured.promoted_at if configured else None,
+            promoted_by=configured.promoted_by if configured else None,
+        )  # fmt: skip
+
+    def get(self, version: str) -> ModelVersion:
+        """Raises TrainingError if there is no such model."""
+        for model in self.all():
+            if model.version == version:
+                return model
+        raise TrainingError(f"There is no model {version}: it may have been deleted.")
+
+    @property
+    def live(self) -> str:
+        """The version that is live."""
+        with reading(self._engine) as connection:
+            stack = _stack(_promotions(connection))
+        return stack[-1] or self.configured
+
+    @property
+    def previous(self) -> str | None:
+        """The version that a roll-back leads to; None where the first one is live."""
+        with reading(self._engine) as connection:
+            stack = _stack(_promotions(connection))
+        return (stack[-2] or self.configured) if len(stack) > 1 else None
+
+    def folder(self, version: str) -> Path:
+        """Where its checkpoint is. Raises TrainingError if there is no such model."""
+        with reading(self._engine) as connection:
+            here = model_version_table.c
+            query = sa.select(here.folder).where(here.version == version, here.deleted_at.is_(None))
+            found = connection.execute(query).scalar_one_or_none()
+        if found is not None:
+            return self.root / found
+        if version == self.configured:
+            return self._configured
+        raise TrainingError(f"There is no model {version}: it may have been deleted.")
+
+    def live_folder(self) -> Path:
+        return self.folder(self.live)
+
+    def register(
+        self, version: str, folder: str, *, parent: str, event: int, job: int, preset: Preset, verdict: Verdict,
+        metrics: Mapping[str, Any],
+    ) -> None:  # fmt: skip
+        """List a model whose checkpoint is whole in `root / folder`; to do it again changes nothing."""
+        size = sum(file.stat().st_size for file in (self.root / folder).iterdir())
+        row = {
+            "version": version, "folder": folder, "parent": parent, "event": event, "job": job, "preset": preset,
+            "created_at": sortable(self._clock()), "verdict": json.dumps(asdict(verdict)),
+            "metrics": json.dumps(metrics), "size_bytes": size,
+        }  # fmt: skip
+        with writing(self._engine) as connection:
+            here = model_version_table.c.version == version
+            if connection.execute(sa.select(model_version_table.c.job).where(here)).first() is None:
+                connection.execute(model_version_table.insert().values(row))
+
+    def promote(self, version: str, by: str) -> None:
+        """It is live from the moment when this returns. Raises TrainingError if there is no such model."""
+        with writing(self._engine) as connection:
+            self._require(connection, version)
+            self._insert(connection, None if version == self.configured else version, "promote", by)
+
+    def roll_back(self, by: str) -> str:
+        """The one that was live before is live again. Raises TrainingError where there was none."""
+        with writing(self._engine) as connection:
+            stack = _stack(_promotions(connection))
+            if len(stack) < 2:
+                raise TrainingError("No other model was live before this one, so there is nothing to go back to.")
+            self._insert(connection, stack[-2], "rollback", by)
+        return stack[-2] or self.configured
+
+    def delete(self, version: str) -> None:
+        """Take it from the list and from the disk. Raises TrainingError for the live one and the one before it."""
+        folder = self.folder(version)
+        with writing(self._engine) as connection:
+            stack = [one or self.configured for one in _stack(_promotions(connection))[-2:]]
+            if version in stack or version == self.configured:
+                raise TrainingError("The live model, the one before it, and the one of the settings are kept.")
+            here = model_version_table.c.version == version
+            connection.execute(model_version_table.update().where(here).values(deleted_at=sortable(self._clock())))
+        shutil.rmtree(folder, ignore_errors=True)
+
+    def clear_leftovers(self, unfinished: Callable[[str], bool]) -> None:
+        """Remove folders that are on no list: a crash left them, or could not remove them.
+
+        Args:
+            unfinished: whether a folder of this name is still being made.
+        """
+        with reading(self._engine) as connection:
+            here = model_version_table.c
+            kept = set(connection.execute(sa.select(here.folder).where(here.deleted_at.is_(None))).scalars())
+        for folder in self.root.iterdir() if self.root.is_dir() else ():
+            name = folder.name.removeprefix(".").rsplit("-", 1)[0] if folder.name.startswith(".") else folder.name
+            if folder.name not in kept and name.startswith("model-") and not unfinished(name):
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def _require(self, connection: Connection, version: str) -> None:
+        here = model_version_table.c
+        query = sa.select(here.version).where(here.version == version, here.deleted_at.is_(None))
+        if version != self.configured and connection.execute(query).first() is None:
+            raise TrainingError(f"There is no model {version}: it may have been deleted.")
+
+    def _insert(
+        self, connection: Connection, version: str | None, kind: Literal["promote", "rollback"], by: str
+    ) -> None:
+        row = {"version": version, "kind": kind, "promoted_by": by, "promoted_at": sortable(self._clock())}
+        connection.execute(promotion_table.insert().values(row))
+
+
+def _promotions(connection: Connection) -> list[Any]:
+    """All of them, oldest first, with the moment when their model was deleted."""
+    here, models = promotion_table, model_version_table
+    query = sa.select(here, models.c.deleted_at).join_from(
+        here, models, here.c.version == models.c.version, isouter=True
+    )  # fmt: skip
+    return list(connection.execute(query.order_by(here.c.id)))
+
+
+def _stack(promotions: list[Any]) -> list[str | None]:
+    """The models that were live one after the other, the live one last; None stands for the settings' own.
+
+    A roll-back takes the last one away, so a second one goes back further instead of forth again. Models that were
+    deleted are left out.
+    """
+    stack: list[str | None] = [None]
+    for one in promotions:
+        if one.kind == "rollback":
+            while len(stack) > 1 and stack[-1] != one.version:
+                stack.pop()
+        if one.version != stack[-1]:
+            stack.append(one.version)
+    deleted = {one.version for one in promotions if one.deleted_at is not None}
+    return [version for version in stack if version not in deleted]
+
+
+def _state(version: str, live: str | None, last: Mapping[str | None, Any]) -> ModelState:
+    if version == live:
+        return "live"
+    return "retired" if version in last else "candidate"
+
+
+def _model(row: Mapping[Any, Any], state: ModelState, promotion: Any | None) -> ModelVersion:
+    verdict = verdict_of(json.loads(row["verdict"])) if row["verdict"] else None
+    return ModelVersion(
+        version=row["version"], state=state, created_at=row["created_at"], parent=row["parent"], event=row["event"],
+        job=row["job"], preset=row["preset"], verdict=verdict,
+        metrics=json.loads(row["metrics"]), size_bytes=row["size_bytes"],
+        promoted_at=promotion.promoted_at if promotion else None,
+        promoted_by=promotion.promoted_by if promotion else None,
+    )  # fmt: skip
+
+
+def verdict_of(values: Mapping[str, Any]) -> Verdict:
+    """The verdict of which `asdict` made these values, after JSON has made lists of its tuples."""
+    pairs = {name: tuple(values[name]) for name in ("before", "after", "difference", "fixed", "broken", "ece")}
+    return Verdict(**{
+        **values, **pairs,
+        "checks": tuple(Check(**one) for one in values["checks"]),
+        "kinds": tuple(KindChange(**one) for one in values["kinds"]),
+        "pairs": tuple(PairChange(**one) for one in values["pairs"]),
+        "maps": None if values["maps"] is None else tuple(values["maps"]),
+    })  # fmt: skip

@@ -1,0 +1,557 @@
+"""Trainings in processes of their own: seen through to the end, cancelled, killed, resumed; and models that go live."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import shutil
+import signal
+import time
+from argparse import Namespace
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+
+from fgdemo.annotation import Person
+from fgdemo.bootstrap import build_services, open_models
+from fgdemo.cli import main
+from fgdemo.commands.console import load_live
+from fgdemo.commands.finetune import run_finetune
+from fgdemo.errors import FgdemoError, ForbiddenError, StorageError, TrainingError
+from fgdemo.model.classifier import Classifier
+from fgdemo.services.training import Training
+from fgdemo.services.transfers import Transfer
+from fgdemo.storage.database import open_database, utc_now
+from fgdemo.storage.events import EventLog
+from fgdemo.storage.job_files import JobFiles
+from fgdemo.storage.label_event import LabelEvent
+from fgdemo.storage.roster import Roster
+from fgdemo.training import Job, Stage
+from fgdemo.ui.serve import Serving, _AwaitedServices
+from tests.tiny_job import TinyTrial
+from tests.trainings import MAINTAINER, job_now, make_tiny_home, open_tiny_training, settings_of
+
+WAIT_S = 120
+
+
+@pytest.fixture(scope="module")
+def tiny_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("tiny") / "home"
+    home.mkdir()
+    make_tiny_home(home)
+    return home
+
+
+@pytest.fixture
+def home(tiny_home: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(tiny_home, tmp_path / "home"))
+
+
+@pytest.fixture(scope="module")
+def trained_home(tiny_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace with two candidates, made in this process."""
+    home = Path(shutil.copytree(tiny_home, tmp_path_factory.mktemp("trained") / "home"))
+    for _ in range(2):
+        assert run_here(home).state == "done"
+    return home
+
+
+@pytest.fixture
+def two_models(trained_home: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(trained_home, tmp_path / "home"))
+
+
+def run_here(home: Path, job: int | None = None) -> Job:
+    """`finetune` in this process."""
+    from fgdemo.commands.candidate import make_candidate
+    from fgdemo.services.training_run import run_job
+    from fgdemo.storage.jobs import Jobs
+
+    settings = settings_of(home)
+    engine = open_database(settings.database_url)
+    job = job or open_tiny_training(home).prepare(MAINTAINER, "quick").id
+    models, files = open_models(settings, engine), JobFiles(home)
+    return run_job(
+        Jobs(engine), files, job, lambda run: make_candidate(run, settings, models, files, TinyTrial()),
+        lambda text: None,
+    )  # fmt: skip
+
+
+def until(found: Callable[[], object], what: str) -> None:
+    end_s = time.monotonic() + WAIT_S
+    while not found():
+        assert time.monotonic() < end_s, f"{what} never happened"
+        time.sleep(0.05)
+
+
+def ended(training: Training, job: int) -> Job:
+    until(lambda: job_now(training, job).state not in ("waiting", "running"), "the end of the job")
+    return job_now(training, job)
+
+
+def hold(home: Path, job: int, epoch: int) -> Path:
+    file = JobFiles(home).folder(job) / f"hold-{epoch}"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.touch()
+    return file
+
+
+def begin_held(training: Training, home: Path) -> tuple[int, Path]:
+    """A job in a process of its own that stays after its first epoch."""
+    held = hold(home, 1, 1)
+    job = training.start(MAINTAINER, "quick")
+    assert job.id == 1
+    until(lambda: job_now(training, 1).epochs, "the first epoch")
+    return job.id, held
+
+
+def relabel(home: Path) -> tuple[str, str, str]:
+    """An expert says that a training picture is another kind; gives it, and both labels."""
+    engine = open_database(settings_of(home).database_url)
+    roster = Roster(engine)
+    roster.follow()
+    row = next(row for row in range(len(roster)) if roster.standing(roster.image_ids[row]).split == "train")
+    image, old = roster.image_ids[row], roster.taxa[int(roster.taxon[row])]
+    new = next(taxon for taxon in roster.taxa if taxon != old)
+    EventLog(engine).append(LabelEvent(image, "label", "ada", new, shown_version=int(roster.version[row])))
+    engine.dispose()
+    return image, old, new
+
+
+# --- the process ------------------------------------------------------------------------------------------
+
+
+def test_a_training_leaves_a_candidate_of_the_labels_as_they_were(home: Path) -> None:
+    training = open_tiny_training(home)
+    job, held = begin_held(training, home)
+    now = training.now(MAINTAINER)
+    assert (now.labelled, now.gold, now.newer, now.live) == (18, 6, 18, open_models(settings_of(home)).configured)
+    running = job_now(training, job)
+    assert running.state == "running"
+    assert running.started_at is not None
+    assert running.stage.memory_gib > 0
+    assert running.epochs[0].of == 3
+    with pytest.raises(TrainingError, match="not over yet"):
+        training.start(MAINTAINER, "quick")
+    image, old, _ = relabel(home)
+    again = open_tiny_training(home)  # the app was started anew: it finds the job
+    assert job_now(again, job).state == "running"
+    held.unlink()
+    done = ended(again, job)
+    assert done.state == "done", again.log_tail(MAINTAINER, job)
+    assert done.sentence == "Tried on 6 gold pictures."
+    (model, _) = again.now(MAINTAINER).models
+    assert (model.version, model.state, model.job, model.parent) == (done.candidate, "candidate", job, done.parent)
+    assert model.verdict is not None
+    assert model.verdict.n == 6
+    assert model.metrics == {"epochs": 3.0}
+    card = again.card(MAINTAINER, model.version)
+    assert card["seen"][image] == old, "what was said meanwhile does not count"
+    assert len(card["seen"]) == 18
+    assert card["checked"] == 0
+    classifier = Classifier.load(open_models(settings_of(home)).folder(model.version))
+    assert classifier.version == model.version
+    assert "epoch 3 of 3" in again.log_tail(MAINTAINER, job)
+    assert again.now(MAINTAINER).estimates["quick"] == 18 * 12 / 10
+
+
+def test_a_cancelled_training_keeps_the_best_so_far(home: Path) -> None:
+    training = open_tiny_training(home)
+    job, _ = begin_held(training, home)
+    training.cancel(MAINTAINER, job)
+    done = ended(training, job)
+    assert done.state == "cancelled"
+    assert done.candidate == training.now(MAINTAINER).models[0].version
+    assert training.card(MAINTAINER, str(done.candidate))["epochs_done"] < 3
+    with pytest.raises(TrainingError, match="over already"):
+        training.cancel(MAINTAINER, job)
+
+
+def test_a_killed_training_is_noticed_and_goes_on(home: Path) -> None:
+    training = open_tiny_training(home)
+    job, held = begin_held(training, home)
+    pid = JobFiles(home).folder(job) / "pid"
+    until(lambda: pid.exists() and pid.read_text(), "its number")
+    os.kill(int(pid.read_text()), signal.SIGKILL)
+    until(lambda: job_now(training, job).state == "interrupted", "the death of the process")
+    assert len(training.now(MAINTAINER).models) == 1, "only that of the settings"
+    epochs = len(job_now(training, job).epochs)
+    held.unlink()
+    assert training.resume(MAINTAINER, job).state == "waiting"
+    with pytest.raises(TrainingError, match="Only a training that was interrupted"):
+        training.resume(MAINTAINER, job)
+    done = ended(training, job)
+    assert done.state == "done", training.log_tail(MAINTAINER, job)
+    assert (epochs, [epoch.number for epoch in done.epochs]) == (1, [1, 2, 3])
+    assert training.card(MAINTAINER, str(done.candidate))["epochs_done"] == 3
+
+
+def test_a_job_without_a_process_can_be_cancelled(home: Path) -> None:
+    training = open_tiny_training(home, command=("true",))
+    job = training.start(MAINTAINER, "quick")
+    later = replace_clock(training)
+    assert job_now(later, job.id).state == "interrupted"
+    later.cancel(MAINTAINER, job.id)
+    assert job_now(later, job.id).state == "cancelled"
+
+
+def replace_clock(training: Training) -> Training:
+    """The same service when the process had time enough to begin."""
+    training._clock = lambda: utc_now() + timedelta(minutes=5)  # type: ignore[method-assign]
+    return training
+
+
+def test_two_maintainers_press_at_once(home: Path) -> None:
+    services = [open_tiny_training(home, command=("true",)) for _ in range(4)]
+
+    def press(service: Training) -> object:
+        try:
+            return service.start(MAINTAINER, "quick").id
+        except TrainingError as error:
+            return str(error)
+
+    with ThreadPoolExecutor(4) as threads:
+        said = list(threads.map(press, services))
+    assert [one for one in said if isinstance(one, int)] == [1]
+    assert {one for one in said if not isinstance(one, int)} == {
+        "Training 1, started by mo, is not over yet: wait for it, or cancel it."
+    }
+    assert len(services[0].now(MAINTAINER).jobs) == 1
+
+
+def test_one_job_a_device_the_others_wait_in_line(home: Path) -> None:
+    training = open_tiny_training(home)
+    files = JobFiles(home)
+    first, second = (training.prepare(MAINTAINER, "quick").id for _ in range(2))
+    with files.living(first), files.device_lock("cpu"), ThreadPoolExecutor(1) as threads:
+        later = threads.submit(run_here, home, second)
+        until(lambda: job_now(training, second).sentence == "waits for training 1", "its place in line")
+        training.cancel(MAINTAINER, second)
+        assert later.result(WAIT_S).sentence == "Cancelled while it waited in line."
+
+
+@pytest.mark.parametrize("picture", ["gone", "damaged"])
+def test_a_picture_that_cannot_be_read_is_left_out(home: Path, picture: str) -> None:
+    training = open_tiny_training(home)
+    job = training.prepare(MAINTAINER, "quick").id
+    image = next(one.image for one in JobFiles(home).read_labels(job) if one.split == "train")
+    original = home / "pictures" / "originals" / image[:2] / image
+    original.unlink() if picture == "gone" else original.write_bytes(b"no picture")
+    done = run_here(home, job)
+    assert done.state == "done"
+    assert image not in training.card(MAINTAINER, str(done.candidate))["seen"]
+
+
+def test_a_workspace_without_labels_is_told_so(home: Path) -> None:
+    training = open_tiny_training(home)
+    job = training.prepare(MAINTAINER, "quick").id
+    (JobFiles(home).folder(job) / "labels.jsonl").write_text("")
+    assert "at least two kinds" in run_here(home, job).sentence
+    (JobFiles(home).folder(2)).mkdir(parents=True)
+    job = training.prepare(MAINTAINER, "quick").id
+    (JobFiles(home).folder(job) / "labels.jsonl").unlink()
+    assert run_here(home, job).sentence == f"The labels of training {job} cannot be read: begin a new one."
+    assert job_now(training, job).state == "failed"
+
+
+def test_a_full_disk_while_the_checkpoint_is_written(two_models: Path) -> None:
+    """The candidate is not listed, what was there stays, and the reason is told."""
+    training = open_tiny_training(two_models)
+    before = training.now(MAINTAINER).models
+    job = training.prepare(MAINTAINER, "quick").id
+    weights = min(file.stat().st_size for file in (two_models / "models").glob("*/model.safetensors"))
+    child = os.fork()
+    if not child:
+        from fgdemo.commands import candidate
+
+        torch.set_num_threads(1)  # the pool of threads is not in the child
+        real = Classifier.save
+
+        def save(self: Classifier, folder: Path) -> None:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (weights // 2, resource.RLIM_INFINITY))
+            try:
+                real(self, folder)
+            finally:
+                resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        candidate.Classifier.save = save  # type: ignore[method-assign]
+        run_here(two_models, job)
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+    failed = job_now(open_tiny_training(two_models), job)
+    assert failed.state == "failed"
+    assert "could not be written" in failed.sentence
+    assert open_tiny_training(two_models).now(MAINTAINER).models == before
+    assert not (two_models / "models" / f"model-{job}").exists()
+
+
+@pytest.mark.timeout(300)
+def test_kill_9_at_any_moment_leaves_no_half_model_and_can_go_on(two_models: Path) -> None:
+    training = open_tiny_training(two_models)
+    before = training.now(MAINTAINER).models
+    job = training.prepare(MAINTAINER, "quick").id
+    for delay_s in (0.05, 0.2, 0.3, 0.4, 0.5, 0.6):
+        child = os.fork()
+        if not child:
+            torch.set_num_threads(1)
+            run_here(two_models, job)
+            os._exit(0)
+        time.sleep(delay_s)  # anywhere in it
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        now = open_tiny_training(two_models).now(MAINTAINER)
+        for model in now.models[: len(now.models) - len(before)]:
+            assert Classifier.load(two_models / "models" / f"model-{job}").version == model.version
+        if now.jobs[0].state not in ("waiting", "running", "interrupted"):
+            break
+    else:
+        assert now.models == before
+        run_here(two_models, job)
+    done = job_now(open_tiny_training(two_models), job)
+    assert (done.state, [epoch.number for epoch in done.epochs]) == ("done", [1, 2, 3])
+    assert training.now(MAINTAINER).models[0].version == done.candidate
+
+
+def test_leftovers_of_a_killed_job_are_cleared_away_and_never_listed(two_models: Path) -> None:
+    for name in ("model-9", ".model-9-x7y"):
+        shutil.copytree(two_models / "models" / "model-1", two_models / "models" / name)
+    training = open_tiny_training(two_models)
+    waiting = training.prepare(MAINTAINER, "quick").id
+    (two_models / "models" / f"model-{waiting}").mkdir()
+    assert len(training.now(MAINTAINER).models) == 3
+    training.clear_leftovers()
+    assert sorted(path.name for path in (two_models / "models").iterdir()) == ["model-1", "model-2", "model-3"]
+
+
+def test_finetune_typed_by_a_person(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    told = run_finetune(Namespace(job=None, preset="quick", json=False), settings_of(home), TinyTrial())
+    assert (told["job"], told["state"], told["sentence"]) == (1, "done", "Tried on 6 gold pictures.")
+    said = capsys.readouterr().out
+    assert said.startswith("Training 1, on the labels as they are now.")
+    assert "epoch 3 of 3" in said
+    with pytest.raises(TrainingError, match="Training 1 is over"):
+        run_finetune(Namespace(job=1, preset="quick", json=False), settings_of(home), TinyTrial())
+    assert open_models(settings_of(home)).all()[0].version == told["candidate"]
+
+
+# --- models -----------------------------------------------------------------------------------------------
+
+
+def swap(training: Training, version: str | None = None) -> None:
+    training.promote(MAINTAINER, version) if version else training.roll_back(MAINTAINER)
+    training.wait()
+    assert training.now(MAINTAINER).trouble == ""
+
+
+def test_promote_and_roll_back(two_models: Path) -> None:
+    served = []
+    models = open_models(settings_of(two_models))
+    training = open_tiny_training(two_models, lambda: served.append(models.live))
+    second, first, start = (model.version for model in training.now(MAINTAINER).models)
+    assert models.live == start
+    with pytest.raises(TrainingError, match="nothing to go back to"):
+        training.roll_back(MAINTAINER)
+    swap(training, first)
+    swap(training, second)
+    with pytest.raises(TrainingError, match="live already"):
+        training.promote(MAINTAINER, second)
+    states = {model.version: model.state for model in training.now(MAINTAINER).models}
+    assert states == {second: "live", first: "retired", start: "retired"}
+    assert next(m for m in training.now(MAINTAINER).models if m.version == second).promoted_by == "mo"
+    for version in (second, first):
+        with pytest.raises(TrainingError, match="are kept"):
+            training.delete(MAINTAINER, version)
+    swap(training)
+    assert models.live == first
+    training.delete(MAINTAINER, second)
+    assert not (two_models / "models" / "model-2").exists()
+    assert not list((two_models / "embeddings").glob("model-2*"))
+    swap(training)
+    assert models.live == start
+    assert served == [first, second, first, start]
+    with pytest.raises(TrainingError, match="There is no model"):
+        training.promote(MAINTAINER, second)
+
+
+def test_a_candidate_that_is_worse_cannot_go_live(two_models: Path) -> None:
+    training = open_tiny_training(two_models)
+    model = training.now(MAINTAINER).models[0]
+    assert model.verdict is not None
+    worse = replace(model, verdict=replace(model.verdict, outcome="worse", sentence="It is worse by 3 points."))
+    training._models.get = lambda version: worse  # type: ignore[method-assign]
+    with pytest.raises(TrainingError, match="cannot go live: It is worse by 3 points"):
+        training.promote(MAINTAINER, model.version)
+
+
+def test_the_page_answers_by_the_model_that_has_gone_live(two_models: Path) -> None:
+    given = []
+    services = build_services(settings_of(two_models), given.append)
+    candidate = services.training.now(MAINTAINER).models[0].version
+    assert services.workbench.about().model_version.startswith("tiny@")
+    services.training.promote(MAINTAINER, candidate)
+    services.training.wait()
+    services.stop()
+    (renewed,) = given
+    assert renewed.workbench.about().model_version == candidate
+    assert renewed.training is services.training
+    assert renewed.training.now(MAINTAINER).live == candidate
+    renewed.stop()
+
+
+def test_nothing_is_imported_while_a_model_goes_live_and_the_other_way_round(two_models: Path) -> None:
+    services = build_services(settings_of(two_models))
+    training, transfers = services.training, services.transfers
+    version = training.now(MAINTAINER).models[0].version
+    training._promoting = Stage("looking at pictures", 1, 9)
+    for refused in (lambda: training.roll_back(MAINTAINER), lambda: training.promote(MAINTAINER, version)):
+        with pytest.raises(TrainingError):
+            refused()
+    with pytest.raises(StorageError, match="Another model is going live"):
+        transfers.begin_import(MAINTAINER, ["nowhere"], "nothing")
+    training._promoting = None
+    transfers._now = Transfer("import", "something")
+    with pytest.raises(TrainingError, match="An import runs"):
+        training.promote(MAINTAINER, version)
+    services.stop()
+
+
+def test_a_damaged_live_model_gives_way_to_the_one_before(two_models: Path) -> None:
+    training = open_tiny_training(two_models)
+    version = training.now(MAINTAINER).models[0].version
+    swap(training, version)
+    weights = two_models / "models" / "model-2" / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1000])
+    services = build_services(settings_of(two_models))
+    now = services.training.now(MAINTAINER)
+    assert now.live.startswith("tiny@")
+    assert now.trouble.startswith(f"{version} could not be loaded, so tiny@")
+    services.stop()
+
+
+def test_any_two_models_are_compared_once(two_models: Path) -> None:
+    training = open_tiny_training(two_models)
+    second, first, _ = (model.version for model in training.now(MAINTAINER).models)
+    verdict = training.compare(MAINTAINER, first, second)
+    assert verdict.n == 6
+    assert training.compare(MAINTAINER, first, second) is verdict
+    with pytest.raises(TrainingError, match="There is no model nothing"):
+        training.compare(MAINTAINER, first, "nothing")
+
+
+def test_maps_of_any_model(two_models: Path) -> None:
+    training = open_tiny_training(two_models)
+    image = JobFiles(two_models).read_labels(1)[0]
+    for model in training.now(MAINTAINER).models:
+        maps = training.maps(MAINTAINER, image.image, model.version)
+        assert image.taxon in {candidate["taxon"] for candidate in maps["candidates"]}
+        rows, columns = maps["grid"]
+        assert {len(candidate["evidence"]) for candidate in maps["candidates"]} == {rows * columns}
+
+
+@pytest.mark.timeout(300)
+def test_kill_9_while_models_are_swapped_leaves_one_live_that_loads(two_models: Path) -> None:
+    second, first, start = (model.version for model in open_tiny_training(two_models).now(MAINTAINER).models)
+    for delay_s in (0.0, 0.01, 0.03, 0.06, 0.1, 0.15, 0.2, 0.3):
+        reading, writing = os.pipe()
+        child = os.fork()
+        if not child:
+            torch.set_num_threads(1)
+            training = open_tiny_training(two_models)
+            os.write(writing, b"x")
+            for version in (first, second, None, None) * 100:
+                if version is not None and training.now(MAINTAINER).live == version:
+                    continue
+                swap(training, version if version or training.now(MAINTAINER).previous else first)
+        os.read(reading, 1)
+        os.close(reading)
+        os.close(writing)
+        time.sleep(delay_s)  # anywhere in a swap
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        now = open_tiny_training(two_models).now(MAINTAINER)
+        assert [model.state for model in now.models].count("live") == 1
+        assert now.live in (first, second, start)
+        assert Classifier.load(open_models(settings_of(two_models)).live_folder()).version == now.live
+    assert all(model.promoted_at for model in now.models[:2]), "the killed ones did swap"
+
+
+def test_models_by_the_command_line(
+    two_models: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in settings_of(two_models).variables({}).items():
+        monkeypatch.setenv(name, value)
+
+    def told(*arguments: str) -> dict:
+        capsys.readouterr()
+        assert main(["models", *arguments, "--json"]) == 0
+        return json.loads(capsys.readouterr().out)
+
+    listed = told()
+    second = listed["models"][0]["version"]
+    assert [model["state"] for model in listed["models"]] == ["candidate", "candidate", "live"]
+    assert told("promote", second)["live"] == second
+    assert load_live(Namespace(checkpoint=None), settings_of(two_models)).version == second, "what import looks with"
+    assert told("rollback")["live"] == listed["live"]
+    told("promote", listed["models"][1]["version"])
+    assert len(told("delete", second)["models"]) == 2
+    for arguments in (["promote"], ["promote", "nothing"], ["delete", listed["live"]]):
+        assert main(["models", *arguments]) == 1
+    said = capsys.readouterr().err
+    assert "Which model? python -m fgdemo models promote VERSION" in said
+    assert "There is no model nothing" in said
+    assert "are kept" in said
+
+
+def test_questions_are_answered_by_the_services_that_were_there_when_they_came() -> None:
+    """And those who wait before there are any get the first."""
+    stopped: list[str] = []
+
+    def services(name: str) -> Any:
+        return SimpleNamespace(workbench=SimpleNamespace(about=lambda: name), stop=lambda: stopped.append(name))
+
+    serving = Serving()
+    page: Any = _AwaitedServices(serving, settings_of(Path()))
+    workbench = page.workbench
+    with ThreadPoolExecutor(1) as threads:
+        early = threads.submit(lambda: workbench.about())
+        serving.give(services("one"))
+        assert early.result(WAIT_S) == "one"
+    about = workbench.about
+    serving.give(services("two"))
+    assert (about(), workbench.about(), stopped) == ("one", "two", ["one"])
+
+
+@pytest.mark.parametrize("person", [Person("vi", "visitor"), Person("ada", "expert")])
+def test_others_than_maintainers_may_do_nothing(two_models: Path, person: Person) -> None:
+    training = open_tiny_training(two_models, command=("true",))
+    version = training.now(MAINTAINER).models[0].version
+    before = training.now(MAINTAINER)
+    questions: list[Callable[[], object]] = [
+        lambda: training.now(person),
+        lambda: training.start(person, "quick"),
+        lambda: training.prepare(person, "quick"),
+        lambda: training.cancel(person, 1),
+        lambda: training.resume(person, 1),
+        lambda: training.log_tail(person, 1),
+        lambda: training.promote(person, version),
+        lambda: training.roll_back(person),
+        lambda: training.delete(person, version),
+        lambda: training.compare(person, version, version),
+        lambda: training.maps(person, "0" * 64, version),
+        lambda: training.card(person, version),
+    ]
+    for question in questions:
+        with pytest.raises(ForbiddenError):
+            question()
+    assert training.now(MAINTAINER) == before
+    with pytest.raises(FgdemoError, match="no preset"):
+        training.start(MAINTAINER, "fast")  # type: ignore[arg-type]
