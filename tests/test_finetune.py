@@ -17,7 +17,8 @@ from torch import nn
 from fgdemo.errors import BackboneError, CheckpointError, DatasetError, SettingsError
 from fgdemo.learn import finetune as finetune_module
 from fgdemo.learn.augment import Framing, mix, normalise, reframe
-from fgdemo.learn.finetune import Epoch, Recipe, Trained, finetune, make_teacher
+from fgdemo.learn.finetune import Epoch, Trained, finetune, make_teacher
+from fgdemo.learn.recipe import Recipe
 from fgdemo.model.backbone import Backbone, DataConfig
 from tests.tiny import specimen_pictures, tiny_backbone
 
@@ -173,6 +174,31 @@ def test_a_loss_that_is_no_number_stops_the_training(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="diverged"):
         finetune(backbone, head, PICTURES, LABELS, config, RECIPE, snapshot=tmp_path / "s.pt")
     assert not (tmp_path / "s.pt").exists()
+
+
+def test_a_loss_that_becomes_no_number_keeps_the_last_whole_epoch() -> None:
+    backbone, config = tiny_backbone()
+    head = torch.zeros(backbone.dim, 6), torch.zeros(6)
+
+    def spoil(epoch: Epoch) -> None:
+        with torch.no_grad():
+            next(backbone.parameters()).fill_(torch.nan)  # the network being trained, not the averaged one
+
+    trained = finetune(backbone, head, PICTURES, LABELS, config, replace(RECIPE, epochs=3), on_epoch=spoil)
+    assert trained.epochs_done == 1
+    assert "diverged" in trained.sentence
+    assert_same(trained, train(replace(RECIPE, epochs=3), stop=StopAfter(3)))
+
+
+class StopAfter:
+    """True from the n-th question on."""
+
+    def __init__(self, questions: int) -> None:
+        self.left = questions
+
+    def __call__(self) -> bool:
+        self.left -= 1
+        return self.left <= 0
 
 
 def test_a_teacher_changes_what_is_learned(two_epochs: Trained) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,39 +16,14 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from fgdemo.errors import DatasetError, SettingsError
-from fgdemo.learn.augment import Framing, mix, normalise, reframe
+from fgdemo.learn.augment import mix, normalise, reframe
 from fgdemo.learn.embed import embed
 from fgdemo.learn.pictures import Pictures, Progress, no_progress
+from fgdemo.learn.recipe import Recipe
 from fgdemo.learn.snapshot import resume, save_snapshot
 from fgdemo.model.backbone import Backbone, DataConfig
 
 Module = TypeVar("Module", bound=nn.Module)
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How to train. Saved in the card, so that the same call makes the same checkpoint."""
-
-    epochs: int
-    train_px: int
-    """Side of the training pictures. Smaller than the backbone's own is faster and often no worse (Touvron 2019)."""
-    batch_size: int = 32
-    lr: float = 4e-4
-    head_lr: float = 2e-3
-    weight_decay: float = 0.02
-    warm_up: float = 0.1
-    """Share of all steps in which the learning rate climbs; then it falls as a cosine."""
-    ema_decay: float = 0.998
-    label_smoothing: float = 0.1
-    mixup: float = 0.0
-    cutmix: float = 0.0
-    distil: float = 0.0
-    """Weight of the distance to the teachers' embeddings (Romero 2015); 0 where there is no teacher."""
-    framing: Framing = field(default_factory=Framing)
-    seed: int = 0
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 @dataclass(frozen=True)
@@ -74,10 +49,14 @@ class Epoch:
 
 @dataclass(frozen=True)
 class Trained:
-    """The backbone with averaged (EMA) weights, on the CPU, and how many epochs it was trained, e.g. 3.4 of 10."""
+    """The backbone with averaged (EMA) weights, on the CPU, and how many epochs it was trained, e.g. 3.4 of 10.
+
+    `sentence` says why it ended early, where the training itself went wrong; else it is empty.
+    """
 
     backbone: Backbone
     epochs_done: float
+    sentence: str = ""
 
 
 def make_teacher(
@@ -145,7 +124,7 @@ def finetune(
     Raises:
         CheckpointError: the snapshot belongs to another run, is damaged, or cannot be written.
         DatasetError: fewer training pictures than one batch.
-        SettingsError: the loss is no number any more.
+        SettingsError: the loss was no number in the first epoch. Later the last whole epoch is kept, and a sentence.
         BackboneError: the backbone does not take pictures of `recipe.train_px`.
     """
     torch.manual_seed(recipe.seed)
@@ -165,7 +144,8 @@ def finetune(
     history = [Epoch(**row) for row in resume(snapshot, recipe.to_json(), run)] if snapshot else []
     for epoch in history:
         on_epoch(epoch)
-    epochs_done = float(len(history))
+    epochs_done, sentence = float(len(history)), ""
+    whole = {key: value.clone() for key, value in ema.module.state_dict().items()}
     for number in range(len(history), recipe.epochs):
         started = time.monotonic()
         generator = torch.Generator().manual_seed(recipe.seed * 1000 + number)
@@ -175,18 +155,24 @@ def finetune(
         )  # fmt: skip
         epochs_done = number + batches_done / batches
         if not math.isfinite(loss):
-            raise SettingsError("The training diverged: the loss is no number any more. Lower --lr.")
+            sentence = "The training diverged: the loss is no number any more. Lower --lr."
+            if not history:
+                raise SettingsError(sentence)
+            ema.module.load_state_dict(whole)
+            epochs_done = float(len(history))
+            break
         if batches_done < batches:
             break
         top1 = val_top1(ema.module, pictures.pixels, val, class_index, config) if len(val) else None
         history.append(Epoch(number + 1, recipe.epochs, loss, top1, time.monotonic() - started))
         on_epoch(history[-1])
+        whole = {key: value.clone() for key, value in ema.module.state_dict().items()}
         if snapshot:
             save_snapshot(snapshot, recipe.to_json(), [asdict(epoch) for epoch in history], run)
         if stop():
             break
     averaged = ema.module.backbone.to(memory_format=torch.contiguous_format).cpu().eval().requires_grad_(False)
-    return Trained(averaged, epochs_done)
+    return Trained(averaged, epochs_done, sentence)
 
 
 def mixed_precision(device: torch.device) -> torch.autocast:
