@@ -91,7 +91,7 @@ def train_candidate(
 
     trained = finetune(
         backbone, head_start(base, known, corpus), corpus.pictures, corpus.class_index, base.data_config, recipe,
-        snapshot=snapshot, device=device, on_epoch=told, progress=progress, stop=stop,
+        checked=corpus.checked, snapshot=snapshot, device=device, on_epoch=told, progress=progress, stop=stop,
     )  # fmt: skip
     return refit(base, corpus, known, trained, start, recipe, epochs, name, device, progress)
 
