@@ -17,7 +17,8 @@ from torch import nn
 from fgdemo.errors import BackboneError, CheckpointError, DatasetError, SettingsError
 from fgdemo.learn import finetune as finetune_module
 from fgdemo.learn.augment import Framing, mix, normalise, reframe
-from fgdemo.learn.finetune import Epoch, Recipe, Trained, finetune, make_teacher
+from fgdemo.learn.finetune import Epoch, Student, Trained, backward, finetune, make_teacher, smoothed
+from fgdemo.learn.recipe import Recipe
 from fgdemo.model.backbone import Backbone, DataConfig
 from tests.tiny import specimen_pictures, tiny_backbone
 
@@ -173,6 +174,62 @@ def test_a_loss_that_is_no_number_stops_the_training(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="diverged"):
         finetune(backbone, head, PICTURES, LABELS, config, RECIPE, snapshot=tmp_path / "s.pt")
     assert not (tmp_path / "s.pt").exists()
+
+
+def test_a_loss_that_becomes_no_number_keeps_the_last_whole_epoch() -> None:
+    backbone, config = tiny_backbone()
+    head = torch.zeros(backbone.dim, 6), torch.zeros(6)
+
+    def spoil(epoch: Epoch) -> None:
+        with torch.no_grad():
+            next(backbone.parameters()).fill_(torch.nan)  # the network being trained, not the averaged one
+
+    trained = finetune(backbone, head, PICTURES, LABELS, config, replace(RECIPE, epochs=3), on_epoch=spoil)
+    assert trained.epochs_done == 1
+    assert "diverged" in trained.sentence
+    assert_same(trained, train(replace(RECIPE, epochs=3), stop=StopAfter(3)))
+
+
+class StopAfter:
+    """True from the n-th question on."""
+
+    def __init__(self, questions: int) -> None:
+        self.left = questions
+
+    def __call__(self) -> bool:
+        self.left -= 1
+        return self.left <= 0
+
+
+class Crowded(Student):
+    """Runs out of memory with more than three pictures at a time."""
+
+    def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        if len(pixels) > 3:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return super().forward(pixels)
+
+
+def test_out_of_memory_halves_the_pictures_at_a_time_and_not_the_batch() -> None:
+    pixels, labels = torch.randn(8, 3, 64, 64, generator=torch.Generator().manual_seed(0)), torch.arange(8) % 6
+    found = []
+    for kind, fits in ((Student, 8), (Crowded, 2)):
+        backbone = tiny_backbone()[0].requires_grad_(True).eval()
+        student = kind(backbone, torch.zeros(backbone.dim, 6), torch.zeros(6), [])
+        with torch.no_grad():
+            student.classifier.weight.copy_(torch.randn(6, backbone.dim, generator=torch.Generator().manual_seed(1)))
+        loss, micro = backward(student, pixels, labels, torch.eye(6)[labels], RECIPE, [], 8)
+        assert micro == fits
+        found.append((loss, [p.grad for p in student.parameters()]))
+    assert found[0][0] == pytest.approx(found[1][0], rel=1e-4)
+    for whole, pieces in zip(found[0][1], found[1][1], strict=True):
+        torch.testing.assert_close(whole, pieces, rtol=1e-3, atol=1e-5)
+
+
+def test_checked_labels_are_not_smoothed() -> None:
+    soft = smoothed(torch.eye(4)[:2], 0.2, np.array([True, False]))
+    torch.testing.assert_close(soft, torch.tensor([[1.0, 0, 0, 0], [0.05, 0.85, 0.05, 0.05]]))
+    torch.testing.assert_close(smoothed(torch.eye(4)[:1], 0.2, None)[0, 0], torch.tensor(0.85))
 
 
 def test_a_teacher_changes_what_is_learned(two_epochs: Trained) -> None:

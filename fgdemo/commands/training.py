@@ -36,7 +36,8 @@ def train(
 
     from fgdemo.learn.blend import choose_blend
     from fgdemo.learn.embed import embed
-    from fgdemo.learn.finetune import Epoch, Recipe, finetune
+    from fgdemo.learn.finetune import Epoch, finetune
+    from fgdemo.learn.recipe import Recipe
     from fgdemo.model.calibration import fit_temperature
     from fgdemo.model.head import RidgeHead
 

@@ -79,7 +79,14 @@ def fit_on_val_penalty(
     Leave-one-out cannot choose λ here: a trained backbone has already seen what would be left out.
     """
     head = RidgeHead.fit(embeddings[train], class_index[train], classes)
-    targets = np.eye(classes)[class_index[val]]
+    return choose_on_val(head, embeddings, class_index, val)
+
+
+def choose_on_val(
+    head: RidgeHead, embeddings: np.ndarray, class_index: np.ndarray, val: np.ndarray
+) -> tuple[RidgeHead, float]:
+    """The head with the λ of least squared error on val, and its mean per-class top-1 there."""
+    targets = np.eye(head.moment.shape[1])[class_index[val]]
     tried = []
     for candidate in head.path():
         weight, bias = candidate.linear()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,39 +16,14 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from fgdemo.errors import DatasetError, SettingsError
-from fgdemo.learn.augment import Framing, mix, normalise, reframe
+from fgdemo.learn.augment import mix, normalise, reframe
 from fgdemo.learn.embed import embed
 from fgdemo.learn.pictures import Pictures, Progress, no_progress
+from fgdemo.learn.recipe import Recipe
 from fgdemo.learn.snapshot import resume, save_snapshot
 from fgdemo.model.backbone import Backbone, DataConfig
 
 Module = TypeVar("Module", bound=nn.Module)
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How to train. Saved in the card, so that the same call makes the same checkpoint."""
-
-    epochs: int
-    train_px: int
-    """Side of the training pictures. Smaller than the backbone's own is faster and often no worse (Touvron 2019)."""
-    batch_size: int = 32
-    lr: float = 4e-4
-    head_lr: float = 2e-3
-    weight_decay: float = 0.02
-    warm_up: float = 0.1
-    """Share of all steps in which the learning rate climbs; then it falls as a cosine."""
-    ema_decay: float = 0.998
-    label_smoothing: float = 0.1
-    mixup: float = 0.0
-    cutmix: float = 0.0
-    distil: float = 0.0
-    """Weight of the distance to the teachers' embeddings (Romero 2015); 0 where there is no teacher."""
-    framing: Framing = field(default_factory=Framing)
-    seed: int = 0
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 @dataclass(frozen=True)
@@ -74,10 +49,14 @@ class Epoch:
 
 @dataclass(frozen=True)
 class Trained:
-    """The backbone with averaged (EMA) weights, on the CPU, and how many epochs it was trained, e.g. 3.4 of 10."""
+    """The backbone with averaged (EMA) weights, on the CPU, and how many epochs it was trained, e.g. 3.4 of 10.
+
+    `sentence` says why it ended early, where the training itself went wrong; else it is empty.
+    """
 
     backbone: Backbone
     epochs_done: float
+    sentence: str = ""
 
 
 def make_teacher(
@@ -123,6 +102,7 @@ def finetune(
     config: DataConfig,
     recipe: Recipe,
     *,
+    checked: np.ndarray | None = None,
     teachers: Sequence[Teacher] = (),
     snapshot: Path | None = None,
     device: str = "cpu",
@@ -138,6 +118,7 @@ def finetune(
         head: start of the classifier, (D, C) and (C,): the closed-form solution, so that the first steps do not
             tear the features apart (Kumar 2022, LP-FT).
         class_index: (N,) class of each picture.
+        checked: (N,) bool: an expert said so, and the label is not smoothed; None: nobody did.
         snapshot: file that holds everything needed to go on after each epoch; an interrupted run resumes from it,
             and a finished one gives its averaged weights at once. The epochs done before are told to `on_epoch` again.
         stop: asked after each batch; when true the training ends there, with the weights averaged so far.
@@ -145,7 +126,7 @@ def finetune(
     Raises:
         CheckpointError: the snapshot belongs to another run, is damaged, or cannot be written.
         DatasetError: fewer training pictures than one batch.
-        SettingsError: the loss is no number any more.
+        SettingsError: the loss was no number in the first epoch. Later the last whole epoch is kept, and a sentence.
         BackboneError: the backbone does not take pictures of `recipe.train_px`.
     """
     torch.manual_seed(recipe.seed)
@@ -165,28 +146,36 @@ def finetune(
     history = [Epoch(**row) for row in resume(snapshot, recipe.to_json(), run)] if snapshot else []
     for epoch in history:
         on_epoch(epoch)
-    epochs_done = float(len(history))
+    epochs_done, sentence = float(len(history)), ""
+    whole = {key: value.clone() for key, value in ema.module.state_dict().items()}
     for number in range(len(history), recipe.epochs):
         started = time.monotonic()
         generator = torch.Generator().manual_seed(recipe.seed * 1000 + number)
         loss, batches_done = train_epoch(
             student, ema, pictures.pixels, train, class_index, config, recipe, teachers, optimizer, schedule, generator,
             lambda done, of, number=number: progress(f"epoch {number + 1} of {recipe.epochs}", done, of), stop,
+            checked,
         )  # fmt: skip
         epochs_done = number + batches_done / batches
         if not math.isfinite(loss):
-            raise SettingsError("The training diverged: the loss is no number any more. Lower --lr.")
+            sentence = "The training diverged: the loss is no number any more. Lower --lr."
+            if not history:
+                raise SettingsError(sentence)
+            ema.module.load_state_dict(whole)
+            epochs_done = float(len(history))
+            break
         if batches_done < batches:
             break
         top1 = val_top1(ema.module, pictures.pixels, val, class_index, config) if len(val) else None
         history.append(Epoch(number + 1, recipe.epochs, loss, top1, time.monotonic() - started))
         on_epoch(history[-1])
+        whole = {key: value.clone() for key, value in ema.module.state_dict().items()}
         if snapshot:
             save_snapshot(snapshot, recipe.to_json(), [asdict(epoch) for epoch in history], run)
         if stop():
             break
     averaged = ema.module.backbone.to(memory_format=torch.contiguous_format).cpu().eval().requires_grad_(False)
-    return Trained(averaged, epochs_done)
+    return Trained(averaged, epochs_done, sentence)
 
 
 def mixed_precision(device: torch.device) -> torch.autocast:
@@ -236,6 +225,7 @@ def train_epoch(
     generator: torch.Generator,
     progress: Callable[[int, int], None],
     stop: Callable[[], bool],
+    checked: np.ndarray | None = None,
 ) -> tuple[float, int]:
     """One pass over the training pictures in a new order; returns the mean loss in nats and the batches done."""
     device = next(student.parameters()).device
@@ -246,26 +236,70 @@ def train_epoch(
     classes = student.classifier.out_features
     order = train[torch.randperm(len(train), generator=generator).numpy()]
     batches = len(order) // recipe.batch_size
-    total, done = 0.0, 0
+    total, done, micro = 0.0, 0, recipe.batch_size
     for step in range(batches):
         chosen = np.sort(order[step * recipe.batch_size : (step + 1) * recipe.batch_size])
         batch = normalise(torch.from_numpy(pixels[chosen]).to(device), config)
         batch = reframe(batch, recipe.train_px, recipe.framing, generator).contiguous(memory_format=torch.channels_last)
         labels = torch.from_numpy(class_index[chosen]).to(device)
         targets = functional.one_hot(labels, classes).float()
+        targets = smoothed(targets, recipe.label_smoothing, None if checked is None else checked[chosen])
         batch, targets = mix(batch, targets, mixup=recipe.mixup, cutmix=recipe.cutmix, generator=generator)
-        loss = batch_loss(student, batch, labels, targets, recipe, teachers)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        loss, micro = backward(student, batch, labels, targets, recipe, teachers, micro)
         nn.utils.clip_grad_norm_(student.parameters(), 2.0)
         optimizer.step()
         schedule.step()
         ema.update(student, step=schedule.last_epoch)
-        total, done = total + float(loss.detach()), step + 1
+        total, done = total + loss, step + 1
         progress(done, batches)
         if stop():
             break
     return total / max(done, 1), done
+
+
+def smoothed(targets: Tensor, share: float, checked: np.ndarray | None) -> Tensor:
+    """(B, C) targets with `share` spread evenly over all classes (Szegedy 2016), but for (B,) checked labels."""
+    spread = torch.full((len(targets), 1), share, device=targets.device)
+    if checked is not None:
+        spread[torch.from_numpy(checked).to(targets.device)] = 0.0
+    return targets * (1 - spread) + spread / targets.shape[1]
+
+
+def backward(
+    student: Student,
+    batch: Tensor,
+    labels: Tensor,
+    targets: Tensor,
+    recipe: Recipe,
+    teachers: Sequence[Teacher],
+    micro: int,
+) -> tuple[float, int]:
+    """Gradients of the mean loss of a batch, `micro` pictures at a time; where they do not fit, half as many.
+
+    Returns:
+        The loss in nats, and the number of pictures at a time that did fit.
+
+    Raises:
+        SettingsError: not even one picture fits into the memory.
+    """
+    while True:
+        student.zero_grad(set_to_none=True)
+        total = 0.0
+        try:
+            for start in range(0, len(batch), micro):
+                some = slice(start, start + micro)
+                loss = batch_loss(student, batch[some], labels[some], targets[some], recipe, teachers)
+                loss = loss * (len(batch[some]) / len(batch))
+                loss.backward()
+                total += float(loss.detach())
+            return total, micro
+        except torch.OutOfMemoryError as error:
+            if micro == 1:
+                raise SettingsError(
+                    "Not even one picture fits into the GPU's memory: train smaller pictures."
+                ) from error
+        micro = (micro + 1) // 2  # outside of the handler, which still holds the tensors that did not fit
+        torch.cuda.empty_cache()
 
 
 def batch_loss(
@@ -274,7 +308,7 @@ def batch_loss(
     """Cross-entropy, plus the cosine distance to each teacher's embedding of the pictures it knows."""
     with mixed_precision(batch.device):
         logits, embedding = student(batch)
-        loss = functional.cross_entropy(logits.float(), targets, label_smoothing=recipe.label_smoothing)
+        loss = functional.cross_entropy(logits.float(), targets)
         for teacher, to_teacher in zip(teachers, student.to_teacher, strict=True):
             mine = torch.tensor([int(label) in teacher.indices for label in labels], device=batch.device)
             if recipe.distil == 0 or not mine.any():

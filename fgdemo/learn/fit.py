@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from fgdemo.errors import DatasetError
-from fgdemo.learn.blend import fit_on_val_penalty
+from fgdemo.learn.blend import choose_on_val
 from fgdemo.learn.embed import embed, token_batches
 from fgdemo.learn.evaluate import Scores, answer_rows, score
 from fgdemo.learn.pictures import Pictures, Progress, no_progress
@@ -84,6 +84,7 @@ def fit_classifier(
     card: Mapping[str, Any] | None = None,
     parts_per_group: int = 5,
     seed: int = 0,
+    also: Callable[[RidgeHead, np.ndarray], RidgeHead] = lambda head, embeddings: head,
     progress: Progress = no_progress,
 ) -> Fitted:
     """Fit everything but the backbone, from the "train" pictures.
@@ -91,6 +92,7 @@ def fit_classifier(
     Args:
         trained: whether the backbone has been trained on these pictures. Then leave-one-out of the head alone would
             flatter, and λ, temperature, sets and thresholds are taken from the "val" pictures instead.
+        also: given the head of the training pictures and the (N, D) embeddings of all, adds what else it is to know.
 
     Raises:
         DatasetError: nothing to learn from, or a trained backbone without val pictures.
@@ -103,10 +105,9 @@ def fit_classifier(
     device = next(backbone.parameters()).device
     half_precision(backbone)
     embeddings = embed(backbone, pictures.pixels, config, progress=progress)
+    head = also(RidgeHead.fit(embeddings[train], class_index[train], len(taxonomy.leaves)), embeddings)
     if trained:
-        head, _ = fit_on_val_penalty(embeddings, class_index, train, val, len(taxonomy.leaves))
-    else:
-        head = RidgeHead.fit(embeddings[train], class_index[train], len(taxonomy.leaves))
+        head, _ = choose_on_val(head, embeddings, class_index, val)
     if len(pictures.keys):
         head = replace(head, members=pictures.keys[train], member_classes=class_index[train].astype(np.int16))
     held_out = held_out_logits(head, embeddings, class_index, train, val, trained)

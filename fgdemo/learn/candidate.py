@@ -1,0 +1,175 @@
+"""A whole new classifier from a live one and a corpus: head, network, blend, closed-form refit.
+
+The phases of FACT (Xu 2026) and LP-FT (Kumar 2022): the classifier starts from the closed-form solution, all layers
+are trained, part of the way back is gone where that does better on val (WiSE-FT, Wortsman 2022), and the closed-form
+head is fitted anew. What the base has learned from pictures that are not in the corpus follows by `fgdemo.learn.drift`.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from fgdemo.errors import DatasetError
+from fgdemo.learn.blend import choose_blend
+from fgdemo.learn.corpus import Corpus
+from fgdemo.learn.drift import drift, plus, with_columns, without_members
+from fgdemo.learn.embed import embed
+from fgdemo.learn.finetune import Epoch as LoopEpoch
+from fgdemo.learn.finetune import Trained, finetune
+from fgdemo.learn.fit import fit_classifier
+from fgdemo.learn.pictures import Progress, no_progress
+from fgdemo.learn.recipe import Recipe
+from fgdemo.model.classifier import Classifier
+from fgdemo.model.head import RidgeHead
+from fgdemo.training import Epoch
+
+SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
+"""0 is the base's own network, so that training that helps nobody changes nothing but the head."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known before the network is trained.
+
+    Attributes:
+        embeddings: (N, D) of the corpus by the base's backbone.
+        rest: the base's sums without the pictures of the corpus, over the leaves of the corpus.
+    """
+
+    embeddings: np.ndarray
+    rest: RidgeHead
+
+    def carried(self, head: RidgeHead, embeddings: np.ndarray) -> RidgeHead:
+        """`head`, of features that gave the corpus these (N, D) `embeddings`, and the rest carried to them."""
+        return plus(head, self.rest, drift(self.rest, self.embeddings, head, embeddings))
+
+
+def train_candidate(
+    base: Classifier,
+    corpus: Corpus,
+    recipe: Recipe,
+    *,
+    name: str,
+    snapshot: Path,
+    device: str = "cpu",
+    on_epoch: Callable[[Epoch], None] = lambda epoch: None,
+    progress: Progress = no_progress,
+    stop: Callable[[], bool] = lambda: False,
+) -> Classifier:
+    """Train on the "train" pictures, choose on the "val" pictures; `base` stays as it is.
+
+    Args:
+        name: version of the new classifier.
+        snapshot: the file that an interrupted training goes on from.
+        on_epoch: told of every epoch, those done before an interruption again.
+        stop: asked after each batch; when true the training ends there and what there is becomes the candidate.
+
+    Raises:
+        DatasetError: fewer than two kinds to train on, no val pictures, or a kind of the base that the corpus lacks.
+        SettingsError: the loss was no number in the first epoch.
+        CheckpointError: the snapshot belongs to another run, is damaged, or cannot be written.
+        BackboneError: the backbone does not take pictures of `recipe.train_px`.
+    """
+    require_trainable(base, corpus)
+    train = corpus.pictures.where("train")
+    recipe = replace(recipe, batch_size=min(recipe.batch_size, len(train)))
+    backbone = copy.deepcopy(base.backbone).to(device)
+    known = what_is_known(base, corpus, embed(backbone, corpus.pictures.pixels, base.data_config, progress=progress))
+    start = {key: value.detach().clone() for key, value in backbone.state_dict().items()}
+    epochs: list[Epoch] = []
+
+    def told(epoch: LoopEpoch) -> None:
+        speed = len(train) / epoch.elapsed_s if epoch.elapsed_s > 0 else 0.0
+        epochs.append(Epoch("network", **asdict(epoch), images_per_s=speed))
+        on_epoch(epochs[-1])
+
+    trained = finetune(
+        backbone, head_start(base, known, corpus), corpus.pictures, corpus.class_index, base.data_config, recipe,
+        checked=corpus.checked, snapshot=snapshot, device=device, on_epoch=told, progress=progress, stop=stop,
+    )  # fmt: skip
+    return refit(base, corpus, known, trained, start, recipe, epochs, name, device, progress)
+
+
+def require_trainable(base: Classifier, corpus: Corpus) -> None:
+    """Raise DatasetError where nothing can be trained."""
+    if len(set(corpus.class_index[corpus.pictures.where("train")].tolist())) < 2:
+        raise DatasetError("There must be training pictures of at least two kinds.")
+    if not len(corpus.pictures.where("val")):
+        raise DatasetError("Training needs held-out (val) pictures to choose by: label some more.")
+    lost = sorted(set(base.taxonomy.leaves) - set(corpus.taxonomy.leaves))
+    if lost:
+        raise DatasetError(f"Kinds of {base.version} are missing among those to be trained: {', '.join(lost[:5])}.")
+
+
+def what_is_known(base: Classifier, corpus: Corpus, embeddings: np.ndarray) -> Known:
+    """The base's sums less the pictures of the corpus, val ones too, or they would be judged by what knows them."""
+    rest = base.head
+    if len(corpus.pictures.keys):
+        rest = without_members(rest, embeddings, corpus.pictures.keys)
+    columns = np.array([corpus.taxonomy.leaf_index[leaf] for leaf in base.taxonomy.leaves])
+    return Known(embeddings, with_columns(rest, columns, len(corpus.taxonomy.leaves)))
+
+
+def head_start(base: Classifier, known: Known, corpus: Corpus) -> tuple[torch.Tensor, torch.Tensor]:
+    """(D, C) and (C,): the closed-form head of all that is known, on the features as they are, calibrated."""
+    train, classes = corpus.pictures.where("train"), len(corpus.taxonomy.leaves)
+    features, rest = known.rest.features(known.embeddings[train]), known.rest
+    labels = corpus.class_index[train]
+    share = base.head.penalty / float(np.trace(base.head.gram))
+    gram = rest.gram + features.T @ features
+    head = replace(
+        rest, gram=gram, moment=rest.moment + features.T @ np.eye(classes)[labels],
+        penalty=share * float(np.trace(gram)),
+    )  # fmt: skip
+    weight, bias = head.linear()
+    temperature = base.calibration.temperature
+    return torch.from_numpy(weight / temperature), torch.from_numpy(bias / temperature)
+
+
+def refit(
+    base: Classifier,
+    corpus: Corpus,
+    known: Known,
+    trained: Trained,
+    start: dict[str, torch.Tensor],
+    recipe: Recipe,
+    epochs: list[Epoch],
+    name: str,
+    device: str,
+    progress: Progress,
+) -> Classifier:
+    """Blend on val, then fit all but the backbone anew; the card says how it came about."""
+    pictures, taxonomy = corpus.pictures, corpus.taxonomy
+    backbone = trained.backbone.to(device)
+    blend = choose_blend(
+        backbone, start, pictures, corpus.class_index, base.data_config, len(taxonomy.leaves),
+        shares=SHARES, progress=progress,
+    )  # fmt: skip
+    fitted = fit_classifier(
+        backbone, base.data_config, pictures, corpus.class_index, taxonomy,
+        name=name, trained=True, seed=recipe.seed, also=known.carried, progress=progress,
+    )  # fmt: skip
+    card = {
+        "name": name,
+        "parent": base.version,
+        "recipe": recipe.to_json(),
+        "epochs": [asdict(epoch) for epoch in epochs],
+        "epochs_done": trained.epochs_done,
+        "training_ended": trained.sentence,
+        "blend": {"trained_share": blend.share, "val_top1": {str(k): v for k, v in blend.val_top1.items()}},
+        "data": {
+            **{split: len(pictures.where(split)) for split in ("train", "val")},
+            "checked": int(corpus.checked.sum()),
+            "kinds": len(taxonomy.leaves),
+        },
+        "metrics": {"split": "val", **fitted.scores.to_json()},
+        "calibrated_on": fitted.held_out.source,
+        "licences": base.card.get("licences", []),
+    }
+    return replace(fitted.classifier, card=card)

@@ -1,0 +1,53 @@
+"""How to train: one frozen value, saved in the card, and three of them that are offered by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from fgdemo.errors import SettingsError
+from fgdemo.learn.augment import Framing
+from fgdemo.training import Preset
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to train. Saved in the card, so that the same call makes the same checkpoint."""
+
+    epochs: int
+    train_px: int
+    """Side of the training pictures. Smaller than the backbone's own is faster and often no worse (Touvron 2019)."""
+    batch_size: int = 32
+    lr: float = 4e-4
+    head_lr: float = 2e-3
+    weight_decay: float = 0.02
+    warm_up: float = 0.1
+    """Share of all steps in which the learning rate climbs; then it falls as a cosine."""
+    ema_decay: float = 0.998
+    label_smoothing: float = 0.1
+    mixup: float = 0.0
+    cutmix: float = 0.0
+    distil: float = 0.0
+    """Weight of the distance to the teachers' embeddings (Romero 2015); 0 where there is no teacher."""
+    framing: Framing = field(default_factory=Framing)
+    seed: int = 0
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Recipe:
+        """Raises SettingsError where a field is unknown or missing."""
+        try:
+            return cls(**{**values, "framing": Framing(**values.get("framing", {}))})
+        except TypeError as error:
+            raise SettingsError(f"This is no recipe of training ({error}).") from error
+
+
+PRESETS: Mapping[Preset, Recipe] = {
+    "quick": Recipe(epochs=3, train_px=160, lr=1e-4, head_lr=1e-3),
+    "standard": Recipe(epochs=10, train_px=192, lr=2e-4, head_lr=1e-3),
+    "thorough": Recipe(epochs=30, train_px=224, lr=4e-4, cutmix=0.3),
+}
+"""Not tuned by measurement yet."""

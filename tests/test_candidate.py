@@ -1,0 +1,104 @@
+"""A candidate from a live classifier: new kinds join, old ones without pictures stay, gold is never touched."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from fgdemo.errors import DatasetError, SettingsError
+from fgdemo.learn.candidate import train_candidate
+from fgdemo.learn.corpus import Corpus
+from fgdemo.learn.fit import label_indices
+from fgdemo.learn.pictures import Pictures
+from fgdemo.learn.recipe import PRESETS, Recipe
+from fgdemo.model.classifier import Classifier
+from fgdemo.taxonomy import Taxon, Taxonomy
+from fgdemo.training import Epoch
+from tests.tiny import specimen_pictures, tiny_fit
+
+RECIPE = Recipe(epochs=2, train_px=64, lr=1e-3, head_lr=1e-2, ema_decay=0.9)
+PICTURES = replace(specimen_pictures(per_class=8), keys=np.arange(1, 49).astype(np.uint64))
+
+
+@pytest.fixture(scope="module")
+def base() -> Classifier:
+    return tiny_fit().classifier
+
+
+def chosen(rows: np.ndarray, labels: tuple[str, ...] = PICTURES.labels) -> Pictures:
+    pick = rows.tolist()
+    return replace(
+        PICTURES, pixels=PICTURES.pixels[pick], names=tuple(PICTURES.names[i] for i in pick),
+        labels=tuple(labels[i] for i in pick), splits=tuple(PICTURES.splits[i] for i in pick), keys=PICTURES.keys[pick],
+    )  # fmt: skip
+
+
+def corpus_of(pictures: Pictures, taxonomy: Taxonomy) -> Corpus:
+    labels = label_indices(pictures.labels, taxonomy)
+    return Corpus(pictures, labels, np.zeros(len(labels), bool), taxonomy)
+
+
+def test_a_new_kind_joins_and_kinds_without_pictures_stay(base: Classifier, tmp_path: Path) -> None:
+    leaves = base.taxonomy.leaves
+    # No picture of the first kind; the second has one training picture and none held out; the third becomes a new kind.
+    labels = tuple("new_kind" if label == leaves[2] else label for label in PICTURES.labels)
+    second = np.array([i for i, label in enumerate(labels) if label == leaves[1]])
+    first = [i for i, label in enumerate(labels) if label == leaves[0]]
+    rows = np.setdiff1d(np.arange(48), [*first, *second[1:]])
+    taxonomy = Taxonomy((*base.taxonomy.taxa, Taxon("new_kind", "New kind", parent=base.taxonomy[leaves[2]].parent)))
+    before = {key: value.clone() for key, value in base.backbone.state_dict().items()}
+    epochs: list[Epoch] = []
+    candidate = train_candidate(
+        base, corpus_of(chosen(rows, labels), taxonomy), RECIPE, name="model-1", snapshot=tmp_path / "s.pt",
+        on_epoch=epochs.append,
+    )  # fmt: skip
+    assert all(torch.equal(value, base.backbone.state_dict()[key]) for key, value in before.items())
+    assert candidate.taxonomy.leaves == taxonomy.leaves
+    at = taxonomy.leaf_index
+    assert candidate.head.counts[at[leaves[0]]] == base.head.counts[base.taxonomy.leaf_index[leaves[0]]]
+    assert np.abs(candidate.head.linear()[0][:, at[leaves[0]]]).max() > 0
+    assert candidate.head.counts[at["new_kind"]] == 6
+    train = [i for i in rows.tolist() if PICTURES.splits[i] == "train"]
+    assert sorted(candidate.head.members.tolist()) == sorted(PICTURES.keys[train].tolist())
+    assert [(epoch.phase, epoch.number, epoch.of) for epoch in epochs] == [("network", 1, 2), ("network", 2, 2)]
+    assert candidate.card["parent"] == base.version
+    assert Recipe.from_json(candidate.card["recipe"]).train_px == 64
+    candidate.save(tmp_path / "model-1")
+    again = Classifier.load(tmp_path / "model-1")
+    assert again.taxonomy.leaves == taxonomy.leaves
+    assert again.card["blend"] == candidate.card["blend"]
+
+
+def test_a_stop_at_once_still_gives_a_candidate(base: Classifier, tmp_path: Path) -> None:
+    corpus = corpus_of(PICTURES, base.taxonomy)
+    candidate = train_candidate(base, corpus, RECIPE, name="m", snapshot=tmp_path / "s.pt", stop=lambda: True)
+    assert 0 < candidate.card["epochs_done"] <= 1
+    assert np.isfinite(candidate.head.linear()[0]).all()
+
+
+def test_what_cannot_be_trained_is_refused(base: Classifier, tmp_path: Path) -> None:
+    def train(pictures: Pictures, taxonomy: Taxonomy = base.taxonomy) -> None:
+        train_candidate(base, corpus_of(pictures, taxonomy), RECIPE, name="m", snapshot=tmp_path / "s.pt")
+
+    with pytest.raises(DatasetError, match="not those of gold"):
+        train(replace(PICTURES, splits=("gold", *PICTURES.splits[1:])))
+    with pytest.raises(DatasetError, match="held-out"):
+        train(replace(PICTURES, splits=("train",) * 48))
+    with pytest.raises(DatasetError, match="at least two kinds"):
+        train(chosen(np.arange(8)))
+    lost = base.taxonomy.leaves[-1]
+    rows = np.array([i for i, label in enumerate(PICTURES.labels) if label != lost])
+    with pytest.raises(DatasetError, match="are missing"):
+        train(chosen(rows), Taxonomy(tuple(taxon for taxon in base.taxonomy.taxa if taxon.id != lost)))
+    assert not (tmp_path / "s.pt").exists()
+
+
+@pytest.mark.parametrize("recipe", PRESETS.values(), ids=PRESETS)
+def test_a_recipe_comes_back_from_its_json(recipe: Recipe) -> None:
+    assert Recipe.from_json(recipe.to_json()) == recipe
+    with pytest.raises(SettingsError, match="no recipe"):
+        Recipe.from_json({**recipe.to_json(), "colour": 1})
