@@ -59,7 +59,7 @@ class StaleError(StorageError):
 
 
 class TrainingError(FgdemoError):
-    """A training cannot be started or ended so, or a model cannot go live."""
+    """A training cannot be started, goes wrong or cannot be ended so, or a model cannot go live."""
 
 
 class ForbiddenError(FgdemoError):

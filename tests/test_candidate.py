@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from fgdemo.errors import DatasetError, SettingsError
+from fgdemo.errors import DatasetError, TrainingError
 from fgdemo.learn.candidate import train_candidate
 from fgdemo.learn.corpus import Corpus
 from fgdemo.learn.fit import label_indices
@@ -100,5 +100,5 @@ def test_what_cannot_be_trained_is_refused(base: Classifier, tmp_path: Path) -> 
 @pytest.mark.parametrize("recipe", PRESETS.values(), ids=PRESETS)
 def test_a_recipe_comes_back_from_its_json(recipe: Recipe) -> None:
     assert Recipe.from_json(recipe.to_json()) == recipe
-    with pytest.raises(SettingsError, match="no recipe"):
+    with pytest.raises(TrainingError, match="no recipe"):
         Recipe.from_json({**recipe.to_json(), "colour": 1})

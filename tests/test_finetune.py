@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from fgdemo.errors import BackboneError, CheckpointError, DatasetError, SettingsError
+from fgdemo.errors import BackboneError, CheckpointError, DatasetError, TrainingError
 from fgdemo.learn import finetune as finetune_module
 from fgdemo.learn.augment import Framing, mix, normalise, reframe
 from fgdemo.learn.finetune import Epoch, Student, Trained, backward, finetune, make_teacher, smoothed
@@ -171,7 +171,7 @@ def test_training_that_cannot_be_is_refused_before_it_starts() -> None:
 def test_a_loss_that_is_no_number_stops_the_training(tmp_path: Path) -> None:
     backbone, config = tiny_backbone()
     head = torch.full((backbone.dim, 6), torch.nan), torch.zeros(6)
-    with pytest.raises(SettingsError, match="diverged"):
+    with pytest.raises(TrainingError, match="diverged"):
         finetune(backbone, head, PICTURES, LABELS, config, RECIPE, snapshot=tmp_path / "s.pt")
     assert not (tmp_path / "s.pt").exists()
 

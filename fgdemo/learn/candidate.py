@@ -72,7 +72,7 @@ def train_candidate(
 
     Raises:
         DatasetError: fewer than two kinds to train on, no val pictures, or a kind of the base that the corpus lacks.
-        SettingsError: the loss was no number in the first epoch.
+        TrainingError: the loss was no number in the first epoch.
         CheckpointError: the snapshot belongs to another run, is damaged, or cannot be written.
         BackboneError: the backbone does not take pictures of `recipe.train_px`.
     """

@@ -15,7 +15,7 @@ from timm.utils.model_ema import ModelEmaV3
 from torch import Tensor, nn
 from torch.nn import functional
 
-from fgdemo.errors import DatasetError, SettingsError
+from fgdemo.errors import DatasetError, TrainingError
 from fgdemo.learn.augment import mix, normalise, reframe
 from fgdemo.learn.embed import embed
 from fgdemo.learn.pictures import Pictures, Progress, no_progress
@@ -126,7 +126,7 @@ def finetune(
     Raises:
         CheckpointError: the snapshot belongs to another run, is damaged, or cannot be written.
         DatasetError: fewer training pictures than one batch.
-        SettingsError: the loss was no number in the first epoch. Later the last whole epoch is kept, and a sentence.
+        TrainingError: the loss was no number in the first epoch. Later the last whole epoch is kept, and a sentence.
         BackboneError: the backbone does not take pictures of `recipe.train_px`.
     """
     torch.manual_seed(recipe.seed)
@@ -160,7 +160,7 @@ def finetune(
         if not math.isfinite(loss):
             sentence = "The training diverged: the loss is no number any more. Lower --lr."
             if not history:
-                raise SettingsError(sentence)
+                raise TrainingError(sentence)
             ema.module.load_state_dict(whole)
             epochs_done = float(len(history))
             break
@@ -280,7 +280,7 @@ def backward(
         The loss in nats, and the number of pictures at a time that did fit.
 
     Raises:
-        SettingsError: not even one picture fits into the memory.
+        TrainingError: not even one picture fits into the memory.
     """
     while True:
         student.zero_grad(set_to_none=True)
@@ -295,7 +295,7 @@ def backward(
             return total, micro
         except torch.OutOfMemoryError as error:
             if micro == 1:
-                raise SettingsError(
+                raise TrainingError(
                     "Not even one picture fits into the GPU's memory: train smaller pictures."
                 ) from error
         micro = (micro + 1) // 2  # outside of the handler, which still holds the tensors that did not fit

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from fgdemo.errors import SettingsError
+from fgdemo.errors import TrainingError
 from fgdemo.learn.augment import Framing
 from fgdemo.training import Preset
 
@@ -38,11 +38,11 @@ class Recipe:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Recipe:
-        """Raises SettingsError where a field is unknown or missing."""
+        """Raises TrainingError where a field is unknown or missing."""
         try:
             return cls(**{**values, "framing": Framing(**values.get("framing", {}))})
         except TypeError as error:
-            raise SettingsError(f"This is no recipe of training ({error}).") from error
+            raise TrainingError(f"This is no recipe of training ({error}).") from error
 
 
 PRESETS: Mapping[Preset, Recipe] = {

@@ -62,8 +62,8 @@ class RealTrial:
         stop: Callable[[], bool],
     ) -> Classifier:
         """See `fgdemo.learn.candidate.train_candidate`."""
-        from fgdemo.learn.candidate import train_candidate  # pyright: ignore[reportMissingImports]
-        from fgdemo.learn.recipe import PRESETS  # pyright: ignore[reportMissingImports]
+        from fgdemo.learn.candidate import train_candidate
+        from fgdemo.learn.recipe import PRESETS
 
         return train_candidate(
             base, corpus, PRESETS[preset], name=name, snapshot=snapshot, device=device, on_epoch=on_epoch,
@@ -81,7 +81,7 @@ class RealTrial:
     ) -> Verdict:
         """See `fgdemo.learn.gate.judge`."""
         from fgdemo.learn.fit import label_indices
-        from fgdemo.learn.gate import judge, judged  # pyright: ignore[reportMissingImports]
+        from fgdemo.learn.gate import judge, judged
 
         pictures = gold(before.data_config)
         found = judged(before, pictures.pixels, taxonomy, progress=progress)
