@@ -1,0 +1,210 @@
+"""Whether a candidate may go live: known answers by hand, and what must hold for any two models."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tiny import specimen_pictures, tiny_fit
+
+from fgdemo.learn.conditions import calibration_error, mcnemar, needed, tarone
+from fgdemo.learn.gate import Judged, judge, judged
+from fgdemo.taxonomy import Taxon, Taxonomy
+from fgdemo.training import Check, Verdict
+
+KINDS = Taxonomy.flat(["blenheim", "papillon", "pekinese", "pug"])
+
+
+def sure(answers: np.ndarray, classes: int = 4, prob: float = 0.97) -> np.ndarray:
+    """(N, C) probabilities of a model that says this and is nearly sure of it."""
+    probs = np.full((len(answers), classes), (1 - prob) / (classes - 1))
+    probs[np.arange(len(answers)), answers] = prob
+    return probs
+
+
+def verdict(was: np.ndarray, now: np.ndarray, class_index: np.ndarray | None = None, **options: object) -> Verdict:
+    """Of two models that are right (or say the next kind) of these pictures."""
+    shown = np.arange(len(was)) % 4 if class_index is None else class_index
+    models = [Judged(sure(np.where(right, shown, (shown + 1) % 4))) for right in (was, now)]
+    images = [f"picture{row}" for row in range(len(was))]
+    return judge(*models, shown, images, KINDS, **{"old_kinds": KINDS.leaves, **options})  # type: ignore[arg-type]
+
+
+def check(found: Verdict, name: str) -> Check:
+    return next(check for check in found.checks if check.name == name)
+
+
+rights = st.lists(st.tuples(st.booleans(), st.booleans()), min_size=30, max_size=120).map(np.array)
+
+
+@given(rights)
+@settings(max_examples=25, deadline=None)
+def test_a_model_beside_itself_is_not_worse(pairs: np.ndarray) -> None:
+    found = verdict(pairs[:, 0], pairs[:, 0])
+    assert found.outcome == "not worse"
+    assert found.difference == (0, 0, 0)
+    assert found.p_value == 1
+    assert found.may_go_live
+    assert (found.fixed, found.broken, found.kinds, found.pairs) == ((), (), (), ())
+    assert "no kind worse" in found.sentence
+
+
+@given(rights)
+@settings(max_examples=25, deadline=None)
+def test_swapping_the_two_turns_everything_round(pairs: np.ndarray) -> None:
+    there, back = verdict(pairs[:, 0], pairs[:, 1]), verdict(pairs[:, 1], pairs[:, 0])
+    mean, low, high = back.difference
+    assert there.difference == pytest.approx((-mean, -high, -low), abs=1e-6)
+    assert (there.fixed, there.broken) == (back.broken, back.fixed)
+    assert there.p_value == back.p_value
+    assert (there.before, there.after, there.ece) == (back.after, back.before, back.ece[::-1])
+    assert there.difference[0] == pytest.approx(pairs[:, 1].mean() - pairs[:, 0].mean(), abs=1e-6)
+
+
+def test_a_better_one_says_by_how_much_and_where() -> None:
+    was = np.ones(312, bool)
+    was[np.arange(0, 80, 4)] = False  # twenty Blenheims, all of which the candidate has right
+    found = verdict(was, np.ones(312, bool))
+    assert found.outcome == "better"
+    assert found.may_go_live
+    assert found.difference[0] == pytest.approx(20 / 312)
+    assert found.sentence.startswith("Better by 6.4 points [")
+    assert found.sentence.endswith("on 312 gold pictures; no kind worse; Blenheim: 20 fixed, 0 broken.")
+    assert found.p_value == pytest.approx(2 * 0.5**20)
+    (kind,) = found.kinds
+    assert (kind.taxon, kind.n, kind.before, kind.after) == ("blenheim", 78, 58, 78)
+    (pair,) = found.pairs
+    assert (pair.a, pair.b, pair.n, pair.before, pair.after) == ("blenheim", "papillon", 156, 20, 0)
+    assert found.fixed[:2] == ("picture0", "picture4")
+
+
+def test_a_worse_one_stays_out() -> None:
+    now = np.ones(200, bool)
+    now[:20] = False
+    found = verdict(np.ones(200, bool), now)
+    assert found.outcome == "worse"
+    assert not found.may_go_live
+    assert found.sentence.startswith("Worse: −10.0 points [")
+
+
+def test_few_changes_of_many_are_not_worse_and_of_few_unproven() -> None:
+    many, few = np.ones(1000, bool), np.ones(100, bool)
+    one_less = many.copy()
+    one_less[0] = False
+    assert verdict(many, one_less).outcome == "not worse"
+    found = verdict(few, one_less[:100])
+    assert found.outcome == "unproven"
+    assert not found.may_go_live
+    three = few.copy()
+    three[:3] = False
+    mixed = np.roll(three, 3)
+    found = verdict(three, mixed)  # as many right as before, but six of a hundred changed
+    assert found.outcome == "unproven"
+    assert "gold pictures would tell. Import pictures with a test split" in found.sentence
+
+
+def test_too_few_gold_pictures_prove_nothing() -> None:
+    found = verdict(np.zeros(29, bool), np.ones(29, bool))
+    assert found.outcome == "unproven"
+    assert "29 gold pictures prove nothing; at least 30 are needed. Import pictures with a test split" in found.sentence
+    assert verdict(np.zeros(30, bool), np.ones(30, bool)).outcome == "better"
+    empty = verdict(np.zeros(0, bool), np.zeros(0, bool))
+    assert (empty.outcome, empty.n, empty.may_go_live) == ("unproven", 0, False)
+    assert "Import pictures" in empty.sentence
+
+
+def test_one_kind_that_suffers_keeps_a_better_model_out() -> None:
+    shown = np.arange(400) % 4
+    was, now = np.ones(400, bool), np.ones(400, bool)
+    was[np.flatnonzero(shown == 0)[:60]] = False
+    now[np.flatnonzero(shown == 3)[:12]] = False
+    found = verdict(was, now, shown)
+    assert found.outcome == "better"
+    assert not found.may_go_live
+    assert "Pug lost 12 of 100" in found.sentence
+    now[np.flatnonzero(shown == 3)[2:12]] = True  # two of a hundred may be chance
+    assert verdict(was, now, shown).may_go_live
+
+
+def test_a_kind_that_is_never_right_any_more_is_noticed_from_three_pictures_on() -> None:
+    shown = np.r_[np.zeros(397, int), 3, 3, 3]
+    was, now = np.ones(400, bool), np.ones(400, bool)
+    was[:60] = False
+    now[397:] = False
+    assert not check(verdict(was, now, shown), "kinds").passed
+    now[399] = True
+    assert check(verdict(was, now, shown), "kinds").passed
+
+
+def test_new_kinds_do_not_hide_that_old_ones_are_forgotten() -> None:
+    shown = np.arange(400) % 4
+    was, now = np.ones(400, bool), np.ones(400, bool)
+    was[shown == 3] = False  # the live model does not know the pug
+    for kind in (0, 1, 2):
+        now[np.flatnonzero(shown == kind)[:5]] = False
+    found = verdict(was, now, shown, old_kinds=KINDS.leaves[:3])
+    assert found.outcome == "better"
+    assert not check(found, "forgetting").passed
+    assert "It has forgotten some (the kinds it knew, each counting the same: −5.0 points" in found.sentence
+    now[shown != 3] = True
+    assert verdict(was, now, shown, old_kinds=KINDS.leaves[:3]).may_go_live
+
+
+def test_dishonest_probabilities_and_worse_maps_keep_it_out() -> None:
+    shown = np.arange(200) % 4
+    right = np.arange(200) % 5 > 0  # four of five
+    said = np.where(right, shown, (shown + 1) % 4)
+    images = [str(row) for row in range(200)]
+    honest, boastful = Judged(sure(said, prob=0.8), np.full(24, 0.7)), Judged(sure(said, prob=0.999), np.full(24, 0.7))
+    found = judge(honest, boastful, shown, images, KINDS, old_kinds=KINDS.leaves)
+    assert (found.outcome, found.may_go_live) == ("not worse", False)
+    assert found.ece == pytest.approx((0.0, 0.199), abs=1e-9)
+    assert "Its probabilities are less honest: calibration error 0.000 → 0.199." in found.sentence
+    assert judge(boastful, honest, shown, images, KINDS, old_kinds=KINDS.leaves).may_go_live
+    blind = replace(honest, trust=np.full(24, 0.6))
+    found = judge(honest, blind, shown, images, KINDS, old_kinds=KINDS.leaves)
+    assert found.maps == pytest.approx((0.7, 0.6))
+    assert not check(found, "maps").passed
+    assert judge(honest, replace(honest, trust=None), shown, images, KINDS, old_kinds=KINDS.leaves).maps is None
+
+
+def test_a_row_without_any_answer_is_wrong_even_for_the_first_kind() -> None:
+    shown = np.zeros(40, int)
+    none = Judged(np.zeros((40, 4)))
+    assert judge(none, none, shown, [""] * 40, KINDS, old_kinds=()).before[0] == 0
+
+
+def test_known_numbers() -> None:
+    assert mcnemar(0, 5) == pytest.approx(2 * 0.5**5)
+    assert mcnemar(3, 3) == 1
+    assert needed(100, (0.0, -0.02, 0.02)) == 400  # half the width takes four times as many
+    assert needed(100, (-0.02, -0.04, 0.0)) is None
+    assert tarone(np.array([5, 1, 1, 0])) == 0.05  # only one can be significant at all
+    assert tarone(np.array([8, 8, 8, 1])) == pytest.approx(0.05 / 3)
+    assert calibration_error(np.array([[0.9, 0.1], [0.9, 0.1]]), np.array([0, 1])) == pytest.approx(0.4)
+
+
+def test_models_of_different_kinds_answer_in_the_columns_of_the_union() -> None:
+    classifier = tiny_fit().classifier
+    kinds = classifier.taxonomy
+    wider = Taxonomy((*kinds.taxa, Taxon("dodo", "Dodo")))
+    pictures = list(specimen_pictures(2).pixels)
+    told: list[str] = []
+    found = judged(classifier, pictures, wider, trusted=2, progress=lambda what, done, of: told.append(what))
+    assert found.probs.shape == (len(pictures), len(kinds.leaves) + 1)
+    assert (found.probs[:, wider.leaf_index["dodo"]] == 0).all()
+    assert found.probs.sum(1) == pytest.approx(np.ones(len(pictures)))
+    assert found.trust is not None
+    assert found.trust.shape == (2,)
+    assert (np.abs(found.trust) <= 1).all()
+    assert set(told) == {"answering gold pictures", "testing maps"}
+    again = judged(classifier, pictures, wider, trusted=2)
+    np.testing.assert_array_equal(found.trust, again.trust)
+    gone = kinds.restrict(kinds.leaves[1:])  # what it takes for a kind that is no leaf any more is wrong
+    narrowed = judged(classifier, pictures, gone, trusted=0)
+    assert narrowed.trust is None
+    others = found.probs[:, : len(kinds.leaves)].argmax(1) != 0
+    assert ((narrowed.probs.sum(1) > 0) == others).all()
