@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 from functools import partial
+from typing import cast
 
 from sqlalchemy.engine import Engine
 
@@ -15,6 +16,7 @@ from fgdemo.services.explainer import Explainer
 from fgdemo.services.labelling import Labelling
 from fgdemo.services.review import Review
 from fgdemo.services.suggestions import Suggestions
+from fgdemo.services.training import Training
 from fgdemo.services.transfers import Transfers
 from fgdemo.services.workbench import Workbench
 from fgdemo.settings import Settings
@@ -43,6 +45,7 @@ class Services:
     incoming: Incoming
     images: ImageStore
     settings: Settings
+    training: Training = cast("Training", None)
 
 
 @dataclass(frozen=True)

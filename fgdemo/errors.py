@@ -10,6 +10,7 @@
     ├── StorageError      the workspace cannot be read or written
     │   ├── UnavailableError  … just now; the same may work later
     │   └── StaleError        what was answered is no longer what stands there
+    ├── TrainingError     a training cannot be started or ended so, or a model cannot go live
     └── ForbiddenError    the person has no right to do this
 
 The message of each may be shown to a person as it is: it says what is wrong, in which file or field,
@@ -55,6 +56,10 @@ class UnavailableError(StorageError):
 
 class StaleError(StorageError):
     """What was answered is no longer what stands there."""
+
+
+class TrainingError(FgdemoError):
+    """A training cannot be started or ended so, or a model cannot go live."""
 
 
 class ForbiddenError(FgdemoError):
