@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, Page
 from fgdemo.bootstrap import Services
 from fgdemo.services.exchange import Exchange
 from fgdemo.services.suggestions import Suggestions
+from fgdemo.services.training import Training
 from fgdemo.services.transfers import Transfers
 from fgdemo.services.workbench import Workbench
 from fgdemo.settings import Settings
@@ -24,6 +25,7 @@ from fgdemo.storage.library import Library
 from fgdemo.storage.originals import ImageStore
 from fgdemo.types import CropBox, Trust
 from fgdemo.ui import build_app, launch_options
+from tests.fake_training import FakeTraining
 from tests.fakes import COLOURS
 from tests.workspace import FakeWorkspace, open_fake_workspace
 
@@ -56,7 +58,7 @@ def settings_in(home: Path) -> Settings:
 
 
 @contextmanager
-def running_app(home: Path) -> Iterator[RunningApp]:
+def running_app(home: Path, training: Training | None = None) -> Iterator[RunningApp]:
     """Serve the page from `home` until the block ends."""
     settings = settings_in(home)
     workspace = open_fake_workspace(home)
@@ -70,6 +72,7 @@ def running_app(home: Path) -> Iterator[RunningApp]:
         labelling=workspace.labelling,
         review=workspace.review,
         transfers=Transfers(Exchange(home, workspace.engine, workspace.images, workspace.intake()), home),
+        training=training or FakeTraining(),
         incoming=Incoming(home / "incoming"),
         images=workspace.images,
         settings=settings,
