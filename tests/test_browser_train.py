@@ -178,16 +178,16 @@ def test_pictures_are_looked_at_side_by_side(page: Page, app: RunningApp, traini
     expect(page.locator(".fg-changes").first).to_contain_text("Mourning Warbler")
     page.locator('[data-side="fixed"] .fg-mini').first.click()
     large = page.locator(".fg-large")
-    expect(large).to_contain_text("right now · 1 of 7")
+    expect(large).to_contain_text("newly right · 1 of 7")
     for stage in large.locator(".fg-stage").all():
         expect(stage).to_have_attribute("data-drawn", "map")
     expect(large.locator(".fg-large-said b")).to_have_count(2)
     page.keyboard.press("ArrowRight")
-    expect(large).to_contain_text("right now · 2 of 7")
+    expect(large).to_contain_text("newly right · 2 of 7")
     address = page.url
     assert address.endswith(f"#train/model-1?picture={app.workspace.roster.image_ids[1]}")
     page.reload()  # every view is an address
-    expect(large).to_contain_text("right now · 2 of 7")
+    expect(large).to_contain_text("newly right · 2 of 7")
     page.keyboard.press("Escape")
     expect(large).to_be_hidden()
     assert page.url.endswith("#train/model-1")

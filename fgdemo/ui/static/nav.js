@@ -34,7 +34,7 @@ export async function mount(element) {
   const me = await whoAmI();
   const signedIn = me.role !== "visitor";
   for (const page of ["train", "data"]) nav.querySelector(`[href="#${page}"]`).hidden = me.role !== "maintainer" && !isShown(page);
-  button.textContent = signedIn ? `${me.name} · ${me.role}` : "Sign in";
+  button.replaceChildren(...(signedIn ? [me.name, h("span", {}, ` · ${me.role}`)] : ["Sign in"]));
   button.title = signedIn ? "Sign out" : "";
   button.addEventListener("click", () => (signedIn ? openSignOut(dialog, me) : openSignIn(dialog)));
 }

@@ -42,7 +42,7 @@ export class JobPanel {
     this.job = job;
     const { name, done, of, left_s: left, memory_gib: memory, gpu_memory_gib: gpuMemory, gpu_busy: busy } = job.stage;
     const waits = job.state === "waiting";
-    const figures = of > 1 ? `, ${done.toLocaleString("en")} of ${of.toLocaleString("en")}` : "";
+    const figures = of > 1 && !name.includes(" of ") ? `, ${done.toLocaleString("en")} of ${of.toLocaleString("en")}` : "";
     const words = waits ? job.sentence || "Beginning…" : `${capital(name)}${figures}`;
     if (this.doing.textContent !== words) this.doing.textContent = words;
     if (of && !waits) this.bar.value = Math.min(1, done / of);
@@ -70,7 +70,8 @@ export class JobPanel {
     const actions = modelActions(candidate, now, this.acts, closely);
     const stopped = job.state === "cancelled" ? h("p", { class: "fg-quiet fg-small" }, "Cancelled: this is the best that it had until then.") : "";
     if (!candidate.verdict) return [h("p", { class: "fg-job-said" }, job.sentence || "It was not judged."), stopped, actions];
-    return [drawSum(candidate.verdict, { before: candidate.parent, after: candidate.version }), stopped, actions, this.curves.root];
+    if (candidate.state === "live") return [h("p", { class: "fg-job-said" }, candidate.verdict.sentence), actions];
+    return [drawSum(candidate.verdict, { before: candidate.parent, after: candidate.version }), stopped, actions];
   }
 }
 

@@ -29,12 +29,13 @@ export function drawHistory(root, now, acts) {
   root.replaceChildren(
     h("header", { class: "fg-history-head" }, h("h2", {}, "Models"), many ? compare : ""),
     h("table", { class: "fg-table fg-models fg-num" }, h("thead", {}, h("tr", {}, ...heads.map((words) => (words ? h("th", { scope: "col" }, words) : h("td"))))), h("tbody", {}, ...models.map((model) => row(model, now, acts, many ? boxes.get(model.version) : null, span)))),
+    models.some((model) => model.accuracy && model.accuracy.on !== "gold") ? h("p", { class: "fg-quiet fg-small" }, "* on held-out pictures of its own data, not on gold ones") : "",
   );
 }
 
 function row(model, now, acts, box, span) {
   const isLive = model.version === now.live;
-  const cell = (label, ...content) => h("td", { "data-label": label }, ...content);
+  const cell = (label, ...content) => h("td", { "data-label": label, "data-empty": content[0] === "–" }, h("span", {}, ...content));
   const name = h("a", { class: "fg-link", href: linkTo({ view: "model", b: addressOf(now.models, model.version) }), title: model.version }, shortName(model.version));
   const mark = isLive ? h("span", { class: "fg-live-mark" }, "live") : model.version === now.previous ? h("span", { class: "fg-quiet fg-small" }, "live before") : model.state === "candidate" && model.verdict ? outcome(model.verdict.outcome) : "";
   const promoted = model.promoted_at ? [`${when(model.promoted_at)}`, h("span", { class: "fg-quiet" }, ` ${model.promoted_by}`)] : ["–"];
@@ -99,7 +100,7 @@ export function changes(title, rows, nameOf, good) {
   const row = (one) => {
     const better = good === "more" ? one.after > one.before : one.after < one.before;
     const same = one.after === one.before;
-    return h("li", { "data-change": same ? "same" : better ? "better" : "worse" }, h("span", {}, nameOf(one)), h("span", { class: "fg-num" }, `${one.before} → `, h("b", {}, String(one.after)), h("span", { class: "fg-quiet" }, ` of ${one.n}`)), h("span", { class: "fg-change-sign", role: "img", "aria-label": same ? "the same" : better ? "better" : "worse" }, same ? "=" : better ? "▲" : "▼"));
+    return h("li", { "data-change": same ? "same" : better ? "better" : "worse" }, h("span", {}, nameOf(one)), h("span", { class: "fg-num" }, `${one.before} → `, h("b", {}, String(one.after)), h("span", { class: "fg-quiet" }, ` of ${one.n}`)), h("span", { class: "fg-change-sign" }, same ? "same" : better ? "better" : "worse"));
   };
   const [first, rest] = [rows.slice(0, 10), rows.slice(10)];
   return h("section", { class: "fg-changes" }, h("h2", {}, title), h("ol", {}, ...first.map(row)), rest.length ? h("details", {}, h("summary", { class: "fg-small fg-quiet" }, `${rest.length} more`), h("ol", {}, ...rest.map(row))) : "");

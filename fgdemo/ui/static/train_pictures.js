@@ -16,9 +16,9 @@ export class Pictures {
   /** `verdict` has tiles as `fixed` and `broken`; `linkTo(image | null)` is the address of a picture, or of none. */
   constructor(server, verdict, { before, after, linkTo }) {
     Object.assign(this, { server, verdict, versions: { before, after }, linkTo, view: "said", tile: null, known: new Map() });
-    this.tiles = [...verdict.fixed.map((tile) => ({ ...tile, change: "right now" })), ...verdict.broken.map((tile) => ({ ...tile, change: "no longer right" }))];
+    this.tiles = [...verdict.fixed.map((tile) => ({ ...tile, change: "newly right" })), ...verdict.broken.map((tile) => ({ ...tile, change: "newly wrong" }))];
     this.dialog = h("dialog", { class: "fg-large", "aria-label": "One picture, by both models" });
-    this.root = h("section", { class: "fg-swapped" }, this.strip("fixed", "Right now"), this.strip("broken", "No longer right"), this.dialog);
+    this.root = h("section", { class: "fg-swapped" }, this.strip("fixed", "Newly right"), this.strip("broken", "Newly wrong"), this.dialog);
     this.dialog.addEventListener("cancel", (event) => {
       event.preventDefault();
       this.leave();
@@ -138,7 +138,7 @@ export class Pictures {
     const one = found.candidates.find((candidate) => candidate.taxon === taxon);
     if (!one) return viewer.setLayer(null), this.note(place, `It knows no ${this.tile.given_name}.`);
     viewer.setLayer(signedLayer(one.evidence, found.grid, viewer.aspect, { positive: "evidence", negative: "against", peak: strongest(one.evidence).peak }));
-    return this.note(place, `What speaks for ${one.name}`);
+    return this.note(place, this.view === "label" ? `What speaks for ${one.name}` : "");
   }
 
   note(place, words) {

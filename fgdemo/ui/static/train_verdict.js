@@ -29,7 +29,7 @@ function intervals({ before, after, n, p_value: p, difference, fixed_count: fixe
   const ticks = Array.from({ length: Math.round((to - from) / step) + 1 }, (_, at) => from + at * step);
   const row = (name, [mean, low, high], side) =>
     h("div", { class: "fg-whisker", "data-side": side }, h("span", { class: "fg-whisker-name" }, name), h("span", { class: "fg-whisker-line", "aria-hidden": "true" }, h("span", { style: { left: x(low), right: `calc(100% - ${x(high)})` } }), h("i", { style: { left: x(mean) } })), h("span", { class: "fg-num" }, h("b", {}, share(mean)), h("span", { class: "fg-hidden" }, `, between ${share(low)} and ${share(high)}`)));
-  const scale = h("div", { class: "fg-whisker fg-whisker-scale fg-num", "aria-hidden": "true" }, h("span"), h("span", { class: "fg-whisker-line" }, ...ticks.map((tick) => h("span", { style: { left: x(tick) } }, `${Math.round(100 * tick)}`))), h("span"));
+  const scale = h("div", { class: "fg-whisker fg-whisker-scale fg-num", "aria-hidden": "true" }, h("span"), h("span", { class: "fg-whisker-line" }, ...ticks.map((tick, at) => h("span", { style: { left: x(tick) } }, `${Math.round(100 * tick)}${at === ticks.length - 1 ? "\u00a0%" : ""}`))), h("span"));
   const points = (value) => `${value < 0 ? "−" : "+"}${Math.abs(100 * value).toFixed(1)}`;
   return h(
     "div",
@@ -37,7 +37,7 @@ function intervals({ before, after, n, p_value: p, difference, fixed_count: fixe
     row(beforeName, before, "before"),
     row(afterName, after, "after"),
     scale,
-    h("p", { class: "fg-quiet fg-small fg-num" }, `${points(difference[0])} points [${points(difference[1])}, ${points(difference[2])}] · ${counted(n, "gold picture", "gold pictures")}: ${fixed} right now, ${broken} no longer · ${p < 0.001 ? "p < 0.001" : `p = ${p.toFixed(3)}`}`),
+    h("p", { class: "fg-quiet fg-small fg-num" }, `${points(difference[0])} points [${points(difference[1])}, ${points(difference[2])}] · ${counted(n, "gold picture", "gold pictures")}: ${fixed} newly right, ${broken} newly wrong · ${p < 0.001 ? "p < 0.001" : `p = ${p.toFixed(3)}`}`),
   );
 }
 
