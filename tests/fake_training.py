@@ -12,7 +12,15 @@ from fgdemo.errors import TrainingError
 from fgdemo.services.explainer import Explanation
 from fgdemo.services.training import TrainingNow
 from fgdemo.training import (
-    Check, Epoch, Job, KindChange, ModelVersion, PairChange, Preset, Stage, Verdict,
+    Check,
+    Epoch,
+    Job,
+    KindChange,
+    ModelVersion,
+    PairChange,
+    Preset,
+    Stage,
+    Verdict,
 )  # fmt: skip
 
 CONFIGURED = "field-guide@c9b18786"

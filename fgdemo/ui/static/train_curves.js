@@ -20,7 +20,7 @@ export class Curves {
     this.key = key;
     this.root.hidden = !epochs.length;
     const open = this.root.querySelector("details")?.open;
-    const curves = epochs.length > 1 ? [curve("Loss", epochs, (epoch) => epoch.loss, (value) => value.toFixed(2)), curve("Accuracy, held-out pictures", epochs, (epoch) => epoch.val_top1, share)] : [];
+    const curves = epochs.length > 1 ? [curve("Loss", "top", epochs, (epoch) => epoch.loss, (value) => value.toFixed(2)), curve("Accuracy, held-out pictures", "bottom", epochs, (epoch) => epoch.val_top1, share)] : [];
     this.root.replaceChildren(h("div", { class: "fg-curves-row" }, ...curves.filter(Boolean)), table(epochs, open || epochs.length === 1));
   }
 }
@@ -31,8 +31,8 @@ function svg(tag, attributes) {
   return element;
 }
 
-/** One curve. x runs over all epochs that there will be, so that one sees how far it is. */
-function curve(name, epochs, valueOf, words) {
+/** One curve, with room for words at the top or the bottom. x runs over all epochs that there will be. */
+function curve(name, free, epochs, valueOf, words) {
   const known = epochs.filter((epoch) => valueOf(epoch) !== null);
   if (known.length < 2) return null;
   const values = known.map(valueOf);
@@ -52,7 +52,7 @@ function curve(name, epochs, valueOf, words) {
     dot.style.top = `${y(valueOf(epoch))}%`;
     said.replaceChildren(h("span", {}, name), h("span", { class: "fg-num" }, h("b", {}, words(valueOf(epoch))), h("span", { class: "fg-quiet" }, ` epoch ${epoch.number}, ${PHASES[epoch.phase]}`)));
   };
-  const plot = h("div", { class: "fg-curve-plot" }, drawing, dot, ...[most, least].map((value) => h("span", { class: "fg-curve-tick fg-num", style: { top: `${y(value)}%` }, "aria-hidden": "true" }, words(value))));
+  const plot = h("div", { class: "fg-curve-plot" }, drawing, turn ? h("span", { class: "fg-curve-turn", "data-at": free, style: { left: `${x(turn)}%` }, "aria-hidden": "true" }, PHASES.network) : "", dot, ...[most, least].map((value) => h("span", { class: "fg-curve-tick fg-num", style: { top: `${y(value)}%` }, "aria-hidden": "true" }, words(value))));
   plot.addEventListener("pointermove", (event) => {
     const bounds = plot.getBoundingClientRect();
     const at = (100 * (event.clientX - bounds.left)) / bounds.width;

@@ -39,7 +39,7 @@ function row(model, now, acts, box, span) {
   const name = h("a", { class: "fg-link", href: linkTo({ view: "model", b: addressOf(now.models, model.version) }), title: model.version }, shortName(model.version));
   const mark = isLive ? h("span", { class: "fg-live-mark" }, "live") : model.version === now.previous ? h("span", { class: "fg-quiet fg-small" }, "live before") : model.state === "candidate" && model.verdict ? outcome(model.verdict.outcome) : "";
   const promoted = model.promoted_at ? [`${when(model.promoted_at)}`, h("span", { class: "fg-quiet" }, ` ${model.promoted_by}`)] : ["–"];
-  const last = model.version === now.live && now.previous ? quietButton("Roll back", acts.rollBack) : !isLive && model.version !== now.previous && model.job !== null ? quietButton("Delete", () => acts.remove(model.version), `Delete ${shortName(model.version)}`) : "";
+  const last = now.promoting ? "" : isLive && now.previous ? quietButton("Roll back", acts.rollBack) : !isLive && model.version !== now.previous && model.job !== null ? quietButton("Delete", () => acts.remove(model.version), `Delete ${shortName(model.version)}`) : "";
   return h(
     "tr",
     { class: isLive ? "is-live" : null, "data-version": model.version },

@@ -15,7 +15,7 @@ export function drawState(root, now) {
   const newer = now.newer ? `${counted(now.newer, "label is", "labels are")} newer than it.` : now.labelled ? "It has learned from every label." : "";
   root.replaceChildren(
     h("h1", {}, "Live: ", h("b", {}, modelName(now.live)), `${since}. `, h("span", { class: "fg-quiet fg-num" }, newer)),
-    h("p", { class: "fg-figures fg-quiet fg-num" }, h("span", {}, `${now.labelled.toLocaleString("en")} labelled to learn from`), h("span", {}, `${now.checked.toLocaleString("en")} of them checked`), h("span", {}, `${counted(now.gold, "gold picture", "gold pictures")} to judge by`)),
+    now.labelled || now.gold ? h("p", { class: "fg-figures fg-quiet fg-num" }, h("span", {}, `${now.labelled.toLocaleString("en")} labelled to learn from`), h("span", {}, `${now.checked.toLocaleString("en")} of them checked`), h("span", {}, `${counted(now.gold, "gold picture", "gold pictures")} to judge by`)) : "",
   );
 }
 
@@ -66,7 +66,7 @@ function heading() {
 function hindranceOf({ labelled, gold, live }) {
   if (labelled < LEAST_LABELLED) {
     const have = labelled ? `Only ${counted(labelled, "picture is", "pictures are")} labelled` : "Nothing is labelled yet";
-    return { words: `${have}: a training needs ${LEAST_LABELLED} or more.`, act: labelled ? "Label pictures" : "Bring pictures in", href: labelled ? "#label" : "#data" };
+    return { words: `${have}: a training needs ${LEAST_LABELLED} or more labelled pictures.`, act: labelled ? "Label pictures" : "Bring pictures in", href: labelled ? "#label" : "#data" };
   }
   if (!gold) return { words: `There are no gold pictures, so nothing could show that a new model is better than ${shortName(live)}. Bring in labelled pictures with a “test” folder: nothing ever trains on them.`, act: "Bring pictures in", href: "#data" };
   return null;
