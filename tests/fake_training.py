@@ -78,7 +78,7 @@ class FakeTraining:
             )
             for i in range(epochs)
         )  # fmt: skip
-        stage = Stage(f"epoch {epochs + 1} of {of}", epochs, of, 42.0 * (of - epochs), 2.1)
+        stage = Stage(f"epoch {epochs + 1} of {of}", 31, 62, 42.0 * (of - epochs), 2.1)
         self.change(state="running", started_at=BEGAN, stage=stage, epochs=done)
 
     def interrupt(self) -> None:

@@ -72,6 +72,7 @@ def test_a_training_goes_from_its_start_to_live_and_back(page: Page, app: Runnin
     look_again(page)
     expect(job).to_contain_text("Epoch 5 of 10")
     expect(job.get_by_role("img", name="Loss: from 2.21 to")).to_be_visible()
+    assert job.get_by_role("progressbar").evaluate("(bar) => bar.value") == pytest.approx(0.45)
     page.reload()
     expect(job).to_contain_text("about 4 minutes left")
     expect(page.get_by_role("button", name="Train a better model")).to_be_hidden()

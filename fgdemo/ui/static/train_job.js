@@ -45,7 +45,8 @@ export class JobPanel {
     const figures = of > 1 && !name.includes(" of ") ? `, ${done.toLocaleString("en")} of ${of.toLocaleString("en")}` : "";
     const words = waits ? job.sentence || "Beginning…" : `${capital(name)}${figures}`;
     if (this.doing.textContent !== words) this.doing.textContent = words;
-    if (of && !waits) this.bar.value = Math.min(1, done / of);
+    const share = howFar(name, done, of);
+    if (share !== null && !waits) this.bar.value = share;
     else this.bar.removeAttribute("value");
     this.bar.hidden = waits;
     const facts = [left === null ? "" : `${duration(left)} left`, memory ? `${memory.toFixed(1)} GiB of memory` : "", gpuMemory === null ? "" : `${gpuMemory.toFixed(1)} GiB on the GPU`, busy === null ? "" : `GPU ${Math.round(100 * busy)} % busy`];
@@ -85,6 +86,14 @@ const TITLES = { waiting: "A training waits", running: "Training", interrupted: 
 
 function isLive(model) {
   return h("header", { class: "fg-job-head" }, h("h2", { role: "status" }, modelName(model.version), " is live"), h("p", { class: "fg-quiet fg-small" }, `${model.promoted_by ?? ""}, ${when(model.promoted_at)}`));
+}
+
+/** In [0, 1], of all epochs in an epoch, else of the stage; null where nothing can be said. */
+function howFar(name, done, of) {
+  if (!of) return null;
+  const epoch = /^epoch (\d+) of (\d+)/.exec(name);
+  const share = Math.min(1, done / of);
+  return epoch ? (Number(epoch[1]) - 1 + share) / Number(epoch[2]) : share;
 }
 
 function capital(text) {

@@ -7,7 +7,7 @@ import { cardFields, changes } from "./train_models.js";
 import { Pictures } from "./train_pictures.js";
 import { linkTo, modelOf, shortName } from "./train_route.js";
 import { drawSum, modelActions } from "./train_verdict.js";
-import { PRESETS, when } from "./train_words.js";
+import { button, PRESETS, when } from "./train_words.js";
 
 export class ModelView {
   constructor(root, server, acts) {
@@ -58,7 +58,7 @@ export class ModelView {
     if (this.gone) return;
     const before = a?.version ?? b.parent;
     const { verdict } = reply;
-    if (reply.error) this.sum.replaceChildren(h("p", { class: "fg-error", role: "alert" }, reply.error));
+    if (reply.error) this.sum.replaceChildren(h("p", { class: "fg-error", role: "alert" }, reply.error), h("p", {}, button("Try again", () => this.again(a, b, now))));
     else if (!verdict) this.sum.replaceChildren(h("p", { class: "fg-quiet" }, "It was not trained here, so there is no verdict on it. Tick it and another on the page of all models to compare them."));
     else {
       this.sum.replaceChildren(drawSum(verdict, { before, after: b.version }));
@@ -66,6 +66,11 @@ export class ModelView {
     }
     const said = await about;
     if (said && !this.gone) this.drawCard(said);
+  }
+
+  again(a, b, now) {
+    this.more.replaceChildren();
+    this.loading = this.load(a, b, now);
   }
 
   drawMore(verdict, before, model, a, now) {
