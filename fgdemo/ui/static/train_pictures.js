@@ -95,7 +95,7 @@ export class Pictures {
     const [viewer, said] = [this.viewers[place], this.says[place]];
     const version = this.versions[side];
     const name = h("span", { class: "fg-quiet" }, `${version ? shortName(version) : "before"} `);
-    said.replaceChildren(name, h("span", { class: "fg-quiet" }, "…"));
+    said.replaceChildren(name, h("span", { class: "fg-quiet" }, "looks at it…"));
     viewer.setLayer(null);
     this.found ??= {};
     this.found[side] = null;
