@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from PIL import Image
 from playwright.sync_api import Browser, Page
@@ -58,7 +58,7 @@ def settings_in(home: Path) -> Settings:
 
 
 @contextmanager
-def running_app(home: Path, training: Training | None = None) -> Iterator[RunningApp]:
+def running_app(home: Path, training: FakeTraining | None = None) -> Iterator[RunningApp]:
     """Serve the page from `home` until the block ends."""
     settings = settings_in(home)
     workspace = open_fake_workspace(home)
@@ -72,7 +72,7 @@ def running_app(home: Path, training: Training | None = None) -> Iterator[Runnin
         labelling=workspace.labelling,
         review=workspace.review,
         transfers=Transfers(Exchange(home, workspace.engine, workspace.images, workspace.intake()), home),
-        training=training or FakeTraining(),
+        training=cast("Training", training or FakeTraining()),
         incoming=Incoming(home / "incoming"),
         images=workspace.images,
         settings=settings,
