@@ -92,6 +92,7 @@ def test_a_training_goes_from_its_start_to_live_and_back(page: Page, app: Runnin
     expect(job).to_contain_text("model-1 is live")
     expect(page.locator(".fg-train-swap")).to_be_hidden()
     job.get_by_role("button", name="Roll back to field-guide").click()
+    expect(page.locator(".fg-train-swap")).to_contain_text("loading the model")
     training.swap()
     look_again(page)
     expect(page.locator(".fg-train-state h1")).to_contain_text("Live: field-guide")
