@@ -5,7 +5,7 @@ import { h } from "./dom.js";
 import { shortName } from "./train_route.js";
 import { button, counted, modelName, PRESETS, when } from "./train_words.js";
 
-const LEAST_LABELLED = 20;
+const LEAST_LABELLED = 10;
 const OPEN = ["waiting", "running", "interrupted"];
 
 /** "Live: model-3, since Tuesday. 312 labels are newer than it." */
