@@ -41,7 +41,7 @@ function curve(name, free, epochs, valueOf, words) {
   const of = Math.max(epochs.at(-1).of, 2);
   const x = (epoch) => (100 * (epoch.number - 1)) / (of - 1);
   const y = (value) => 100 - (100 * (value - least + room)) / (most - least + 2 * room || 1);
-  const turn = known.find((epoch) => epoch.phase === "network" && epoch !== epochs[0]);
+  const turn = epochs[0].phase === "head" ? known.find((epoch) => epoch.phase === "network") : null;
   const drawing = svg("svg", { viewBox: "0 0 100 100", preserveAspectRatio: "none", "aria-hidden": "true" });
   if (turn) drawing.append(svg("line", { class: "fg-curve-phase", x1: x(turn), x2: x(turn), y1: 0, y2: 100 }));
   drawing.append(svg("polyline", { class: "fg-curve-line", points: known.map((epoch) => `${x(epoch).toFixed(2)},${y(valueOf(epoch)).toFixed(2)}`).join(" ") }));
@@ -52,7 +52,7 @@ function curve(name, free, epochs, valueOf, words) {
     dot.style.top = `${y(valueOf(epoch))}%`;
     said.replaceChildren(h("span", {}, name), h("span", { class: "fg-num" }, h("b", {}, words(valueOf(epoch))), h("span", { class: "fg-quiet" }, ` epoch ${epoch.number}, ${PHASES[epoch.phase]}`)));
   };
-  const plot = h("div", { class: "fg-curve-plot" }, drawing, turn ? h("span", { class: "fg-curve-turn", "data-at": free, style: { left: `${x(turn)}%` }, "aria-hidden": "true" }, PHASES.network) : "", dot, ...[most, least].map((value) => h("span", { class: "fg-curve-tick fg-num", style: { top: `${y(value)}%` }, "aria-hidden": "true" }, words(value))));
+  const plot = h("div", { class: "fg-curve-plot" }, drawing, turn ? h("span", { class: "fg-curve-turn", "data-at": free, style: { left: `${x(turn)}%` }, "aria-hidden": "true" }, PHASES.network) : "", dot, ...[most, ...(words(most) === words(least) ? [] : [least])].map((value) => h("span", { class: "fg-curve-tick fg-num", style: { top: `${y(value)}%` }, "aria-hidden": "true" }, words(value))));
   plot.addEventListener("pointermove", (event) => {
     const bounds = plot.getBoundingClientRect();
     const at = (100 * (event.clientX - bounds.left)) / bounds.width;
