@@ -72,6 +72,7 @@ function accuracy(found, [from, to]) {
 
 const CARD = { name: "Name", network: "Network", kinds: "Kinds", parent: "Trained from", start_weights: "Start weights", data: "Learned from", licences: "Licences", metrics: "How well", frozen_start: "Before training", recipe: "Recipe", blend: "Blend", calibrated_on: "Percentages set by", epochs_done: "Epochs", seed: "Seed", command: "Made by", made: "How", weights_sha256: "Fingerprint" };
 const CODE = ["command", "weights_sha256"];
+const MOST_LINES = 32; // of one field; what is longer nobody reads
 
 /** The card as a list of what it says; what it does not say is left out. */
 export function cardFields(card) {
@@ -88,6 +89,7 @@ function words(name) {
 function value(one) {
   if (Array.isArray(one) && one.length === 3 && one.every((number) => typeof number === "number" && number >= 0 && number <= 1)) return h("span", { class: "fg-num" }, `${share(one[0])} [${share(one[1])}, ${share(one[2])}]`);
   if (Array.isArray(one)) return one.every((item) => typeof item !== "object") ? h("span", {}, one.slice(0, 12).join("; ") + (one.length > 12 ? "; …" : "")) : h("span", { class: "fg-quiet" }, counted(one.length, "entry", "entries"));
+  if (one && typeof one === "object" && Object.keys(one).length > MOST_LINES) return h("span", { class: "fg-quiet" }, counted(Object.keys(one).length, "entry", "entries"));
   if (one && typeof one === "object") return h("dl", {}, ...Object.entries(one).flatMap(([name, inner]) => [h("dt", {}, words(name)), h("dd", {}, value(inner))]));
   if (typeof one === "number") return h("span", { class: "fg-num" }, Number.isInteger(one) ? one.toLocaleString("en") : String(Number(one.toPrecision(4))));
   if (typeof one === "boolean") return one ? "yes" : "no";
