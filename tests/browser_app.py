@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from PIL import Image
 from playwright.sync_api import Browser, Page
@@ -31,6 +31,7 @@ from fgdemo.storage.originals import ImageStore
 from fgdemo.training import Verdict
 from fgdemo.types import CropBox, Trust
 from fgdemo.ui import build_app, launch_options
+from tests.fake_training import FakeTraining
 from tests.fakes import COLOURS
 from tests.workspace import FakeWorkspace, open_fake_workspace
 
@@ -89,7 +90,7 @@ def fake_training(workspace: FakeWorkspace, settings: Settings) -> Training:
 
 
 @contextmanager
-def running_app(home: Path) -> Iterator[RunningApp]:
+def running_app(home: Path, training: FakeTraining | None = None) -> Iterator[RunningApp]:
     """Serve the page from `home` until the block ends."""
     settings = settings_in(home)
     workspace = open_fake_workspace(home)
@@ -103,7 +104,7 @@ def running_app(home: Path) -> Iterator[RunningApp]:
         labelling=workspace.labelling,
         review=workspace.review,
         transfers=Transfers(Exchange(home, workspace.engine, workspace.images, workspace.intake()), home),
-        training=fake_training(workspace, settings),
+        training=cast("Training", training) if training else fake_training(workspace, settings),
         incoming=Incoming(home / "incoming"),
         images=workspace.images,
         settings=settings,

@@ -106,8 +106,8 @@ def test_every_question_refuses_everybody_but_experts(app: RunningApp) -> None:
 
 def test_what_is_for_maintainers_refuses_experts(app: RunningApp) -> None:
     expert = app.accounts.sign_in("ada", PASSWORD)
-    theirs = {name for name in questions(app) if name.startswith(("data_", "people_"))}
-    assert len(theirs) >= 8
+    theirs = {name for name in questions(app) if name.startswith(("data_", "people_", "train_"))}
+    assert len(theirs) >= 19
     people = app.accounts.all()
     for name in theirs:
         asked = {
@@ -117,6 +117,9 @@ def test_what_is_for_maintainers_refuses_experts(app: RunningApp) -> None:
             "location": "/",
             "format": "csv",
             "about": "",
+            "preset": "quick",
+            "job": 1,
+            "version": "fake-00000000",
         }
         assert ask(app, name, asked, expert).get("code") == "forbidden", name
     assert app.accounts.all() == people

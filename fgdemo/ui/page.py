@@ -19,6 +19,7 @@ from fgdemo.ui.label import label_page
 from fgdemo.ui.review import review_page
 from fgdemo.ui.routes import routes
 from fgdemo.ui.theme import GROUND, GROUND_DARK, theme
+from fgdemo.ui.train import train_page
 
 if TYPE_CHECKING:
     from fgdemo.bootstrap import Services
@@ -31,7 +32,7 @@ HEADER = """
   <span class="fg-mark">fg<b>demo</b></span>
   <nav aria-label="Pages">
     <a href="#classify">Classify</a><a href="#label">Label</a><a href="#review">Review</a>
-    <a href="#data" hidden>Data</a>
+    <a href="#train" hidden>Train</a><a href="#data" hidden>Data</a>
   </nav>
   <span class="fg-model" role="status">loading the model…</span>
   <button type="button" data-do="person">Sign in</button>
@@ -50,6 +51,8 @@ HEAD = """
 <link rel="stylesheet" href="{static}/review.css">
 <link rel="stylesheet" href="{static}/review_pages.css">
 <link rel="stylesheet" href="{static}/data.css">
+<link rel="stylesheet" href="{static}/train.css">
+<link rel="stylesheet" href="{static}/train_verdict.css">
 <link rel="modulepreload" href="{static}/classify.js">
 """
 
@@ -70,6 +73,7 @@ def build_app(services: Services) -> gr.Blocks:
         classify_tab(services.workbench, services.suggestions, services.settings, static_url())
         label_page(services.labelling, services.review, services.accounts, static_url())
         review_page(services.review, services.labelling, services.accounts, static_url())
+        train_page(services.training, services.review, services.accounts, static_url())
         data_page(services.transfers, services.incoming, services.accounts, static_url())
         add_api(services.workbench, services.suggestions)
     return app

@@ -2,7 +2,7 @@
 
 import { h } from "./dom.js";
 
-const PAGES = ["classify", "label", "review", "data"];
+const PAGES = ["classify", "label", "review", "train", "data"];
 let person = null; // a promise of {name, role, any_account}
 
 /** Who is signed in. The pages ask this, too. */
@@ -33,8 +33,8 @@ export async function mount(element) {
   show();
   const me = await whoAmI();
   const signedIn = me.role !== "visitor";
-  nav.querySelector('[href="#data"]').hidden = me.role !== "maintainer" && !isShown("data");
-  button.textContent = signedIn ? `${me.name} · ${me.role}` : "Sign in";
+  for (const page of ["train", "data"]) nav.querySelector(`[href="#${page}"]`).hidden = me.role !== "maintainer" && !isShown(page);
+  button.replaceChildren(...(signedIn ? [me.name, h("span", {}, ` · ${me.role}`)] : ["Sign in"]));
   button.title = signedIn ? "Sign out" : "";
   button.addEventListener("click", () => (signedIn ? openSignOut(dialog, me) : openSignIn(dialog)));
 }

@@ -1,0 +1,68 @@
+// Whether a candidate is better than what it stands beside: the sentence, the checks, and how sure that is.
+
+import { h } from "./dom.js";
+import { shortName } from "./train_route.js";
+import { button, counted, outcome, share } from "./train_words.js";
+
+const CHECKS = { accuracy: "Accuracy", kinds: "Every kind", forgetting: "Nothing forgotten", calibration: "Honest percentages", maps: "Trustworthy maps" };
+
+/** The verdict in sum. */
+export function drawSum(verdict, { before, after }) {
+  const check = ({ name, passed, sentence }) => h("li", { "data-passed": String(passed) }, h("span", { class: "fg-check-sign", role: "img", "aria-label": passed ? "passed" : "not passed" }, passed ? "✓" : "✗"), h("span", {}, h("b", {}, CHECKS[name] ?? name), " ", h("span", { class: "fg-quiet" }, sentence)));
+  return h(
+    "div",
+    { class: "fg-verdict", "data-outcome": verdict.outcome },
+    h("p", { class: "fg-verdict-outcome" }, outcome(verdict.outcome)),
+    h("p", { class: "fg-verdict-said" }, verdict.sentence),
+    h("div", { class: "fg-verdict-columns" }, h("ul", { class: "fg-checks" }, ...verdict.checks.map(check)), intervals(verdict, shortName(before ?? "before"), shortName(after))),
+  );
+}
+
+/** Both accuracies with their 95 % intervals on one scale. */
+function intervals({ before, after, n, p_value: p, difference, fixed_count: fixed, broken_count: broken }, beforeName, afterName) {
+  const least = Math.min(before[1], after[1]);
+  const most = Math.max(before[2], after[2]);
+  const step = [0.01, 0.02, 0.05, 0.1, 0.2, 0.25, 0.5].find((one) => (most - least) / one <= 3) ?? 0.5;
+  const from = Math.max(0, Math.floor(least / step - 0.01) * step);
+  const to = Math.min(1, Math.ceil(most / step + 0.01) * step);
+  const x = (value) => `${(100 * (value - from)) / (to - from || 1)}%`;
+  const ticks = Array.from({ length: Math.round((to - from) / step) + 1 }, (_, at) => from + at * step);
+  const row = (name, [mean, low, high], side) =>
+    h("div", { class: "fg-whisker", "data-side": side }, h("span", { class: "fg-whisker-name" }, name), h("span", { class: "fg-whisker-line", "aria-hidden": "true" }, h("span", { style: { left: x(low), right: `calc(100% - ${x(high)})` } }), h("i", { style: { left: x(mean) } })), h("span", { class: "fg-num" }, h("b", {}, share(mean)), h("span", { class: "fg-hidden" }, `, between ${share(low)} and ${share(high)}`)));
+  const scale = h("div", { class: "fg-whisker fg-whisker-scale fg-num", "aria-hidden": "true" }, h("span"), h("span", { class: "fg-whisker-line" }, ...ticks.map((tick, at) => h("span", { style: { left: x(tick) } }, `${Math.round(100 * tick)}${at === ticks.length - 1 ? "\u00a0%" : ""}`))), h("span"));
+  const points = (value) => `${value < 0 ? "−" : "+"}${Math.abs(100 * value).toFixed(1)}`;
+  return h(
+    "div",
+    { class: "fg-whiskers" },
+    row(beforeName, before, "before"),
+    row(afterName, after, "after"),
+    scale,
+    h("p", { class: "fg-quiet fg-small fg-num" }, `${points(difference[0])} points [${points(difference[1])}, ${points(difference[2])}] · ${counted(n, "gold picture", "gold pictures")}: ${fixed} newly right, ${broken} newly wrong · `, h("span", { class: "fg-nowrap" }, p < 0.001 ? "p < 0.001" : `p = ${p.toFixed(3)}`)),
+  );
+}
+
+/** What may be done with a model: to let it go live, to go back, to delete it. `more` stands between. */
+export function modelActions(model, now, acts, more = null) {
+  const isLive = model.version === now.live;
+  const busy = Boolean(now.promoting);
+  const actions = [];
+  let why = "";
+  if (isLive) {
+    if (now.previous) actions.push(button(`Roll back to ${shortName(now.previous)}`, acts.rollBack, { disabled: busy }));
+  } else {
+    const refused = model.state === "candidate" && !model.verdict?.may_go_live;
+    if (refused) why = refusal(model.verdict);
+    actions.push(button("Make it live", () => acts.promote(model.version), { primary: true, disabled: refused || busy, describedby: refused ? "fg-why-not" : null }));
+  }
+  if (more) actions.push(more);
+  if (!isLive && model.version !== now.previous && model.job !== null) actions.push(button("Delete", () => acts.remove(model.version)));
+  return h("div", { class: "fg-model-actions" }, h("p", { class: "fg-row-actions" }, ...actions), why ? h("p", { class: "fg-small fg-why-not", id: "fg-why-not" }, why) : "");
+}
+
+function refusal(verdict) {
+  if (!verdict) return "It cannot go live: it was never judged.";
+  if (verdict.outcome === "worse") return "It cannot go live: it is worse than what is live.";
+  if (verdict.outcome === "unproven") return "It cannot go live: there are too few gold pictures to judge by.";
+  const failed = verdict.checks.filter((check) => !check.passed).map((check) => (CHECKS[check.name] ?? check.name).toLowerCase());
+  return `It cannot go live: ${failed.join(", ")} did not pass.`;
+}
