@@ -37,7 +37,8 @@ function intervals({ before, after, n, p_value: p, difference, fixed_count: fixe
     row(beforeName, before, "before"),
     row(afterName, after, "after"),
     scale,
-    h("p", { class: "fg-quiet fg-small fg-num" }, `${points(difference[0])} points [${points(difference[1])}, ${points(difference[2])}] · ${counted(n, "gold picture", "gold pictures")}: ${fixed} newly right, ${broken} newly wrong · `, h("span", { class: "fg-nowrap" }, p < 0.001 ? "p < 0.001" : `p = ${p.toFixed(3)}`)),
+    h("p", { class: "fg-quiet fg-small fg-num" }, `${points(difference[0])} points [${points(difference[1])}, ${points(difference[2])}], ${p < 0.001 ? "p < 0.001" : `p = ${p.toFixed(3)}`}`),
+    h("p", { class: "fg-quiet fg-small fg-num" }, `${counted(n, "gold picture", "gold pictures")}: ${fixed} newly right, ${broken} newly wrong`),
   );
 }
 
