@@ -26,6 +26,8 @@ from fgdemo.storage.taxa import TaxonStore
 from fgdemo.training import Verdict
 
 SHOWN = 8
+OPEN_MODELS = 2
+"""Pictures are looked at by two models in turn, side by side."""
 
 
 class ModelRoom:
@@ -43,7 +45,7 @@ class ModelRoom:
         self._trial = trial or RealTrial()
         self._renew = renew
         self._lock = threading.Lock()
-        self._opened: tuple[str, Classifier] | None = None
+        self._opened: dict[str, Classifier] = {}
 
     def serve_live(self) -> None:
         self._renew()
@@ -70,9 +72,9 @@ class ModelRoom:
 
     def explain(self, image: str, version: str, label: str | None) -> Explanation:
         with self._lock:
-            if self._opened is None or self._opened[0] != version:
-                self._opened = version, Classifier.load(self._models.folder(version), self._settings.device)
-            classifier = self._opened[1]
+            classifier = self._opened.pop(version, None)
+            classifier = classifier or Classifier.load(self._models.folder(version), self._settings.device)
+            self._opened = {**dict(list(self._opened.items())[1 - OPEN_MODELS :]), version: classifier}
         picture, _ = decode_reduced(
             self._images.read(image), MODEL_PX, name=f"{image[:12]}…", max_picture_mp=self._settings.max_picture_mp
         )
