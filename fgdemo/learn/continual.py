@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -41,20 +41,34 @@ class Learner(Protocol):
 
 
 class RidgeLearner:
-    """The closed-form head: its sums of all sessions are those of all pictures at once, so it cannot forget."""
+    """The closed-form head: its sums of all sessions are those of all pictures at once, so it cannot forget.
+
+    Standardisation and λ (as a share of the sums) are those of the first session.
+    """
 
     def __init__(self, classes: int) -> None:
         self._classes = classes
-        self._seen: list[tuple[np.ndarray, np.ndarray]] = []
+        self._head: RidgeHead | None = None
+        self._linear = np.zeros(0), np.zeros(0)
 
     def learn(self, embeddings: np.ndarray, labels: np.ndarray) -> None:
-        self._seen = [*self._seen, (embeddings, labels)]
+        head = self._head
+        if head is None:
+            head = RidgeHead.fit(embeddings, labels, self._classes)
+        else:
+            features, trace = head.features(embeddings), float(np.trace(head.gram))
+            gram = head.gram + features.T @ features
+            head = replace(
+                head, gram=gram, moment=head.moment + features.T @ np.eye(self._classes)[labels],
+                counts=head.counts + np.bincount(labels, minlength=self._classes),
+                penalty=head.penalty * float(np.trace(gram)) / trace,
+            )  # fmt: skip
+        self._head, self._linear = head, head.linear()
 
     def answer(self, embeddings: np.ndarray) -> np.ndarray:
-        features, labels = (np.concatenate(rows) for rows in zip(*self._seen, strict=True))
-        weight, bias = RidgeHead.fit(features, labels, self._classes).linear()
-        scores = embeddings @ weight + bias
-        scores[:, np.bincount(labels, minlength=self._classes) == 0] = -np.inf
+        assert self._head is not None, "it has learned nothing"
+        scores = embeddings @ self._linear[0] + self._linear[1]
+        scores[:, self._head.counts == 0] = -np.inf
         return scores.argmax(1)
 
 
@@ -71,7 +85,7 @@ class NaiveLearner:
             self._model.partial_fit(self._features(embeddings)[order], labels[order], classes=self._all)
 
     def answer(self, embeddings: np.ndarray) -> np.ndarray:
-        return self._model.predict(self._features(embeddings))
+        return np.asarray(self._model.predict(self._features(embeddings)))
 
     @staticmethod
     def _features(embeddings: np.ndarray) -> np.ndarray:

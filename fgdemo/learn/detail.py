@@ -51,7 +51,7 @@ class Detail:
     Attributes:
         figures: top1, top5, macro (every kind counts the same), ece (15 bins), nll (nats), brier, coverage and
             set_size of the prediction sets, risk_area and selective (top-1 when the surest 80 % are answered),
-            mistake_distance (in steps; nan without mistakes).
+            mistake_distance (in steps; not there without mistakes).
         kinds: those with pictures, worst first.
         pairs: up to thirty pairs that are taken for each other, most mistaken first.
         reliability: the bins of the calibration error that hold pictures.
@@ -80,6 +80,8 @@ def detail(probs: np.ndarray, labels: np.ndarray, taxonomy: Taxonomy, least_prob
     inside = (given >= least_prob) | right
     squared = (probs**2).sum(1) - 2 * given + 1
     wrong = np.flatnonzero(~right)
+    steps = tree_distance(labels[wrong], order[wrong, 0], taxonomy)
+    mistakes = {"mistake_distance": mean_interval(steps)} if len(wrong) else {}
     return Detail(
         figures={
             "top1": mean_interval(right),
@@ -91,7 +93,7 @@ def detail(probs: np.ndarray, labels: np.ndarray, taxonomy: Taxonomy, least_prob
             "coverage": mean_interval(inside),
             "set_size": mean_interval(np.maximum((probs >= least_prob).sum(1), 1)),
             **selective(probs.max(1), right),
-            "mistake_distance": mean_interval(tree_distance(labels[wrong], order[wrong, 0], taxonomy)),
+            **mistakes,
         },
         kinds=kind_scores(order[:, 0], labels, taxonomy),
         pairs=worst_pairs(order[:, 0], labels, taxonomy, most=30),
