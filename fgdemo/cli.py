@@ -29,8 +29,7 @@ def build_parser() -> argparse.ArgumentParser:
 
     _fit_arguments(verb("fit", commands.fit, "make a checkpoint from labelled pictures"))
     evaluate = verb("evaluate", commands.evaluate, "measure a checkpoint on labelled pictures")
-    evaluate.add_argument("data", nargs="+", help="class folders named like leaf taxa of the checkpoint")
-    evaluate.add_argument("--unknown", action="append", default=[], metavar="DIR", help="pictures of other things")
+    _evaluate_arguments(evaluate)
     suspects = verb("suspects", commands.suspects, "list the labels that look wrong, most suspect first")
     suspects.add_argument("data", nargs="+", help="what fit takes, and zip archives")
     predict = verb("predict", commands.predict, "say what is in pictures")
@@ -61,6 +60,13 @@ def build_parser() -> argparse.ArgumentParser:
     user.add_argument("action", choices=("add", "list", "role", "password", "disable", "enable"))
     user.add_argument("name", nargs="?")
     user.add_argument("--role", choices=("visitor", "expert", "maintainer"), default="expert")
+    convert = verb("convert", commands.convert, "write a checkpoint as ONNX, or for timm, and check it against itself")
+    convert.add_argument("checkpoint", type=Path, metavar="CHECKPOINT")
+    convert.add_argument("out", type=Path, metavar="OUT", help="an .onnx file, or a folder for timm")
+    convert.add_argument("--format", choices=("onnx", "timm"), required=True)
+    convert.add_argument(
+        "--check", type=Path, nargs="+", default=[], metavar="PICTURE", help="compare on these (default: drawn birds)"
+    )
     specimens = verb("specimens", commands.specimens, "draw look-alike specimens to try everything without a download")
     specimens.add_argument("folder", type=Path)
     specimens.add_argument("--per-class", type=int, default=40)
@@ -70,6 +76,30 @@ def build_parser() -> argparse.ArgumentParser:
         default = "the live model" if sub is imported else "FGDEMO_CHECKPOINT"
         sub.add_argument("--checkpoint", type=Path, help=f"checkpoint folder (default: {default})")
     return parser
+
+
+def _evaluate_arguments(evaluate: argparse.ArgumentParser) -> None:
+    evaluate.add_argument("data", nargs="+", help="class folders named like leaf taxa of the checkpoint")
+    evaluate.add_argument("--unknown", action="append", default=[], metavar="DIR", help="pictures of other things")
+    evaluate.add_argument(
+        "--protocol", choices=("score", "protocols", "lowshot", "bench", "continual"), default="score",
+        help="score: the checkpoint as it is (default); the others learn from the train pictures",
+    )  # fmt: skip
+    evaluate.add_argument("--report", type=Path, metavar="OUT.html", help="also write one HTML page with plots")
+    evaluate.add_argument("--seeds", type=int, default=3, help="draws of lowshot and of kinds left out (default 3)")
+    evaluate.add_argument("--sessions", type=int, default=5, help="of continual (default 5)")
+    evaluate.add_argument(
+        "--finetune", choices=("quick", "standard", "thorough"), help="protocols and bench: also train all layers"
+    )
+    bench = evaluate.add_argument_group("bench")
+    bench.add_argument("--size", type=int, action="append", metavar="PX", help="side of the input (repeatable)")
+    bench.add_argument(
+        "--backbone", action="append", metavar="NAME[=FILE]",
+        help="timm architecture, with weights from the Hub or a file (repeatable; default: the checkpoint's)",
+    )  # fmt: skip
+    bench.add_argument("--option", action="append", default=[], metavar="K=V", help="passed to timm.create_model")
+    bench.add_argument("--mean", type=_three, metavar="R,G,B", help="normalisation, as in fit")
+    bench.add_argument("--std", type=_three, metavar="R,G,B")
 
 
 def _fit_arguments(fit: argparse.ArgumentParser) -> None:

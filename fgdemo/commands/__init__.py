@@ -1,15 +1,18 @@
 """What each verb of the command line does. Heavy libraries are imported by the verb that needs them."""
 
 from fgdemo.commands.console import Verb
+from fgdemo.commands.converting import convert
 from fgdemo.commands.exchange import export, import_pictures
 from fgdemo.commands.finetune import finetune, models
 from fgdemo.commands.fitting import fit
-from fgdemo.commands.questions import evaluate, explain, predict
+from fgdemo.commands.measuring import evaluate
+from fgdemo.commands.questions import explain, predict
 from fgdemo.commands.suspects import suspects
 from fgdemo.commands.workspace import name_parts, serve, specimens, user
 
 __all__ = [
     "Verb",
+    "convert",
     "evaluate",
     "explain",
     "export",

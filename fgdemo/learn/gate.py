@@ -146,7 +146,9 @@ def judge(
         check_calibration(before.probs, after.probs, class_index, seed),
         check_maps(before.trust, after.trust, seed),
     )
-    measured = before.trust is not None and after.trust is not None
+    maps = None
+    if before.trust is not None and after.trust is not None:
+        maps = float(before.trust.mean()), float(after.trust.mean())
     return Verdict(
         outcome=outcome,
         sentence=_sentence(n, outcome, difference, checks, kinds, broken, fixed, class_index, taxonomy),
@@ -156,12 +158,12 @@ def judge(
         after=mean_interval(now, seed),
         difference=difference,
         p_value=mcnemar(int(broken.sum()), int(fixed.sum())),
-        fixed=tuple(images[row] for row in np.flatnonzero(fixed)),
-        broken=tuple(images[row] for row in np.flatnonzero(broken)),
+        fixed=tuple(image for image, is_fixed in zip(images, fixed.tolist(), strict=True) if is_fixed),
+        broken=tuple(image for image, is_broken in zip(images, broken.tolist(), strict=True) if is_broken),
         kinds=kinds,
         pairs=_pairs(class_index, answers[0], answers[1], taxonomy),
         ece=(calibration_error(before.probs, class_index), calibration_error(after.probs, class_index)),
-        maps=(float(before.trust.mean()), float(after.trust.mean())) if measured else None,
+        maps=maps,
     )
 
 

@@ -68,3 +68,15 @@ def limits(values: np.ndarray) -> tuple[float, float]:
     """2.5 % and 97.5 % of (draws,) values; those that are not finite are left out."""
     low, high = np.quantile(values[np.isfinite(values)], [0.025, 0.975])
     return float(low), float(high)
+
+
+def crossed_interval(values: np.ndarray, seed: int = 0) -> Interval:
+    """(mean, low, high) of (S, N) values: S repetitions with other seeds on the same N pictures, both resampled."""
+    repeats, n = values.shape
+    generator = np.random.default_rng(seed + 1)
+    numbers = values.astype(np.float64)
+    means = []
+    for weights in draws_of(n, seed):
+        drawn = generator.multinomial(repeats, np.full(repeats, 1 / repeats), len(weights))
+        means.append(np.einsum("ds,ds->d", weights @ numbers.T, drawn) / (repeats * n))
+    return float(numbers.mean()), *limits(np.concatenate(means))

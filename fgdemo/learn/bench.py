@@ -1,0 +1,108 @@
+"""Which backbone, at which resolution, frozen or fine-tuned: accuracy against the time a picture takes.
+
+The smallest is recommended that is not worse than the best: the upper 95 % limit of its paired difference to the best
+reaches 0. That excludes a proven loss, not any loss: more held-out pictures make the choice sharper.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from fgdemo.learn.augment import normalise
+from fgdemo.learn.embed import embed
+from fgdemo.learn.pictures import Pictures, Progress, no_progress
+from fgdemo.learn.protocols import Split, ridge
+from fgdemo.learn.resampling import mean_interval
+from fgdemo.model.backbone import Backbone, DataConfig
+from fgdemo.training import Interval
+
+TIMED, WARM_UP = 12, 3
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One backbone at one resolution.
+
+    Attributes:
+        training: frozen (a ridge head on it as it is) or fine-tuned.
+        picture_s: seconds a picture, alone, forward pass only, on the device of this run; median.
+        behind: top-1 less that of the best cell, paired.
+    """
+
+    backbone: str
+    size_px: int
+    training: str
+    parameters: int
+    picture_s: float
+    top1: Interval
+    behind: Interval = (0.0, 0.0, 0.0)
+
+    @property
+    def name(self) -> str:
+        return f"{self.backbone} at {self.size_px} px, {self.training}"
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A cell before it is compared: `right` (M,) says which test pictures it has right."""
+
+    cell: Cell
+    right: np.ndarray
+
+
+def frozen(
+    backbone: Backbone,
+    config: DataConfig,
+    pictures: Pictures,
+    class_index: np.ndarray,
+    classes: int,
+    progress: Progress = no_progress,
+) -> Candidate:
+    """Features as they are with a ridge head, learned from "train" and tested on the rest."""
+    embeddings = embed(backbone, pictures.pixels, config, progress=progress)
+    train = np.array(pictures.splits) == "train"
+    split = Split(embeddings[train], class_index[train], embeddings[~train], class_index[~train], classes)
+    return candidate(backbone, config, pictures, ridge(split).argmax(1) == split.test_labels, "frozen")
+
+
+def candidate(
+    backbone: Backbone, config: DataConfig, pictures: Pictures, right: np.ndarray, training: str
+) -> Candidate:
+    """A cell from what it has right, with the time it takes."""
+    parameters = sum(parameter.numel() for parameter in backbone.parameters())
+    seconds = picture_s(backbone, config, pictures.pixels)
+    name = backbone.spec.name
+    return Candidate(Cell(name, config.size_px, training, parameters, seconds, mean_interval(right)), right)
+
+
+@torch.inference_mode()
+def picture_s(backbone: Backbone, config: DataConfig, pixels: np.ndarray) -> float:
+    """Median seconds of a forward pass of one picture."""
+    device = next(backbone.parameters()).device
+    elapsed = []
+    for row in range(TIMED + WARM_UP):
+        picture = normalise(torch.from_numpy(pixels[[row % len(pixels)]]).to(device), config)
+        began = time.perf_counter()
+        backbone(picture).sum().item()  # waits for a GPU
+        elapsed.append(time.perf_counter() - began)
+    return float(np.median(elapsed[WARM_UP:]))
+
+
+def recommend(candidates: Sequence[Candidate]) -> tuple[tuple[Cell, ...], Cell]:
+    """All cells beside the best, fastest first, and the one to take. Every `right` must be of the same pictures."""
+    best = max(candidates, key=lambda candidate: candidate.right.mean())
+    cells = [
+        Cell(**{**asdict(one.cell), "behind": mean_interval(one.right.astype(float) - best.right)})
+        for one in candidates
+    ]
+    cells.sort(key=lambda cell: cell.picture_s)
+    return tuple(cells), next(cell for cell in cells if cell.behind[2] >= 0)
