@@ -165,6 +165,7 @@ class Ours:
             pool = session.rows(split)
             if not each:
                 continue
+            # Not leave-one-out, for which all that the head has learned would have to be at hand.
             embeddings = embed(self._live.backbone, session.pictures.pixels, self._course.config)
             weight, bias = self._live.head.linear()
             budget = each * len(np.unique(session.class_index))
@@ -294,7 +295,9 @@ def auac(way: Way, course: Course, seed: int) -> float:
     return float(np.mean(areas))
 
 
-def read_sessions(kinds: int | None, each: int | None, config: DataConfig, seed: int) -> tuple[list[Session], list[str]]:
+def read_sessions(
+    kinds: int | None, each: int | None, config: DataConfig, seed: int
+) -> tuple[list[Session], list[str]]:
     """The three sessions; `kinds` of each and `each` training pictures of a kind, or all."""
     sessions, classes = [], []
     for folder, part in (("birds100", slice(0, 50)), ("birds100", slice(50, None)), ("dogs64", slice(None))):
@@ -334,7 +337,8 @@ def main() -> None:
     torch.manual_seed(arguments.seed)
     backbone, config = start_backbone(
         "mobilenetv2_100", weights=str(SHARED / "weights" / "mobilenetv2_100_tf2_ptq_in1k.pth"),
-        size_px=128 if arguments.small else 224, options={"pad_type": "same"}, mean=(0.5,) * 3, std=(0.5,) * 3,
+        size_px=128 if arguments.small else 224, options={"pad_type": "same"}, mean=(0.5, 0.5, 0.5),
+        std=(0.5, 0.5, 0.5),
     )  # fmt: skip
     sessions, classes = read_sessions(kinds, each, config, arguments.seed)
     recipe = Recipe(

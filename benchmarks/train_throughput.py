@@ -48,8 +48,6 @@ from fgdemo.storage.sources import read_source
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
-
-
 def student_of(backbone: Backbone, classes: int, device: str, recipe: Recipe) -> tuple[Student, Any, Any]:
     """A network that is trained, in our layout, with BatchNorm as our loop has it, and its optimizer."""
     student = on_device(Student(backbone, torch.zeros(backbone.dim, classes), torch.zeros(classes), []), device)
@@ -134,7 +132,9 @@ def plain(
     def run(batches: int) -> None:
         for _ in range(batches):
             batch, labels = next(batches_of)
-            step(student, optimizer, batch.to(device, non_blocking=True), labels.to(device, non_blocking=True) % classes)
+            step(
+                student, optimizer, batch.to(device, non_blocking=True), labels.to(device, non_blocking=True) % classes
+            )
 
     return run
 

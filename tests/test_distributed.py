@@ -67,7 +67,8 @@ def weights(folder: Path, rank: int) -> dict[str, torch.Tensor]:
 
 def test_two_processes_train_to_the_weights_of_one(tmp_path: Path) -> None:
     one, two = tmp_path / "one", tmp_path / "two"
-    one.mkdir(), two.mkdir()
+    one.mkdir()
+    two.mkdir()
     train(one)
     done = torchrun(__file__, two)
     assert done.returncode == 0, done.stderr
@@ -87,7 +88,8 @@ def test_two_processes_train_to_the_weights_of_one(tmp_path: Path) -> None:
 
 def test_all_stop_where_one_is_asked_to_and_go_on_from_the_snapshot_of_the_first(tmp_path: Path) -> None:
     whole, part = tmp_path / "whole", tmp_path / "part"
-    whole.mkdir(), part.mkdir()
+    whole.mkdir()
+    part.mkdir()
     done = torchrun(__file__, part, 4)  # only the second process is asked: after one batch of the second epoch
     assert done.returncode == 0, done.stderr
     assert told(part, 0)["done"] == told(part, 1)["done"] == pytest.approx(1 + 1 / 3)
@@ -121,7 +123,7 @@ def test_parts_are_disjoint_whole_and_as_even_as_can_be() -> None:
     for size in (1, 2, 3, 5):
         for count in (5, 11, 32):
             parts = [list(range(count))[World(rank, size).part(count)] for rank in range(size)]
-            assert sum(parts, []) == list(range(count))
+            assert [row for part in parts for row in part] == list(range(count))
             assert max(map(len, parts)) - min(map(len, parts)) <= 1
 
 

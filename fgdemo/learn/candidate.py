@@ -95,7 +95,8 @@ def train_candidate(
     soft = soft_labels_of(base, known, corpus) if recipe.retention else None
     trained = finetune(
         backbone, head_start(base, known, corpus), corpus.pictures, corpus.class_index, base.data_config, recipe,
-        checked=corpus.checked, soft=soft, memory=held, snapshot=snapshot, device=device, on_epoch=told, progress=progress, stop=stop,
+        checked=corpus.checked, soft=soft, memory=held, snapshot=snapshot, device=device, on_epoch=told,
+        progress=progress, stop=stop,
     )  # fmt: skip
     return refit(base, corpus, known, trained, start, recipe, epochs, name, device, progress)
 

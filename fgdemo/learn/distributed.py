@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 from torch import distributed, nn
+from torch.distributed.distributed_c10d import get_node_local_rank
 
 from fgdemo.errors import DatasetError
 from fgdemo.learn.snapshot import Stateful
@@ -97,7 +98,7 @@ def joined(device: str) -> Iterator[tuple[World, str]]:
         return
     on_gpu = device.startswith("cuda")
     if on_gpu:
-        device = f"cuda:{distributed.get_node_local_rank(0)}"
+        device = f"cuda:{get_node_local_rank(0)}"
         torch.cuda.set_device(device)
     distributed.init_process_group("nccl" if on_gpu else "gloo")
     try:

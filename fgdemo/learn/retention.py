@@ -51,4 +51,4 @@ def retention_loss(logits: Tensor, probs: Tensor, columns: Tensor) -> Tensor:
         probs: (B, K) as in `SoftLabels`, mixed as the pictures are.
     """
     answers = torch.log_softmax(logits.float()[:, columns] / SOFTENED, dim=1)
-    return -SOFTENED**2 * (probs * answers).sum(1).mean()
+    return -(SOFTENED**2) * (probs * answers).sum(1).mean()
