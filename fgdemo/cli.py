@@ -159,6 +159,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("\nfgdemo: stopped.", file=sys.stderr)
         return 130
-    if arguments.json:
+    if arguments.json and result:
         print(json.dumps(result, ensure_ascii=False))
     return 0

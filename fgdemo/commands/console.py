@@ -49,7 +49,7 @@ def speaker(arguments: argparse.Namespace) -> Callable[[str], None]:
 
 
 @contextmanager
-def bar() -> Iterator[Progress]:
+def bar(shown: bool = True) -> Iterator[Progress]:
     """A progress bar with an estimate on standard error, one for each thing that is being done."""
     from tqdm import tqdm
 
@@ -57,7 +57,7 @@ def bar() -> Iterator[Progress]:
 
     def progress(what: str, done: int, of: int) -> None:
         if what not in bars:
-            bars[what] = tqdm(total=of, desc=what, leave=False, disable=None, file=sys.stderr)
+            bars[what] = tqdm(total=of, desc=what, leave=False, disable=None if shown else True, file=sys.stderr)
         bars[what].update(done - bars[what].n)
 
     try:

@@ -15,17 +15,28 @@ from fgdemo.errors import DatasetError, SettingsError
 from fgdemo.settings import Settings
 
 if TYPE_CHECKING:
+    from fgdemo.learn.distributed import World
     from fgdemo.learn.pictures import Pictures
     from fgdemo.model.backbone import Backbone, DataConfig
     from fgdemo.taxonomy import Taxonomy
 
 
 def fit(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]:
-    """Read, train if asked, fit the head, report, write the checkpoint."""
+    """Read, train if asked, fit the head, report, write the checkpoint.
+
+    Under `torchrun` several processes train; the rest is for the first of them, and the others say nothing.
+    """
+    from fgdemo.learn.distributed import joined
+    from fgdemo.model.classifier import choose_device
+
+    with joined(choose_device(arguments.device or settings.device)) as (world, device):
+        return _fit(arguments, settings, world, device)
+
+
+def _fit(arguments: argparse.Namespace, settings: Settings, world: World, device: str) -> dict[str, Any]:
     from fgdemo.learn.fit import fit_classifier, label_indices
     from fgdemo.learn.pictures import decode_all
     from fgdemo.model.checkpoint import require_replaceable
-    from fgdemo.model.classifier import choose_device
     from fgdemo.storage.sources import read_sources, split_off_val
     from fgdemo.taxonomy import Taxonomy
 
@@ -33,7 +44,9 @@ def fit(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]:
         raise SettingsError(
             "--epochs must be 0 or more, --parts 1 or more, --val-share between 0 and 1, --batch-size 2 or more."
         )
-    say = speaker(arguments)
+    if world.size > 1 and not arguments.epochs:
+        raise SettingsError("Several processes are for training all layers: add --epochs, or start one process.")
+    say = speaker(arguments) if world.leads else lambda text: None
     require_replaceable(arguments.out)
     source = read_sources(arguments.data)
     if not source.part("val") and source.part("train"):
@@ -41,10 +54,9 @@ def fit(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]:
     if len(source.labels) < 2:
         raise DatasetError(f"There is only one class ({', '.join(source.labels)}); a classifier needs at least two.")
     taxonomy = Taxonomy.read_csv(arguments.taxonomy) if arguments.taxonomy else Taxonomy.flat(source.labels)
-    device = choose_device(arguments.device or settings.device)
     backbone, config = _start(arguments, device)
     used = [picture for picture in source.pictures if picture.split != "test"]
-    with bar() as progress:
+    with bar(world.leads) as progress:
         pictures = decode_all(used, config, max_picture_mp=settings.max_picture_mp, progress=progress)
     skipped = (*source.skipped, *pictures.skipped)
     report_skipped(skipped, say)
@@ -53,7 +65,9 @@ def fit(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]:
     class_index = label_indices(pictures.labels, taxonomy)
     card = _card(arguments, taxonomy, pictures, skipped)
     if arguments.epochs:
-        backbone = train(arguments, backbone, config, pictures, class_index, taxonomy, card, device, say)
+        backbone = train(arguments, backbone, config, pictures, class_index, taxonomy, card, device, say, world)
+    if not world.leads:
+        return {}
     with bar() as progress:
         fitted = fit_classifier(
             backbone, config, pictures, class_index, taxonomy, name=arguments.out.name, trained=bool(arguments.epochs),

@@ -15,6 +15,7 @@ from fgdemo.commands.console import bar, interval, percent
 from fgdemo.errors import DatasetError, SettingsError
 
 if TYPE_CHECKING:
+    from fgdemo.learn.distributed import World
     from fgdemo.learn.finetune import Teacher
     from fgdemo.learn.pictures import Pictures
     from fgdemo.model.backbone import Backbone, DataConfig
@@ -31,6 +32,7 @@ def train(
     card: dict[str, Any],
     device: str,
     say: Callable[[str], None],
+    world: World,
 ) -> Backbone:
     import torch
 
@@ -49,7 +51,7 @@ def train(
     train, val = pictures.where("train"), pictures.where("val")
     if not len(val):
         raise DatasetError("Training needs held-out pictures: at least two pictures of some class, or a val folder.")
-    with bar() as progress:
+    with bar(world.leads) as progress:
         embeddings = embed(backbone, pictures.pixels, config, progress=progress)
     head = RidgeHead.fit(embeddings[train], class_index[train], len(taxonomy.leaves))
     left_out = head.leave_one_out(embeddings[train], class_index[train])
@@ -71,13 +73,15 @@ def train(
         say(f"Epoch {epoch.number} of {epoch.of}: loss {epoch.loss:.3f}{top1}; about {left:.0f} min left")
 
     start_of_head = torch.from_numpy(weight / temperature), torch.from_numpy(bias / temperature)
-    with bar() as progress, _stopped_by_interrupt() as stop:
+    with bar(world.leads) as progress, _stopped_by_interrupt() as stop:
         trained = finetune(
             backbone, start_of_head, pictures, class_index, config, recipe,
             teachers=_teachers(arguments, pictures, class_index, config, taxonomy, device),
             snapshot=snapshot_of(arguments.out), device=device, on_epoch=on_epoch, progress=progress,
-            stop=stop,
+            stop=stop, world=world,
         )  # fmt: skip
+    if not world.leads:
+        return trained.backbone
     if trained.epochs_done < recipe.epochs:
         say(f"Stopped after {trained.epochs_done:.2f} epochs; the same command goes on from the last whole one.")
     card["recipe"] = {**recipe.to_json(), "teachers": [Path(t.rpartition("=")[0]).name for t in arguments.teacher]}

@@ -25,6 +25,8 @@ from fgdemo.learn.finetune import Trained, finetune
 from fgdemo.learn.fit import fit_classifier
 from fgdemo.learn.pictures import Progress, no_progress
 from fgdemo.learn.recipe import Recipe
+from fgdemo.learn.replay import Memory, choose_memory
+from fgdemo.learn.retention import SoftLabels, soft_labels
 from fgdemo.model.classifier import Classifier
 from fgdemo.model.head import RidgeHead
 from fgdemo.training import Epoch
@@ -89,9 +91,12 @@ def train_candidate(
         epochs.append(Epoch("network", **asdict(epoch), images_per_s=speed))
         on_epoch(epochs[-1])
 
+    held = memory_of(base, known, corpus, recipe)
+    soft = soft_labels_of(base, known, corpus) if recipe.retention else None
     trained = finetune(
         backbone, head_start(base, known, corpus), corpus.pictures, corpus.class_index, base.data_config, recipe,
-        checked=corpus.checked, snapshot=snapshot, device=device, on_epoch=told, progress=progress, stop=stop,
+        checked=corpus.checked, soft=soft, memory=held, snapshot=snapshot, device=device, on_epoch=told,
+        progress=progress, stop=stop,
     )  # fmt: skip
     return refit(base, corpus, known, trained, start, recipe, epochs, name, device, progress)
 
@@ -130,6 +135,30 @@ def head_start(base: Classifier, known: Known, corpus: Corpus) -> tuple[torch.Te
     weight, bias = head.linear()
     temperature = base.calibration.temperature
     return torch.from_numpy(weight / temperature), torch.from_numpy(bias / temperature)
+
+
+def soft_labels_of(base: Classifier, known: Known, corpus: Corpus) -> SoftLabels:
+    """What `base` says of the corpus, from the embeddings that are known already."""
+    weight, bias = base.head.linear()
+    logits = (known.embeddings @ weight + bias) / base.calibration.temperature
+    columns = np.array([corpus.taxonomy.leaf_index[leaf] for leaf in base.taxonomy.leaves])
+    return soft_labels(logits, columns, corpus.class_index, corpus.checked)
+
+
+def memory_of(base: Classifier, known: Known, corpus: Corpus, recipe: Recipe) -> Memory | None:
+    """Of the training pictures that `base` has learned; None where the recipe asks for no replay."""
+    if recipe.replay == 0:
+        return None
+    train = corpus.pictures.where("train")
+    keys = corpus.pictures.keys
+    pool = train[np.isin(keys[train], base.head.members)] if len(keys) else train[:0]
+    if not len(pool):
+        return None
+    head = RidgeHead.fit(known.embeddings[train], corpus.class_index[train], len(corpus.taxonomy.leaves))
+    left_out = np.zeros((len(keys), len(corpus.taxonomy.leaves)), np.float32)
+    left_out[train] = head.leave_one_out(known.embeddings[train], corpus.class_index[train])
+    left_out /= base.calibration.temperature
+    return Memory(choose_memory(known.embeddings, corpus.class_index, left_out, pool, recipe.memory), recipe.replay)
 
 
 def refit(

@@ -17,9 +17,12 @@ from torch.nn import functional
 
 from fgdemo.errors import DatasetError, TrainingError
 from fgdemo.learn.augment import mix, normalise, reframe
+from fgdemo.learn.distributed import ALONE, World
 from fgdemo.learn.embed import embed
 from fgdemo.learn.pictures import Pictures, Progress, no_progress
 from fgdemo.learn.recipe import Recipe
+from fgdemo.learn.replay import Memory, batches_of
+from fgdemo.learn.retention import SoftLabels, retention_loss
 from fgdemo.learn.snapshot import resume, save_snapshot
 from fgdemo.model.backbone import Backbone, DataConfig
 
@@ -104,7 +107,10 @@ def finetune(
     *,
     checked: np.ndarray | None = None,
     teachers: Sequence[Teacher] = (),
+    soft: SoftLabels | None = None,
+    memory: Memory | None = None,
     snapshot: Path | None = None,
+    world: World = ALONE,
     device: str = "cpu",
     on_epoch: Callable[[Epoch], None] = lambda epoch: None,
     progress: Progress = no_progress,
@@ -119,13 +125,17 @@ def finetune(
             tear the features apart (Kumar 2022, LP-FT).
         class_index: (N,) class of each picture.
         checked: (N,) bool: an expert said so, and the label is not smoothed; None: nobody did.
+        soft: what the model before says of the (N,) pictures, imitated with the weight `recipe.retention`.
+        memory: pictures that no batch is without.
         snapshot: file that holds everything needed to go on after each epoch; an interrupted run resumes from it,
             and a finished one gives its averaged weights at once. The epochs done before are told to `on_epoch` again.
+        world: the processes that share each batch. All of them return the same; only the leading one reads and
+            writes the snapshot and tells of epochs and progress, and all stop when any is asked to.
         stop: asked after each batch; when true the training ends there, with the weights averaged so far.
 
     Raises:
         CheckpointError: the snapshot belongs to another run, is damaged, or cannot be written.
-        DatasetError: fewer training pictures than one batch.
+        DatasetError: fewer training pictures than one batch, or a batch of fewer pictures than processes.
         TrainingError: the loss was no number in the first epoch. Later the last whole epoch is kept, and a sentence.
         BackboneError: the backbone does not take pictures of `recipe.train_px`.
     """
@@ -137,13 +147,19 @@ def finetune(
             f"{len(train)} training pictures are fewer than one batch of {recipe.batch_size}; lower --batch-size."
         )
     backbone.require_size(recipe.train_px)
+    world.require_batch(recipe.batch_size)
+    if not world.leads:
+        snapshot, on_epoch, progress = None, lambda epoch: None, no_progress
     student = on_device(Student(backbone, *head, [t.backbone.dim for t in teachers]), device)
     for teacher in teachers:
         on_device(teacher.backbone, device).eval().requires_grad_(False)
     optimizer, schedule = make_optimizer(student, recipe, recipe.epochs * batches)
     ema = ModelEmaV3(student, decay=recipe.ema_decay, use_warmup=True)
     run = {"student": student, "ema": ema.module, "optimizer": optimizer, "schedule": schedule}
-    history = [Epoch(**row) for row in resume(snapshot, recipe.to_json(), run)] if snapshot else []
+    done_before = resume(snapshot, recipe.to_json(), run) if snapshot else []
+    history = [Epoch(**row) for row in world.same(done_before, run)]
+    if recipe.compiled and device.startswith("cuda") and world.size == 1:
+        student.compile()
     for epoch in history:
         on_epoch(epoch)
     epochs_done, sentence = float(len(history)), ""
@@ -154,7 +170,7 @@ def finetune(
         loss, batches_done = train_epoch(
             student, ema, pictures.pixels, train, class_index, config, recipe, teachers, optimizer, schedule, generator,
             lambda done, of, number=number: progress(f"epoch {number + 1} of {recipe.epochs}", done, of), stop,
-            checked,
+            checked, soft, memory, world,
         )  # fmt: skip
         epochs_done = number + batches_done / batches
         if not math.isfinite(loss):
@@ -166,13 +182,13 @@ def finetune(
             break
         if batches_done < batches:
             break
-        top1 = val_top1(ema.module, pictures.pixels, val, class_index, config) if len(val) else None
+        top1 = val_top1(ema.module, pictures.pixels, val, class_index, config, world) if len(val) else None
         history.append(Epoch(number + 1, recipe.epochs, loss, top1, time.monotonic() - started))
         on_epoch(history[-1])
         whole = {key: value.clone() for key, value in ema.module.state_dict().items()}
         if snapshot:
             save_snapshot(snapshot, recipe.to_json(), [asdict(epoch) for epoch in history], run)
-        if stop():
+        if world.any(stop()):
             break
     averaged = ema.module.backbone.to(memory_format=torch.contiguous_format).cpu().eval().requires_grad_(False)
     return Trained(averaged, epochs_done, sentence)
@@ -226,33 +242,45 @@ def train_epoch(
     progress: Callable[[int, int], None],
     stop: Callable[[], bool],
     checked: np.ndarray | None = None,
+    soft: SoftLabels | None = None,
+    memory: Memory | None = None,
+    world: World = ALONE,
 ) -> tuple[float, int]:
-    """One pass over the training pictures in a new order; returns the mean loss in nats and the batches done."""
+    """One pass over the training pictures in a new order; returns the mean loss in nats and the batches done.
+
+    Every process of `world` frames and mixes the whole batch, which is cheap, by the same random numbers, and trains
+    on its part.
+    """
     device = next(student.parameters()).device
     student.train()
     for module in student.modules():
         if isinstance(module, nn.modules.batchnorm._BatchNorm):
             module.eval()
     classes = student.classifier.out_features
-    order = train[torch.randperm(len(train), generator=generator).numpy()]
-    batches = len(order) // recipe.batch_size
+    columns = None if soft is None else torch.from_numpy(soft.columns).to(device)
+    batches = batches_of(train, recipe.batch_size, memory, generator)
     total, done, micro = 0.0, 0, recipe.batch_size
-    for step in range(batches):
-        chosen = np.sort(order[step * recipe.batch_size : (step + 1) * recipe.batch_size])
+    for step, chosen in enumerate(batches):
         batch = normalise(torch.from_numpy(pixels[chosen]).to(device), config)
         batch = reframe(batch, recipe.train_px, recipe.framing, generator).contiguous(memory_format=torch.channels_last)
         labels = torch.from_numpy(class_index[chosen]).to(device)
         targets = functional.one_hot(labels, classes).float()
         targets = smoothed(targets, recipe.label_smoothing, None if checked is None else checked[chosen])
+        if soft is not None:  # they are mixed as the labels are
+            targets = torch.cat([targets, torch.from_numpy(soft.probs[chosen]).to(device)], dim=1)
         batch, targets = mix(batch, targets, mixup=recipe.mixup, cutmix=recipe.cutmix, generator=generator)
-        loss, micro = backward(student, batch, labels, targets, recipe, teachers, micro)
+        part = world.part(len(batch))
+        share = (part.stop - part.start) / len(batch)
+        loss, micro = backward(student, batch[part], labels[part], targets[part], recipe, teachers, micro, columns)
+        world.add_gradients(student, share)
+        loss = world.total(loss * share)
         nn.utils.clip_grad_norm_(student.parameters(), 2.0)
         optimizer.step()
         schedule.step()
         ema.update(student, step=schedule.last_epoch)
         total, done = total + loss, step + 1
-        progress(done, batches)
-        if stop():
+        progress(done, len(batches))
+        if world.any(stop()):
             break
     return total / max(done, 1), done
 
@@ -273,6 +301,7 @@ def backward(
     recipe: Recipe,
     teachers: Sequence[Teacher],
     micro: int,
+    columns: Tensor | None = None,
 ) -> tuple[float, int]:
     """Gradients of the mean loss of a batch, `micro` pictures at a time; where they do not fit, half as many.
 
@@ -288,7 +317,7 @@ def backward(
         try:
             for start in range(0, len(batch), micro):
                 some = slice(start, start + micro)
-                loss = batch_loss(student, batch[some], labels[some], targets[some], recipe, teachers)
+                loss = batch_loss(student, batch[some], labels[some], targets[some], recipe, teachers, columns)
                 loss = loss * (len(batch[some]) / len(batch))
                 loss.backward()
                 total += float(loss.detach())
@@ -303,12 +332,25 @@ def backward(
 
 
 def batch_loss(
-    student: Student, batch: Tensor, labels: Tensor, targets: Tensor, recipe: Recipe, teachers: Sequence[Teacher]
+    student: Student,
+    batch: Tensor,
+    labels: Tensor,
+    targets: Tensor,
+    recipe: Recipe,
+    teachers: Sequence[Teacher],
+    columns: Tensor | None = None,
 ) -> Tensor:
-    """Cross-entropy, plus the cosine distance to each teacher's embedding of the pictures it knows."""
+    """Cross-entropy, plus the cosine distance to each teacher's embedding of the pictures it knows.
+
+    Args:
+        targets: (B, C), and beside them the (B, K) soft labels of the classes `columns`, where there are any.
+    """
+    classes = student.classifier.out_features
     with mixed_precision(batch.device):
         logits, embedding = student(batch)
-        loss = functional.cross_entropy(logits.float(), targets)
+        loss = functional.cross_entropy(logits.float(), targets[:, :classes])
+        if columns is not None:
+            loss = loss + recipe.retention * retention_loss(logits, targets[:, classes:], columns)
         for teacher, to_teacher in zip(teachers, student.to_teacher, strict=True):
             mine = torch.tensor([int(label) in teacher.indices for label in labels], device=batch.device)
             if recipe.distil == 0 or not mine.any():
@@ -323,15 +365,20 @@ def batch_loss(
 
 @torch.inference_mode()
 def val_top1(
-    student: Student, pixels: np.ndarray, chosen: np.ndarray, class_index: np.ndarray, config: DataConfig
+    student: Student,
+    pixels: np.ndarray,
+    chosen: np.ndarray,
+    class_index: np.ndarray,
+    config: DataConfig,
+    world: World = ALONE,
 ) -> float:
     """Top-1 accuracy of the trained classifier at full size, in [0, 1]."""
     student.eval()
     device = next(student.parameters()).device
-    right = 0
-    for start in range(0, len(chosen), 64):
-        some = chosen[start : start + 64]
+    right, mine = 0, chosen[world.part(len(chosen))]
+    for start in range(0, len(mine), 64):
+        some = mine[start : start + 64]
         with mixed_precision(device):
             logits, _ = student(normalise(torch.from_numpy(pixels[some]).to(device), config))
         right += int((logits.argmax(1).cpu().numpy() == class_index[some]).sum())
-    return right / len(chosen)
+    return world.total(right) / len(chosen)

@@ -30,6 +30,14 @@ class Recipe:
     cutmix: float = 0.0
     distil: float = 0.0
     """Weight of the distance to the teachers' embeddings (Romero 2015); 0 where there is no teacher."""
+    retention: float = 0.0
+    """Weight of agreeing with the model before on the kinds it knows (Li & Hoiem 2016)."""
+    replay: float = 0.0
+    """Least share of each batch that is pictures the model before has learned, out of a memory; in [0, 1)."""
+    memory: int = 2000
+    """Pictures in that memory."""
+    compiled: bool = False
+    """torch.compile, on one GPU: some minutes at the start, then faster epochs."""
     framing: Framing = field(default_factory=Framing)
     seed: int = 0
 
