@@ -20,7 +20,6 @@ from fgdemo.learn.blend import choose_blend
 from fgdemo.learn.corpus import Corpus
 from fgdemo.learn.drift import drift, plus, with_columns, without_members
 from fgdemo.learn.embed import embed
-from fgdemo.learn.finetune import Epoch as LoopEpoch
 from fgdemo.learn.finetune import Trained, finetune
 from fgdemo.learn.fit import fit_classifier
 from fgdemo.learn.pictures import Progress, no_progress
@@ -84,10 +83,9 @@ def train_candidate(
     start = {key: value.detach().clone() for key, value in backbone.state_dict().items()}
     epochs: list[Epoch] = []
 
-    def told(epoch: LoopEpoch) -> None:
-        speed = len(train) / epoch.elapsed_s if epoch.elapsed_s > 0 else 0.0
-        epochs.append(Epoch("network", **asdict(epoch), images_per_s=speed))
-        on_epoch(epochs[-1])
+    def told(epoch: Epoch) -> None:
+        epochs.append(epoch)
+        on_epoch(epoch)
 
     trained = finetune(
         backbone, head_start(base, known, corpus), corpus.pictures, corpus.class_index, base.data_config, recipe,
@@ -161,6 +159,7 @@ def refit(
         "recipe": recipe.to_json(),
         "epochs": [asdict(epoch) for epoch in epochs],
         "epochs_done": trained.epochs_done,
+        "kept_epoch": trained.kept_epoch,
         "training_ended": trained.sentence,
         "blend": {"trained_share": blend.share, "val_top1": {str(k): v for k, v in blend.val_top1.items()}},
         "data": {
