@@ -17,7 +17,11 @@ import numpy as np
 import scipy.linalg
 
 BRIGHTNESSES = (0.0, 0.3, 1.0, 3.0)
-"""σ² of the random brightness of each channel that are tried; 0 is none."""
+"""σ² of the random brightness of each channel that are tried; 0 is none.
+
+On 100 birds, frozen, chosen on one half of val and measured on the other: top-1 0.682 → 0.690 with 5 pictures a kind,
+0.761 → 0.770 with 10 (3 seeds), 0.850 → 0.847 with all (one).
+"""
 PENALTIES = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 """λ that are tried, as multiples of the mean eigenvalue of Φ'ΩΦ."""
 
