@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 
 import torch
-from timm.optim import param_groups_layer_decay
+from timm.optim import param_groups_layer_decay  # pyright: ignore[reportPrivateImportUsage]
 from torch import nn
 
 from fgdemo.learn.recipe import Recipe
