@@ -17,7 +17,18 @@ from torch import nn
 from fgdemo.errors import BackboneError, CheckpointError, DatasetError, TrainingError
 from fgdemo.learn import finetune as finetune_module
 from fgdemo.learn.augment import Framing, mix, normalise, reframe
-from fgdemo.learn.finetune import Epoch, Student, Trained, backward, finetune, make_teacher, smoothed
+from fgdemo.learn.finetune import (
+    Epoch,
+    Student,
+    Trained,
+    backward,
+    best_epoch,
+    finetune,
+    make_teacher,
+    no_better,
+    smoothed,
+)
+from fgdemo.learn.optimizer import make_optimizer
 from fgdemo.learn.recipe import Recipe
 from fgdemo.model.backbone import Backbone, DataConfig
 from tests.tiny import specimen_pictures, tiny_backbone
@@ -218,12 +229,61 @@ def test_out_of_memory_halves_the_pictures_at_a_time_and_not_the_batch() -> None
         student = kind(backbone, torch.zeros(backbone.dim, 6), torch.zeros(6), [])
         with torch.no_grad():
             student.classifier.weight.copy_(torch.randn(6, backbone.dim, generator=torch.Generator().manual_seed(1)))
-        loss, micro = backward(student, pixels, labels, torch.eye(6)[labels], RECIPE, [], 8)
+        losses, micro = backward(student, pixels, labels, torch.eye(6)[labels], RECIPE, [], 8)
         assert micro == fits
-        found.append((loss, [p.grad for p in student.parameters()]))
+        found.append((losses["classes"], [p.grad for p in student.parameters()]))
     assert found[0][0] == pytest.approx(found[1][0], rel=1e-4)
     for whole, pieces in zip(found[0][1], found[1][1], strict=True):
         torch.testing.assert_close(whole, pieces, rtol=1e-3, atol=1e-5)
+
+
+def test_early_layers_learn_more_slowly() -> None:
+    backbone = tiny_backbone()[0]
+    before = {key: value.clone() for key, value in backbone.net.named_parameters()}
+    new = [torch.nn.Parameter(torch.zeros(2))]
+    optimizer, schedule = make_optimizer(backbone.net, new, replace(RECIPE, layer_decay=0.5, warm_up=0.1), 10)
+    rate = {id(p): group["lr"] for group in optimizer.param_groups for p in group["params"]}
+    names = list(before)
+    parameters = dict(backbone.net.named_parameters())
+    assert set(rate) == {id(p) for p in [*parameters.values(), *new]}
+    first, last = rate[id(parameters[names[0]])], rate[id(parameters[names[-1]])]
+    assert optimizer.param_groups[0]["lr"] == last == RECIPE.lr
+    assert first <= RECIPE.lr * 0.5**2
+    assert rate[id(new[0])] == RECIPE.head_lr
+    decay = {id(p): group["weight_decay"] for group in optimizer.param_groups for p in group["params"]}
+    assert all((decay[id(p)] > 0) == (p.ndim > 1) for p in parameters.values())
+    for _ in range(10):
+        optimizer.step()
+        schedule.step()
+    assert optimizer.param_groups[0]["lr"] == pytest.approx(0.01 * RECIPE.lr)
+
+
+def told(number: int, val_top1: float | None) -> Epoch:
+    return Epoch("network", number, 9, 1.0, val_top1, 1.0)
+
+
+def test_the_best_epoch_known_answers() -> None:
+    history = [told(1, 0.5), told(2, 0.7), told(3, 0.7), told(4, 0.6)]
+    assert best_epoch(history) == 3
+    assert best_epoch([told(1, None), told(2, None)]) == 2
+    assert best_epoch([]) == 0
+    assert no_better(history, 1) == "The last 1 epochs were no better on val."
+    assert no_better(history, 2) == no_better(history, 0) == no_better([], 3) == ""
+
+
+def test_the_best_epoch_is_kept_and_patience_ends_the_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scores = iter([0.2, 0.9, 0.3, 0.4, 0.95])
+    monkeypatch.setattr(finetune_module, "val_top1", lambda *arguments: next(scores))
+    recipe, epochs = replace(RECIPE, epochs=6, patience=2), []
+    trained = train(recipe, snapshot=tmp_path / "s.pt", on_epoch=epochs.append)
+    assert (trained.kept_epoch, trained.epochs_done, len(epochs)) == (2, 4, 4)
+    assert "no better" in trained.sentence
+    assert_same(trained, train(recipe, snapshot=tmp_path / "s.pt"))  # nothing is left to train
+    scores = iter([0.2, 0.9])
+    assert_same(trained, train(recipe, stop=StopAfter(7)))  # asked after each of three batches, and after an epoch
+    assert all(epoch.losses == {"classes": epoch.loss} for epoch in epochs)
+    assert [epoch.lr for epoch in epochs[1:]] == sorted((epoch.lr for epoch in epochs[1:]), reverse=True)
+    assert 0 < epochs[-1].lr < RECIPE.lr
 
 
 def test_checked_labels_are_not_smoothed() -> None:

@@ -12,7 +12,6 @@ import os
 import sys
 import time
 from collections.abc import Callable, Collection
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -51,8 +50,8 @@ class TinyTrial:
 
         from fgdemo.learn import finetune as loop
 
-        def told(epoch: loop.Epoch) -> None:
-            on_epoch(Epoch("network", **asdict(epoch), images_per_s=10.0))
+        def told(epoch: Epoch) -> None:
+            on_epoch(epoch)
             (snapshot.parent / "pid").write_text(str(os.getpid()))
             end_s = time.monotonic() + LONGEST_HOLD_S
             while (snapshot.parent / f"hold-{epoch.number}").exists() and not stop() and time.monotonic() < end_s:

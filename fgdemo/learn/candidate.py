@@ -20,7 +20,6 @@ from fgdemo.learn.blend import choose_blend
 from fgdemo.learn.corpus import Corpus
 from fgdemo.learn.drift import drift, plus, with_columns, without_members
 from fgdemo.learn.embed import embed
-from fgdemo.learn.finetune import Epoch as LoopEpoch
 from fgdemo.learn.finetune import Trained, finetune
 from fgdemo.learn.fit import fit_classifier
 from fgdemo.learn.pictures import Progress, no_progress
@@ -86,10 +85,9 @@ def train_candidate(
     start = {key: value.detach().clone() for key, value in backbone.state_dict().items()}
     epochs: list[Epoch] = []
 
-    def told(epoch: LoopEpoch) -> None:
-        speed = len(train) / epoch.elapsed_s if epoch.elapsed_s > 0 else 0.0
-        epochs.append(Epoch("network", **asdict(epoch), images_per_s=speed))
-        on_epoch(epochs[-1])
+    def told(epoch: Epoch) -> None:
+        epochs.append(epoch)
+        on_epoch(epoch)
 
     held = memory_of(base, known, corpus, recipe)
     soft = soft_labels_of(base, known, corpus) if recipe.retention else None
@@ -114,7 +112,7 @@ def require_trainable(base: Classifier, corpus: Corpus) -> None:
 
 def what_is_known(base: Classifier, corpus: Corpus, embeddings: np.ndarray) -> Known:
     """The base's sums less the pictures of the corpus, val ones too, or they would be judged by what knows them."""
-    rest = base.head
+    rest = base.head.brightened(0.0)
     if len(corpus.pictures.keys):
         rest = without_members(rest, embeddings, corpus.pictures.keys)
     columns = np.array([corpus.taxonomy.leaf_index[leaf] for leaf in base.taxonomy.leaves])
@@ -190,6 +188,7 @@ def refit(
         "recipe": recipe.to_json(),
         "epochs": [asdict(epoch) for epoch in epochs],
         "epochs_done": trained.epochs_done,
+        "kept_epoch": trained.kept_epoch,
         "training_ended": trained.sentence,
         "blend": {"trained_share": blend.share, "val_top1": {str(k): v for k, v in blend.val_top1.items()}},
         "data": {

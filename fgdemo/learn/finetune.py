@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,12 +21,14 @@ from fgdemo.errors import DatasetError, TrainingError
 from fgdemo.learn.augment import mix, normalise, reframe
 from fgdemo.learn.distributed import ALONE, World
 from fgdemo.learn.embed import embed
+from fgdemo.learn.optimizer import make_optimizer
 from fgdemo.learn.pictures import Pictures, Progress, no_progress
 from fgdemo.learn.recipe import Recipe
 from fgdemo.learn.replay import Memory, batches_of
 from fgdemo.learn.retention import SoftLabels, retention_loss
 from fgdemo.learn.snapshot import resume, save_snapshot
 from fgdemo.model.backbone import Backbone, DataConfig
+from fgdemo.training import Epoch
 
 Module = TypeVar("Module", bound=nn.Module)
 
@@ -40,25 +44,18 @@ class Teacher:
 
 
 @dataclass(frozen=True)
-class Epoch:
-    """What one epoch did. Losses in nats, accuracies in [0, 1]; `val_top1` is None without a val split."""
-
-    number: int
-    of: int
-    loss: float
-    val_top1: float | None
-    elapsed_s: float
-
-
-@dataclass(frozen=True)
 class Trained:
-    """The backbone with averaged (EMA) weights, on the CPU, and how many epochs it was trained, e.g. 3.4 of 10.
+    """The backbone with averaged (EMA) weights, on the CPU.
 
-    `sentence` says why it ended early, where the training itself went wrong; else it is empty.
+    Attributes:
+        epochs_done: how many epochs it was trained, e.g. 3.4 of 10.
+        kept_epoch: whose weights these are: the best on val, or the last without val; 0 where no epoch was whole.
+        sentence: why the training ended by itself before its time; else it is empty.
     """
 
     backbone: Backbone
     epochs_done: float
+    kept_epoch: int = 0
     sentence: str = ""
 
 
@@ -116,7 +113,7 @@ def finetune(
     progress: Progress = no_progress,
     stop: Callable[[], bool] = lambda: False,
 ) -> Trained:
-    """Train on the "train" pictures; the averaged (EMA) weights are returned.
+    """Train on the "train" pictures; the averaged (EMA) weights of the epoch that was best on "val" are returned.
 
     BatchNorm keeps its statistics: fine-tuning sets are small, and weights whose BatchNorm was folded break otherwise.
 
@@ -128,15 +125,15 @@ def finetune(
         soft: what the model before says of the (N,) pictures, imitated with the weight `recipe.retention`.
         memory: pictures that no batch is without.
         snapshot: file that holds everything needed to go on after each epoch; an interrupted run resumes from it,
-            and a finished one gives its averaged weights at once. The epochs done before are told to `on_epoch` again.
+            and a finished one gives its weights at once. The epochs done before are told to `on_epoch` again.
         world: the processes that share each batch. All of them return the same; only the leading one reads and
             writes the snapshot and tells of epochs and progress, and all stop when any is asked to.
-        stop: asked after each batch; when true the training ends there, with the weights averaged so far.
+        stop: asked after each batch; when true the training ends there, with what there is.
 
     Raises:
         CheckpointError: the snapshot belongs to another run, is damaged, or cannot be written.
         DatasetError: fewer training pictures than one batch, or a batch of fewer pictures than processes.
-        TrainingError: the loss was no number in the first epoch. Later the last whole epoch is kept, and a sentence.
+        TrainingError: the loss was no number in the first epoch. Later the best epoch is kept, and a sentence.
         BackboneError: the backbone does not take pictures of `recipe.train_px`.
     """
     torch.manual_seed(recipe.seed)
@@ -153,9 +150,11 @@ def finetune(
     student = on_device(Student(backbone, *head, [t.backbone.dim for t in teachers]), device)
     for teacher in teachers:
         on_device(teacher.backbone, device).eval().requires_grad_(False)
-    optimizer, schedule = make_optimizer(student, recipe, recipe.epochs * batches)
+    new = [*student.classifier.parameters(), *student.to_teacher.parameters()]
+    optimizer, schedule = make_optimizer(student.backbone.net, new, recipe, recipe.epochs * batches)
     ema = ModelEmaV3(student, decay=recipe.ema_decay, use_warmup=True)
-    run = {"student": student, "ema": ema.module, "optimizer": optimizer, "schedule": schedule}
+    best = copy.deepcopy(ema.module)
+    run = {"student": student, "ema": ema.module, "best": best, "optimizer": optimizer, "schedule": schedule}
     done_before = resume(snapshot, recipe.to_json(), run) if snapshot else []
     history = [Epoch(**row) for row in world.same(done_before, run)]
     if recipe.compiled and device.startswith("cuda") and world.size == 1:
@@ -163,35 +162,56 @@ def finetune(
     for epoch in history:
         on_epoch(epoch)
     epochs_done, sentence = float(len(history)), ""
-    whole = {key: value.clone() for key, value in ema.module.state_dict().items()}
-    for number in range(len(history), recipe.epochs):
+    while len(history) < recipe.epochs:
+        sentence = no_better(history, recipe.patience)
+        if sentence:
+            break
+        number = len(history) + 1
         started = time.monotonic()
-        generator = torch.Generator().manual_seed(recipe.seed * 1000 + number)
-        loss, batches_done = train_epoch(
+        generator = torch.Generator().manual_seed(recipe.seed * 1000 + number - 1)
+        losses, batches_done = train_epoch(
             student, ema, pictures.pixels, train, class_index, config, recipe, teachers, optimizer, schedule, generator,
-            lambda done, of, number=number: progress(f"epoch {number + 1} of {recipe.epochs}", done, of), stop,
+            lambda done, of, number=number: progress(f"epoch {number} of {recipe.epochs}", done, of), stop,
             checked, soft, memory, world,
         )  # fmt: skip
-        epochs_done = number + batches_done / batches
+        loss = sum(losses.values())
         if not math.isfinite(loss):
             sentence = "The training diverged: the loss is no number any more. Lower --lr."
             if not history:
                 raise TrainingError(sentence)
-            ema.module.load_state_dict(whole)
-            epochs_done = float(len(history))
             break
+        epochs_done = number - 1 + batches_done / batches
         if batches_done < batches:
             break
         top1 = val_top1(ema.module, pictures.pixels, val, class_index, config, world) if len(val) else None
-        history.append(Epoch(number + 1, recipe.epochs, loss, top1, time.monotonic() - started))
-        on_epoch(history[-1])
-        whole = {key: value.clone() for key, value in ema.module.state_dict().items()}
+        elapsed_s = time.monotonic() - started
+        epoch = Epoch(
+            "network", number, recipe.epochs, loss, top1, elapsed_s, losses=losses,
+            lr=float(optimizer.param_groups[0]["lr"]),
+            images_per_s=batches * recipe.batch_size / max(elapsed_s, 1e-9),
+        )  # fmt: skip
+        history.append(epoch)
+        on_epoch(epoch)
+        if best_epoch(history) == number:
+            best.load_state_dict(ema.module.state_dict())
         if snapshot:
             save_snapshot(snapshot, recipe.to_json(), [asdict(epoch) for epoch in history], run)
         if world.any(stop()):
             break
-    averaged = ema.module.backbone.to(memory_format=torch.contiguous_format).cpu().eval().requires_grad_(False)
-    return Trained(averaged, epochs_done, sentence)
+    kept = best if history else ema.module
+    backbone = kept.backbone.to(memory_format=torch.contiguous_format).cpu().eval().requires_grad_(False)
+    return Trained(backbone, epochs_done, best_epoch(history), sentence)
+
+
+def best_epoch(history: Sequence[Epoch]) -> int:
+    """The number of the epoch of highest val top-1, the later of equals; the last without val; 0 of none."""
+    return max(history, key=lambda epoch: (epoch.val_top1 or 0.0, epoch.number)).number if history else 0
+
+
+def no_better(history: Sequence[Epoch], patience: int) -> str:
+    """A sentence where the last `patience` epochs were no better than one before them; 0: never."""
+    waited = len(history) - best_epoch(history)
+    return f"The last {waited} epochs were no better on val." if patience and waited >= patience else ""
 
 
 def mixed_precision(device: torch.device) -> torch.autocast:
@@ -203,28 +223,6 @@ def on_device(module: Module, device: str) -> Module:
     """Moved there in the memory layout that convolutions are fastest in."""
     module.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     return module.to(device)
-
-
-def make_optimizer(student: Student, recipe: Recipe, steps: int) -> tuple[torch.optim.Optimizer, Any]:
-    """AdamW; biases and norms are not decayed; new layers learn faster; warm-up, then a cosine down to 1 %."""
-    body = [p for p in student.backbone.parameters() if p.requires_grad_(True).requires_grad]
-    new = [*student.classifier.parameters(), *student.to_teacher.parameters()]
-    groups = [
-        {"params": [p for p in body if p.ndim > 1], "lr": recipe.lr, "weight_decay": recipe.weight_decay},
-        {"params": [p for p in body if p.ndim <= 1], "lr": recipe.lr, "weight_decay": 0.0},
-        {"params": new, "lr": recipe.head_lr, "weight_decay": recipe.weight_decay},
-    ]
-    optimizer = torch.optim.AdamW(groups)
-    warm = max(1, round(steps * recipe.warm_up))
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer,
-        lambda step: (
-            (step + 1) / warm
-            if step < warm
-            else 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, (step - warm) / max(1, steps - warm))))
-        ),
-    )
-    return optimizer, schedule
 
 
 def train_epoch(
@@ -245,8 +243,8 @@ def train_epoch(
     soft: SoftLabels | None = None,
     memory: Memory | None = None,
     world: World = ALONE,
-) -> tuple[float, int]:
-    """One pass over the training pictures in a new order; returns the mean loss in nats and the batches done.
+) -> tuple[dict[str, float], int]:
+    """One pass over the training pictures in a new order; returns the mean losses in nats and the batches done.
 
     Every process of `world` frames and mixes the whole batch, which is cheap, by the same random numbers, and trains
     on its part.
@@ -259,7 +257,9 @@ def train_epoch(
     classes = student.classifier.out_features
     columns = None if soft is None else torch.from_numpy(soft.columns).to(device)
     batches = batches_of(train, recipe.batch_size, memory, generator)
-    total, done, micro = 0.0, 0, recipe.batch_size
+    terms = ["classes", *["retention"] * (soft is not None), *["teachers"] * (recipe.distil > 0 and bool(teachers))]
+    total: Counter[str] = Counter()
+    done, micro = 0, recipe.batch_size
     for step, chosen in enumerate(batches):
         batch = normalise(torch.from_numpy(pixels[chosen]).to(device), config)
         batch = reframe(batch, recipe.train_px, recipe.framing, generator).contiguous(memory_format=torch.channels_last)
@@ -271,18 +271,19 @@ def train_epoch(
         batch, targets = mix(batch, targets, mixup=recipe.mixup, cutmix=recipe.cutmix, generator=generator)
         part = world.part(len(batch))
         share = (part.stop - part.start) / len(batch)
-        loss, micro = backward(student, batch[part], labels[part], targets[part], recipe, teachers, micro, columns)
+        losses, micro = backward(student, batch[part], labels[part], targets[part], recipe, teachers, micro, columns)
         world.add_gradients(student, share)
-        loss = world.total(loss * share)
+        losses = {name: world.total(losses.get(name, 0.0) * share) for name in terms}
         nn.utils.clip_grad_norm_(student.parameters(), 2.0)
         optimizer.step()
         schedule.step()
         ema.update(student, step=schedule.last_epoch)
-        total, done = total + loss, step + 1
+        total.update(losses)
+        done = step + 1
         progress(done, len(batches))
         if world.any(stop()):
             break
-    return total / max(done, 1), done
+    return {name: value / max(done, 1) for name, value in total.items()}, done
 
 
 def smoothed(targets: Tensor, share: float, checked: np.ndarray | None) -> Tensor:
@@ -302,26 +303,26 @@ def backward(
     teachers: Sequence[Teacher],
     micro: int,
     columns: Tensor | None = None,
-) -> tuple[float, int]:
+) -> tuple[dict[str, float], int]:
     """Gradients of the mean loss of a batch, `micro` pictures at a time; where they do not fit, half as many.
 
     Returns:
-        The loss in nats, and the number of pictures at a time that did fit.
+        The terms of the loss in nats, and the number of pictures at a time that did fit.
 
     Raises:
         TrainingError: not even one picture fits into the memory.
     """
     while True:
         student.zero_grad(set_to_none=True)
-        total = 0.0
+        total: Counter[str] = Counter()
         try:
             for start in range(0, len(batch), micro):
                 some = slice(start, start + micro)
-                loss = batch_loss(student, batch[some], labels[some], targets[some], recipe, teachers, columns)
-                loss = loss * (len(batch[some]) / len(batch))
-                loss.backward()
-                total += float(loss.detach())
-            return total, micro
+                terms = batch_losses(student, batch[some], labels[some], targets[some], recipe, teachers, columns)
+                share = len(batch[some]) / len(batch)
+                (torch.stack(list(terms.values())).sum() * share).backward()
+                total.update({name: float(term.detach()) * share for name, term in terms.items()})
+            return dict(total), micro
         except torch.OutOfMemoryError as error:
             if micro == 1:
                 raise TrainingError(
@@ -331,7 +332,7 @@ def backward(
         torch.cuda.empty_cache()
 
 
-def batch_loss(
+def batch_losses(
     student: Student,
     batch: Tensor,
     labels: Tensor,
@@ -339,18 +340,19 @@ def batch_loss(
     recipe: Recipe,
     teachers: Sequence[Teacher],
     columns: Tensor | None = None,
-) -> Tensor:
-    """Cross-entropy, plus the cosine distance to each teacher's embedding of the pictures it knows.
+) -> dict[str, Tensor]:
+    """Cross-entropy ("classes"), and the cosine distance to each teacher's embedding of the pictures it knows.
 
     Args:
-        targets: (B, C), and beside them the (B, K) soft labels of the classes `columns`, where there are any.
+        targets: (B, C), and beside them the (B, K) soft labels of the classes `columns`, where there are any
+            ("retention").
     """
     classes = student.classifier.out_features
     with mixed_precision(batch.device):
         logits, embedding = student(batch)
-        loss = functional.cross_entropy(logits.float(), targets[:, :classes])
+        losses = {"classes": functional.cross_entropy(logits.float(), targets[:, :classes])}
         if columns is not None:
-            loss = loss + recipe.retention * retention_loss(logits, targets[:, classes:], columns)
+            losses["retention"] = recipe.retention * retention_loss(logits, targets[:, classes:], columns)
         for teacher, to_teacher in zip(teachers, student.to_teacher, strict=True):
             mine = torch.tensor([int(label) in teacher.indices for label in labels], device=batch.device)
             if recipe.distil == 0 or not mine.any():
@@ -359,8 +361,9 @@ def batch_loss(
                 seen = teacher.backbone(batch[mine]).mean((1, 2)).float()
                 wanted = (seen - teacher.mean) / teacher.std
             distance = 1 - functional.cosine_similarity(to_teacher(embedding[mine]).float(), wanted).mean()
-            loss = loss + recipe.distil * distance * mine.float().mean()
-    return loss
+            distance = recipe.distil * distance * mine.float().mean()
+            losses["teachers"] = losses["teachers"] + distance if "teachers" in losses else distance
+    return losses
 
 
 @torch.inference_mode()

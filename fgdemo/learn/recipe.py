@@ -21,10 +21,14 @@ class Recipe:
     batch_size: int = 32
     lr: float = 4e-4
     head_lr: float = 2e-3
+    layer_decay: float = 1.0
+    """Each layer's learning rate ÷ that of the layer behind it, in (0, 1]; `lr` is that of the last."""
     weight_decay: float = 0.02
     warm_up: float = 0.1
     """Share of all steps in which the learning rate climbs; then it falls as a cosine."""
     ema_decay: float = 0.998
+    patience: int = 0
+    """The training ends after so many epochs that were no better on val; 0: never. The best is kept in any case."""
     label_smoothing: float = 0.1
     mixup: float = 0.0
     cutmix: float = 0.0

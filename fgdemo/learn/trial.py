@@ -84,10 +84,10 @@ class RealTrial:
         from fgdemo.learn.gate import judge, judged
 
         pictures = gold(before.data_config)
-        found = judged(before, pictures.pixels, taxonomy, progress=progress)
+        found = judged(before, list(pictures.pixels), taxonomy, progress=progress)
         if after.data_config != before.data_config:
             pictures = gold(after.data_config)
         return judge(
-            found, judged(after, pictures.pixels, taxonomy, progress=progress),
+            found, judged(after, list(pictures.pixels), taxonomy, progress=progress),
             label_indices(pictures.labels, taxonomy), pictures.names, taxonomy, old_kinds=old_kinds,
         )  # fmt: skip

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from fgdemo.learn.candidate import train_candidate  # pyright: ignore[reportMissingImports]
-from fgdemo.learn.corpus import Corpus  # pyright: ignore[reportMissingImports]
+from fgdemo.learn.candidate import train_candidate
+from fgdemo.learn.corpus import Corpus
 from fgdemo.learn.embed import embed
 from fgdemo.learn.pictures import Pictures, Progress, no_progress
-from fgdemo.learn.recipe import PRESETS, Recipe  # pyright: ignore[reportMissingImports]
+from fgdemo.learn.recipe import PRESETS, Recipe
 from fgdemo.model.classifier import Classifier
 from fgdemo.taxonomy import Taxon, Taxonomy, display_name, slug
 from fgdemo.training import Preset
