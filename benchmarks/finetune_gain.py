@@ -8,7 +8,7 @@ half, which no method sees:
   linear_probe   scikit-learn's logistic regression on frozen features; C is chosen
   plain          all layers and a new linear layer by AdamW (3e-4, new layer 3e-3), one cycle, 20 epochs, crops and
                  flips, BatchNorm as it is; the last epoch, as the schedule means it
-  frozen_ridge   our closed-form head on frozen features; λ and brightness are chosen
+  frozen_ridge   our closed-form head on frozen features; λ is chosen
   ours           `train_candidate` from the classifier of frozen_ridge; head, blend and epoch are chosen
 
 Prints one JSON line last: `top1`, {"5" | "10" | "all": {method: [mean, low, high]}}, mean over the seeds with 95 %

@@ -41,8 +41,9 @@ from fgdemo.learn.candidate import train_candidate
 from fgdemo.learn.corpus import Corpus
 from fgdemo.learn.drift import plus, with_columns
 from fgdemo.learn.embed import embed
-from fgdemo.learn.finetune import Student, make_optimizer, mixed_precision, on_device
+from fgdemo.learn.finetune import Student, mixed_precision, on_device
 from fgdemo.learn.fit import fit_classifier
+from fgdemo.learn.optimizer import make_optimizer
 from fgdemo.learn.pictures import Pictures, decode_all
 from fgdemo.learn.recipe import Recipe
 from fgdemo.learn.replay import choose_memory
@@ -198,7 +199,8 @@ class Naive:
         student = on_device(Student(self._backbone, *self._linear, []), course.device)
         train = session.rows("train", "val")
         size = min(recipe.batch_size, len(train))
-        optimizer, schedule = make_optimizer(student, recipe, recipe.epochs * (len(train) // size))
+        new, steps = student.classifier.parameters(), recipe.epochs * (len(train) // size)
+        optimizer, schedule = make_optimizer(student.backbone.net, new, recipe, steps)
         student.eval()  # BatchNorm as in our loop
         generator = torch.Generator().manual_seed(recipe.seed)
         for _ in range(recipe.epochs):

@@ -39,7 +39,8 @@ from torch.nn import functional
 from torch.utils.data import DataLoader
 from torchvision import datasets, transforms
 
-from fgdemo.learn.finetune import Student, make_optimizer, mixed_precision, on_device, train_epoch
+from fgdemo.learn.finetune import Student, mixed_precision, on_device, train_epoch
+from fgdemo.learn.optimizer import make_optimizer
 from fgdemo.learn.pictures import Pictures, decode_all
 from fgdemo.learn.recipe import Recipe
 from fgdemo.model.backbone import Backbone, DataConfig, start_backbone
@@ -51,7 +52,7 @@ SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 def student_of(backbone: Backbone, classes: int, device: str, recipe: Recipe) -> tuple[Student, Any, Any]:
     """A network that is trained, in our layout, with BatchNorm as our loop has it, and its optimizer."""
     student = on_device(Student(backbone, torch.zeros(backbone.dim, classes), torch.zeros(classes), []), device)
-    optimizer, schedule = make_optimizer(student, recipe, 1_000_000)
+    optimizer, schedule = make_optimizer(student.backbone.net, student.classifier.parameters(), recipe, 1_000_000)
     student.train()
     for module in student.modules():
         if isinstance(module, nn.modules.batchnorm._BatchNorm):

@@ -211,10 +211,6 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
         "parts.prototypes",
     ),
     "weights NaN": (lambda f: replace_array(f, "origin", np.full(64, np.nan, np.float32)), "origin holds numbers"),
-    "a negative brightness": (
-        lambda f: rewrite(f, lambda c: c["head"].update(brightness=-2.0)),
-        "does not fit together",
-    ),
     "a head without a solution": (
         lambda f: rewrite(f, lambda c: c["head"].update(penalty=-1e9)),
         "does not fit together",

@@ -134,24 +134,3 @@ def test_the_path_differs_in_nothing_but_the_penalty() -> None:
     assert [candidate.penalty for candidate in path] == sorted(candidate.penalty for candidate in path)
     assert head.penalty in [candidate.penalty for candidate in path]
     assert all(candidate.gram is head.gram and candidate.moment is head.moment for candidate in path)
-
-
-def test_brightness_is_what_endless_random_copies_approach() -> None:
-    embeddings, labels, _ = cloud(6)
-    head = RidgeHead.fit(embeddings, labels, 3)
-    phi, rng = head.features(embeddings), np.random.default_rng(0)
-    gain = np.ones((20_000, *phi.shape))
-    gain[:, :, :-1] += np.sqrt(0.5) * rng.choice([-1.0, 1.0], (20_000, len(phi), phi.shape[1] - 1))
-    copies = phi * gain
-    bright = head.brightened(0.5)
-    np.testing.assert_allclose(np.einsum("knd,kne->de", copies, copies) / 20_000, bright.gram, atol=0.02)
-    np.testing.assert_allclose(copies.mean(0).T @ np.eye(3)[labels], bright.moment, atol=0.02)
-    assert bright.penalty == head.penalty
-
-
-def test_brightness_is_set_and_not_added() -> None:
-    embeddings, labels, _ = cloud(7)
-    head = RidgeHead.fit(embeddings, labels, 3)
-    np.testing.assert_allclose(head.brightened(3.0).brightened(0.3).gram, head.brightened(0.3).gram, rtol=1e-12)
-    np.testing.assert_allclose(head.brightened(3.0).brightened(0.0).gram, head.gram, rtol=1e-12)
-    assert not np.allclose(head.brightened(3.0).solve(), head.solve())

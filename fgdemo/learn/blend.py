@@ -12,7 +12,7 @@ from torch import Tensor
 from fgdemo.learn.embed import embed
 from fgdemo.learn.pictures import Pictures, Progress, no_progress
 from fgdemo.model.backbone import Backbone, DataConfig
-from fgdemo.model.head import BRIGHTNESSES, RidgeHead
+from fgdemo.model.head import RidgeHead
 
 SHARES = (0.4, 0.6, 0.8, 1.0)
 """Shares of the trained weights that are tried."""
@@ -74,7 +74,7 @@ def choose_blend(
 def fit_on_val_penalty(
     embeddings: np.ndarray, class_index: np.ndarray, train: np.ndarray, val: np.ndarray, classes: int
 ) -> tuple[RidgeHead, float]:
-    """The head of least squared error on val (λ and brightness), and its mean per-class top-1 there.
+    """The head of least squared error on val and its mean per-class top-1 there.
 
     Leave-one-out cannot choose λ here: a trained backbone has already seen what would be left out.
     """
@@ -85,10 +85,15 @@ def fit_on_val_penalty(
 def choose_on_val(
     head: RidgeHead, embeddings: np.ndarray, class_index: np.ndarray, val: np.ndarray
 ) -> tuple[RidgeHead, float]:
-    """The head with the λ and the brightness of least squared error on val, and its mean per-class top-1 there."""
+    """The head with the λ of least squared error on val, and its mean per-class top-1 there.
+
+    The random brightness of frozen channels (FroFA, Bär 2024) has a closed form for this head: the gram's diagonal
+    times 1 + σ². It is left out: on 100 birds top-1 went from 0.682 to 0.691 with 5 pictures a kind, from 0.761 to
+    0.770 with 10, but from 0.850 to 0.847 with all, and the sums that go on learning would have to be cleaned of it.
+    """
     targets = np.eye(head.moment.shape[1])[class_index[val]]
     tried = []
-    for candidate in (one for brightness in BRIGHTNESSES for one in head.brightened(brightness).path()):
+    for candidate in head.path():
         weight, bias = candidate.linear()
         logits = embeddings[val] @ weight + bias
         tried.append((float(((logits - targets) ** 2).sum()), candidate, logits.argmax(1) == class_index[val]))

@@ -112,7 +112,7 @@ def require_trainable(base: Classifier, corpus: Corpus) -> None:
 
 def what_is_known(base: Classifier, corpus: Corpus, embeddings: np.ndarray) -> Known:
     """The base's sums less the pictures of the corpus, val ones too, or they would be judged by what knows them."""
-    rest = base.head.brightened(0.0)
+    rest = base.head
     if len(corpus.pictures.keys):
         rest = without_members(rest, embeddings, corpus.pictures.keys)
     columns = np.array([corpus.taxonomy.leaf_index[leaf] for leaf in base.taxonomy.leaves])

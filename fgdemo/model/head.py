@@ -16,12 +16,6 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import scipy.linalg
 
-BRIGHTNESSES = (0.0, 0.3, 1.0, 3.0)
-"""σ² of the random brightness of each channel that are tried; 0 is none.
-
-On 100 birds, frozen, chosen on one half of val and measured on the other: top-1 0.682 → 0.691 with 5 pictures a kind,
-0.761 → 0.770 with 10 (3 seeds), 0.850 → 0.847 with all (one).
-"""
 PENALTIES = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 """λ that are tried, as multiples of the mean eigenvalue of Φ'ΩΦ."""
 
@@ -33,11 +27,10 @@ class RidgeHead:
     Attributes:
         mean: (D,) subtracted from an embedding; a constant of the head, not of the picture.
         scale: divides it, so that φ has about unit length.
-        gram: (D + 1, D + 1) float64, Φ'ΩΦ without λ, with what `brightness` adds to it.
+        gram: (D + 1, D + 1) float64, Φ'ΩΦ without λ.
         moment: (D + 1, C) float64, Φ'ΩY.
         counts: (C,) sum of the weights of each class.
         penalty: λ, absolute.
-        brightness: σ², by which the gram's diagonal has been multiplied with 1 + σ²; see `brightened`.
         members: (M,) uint64, the first 8 bytes of the sha256 of the pictures in the sums, where they are known, so
             that a picture met again can be taken out before it counts anew.
         member_classes: (M,) int16 class index that each was counted as, with weight 1.
@@ -49,7 +42,6 @@ class RidgeHead:
     moment: np.ndarray
     counts: np.ndarray
     penalty: float
-    brightness: float = 0.0
     members: np.ndarray = field(default_factory=lambda: np.empty(0, np.uint64))
     member_classes: np.ndarray = field(default_factory=lambda: np.empty(0, np.int16))
 
@@ -84,20 +76,6 @@ class RidgeHead:
         """The same head at each of `PENALTIES`."""
         unit = float(np.trace(self.gram)) / len(self.gram)
         return tuple(replace(self, penalty=unit * step) for step in PENALTIES)
-
-    def brightened(self, brightness: float) -> RidgeHead:
-        """The head of the same pictures, each in endlessly many copies whose channels are brighter or darker by chance.
-
-        FroFA (Bär 2024) draws the brightness of each channel of frozen features by itself. With a factor 1 + σε about
-        the channel's mean, ε of mean 0 and variance 1 and independent between channels, the expectation of Φ'ΩY stays
-        and that of Φ'ΩΦ is Φ'ΩΦ + σ² diag(Φ'ΩΦ): what many random copies approach is had at once. It is also a
-        shrinkage of the covariance towards its diagonal (Friedman 1989). λ is left as it is.
-        """
-        factor = np.full(len(self.gram), (1 + brightness) / (1 + self.brightness))
-        factor[-1] = 1.0  # the constant is the same in every copy
-        gram = self.gram.copy()
-        np.fill_diagonal(gram, np.diag(gram) * factor)
-        return replace(self, gram=gram, brightness=brightness)
 
     def features(self, embeddings: np.ndarray) -> np.ndarray:
         """(N, D) → (N, D + 1) float64: standardised, with a constant for the base rate."""

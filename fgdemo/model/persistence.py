@@ -33,11 +33,7 @@ def to_checkpoint(classifier: Classifier) -> Checkpoint:
             "ground_temperature": classifier.parts.ground_temperature,
             "temperature": classifier.parts.temperature,
         },
-        "head": {
-            "scale": classifier.head.scale,
-            "penalty": classifier.head.penalty,
-            "brightness": classifier.head.brightness,
-        },
+        "head": {"scale": classifier.head.scale, "penalty": classifier.head.penalty},
         "calibration": {
             "temperature": classifier.calibration.temperature,
             "coverage": classifier.calibration.coverage,
@@ -141,8 +137,6 @@ def _check_fit(found: Checkpoint, dim: int, leaves: int) -> None:
     for name, shape in wanted.items():
         if arrays[name].shape != shape:
             raise ValueError(f"{name} has the shape {arrays[name].shape}, expected {shape}")
-    if not 0 <= card["head"].get("brightness", 0.0) < math.inf:
-        raise ValueError("the brightness of the head must not be negative")
     for number in (
         card["head"]["scale"],
         card["calibration"]["temperature"],
@@ -178,7 +172,6 @@ def _head(found: Checkpoint) -> RidgeHead:
         moment=arrays["head.moment"].astype(np.float64),
         counts=arrays["head.counts"].astype(np.float64),
         penalty=float(card["penalty"]),
-        brightness=float(card.get("brightness", 0.0)),
         **members,
     )
 
