@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from fgdemo.cli import main
-from fgdemo.commands import questions
+from fgdemo.commands import measuring
 from fgdemo.learn import finetune as finetune_module
 from fgdemo.model.classifier import Classifier
 from fgdemo.specimens import SPECIES, write_specimens
@@ -358,7 +358,7 @@ def test_ctrl_c_outside_training_stops_at_once(monkeypatch: pytest.MonkeyPatch, 
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(questions, "load", interrupted)
+    monkeypatch.setattr(measuring, "load", interrupted)
     assert main(["evaluate", "x", "--checkpoint", str(checkpoint)]) == 130
 
 

@@ -76,7 +76,7 @@ def many(tmp_path_factory) -> Path:
 @pytest.mark.parametrize(
     ("place", "method", "call"),
     [(ImageStore, "put", 40), (Embeddings, "append", 3), (intake_module, "settle_kinds", 1),
-     (intake_module.Intake, "_write", 75), (intake_module.Intake, "_look_at_missing", 1)],
+     (intake_module.Intake, "_write", 75), (intake_module, "look_at_missing", 1)],
 )  # fmt: skip
 def test_a_killed_import_goes_on(tmp_path, many, monkeypatch, place, method, call):
     home = tmp_path / "home"
