@@ -136,7 +136,7 @@ def check_forgetting(change: np.ndarray, class_index: np.ndarray, seed: int) -> 
     difference = macro_interval(change, class_index, seed)
     found = f"the kinds it knew, each counting the same: {in_points(difference)}"
     if difference[1] >= -FORGOTTEN_MARGIN:
-        return Check("forgetting", True, f"Nothing forgotten ({found}).")
+        return Check("forgetting", True, f"{found[0].upper()}{found[1:]}.")
     if difference[2] < 0:
         return Check("forgetting", False, f"It has forgotten some ({found}).")
     return Check("forgetting", False, f"Forgetting more than {FORGOTTEN_MARGIN:.0%} cannot be excluded ({found}).")

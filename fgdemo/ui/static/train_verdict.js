@@ -63,7 +63,7 @@ export function modelActions(model, now, acts, more = null) {
 function refusal(verdict) {
   if (!verdict) return "It cannot go live: it was never judged.";
   if (verdict.outcome === "worse") return "It cannot go live: it is worse than what is live.";
-  if (verdict.outcome === "unproven") return "It cannot go live: there are too few gold pictures to judge by.";
+  if (verdict.outcome === "unproven") return "It cannot go live: the gold pictures do not prove that it is no worse.";
   const failed = verdict.checks.filter((check) => !check.passed).map((check) => (CHECKS[check.name] ?? check.name).toLowerCase());
   return `It cannot go live: ${failed.join(", ")} did not pass.`;
 }
