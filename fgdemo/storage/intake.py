@@ -17,6 +17,7 @@ from fgdemo.errors import PictureError, StorageError
 from fgdemo.storage.database import reading, utc_now, writing
 from fgdemo.storage.embeddings import Embeddings, Looks
 from fgdemo.storage.events import EventLog
+from fgdemo.storage.image_ids import packed
 from fgdemo.storage.images import decode_reduced
 from fgdemo.storage.kinds import Kinds, settle_kinds
 from fgdemo.storage.labelled import LabelledPicture, PastSession, Progress, Said, no_progress, plain_text
@@ -269,8 +270,7 @@ class Intake:
         rows = self._embeddings.rows
 
         def vectors(images: Sequence[str]) -> np.ndarray:
-            places = self._embeddings.rows
-            return self._embeddings.vectors([places[image] for image in images])
+            return self._embeddings.vectors(self._embeddings.rows_of(packed(images)))
 
         finder = TwinFinder(vectors, self._are_twins)
         columns = (image_table.c.id, image_table.c.dhash, image_table.c.twin_of)
