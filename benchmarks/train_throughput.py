@@ -39,10 +39,11 @@ from torch.nn import functional
 from torch.utils.data import DataLoader
 from torchvision import datasets, transforms
 
-from fgdemo.learn.finetune import Student, mixed_precision, on_device, train_epoch
 from fgdemo.learn.optimizer import make_optimizer
 from fgdemo.learn.pictures import Pictures, decode_all
 from fgdemo.learn.recipe import Recipe
+from fgdemo.learn.steps import Lesson, train_epoch
+from fgdemo.learn.student import Student, mixed_precision, on_device
 from fgdemo.model.backbone import Backbone, DataConfig, start_backbone
 from fgdemo.storage.sources import read_source
 
@@ -79,6 +80,7 @@ def ours(
     student, optimizer, schedule = student_of(backbone, int(labels.max()) + 1, device, recipe)
     ema = ModelEmaV3(student, decay=recipe.ema_decay, use_warmup=True)
     rows, generator = np.arange(len(labels)), torch.Generator().manual_seed(0)
+    lesson = Lesson(pictures.pixels, labels, config, recipe)
 
     def run(batches: int) -> None:
         left = batches
@@ -89,10 +91,7 @@ def ours(
             busy.extend(gpu_busy(device))
 
         while left > 0:
-            train_epoch(
-                student, ema, pictures.pixels, rows, labels, config, recipe, [], optimizer, schedule, generator,
-                progress, lambda: left <= 0,
-            )  # fmt: skip
+            train_epoch(student, ema, lesson, rows, optimizer, schedule, generator, progress, lambda: left <= 0)
 
     return run
 

@@ -16,6 +16,7 @@ from PIL import Image
 from fgdemo.cli import main
 from fgdemo.commands import measuring
 from fgdemo.learn import finetune as finetune_module
+from fgdemo.learn import steps as steps_module
 from fgdemo.model.classifier import Classifier
 from fgdemo.specimens import SPECIES, write_specimens
 
@@ -322,7 +323,7 @@ def test_ctrl_c_stops_after_the_batch_and_writes_what_there_is(
 ) -> None:
     before = signal.getsignal(signal.SIGINT)
     calls: list[int] = []
-    real = finetune_module.batch_losses
+    real = steps_module.batch_losses
 
     def loss_then_ctrl_c(*arguments):
         calls.append(1)
@@ -330,7 +331,7 @@ def test_ctrl_c_stops_after_the_batch_and_writes_what_there_is(
             signal.raise_signal(signal.SIGINT)
         return real(*arguments)
 
-    monkeypatch.setattr(finetune_module, "batch_losses", loss_then_ctrl_c)
+    monkeypatch.setattr(steps_module, "batch_losses", loss_then_ctrl_c)
     run(capsys, *fit(birds, tmp_path / "out", *TRAINING))
     assert len(calls) == 4
     card = json.loads((tmp_path / "out" / "card.json").read_text())
@@ -347,7 +348,7 @@ def test_a_second_ctrl_c_stops_at_once(
         signal.raise_signal(signal.SIGINT)
         signal.raise_signal(signal.SIGINT)
 
-    monkeypatch.setattr(finetune_module, "batch_losses", twice)
+    monkeypatch.setattr(steps_module, "batch_losses", twice)
     assert main([str(argument) for argument in fit(birds, tmp_path / "out", *TRAINING)]) == 130
     assert "stopped" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()

@@ -15,10 +15,11 @@ from PIL import Image
 
 from fgdemo.errors import DatasetError
 from fgdemo.learn.distributed import ALONE, World, joined
-from fgdemo.learn.finetune import Epoch, finetune
+from fgdemo.learn.finetune import finetune
 from fgdemo.learn.recipe import Recipe
 from fgdemo.learn.replay import Memory
 from fgdemo.learn.retention import soft_labels
+from fgdemo.training import Epoch
 from tests.tiny import specimen_pictures, tiny_backbone
 
 ROOT = Path(__file__).parents[1]

@@ -17,20 +17,13 @@ from torch import nn
 from fgdemo.errors import BackboneError, CheckpointError, DatasetError, TrainingError
 from fgdemo.learn import finetune as finetune_module
 from fgdemo.learn.augment import Framing, mix, normalise, reframe
-from fgdemo.learn.finetune import (
-    Epoch,
-    Student,
-    Trained,
-    backward,
-    best_epoch,
-    finetune,
-    make_teacher,
-    no_better,
-    smoothed,
-)
+from fgdemo.learn.finetune import Trained, best_epoch, finetune, no_better
 from fgdemo.learn.optimizer import make_optimizer
 from fgdemo.learn.recipe import Recipe
+from fgdemo.learn.steps import Batch, Lesson, backward, smoothed
+from fgdemo.learn.student import Student, make_teacher
 from fgdemo.model.backbone import Backbone, DataConfig
+from fgdemo.training import Epoch
 from tests.tiny import specimen_pictures, tiny_backbone
 
 PICTURES = specimen_pictures(per_class=8)
@@ -229,7 +222,8 @@ def test_out_of_memory_halves_the_pictures_at_a_time_and_not_the_batch() -> None
         student = kind(backbone, torch.zeros(backbone.dim, 6), torch.zeros(6), [])
         with torch.no_grad():
             student.classifier.weight.copy_(torch.randn(6, backbone.dim, generator=torch.Generator().manual_seed(1)))
-        losses, micro = backward(student, pixels, labels, torch.eye(6)[labels], RECIPE, [], 8)
+        batch = Batch(pixels, labels, torch.eye(6)[labels])
+        losses, micro = backward(student, batch, Lesson(PICTURES.pixels, LABELS, tiny_backbone()[1], RECIPE), 8)
         assert micro == fits
         found.append((losses["classes"], [p.grad for p in student.parameters()]))
     assert found[0][0] == pytest.approx(found[1][0], rel=1e-4)

@@ -1,0 +1,200 @@
+"""One epoch: batches, their losses and gradients, and the accuracy that it led to."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from timm.utils.model_ema import ModelEmaV3
+from torch import Tensor, nn
+from torch.nn import functional
+
+from fgdemo.errors import TrainingError
+from fgdemo.learn.augment import mix, normalise, reframe
+from fgdemo.learn.distributed import ALONE, World
+from fgdemo.learn.recipe import Recipe
+from fgdemo.learn.replay import Memory, batches_of
+from fgdemo.learn.retention import SoftLabels, retention_loss
+from fgdemo.learn.student import Student, Teacher, mixed_precision
+from fgdemo.model.backbone import DataConfig
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What a training is made of, the same in every epoch; see `fgdemo.learn.finetune.finetune`.
+
+    Attributes:
+        pixels: (N, S, S, 3) uint8 of all pictures.
+        class_index, checked: (N,).
+    """
+
+    pixels: np.ndarray
+    class_index: np.ndarray
+    config: DataConfig
+    recipe: Recipe
+    teachers: Sequence[Teacher] = ()
+    checked: np.ndarray | None = None
+    soft: SoftLabels | None = None
+    memory: Memory | None = None
+    world: World = ALONE
+
+    @property
+    def terms(self) -> list[str]:
+        """Names of the terms of the loss, the same in every process, whatever pictures it has."""
+        teaching = self.recipe.distil > 0 and bool(self.teachers)
+        return ["classes", *["retention"] * (self.soft is not None), *["teachers"] * teaching]
+
+    def batch(self, chosen: np.ndarray, classes: int, device: torch.device, generator: torch.Generator) -> Batch:
+        """These pictures, framed and mixed anew."""
+        recipe = self.recipe
+        pixels = normalise(torch.from_numpy(self.pixels[chosen]).to(device), self.config)
+        pixels = reframe(pixels, recipe.train_px, recipe.framing, generator)
+        labels = torch.from_numpy(self.class_index[chosen]).to(device)
+        targets = functional.one_hot(labels, classes).float()
+        targets = smoothed(targets, recipe.label_smoothing, None if self.checked is None else self.checked[chosen])
+        if self.soft is not None:  # they are mixed as the labels are
+            targets = torch.cat([targets, torch.from_numpy(self.soft.probs[chosen]).to(device)], dim=1)
+        pixels, targets = mix(
+            pixels.contiguous(memory_format=torch.channels_last), targets, mixup=recipe.mixup, cutmix=recipe.cutmix,
+            generator=generator,
+        )  # fmt: skip
+        return Batch(pixels, labels, targets)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """
+    Attributes:
+        pixels: (B, 3, S, S).
+        labels: (B,) class indices, before mixing.
+        targets: (B, C), and beside them (B, K) soft labels where there are any.
+    """
+
+    pixels: Tensor
+    labels: Tensor
+    targets: Tensor
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, some: slice) -> Batch:
+        return Batch(self.pixels[some], self.labels[some], self.targets[some])
+
+
+def train_epoch(
+    student: Student,
+    ema: ModelEmaV3,
+    lesson: Lesson,
+    train: np.ndarray,
+    optimizer: torch.optim.Optimizer,
+    schedule: torch.optim.lr_scheduler.LRScheduler,
+    generator: torch.Generator,
+    progress: Callable[[int, int], None],
+    stop: Callable[[], bool],
+) -> tuple[dict[str, float], int]:
+    """One pass over the pictures `train` in a new order; returns the mean losses in nats and the batches done.
+
+    Every process frames and mixes the whole batch, which is cheap, by the same random numbers, and trains on its part.
+    """
+    device, world = next(student.parameters()).device, lesson.world
+    student.train()
+    for module in student.modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            module.eval()
+    batches = batches_of(train, lesson.recipe.batch_size, lesson.memory, generator)
+    total: Counter[str] = Counter()
+    done, micro = 0, lesson.recipe.batch_size
+    for step, chosen in enumerate(batches):
+        batch = lesson.batch(chosen, student.classifier.out_features, device, generator)
+        part = world.part(len(batch))
+        share = (part.stop - part.start) / len(batch)
+        losses, micro = backward(student, batch[part], lesson, micro)
+        world.add_gradients(student, share)
+        nn.utils.clip_grad_norm_(student.parameters(), 2.0)
+        optimizer.step()
+        schedule.step()
+        ema.update(student, step=schedule.last_epoch)
+        total.update({name: world.total(losses.get(name, 0.0) * share) for name in lesson.terms})
+        done = step + 1
+        progress(done, len(batches))
+        if world.any(stop()):
+            break
+    return {name: value / max(done, 1) for name, value in total.items()}, done
+
+
+def smoothed(targets: Tensor, share: float, checked: np.ndarray | None) -> Tensor:
+    """(B, C) targets with `share` spread evenly over all classes (Szegedy 2016), but for (B,) checked labels."""
+    spread = torch.full((len(targets), 1), share, device=targets.device)
+    if checked is not None:
+        spread[torch.from_numpy(checked).to(targets.device)] = 0.0
+    return targets * (1 - spread) + spread / targets.shape[1]
+
+
+def backward(student: Student, batch: Batch, lesson: Lesson, micro: int) -> tuple[dict[str, float], int]:
+    """Gradients of the mean loss of a batch, `micro` pictures at a time; where they do not fit, half as many.
+
+    Returns:
+        The terms of the loss in nats, and the number of pictures at a time that did fit.
+
+    Raises:
+        TrainingError: not even one picture fits into the memory.
+    """
+    while True:
+        student.zero_grad(set_to_none=True)
+        total: Counter[str] = Counter()
+        try:
+            for start in range(0, len(batch), micro):
+                some = batch[start : start + micro]
+                terms = batch_losses(student, some, lesson)
+                share = len(some) / len(batch)
+                (torch.stack(list(terms.values())).sum() * share).backward()
+                total.update({name: float(term.detach()) * share for name, term in terms.items()})
+            return dict(total), micro
+        except torch.OutOfMemoryError as error:
+            if micro == 1:
+                raise TrainingError(
+                    "Not even one picture fits into the GPU's memory: train smaller pictures."
+                ) from error
+        micro = (micro + 1) // 2  # outside of the handler, which still holds the tensors that did not fit
+        torch.cuda.empty_cache()
+
+
+def batch_losses(student: Student, batch: Batch, lesson: Lesson) -> dict[str, Tensor]:
+    """The terms of the loss by name, see `Lesson.terms`: cross-entropy; the distance to what the model before says; the
+    cosine distance to each teacher's embedding of the pictures it knows, left out where it knows none.
+    """
+    recipe, soft, classes = lesson.recipe, lesson.soft, student.classifier.out_features
+    with mixed_precision(batch.pixels.device):
+        logits, embedding = student(batch.pixels)
+        losses = {"classes": functional.cross_entropy(logits.float(), batch.targets[:, :classes])}
+        if soft is not None:
+            columns = torch.from_numpy(soft.columns).to(logits.device)
+            losses["retention"] = recipe.retention * retention_loss(logits, batch.targets[:, classes:], columns)
+        for teacher, to_teacher in zip(lesson.teachers, student.to_teacher, strict=True):
+            mine = torch.tensor([int(label) in teacher.indices for label in batch.labels], device=logits.device)
+            if recipe.distil == 0 or not mine.any():
+                continue
+            with torch.no_grad():
+                seen = teacher.backbone(batch.pixels[mine]).mean((1, 2)).float()
+                wanted = (seen - teacher.mean) / teacher.std
+            distance = 1 - functional.cosine_similarity(to_teacher(embedding[mine]).float(), wanted).mean()
+            distance = recipe.distil * distance * mine.float().mean()
+            losses["teachers"] = losses["teachers"] + distance if "teachers" in losses else distance
+    return losses
+
+
+@torch.inference_mode()
+def val_top1(student: Student, lesson: Lesson, chosen: np.ndarray) -> float:
+    """Top-1 accuracy of the trained classifier on these pictures at full size, in [0, 1]."""
+    student.eval()
+    device = next(student.parameters()).device
+    right, mine = 0, chosen[lesson.world.part(len(chosen))]
+    for start in range(0, len(mine), 64):
+        some = mine[start : start + 64]
+        with mixed_precision(device):
+            logits, _ = student(normalise(torch.from_numpy(lesson.pixels[some]).to(device), lesson.config))
+        right += int((logits.argmax(1).cpu().numpy() == lesson.class_index[some]).sum())
+    return lesson.world.total(right) / len(chosen)

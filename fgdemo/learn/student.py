@@ -1,0 +1,74 @@
+"""The network that is trained, and those that it learns from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from fgdemo.errors import DatasetError
+from fgdemo.learn.embed import embed
+from fgdemo.learn.pictures import Pictures
+from fgdemo.model.backbone import Backbone, DataConfig
+
+Module = TypeVar("Module", bound=nn.Module)
+
+
+@dataclass(frozen=True)
+class Teacher:
+    """A frozen backbone that knows the classes `indices` well; `mean` and `std` (D,) of its embeddings of them."""
+
+    backbone: Backbone
+    indices: frozenset[int]
+    mean: Tensor
+    std: Tensor
+
+
+def make_teacher(
+    backbone: Backbone, indices: frozenset[int], pictures: Pictures, class_index: np.ndarray, config: DataConfig
+) -> Teacher:
+    """Standardise a teacher's embedding on up to 512 training pictures of the classes it knows.
+
+    Raises:
+        DatasetError: there is no training picture of those classes.
+    """
+    known = [row for row in pictures.where("train") if int(class_index[row]) in indices]
+    if len(known) < 2:
+        raise DatasetError("A teacher knows no class of the training pictures; check the taxon after --teacher FILE=.")
+    some = np.array(known)[:: max(1, len(known) // 512)]
+    seen = torch.from_numpy(embed(backbone, pictures.pixels[some], config))
+    device = next(backbone.parameters()).device
+    return Teacher(backbone, indices, seen.mean(0).to(device), (seen.std(0) + 1e-6).to(device))
+
+
+class Student(nn.Module):
+    """Backbone, mean pooling, a linear classifier, and a linear map to each teacher's embedding."""
+
+    def __init__(self, backbone: Backbone, weight: Tensor, bias: Tensor, teacher_dims: Sequence[int]) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.classifier = nn.Linear(weight.shape[0], weight.shape[1])
+        with torch.no_grad():
+            self.classifier.weight.copy_(weight.T)
+            self.classifier.bias.copy_(bias)
+        self.to_teacher = nn.ModuleList(nn.Linear(backbone.dim, dim) for dim in teacher_dims)
+
+    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, 3, S, S) → logits (B, C), embedding (B, D)."""
+        embedding = self.backbone(pixels).mean((1, 2)).float()
+        return self.classifier(embedding), embedding
+
+
+def mixed_precision(device: torch.device) -> torch.autocast:
+    """bf16 on a GPU. Not on a CPU: few have it in hardware, and on one that has it was no faster when measured."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda")
+
+
+def on_device(module: Module, device: str) -> Module:
+    """Moved there in the memory layout that convolutions are fastest in."""
+    module.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    return module.to(device)
