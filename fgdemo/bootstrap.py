@@ -68,20 +68,21 @@ class Workspace:
 
 
 def open_workspace(
-    settings: Settings, classifier: Classifier, engine: Engine | None = None, until: int | None = None
+    settings: Settings, classifier: Classifier, engine: Engine | None = None, roster: Roster | None = None
 ) -> Workspace:
     """Open (or make) the workspace and let it know the classifier's taxa.
 
     Args:
         engine: of its database, where that is open already.
-        until: the roster takes in no event after this one.
+        roster: of that database, where there is one already; it is as large as the workspace.
 
     Raises:
         StorageError: it cannot be opened.
     """
     engine = engine or open_database(settings.database_url)
     register_taxa(engine, classifier.taxonomy)
-    images, roster = ImageStore(settings.home / "pictures"), Roster(engine, until)
+    images = ImageStore(settings.home / "pictures")
+    roster = Roster(engine) if roster is None else roster
     embeddings = embeddings_of(settings.home, classifier)
     library = Library(roster, embeddings, images)
     return Workspace(engine, EventLog(engine), images, roster, embeddings, library)
@@ -107,22 +108,22 @@ def build_services(settings: Settings, go_live: Callable[[Services], None] = lam
     engine = open_database(settings.database_url)
     models = open_models(settings, engine)
     classifier, trouble = _load_live(settings, models)
+    roster = Roster(engine)
 
     def renew() -> None:
-        go_live(
-            _services(settings, engine, Classifier.load(models.live_folder(), settings.device), training, transfers)
-        )
+        live = Classifier.load(models.live_folder(), settings.device)
+        go_live(_services(settings, engine, roster, live, training, transfers))
 
     images = ImageStore(settings.home / "pictures")
     transfers = Transfers(
         Exchange(settings.home, engine, images), settings.home, swapping=lambda: training.is_swapping
     )  # fmt: skip
     training = Training(
-        engine, models, ModelRoom(settings, engine, images, models, renew), settings,
+        engine, roster, models, ModelRoom(settings, engine, roster, images, models, renew), settings,
         device=choose_device(settings.device), trouble=trouble, importing=lambda: transfers.is_running,
     )  # fmt: skip
     training.clear_leftovers()
-    return _services(settings, engine, classifier, training, transfers)
+    return _services(settings, engine, roster, classifier, training, transfers)
 
 
 def _load_live(settings: Settings, models: Models) -> tuple[Classifier, str]:
@@ -140,12 +141,12 @@ def _load_live(settings: Settings, models: Models) -> tuple[Classifier, str]:
 
 
 def _services(
-    settings: Settings, engine: Engine, classifier: Classifier, training: Training, transfers: Transfers
+    settings: Settings, engine: Engine, roster: Roster, classifier: Classifier, training: Training, transfers: Transfers
 ) -> Services:
     """All that depends on the model, around that which does not and stays when another one goes live."""
     from fgdemo.explain.faithfulness import trust
 
-    workspace = open_workspace(settings, classifier, engine)
+    workspace = open_workspace(settings, classifier, engine, roster)
     taxa = TaxonStore(workspace.engine)
     learner = Learner(
         classifier.head,
@@ -181,9 +182,9 @@ def _services(
 def open_training(settings: Settings) -> Training:
     """The Training service without a page: whoever starts next serves what goes live. Raises StorageError."""
     engine = open_database(settings.database_url)
-    models = open_models(settings, engine)
-    room = ModelRoom(settings, engine, ImageStore(settings.home / "pictures"), models, renew=lambda: None)
-    return Training(engine, models, room, settings, device=choose_device(settings.device))
+    models, roster = open_models(settings, engine), Roster(engine)
+    room = ModelRoom(settings, engine, roster, ImageStore(settings.home / "pictures"), models, renew=lambda: None)
+    return Training(engine, roster, models, room, settings, device=choose_device(settings.device))
 
 
 def open_exchange(settings: Settings, classifier: Classifier) -> Exchange:

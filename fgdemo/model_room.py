@@ -9,7 +9,7 @@ from sqlalchemy.engine import Engine
 
 from fgdemo.learn.given import GivenPictures
 from fgdemo.learn.live_classifier import embeddings_of, learned
-from fgdemo.learn.trial import RealTrial, Trial
+from fgdemo.learn.trial import Trial
 from fgdemo.model.classifier import Classifier
 from fgdemo.services.explainer import Explanation
 from fgdemo.services.views import candidates, part_views, worth_comparing
@@ -38,11 +38,12 @@ class ModelRoom:
     """
 
     def __init__(
-        self, settings: Settings, engine: Engine, images: ImageStore, models: Models, renew: Callable[[], None],
-        trial: Trial | None = None,
+        self, settings: Settings, engine: Engine, roster: Roster, images: ImageStore, models: Models,
+        renew: Callable[[], None], trial: Trial | None = None,
     ) -> None:  # fmt: skip
-        self._settings, self._engine, self._images, self._models = settings, engine, images, models
-        self._trial = trial or RealTrial()
+        self._settings, self._engine, self._roster = settings, engine, roster
+        self._images, self._models = images, models
+        self._trial = trial or Trial()
         self._renew = renew
         self._lock = threading.Lock()
         self._opened: dict[str, Classifier] = {}
@@ -60,9 +61,7 @@ class ModelRoom:
     def compare(self, a: str, b: str) -> Verdict:
         taxa, known = TaxonStore(self._engine), TaxonStore(self._engine).load()
         before, after = (self._learned(version, taxa) for version in (a, b))
-        roster = Roster(self._engine)
-        roster.follow()
-        given = GivenPictures(self._images, given_labels(roster), self._settings.max_picture_mp)
+        given = GivenPictures(self._images, given_labels(self._roster), self._settings.max_picture_mp)
         leaves = {*before.taxonomy.leaves, *after.taxonomy.leaves}
         taxonomy = known.restrict(leaf for leaf in known.leaves if leaf in leaves)
         old_kinds = [leaf for leaf in before.taxonomy.leaves if leaf in taxonomy.leaf_index]
@@ -90,14 +89,12 @@ class ModelRoom:
     def _learned(self, version: str, taxa: TaxonStore) -> Classifier:
         """A model as it would answer if it were live: with all labels in its head."""
         classifier = Classifier.load(self._models.folder(version), self._settings.device)
-        roster = self._look(classifier, no_progress)
-        return learned(classifier, roster, embeddings_of(self._settings.home, classifier), taxa)
+        self._look(classifier, no_progress)
+        return learned(classifier, self._roster, embeddings_of(self._settings.home, classifier), taxa)
 
-    def _look(self, classifier: Classifier, progress: Progress) -> Roster:
-        roster = Roster(self._engine)
-        roster.follow()
+    def _look(self, classifier: Classifier, progress: Progress) -> None:
+        self._roster.follow()
         look_at_missing(
-            embeddings_of(self._settings.home, classifier), self._images, roster.image_ids, classifier.look,
+            embeddings_of(self._settings.home, classifier), self._images, self._roster.image_ids, classifier.look,
             self._settings.max_picture_mp, progress,
         )  # fmt: skip
-        return roster

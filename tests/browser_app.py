@@ -86,7 +86,7 @@ def fake_training(workspace: FakeWorkspace, settings: Settings) -> Training:
     """Jobs whose process ends at once."""
     models = Models(workspace.engine, settings.home / "models", settings.checkpoint)
     command = (sys.executable, "-c", "")
-    return Training(workspace.engine, models, FakeRoom(), settings, device="cpu", command=command)
+    return Training(workspace.engine, workspace.roster, models, FakeRoom(), settings, device="cpu", command=command)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from typing import Any
 from fgdemo.annotation import Person
 from fgdemo.errors import TrainingError
 from fgdemo.services.explainer import Explanation
-from fgdemo.services.training import TrainingNow
+from fgdemo.services.training_now import TrainingNow
 from fgdemo.training import (
     Check,
     Epoch,

@@ -28,7 +28,8 @@ from fgdemo.commands.console import load_live
 from fgdemo.commands.finetune import run_finetune
 from fgdemo.errors import FgdemoError, ForbiddenError, StorageError, TrainingError
 from fgdemo.model.classifier import Classifier
-from fgdemo.services.training import PASSES, Training
+from fgdemo.services.training import Training
+from fgdemo.services.training_now import PASSES
 from fgdemo.services.transfers import Transfer
 from fgdemo.storage.database import open_database, utc_now
 from fgdemo.storage.events import EventLog
@@ -413,13 +414,13 @@ def test_nothing_is_imported_while_a_model_goes_live_and_the_other_way_round(two
     services = build_services(settings_of(two_models))
     training, transfers = services.training, services.transfers
     version = training.now(MAINTAINER).models[0].version
-    training._promoting = Stage("looking at pictures", 1, 9)
+    training._swap.stage = Stage("looking at pictures", 1, 9)
     for refused in (lambda: training.roll_back(MAINTAINER), lambda: training.promote(MAINTAINER, version)):
         with pytest.raises(TrainingError):
             refused()
     with pytest.raises(StorageError, match="Another model is going live"):
         transfers.begin_import(MAINTAINER, ["nowhere"], "nothing")
-    training._promoting = None
+    training._swap.stage = None
     transfers._now = Transfer("import", "something")
     with pytest.raises(TrainingError, match="An import runs"):
         training.promote(MAINTAINER, version)

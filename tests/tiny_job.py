@@ -21,7 +21,7 @@ from fgdemo.errors import FgdemoError
 from fgdemo.learn.corpus import Corpus
 from fgdemo.learn.fit import fit_classifier
 from fgdemo.learn.pictures import Progress
-from fgdemo.learn.trial import GoldPictures
+from fgdemo.learn.trial import GoldPictures, Trial
 from fgdemo.model.classifier import Classifier
 from fgdemo.settings import Settings
 from fgdemo.taxonomy import Taxonomy
@@ -32,7 +32,7 @@ LONGEST_HOLD_S = 100
 """After this the test that holds it is dead."""
 
 
-class TinyTrial:
+class TinyTrial(Trial):
     def train(
         self,
         base: Classifier,

@@ -20,6 +20,7 @@ from fgdemo.storage.files import LabelledPicture
 from fgdemo.storage.intake import Intake
 from fgdemo.storage.labelled import Split
 from fgdemo.storage.originals import ImageStore
+from fgdemo.storage.roster import Roster
 from fgdemo.training import Job
 from tests.tiny import tiny_fit
 from tests.tiny_job import TinyTrial
@@ -62,9 +63,9 @@ def open_tiny_training(
     """The service as a page that was just started has it."""
     settings = settings_of(home)
     engine = open_database(settings.database_url)
-    models = open_models(settings, engine)
-    room = ModelRoom(settings, engine, ImageStore(home / "pictures"), models, renew, TinyTrial())
-    return Training(engine, models, room, settings, device="cpu", command=command)
+    models, roster = open_models(settings, engine), Roster(engine)
+    room = ModelRoom(settings, engine, roster, ImageStore(home / "pictures"), models, renew, TinyTrial())
+    return Training(engine, roster, models, room, settings, device="cpu", command=command)
 
 
 def job_now(training: Training, job: int) -> Job:

@@ -9,6 +9,7 @@ from fgdemo.learn.trial import Trial
 from fgdemo.model.classifier import Classifier
 from fgdemo.services.training_run import Left, Run
 from fgdemo.settings import Settings
+from fgdemo.storage.database import open_database
 from fgdemo.storage.job_files import JobFiles
 from fgdemo.storage.looking import look_at_missing
 from fgdemo.storage.models import Models
@@ -27,9 +28,10 @@ def make_candidate(run: Run, settings: Settings, models: Models, files: JobFiles
     job, name = run.job, f"model-{run.job.id}"
     run.progress("loading the model", 0, 1)
     base = Classifier.load(models.folder(job.parent), job.device)
-    workspace = open_workspace(settings, base, until=job.event)
+    engine = open_database(settings.database_url)
+    workspace = open_workspace(settings, base, engine, Roster(engine, until=job.event))
     given = GivenPictures(workspace.images, files.read_labels(job.id), settings.max_picture_mp, run.progress)
-    taxonomy = given.classes(base.taxonomy.leaves, TaxonStore(workspace.engine).load())
+    taxonomy = given.classes(base.taxonomy.leaves, TaxonStore(engine).load())
     trained = trial.train(
         base, given.corpus(base.data_config, taxonomy, run.say), job.preset, name=name,
         snapshot=files.training_snapshot(job.id), device=job.device, on_epoch=run.on_epoch, progress=run.progress,
@@ -44,13 +46,13 @@ def make_candidate(run: Run, settings: Settings, models: Models, files: JobFiles
         _learned(run, settings, live, workspace), candidate, lambda config: given.gold(taxonomy, config), taxonomy,
         old_kinds, run.progress,
     )  # fmt: skip
-    _look(run, settings, workspace, candidate, Roster(workspace.engine))
+    _look(run, settings, workspace, candidate, Roster(engine))
     models.register(
         candidate.version, name, parent=job.parent, event=job.event, job=job.id, preset=job.preset, verdict=verdict,
         metrics=dict(candidate.card.get("metrics") or {}),
     )  # fmt: skip
     files.training_snapshot(job.id).unlink(missing_ok=True)
-    workspace.engine.dispose()
+    engine.dispose()
     return Left(candidate.version, verdict.sentence)
 
 

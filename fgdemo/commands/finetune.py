@@ -45,9 +45,9 @@ def run_finetune(arguments: argparse.Namespace, settings: Settings, trial: Trial
     def work(run: Run) -> Left:
         # torch and timm are imported while the job is known to live already
         from fgdemo.commands.candidate import make_candidate
-        from fgdemo.learn.trial import RealTrial
+        from fgdemo.learn.trial import Trial
 
-        return make_candidate(run, settings, models, files, trial or RealTrial())
+        return make_candidate(run, settings, models, files, trial or Trial())
 
     with bar() as progress:
         job = run_job(jobs, files, number, work, say, listen=progress, gpu=gpu_use)

@@ -16,10 +16,11 @@ from fgdemo.errors import DatasetError, SettingsError
 
 if TYPE_CHECKING:
     from fgdemo.learn.distributed import World
-    from fgdemo.learn.finetune import Teacher
     from fgdemo.learn.pictures import Pictures
+    from fgdemo.learn.student import Teacher
     from fgdemo.model.backbone import Backbone, DataConfig
     from fgdemo.taxonomy import Taxonomy
+    from fgdemo.training import Epoch
 
 
 def train(
@@ -38,7 +39,7 @@ def train(
 
     from fgdemo.learn.blend import choose_blend
     from fgdemo.learn.embed import embed
-    from fgdemo.learn.finetune import Epoch, finetune
+    from fgdemo.learn.finetune import finetune
     from fgdemo.learn.recipe import Recipe
     from fgdemo.model.calibration import fit_temperature
     from fgdemo.model.head import RidgeHead
@@ -82,15 +83,17 @@ def train(
         )  # fmt: skip
     if not world.leads:
         return trained.backbone
-    if trained.epochs_done < recipe.epochs:
+    if trained.sentence:
+        say(f"{trained.sentence} The best epoch is kept, which is number {trained.kept_epoch}.")
+    elif trained.epochs_done < recipe.epochs:
         say(f"Stopped after {trained.epochs_done:.2f} epochs; the same command goes on from the last whole one.")
     card["recipe"] = {**recipe.to_json(), "teachers": [Path(t.rpartition("=")[0]).name for t in arguments.teacher]}
-    card["epochs"], card["epochs_done"] = epochs, trained.epochs_done
+    card |= {"epochs": epochs, "epochs_done": trained.epochs_done, "kept_epoch": trained.kept_epoch}
     with bar() as progress:
         blend = choose_blend(
             trained.backbone.to(device), start, pictures, class_index, config, len(taxonomy.leaves), progress=progress
         )
-    card["blend"] = {"trained_share": blend.share, "val_top1": {str(k): v for k, v in blend.val_top1.items()}}
+    card["blend"] = blend.to_json()
     say(f"Share of the trained weights, chosen on val: {blend.share} {card['blend']['val_top1']}")
     return trained.backbone
 
@@ -129,7 +132,7 @@ def _teachers(
     taxonomy: Taxonomy,
     device: str,
 ) -> list[Teacher]:
-    from fgdemo.learn.finetune import make_teacher
+    from fgdemo.learn.student import make_teacher
     from fgdemo.model.backbone import parse_options, start_backbone
 
     teachers = []

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import Protocol
 
 from fgdemo.learn.corpus import Corpus
 from fgdemo.learn.pictures import Pictures, Progress
@@ -17,36 +16,8 @@ GoldPictures = Callable[[DataConfig], Pictures]
 """The gold pictures as a model takes them in, always the same ones in the same order."""
 
 
-class Trial(Protocol):
-    """The two heavy steps of a job; `real_trial` gives the real ones."""
-
-    def train(
-        self,
-        base: Classifier,
-        corpus: Corpus,
-        preset: Preset,
-        *,
-        name: str,
-        snapshot: Path,
-        device: str,
-        on_epoch: Callable[[Epoch], None],
-        progress: Progress,
-        stop: Callable[[], bool],
-    ) -> Classifier: ...
-
-    def judge(
-        self,
-        before: Classifier,
-        after: Classifier,
-        gold: GoldPictures,
-        taxonomy: Taxonomy,
-        old_kinds: Collection[str],
-        progress: Progress,
-    ) -> Verdict: ...
-
-
-class RealTrial:
-    """Trains by the recipe of the preset, and judges by the gate."""
+class Trial:
+    """The two heavy steps of a job: trains by the recipe of the preset, and judges by the gate."""
 
     def train(
         self,

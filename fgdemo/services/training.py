@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import json
-import logging
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
-from statistics import median
+from functools import partial
 from typing import Any, Protocol, get_args
 
 from sqlalchemy.engine import Engine
@@ -19,24 +18,20 @@ from sqlalchemy.engine import Engine
 from fgdemo.annotation import Person
 from fgdemo.errors import FgdemoError, TrainingError
 from fgdemo.services.explainer import Explanation
+from fgdemo.services.swap import Swap
+from fgdemo.services.training_now import TrainingNow, counts, estimates
 from fgdemo.settings import Settings
 from fgdemo.storage.database import utc_now
-from fgdemo.storage.job_files import JobFiles, has_given_label
+from fgdemo.storage.job_files import JobFiles
 from fgdemo.storage.jobs import OPEN, Jobs
 from fgdemo.storage.labelled import Progress
 from fgdemo.storage.models import Models
-from fgdemo.storage.roster import SPLITS, Roster
-from fgdemo.training import Job, ModelVersion, Preset, Stage, Verdict
-
-log = logging.getLogger(__name__)
+from fgdemo.storage.roster import Roster
+from fgdemo.training import Job, ModelVersion, Preset, Verdict
 
 LAUNCH_S = 60
 """So long a process may take from its start until it holds its lock, on a busy machine."""
 COMMAND = (sys.executable, "-m", "fgdemo", "finetune", "--job")
-PASSES: Mapping[Preset, float] = {"quick": 10, "standard": 17, "thorough": 37}
-"""How often a preset sees each labelled picture: its epochs, and seven looks to choose the blend and fit the head."""
-IMAGES_PER_S = {"cpu": 20.0, "cuda": 300.0}
-"""Before there are earlier jobs to go by."""
 GOES_ON_IN_LOG = "The log of this training is empty."
 
 
@@ -64,36 +59,6 @@ class ModelRoom(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class TrainingNow:
-    """What the Train page shows.
-
-    Attributes:
-        jobs, models: newest first; the last model is that of the settings.
-        live: the version that answers.
-        previous: the version that a roll-back leads to, or None.
-        labelled, checked: pictures that a training would learn from or choose by, and those an expert has checked.
-        newer: of these, how many were labelled since the live model was trained.
-        gold: labelled pictures that nothing trains on.
-        estimates: seconds that each preset is likely to take on `device`.
-        promoting: how far the swap to another model is; None where there is none.
-        trouble: what went wrong with the models while nobody looked; mostly empty.
-    """
-
-    jobs: tuple[Job, ...]
-    models: tuple[ModelVersion, ...]
-    live: str
-    previous: str | None
-    labelled: int
-    checked: int
-    newer: int
-    gold: int
-    device: str
-    estimates: Mapping[Preset, float]
-    promoting: Stage | None = None
-    trouble: str = ""
-
-
 class Training:
     """Safe for many threads. Everything in it is for maintainers; others get a ForbiddenError.
 
@@ -105,18 +70,17 @@ class Training:
     """
 
     def __init__(
-        self, engine: Engine, models: Models, room: ModelRoom, settings: Settings, *, device: str, trouble: str = "",
+        self, engine: Engine, roster: Roster, models: Models, room: ModelRoom, settings: Settings, *,
+        device: str, trouble: str = "",
         importing: Callable[[], bool] = lambda: False, command: Sequence[str] = COMMAND,
         clock: Callable[[], datetime] = utc_now,
     ) -> None:  # fmt: skip
         self._engine, self._models, self._room, self._settings = engine, models, room, settings
-        self._device, self._trouble, self._importing = device, trouble, importing
+        self._device, self._swap = device, Swap(importing, trouble)
         self._command, self._clock = tuple(command), clock
         self._jobs, self._files = Jobs(engine, clock), JobFiles(settings.home)
-        self._roster = Roster(engine)
-        self._lock, self._compare_lock = threading.Lock(), threading.Lock()
-        self._promoting: Stage | None = None
-        self._thread: threading.Thread | None = None
+        self._roster = roster
+        self._compare_lock = threading.Lock()
         self._verdicts: dict[tuple[str, str, int], Verdict] = {}
 
     def now(self, person: Person) -> TrainingNow:
@@ -126,10 +90,10 @@ class Training:
         jobs = tuple(self._seen(job) for job in self._jobs.newest())
         models, live = self._models.all(), self._models.live
         event = next((model.event for model in models if model.version == live), 0)
-        labelled, checked, newer, gold = _counts(self._roster, event)
+        labelled, checked, newer, gold = counts(self._roster, event)
         return TrainingNow(
             jobs, models, live, self._models.previous, labelled, checked, newer, gold, self._device,
-            self._estimates(jobs, labelled), self._promoting, self._trouble,
+            estimates(jobs, self._device, labelled), self._swap.stage, self._swap.trouble,
         )  # fmt: skip
 
     # --- jobs ---------------------------------------------------------------------------------------------
@@ -220,12 +184,6 @@ class Training:
             raise TrainingError(f"The training could not be started ({error.strerror}).") from error
         threading.Thread(target=process.wait, name=f"training {job.id}", daemon=True).start()  # leaves no zombie
 
-    def _estimates(self, jobs: Sequence[Job], labelled: int) -> dict[Preset, float]:
-        """Seconds by preset, at the speed of the earlier jobs on this device."""
-        speeds = [e.images_per_s for job in jobs if job.device == self._device for e in job.epochs if e.images_per_s]
-        speed = median(speeds) if speeds else IMAGES_PER_S[self._device.partition(":")[0]]
-        return {preset: round(labelled * passes / speed, 1) for preset, passes in PASSES.items()}
-
     # --- models -------------------------------------------------------------------------------------------
 
     def promote(self, person: Person, version: str) -> ModelVersion:
@@ -242,11 +200,11 @@ class Training:
             why = model.verdict.sentence if model.verdict else "It was never judged."
             raise TrainingError(f"{version} cannot go live: {why}")
 
-        def swap() -> None:
-            self._room.look_at_all(version, self._progress)
-            self._models.promote(version, person.name)
-
-        self._begin(swap)
+        self._swap.begin(
+            lambda: self._room.look_at_all(version, self._swap.progress),
+            lambda: self._models.promote(version, person.name),
+            self._serve_live,
+        )
         return model
 
     def roll_back(self, person: Person) -> ModelVersion:
@@ -256,12 +214,11 @@ class Training:
         if version is None:
             raise TrainingError("No other model was live before this one, so there is nothing to go back to.")
 
-        def swap() -> None:
+        def look() -> None:
             with contextlib.suppress(FgdemoError):  # whoever goes back needs that at once; what is missing comes later
-                self._room.look_at_all(version, self._progress)
-            self._models.roll_back(person.name)
+                self._room.look_at_all(version, self._swap.progress)
 
-        self._begin(swap)
+        self._swap.begin(look, partial(self._models.roll_back, person.name), self._serve_live)
         return self._models.get(version)
 
     def delete(self, person: Person, version: str) -> None:
@@ -269,9 +226,7 @@ class Training:
         person.require("maintainer")
         if any(self._seen(job).parent == version for job in self._jobs.open()):
             raise TrainingError(f"A training starts from {version}: wait for its end, or cancel it.")
-        with self._lock:
-            if self._promoting is not None:
-                raise TrainingError("Another model is going live: wait until it does.")
+        with self._swap.idle():
             self._models.delete(version)
         self._room.forget(version)
 
@@ -300,47 +255,15 @@ class Training:
         except (OSError, ValueError) as error:
             raise TrainingError(f"The card of {version} cannot be read.") from error
 
+    def _serve_live(self) -> None:
+        self._swap.progress("loading the model", 0, 1)
+        self._room.serve_live()
+
     @property
     def is_swapping(self) -> bool:
         """Whether another model is going live."""
-        return self._promoting is not None
+        return self._swap.stage is not None
 
     def wait(self) -> None:
         """Until no swap runs."""
-        if self._thread is not None:
-            self._thread.join()
-
-    def _begin(self, swap: Callable[[], None]) -> None:
-        with self._lock:
-            if self._promoting is not None:
-                raise TrainingError("Another model is going live: wait until it does.")
-            if self._importing():
-                raise TrainingError("An import runs: wait for its end, or cancel it.")
-            self._promoting, self._trouble = Stage("beginning"), ""
-        self._thread = threading.Thread(target=self._swap, args=(swap,), name="promotion", daemon=True)
-        self._thread.start()
-
-    def _swap(self, swap: Callable[[], None]) -> None:
-        trouble = "The model could not be swapped; what went wrong is in the server's log."
-        try:
-            swap()
-            self._progress("loading the model", 0, 1)
-            self._room.serve_live()
-            trouble = ""
-        except FgdemoError as error:
-            log.exception("the model could not be swapped")
-            trouble = str(error)
-        finally:
-            self._trouble, self._promoting = trouble, None
-
-    def _progress(self, what: str, done: int, of: int) -> None:
-        self._promoting = Stage(what, done, of)
-
-
-def _counts(roster: Roster, event: int) -> tuple[int, int, int, int]:
-    """labelled, checked, newer, gold: see `TrainingNow`."""
-    given = has_given_label(roster)
-    gold = given & (roster.split == SPLITS.index("gold"))
-    used = given & ~gold
-    newer = used & (roster.version > event)
-    return int(used.sum()), int((used & roster.checked).sum()), int(newer.sum()), int(gold.sum())
+        self._swap.wait()

@@ -155,13 +155,13 @@ def _turn(jobs: Jobs, files: JobFiles, run: Run) -> Iterator[None]:
     """While the block runs, no other job works on the device. The oldest is first. Raises CancelledError."""
     lock, waits_for = files.device_lock(run.job.device), None
     while True:
-        older = _older(jobs, files, run.job)
+        older = _other(jobs, files, run.job, before=True)
         if older is None:
             try:
                 lock.acquire(timeout=TELL_S)
                 break
             except Timeout:
-                older = _on_device(jobs, files, run.job)
+                older = _other(jobs, files, run.job, before=False)
         else:
             time.sleep(TELL_S / 2)
         if older is not None and older != waits_for:
@@ -176,15 +176,10 @@ def _turn(jobs: Jobs, files: JobFiles, run: Run) -> Iterator[None]:
         lock.release()
 
 
-def _older(jobs: Jobs, files: JobFiles, job: Job) -> int | None:
-    """The next job before this one on its device, if there is one with a process."""
-    before = [other.id for other in jobs.open() if other.device == job.device and other.id < job.id]
-    return next((number for number in before if files.lives(number)), None)
-
-
-def _on_device(jobs: Jobs, files: JobFiles, job: Job) -> int | None:
-    running = [other.id for other in jobs.open() if other.device == job.device and other.id != job.id]
-    return next((number for number in running if files.lives(number)), None)
+def _other(jobs: Jobs, files: JobFiles, job: Job, before: bool) -> int | None:
+    """The newest other job on its device that has a process, of all or of those before it; None where there is none."""
+    others = [one.id for one in jobs.open() if one.device == job.device and one.id != job.id]
+    return next((number for number in others if (number < job.id or not before) and files.lives(number)), None)
 
 
 def resident_gib() -> float:

@@ -161,9 +161,7 @@ class Models:
         if version != self.configured and connection.execute(query).first() is None:
             raise TrainingError(f"There is no model {version}: it may have been deleted.")
 
-    def _insert(
-        self, connection: Connection, version: str | None, kind: Literal["promote", "rollback"], by: str
-    ) -> None:
+    def _insert(self, connection: Connection, version: str | None, kind: Kind, by: str) -> None:
         row = {"version": version, "kind": kind, "promoted_by": by, "promoted_at": sortable(self._clock())}
         connection.execute(promotion_table.insert().values(row))
 

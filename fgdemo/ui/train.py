@@ -19,7 +19,8 @@ from fgdemo.ui.review import tiles
 
 if TYPE_CHECKING:
     from fgdemo.services.review import Review
-    from fgdemo.services.training import Training, TrainingNow
+    from fgdemo.services.training import Training
+    from fgdemo.services.training_now import TrainingNow
     from fgdemo.storage.accounts import Accounts
     from fgdemo.taxonomy import Taxonomy
 
