@@ -38,15 +38,16 @@ from torch.nn import functional
 
 from fgdemo.learn.augment import Framing, normalise, reframe
 from fgdemo.learn.candidate import train_candidate
+from fgdemo.learn.continual import SHOTS, auac, forgetting
 from fgdemo.learn.corpus import Corpus
-from fgdemo.learn.drift import plus, with_columns
+from fgdemo.learn.drift import with_columns
 from fgdemo.learn.embed import embed
-from fgdemo.learn.finetune import Student, mixed_precision, on_device
 from fgdemo.learn.fit import fit_classifier
 from fgdemo.learn.optimizer import make_optimizer
 from fgdemo.learn.pictures import Pictures, decode_all
 from fgdemo.learn.recipe import Recipe
 from fgdemo.learn.replay import choose_memory
+from fgdemo.learn.student import Student, mixed_precision, on_device
 from fgdemo.model.backbone import Backbone, DataConfig, start_backbone
 from fgdemo.model.classifier import Classifier
 from fgdemo.model.head import RidgeHead
@@ -54,7 +55,6 @@ from fgdemo.storage.sources import read_source
 from fgdemo.taxonomy import Taxonomy
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
-SHOTS = (0, 1, 2, 5, 10)
 
 
 @dataclass(frozen=True)
@@ -237,14 +237,7 @@ class Naive:
 
 def added(head: RidgeHead, embeddings: np.ndarray, labels: np.ndarray) -> RidgeHead:
     """The head with some pictures more, λ the same share of its sums."""
-    features = head.features(embeddings)
-    classes = len(head.counts)
-    more = replace(
-        head, gram=features.T @ features, moment=features.T @ np.eye(classes)[labels],
-        counts=np.bincount(labels, minlength=classes).astype(np.float64),
-    )  # fmt: skip
-    grown = plus(head, more, np.eye(len(head.gram)))
-    return replace(grown, penalty=head.penalty * float(np.trace(grown.gram) / np.trace(head.gram)))
+    return head.with_pictures(embeddings, labels).with_penalty_share(head.penalty_share)
 
 
 def joined(pieces: Sequence[tuple[Session, np.ndarray]]) -> Pictures:
@@ -272,8 +265,8 @@ def measure(way: Way, course: Course, seed: int) -> dict[str, float]:
         print(f"  {np.round(accuracy[number], 3).tolist()}", file=sys.stderr, flush=True)
     return {
         "final_accuracy": float(accuracy[-1].mean()),
-        "forgetting": float((accuracy[:-1, :-1].max(0) - accuracy[-1, :-1]).mean()),
-        "auac": auac(way, course, seed),
+        "forgetting": forgetting(accuracy),
+        "auac": mean_auac(way, course, seed),
     }
 
 
@@ -281,7 +274,7 @@ def right(seen: np.ndarray, labels: np.ndarray, linear: tuple[np.ndarray, np.nda
     return float(((seen @ linear[0] + linear[1])[:, :classes].argmax(1) == labels).mean())
 
 
-def auac(way: Way, course: Course, seed: int) -> float:
+def mean_auac(way: Way, course: Course, seed: int) -> float:
     """Mean over the sessions; each is reminded of its own training pictures, from the end of the course again."""
     areas, generator, classes = [], np.random.default_rng(seed), len(course.classes)
     for session in course.sessions:
@@ -293,7 +286,7 @@ def auac(way: Way, course: Course, seed: int) -> float:
             rows = [row for kind in np.unique(labels) for row in order[labels[order] == kind][:shots]]
             linear = way.reminded(seen[rows], labels[rows]) if rows else way.linear()
             errors.append(100 * (1 - right(seen[test], labels[test], linear, classes)))
-        areas.append(np.trapezoid(errors, np.array(SHOTS) / SHOTS[-1]))
+        areas.append(auac(errors, SHOTS))
     return float(np.mean(areas))
 
 

@@ -88,10 +88,7 @@ def cropped(maps: Tensor, box: CropBox, size: tuple[int, int]) -> Tensor:
 def measure_picture(classifier: Classifier, picture: Image.Image, mask: np.ndarray, faithful: bool) -> dict[str, float]:
     network = classifier.network
     pixels = classifier.pixels(picture).to(network.device)
-    with torch.inference_mode():
-        tokens = network.tokens(pixels[None])
-        answer = int(network.logits_from_tokens(tokens)[0].argmax())
-        evidence = network.evidence(tokens)[0, ..., answer].float().cpu().numpy()
+    answer, evidence = network.answer_map(pixels)
     group = classifier.parts.group_of(classifier.taxonomy.root(classifier.taxonomy.leaves[answer]))
     maps = part_maps(classifier, pixels, group)
     fore = measure.upsampled(1 - maps[-1].numpy(), (mask.shape[0], mask.shape[1])) > 0.5

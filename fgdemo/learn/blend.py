@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,6 +14,7 @@ from fgdemo.learn.embed import embed
 from fgdemo.learn.pictures import Pictures, Progress, no_progress
 from fgdemo.model.backbone import Backbone, DataConfig
 from fgdemo.model.head import RidgeHead
+from fgdemo.model.persistence import stored
 
 SHARES = (0.4, 0.6, 0.8, 1.0)
 """Shares of the trained weights that are tried."""
@@ -20,14 +22,30 @@ SHARES = (0.4, 0.6, 0.8, 1.0)
 
 @dataclass(frozen=True)
 class Blend:
-    """The share that was chosen, and the val top-1, in [0, 1], of each that was tried."""
+    """The share that was chosen, the val top-1, in [0, 1], of each that was tried, and what the chosen one sees.
+
+    Attributes:
+        embeddings: (N, D) of the pictures.
+    """
 
     share: float
     val_top1: Mapping[float, float]
+    embeddings: np.ndarray
+
+    def to_json(self) -> dict[str, Any]:
+        """What a card says of it."""
+        return {"trained_share": self.share, "val_top1": {str(share): top1 for share, top1 in self.val_top1.items()}}
+
+
+def half_precision(backbone: Backbone) -> None:
+    """Round the weights to what a checkpoint stores, so that the head is fitted to the features it will see."""
+    with torch.no_grad():
+        for value in backbone.state_dict().values():
+            value.copy_(stored(value))
 
 
 def blend_weights(backbone: Backbone, start: Mapping[str, Tensor], trained: Mapping[str, Tensor], share: float) -> None:
-    """Set the backbone to `(1 − share) · start + share · trained`."""
+    """Set the backbone to `(1 − share) · start + share · trained`, rounded as a checkpoint stores it."""
     mixed = {
         key: torch.lerp(start[key].float(), value.float(), share).to(value.dtype)
         if value.is_floating_point()
@@ -35,6 +53,7 @@ def blend_weights(backbone: Backbone, start: Mapping[str, Tensor], trained: Mapp
         for key, value in trained.items()
     }
     backbone.load_state_dict(mixed)
+    half_precision(backbone)
 
 
 def choose_blend(
@@ -46,29 +65,36 @@ def choose_blend(
     classes: int,
     *,
     shares: Sequence[float] = SHARES,
+    seen: Mapping[float, np.ndarray] | None = None,
     progress: Progress = no_progress,
 ) -> Blend:
     """Leave the trained backbone at the share whose closed-form head does best on "val"; mean over the classes.
 
     Fine-tuning on few pictures gains on them and loses some of what the start weights knew; part of the way is
     often better than either end. The mean over classes keeps a large group from outvoting a small one.
+
+    Args:
+        seen: (N, D) embeddings by share, where they are at hand.
     """
     trained = {key: value.clone() for key, value in backbone.state_dict().items()}
-    val = pictures.where("val")
+    train, val = pictures.where("train"), pictures.where("val")
     found: dict[float, float] = {}
+    best = Blend(0.0, found, np.empty((0, 0)))
     for share in shares:
-        blend_weights(backbone, start, trained, share)
-        head = fit_on_val_penalty(
-            embed(backbone, pictures.pixels, config, progress=progress),
-            class_index,
-            pictures.where("train"),
-            val,
-            classes,
-        )
-        found[share] = head[1]
-    best = max(found, key=lambda share: (round(found[share], 4), -share))
-    blend_weights(backbone, start, trained, best)
-    return Blend(best, found)
+        embeddings = (seen or {}).get(share)
+        if embeddings is None:
+            blend_weights(backbone, start, trained, share)
+            embeddings = embed(backbone, pictures.pixels, config, progress=progress)
+        found[share] = fit_on_val_penalty(embeddings, class_index, train, val, classes)[1]
+        if not len(best.embeddings) or _rank(share, found) > _rank(best.share, found):
+            best = Blend(share, found, embeddings)
+    blend_weights(backbone, start, trained, best.share)
+    return best
+
+
+def _rank(share: float, found: Mapping[float, float]) -> tuple[float, float]:
+    """Of equals the one nearest to the start."""
+    return round(found[share], 4), -share
 
 
 def fit_on_val_penalty(

@@ -121,16 +121,9 @@ def what_is_known(base: Classifier, corpus: Corpus, embeddings: np.ndarray) -> K
 
 def head_start(base: Classifier, known: Known, corpus: Corpus) -> tuple[torch.Tensor, torch.Tensor]:
     """(D, C) and (C,): the closed-form head of all that is known, on the features as they are, calibrated."""
-    train, classes = corpus.pictures.where("train"), len(corpus.taxonomy.leaves)
-    features, rest = known.rest.features(known.embeddings[train]), known.rest
-    labels = corpus.class_index[train]
-    share = base.head.penalty / float(np.trace(base.head.gram))
-    gram = rest.gram + features.T @ features
-    head = replace(
-        rest, gram=gram, moment=rest.moment + features.T @ np.eye(classes)[labels],
-        penalty=share * float(np.trace(gram)),
-    )  # fmt: skip
-    weight, bias = head.linear()
+    train = corpus.pictures.where("train")
+    head = known.rest.with_pictures(known.embeddings[train], corpus.class_index[train])
+    weight, bias = head.with_penalty_share(base.head.penalty_share).linear()
     temperature = base.calibration.temperature
     return torch.from_numpy(weight / temperature), torch.from_numpy(bias / temperature)
 
@@ -176,11 +169,11 @@ def refit(
     backbone = trained.backbone.to(device)
     blend = choose_blend(
         backbone, start, pictures, corpus.class_index, base.data_config, len(taxonomy.leaves),
-        shares=SHARES, progress=progress,
+        shares=SHARES, seen={0.0: known.embeddings}, progress=progress,
     )  # fmt: skip
     fitted = fit_classifier(
         backbone, base.data_config, pictures, corpus.class_index, taxonomy,
-        name=name, trained=True, seed=recipe.seed, also=known.carried, progress=progress,
+        name=name, trained=True, seed=recipe.seed, also=known.carried, embeddings=blend.embeddings, progress=progress,
     )  # fmt: skip
     card = {
         "name": name,
@@ -190,7 +183,7 @@ def refit(
         "epochs_done": trained.epochs_done,
         "kept_epoch": trained.kept_epoch,
         "training_ended": trained.sentence,
-        "blend": {"trained_share": blend.share, "val_top1": {str(k): v for k, v in blend.val_top1.items()}},
+        "blend": blend.to_json(),
         "data": {
             **{split: len(pictures.where(split)) for split in ("train", "val")},
             "checked": int(corpus.checked.sum()),

@@ -29,6 +29,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.stats import binomtest
 
+from fgdemo.learn.detail import bin_gaps
 from fgdemo.learn.resampling import draws_of, limits, macro_interval, mean_interval
 from fgdemo.training import Check, Interval, Outcome
 
@@ -38,7 +39,6 @@ FORGOTTEN_MARGIN = 0.02
 KIND_POINTS, KIND_PICTURES, GONE_PICTURES = 0.02, 2, 3
 ECE_MARGIN = 0.01
 MAP_MARGIN = 0.05
-BINS = 15
 MORE_GOLD = "Import pictures with a test split: they become gold, and nobody trains on them."
 
 
@@ -143,7 +143,7 @@ def check_forgetting(change: np.ndarray, class_index: np.ndarray, seed: int) -> 
 
 
 def check_calibration(before: np.ndarray, after: np.ndarray, class_index: np.ndarray, seed: int) -> Check:
-    gaps = [_bin_gaps(probs, class_index) for probs in (before, after)]
+    gaps = [_gaps(probs, class_index) for probs in (before, after)]
 
     def rise(weights: np.ndarray) -> np.ndarray:
         was, now = (np.abs(weights @ gap).sum(1) / weights.sum(1) for gap in gaps)
@@ -159,15 +159,12 @@ def check_calibration(before: np.ndarray, after: np.ndarray, class_index: np.nda
     return Check("calibration", True, f"Its probabilities are as honest: {found}.")
 
 
-def _bin_gaps(probs: np.ndarray, class_index: np.ndarray) -> np.ndarray:
-    """(N, bins): confidence less correctness, in the bin of the picture's confidence."""
-    confidence = probs.max(1)
-    slots = np.minimum((confidence * BINS).astype(int), BINS - 1)
-    return np.eye(BINS)[slots] * (confidence - (answers_of(probs) == class_index))[:, None]
+def _gaps(probs: np.ndarray, class_index: np.ndarray) -> np.ndarray:
+    return bin_gaps(probs.max(1), answers_of(probs) == class_index)
 
 
 def calibration_error(probs: np.ndarray, class_index: np.ndarray) -> float:
-    return float(np.abs(_bin_gaps(probs, class_index).sum(0)).sum() / len(class_index))
+    return float(np.abs(_gaps(probs, class_index).sum(0)).sum() / len(class_index))
 
 
 def check_maps(before: np.ndarray | None, after: np.ndarray | None, seed: int) -> Check:

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -52,18 +52,12 @@ class RidgeLearner:
         self._linear = np.zeros(0), np.zeros(0)
 
     def learn(self, embeddings: np.ndarray, labels: np.ndarray) -> None:
-        head = self._head
-        if head is None:
-            head = RidgeHead.fit(embeddings, labels, self._classes)
+        if self._head is None:
+            self._head = RidgeHead.fit(embeddings, labels, self._classes)
         else:
-            features, trace = head.features(embeddings), float(np.trace(head.gram))
-            gram = head.gram + features.T @ features
-            head = replace(
-                head, gram=gram, moment=head.moment + features.T @ np.eye(self._classes)[labels],
-                counts=head.counts + np.bincount(labels, minlength=self._classes),
-                penalty=head.penalty * float(np.trace(gram)) / trace,
-            )  # fmt: skip
-        self._head, self._linear = head, head.linear()
+            share = self._head.penalty_share
+            self._head = self._head.with_pictures(embeddings, labels).with_penalty_share(share)
+        self._linear = self._head.linear()
 
     def answer(self, embeddings: np.ndarray) -> np.ndarray:
         assert self._head is not None, "it has learned nothing"

@@ -104,15 +104,14 @@ def detail(probs: np.ndarray, labels: np.ndarray, taxonomy: Taxonomy, least_prob
 
 def ece_interval(probs: np.ndarray, labels: np.ndarray) -> Interval:
     """Expected calibration error as in `fgdemo.model.calibration`. Resampled ones lie higher: noise only adds."""
-    gaps = bin_gaps(probs, labels)
+    gaps = bin_gaps(probs.max(1), probs.argmax(1) == labels)
     return interval(lambda weights: np.abs(weights @ gaps).sum(1) / weights.sum(1), len(labels))
 
 
-def bin_gaps(probs: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """(N, 15): confidence less correctness of each picture, in the bin of its confidence."""
-    confidence = probs.max(1)
+def bin_gaps(confidence: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """(N, 15): confidence less correctness of each of N pictures, in the bin of its confidence."""
     slots = np.minimum((confidence * BINS).astype(int), BINS - 1)
-    return np.eye(BINS)[slots] * (confidence - (probs.argmax(1) == labels))[:, None]
+    return np.eye(BINS)[slots] * (confidence - right)[:, None]
 
 
 def reliability(probs: np.ndarray, labels: np.ndarray) -> tuple[Bin, ...]:

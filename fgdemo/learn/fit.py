@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from fgdemo.errors import DatasetError
-from fgdemo.learn.blend import choose_on_val
+from fgdemo.learn.blend import choose_on_val, half_precision
 from fgdemo.learn.embed import embed, token_batches
 from fgdemo.learn.evaluate import Scores, answer_rows, score
 from fgdemo.learn.pictures import Pictures, Progress, no_progress
@@ -19,7 +19,6 @@ from fgdemo.model.calibration import conformal_prob, fit_temperature, softmax
 from fgdemo.model.classifier import Calibration, Classifier
 from fgdemo.model.head import RidgeHead
 from fgdemo.model.parts import PartModel, fit_parts, foreground_mask
-from fgdemo.model.persistence import stored
 from fgdemo.model.unknown import ClassDistances, UnknownScale
 from fgdemo.taxonomy import Taxonomy
 
@@ -65,13 +64,6 @@ def label_indices(labels: Sequence[str], taxonomy: Taxonomy) -> np.ndarray:
     return np.array([index[label] for label in labels], dtype=np.int64)
 
 
-def half_precision(backbone: Backbone) -> None:
-    """Round the weights to what a checkpoint stores, so that the head is fitted to the features it will see."""
-    with torch.no_grad():
-        for value in backbone.state_dict().values():
-            value.copy_(stored(value))
-
-
 def fit_classifier(
     backbone: Backbone,
     config: DataConfig,
@@ -85,6 +77,7 @@ def fit_classifier(
     parts_per_group: int = 5,
     seed: int = 0,
     also: Callable[[RidgeHead, np.ndarray], RidgeHead] = lambda head, embeddings: head,
+    embeddings: np.ndarray | None = None,
     progress: Progress = no_progress,
 ) -> Fitted:
     """Fit everything but the backbone, from the "train" pictures.
@@ -93,6 +86,7 @@ def fit_classifier(
         trained: whether the backbone has been trained on these pictures. Then leave-one-out of the head alone would
             flatter, and λ, temperature, sets and thresholds are taken from the "val" pictures instead.
         also: given the head of the training pictures and the (N, D) embeddings of all, adds what else it is to know.
+        embeddings: (N, D) of all pictures by this backbone with weights as a checkpoint stores them, if at hand.
 
     Raises:
         DatasetError: nothing to learn from, or a trained backbone without val pictures.
@@ -104,7 +98,8 @@ def fit_classifier(
         raise DatasetError("A trained backbone needs val pictures to be calibrated on.")
     device = next(backbone.parameters()).device
     half_precision(backbone)
-    embeddings = embed(backbone, pictures.pixels, config, progress=progress)
+    if embeddings is None:
+        embeddings = embed(backbone, pictures.pixels, config, progress=progress)
     head = also(RidgeHead.fit(embeddings[train], class_index[train], len(taxonomy.leaves)), embeddings)
     if trained:
         head, _ = choose_on_val(head, embeddings, class_index, val)

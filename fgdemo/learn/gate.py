@@ -103,10 +103,7 @@ def _map_trust(classifier: Classifier, picture: Image.Image) -> float:
     """Insertion − deletion of the evidence for the answer, as `fgdemo.explain.faithfulness.trust` has it."""
     network = classifier.network
     pixels = classifier.pixels(picture).to(network.device)
-    with torch.inference_mode():
-        tokens = network.tokens(pixels[None])
-        answer = int(network.logits_from_tokens(tokens)[0].argmax())
-        evidence = network.evidence(tokens)[0, ..., answer].float().cpu().numpy()
+    answer, evidence = network.answer_map(pixels)
     (curves,) = walk(network, pixels, [evidence])
     return faithfulness(curves, answer)
 

@@ -38,7 +38,7 @@ def finetuned(
         classes: names of the classes; a picture's label is one of them.
 
     Returns:
-        The new classifier, and (M, C) probabilities of the other pictures, a column for each of `classes`.
+        The new classifier, and (M, C) log-odds of the other pictures, a column for each of `classes`.
     """
     taxonomy, leaves = union(base.taxonomy, classes)
     train = pictures.where("train")

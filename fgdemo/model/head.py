@@ -77,6 +77,21 @@ class RidgeHead:
         unit = float(np.trace(self.gram)) / len(self.gram)
         return tuple(replace(self, penalty=unit * step) for step in PENALTIES)
 
+    @property
+    def penalty_share(self) -> float:
+        """λ as a share of the trace of the gram."""
+        return self.penalty / float(np.trace(self.gram))
+
+    def with_penalty_share(self, share: float) -> RidgeHead:
+        return replace(self, penalty=share * float(np.trace(self.gram)))
+
+    def with_pictures(self, embeddings: np.ndarray, labels: np.ndarray) -> RidgeHead:
+        """(N, D) and (N,) class indices more in the sums, with weight 1; λ and members as they are."""
+        features, moment = self.features(embeddings), self.moment.copy()
+        np.add.at(moment.T, labels, features)
+        counts = self.counts + np.bincount(labels, minlength=len(self.counts))
+        return replace(self, gram=self.gram + features.T @ features, moment=moment, counts=counts)
+
     def features(self, embeddings: np.ndarray) -> np.ndarray:
         """(N, D) → (N, D + 1) float64: standardised, with a constant for the base rate."""
         phi = (embeddings.astype(np.float64) - self.mean) / self.scale

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import cast
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -49,6 +50,13 @@ class Network(nn.Module):
         """(B, h, w, D) → (B, h, w, C); with `base` it sums to the logits exactly."""
         places = tokens.shape[1] * tokens.shape[2]
         return (tokens.float() - self.origin) @ self.weight / places
+
+    @torch.inference_mode()
+    def answer_map(self, pixels: Tensor) -> tuple[int, np.ndarray]:
+        """(3, S, S) → the likeliest class index, and the (h, w) evidence for it."""
+        tokens = self.tokens(pixels[None])
+        answer = int(self.logits_from_tokens(tokens)[0].argmax())
+        return answer, self.evidence(tokens)[0, ..., answer].cpu().numpy()
 
     @property
     def base(self) -> Tensor:
