@@ -51,6 +51,7 @@ def test_onnx_gives_the_same_logits_and_says_what_they_are(classifier: Classifie
 
 def test_timm_loads_it_with_label_names(classifier: Classifier, tmp_path: Path) -> None:
     written = to_timm(classifier, tmp_path / "birds", PICTURES)
+    assert (tmp_path / "birds" / "README.md").read_text(encoding="utf-8").startswith("# ")
     assert written.difference < 1e-4
     assert [path.name for path in tmp_path.iterdir()] == ["birds"]
     model: Any = timm.create_model(f"local-dir:{tmp_path / 'birds'}", pretrained=True).eval()

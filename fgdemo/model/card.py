@@ -1,4 +1,4 @@
-"""The card of a checkpoint as Markdown, for the page and for the Hub.
+"""The card of a checkpoint as Markdown, for a folder that goes elsewhere, as to the Hub.
 
 A card may come from a stranger, so nothing in it is trusted: a text cannot become markup, a field of another shape
 than expected is left out.

@@ -27,6 +27,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from fgdemo.errors import CheckpointError, SettingsError
+from fgdemo.model.card import card_markdown
 from fgdemo.model.classifier import Classifier
 from fgdemo.model.network import Network
 
@@ -118,7 +119,7 @@ def to_onnx(classifier: Classifier, out: Path, pictures: Sequence[Image.Image]) 
 
 
 def to_timm(classifier: Classifier, out: Path, pictures: Sequence[Image.Image]) -> Converted:
-    """Write the folder `out` with `model.safetensors` and `config.json`, which holds the label names.
+    """Write the folder `out` with `model.safetensors`, `config.json`, which holds the label names, and its card to read.
 
     `timm.create_model("local-dir:OUT", pretrained=True)` loads it, and so does timm from the Hub once it lies there.
 
@@ -136,6 +137,7 @@ def to_timm(classifier: Classifier, out: Path, pictures: Sequence[Image.Image]) 
         (beside / "model.safetensors").chmod(0o644)
         config = _timm_config(classifier, options, model.pretrained_cfg)
         (beside / "config.json").write_text(json.dumps(config, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        (beside / "README.md").write_text(card_markdown(classifier.card), encoding="utf-8")
         again: Any = timm.create_model(f"local-dir:{beside}", pretrained=True).eval()
         difference = _difference(classifier.network, lambda batch: again(batch).numpy(), tensors)
         if out.exists():
