@@ -119,7 +119,7 @@ def to_onnx(classifier: Classifier, out: Path, pictures: Sequence[Image.Image]) 
 
 
 def to_timm(classifier: Classifier, out: Path, pictures: Sequence[Image.Image]) -> Converted:
-    """Write the folder `out` with `model.safetensors`, `config.json`, which holds the label names, and its card to read.
+    """Write the folder `out`: `model.safetensors`, `config.json` with the label names, and the card as README.md.
 
     `timm.create_model("local-dir:OUT", pretrained=True)` loads it, and so does timm from the Hub once it lies there.
 
