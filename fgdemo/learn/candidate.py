@@ -19,9 +19,10 @@ from fgdemo.errors import DatasetError
 from fgdemo.learn.blend import choose_blend
 from fgdemo.learn.corpus import Corpus
 from fgdemo.learn.drift import drift, plus, with_columns, without_members
-from fgdemo.learn.embed import embed
+from fgdemo.learn.embed import embed, token_batches
 from fgdemo.learn.finetune import Trained, finetune
 from fgdemo.learn.fit import fit_classifier
+from fgdemo.learn.part_names import carry_names
 from fgdemo.learn.pictures import Progress, no_progress
 from fgdemo.learn.recipe import Recipe
 from fgdemo.learn.replay import Memory, choose_memory
@@ -32,6 +33,8 @@ from fgdemo.training import Epoch
 
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 """0 is the base's own network, so that training that helps nobody changes nothing but the head."""
+PICTURES_TO_NAME_BY = 64
+"""Pictures of each group by which the parts before and after are compared."""
 
 
 @dataclass(frozen=True)
@@ -193,4 +196,22 @@ def refit(
         "calibrated_on": fitted.held_out.source,
         "licences": base.card.get("licences", []),
     }
-    return replace(fitted.classifier, card=card)
+    return replace(with_part_names(base, fitted.classifier, corpus), card=card)
+
+
+def with_part_names(base: Classifier, fitted: Classifier, corpus: Corpus) -> Classifier:
+    """`fitted` with the names and ids that its parts had in `base`, see `fgdemo.learn.part_names`."""
+    taxonomy, pixels = corpus.taxonomy, corpus.pictures.pixels
+    train = corpus.pictures.where("train")
+    group_of = np.array([fitted.parts.group_of(taxonomy.root(leaf)) for leaf in taxonomy.leaves])
+    samples = {}
+    for group in set(base.parts.ground_groups) & set(fitted.parts.ground_groups):
+        rows = train[group_of[corpus.class_index[train]] == group]
+        some = pixels[rows[:: max(1, len(rows) // PICTURES_TO_NAME_BY)]]
+        if len(some):
+            before, after = (
+                torch.cat([tokens.float().cpu() for tokens in token_batches(one.backbone, some, one.data_config)])
+                for one in (base, fitted)
+            )
+            samples[group] = (before, after)
+    return replace(fitted, parts=carry_names(base.parts, fitted.parts, samples))
