@@ -80,7 +80,7 @@ def ours(
     student, optimizer, schedule = student_of(backbone, int(labels.max()) + 1, device, recipe)
     ema = ModelEmaV3(student, decay=recipe.ema_decay, use_warmup=True)
     rows, generator = np.arange(len(labels)), torch.Generator().manual_seed(0)
-    lesson = Lesson(pictures.pixels, labels, config, recipe)
+    lesson = Lesson(pictures, labels, config, recipe)
 
     def run(batches: int) -> None:
         left = batches

@@ -19,6 +19,7 @@ from fgdemo.learn.finetune import finetune
 from fgdemo.learn.recipe import Recipe
 from fgdemo.learn.replay import Memory
 from fgdemo.learn.retention import soft_labels
+from fgdemo.learn.steps import Lesson
 from fgdemo.training import Epoch
 from tests.tiny import specimen_pictures, tiny_backbone
 
@@ -40,9 +41,10 @@ def train(folder: Path, world: World = ALONE, stop_at: int = 1000) -> None:
     memory = Memory(PICTURES.where("train")[:6], 0.5)
     epochs: list[Epoch] = []
     questions = iter(range(1000))
+    lesson = Lesson(PICTURES, LABELS, config, RECIPE, soft=soft, memory=memory, world=world)
     trained = finetune(
-        backbone, (torch.zeros(backbone.dim, 6), torch.zeros(6)), PICTURES, LABELS, config, RECIPE, soft=soft,
-        memory=memory, snapshot=folder / f"snapshot-{world.rank}.pt", on_epoch=epochs.append, world=world,
+        backbone, (torch.zeros(backbone.dim, 6), torch.zeros(6)), lesson,
+        snapshot=folder / f"snapshot-{world.rank}.pt", on_epoch=epochs.append,
         stop=lambda: world.rank == 1 and next(questions) >= stop_at,
     )  # fmt: skip
     told = [[epoch.number, epoch.loss, epoch.val_top1] for epoch in epochs]

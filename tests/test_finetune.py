@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from fgdemo.learn.finetune import Trained, best_epoch, finetune, no_better
 from fgdemo.learn.optimizer import make_optimizer
 from fgdemo.learn.recipe import Recipe
 from fgdemo.learn.steps import Batch, Lesson, backward, smoothed
-from fgdemo.learn.student import Student, make_teacher
+from fgdemo.learn.student import Student, Teacher, make_teacher
 from fgdemo.model.backbone import Backbone, DataConfig
 from fgdemo.training import Epoch
 from tests.tiny import specimen_pictures, tiny_backbone
@@ -31,11 +31,11 @@ LABELS = np.unique(np.array(PICTURES.labels), return_inverse=True)[1]
 RECIPE = Recipe(epochs=2, train_px=64, batch_size=12, lr=1e-3, head_lr=1e-2, ema_decay=0.9)
 
 
-def train(recipe: Recipe = RECIPE, **more) -> Trained:
+def train(recipe: Recipe = RECIPE, teachers: Sequence[Teacher] = (), **more) -> Trained:
     backbone, config = tiny_backbone()
     torch.manual_seed(5)
     head = torch.zeros(backbone.dim, 6), torch.zeros(6)
-    return finetune(backbone, head, PICTURES, LABELS, config, recipe, **more)
+    return finetune(backbone, head, Lesson(PICTURES, LABELS, config, recipe, teachers), **more)
 
 
 def weights(trained: Trained) -> dict[str, torch.Tensor]:
@@ -65,7 +65,7 @@ def test_it_learns() -> None:
     epochs: list[Epoch] = []
     recipe = replace(RECIPE, epochs=8, label_smoothing=0.0, lr=2e-3, ema_decay=0.8)
     head = torch.zeros(backbone.dim, 6), torch.zeros(6)
-    finetune(backbone, head, coloured, LABELS, config, recipe, on_epoch=epochs.append)
+    finetune(backbone, head, Lesson(coloured, LABELS, config, recipe), on_epoch=epochs.append)
     assert [epoch.number for epoch in epochs] == list(range(1, 9))
     assert epochs[-1].loss < 0.7 * epochs[0].loss
     assert (epochs[-1].val_top1 or 0) > 3 / 6
@@ -169,14 +169,14 @@ def test_training_that_cannot_be_is_refused_before_it_starts() -> None:
     vit, config = tiny_backbone("vit_tiny_patch16_224", 64)
     head = torch.zeros(vit.dim, 6), torch.zeros(6)
     with pytest.raises(BackboneError, match="cannot read pictures of 96 px"):
-        finetune(vit, head, PICTURES, LABELS, config, replace(RECIPE, train_px=96))
+        finetune(vit, head, Lesson(PICTURES, LABELS, config, replace(RECIPE, train_px=96)))
 
 
 def test_a_loss_that_is_no_number_stops_the_training(tmp_path: Path) -> None:
     backbone, config = tiny_backbone()
     head = torch.full((backbone.dim, 6), torch.nan), torch.zeros(6)
     with pytest.raises(TrainingError, match="diverged"):
-        finetune(backbone, head, PICTURES, LABELS, config, RECIPE, snapshot=tmp_path / "s.pt")
+        finetune(backbone, head, Lesson(PICTURES, LABELS, config, RECIPE), snapshot=tmp_path / "s.pt")
     assert not (tmp_path / "s.pt").exists()
 
 
@@ -188,7 +188,7 @@ def test_a_loss_that_becomes_no_number_keeps_the_last_whole_epoch() -> None:
         with torch.no_grad():
             next(backbone.parameters()).fill_(torch.nan)  # the network being trained, not the averaged one
 
-    trained = finetune(backbone, head, PICTURES, LABELS, config, replace(RECIPE, epochs=3), on_epoch=spoil)
+    trained = finetune(backbone, head, Lesson(PICTURES, LABELS, config, replace(RECIPE, epochs=3)), on_epoch=spoil)
     assert trained.epochs_done == 1
     assert "diverged" in trained.sentence
     assert_same(trained, train(replace(RECIPE, epochs=3), stop=StopAfter(3)))
@@ -208,7 +208,7 @@ class StopAfter:
 class Crowded(Student):
     """Runs out of memory with more than three pictures at a time."""
 
-    def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         if len(pixels) > 3:
             raise torch.OutOfMemoryError("CUDA out of memory")
         return super().forward(pixels)
@@ -223,7 +223,7 @@ def test_out_of_memory_halves_the_pictures_at_a_time_and_not_the_batch() -> None
         with torch.no_grad():
             student.classifier.weight.copy_(torch.randn(6, backbone.dim, generator=torch.Generator().manual_seed(1)))
         batch = Batch(pixels, labels, torch.eye(6)[labels])
-        losses, micro = backward(student, batch, Lesson(PICTURES.pixels, LABELS, tiny_backbone()[1], RECIPE), 8)
+        losses, micro = backward(student, batch, Lesson(PICTURES, LABELS, tiny_backbone()[1], RECIPE), 8)
         assert micro == fits
         found.append((losses["classes"], [p.grad for p in student.parameters()]))
     assert found[0][0] == pytest.approx(found[1][0], rel=1e-4)
@@ -313,14 +313,8 @@ def test_the_loop_asks_nothing_of_a_backbone_but_tokens() -> None:
     from fgdemo.model.backbone import BackboneSpec
 
     backbone = Backbone(BackboneSpec("pixel", 64), Pixel())
-    trained = finetune(
-        backbone,
-        (torch.zeros(3, 6), torch.zeros(6)),
-        PICTURES,
-        LABELS,
-        DataConfig(64, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
-        RECIPE,
-    )
+    config = DataConfig(64, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+    trained = finetune(backbone, (torch.zeros(3, 6), torch.zeros(6)), Lesson(PICTURES, LABELS, config, RECIPE))
     assert trained.backbone.grid == (1, 1)
 
 

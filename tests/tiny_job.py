@@ -21,6 +21,7 @@ from fgdemo.errors import FgdemoError
 from fgdemo.learn.corpus import Corpus
 from fgdemo.learn.fit import fit_classifier
 from fgdemo.learn.pictures import Progress
+from fgdemo.learn.steps import Lesson
 from fgdemo.learn.trial import GoldPictures, Trial
 from fgdemo.model.classifier import Classifier
 from fgdemo.settings import Settings
@@ -59,9 +60,10 @@ class TinyTrial(Trial):
 
         dim, kinds = base.embedding_dim, len(corpus.taxonomy.leaves)
         recipe = loop.Recipe(epochs=EPOCHS, train_px=base.data_config.size_px, batch_size=8, lr=1e-4)
+        lesson = Lesson(corpus.pictures, corpus.class_index, base.data_config, recipe)
         trained = loop.finetune(
-            base.backbone, (torch.zeros(dim, kinds), torch.zeros(kinds)), corpus.pictures, corpus.class_index,
-            base.data_config, recipe, snapshot=snapshot, device=device, on_epoch=told, progress=progress, stop=stop,
+            base.backbone, (torch.zeros(dim, kinds), torch.zeros(kinds)), lesson,
+            snapshot=snapshot, device=device, on_epoch=told, progress=progress, stop=stop,
         )  # fmt: skip
         fitted = fit_classifier(
             trained.backbone, base.data_config, corpus.pictures, corpus.class_index, corpus.taxonomy, name=name,

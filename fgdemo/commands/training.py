@@ -41,6 +41,7 @@ def train(
     from fgdemo.learn.embed import embed
     from fgdemo.learn.finetune import finetune
     from fgdemo.learn.recipe import Recipe
+    from fgdemo.learn.steps import Lesson
     from fgdemo.model.calibration import fit_temperature
     from fgdemo.model.head import RidgeHead
 
@@ -74,12 +75,11 @@ def train(
         say(f"Epoch {epoch.number} of {epoch.of}: loss {epoch.loss:.3f}{top1}; about {left:.0f} min left")
 
     start_of_head = torch.from_numpy(weight / temperature), torch.from_numpy(bias / temperature)
+    teachers = _teachers(arguments, pictures, class_index, config, taxonomy, device)
     with bar(world.leads) as progress, _stopped_by_interrupt() as stop:
         trained = finetune(
-            backbone, start_of_head, pictures, class_index, config, recipe,
-            teachers=_teachers(arguments, pictures, class_index, config, taxonomy, device),
-            snapshot=snapshot_of(arguments.out), device=device, on_epoch=on_epoch, progress=progress,
-            stop=stop, world=world,
+            backbone, start_of_head, Lesson(pictures, class_index, config, recipe, teachers, world=world),
+            snapshot=snapshot_of(arguments.out), device=device, on_epoch=on_epoch, progress=progress, stop=stop,
         )  # fmt: skip
     if not world.leads:
         return trained.backbone

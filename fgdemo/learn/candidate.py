@@ -20,13 +20,17 @@ from fgdemo.learn.blend import choose_blend
 from fgdemo.learn.corpus import Corpus
 from fgdemo.learn.drift import drift, plus, with_columns, without_members
 from fgdemo.learn.embed import embed, token_batches
+from fgdemo.learn.emphasis import rivals_of, sample_weights
 from fgdemo.learn.finetune import Trained, finetune
 from fgdemo.learn.fit import fit_classifier
+from fgdemo.learn.part_losses import PartAnchors
 from fgdemo.learn.part_names import carry_names
 from fgdemo.learn.pictures import Progress, no_progress
 from fgdemo.learn.recipe import Recipe
 from fgdemo.learn.replay import Memory, choose_memory
 from fgdemo.learn.retention import SoftLabels, soft_labels
+from fgdemo.learn.steps import Lesson
+from fgdemo.model.calibration import softmax
 from fgdemo.model.classifier import Classifier
 from fgdemo.model.head import RidgeHead
 from fgdemo.training import Epoch
@@ -92,12 +96,9 @@ def train_candidate(
         epochs.append(epoch)
         on_epoch(epoch)
 
-    held = memory_of(base, known, corpus, recipe)
-    soft = soft_labels_of(base, known, corpus) if recipe.retention else None
     trained = finetune(
-        backbone, head_start(base, known, corpus), corpus.pictures, corpus.class_index, base.data_config, recipe,
-        checked=corpus.checked, soft=soft, memory=held, snapshot=snapshot, device=device, on_epoch=told,
-        progress=progress, stop=stop,
+        backbone, head_start(base, known, corpus), lesson_of(base, known, corpus, recipe, device), snapshot=snapshot,
+        device=device, on_epoch=told, progress=progress, stop=stop,
     )  # fmt: skip
     return refit(base, corpus, known, trained, start, recipe, epochs, name, device, progress)
 
@@ -129,6 +130,27 @@ def head_start(base: Classifier, known: Known, corpus: Corpus) -> tuple[torch.Te
     weight, bias = head.with_penalty_share(base.head.penalty_share).linear()
     temperature = base.calibration.temperature
     return torch.from_numpy(weight / temperature), torch.from_numpy(bias / temperature)
+
+
+def lesson_of(base: Classifier, known: Known, corpus: Corpus, recipe: Recipe, device: str) -> Lesson:
+    """What the recipe asks for, worked out from what is known before."""
+    train = corpus.pictures.where("train")
+    taxonomy = corpus.taxonomy
+    rivals = None
+    if recipe.pair_batches:
+        head = RidgeHead.fit(known.embeddings[train], corpus.class_index[train], len(taxonomy.leaves))
+        left_out = head.leave_one_out(known.embeddings[train], corpus.class_index[train])
+        rivals = rivals_of(softmax(left_out / base.calibration.temperature), corpus.class_index[train])
+    groups = tuple(base.parts.group_of(taxonomy.root(leaf)) for leaf in taxonomy.leaves)
+    return Lesson(
+        corpus.pictures, corpus.class_index, base.data_config, recipe,
+        checked=corpus.checked,
+        soft=soft_labels_of(base, known, corpus) if recipe.retention else None,
+        memory=memory_of(base, known, corpus, recipe),
+        weights=sample_weights(corpus.class_index, train, corpus.checked, recipe),
+        rivals=rivals,
+        anchors=PartAnchors(base.parts.to(device), groups) if recipe.parts else None,
+    )  # fmt: skip
 
 
 def soft_labels_of(base: Classifier, known: Known, corpus: Corpus) -> SoftLabels:

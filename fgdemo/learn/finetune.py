@@ -9,22 +9,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 from timm.utils.model_ema import ModelEmaV3
 from torch import Tensor
 
 from fgdemo.errors import DatasetError, TrainingError
-from fgdemo.learn.distributed import ALONE, World
 from fgdemo.learn.optimizer import make_optimizer
-from fgdemo.learn.pictures import Pictures, Progress, no_progress
-from fgdemo.learn.recipe import Recipe
-from fgdemo.learn.replay import Memory
-from fgdemo.learn.retention import SoftLabels
+from fgdemo.learn.pictures import Progress, no_progress
 from fgdemo.learn.snapshot import resume, save_snapshot
 from fgdemo.learn.steps import Lesson, train_epoch, val_top1
-from fgdemo.learn.student import Student, Teacher, on_device
-from fgdemo.model.backbone import Backbone, DataConfig
+from fgdemo.learn.student import Student, on_device
+from fgdemo.model.backbone import Backbone
 from fgdemo.training import Epoch
 
 
@@ -47,17 +42,9 @@ class Trained:
 def finetune(
     backbone: Backbone,
     head: tuple[Tensor, Tensor],
-    pictures: Pictures,
-    class_index: np.ndarray,
-    config: DataConfig,
-    recipe: Recipe,
+    lesson: Lesson,
     *,
-    checked: np.ndarray | None = None,
-    teachers: Sequence[Teacher] = (),
-    soft: SoftLabels | None = None,
-    memory: Memory | None = None,
     snapshot: Path | None = None,
-    world: World = ALONE,
     device: str = "cpu",
     on_epoch: Callable[[Epoch], None] = lambda epoch: None,
     progress: Progress = no_progress,
@@ -70,14 +57,10 @@ def finetune(
     Args:
         head: start of the classifier, (D, C) and (C,): the closed-form solution, so that the first steps do not
             tear the features apart (Kumar 2022, LP-FT).
-        class_index: (N,) class of each picture.
-        checked: (N,) bool: an expert said so, and the label is not smoothed; None: nobody did.
-        soft: what the model before says of the (N,) pictures, imitated with the weight `recipe.retention`.
-        memory: pictures that no batch is without.
+        lesson: of several processes all return the same; only the leading one reads and writes the snapshot and tells
+            of epochs and progress, and all stop when any is asked to.
         snapshot: file that holds everything needed to go on after each epoch; an interrupted run resumes from it,
             and a finished one gives its weights at once. The epochs done before are told to `on_epoch` again.
-        world: the processes that share each batch. All of them return the same; only the leading one reads and
-            writes the snapshot and tells of epochs and progress, and all stop when any is asked to.
         stop: asked after each batch; when true the training ends there, with what there is.
 
     Raises:
@@ -86,8 +69,9 @@ def finetune(
         TrainingError: the loss was no number in the first epoch. Later the best epoch is kept, and a sentence.
         BackboneError: the backbone does not take pictures of `recipe.train_px`.
     """
+    recipe, world, teachers = lesson.recipe, lesson.world, lesson.teachers
     torch.manual_seed(recipe.seed)
-    train, val = pictures.where("train"), pictures.where("val")
+    train, val = lesson.pictures.where("train"), lesson.pictures.where("val")
     batches = len(train) // recipe.batch_size
     if batches == 0:
         raise DatasetError(
@@ -97,7 +81,6 @@ def finetune(
     world.require_batch(recipe.batch_size)
     if not world.leads:
         snapshot, on_epoch, progress = None, lambda epoch: None, no_progress
-    lesson = Lesson(pictures.pixels, class_index, config, recipe, teachers, checked, soft, memory, world)
     student = on_device(Student(backbone, *head, [t.backbone.dim for t in teachers]), device)
     for teacher in teachers:
         on_device(teacher.backbone, device).eval().requires_grad_(False)

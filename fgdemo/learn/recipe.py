@@ -32,6 +32,16 @@ class Recipe:
     label_smoothing: float = 0.1
     mixup: float = 0.0
     cutmix: float = 0.0
+    checked_weight: float = 1.0
+    """How many unchecked labels a checked one counts for."""
+    class_balance: float = 0.0
+    """A picture counts by the number of its kind to the power of minus this; 1: all kinds the same."""
+    pair_batches: bool = False
+    """Batches that hold look-alikes side by side."""
+    contrast: float = 0.0
+    """Weight of the supervised contrastive term (Khosla 2020)."""
+    parts: float = 0.0
+    """Weight of the terms that make part maps compact (Aniraj 2024)."""
     distil: float = 0.0
     """Weight of the distance to the teachers' embeddings (Romero 2015); 0 where there is no teacher."""
     retention: float = 0.0

@@ -15,6 +15,9 @@ from torch.nn import functional
 from fgdemo.errors import TrainingError
 from fgdemo.learn.augment import mix, normalise, reframe
 from fgdemo.learn.distributed import ALONE, World
+from fgdemo.learn.emphasis import beside_rivals, contrast_loss
+from fgdemo.learn.part_losses import MIRRORED, PartAnchors, part_loss
+from fgdemo.learn.pictures import Pictures
 from fgdemo.learn.recipe import Recipe
 from fgdemo.learn.replay import Memory, batches_of
 from fgdemo.learn.retention import SoftLabels, retention_loss
@@ -24,14 +27,22 @@ from fgdemo.model.backbone import DataConfig
 
 @dataclass(frozen=True)
 class Lesson:
-    """What a training is made of, the same in every epoch; see `fgdemo.learn.finetune.finetune`.
+    """What a training is made of, the same in every epoch.
 
     Attributes:
-        pixels: (N, S, S, 3) uint8 of all pictures.
-        class_index, checked: (N,).
+        pictures: N of them; learned from are those of the split "train", "val" is only looked at.
+        class_index: (N,) class of each picture.
+        teachers: their embeddings are imitated with the weight `recipe.distil`.
+        checked: (N,) bool: an expert said so, and the label is not smoothed; None: nobody did.
+        soft: what the model before says of the N pictures, imitated with the weight `recipe.retention`.
+        memory: pictures that no batch is without.
+        weights: (N,) how much each picture counts; None: all the same.
+        rivals: for each class its look-alike, for batches that hold both; None: batches as they come.
+        anchors: the parts that the maps are to be of; None: no part losses.
+        world: the processes that share each batch.
     """
 
-    pixels: np.ndarray
+    pictures: Pictures
     class_index: np.ndarray
     config: DataConfig
     recipe: Recipe
@@ -39,22 +50,40 @@ class Lesson:
     checked: np.ndarray | None = None
     soft: SoftLabels | None = None
     memory: Memory | None = None
+    weights: np.ndarray | None = None
+    rivals: tuple[int, ...] | None = None
+    anchors: PartAnchors | None = None
     world: World = ALONE
 
     @property
     def terms(self) -> list[str]:
         """Names of the terms of the loss, the same in every process, whatever pictures it has."""
         teaching = self.recipe.distil > 0 and bool(self.teachers)
-        return ["classes", *["retention"] * (self.soft is not None), *["teachers"] * teaching]
+        return [
+            "classes", *["retention"] * (self.soft is not None), *["contrast"] * (self.recipe.contrast > 0),
+            *["parts"] * (self.anchors is not None), *["teachers"] * teaching,
+        ]  # fmt: skip
+
+    def batches(self, train: np.ndarray, generator: torch.Generator) -> np.ndarray:
+        """(batches, batch size) rows for one epoch."""
+        rivals = self.rivals
+        if rivals is None:
+            return batches_of(train, self.recipe.batch_size, self.memory, generator)
+        return batches_of(
+            train, self.recipe.batch_size, self.memory, generator,
+            lambda order: beside_rivals(order, self.class_index, rivals),
+        )  # fmt: skip
 
     def batch(self, chosen: np.ndarray, classes: int, device: torch.device, generator: torch.Generator) -> Batch:
         """These pictures, framed and mixed anew."""
         recipe = self.recipe
-        pixels = normalise(torch.from_numpy(self.pixels[chosen]).to(device), self.config)
+        pixels = normalise(torch.from_numpy(self.pictures.pixels[chosen]).to(device), self.config)
         pixels = reframe(pixels, recipe.train_px, recipe.framing, generator)
         labels = torch.from_numpy(self.class_index[chosen]).to(device)
         targets = functional.one_hot(labels, classes).float()
         targets = smoothed(targets, recipe.label_smoothing, None if self.checked is None else self.checked[chosen])
+        if self.weights is not None:
+            targets = targets * torch.from_numpy(self.weights[chosen]).to(device)[:, None]
         if self.soft is not None:  # they are mixed as the labels are
             targets = torch.cat([targets, torch.from_numpy(self.soft.probs[chosen]).to(device)], dim=1)
         pixels, targets = mix(
@@ -70,7 +99,8 @@ class Batch:
     Attributes:
         pixels: (B, 3, S, S).
         labels: (B,) class indices, before mixing.
-        targets: (B, C), and beside them (B, K) soft labels where there are any.
+        targets: (B, C), each row summing to the weight of its picture, and beside them (B, K) soft labels where there
+            are any.
     """
 
     pixels: Tensor
@@ -104,7 +134,7 @@ def train_epoch(
     for module in student.modules():
         if isinstance(module, nn.modules.batchnorm._BatchNorm):
             module.eval()
-    batches = batches_of(train, lesson.recipe.batch_size, lesson.memory, generator)
+    batches = lesson.batches(train, generator)
     total: Counter[str] = Counter()
     done, micro = 0, lesson.recipe.batch_size
     for step, chosen in enumerate(batches):
@@ -163,16 +193,22 @@ def backward(student: Student, batch: Batch, lesson: Lesson, micro: int) -> tupl
 
 
 def batch_losses(student: Student, batch: Batch, lesson: Lesson) -> dict[str, Tensor]:
-    """The terms of the loss by name, see `Lesson.terms`: cross-entropy; the distance to what the model before says; the
-    cosine distance to each teacher's embedding of the pictures it knows, left out where it knows none.
+    """The terms of the loss by name, see `Lesson.terms`: cross-entropy; the distance to what the model before says;
+    the contrast between kinds, a mixed picture being of the kind it is most of; how compact the parts are; the cosine
+    distance to each teacher's embedding of the pictures it knows, left out where it knows none.
     """
     recipe, soft, classes = lesson.recipe, lesson.soft, student.classifier.out_features
     with mixed_precision(batch.pixels.device):
-        logits, embedding = student(batch.pixels)
+        logits, embedding, tokens = student(batch.pixels)
         losses = {"classes": functional.cross_entropy(logits.float(), batch.targets[:, :classes])}
         if soft is not None:
             columns = torch.from_numpy(soft.columns).to(logits.device)
             losses["retention"] = recipe.retention * retention_loss(logits, batch.targets[:, classes:], columns)
+        if recipe.contrast:
+            losses["contrast"] = recipe.contrast * contrast_loss(embedding, batch.targets[:, :classes].argmax(1))
+        if lesson.anchors is not None:
+            mirrored = student.backbone(batch.pixels[MIRRORED].flip(-1))
+            losses["parts"] = recipe.parts * part_loss(lesson.anchors, tokens, mirrored, batch.labels)
         for teacher, to_teacher in zip(lesson.teachers, student.to_teacher, strict=True):
             mine = torch.tensor([int(label) in teacher.indices for label in batch.labels], device=logits.device)
             if recipe.distil == 0 or not mine.any():
@@ -195,6 +231,6 @@ def val_top1(student: Student, lesson: Lesson, chosen: np.ndarray) -> float:
     for start in range(0, len(mine), 64):
         some = mine[start : start + 64]
         with mixed_precision(device):
-            logits, _ = student(normalise(torch.from_numpy(lesson.pixels[some]).to(device), lesson.config))
+            logits, _, _ = student(normalise(torch.from_numpy(lesson.pictures.pixels[some]).to(device), lesson.config))
         right += int((logits.argmax(1).cpu().numpy() == lesson.class_index[some]).sum())
     return lesson.world.total(right) / len(chosen)

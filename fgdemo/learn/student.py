@@ -57,10 +57,11 @@ class Student(nn.Module):
             self.classifier.bias.copy_(bias)
         self.to_teacher = nn.ModuleList(nn.Linear(backbone.dim, dim) for dim in teacher_dims)
 
-    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, 3, S, S) → logits (B, C), embedding (B, D)."""
-        embedding = self.backbone(pixels).mean((1, 2)).float()
-        return self.classifier(embedding), embedding
+    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """(B, 3, S, S) → logits (B, C), embedding (B, D), tokens (B, h, w, D)."""
+        tokens = self.backbone(pixels)
+        embedding = tokens.mean((1, 2)).float()
+        return self.classifier(embedding), embedding, tokens
 
 
 def mixed_precision(device: torch.device) -> torch.autocast:
