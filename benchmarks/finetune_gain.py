@@ -12,8 +12,9 @@ half, which no method sees:
   ours           `train_candidate` from the classifier of frozen_ridge; head, blend and epoch are chosen
 
 Prints one JSON line last: `top1`, {"5" | "10" | "all": {method: [mean, low, high]}}, mean over the seeds with 95 %
-limits over the pictures, and with them `recipe`, `pictures` and `seeds`. `--small`: six drawn kinds and an untrained
-tiny network, which shows that it runs and nothing else.
+limits over the pictures, and with them `recipe`, `pictures` and `seeds`. On two cores it takes many hours: `--keep DIR`
+keeps which pictures each method had right, and a later call goes on from there; `--only` runs some of the methods.
+`--small`: six drawn kinds and an untrained tiny network, which shows that it runs and nothing else.
 """
 
 from __future__ import annotations
@@ -55,6 +56,7 @@ WEIGHTS = SHARED / "weights" / "mobilenetv2_100_tf2_ptq_in1k.pth"
 RECIPE = Recipe(epochs=20, train_px=192, lr=3e-4, head_lr=1e-3, layer_decay=0.9)
 """Set before the first run, and not tuned on any pictures yet."""
 PLAIN_EPOCHS, PLAIN_BATCH = 20, 32
+METHODS = ("linear_probe", "frozen_ridge", "plain", "ours")
 
 
 def say(text: str) -> None:
@@ -214,6 +216,8 @@ def main() -> None:
     parser.add_argument("--sizes", nargs="+", default=["5", "10", "all"], help="training pictures a class")
     parser.add_argument("--seeds", type=int, default=3, help="how many")
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--only", nargs="+", choices=METHODS, default=list(METHODS), metavar="METHOD")
+    parser.add_argument("--keep", type=Path, metavar="DIR", help="results are kept here, and taken from here")
     parser.add_argument("--small", action="store_true", help="drawings and a tiny network: whether it runs")
     arguments = parser.parse_args()
     whole = drawings() if arguments.small else photographs(arguments.data, arguments.weights, arguments.device)
@@ -232,9 +236,13 @@ def main() -> None:
                 "plain": lambda task=task, seed=seed: plain(task, seed, 2 if arguments.small else PLAIN_EPOCHS),
                 "ours": lambda task=task, seed=seed: ours(task, replace(recipe, seed=seed)),
             }
-            for name, method in methods.items():
+            for name in arguments.only:
                 began = time.monotonic()
-                right.setdefault(name, []).append(method())
+                kept = arguments.keep and arguments.keep / f"{size}-{seed}-{name}.npy"
+                right.setdefault(name, []).append(np.load(kept) if kept and kept.exists() else methods[name]())
+                if kept:
+                    arguments.keep.mkdir(parents=True, exist_ok=True)
+                    np.save(kept, right[name][-1])
                 took_s, mean = time.monotonic() - began, right[name][-1].mean()
                 say(f"{size} a class, seed {seed}, {name}: {mean:.4f} ({took_s:.0f} s)")
         top1[size] = {

@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from fgdemo.learn.fit import Fitted
 from fgdemo.model import checkpoint as checkpoint_module
 from fgdemo.model.checkpoint import CARD, WEIGHTS, Checkpoint, read_checkpoint, write_checkpoint
 from fgdemo.model.classifier import Classifier, choose_device
+from fgdemo.model.head import Readout
 from fgdemo.model.persistence import stored
 from fgdemo.specimens import SPECIES, draw_specimen
 from fgdemo.types import CropBox
@@ -48,8 +50,10 @@ PICTURES = [draw_specimen(species, 77, (90, 70)).picture for species in SPECIES[
 
 
 @pytest.mark.parametrize("name", ["test_resnet", "test_vit", "test_mambaout"])
-def test_a_loaded_classifier_reads_what_the_saved_one_read(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("readout", ["ridge", "discriminant"])
+def test_a_loaded_classifier_reads_what_the_saved_one_read(name: str, readout: Readout, tmp_path: Path) -> None:
     before = tiny_fit(name, size_px=96, per_class=4).classifier
+    before = replace(before, head=replace(before.head, readout=readout))
     before.save(tmp_path / "kept")
     after = Classifier.load(tmp_path / "kept")
     assert after.version == f"kept@{read_checkpoint(tmp_path / 'kept').card['weights_sha256'][:8]}"

@@ -134,3 +134,21 @@ def test_the_path_differs_in_nothing_but_the_penalty() -> None:
     assert [candidate.penalty for candidate in path] == sorted(candidate.penalty for candidate in path)
     assert head.penalty in [candidate.penalty for candidate in path]
     assert all(candidate.gram is head.gram and candidate.moment is head.moment for candidate in path)
+
+
+def test_the_discriminant_is_read_off_the_same_sums_and_an_unseen_class_is_never_meant() -> None:
+    generator = np.random.default_rng(3)
+    labels = np.repeat([0, 1, 3], 12)
+    embeddings = (generator.normal(size=(36, 6)) + labels[:, None] * generator.normal(size=6)).astype(np.float32)
+    ridge = RidgeHead.fit(embeddings, labels, 4)
+    head = replace(ridge, readout="discriminant")
+    weight, bias = head.linear()
+    logits = embeddings @ weight + bias
+    assert set(logits.argmax(1)) == {0, 1, 3}
+    phi = ridge.features(embeddings)
+    means = np.stack([phi[labels == k].mean(0) for k in (0, 1, 3)])
+    scatter = ridge.gram + ridge.penalty * np.eye(7) - means.T @ (12 * means)
+    inverse = np.linalg.inv(scatter)
+    by_the_book = 36 * (phi @ inverse @ means.T - 0.5 * np.einsum("cd,de,ce->c", means, inverse, means))
+    np.testing.assert_allclose(logits[:, [0, 1, 3]], by_the_book, rtol=1e-3, atol=1e-2)
+    assert not np.allclose(weight, ridge.linear()[0])

@@ -31,6 +31,8 @@ JITTER = 1e-12
 LEAST_COUNT = 1e-6
 """A class of which less is left has not been seen."""
 SMALLEST_PIVOT = 1e-6
+UNSEEN = -10.0
+"""Log-odds of a class that has not been seen, a picture that has."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,18 @@ class Discriminant:
     def linear(self, solution: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(D + 1, S) and (S,): from features φ straight to log-odds."""
         return self.total * (solution[:, self.seen] @ self.mix), -0.5 * self.total * np.diag(self.inner)
+
+    def solution(self, solution: np.ndarray) -> np.ndarray:
+        """(D + 1, C) that gives the log-odds of all C classes as φ'W gives the ridge outputs.
+
+        A class that has not been seen is as unlikely for every picture: far below the least likely that has been.
+        """
+        weight, offset = self.linear(solution)
+        full = np.zeros(solution.shape)
+        full[:, self.seen] = weight
+        full[-1, self.seen] += offset  # the last feature is 1
+        full[-1, ~self.seen] = UNSEEN * self.total + (offset.min() if len(offset) else 0.0)
+        return full
 
     def leave_one_out(
         self, raw: np.ndarray, spread: np.ndarray, weights: np.ndarray, columns: np.ndarray

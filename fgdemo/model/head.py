@@ -12,9 +12,14 @@ Allen 1974). Mean pooling is linear in the tokens, so the logits split exactly o
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 import numpy as np
 import scipy.linalg
+
+from fgdemo.model.discriminant import Discriminant
+
+Readout = Literal["ridge", "discriminant"]
 
 PENALTIES = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 """λ that are tried, as multiples of the mean eigenvalue of Φ'ΩΦ."""
@@ -34,6 +39,7 @@ class RidgeHead:
         members: (M,) uint64, the first 8 bytes of the sha256 of the pictures in the sums, where they are known, so
             that a picture met again can be taken out before it counts anew.
         member_classes: (M,) int16 class index that each was counted as, with weight 1.
+        readout: what the logits are: φ'W, or Fisher's discriminant, which is as linear (`fgdemo.model.discriminant`).
     """
 
     mean: np.ndarray
@@ -44,6 +50,7 @@ class RidgeHead:
     penalty: float
     members: np.ndarray = field(default_factory=lambda: np.empty(0, np.uint64))
     member_classes: np.ndarray = field(default_factory=lambda: np.empty(0, np.int16))
+    readout: Readout = "ridge"
 
     def member_columns(self) -> dict[int, int]:
         """The class index of each member, by its number."""
@@ -98,19 +105,21 @@ class RidgeHead:
         return np.concatenate([phi, np.ones((len(phi), 1))], axis=1)
 
     def solve(self) -> np.ndarray:
-        """W, (D + 1, C) float64."""
+        """W, (D + 1, C) float64, of the ridge outputs, whatever the readout is."""
         return scipy.linalg.solve(self._regularised(), self.moment, assume_a="pos")
 
     def linear(self) -> tuple[np.ndarray, np.ndarray]:
         """Weight (D, C) and bias (C,), float32, that act on raw embeddings: standardisation folded in."""
         solution = self.solve()
+        if self.readout == "discriminant":
+            solution = Discriminant.of(solution, self.moment, self.counts).solution(solution)
         weight = solution[:-1] / self.scale
         return weight.astype(np.float32), (solution[-1] - self.mean @ weight).astype(np.float32)
 
     def leave_one_out(
         self, embeddings: np.ndarray, labels: np.ndarray, weights: np.ndarray | None = None
     ) -> np.ndarray:
-        """(N, C) raw logits of each *training* picture by the head that never saw it."""
+        """(N, C) ridge outputs for each *training* picture of the head that never saw it."""
         features = self.features(embeddings)
         weights = np.ones(len(labels)) if weights is None else weights
         inverse = scipy.linalg.inv(self._regularised())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import get_args
 
 import numpy as np
 import torch
@@ -11,7 +12,7 @@ from torch import Tensor
 from fgdemo.model.backbone import BackboneSpec, DataConfig, build_backbone
 from fgdemo.model.checkpoint import Checkpoint
 from fgdemo.model.classifier import Calibration, Classifier
-from fgdemo.model.head import RidgeHead
+from fgdemo.model.head import Readout, RidgeHead
 from fgdemo.model.parts import PartModel
 from fgdemo.model.unknown import UnknownScale
 from fgdemo.taxonomy import Taxonomy
@@ -33,7 +34,11 @@ def to_checkpoint(classifier: Classifier) -> Checkpoint:
             "ground_temperature": classifier.parts.ground_temperature,
             "temperature": classifier.parts.temperature,
         },
-        "head": {"scale": classifier.head.scale, "penalty": classifier.head.penalty},
+        "head": {
+            "scale": classifier.head.scale,
+            "penalty": classifier.head.penalty,
+            "readout": classifier.head.readout,
+        },
         "calibration": {
             "temperature": classifier.calibration.temperature,
             "coverage": classifier.calibration.coverage,
@@ -162,6 +167,9 @@ def _head(found: Checkpoint) -> RidgeHead:
             0 <= arrays["head.member_classes"].min() <= arrays["head.member_classes"].max() < len(arrays["head.counts"])
         ):
             raise ValueError("head.member_classes names a class that is not there")
+    readout = card.get("readout", "ridge")  # all were, before there was another
+    if readout not in get_args(Readout):
+        raise ValueError("the readout of the head is not known")
     gram = np.zeros((size, size))
     gram[np.triu_indices(size)] = arrays["head.gram_upper"]
     gram += np.triu(gram, 1).T
@@ -172,6 +180,7 @@ def _head(found: Checkpoint) -> RidgeHead:
         moment=arrays["head.moment"].astype(np.float64),
         counts=arrays["head.counts"].astype(np.float64),
         penalty=float(card["penalty"]),
+        readout=readout,
         **members,
     )
 
