@@ -90,11 +90,21 @@ def test_what_cannot_be_trained_is_refused(base: Classifier, tmp_path: Path) -> 
         train(replace(PICTURES, splits=("train",) * 48))
     with pytest.raises(DatasetError, match="at least two kinds"):
         train(chosen(np.arange(8)))
-    lost = base.taxonomy.leaves[-1]
-    rows = np.array([i for i, label in enumerate(PICTURES.labels) if label != lost])
-    with pytest.raises(DatasetError, match="are missing"):
-        train(chosen(rows), Taxonomy(tuple(taxon for taxon in base.taxonomy.taxa if taxon.id != lost)))
     assert not (tmp_path / "s.pt").exists()
+
+
+def test_a_kind_that_was_retired_is_left_out_and_the_others_stay(base: Classifier, tmp_path: Path) -> None:
+    lost, absent = base.taxonomy.leaves[0], base.taxonomy.leaves[1]
+    rows = np.array([i for i, label in enumerate(PICTURES.labels) if label not in (lost, absent)])
+    taxonomy = Taxonomy(tuple(taxon for taxon in base.taxonomy.taxa if taxon.id != lost))
+    recipe = replace(RECIPE, retention=0.5)
+    candidate = train_candidate(
+        base, corpus_of(chosen(rows), taxonomy), recipe, name="m", snapshot=tmp_path / "s.pt"
+    )  # fmt: skip
+    assert candidate.taxonomy.leaves == tuple(leaf for leaf in base.taxonomy.leaves if leaf != lost)
+    assert candidate.head.counts[taxonomy.leaf_index[absent]] == base.head.counts[1]
+    assert len(candidate.head.counts) == 5
+    assert all(0 <= column < 5 for column in candidate.head.member_classes)
 
 
 @pytest.mark.parametrize("recipe", PRESETS.values(), ids=PRESETS)

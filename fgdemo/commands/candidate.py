@@ -32,6 +32,9 @@ def make_candidate(run: Run, settings: Settings, models: Models, files: JobFiles
     workspace = open_workspace(settings, base, engine, Roster(engine, until=job.event))
     given = GivenPictures(workspace.images, files.read_labels(job.id), settings.max_picture_mp, run.progress)
     taxonomy = given.classes(base.taxonomy.leaves, TaxonStore(engine).load())
+    gone = [leaf for leaf in base.taxonomy.leaves if leaf not in taxonomy.leaf_index]
+    if gone:
+        run.say(f"Left out, because they were retired or became groups: {', '.join(gone)}.")
     trained = trial.train(
         base, given.corpus(base.data_config, taxonomy, run.say), job.preset, name=name,
         snapshot=files.training_snapshot(job.id), device=job.device, on_epoch=run.on_epoch, progress=run.progress,

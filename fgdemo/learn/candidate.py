@@ -72,6 +72,8 @@ def train_candidate(
 ) -> Classifier:
     """Train on the "train" pictures, choose on the "val" pictures; `base` stays as it is.
 
+    A kind of the base that is no leaf of the corpus's taxonomy (it was retired, or became a group) is left out.
+
     Args:
         name: version of the new classifier.
         snapshot: the file that an interrupted training goes on from.
@@ -79,12 +81,12 @@ def train_candidate(
         stop: asked after each batch; when true the training ends there and what there is becomes the candidate.
 
     Raises:
-        DatasetError: fewer than two kinds to train on, no val pictures, or a kind of the base that the corpus lacks.
+        DatasetError: fewer than two kinds to train on, or no val pictures.
         TrainingError: the loss was no number in the first epoch.
         CheckpointError: the snapshot belongs to another run, is damaged, or cannot be written.
         BackboneError: the backbone does not take pictures of `recipe.train_px`.
     """
-    require_trainable(base, corpus)
+    require_trainable(corpus)
     train = corpus.pictures.where("train")
     recipe = replace(recipe, batch_size=min(recipe.batch_size, len(train)))
     backbone = copy.deepcopy(base.backbone).to(device)
@@ -103,15 +105,12 @@ def train_candidate(
     return refit(base, corpus, known, trained, start, recipe, epochs, name, device, progress)
 
 
-def require_trainable(base: Classifier, corpus: Corpus) -> None:
+def require_trainable(corpus: Corpus) -> None:
     """Raise DatasetError where nothing can be trained."""
     if len(set(corpus.class_index[corpus.pictures.where("train")].tolist())) < 2:
         raise DatasetError("There must be training pictures of at least two kinds.")
     if not len(corpus.pictures.where("val")):
         raise DatasetError("Training needs held-out (val) pictures to choose by: label some more.")
-    lost = sorted(set(base.taxonomy.leaves) - set(corpus.taxonomy.leaves))
-    if lost:
-        raise DatasetError(f"Kinds of {base.version} are missing among those to be trained: {', '.join(lost[:5])}.")
 
 
 def what_is_known(base: Classifier, corpus: Corpus, embeddings: np.ndarray) -> Known:
@@ -119,8 +118,12 @@ def what_is_known(base: Classifier, corpus: Corpus, embeddings: np.ndarray) -> K
     rest = base.head
     if len(corpus.pictures.keys):
         rest = without_members(rest, embeddings, corpus.pictures.keys)
-    columns = np.array([corpus.taxonomy.leaf_index[leaf] for leaf in base.taxonomy.leaves])
-    return Known(embeddings, with_columns(rest, columns, len(corpus.taxonomy.leaves)))
+    return Known(embeddings, with_columns(rest, columns_of(base, corpus), len(corpus.taxonomy.leaves)))
+
+
+def columns_of(base: Classifier, corpus: Corpus) -> np.ndarray:
+    """The column in the corpus of each leaf of the base; −1 for one that is no leaf any more."""
+    return np.array([corpus.taxonomy.leaf_index.get(leaf, -1) for leaf in base.taxonomy.leaves])
 
 
 def head_start(base: Classifier, known: Known, corpus: Corpus) -> tuple[torch.Tensor, torch.Tensor]:
@@ -157,8 +160,9 @@ def soft_labels_of(base: Classifier, known: Known, corpus: Corpus) -> SoftLabels
     """What `base` says of the corpus, from the embeddings that are known already."""
     weight, bias = base.head.linear()
     logits = (known.embeddings @ weight + bias) / base.calibration.temperature
-    columns = np.array([corpus.taxonomy.leaf_index[leaf] for leaf in base.taxonomy.leaves])
-    return soft_labels(logits, columns, corpus.class_index, corpus.checked)
+    columns = columns_of(base, corpus)
+    stay = columns >= 0
+    return soft_labels(logits[:, stay], columns[stay], corpus.class_index, corpus.checked)
 
 
 def memory_of(base: Classifier, known: Known, corpus: Corpus, recipe: Recipe) -> Memory | None:

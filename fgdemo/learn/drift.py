@@ -62,10 +62,18 @@ def without_members(head: RidgeHead, embeddings: np.ndarray, keys: np.ndarray) -
 
 
 def with_columns(head: RidgeHead, columns: np.ndarray, classes: int) -> RidgeHead:
-    """The same sums with the head's class i in column `columns[i]` of `classes`; the others are empty."""
+    """The same sums with the head's class i in column `columns[i]` of `classes`; the others are empty.
+
+    A class whose column is −1 is gone: its pictures stay in the sums, as pictures of none of the classes.
+    """
     moment, counts = np.zeros((len(head.gram), classes)), np.zeros(classes)
-    moment[:, columns], counts[columns] = head.moment, head.counts
-    return replace(head, moment=moment, counts=counts, member_classes=columns[head.member_classes].astype(np.int16))
+    stay = columns >= 0
+    moment[:, columns[stay]], counts[columns[stay]] = head.moment[:, stay], head.counts[stay]
+    member_columns = columns[head.member_classes].astype(np.int16)
+    known = member_columns >= 0
+    return replace(
+        head, moment=moment, counts=counts, members=head.members[known], member_classes=member_columns[known]
+    )
 
 
 def plus(head: RidgeHead, other: RidgeHead, mapping: np.ndarray) -> RidgeHead:
