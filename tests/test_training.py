@@ -355,6 +355,31 @@ def swap(training: Training, version: str | None = None) -> None:
     assert training.now(MAINTAINER).trouble == ""
 
 
+def test_a_model_that_another_process_let_go_live_is_served(two_models: Path) -> None:
+    served: list[str] = []
+    models = open_models(settings_of(two_models))
+    training = open_tiny_training(two_models, lambda: served.append(models.live))
+    training.follow()
+    training.wait()
+    assert served == []
+    elsewhere = open_tiny_training(two_models)
+    second = elsewhere.now(MAINTAINER).models[0].version
+    elsewhere.promote(MAINTAINER, second)
+    elsewhere.wait()
+    for _ in range(2):
+        training.follow()
+        training.wait()
+        assert served == [second]
+    training.roll_back(MAINTAINER)
+    training.wait()
+    training.follow()
+    training.wait()
+    assert len(served) == 2
+    elsewhere.follow()
+    elsewhere.wait()
+    assert elsewhere.now(MAINTAINER).promoting is None
+
+
 def test_promote_and_roll_back(two_models: Path) -> None:
     served = []
     models = open_models(settings_of(two_models))

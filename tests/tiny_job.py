@@ -21,6 +21,7 @@ from fgdemo.errors import FgdemoError
 from fgdemo.learn.corpus import Corpus
 from fgdemo.learn.fit import fit_classifier
 from fgdemo.learn.pictures import Progress
+from fgdemo.learn.recipe import Recipe
 from fgdemo.learn.steps import Lesson
 from fgdemo.learn.trial import GoldPictures, Trial
 from fgdemo.model.classifier import Classifier
@@ -49,7 +50,7 @@ class TinyTrial(Trial):
     ) -> Classifier:
         import torch
 
-        from fgdemo.learn import finetune as loop
+        from fgdemo.learn.finetune import finetune
 
         def told(epoch: Epoch) -> None:
             on_epoch(epoch)
@@ -59,9 +60,9 @@ class TinyTrial(Trial):
                 time.sleep(0.02)
 
         dim, kinds = base.embedding_dim, len(corpus.taxonomy.leaves)
-        recipe = loop.Recipe(epochs=EPOCHS, train_px=base.data_config.size_px, batch_size=8, lr=1e-4)
+        recipe = Recipe(epochs=EPOCHS, train_px=base.data_config.size_px, batch_size=8, lr=1e-4)
         lesson = Lesson(corpus.pictures, corpus.class_index, base.data_config, recipe)
-        trained = loop.finetune(
+        trained = finetune(
             base.backbone, (torch.zeros(dim, kinds), torch.zeros(kinds)), lesson,
             snapshot=snapshot, device=device, on_epoch=told, progress=progress, stop=stop,
         )  # fmt: skip

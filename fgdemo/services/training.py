@@ -80,6 +80,7 @@ class Training:
         self._command, self._clock = tuple(command), clock
         self._jobs, self._files = Jobs(engine, clock), JobFiles(settings.home)
         self._roster = roster
+        self._served = models.live
         self._compare_lock = threading.Lock()
         self._verdicts: dict[tuple[str, str, int], Verdict] = {}
 
@@ -255,7 +256,14 @@ class Training:
         except (OSError, ValueError) as error:
             raise TrainingError(f"The card of {version} cannot be read.") from error
 
+    def follow(self) -> None:
+        """Begin to serve the model that another process has let go live, where one has; cheap to be asked often."""
+        if self._models.live != self._served:
+            with contextlib.suppress(TrainingError):  # busy: the next time
+                self._swap.begin(self._serve_live)
+
     def _serve_live(self) -> None:
+        self._served = self._models.live  # also where it cannot be loaded, which is told once and not tried for ever
         self._swap.progress("loading the model", 0, 1)
         self._room.serve_live()
 

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import logging
+import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, cast
 
+from fgdemo.errors import FgdemoError
 from fgdemo.settings import Settings
 from fgdemo.ui.page import build_app, launch_options
 
 if TYPE_CHECKING:
     from fgdemo.bootstrap import Services
+
+log = logging.getLogger(__name__)
+
+FOLLOW_S = 5.0
+"""So often the database is asked which model is live."""
 
 
 class Serving:
@@ -83,4 +92,15 @@ def serve(settings: Settings, load: Callable[[Settings, Callable[[Services], Non
         serving.fail(error)
         app.close()
         raise
+    threading.Thread(target=_follow, args=(serving,), name="follow", daemon=True).start()
     app.block_thread()
+
+
+def _follow(serving: Serving) -> None:
+    """Serve what another process lets go live: a command, or another server on the same database."""
+    while True:
+        time.sleep(FOLLOW_S)
+        try:
+            serving.now().training.follow()
+        except FgdemoError as error:
+            log.warning("which model is live cannot be seen just now: %s", error)
