@@ -147,7 +147,7 @@ def linear_probe(task: Setting, embeddings: np.ndarray) -> np.ndarray:
 
 def frozen_ridge(task: Setting, embeddings: np.ndarray) -> np.ndarray:
     head = RidgeHead.fit(embeddings[task.train], task.labels[task.train], task.classes)
-    weight, bias = choose_on_val(head, embeddings, task.labels, task.choosing)[0].linear()
+    weight, bias = choose_on_val(head, embeddings, task.labels, task.choosing).head.linear()
     return (embeddings[task.reported] @ weight + bias).argmax(1) == task.labels[task.reported]
 
 

@@ -102,7 +102,7 @@ def fit_classifier(
         embeddings = embed(backbone, pictures.pixels, config, progress=progress)
     head = also(RidgeHead.fit(embeddings[train], class_index[train], len(taxonomy.leaves)), embeddings)
     if trained:
-        head, _ = choose_on_val(head, embeddings, class_index, val)
+        head = choose_on_val(head, embeddings, class_index, val).head
     if len(pictures.keys):
         head = replace(head, members=pictures.keys[train], member_classes=class_index[train].astype(np.int16))
     held_out = held_out_logits(head, embeddings, class_index, train, val, trained)
