@@ -7,8 +7,8 @@ half, which no method sees:
 
   linear_probe   scikit-learn's logistic regression on frozen features; C is chosen
   plain          all layers and a new linear layer by AdamW (3e-4, new layer 3e-3), one cycle, 20 epochs, crops and
-                 flips, BatchNorm as it is; the last epoch, as the schedule means it
-  frozen_ridge   our closed-form head on frozen features; λ is chosen
+                 flips as large as ours, BatchNorm as it is; the last epoch, as the schedule means it
+  frozen_ridge   our closed-form head on frozen features; λ and readout are chosen
   ours           `train_candidate` from the classifier of frozen_ridge; head, blend and epoch are chosen
 
 Prints one JSON line last: `top1`, {"5" | "10" | "all": {method: [mean, low, high]}}, mean over the seeds with 95 %
@@ -53,7 +53,7 @@ from fgdemo.taxonomy import Taxonomy
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 WEIGHTS = SHARED / "weights" / "mobilenetv2_100_tf2_ptq_in1k.pth"
-RECIPE = Recipe(epochs=20, train_px=192, lr=3e-4, head_lr=1e-3, layer_decay=0.9)
+RECIPE = Recipe(epochs=20, train_px=160, lr=3e-4, head_lr=1e-3, layer_decay=0.9)
 """Set before the first run, and not tuned on any pictures yet."""
 PLAIN_EPOCHS, PLAIN_BATCH = 20, 32
 METHODS = ("linear_probe", "frozen_ridge", "plain", "ours")
@@ -151,15 +151,13 @@ def frozen_ridge(task: Setting, embeddings: np.ndarray) -> np.ndarray:
     return (embeddings[task.reported] @ weight + bias).argmax(1) == task.labels[task.reported]
 
 
-def plain(task: Setting, seed: int, epochs: int) -> np.ndarray:
+def plain(task: Setting, seed: int, epochs: int, side_px: int) -> np.ndarray:
     """The loop that everybody writes; nothing of ours but the start weights and the pictures as they are decoded."""
     torch.manual_seed(seed)
     backbone, config = task.start()
     backbone.requires_grad_(True).eval()  # BatchNorm as it is, and no dropout in these networks
     classifier = nn.Linear(backbone.dim, task.classes).to(task.device)
-    framing = v2.Compose(
-        [v2.RandomResizedCrop(config.size_px, scale=(0.35, 1.0), antialias=True), v2.RandomHorizontalFlip()]
-    )
+    framing = v2.Compose([v2.RandomResizedCrop(side_px, scale=(0.35, 1.0), antialias=True), v2.RandomHorizontalFlip()])
     optimizer = torch.optim.AdamW([{"params": backbone.parameters()}, {"params": classifier.parameters()}])
     batch = min(PLAIN_BATCH, len(task.train))
     steps = epochs * (len(task.train) // batch)
@@ -233,7 +231,9 @@ def main() -> None:
             methods: dict[str, Callable[[], np.ndarray]] = {
                 "linear_probe": lambda task=task: linear_probe(task, embeddings),
                 "frozen_ridge": lambda task=task: frozen_ridge(task, embeddings),
-                "plain": lambda task=task, seed=seed: plain(task, seed, 2 if arguments.small else PLAIN_EPOCHS),
+                "plain": lambda task=task, seed=seed: plain(
+                    task, seed, 2 if arguments.small else PLAIN_EPOCHS, recipe.train_px
+                ),
                 "ours": lambda task=task, seed=seed: ours(task, replace(recipe, seed=seed)),
             }
             for name in arguments.only:

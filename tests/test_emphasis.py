@@ -11,6 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fgdemo.learn.augment import Framing, reframe
 from fgdemo.learn.candidate import lesson_of, train_candidate, what_is_known
 from fgdemo.learn.corpus import Corpus
 from fgdemo.learn.embed import embed
@@ -23,9 +24,10 @@ from fgdemo.learn.part_losses import (
     border_foreground,
     likeness,
     part_loss,
+    part_places,
     smoothness,
     uncertainty,
-)  # fmt: skip
+)
 from fgdemo.learn.recipe import Recipe
 from fgdemo.model.classifier import Classifier
 from tests.tiny import specimen_pictures, tiny_fit
@@ -124,14 +126,54 @@ def test_the_part_terms_send_gradients_to_the_tokens_and_mirrored_alike_costs_no
     assert tokens.grad.isfinite().all()
 
 
+class Drawn:
+    """Part maps that are known beforehand."""
+
+    most_parts = 2
+
+    def __init__(self, maps: torch.Tensor) -> None:
+        self._maps = maps
+
+    def of_group(self, group: str) -> tuple[str, ...]:
+        return ("left", "right")
+
+    def assign(self, tokens: torch.Tensor, group: str) -> torch.Tensor:
+        return self._maps.expand(len(tokens), -1, -1, -1)
+
+
+def test_the_middle_of_a_part_and_a_window_that_looks_at_it() -> None:
+    maps = torch.zeros(1, 4, 4, 3)
+    maps[0, 0, 3, 0] = maps[0, 1, 3, 0] = 1.0  # high at the right
+    anchors = PartAnchors(Drawn(maps), ("",))  # pyright: ignore[reportArgumentType]
+    places = part_places(anchors, [torch.zeros(2, 4, 4, 1)] * 2, np.zeros(4, np.int64))
+    np.testing.assert_allclose(places[:, 0], [[0.75, -0.5]] * 4)
+    assert np.isnan(places[:, 1]).all()
+    ramp = torch.linspace(-1, 1, 64)
+    picture = torch.stack([ramp.expand(64, 64), ramp[:, None].expand(64, 64), torch.zeros(64, 64)])
+    still = Framing(max_aspect=1.0, max_turn_deg=0.0, light=0.0)
+    wanted = torch.tensor([[0.3, -0.3]]).repeat(40, 1)
+    wanted[20:] = torch.nan
+    generator = torch.Generator().manual_seed(0)
+    framed = reframe(picture.expand(40, 3, 64, 64), 32, still, generator, wanted)
+    middle = framed.mean((2, 3))[:, :2]
+    torch.testing.assert_close(middle[:20], torch.tensor([[0.3, -0.3]]).repeat(20, 1), atol=0.03, rtol=0)
+    spread = framed[:, 0].amax((1, 2)) - framed[:, 0].amin((1, 2))
+    assert spread[:20].max() < 1.5
+    assert not torch.allclose(middle[20:], middle[20:21], atol=0.01)
+
+
 def test_every_switch_reaches_the_training(tmp_path: Path) -> None:
     given, base = corpus()
-    recipe = replace(RECIPE, checked_weight=3.0, class_balance=0.5, pair_batches=True, contrast=0.1, parts=0.2)
+    recipe = replace(
+        RECIPE, checked_weight=3.0, class_balance=0.5, pair_batches=True, contrast=0.1, parts=0.2, part_crops=0.5
+    )
     known = what_is_known(base, given, embed(base.backbone, given.pictures.pixels, base.data_config))
     lesson = lesson_of(base, known, given, recipe, "cpu")
     assert lesson.weights is not None
     assert lesson.weights[0] == pytest.approx(3 * lesson.weights[1])
     assert lesson.rivals is not None
+    assert lesson.places is not None
+    assert lesson.places.shape[0] == 48
     assert lesson.terms == ["classes", "contrast", "parts"]
     candidate = train_candidate(base, given, recipe, name="m", snapshot=tmp_path / "s.pt")
     (epoch,) = candidate.card["epochs"]

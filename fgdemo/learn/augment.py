@@ -35,10 +35,19 @@ def normalise(pixels: Tensor, config: DataConfig) -> Tensor:
     return ((pixels.float() - mean) / std).permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last)
 
 
-def reframe(batch: Tensor, size_px: int, framing: Framing, generator: torch.Generator) -> Tensor:
+CLOSE = 0.4, 0.7
+"""Sides of the windows that look closely at one place, as shares of the picture's."""
+
+
+def reframe(
+    batch: Tensor, size_px: int, framing: Framing, generator: torch.Generator, places: Tensor | None = None
+) -> Tensor:
     """Random window, turn, flip and light: (B, 3, S, S) → (B, 3, size_px, size_px).
 
     Half the windows are near the whole picture, three tenths inside it, a fifth reach outside it.
+
+    Args:
+        places: (B, 2) x and y in [−1, 1] of what a picture is to be looked at closely; NaN: as the others.
     """
     count = len(batch)
 
@@ -51,16 +60,26 @@ def reframe(batch: Tensor, size_px: int, framing: Framing, generator: torch.Gene
         uniform(0.85, 1.1),
         torch.where(kind < 0.8, uniform(framing.min_scale, 0.9), uniform(1.0, framing.max_scale)),
     )
+    offsets = (uniform(-1, 1), uniform(-1, 1))
+    slack = (1 - scale).abs()
+    centres = [offset * slack for offset in offsets]
+    if places is not None:
+        close = places.isfinite().all(1)
+        scale = torch.where(close, uniform(*CLOSE), scale)
+        slack = (1 - scale).abs()
+        centres = [
+            torch.where(close, places[:, axis].nan_to_num().clamp(-slack, slack), centre)
+            for axis, centre in enumerate(centres)
+        ]
     aspect = torch.exp(uniform(-1, 1) * torch.log(torch.tensor(framing.max_aspect)) / 2)
     turn = uniform(-1, 1) * framing.max_turn_deg * torch.pi / 180
-    slack = (1 - scale).abs()
     flip = torch.where(torch.rand(count, generator=generator) < 0.5, -1.0, 1.0)
     cos, sin = torch.cos(turn), torch.sin(turn)
     wide, high = scale * aspect, scale / aspect
     theta = torch.stack(
         [
-            torch.stack([wide * cos * flip, -high * sin, uniform(-1, 1) * slack], 1),
-            torch.stack([wide * sin * flip, high * cos, uniform(-1, 1) * slack], 1),
+            torch.stack([wide * cos * flip, -high * sin, centres[0]], 1),
+            torch.stack([wide * sin * flip, high * cos, centres[1]], 1),
         ],
         1,
     ).to(batch)

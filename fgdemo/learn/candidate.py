@@ -23,7 +23,7 @@ from fgdemo.learn.embed import embed, token_batches
 from fgdemo.learn.emphasis import rivals_of, sample_weights
 from fgdemo.learn.finetune import Trained, finetune
 from fgdemo.learn.fit import fit_classifier
-from fgdemo.learn.part_losses import PartAnchors
+from fgdemo.learn.part_losses import PartAnchors, part_places
 from fgdemo.learn.part_names import carry_names
 from fgdemo.learn.pictures import Progress, no_progress
 from fgdemo.learn.recipe import Recipe
@@ -145,6 +145,11 @@ def lesson_of(base: Classifier, known: Known, corpus: Corpus, recipe: Recipe, de
         left_out = head.leave_one_out(known.embeddings[train], corpus.class_index[train])
         rivals = rivals_of(softmax(left_out / base.calibration.temperature), corpus.class_index[train])
     groups = tuple(base.parts.group_of(taxonomy.root(leaf)) for leaf in taxonomy.leaves)
+    anchors = PartAnchors(base.parts.to(device), groups)
+    places = None
+    if recipe.part_crops:
+        tokens = token_batches(base.backbone, corpus.pictures.pixels, base.data_config)
+        places = part_places(PartAnchors(base.parts.to(base.device), groups), tokens, corpus.class_index)
     return Lesson(
         corpus.pictures, corpus.class_index, base.data_config, recipe,
         checked=corpus.checked,
@@ -152,7 +157,8 @@ def lesson_of(base: Classifier, known: Known, corpus: Corpus, recipe: Recipe, de
         memory=memory_of(base, known, corpus, recipe),
         weights=sample_weights(corpus.class_index, train, corpus.checked, recipe),
         rivals=rivals,
-        anchors=PartAnchors(base.parts.to(device), groups) if recipe.parts else None,
+        anchors=anchors if recipe.parts else None,
+        places=places,
     )  # fmt: skip
 
 

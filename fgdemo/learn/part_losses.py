@@ -7,8 +7,10 @@ equivariance is to mirroring only, of every fourth picture, because each transfo
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -43,6 +45,33 @@ class PartAnchors:
                 rows = torch.tensor([row for row, one in enumerate(of_row) if one == group], device=tokens.device)
                 found.append((self.parts.assign(tokens[rows], group), rows))
         return found
+
+
+@torch.inference_mode()
+def part_places(
+    anchors: PartAnchors, batches: Iterable[Tensor], class_index: np.ndarray, least: float = 1.0
+) -> np.ndarray:
+    """(N, P, 2) float32 x and y in [−1, 1] of the middle of each part of each picture; NaN where it is hardly there.
+
+    Args:
+        batches: tokens of the N pictures, (b, h, w, D) each.
+        least: a part smaller than so many places is not there.
+    """
+    most = anchors.parts.most_parts
+    found = np.full((len(class_index), max(most, 1), 2), np.nan, np.float32)
+    start = 0
+    for tokens in batches:
+        labels = torch.from_numpy(class_index[start : start + len(tokens)])
+        rows, columns = tokens.shape[1:3]
+        y, x = ((torch.arange(n, device=tokens.device) + 0.5) / n * 2 - 1 for n in (rows, columns))
+        for maps, which in anchors.maps(tokens.float(), labels):
+            parts = maps[..., :-1]
+            area = parts.sum((1, 2))
+            middle = torch.stack([(parts * x[:, None]).sum((1, 2)), (parts * y[:, None, None]).sum((1, 2))], -1)
+            middle = (middle / area[..., None]).masked_fill(area[..., None] < least, torch.nan)
+            found[start + which.cpu().numpy(), : parts.shape[-1]] = middle.cpu().numpy()
+        start += len(tokens)
+    return found
 
 
 def part_loss(anchors: PartAnchors, tokens: Tensor, mirrored: Tensor, labels: Tensor) -> Tensor:

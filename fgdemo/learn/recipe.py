@@ -42,6 +42,8 @@ class Recipe:
     """Weight of the supervised contrastive term (Khosla 2020)."""
     parts: float = 0.0
     """Weight of the terms that make part maps compact (Aniraj 2024)."""
+    part_crops: float = 0.0
+    """Share of the pictures that are looked at closely, at one of their parts (after Hu 2019, WS-DAN)."""
     distil: float = 0.0
     """Weight of the distance to the teachers' embeddings (Romero 2015); 0 where there is no teacher."""
     retention: float = 0.0

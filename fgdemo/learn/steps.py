@@ -39,6 +39,7 @@ class Lesson:
         weights: (N,) how much each picture counts; None: all the same.
         rivals: for each class its look-alike, for batches that hold both; None: batches as they come.
         anchors: the parts that the maps are to be of; None: no part losses.
+        places: (N, P, 2) x and y in [−1, 1] of the parts of each picture; NaN: it has no such part.
         world: the processes that share each batch.
     """
 
@@ -53,6 +54,7 @@ class Lesson:
     weights: np.ndarray | None = None
     rivals: tuple[int, ...] | None = None
     anchors: PartAnchors | None = None
+    places: np.ndarray | None = None
     world: World = ALONE
 
     @property
@@ -78,7 +80,7 @@ class Lesson:
         """These pictures, framed and mixed anew."""
         recipe = self.recipe
         pixels = normalise(torch.from_numpy(self.pictures.pixels[chosen]).to(device), self.config)
-        pixels = reframe(pixels, recipe.train_px, recipe.framing, generator)
+        pixels = reframe(pixels, recipe.train_px, recipe.framing, generator, self._places(chosen, generator))
         labels = torch.from_numpy(self.class_index[chosen]).to(device)
         targets = functional.one_hot(labels, classes).float()
         targets = smoothed(targets, recipe.label_smoothing, None if self.checked is None else self.checked[chosen])
@@ -91,6 +93,15 @@ class Lesson:
             generator=generator,
         )  # fmt: skip
         return Batch(pixels, labels, targets)
+
+    def _places(self, chosen: np.ndarray, generator: torch.Generator) -> Tensor | None:
+        """(B, 2) of one part of some of these pictures; NaN for the others."""
+        if self.places is None:
+            return None
+        places = torch.from_numpy(self.places[chosen])
+        part = torch.randint(places.shape[1], (len(chosen),), generator=generator)
+        close = torch.rand(len(chosen), generator=generator) < self.recipe.part_crops
+        return places[torch.arange(len(chosen)), part].masked_fill(~close[:, None], torch.nan)
 
 
 @dataclass(frozen=True)
