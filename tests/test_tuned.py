@@ -1,4 +1,4 @@
-"""Fine-tuning as a protocol: what it holds out, the columns it answers in, and that the tested pictures teach nothing."""
+"""Fine-tuning as a protocol: what it holds out, the columns it answers in; the tested pictures teach it nothing."""
 
 from __future__ import annotations
 
