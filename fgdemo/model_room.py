@@ -70,8 +70,11 @@ class ModelRoom:
         )
 
     def explain(self, image: str, version: str, label: str | None) -> Explanation:
+        """The live model with all that it has learned by key, as the verdict has it; the others as they are."""
         with self._lock:
             classifier = self._opened.pop(version, None)
+            if classifier is None and version == self._models.live:
+                classifier = self._learned(version, TaxonStore(self._engine))
             classifier = classifier or Classifier.load(self._models.folder(version), self._settings.device)
             self._opened = {**dict(list(self._opened.items())[1 - OPEN_MODELS :]), version: classifier}
         picture, _ = decode_reduced(
