@@ -315,29 +315,30 @@ def read_sessions(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--each", type=int, metavar="N", help="training pictures a kind (default: all)")
     parser.add_argument("--epochs", type=int, default=6)
     parser.add_argument("--size", type=int, default=160, help="side of the training pictures")
     parser.add_argument("--memory", type=int, default=20, help="pictures a kind that ours keeps")
     parser.add_argument("--replay", type=float, default=0.5)
     parser.add_argument("--retention", type=float, default=0.5)
-    parser.add_argument("--lr", type=float, default=2e-4)
+    parser.add_argument("--lr", type=float, default=3e-4)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--methods", nargs="+", default=["ours", "ours_bare", "naive", "ridge"])
     parser.add_argument("--small", action="store_true", help="5 kinds a session, 10 pictures a kind, 2 epochs")
     arguments = parser.parse_args()
-    kinds, each = (5, 10) if arguments.small else (None, None)
+    kinds = 5 if arguments.small else None
     if arguments.small:
-        arguments.epochs, arguments.size, arguments.memory = 2, 96, 5
+        arguments.each, arguments.epochs, arguments.size, arguments.memory = 10, 2, 96, 5
     torch.manual_seed(arguments.seed)
     backbone, config = start_backbone(
         "mobilenetv2_100", weights=str(SHARED / "weights" / "mobilenetv2_100_tf2_ptq_in1k.pth"),
         size_px=128 if arguments.small else 224, options={"pad_type": "same"}, mean=(0.5, 0.5, 0.5),
         std=(0.5, 0.5, 0.5),
     )  # fmt: skip
-    sessions, classes = read_sessions(kinds, each, config, arguments.seed)
+    sessions, classes = read_sessions(kinds, arguments.each, config, arguments.seed)
     recipe = Recipe(
-        epochs=arguments.epochs, train_px=arguments.size, lr=arguments.lr, head_lr=1e-3, seed=arguments.seed,
+        epochs=arguments.epochs, train_px=arguments.size, lr=arguments.lr, head_lr=1e-3, layer_decay=0.9, seed=arguments.seed,
         retention=arguments.retention, replay=arguments.replay, memory=10**6,
     )  # fmt: skip
     start = backbone.to(arguments.device).eval()
