@@ -338,8 +338,8 @@ def main() -> None:
     )  # fmt: skip
     sessions, classes = read_sessions(kinds, arguments.each, config, arguments.seed)
     recipe = Recipe(
-        epochs=arguments.epochs, train_px=arguments.size, lr=arguments.lr, head_lr=1e-3, layer_decay=0.9, seed=arguments.seed,
-        retention=arguments.retention, replay=arguments.replay, memory=10**6,
+        epochs=arguments.epochs, train_px=arguments.size, lr=arguments.lr, head_lr=1e-3, layer_decay=0.9,
+        seed=arguments.seed, retention=arguments.retention, replay=arguments.replay, memory=10**6,
     )  # fmt: skip
     start = backbone.to(arguments.device).eval()
     course = Course(sessions, classes, start, config, recipe, arguments.memory, arguments.device)
