@@ -329,7 +329,8 @@ def resolve(hub: Hub, request: Request) -> Any:
     digest = hashlib.sha256(held).hexdigest()
     hub.objects[digest] = held
     headers |= {"X-Linked-Etag": f'"{digest}"', "X-Linked-Size": str(len(held))}
-    return RedirectResponse(f"{hub.url}/lfs/{digest}", 302, headers=headers)
+    elsewhere = hub.url.replace("127.0.0.1", "localhost")  # large files lie on another host, to which no token goes
+    return RedirectResponse(f"{elsewhere}/lfs/{digest}", 302, headers=headers)
 
 
 # --- Spaces ---------------------------------------------------------------------------------------------------------
@@ -453,7 +454,7 @@ def hub_stand_in() -> Iterator[Hub]:
     from tests.hub_stand_in_jobs import stop_jobs
 
     hub = Hub()
-    config = uvicorn.Config(Starlette(routes=_routes(hub)), host="127.0.0.1", port=0, log_level="error")
+    config = uvicorn.Config(Starlette(routes=_routes(hub)), host="127.0.0.1", port=0, log_level="error", date_header=False)
     server = uvicorn.Server(config)
     ready = threading.Event()
     started = server.startup

@@ -39,7 +39,7 @@ class RunningJob:
     asked: dict[str, Any]
     folder: Path
     process: subprocess.Popen[bytes]
-    created_at: str = field(default_factory=lambda: datetime.now(timezone.utc).isoformat())
+    created_at: str = field(default_factory=lambda: datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ"))
     cancelled: bool = False
 
     @property
