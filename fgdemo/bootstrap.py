@@ -23,7 +23,7 @@ from fgdemo.services.training import Training
 from fgdemo.services.transfers import Transfers
 from fgdemo.services.workbench import Workbench
 from fgdemo.settings import Settings
-from fgdemo.storage.accounts import Accounts
+from fgdemo.storage.accounts import Accounts, HubRoles
 from fgdemo.storage.database import open_database, register_taxa
 from fgdemo.storage.embeddings import Embeddings
 from fgdemo.storage.events import EventLog
@@ -167,7 +167,7 @@ def _services(
     return Services(
         workbench=Workbench(classifier, workspace.library, partial(trust, classifier), settings.max_picture_mp),
         suggestions=Suggestions(workspace.events, workspace.images, classifier.taxonomy, settings.max_picture_mp),
-        accounts=Accounts(workspace.engine),
+        accounts=Accounts(workspace.engine, hub_roles=HubRoles(settings.maintainers, settings.experts)),
         labelling=Labelling(workspace.engine, workspace.roster, learner, taxa, classifier, explainer),
         review=Review(workspace.engine, workspace.roster, learner, taxa, explainer),
         transfers=transfers,

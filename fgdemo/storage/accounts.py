@@ -6,7 +6,7 @@ import hashlib
 import hmac
 import secrets
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import get_args
@@ -22,6 +22,8 @@ from fgdemo.storage.schema import account_table, sign_in_table
 SIGNED_IN_DAYS = 30
 SHORTEST_PASSWORD, LONGEST_PASSWORD = 8, 1000
 LONGEST_NAME = 40
+HUB_PREFIX = "hf:"
+"""Begins the name of everybody who signs in with Hugging Face, and of no account: `ada` and `hf:ada` are two people."""
 CLOCK_TOLERANCE = timedelta(days=1)
 """A sign-in or a wrong password from farther in the future was noted by a wrong clock, and counts for nothing."""
 FREE_FAILURES = 5
@@ -38,12 +40,35 @@ class Account:
     disabled: bool
 
 
-class Accounts:
-    """The accounts of one database."""
+@dataclass(frozen=True)
+class HubRoles:
+    """Which users and organisations of the Hugging Face Hub are what here. Everybody else is a visitor."""
 
-    def __init__(self, engine: Engine, clock: Callable[[], datetime] = utc_now) -> None:
+    maintainers: tuple[str, ...] = ()
+    experts: tuple[str, ...] = ()
+
+    def person(self, user: str, orgs: Iterable[str]) -> Person:
+        """Somebody whom the Hub vouches for. No account here can have such a name."""
+        names = {name.casefold() for name in (user, *orgs)}
+        for role, listed in (("maintainer", self.maintainers), ("expert", self.experts)):
+            if names & {name.casefold() for name in listed}:
+                return Person(f"{HUB_PREFIX}{user}", role)
+        return Person(f"{HUB_PREFIX}{user}", "visitor")
+
+
+class Accounts:
+    """The accounts of one database, and what people of the Hub are beside them."""
+
+    def __init__(
+        self, engine: Engine, clock: Callable[[], datetime] = utc_now, hub_roles: HubRoles | None = None
+    ) -> None:
         self._engine = engine
         self._clock = clock
+        self._hub_roles = hub_roles or HubRoles()
+
+    def hub_person(self, user: str, orgs: Iterable[str]) -> Person:
+        """See `HubRoles.person`."""
+        return self._hub_roles.person(user, orgs)
 
     def add(self, name: str, role: Role, password: str) -> Account:
         """A new account. Raises SettingsError: the name is taken or unusable, the password too short."""
@@ -56,7 +81,7 @@ class Accounts:
         row = {"name": name, "folded": _folded(name), "role": role, "password_hash": hashed}
         with writing(self._engine) as connection:
             taken = sa.select(account_table.c.name).where(account_table.c.folded == row["folded"])
-            if connection.execute(taken).first() is not None or row["folded"] in (VISITOR.name, "import"):
+            if connection.execute(taken).first() is not None or _is_reserved(row["folded"]):
                 raise SettingsError(f"There is an account “{name}” already, or the name is kept for fgdemo itself.")
             connection.execute(account_table.insert().values(**row, created_at=now, disabled=False, failures=0))
         return Account(name, role, now, False)
@@ -146,6 +171,10 @@ class Accounts:
 def _folded(name: str) -> str:
     """What must be the same for two names to be the same account."""
     return " ".join(unicodedata.normalize("NFKC", name).split()).casefold()
+
+
+def _is_reserved(folded: str) -> bool:
+    return folded in (VISITOR.name, "import") or "".join(folded.split()).startswith(HUB_PREFIX)
 
 
 def _is_storable(text: str) -> bool:
