@@ -27,6 +27,7 @@ from typing import Any
 from unittest import mock
 
 import uvicorn
+import yaml
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
@@ -35,6 +36,8 @@ from starlette.routing import Route
 LFS_FROM_BYTES = 10_000_000
 """The Hub wants files of this size and more, and some endings whatever their size, as LFS."""
 LFS_ENDINGS = (".safetensors", ".parquet", ".zip", ".pt", ".onnx")
+COLOURS = {"red", "yellow", "green", "blue", "indigo", "purple", "pink", "gray"}
+SCOPES = {"email", "read-repos", "gated-repos", "contribute-repos", "write-repos", "manage-repos", "inference-api", "jobs"}
 PAGE = 1000
 """Entries of a tree in one answer; the next ones are named in its Link header."""
 
@@ -200,6 +203,20 @@ def info(hub: Hub, request: Request) -> Any:
     if request.path_params["kind"] == "spaces":
         told |= {"sdk": repo.sdk, "runtime": _runtime(repo), "host": None, "subdomain": name.replace("/", "-")}
     return told
+
+
+def validate_yaml(hub: Hub, request: Request, asked: dict[str, Any]) -> Any:
+    """The front matter of a README. Of a Space's it is checked what the Hub's reference of Spaces says."""
+    parts = asked["content"].split("---\n")
+    front = yaml.safe_load(parts[1]) if len(parts) > 2 and not parts[0].strip() else {}
+    wrong = []
+    if asked.get("repoType") == "space" and front:
+        wrong += [f"{key} is required" for key in ("title", "sdk") if not front.get(key)]
+        wrong += [f"{key} is no colour" for key in ("colorFrom", "colorTo") if front.get(key, "red") not in COLOURS]
+        wrong += ["short_description is too long"] if len(front.get("short_description", "")) > 60 else []
+        wrong += [f"unknown scope {one}" for one in front.get("hf_oauth_scopes", []) if one not in SCOPES]
+    answer = {"errors": [{"message": one} for one in wrong], "warnings": []}
+    return JSONResponse(answer, 400 if wrong else 200)
 
 
 def settings(hub: Hub, request: Request, asked: dict[str, Any]) -> Any:
@@ -431,6 +448,7 @@ def _routes(hub: Hub) -> list[Route]:
     writing: list[tuple[str, str, Callable[..., Any]]] = [
         ("POST", "/api/repos/create", create),
         ("DELETE", "/api/repos/delete", delete),
+        ("POST", "/api/validate-yaml", validate_yaml),
         ("PUT", repo + "/settings", settings),
         ("POST", repo + "/preupload/{revision}", preupload),
         ("POST", "/{kind:kind}" + plain + ".git/info/lfs/objects/batch", lfs_batch),
