@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from fgdemo.annotation import OWNER
 from fgdemo.commands.console import speaker
-from fgdemo.commands.exchange import OWNER
 from fgdemo.errors import SettingsError
 from fgdemo.settings import REPOSITORY, Settings
 

@@ -14,8 +14,9 @@ from typing import get_args
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from fgdemo.annotation import VISITOR, Person, Role
+from fgdemo.annotation import OWNER, VISITOR, Person, Role
 from fgdemo.errors import ForbiddenError, SettingsError
+from fgdemo.storage.audit import note
 from fgdemo.storage.database import reading, sortable, utc_now, writing
 from fgdemo.storage.schema import account_table, sign_in_table
 
@@ -70,40 +71,45 @@ class Accounts:
         """See `HubRoles.person`."""
         return self._hub_roles.person(user, orgs)
 
-    def add(self, name: str, role: Role, password: str) -> Account:
-        """A new account. Raises SettingsError: the name is taken or unusable, the password too short."""
+    def add(self, name: str, role: Role, password: str, by: Person = OWNER) -> Account:
+        """A new account, made `by` somebody. Raises SettingsError: the name is taken or unusable, the password too short."""
         name = " ".join(unicodedata.normalize("NFKC", name).split())
         if not 1 <= len(name) <= LONGEST_NAME or not _is_storable(name):
             raise SettingsError(f"The name of an account has 1 to {LONGEST_NAME} ordinary characters.")
         _check_role(role)
         hashed = _hash(password)
-        now = self._clock().isoformat()
+        at = self._clock()
+        now = at.isoformat()
         row = {"name": name, "folded": _folded(name), "role": role, "password_hash": hashed}
         with writing(self._engine) as connection:
             taken = sa.select(account_table.c.name).where(account_table.c.folded == row["folded"])
             if connection.execute(taken).first() is not None or _is_reserved(row["folded"]):
                 raise SettingsError(f"There is an account “{name}” already, or the name is kept for fgdemo itself.")
             connection.execute(account_table.insert().values(**row, created_at=now, disabled=False, failures=0))
+            note(connection, at, by, "account", f"{name}: added as {role}")
         return Account(name, role, now, False)
 
-    def set_role(self, name: str, role: Role) -> None:
+    def set_role(self, name: str, role: Role, by: Person = OWNER) -> None:
         """Holds from the next request on. Raises SettingsError."""
         _check_role(role)
         with writing(self._engine) as connection:
             _change(connection, name, role=role)
+            note(connection, self._clock(), by, "account", f"{name}: role {role}")
 
-    def set_password(self, name: str, password: str) -> None:
+    def set_password(self, name: str, password: str, by: Person = OWNER) -> None:
         """Everybody who is signed in to the account is signed out. Raises SettingsError."""
         hashed = _hash(password)
         with writing(self._engine) as connection:
             _change(connection, name, password_hash=hashed, failures=0)
             this_one = sa.select(account_table.c.name).where(account_table.c.folded == _folded(name))
             connection.execute(sign_in_table.delete().where(sign_in_table.c.account.in_(this_one)))
+            note(connection, self._clock(), by, "account", f"{name}: new password")
 
-    def disable(self, name: str, disabled: bool = True) -> None:
+    def disable(self, name: str, disabled: bool = True, by: Person = OWNER) -> None:
         """Shut an account, or open it again; what it said stays. Raises SettingsError."""
         with writing(self._engine) as connection:
             _change(connection, name, disabled=disabled)
+            note(connection, self._clock(), by, "account", f"{name}: {'shut' if disabled else 'opened'}")
 
     def all(self) -> list[Account]:
         """In the order of their names."""
@@ -174,7 +180,7 @@ def _folded(name: str) -> str:
 
 
 def _is_reserved(folded: str) -> bool:
-    return folded in (VISITOR.name, "import") or "".join(folded.split()).startswith(HUB_PREFIX)
+    return folded in (VISITOR.name, OWNER.name, "import") or "".join(folded.split()).startswith(HUB_PREFIX)
 
 
 def _is_storable(text: str) -> bool:

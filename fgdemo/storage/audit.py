@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Engine
+from sqlalchemy.engine import Connection, Engine
 
 from fgdemo.annotation import Person
 from fgdemo.storage.database import reading, sortable, utc_now, writing
@@ -32,6 +32,14 @@ class AuditEntry:
     about: str
 
 
+def note(connection: Connection, at: datetime, person: Person, action: str, about: str) -> None:
+    """The same within a transaction: what was done and that it was done are durable together, or neither."""
+    row = {
+        "at": sortable(at), "person": person.name, "role": person.role, "action": action, "about": about[:LONGEST_ABOUT]
+    }  # fmt: skip
+    connection.execute(audit_table.insert().values(row))
+
+
 class Audit:
     """The record of one database."""
 
@@ -44,12 +52,8 @@ class Audit:
         Raises:
             StorageError: it could not be written.
         """
-        row = {
-            "at": sortable(self._clock()), "person": person.name, "role": person.role, "action": action,
-            "about": about[:LONGEST_ABOUT],
-        }  # fmt: skip
         with writing(self._engine) as connection:
-            connection.execute(audit_table.insert().values(row))
+            note(connection, self._clock(), person, action, about)
 
     def newest(self, limit: int = 100) -> list[AuditEntry]:
         """The newest entries, oldest of them first."""
