@@ -12,7 +12,7 @@ from sqlalchemy.engine import Engine
 from fgdemo.errors import CheckpointError
 from fgdemo.learn.learner import Learner
 from fgdemo.learn.live_classifier import LiveClassifier, embeddings_of
-from fgdemo.model.classifier import Classifier, choose_device
+from fgdemo.model.classifier import Classifier, training_device
 from fgdemo.model_room import ModelRoom
 from fgdemo.services.exchange import Exchange
 from fgdemo.services.explainer import Explainer
@@ -120,7 +120,7 @@ def build_services(settings: Settings, go_live: Callable[[Services], None] = lam
     )  # fmt: skip
     training = Training(
         engine, roster, models, ModelRoom(settings, engine, roster, images, models, renew), settings,
-        device=choose_device(settings.device), trouble=trouble, importing=lambda: transfers.is_running,
+        device=training_device(settings.device), trouble=trouble, importing=lambda: transfers.is_running,
     )  # fmt: skip
     training.clear_leftovers()
     return _services(settings, engine, roster, classifier, training, transfers)
@@ -184,7 +184,7 @@ def open_training(settings: Settings) -> Training:
     engine = open_database(settings.database_url)
     models, roster = open_models(settings, engine), Roster(engine)
     room = ModelRoom(settings, engine, roster, ImageStore(settings.home / "pictures"), models, renew=lambda: None)
-    return Training(engine, roster, models, room, settings, device=choose_device(settings.device))
+    return Training(engine, roster, models, room, settings, device=training_device(settings.device))
 
 
 def open_exchange(settings: Settings, classifier: Classifier) -> Exchange:

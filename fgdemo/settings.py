@@ -26,7 +26,7 @@ class Settings:
     database_url: str
     """SQLAlchemy URL; SQLite in the workspace by default."""
     device: str
-    """`auto`, `cpu`, `cuda` or `cuda:1`."""
+    """`auto`, `cpu`, `cuda` or `cuda:1`; `zerogpu` on a Space that lends a GPU for the length of one function call."""
     max_upload_mb: int
     max_picture_mp: int
     """Largest picture that is decoded, in megapixels."""
@@ -36,8 +36,6 @@ class Settings:
     """Those that are experts."""
     hub_sign_in: bool = False
     """Whether people can sign in with Hugging Face: on a Space with `hf_oauth: true`."""
-    zero_gpu: bool = False
-    """Whether this is a Space on ZeroGPU, which lends a GPU for the length of one function."""
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ) -> Settings:
@@ -46,18 +44,20 @@ class Settings:
         Raises:
             SettingsError: a value that cannot be used, by its variable's name.
         """
+        device = env.get("FGDEMO_DEVICE") or "auto"
+        if device == "auto" and (env.get("SPACES_ZERO_GPU") or "").lower() in ("1", "t", "true"):
+            device = "zerogpu"
         home = Path(env.get("FGDEMO_HOME") or Path.home() / ".fgdemo").expanduser().resolve()
         return cls(
             home=home,
             checkpoint=Path(env.get("FGDEMO_CHECKPOINT") or REPOSITORY / "checkpoints" / "field-guide").expanduser(),
             database_url=env.get("DATABASE_URL") or f"sqlite:///{home / 'fgdemo.sqlite'}",
-            device=env.get("FGDEMO_DEVICE") or "auto",
+            device=device,
             max_upload_mb=_positive(env, "FGDEMO_MAX_UPLOAD_MB", 25),
             max_picture_mp=_positive(env, "FGDEMO_MAX_PICTURE_MP", 60),
             maintainers=_names(env, "FGDEMO_MAINTAINERS"),
             experts=_names(env, "FGDEMO_EXPERTS"),
             hub_sign_in=env.get("SYSTEM") == "spaces" and all(env.get(name) for name in _OAUTH),
-            zero_gpu=(env.get("SPACES_ZERO_GPU") or "").lower() in ("1", "t", "true"),
         )
 
     def variables(self, env: Mapping[str, str] = os.environ) -> dict[str, str]:

@@ -31,6 +31,9 @@ from tests.hub_stand_in_oauth import space_variables
 
 HOST = "lab-birds.hf.space"
 PASSWORD = "long enough"
+START_S = 500
+"""So long the libraries may take to import on a machine that does much else."""
+pytestmark = pytest.mark.timeout(START_S + 60)
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
@@ -122,7 +125,7 @@ def space(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Space]:
             process = subprocess.Popen([sys.executable, "app.py"], cwd=folder, env=env, stdout=output, stderr=output)
         try:
             url = f"http://127.0.0.1:{port}/"
-            deadline = time.monotonic() + 240
+            deadline = time.monotonic() + START_S
             while True:
                 try:
                     if "kinds" in Visitor(url).ask("about", {}):

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from fgdemo.bootstrap import Services
 
 
+LENT = "zerogpu"
+"""As in `fgdemo.model.lent_gpu`, which imports torch."""
+
+
 class Serving:
     """The services that answer now: whoever asks before there are any waits, and others may take their place.
 
@@ -76,9 +80,12 @@ def serve(settings: Settings, load: Callable[[Settings, Callable[[Services], Non
     serving = Serving()
     awaited = cast("Services", _AwaitedServices(serving, settings))
     app = build_app(awaited)
+    if settings.device == LENT:  # it must know all functions that need a GPU, and the weights, before the page is there
+        serving.give(load(settings, serving.give))
     app.launch(**launch_options(awaited), **options, prevent_thread_lock=True)
     try:
-        serving.give(load(settings, serving.give))
+        if settings.device != LENT:
+            serving.give(load(settings, serving.give))
     except BaseException as error:
         serving.fail(error)
         app.close()
