@@ -96,7 +96,9 @@ def test_scopes_are_asked_for_only_where_jobs_are_wanted() -> None:
     front = readme.split("---")[1]
     assert "hf_oauth: true\n" in front
     assert "scopes" not in front
-    assert "hf_oauth: true\nhf_oauth_scopes:\n  - contribute-repos\n  - jobs\n" in with_scopes(readme, ("contribute-repos", "jobs"))
+    assert "hf_oauth: true\nhf_oauth_scopes:\n  - contribute-repos\n  - jobs\n" in with_scopes(
+        readme, ("contribute-repos", "jobs")
+    )
     contents = space_contents(REPOSITORY, REPOSITORY / BUNDLED, {"FGDEMO_JOBS": "t4-small"})
     held = contents.files["README.md"]
     assert isinstance(held, bytes)

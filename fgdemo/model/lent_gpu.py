@@ -33,6 +33,7 @@ class LentBackbone(Backbone):
     """
 
     def __init__(self, backbone: Backbone) -> None:
+        spaces = importlib.import_module("spaces")  # before anything is moved: it is what emulates `cuda` here
         torch.nn.Module.__init__(self)
         self.spec, self.grid, self.dim = backbone.spec, backbone.grid, backbone.dim
         weights = backbone.eval().requires_grad_(False).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
@@ -45,7 +46,7 @@ class LentBackbone(Backbone):
             with torch.inference_mode():
                 return cast(Tensor, on_gpu(batch)).float().cpu().numpy()
 
-        self._tokens_of = importlib.import_module("spaces").GPU(duration=LONGEST_S)(tokens_of)
+        self._tokens_of = spaces.GPU(duration=LONGEST_S)(tokens_of)
 
     def forward(self, pixels: Tensor) -> Tensor:
         return torch.from_numpy(self._tokens_of(pixels.cpu().contiguous().numpy()))

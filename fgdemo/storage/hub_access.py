@@ -22,7 +22,7 @@ _REASONS = {
 @contextmanager
 def hub_answers(what: str) -> Iterator[None]:
     """Turn whatever the client raises in the block into a HubError about `what`, which begins a sentence."""
-    from huggingface_hub.errors import HFValidationError, HfHubHTTPError, LocalTokenNotFoundError
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalTokenNotFoundError
 
     # The HTTP library below the client has changed with its versions; its base is what the client's own error is.
     network_error = HfHubHTTPError.__bases__[0]
@@ -37,7 +37,9 @@ def hub_answers(what: str) -> Iterator[None]:
         reason = _REASONS.get(status, f"it answered with status {status}: try again later.")
         raise HubError(f"{what}: the Hugging Face Hub refused, because {reason}") from error
     except (network_error, ConnectionError) as error:
-        raise HubError(f"{what}: the Hugging Face Hub cannot be reached. Look at the connection, then try again.") from error
+        raise HubError(
+            f"{what}: the Hugging Face Hub cannot be reached. Look at the connection, then try again."
+        ) from error
 
 
 def require_name(name: str) -> None:
