@@ -30,6 +30,8 @@ class Person:
 
 
 VISITOR = Person("visitor", "visitor")
+OWNER = Person("owner", "maintainer")
+"""Whoever runs commands on this machine, who may read the workspace's files anyway."""
 
 Kind = Literal["import", "suggestion", "label", "unsure", "skip", "unusable", "none", "adjudication", "undo"]
 """What a label event says.

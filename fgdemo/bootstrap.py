@@ -12,7 +12,7 @@ from sqlalchemy.engine import Engine
 from fgdemo.errors import CheckpointError
 from fgdemo.learn.learner import Learner
 from fgdemo.learn.live_classifier import LiveClassifier, embeddings_of
-from fgdemo.model.classifier import Classifier, choose_device
+from fgdemo.model.classifier import Classifier, training_device
 from fgdemo.model_room import ModelRoom
 from fgdemo.services.exchange import Exchange
 from fgdemo.services.explainer import Explainer
@@ -23,7 +23,7 @@ from fgdemo.services.training import Training
 from fgdemo.services.transfers import Transfers
 from fgdemo.services.workbench import Workbench
 from fgdemo.settings import Settings
-from fgdemo.storage.accounts import Accounts
+from fgdemo.storage.accounts import Accounts, HubRoles
 from fgdemo.storage.database import open_database, register_taxa
 from fgdemo.storage.embeddings import Embeddings
 from fgdemo.storage.events import EventLog
@@ -120,7 +120,7 @@ def build_services(settings: Settings, go_live: Callable[[Services], None] = lam
     )  # fmt: skip
     training = Training(
         engine, roster, models, ModelRoom(settings, engine, roster, images, models, renew), settings,
-        device=choose_device(settings.device), trouble=trouble, importing=lambda: transfers.is_running,
+        device=training_device(settings.device), trouble=trouble, importing=lambda: transfers.is_running,
     )  # fmt: skip
     training.clear_leftovers()
     return _services(settings, engine, roster, classifier, training, transfers)
@@ -167,7 +167,7 @@ def _services(
     return Services(
         workbench=Workbench(classifier, workspace.library, partial(trust, classifier), settings.max_picture_mp),
         suggestions=Suggestions(workspace.events, workspace.images, classifier.taxonomy, settings.max_picture_mp),
-        accounts=Accounts(workspace.engine),
+        accounts=Accounts(workspace.engine, hub_roles=HubRoles(settings.maintainers, settings.experts)),
         labelling=Labelling(workspace.engine, workspace.roster, learner, taxa, classifier, explainer),
         review=Review(workspace.engine, workspace.roster, learner, taxa, explainer),
         transfers=transfers,
@@ -184,7 +184,7 @@ def open_training(settings: Settings) -> Training:
     engine = open_database(settings.database_url)
     models, roster = open_models(settings, engine), Roster(engine)
     room = ModelRoom(settings, engine, roster, ImageStore(settings.home / "pictures"), models, renew=lambda: None)
-    return Training(engine, roster, models, room, settings, device=choose_device(settings.device))
+    return Training(engine, roster, models, room, settings, device=training_device(settings.device))
 
 
 def open_exchange(settings: Settings, classifier: Classifier) -> Exchange:

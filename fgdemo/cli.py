@@ -71,6 +71,14 @@ def build_parser() -> argparse.ArgumentParser:
     specimens.add_argument("folder", type=Path)
     specimens.add_argument("--per-class", type=int, default=40)
     specimens.add_argument("--seed", type=int, default=0)
+    deploy = verb("deploy", commands.deploy, "create or update a Hugging Face Space with this repository and its model")
+    deploy.add_argument("space", metavar="OWNER/NAME")
+    deploy.add_argument("--dry-run", type=Path, metavar="FOLDER", help="write what it would hold to a folder instead")
+    deploy.add_argument("--private", action="store_true", help="only its owners see it")
+    deploy.add_argument("--variable", action="append", default=[], metavar="K=V", help="a setting of it (repeatable)")
+    deploy.add_argument("--hardware", metavar="NAME", help="e.g. zero-a10g, cpu-basic, t4-small (default: as it is)")
+    audit = verb("audit", commands.audit, "say who did what: imports, exports, accounts, trainings, deploys")
+    audit.add_argument("--last", type=int, default=100, metavar="N", help="how many entries (default 100)")
     verb("serve", commands.serve, "open the page in a browser (as python app.py does)")
     for sub in (evaluate, suspects, predict, explain, imported):
         default = "the live model" if sub is imported else "FGDEMO_CHECKPOINT"

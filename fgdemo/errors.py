@@ -10,6 +10,7 @@
     ├── StorageError      the workspace cannot be read or written
     │   ├── UnavailableError  … just now; the same may work later
     │   └── StaleError        what was answered is no longer what stands there
+    ├── HubError          the Hugging Face Hub refuses, or cannot be reached
     ├── TrainingError     a training cannot be started or ended so, or a model cannot go live
     └── ForbiddenError    the person has no right to do this
 
@@ -56,6 +57,10 @@ class UnavailableError(StorageError):
 
 class StaleError(StorageError):
     """What was answered is no longer what stands there."""
+
+
+class HubError(FgdemoError):
+    """The Hugging Face Hub refuses, or cannot be reached."""
 
 
 class TrainingError(FgdemoError):

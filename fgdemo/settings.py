@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,8 @@ from pathlib import Path
 from fgdemo.errors import SettingsError
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+_OAUTH = ("OAUTH_CLIENT_ID", "OAUTH_CLIENT_SECRET", "OAUTH_SCOPES", "OPENID_PROVIDER_URL", "SPACE_ID")
+"""What Spaces set where the front matter says `hf_oauth: true`. An empty secret would let anybody sign sessions."""
 
 
 @dataclass(frozen=True)
@@ -23,10 +26,16 @@ class Settings:
     database_url: str
     """SQLAlchemy URL; SQLite in the workspace by default."""
     device: str
-    """`auto`, `cpu`, `cuda` or `cuda:1`."""
+    """`auto`, `cpu`, `cuda` or `cuda:1`; `zerogpu` on a Space that lends a GPU for the length of one function call."""
     max_upload_mb: int
     max_picture_mp: int
     """Largest picture that is decoded, in megapixels."""
+    maintainers: tuple[str, ...] = ()
+    """Users and organisations of the Hugging Face Hub that are maintainers here when they sign in with it."""
+    experts: tuple[str, ...] = ()
+    """Those that are experts."""
+    hub_sign_in: bool = False
+    """Whether people can sign in with Hugging Face: on a Space with `hf_oauth: true`."""
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ) -> Settings:
@@ -35,14 +44,20 @@ class Settings:
         Raises:
             SettingsError: a value that cannot be used, by its variable's name.
         """
+        device = env.get("FGDEMO_DEVICE") or "auto"
+        if device == "auto" and (env.get("SPACES_ZERO_GPU") or "").lower() in ("1", "t", "true"):
+            device = "zerogpu"
         home = Path(env.get("FGDEMO_HOME") or Path.home() / ".fgdemo").expanduser().resolve()
         return cls(
             home=home,
             checkpoint=Path(env.get("FGDEMO_CHECKPOINT") or REPOSITORY / "checkpoints" / "field-guide").expanduser(),
             database_url=env.get("DATABASE_URL") or f"sqlite:///{home / 'fgdemo.sqlite'}",
-            device=env.get("FGDEMO_DEVICE") or "auto",
+            device=device,
             max_upload_mb=_positive(env, "FGDEMO_MAX_UPLOAD_MB", 25),
             max_picture_mp=_positive(env, "FGDEMO_MAX_PICTURE_MP", 60),
+            maintainers=_names(env, "FGDEMO_MAINTAINERS"),
+            experts=_names(env, "FGDEMO_EXPERTS"),
+            hub_sign_in=env.get("SYSTEM") == "spaces" and all(env.get(name) for name in _OAUTH),
         )
 
     def variables(self, env: Mapping[str, str] = os.environ) -> dict[str, str]:
@@ -55,7 +70,17 @@ class Settings:
             "FGDEMO_DEVICE": self.device,
             "FGDEMO_MAX_UPLOAD_MB": str(self.max_upload_mb),
             "FGDEMO_MAX_PICTURE_MP": str(self.max_picture_mp),
+            "FGDEMO_MAINTAINERS": ",".join(self.maintainers),
+            "FGDEMO_EXPERTS": ",".join(self.experts),
         }
+
+
+def _names(env: Mapping[str, str], name: str) -> tuple[str, ...]:
+    names = tuple(part.strip() for part in (env.get(name) or "").split(",") if part.strip())
+    for one in names:
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", one):
+            raise SettingsError(f"{name} names “{one}”; users and organisations of the Hub are meant, comma between.")
+    return names
 
 
 def _positive(env: Mapping[str, str], name: str, default: int) -> int:

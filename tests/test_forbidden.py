@@ -173,7 +173,12 @@ def test_signing_in_and_out_take_json_only_and_a_form_of_another_site_cannot_sen
         request = urllib.request.Request(f"{app.url}fgdemo/{path}", b"name=ada&password=long+enough")
         with pytest.raises(urllib.error.HTTPError, match="415"):
             urllib.request.urlopen(request)
-    assert http(f"{app.url}fgdemo/me")[1] == {"name": "visitor", "role": "visitor", "any_account": True}
+    assert http(f"{app.url}fgdemo/me")[1] == {
+        "name": "visitor",
+        "role": "visitor",
+        "any_account": True,
+        "hub_sign_in": False,
+    }
     token = app.accounts.sign_in("ada", PASSWORD)
     assert http(f"{app.url}fgdemo/me", token=token)[1]["name"] == "ada"
     assert http(f"{app.url}fgdemo/sign-out", {}, token)[1]["name"] == "visitor"

@@ -2,6 +2,7 @@
 
 from fgdemo.commands.console import Verb
 from fgdemo.commands.converting import convert
+from fgdemo.commands.deploying import audit, deploy
 from fgdemo.commands.exchange import export, import_pictures
 from fgdemo.commands.finetune import finetune, models
 from fgdemo.commands.fitting import fit
@@ -12,7 +13,9 @@ from fgdemo.commands.workspace import name_parts, serve, specimens, user
 
 __all__ = [
     "Verb",
+    "audit",
     "convert",
+    "deploy",
     "evaluate",
     "explain",
     "export",

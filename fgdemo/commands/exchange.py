@@ -7,12 +7,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from fgdemo.annotation import Person
+from fgdemo.annotation import OWNER
 from fgdemo.commands.console import bar, load_live, speaker
 from fgdemo.settings import Settings
 
-OWNER = Person("owner", "maintainer")
-"""Whoever may run commands on this machine may read the workspace's files anyway."""
 SHOWN = 20
 
 

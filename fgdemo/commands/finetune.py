@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
+from fgdemo.annotation import OWNER
 from fgdemo.commands.console import bar, speaker
-from fgdemo.commands.exchange import OWNER
 from fgdemo.errors import SettingsError, TrainingError
 from fgdemo.settings import Settings
 

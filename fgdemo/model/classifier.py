@@ -18,6 +18,7 @@ from fgdemo.model.backbone import Backbone, DataConfig
 from fgdemo.model.calibration import prediction_set, softmax
 from fgdemo.model.checkpoint import read_checkpoint, write_checkpoint
 from fgdemo.model.head import RidgeHead
+from fgdemo.model.lent_gpu import LENT, LentBackbone
 from fgdemo.model.network import Network
 from fgdemo.model.parts import PartModel
 from fgdemo.model.unknown import ClassDistances, UnknownScale
@@ -195,7 +196,7 @@ class Classifier:
         """Read a checkpoint folder.
 
         Args:
-            device: `auto`, `cpu`, `cuda`, `cuda:1`.
+            device: `auto`, `cpu`, `cuda`, `cuda:1`; `zerogpu`: the backbone on a lent GPU, all else on the CPU.
 
         Raises:
             CheckpointError: incomplete, damaged, unsafe, or its parts do not fit each other.
@@ -206,7 +207,9 @@ class Classifier:
         folder, device = Path(folder), choose_device(device)
         found = read_checkpoint(folder)
         try:
-            classifier = from_checkpoint(folder.name, found, device)
+            classifier = from_checkpoint(folder.name, found, "cpu" if device == LENT else device)
+            if device == LENT:
+                classifier = replace(classifier, backbone=LentBackbone(classifier.backbone))
             _ = classifier.network  # a head that cannot be solved is found now, not by the first visitor
         except (KeyError, IndexError, TypeError, AttributeError, ValueError, RuntimeError) as error:
             first_line = str(error).strip().split("\n")[0][:160]
@@ -218,6 +221,8 @@ class Classifier:
 
 def choose_device(device: str) -> str:
     """`auto` is the GPU where there is one. Raises SettingsError where the wished one is not there."""
+    if device == LENT:
+        return LENT
     if device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     try:
@@ -229,3 +234,9 @@ def choose_device(device: str) -> str:
     if kind == "cuda" and index >= torch.cuda.device_count():
         raise SettingsError(f"There is no GPU {device} here. Use auto or cpu.")
     return device
+
+
+def training_device(device: str) -> str:
+    """Where trainings run: a GPU that is lent for seconds is none for them. Raises as `choose_device`."""
+    chosen = choose_device(device)
+    return "cpu" if chosen == LENT else chosen

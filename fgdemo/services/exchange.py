@@ -10,6 +10,7 @@ from sqlalchemy.engine import Engine
 
 from fgdemo.annotation import Person
 from fgdemo.errors import StorageError
+from fgdemo.storage.audit import Audit
 from fgdemo.storage.database import utc_now
 from fgdemo.storage.export import Exported, ExportFormat, export_workspace
 from fgdemo.storage.intake import Imported, Intake
@@ -79,6 +80,7 @@ class Exchange:
             raise StorageError("Nothing can be imported here, since no model looks at the pictures.")
         run, report = utc_now().isoformat(), Imported()
         source, has_splits = read_for_import(locations)
+        Audit(self._engine).note(person, "import", ", ".join(Path(location).name for location in locations))
         report.skipped.extend(source.skipped)
         try:
             self._intake.take_in(
@@ -111,4 +113,7 @@ class Exchange:
             DatasetError: the data set could not be pushed; what was written to `out` stays.
         """
         person.require("maintainer")
-        return export_workspace(self._engine, self._images, out, format, push_to=push_to, progress=progress)
+        exported = export_workspace(self._engine, self._images, out, format, push_to=push_to, progress=progress)
+        pushed = f", pushed to {push_to}" if push_to else ""
+        Audit(self._engine).note(person, "export", f"{exported.pictures} pictures as {format}{pushed}")
+        return exported

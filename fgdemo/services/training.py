@@ -21,6 +21,7 @@ from fgdemo.services.explainer import Explanation
 from fgdemo.services.swap import Swap
 from fgdemo.services.training_now import TrainingNow, counts, estimates
 from fgdemo.settings import Settings
+from fgdemo.storage.audit import Audit
 from fgdemo.storage.database import utc_now
 from fgdemo.storage.job_files import JobFiles
 from fgdemo.storage.jobs import OPEN, Jobs
@@ -78,7 +79,7 @@ class Training:
         self._engine, self._models, self._room, self._settings = engine, models, room, settings
         self._device, self._swap = device, Swap(importing, trouble)
         self._command, self._clock = tuple(command), clock
-        self._jobs, self._files = Jobs(engine, clock), JobFiles(settings.home)
+        self._jobs, self._files, self._audit = Jobs(engine, clock), JobFiles(settings.home), Audit(engine, clock)
         self._roster = roster
         self._served = models.live
         self._compare_lock = threading.Lock()
@@ -116,6 +117,7 @@ class Training:
         if preset not in get_args(Preset):
             raise TrainingError(f"There is no preset “{preset}”: choose {', '.join(get_args(Preset))}.")
         job = self._jobs.add(preset, person.name, self._models.live, self._device, hinders)
+        self._audit.note(person, "training", f"{job.id}: {preset}, from {job.parent}")
         then = Roster(self._engine, until=job.event)
         try:
             then.follow()
@@ -133,6 +135,7 @@ class Training:
             self._jobs.end(job, "cancelled", "Cancelled after its process had ended, so nothing is left of it.")
         elif found.state in OPEN:
             self._jobs.ask_to_stop(job)
+            self._audit.note(person, "training", f"{job}: cancelled")
         else:
             raise TrainingError(f"Training {job} is over already.")
 
@@ -229,6 +232,7 @@ class Training:
             raise TrainingError(f"A training starts from {version}: wait for its end, or cancel it.")
         with self._swap.idle():
             self._models.delete(version)
+        self._audit.note(person, "model", f"{version}: deleted")
         self._room.forget(version)
 
     def compare(self, person: Person, a: str, b: str) -> Verdict:

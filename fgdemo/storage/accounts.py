@@ -6,7 +6,7 @@ import hashlib
 import hmac
 import secrets
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import get_args
@@ -14,14 +14,17 @@ from typing import get_args
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from fgdemo.annotation import VISITOR, Person, Role
+from fgdemo.annotation import OWNER, VISITOR, Person, Role
 from fgdemo.errors import ForbiddenError, SettingsError
+from fgdemo.storage.audit import note
 from fgdemo.storage.database import reading, sortable, utc_now, writing
 from fgdemo.storage.schema import account_table, sign_in_table
 
 SIGNED_IN_DAYS = 30
 SHORTEST_PASSWORD, LONGEST_PASSWORD = 8, 1000
 LONGEST_NAME = 40
+HUB_PREFIX = "hf:"
+"""Begins the name of everybody who signs in with Hugging Face, and of no account: `ada` and `hf:ada` are two people."""
 CLOCK_TOLERANCE = timedelta(days=1)
 """A sign-in or a wrong password from farther in the future was noted by a wrong clock, and counts for nothing."""
 FREE_FAILURES = 5
@@ -38,47 +41,75 @@ class Account:
     disabled: bool
 
 
-class Accounts:
-    """The accounts of one database."""
+@dataclass(frozen=True)
+class HubRoles:
+    """Which users and organisations of the Hugging Face Hub are what here. Everybody else is a visitor."""
 
-    def __init__(self, engine: Engine, clock: Callable[[], datetime] = utc_now) -> None:
+    maintainers: tuple[str, ...] = ()
+    experts: tuple[str, ...] = ()
+
+    def person(self, user: str, orgs: Iterable[str]) -> Person:
+        """Somebody whom the Hub vouches for. No account here can have such a name."""
+        names = {name.casefold() for name in (user, *orgs)}
+        for role, listed in (("maintainer", self.maintainers), ("expert", self.experts)):
+            if names & {name.casefold() for name in listed}:
+                return Person(f"{HUB_PREFIX}{user}", role)
+        return Person(f"{HUB_PREFIX}{user}", "visitor")
+
+
+class Accounts:
+    """The accounts of one database, and what people of the Hub are beside them."""
+
+    def __init__(
+        self, engine: Engine, clock: Callable[[], datetime] = utc_now, hub_roles: HubRoles | None = None
+    ) -> None:
         self._engine = engine
         self._clock = clock
+        self._hub_roles = hub_roles or HubRoles()
 
-    def add(self, name: str, role: Role, password: str) -> Account:
-        """A new account. Raises SettingsError: the name is taken or unusable, the password too short."""
+    def hub_person(self, user: str, orgs: Iterable[str]) -> Person:
+        """See `HubRoles.person`."""
+        return self._hub_roles.person(user, orgs)
+
+    def add(self, name: str, role: Role, password: str, by: Person = OWNER) -> Account:
+        """A new account, made `by` somebody. Raises SettingsError: the name is taken or unusable, the password too short."""
         name = " ".join(unicodedata.normalize("NFKC", name).split())
         if not 1 <= len(name) <= LONGEST_NAME or not _is_storable(name):
             raise SettingsError(f"The name of an account has 1 to {LONGEST_NAME} ordinary characters.")
         _check_role(role)
         hashed = _hash(password)
-        now = self._clock().isoformat()
+        at = self._clock()
+        now = at.isoformat()
         row = {"name": name, "folded": _folded(name), "role": role, "password_hash": hashed}
         with writing(self._engine) as connection:
             taken = sa.select(account_table.c.name).where(account_table.c.folded == row["folded"])
-            if connection.execute(taken).first() is not None or row["folded"] in (VISITOR.name, "import"):
+            if connection.execute(taken).first() is not None or _is_reserved(row["folded"]):
                 raise SettingsError(f"There is an account “{name}” already, or the name is kept for fgdemo itself.")
             connection.execute(account_table.insert().values(**row, created_at=now, disabled=False, failures=0))
+            note(connection, at, by, "account", f"{name}: added as {role}")
         return Account(name, role, now, False)
 
-    def set_role(self, name: str, role: Role) -> None:
+    def set_role(self, name: str, role: Role, by: Person = OWNER) -> None:
         """Holds from the next request on. Raises SettingsError."""
         _check_role(role)
         with writing(self._engine) as connection:
             _change(connection, name, role=role)
+            note(connection, self._clock(), by, "account", f"{name}: role {role}")
 
-    def set_password(self, name: str, password: str) -> None:
+    def set_password(self, name: str, password: str, by: Person = OWNER) -> None:
         """Everybody who is signed in to the account is signed out. Raises SettingsError."""
         hashed = _hash(password)
         with writing(self._engine) as connection:
             _change(connection, name, password_hash=hashed, failures=0)
             this_one = sa.select(account_table.c.name).where(account_table.c.folded == _folded(name))
             connection.execute(sign_in_table.delete().where(sign_in_table.c.account.in_(this_one)))
+            note(connection, self._clock(), by, "account", f"{name}: new password")
 
-    def disable(self, name: str, disabled: bool = True) -> None:
+    def disable(self, name: str, disabled: bool = True, by: Person = OWNER) -> None:
         """Shut an account, or open it again; what it said stays. Raises SettingsError."""
         with writing(self._engine) as connection:
             _change(connection, name, disabled=disabled)
+            note(connection, self._clock(), by, "account", f"{name}: {'shut' if disabled else 'opened'}")
 
     def all(self) -> list[Account]:
         """In the order of their names."""
@@ -146,6 +177,10 @@ class Accounts:
 def _folded(name: str) -> str:
     """What must be the same for two names to be the same account."""
     return " ".join(unicodedata.normalize("NFKC", name).split()).casefold()
+
+
+def _is_reserved(folded: str) -> bool:
+    return folded in (VISITOR.name, OWNER.name, "import") or "".join(folded.split()).startswith(HUB_PREFIX)
 
 
 def _is_storable(text: str) -> bool:

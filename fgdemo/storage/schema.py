@@ -194,6 +194,31 @@ MIGRATIONS = (
                 FOR EACH STATEMENT EXECUTE FUNCTION promotion_is_append_only()""",
         ),
     ),
+    Migration(
+        5,
+        (
+            """CREATE TABLE audit (
+                id {serial},
+                at TEXT NOT NULL,
+                person TEXT NOT NULL,
+                role TEXT NOT NULL,
+                action TEXT NOT NULL,
+                about TEXT NOT NULL
+            )""",
+        ),
+        sqlite=(
+            """CREATE TRIGGER audit_is_never_updated BEFORE UPDATE ON audit
+                BEGIN SELECT RAISE(ABORT, 'audit is append-only'); END""",
+            """CREATE TRIGGER audit_is_never_deleted BEFORE DELETE ON audit
+                BEGIN SELECT RAISE(ABORT, 'audit is append-only'); END""",
+        ),
+        postgresql=(
+            """CREATE FUNCTION audit_is_append_only() RETURNS trigger LANGUAGE plpgsql AS
+                $$ BEGIN RAISE EXCEPTION 'audit is append-only'; END $$""",
+            """CREATE TRIGGER audit_is_never_changed BEFORE UPDATE OR DELETE OR TRUNCATE ON audit
+                FOR EACH STATEMENT EXECUTE FUNCTION audit_is_append_only()""",
+        ),
+    ),
 )
 
 SERIAL = {
@@ -229,3 +254,4 @@ model_version_table = _table(
     "model_version", "version folder parent event job preset created_at verdict metrics size_bytes deleted_at"
 )
 promotion_table = _table("promotion", "id version kind promoted_by promoted_at")
+audit_table = _table("audit", "id at person role action about")

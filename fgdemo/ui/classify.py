@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
+from gradio.context import LocalContext
 
 from fgdemo.errors import FgdemoError
 from fgdemo.settings import Settings
@@ -40,7 +41,7 @@ def classify_tab(workbench: Workbench, suggestions: Suggestions, settings: Setti
     )
 
 
-def questions(workbench: Workbench, suggestions: Suggestions) -> list[Callable[[object], dict[str, Any]]]:
+def questions(workbench: Workbench, suggestions: Suggestions) -> list[Callable[..., dict[str, Any]]]:
     """What the page may ask. Gradio runs each in a thread, with one argument: whatever JSON the browser sent."""
 
     @answered
@@ -114,19 +115,25 @@ def _name(asked: Mapping[str, Any]) -> str:
     return name[: payloads.LONGEST_NAME] if isinstance(name, str) else "picture"
 
 
-def answered(question: Callable[[object], dict[str, Any]]) -> Callable[[object], dict[str, Any]]:
+def answered(question: Callable[[object], dict[str, Any]]) -> Callable[..., dict[str, Any]]:
     """Turn what goes wrong into one sentence for the page; what nobody foresaw goes to the log, never to the page."""
 
-    @functools.wraps(question)
-    def answer(payload: object) -> dict[str, Any]:
+    def answer(payload: object, request: gr.Request) -> dict[str, Any]:
+        LocalContext.request.set(request)  # ZeroGPU reads from it on whose account the GPU is lent
         try:
             return question(payload)
         except payloads.PictureGoneError as error:
             return {"error": str(error), "gone": True}
         except FgdemoError as error:
             return {"error": str(error)}
+        except gr.Error as error:  # no GPU could be lent, which ZeroGPU says in words of its own
+            return {"error": str(error.message)}
         except Exception:
             log.exception("%s failed", question.__name__)
             return {"error": "Something went wrong on the server, and is in its log. Please try again."}
 
+    # Gradio reads the signature to see where the request goes, so it must not be that of `question`.
+    functools.update_wrapper(answer, question)
+    del answer.__wrapped__  # type: ignore[attr-defined]
+    answer.__annotations__ = {"payload": object, "request": gr.Request, "return": dict}
     return answer

@@ -78,20 +78,20 @@ def people(accounts: Accounts) -> list[Callable[..., dict[str, Any]]]:
     @answered(accounts, "maintainer")
     def people_add(person: Person, asked: dict[str, Any]) -> dict[str, Any]:
         name = payloads.text(asked.get("name"), "name")
-        accounts.add(name, payloads.text(asked.get("role"), "role"), _password(asked))  # type: ignore[arg-type]
+        accounts.add(name, payloads.text(asked.get("role"), "role"), _password(asked), person)  # type: ignore[arg-type]
         return {"people": payloads.as_json(accounts.all()), "me": person.name}
 
     @answered(accounts, "maintainer")
     def people_change(person: Person, asked: dict[str, Any]) -> dict[str, Any]:
         name = payloads.text(asked.get("name"), "name")
         if "password" in asked:
-            accounts.set_password(name, _password(asked))
+            accounts.set_password(name, _password(asked), person)
         elif name.casefold() == person.name.casefold():
             raise SettingsError("You cannot take rights from yourself: another maintainer can.")
         elif "role" in asked:
-            accounts.set_role(name, payloads.text(asked.get("role"), "role"))  # type: ignore[arg-type]
+            accounts.set_role(name, payloads.text(asked.get("role"), "role"), person)  # type: ignore[arg-type]
         else:
-            accounts.disable(name, asked.get("disabled") is True)
+            accounts.disable(name, asked.get("disabled") is True, person)
         return {"people": payloads.as_json(accounts.all()), "me": person.name}
 
     return [people_list, people_add, people_change]

@@ -5,8 +5,11 @@ from __future__ import annotations
 import functools
 import json
 import logging
-from collections.abc import Callable
+import re
+import time
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import anyio
 import gradio as gr
@@ -25,14 +28,47 @@ log = logging.getLogger(__name__)
 COOKIE = "fgdemo_sign_in"
 COOKIE_DAYS = 30
 LARGEST_BODY_BYTES = 10_000
+_HUB_NAME = re.compile(r"[A-Za-z0-9._-]{1,96}")
 
 Question = Callable[[Person, dict[str, Any]], dict[str, Any]]
 
 
 def who(request: Any, accounts: Accounts) -> Person:
-    """The person who sent a request, Starlette's or Gradio's."""
+    """The person who sent a request, Starlette's or Gradio's: of an account here, or else of the Hub."""
     cookies = getattr(request, "cookies", None) or {}
-    return accounts.person(cookies.get(COOKIE))
+    person = accounts.person(cookies.get(COOKIE))
+    if person != VISITOR:
+        return person
+    info = _hub_session(request)
+    return VISITOR if info is None else accounts.hub_person(*info)
+
+
+def _hub_session(request: Any) -> tuple[str, list[str]] | None:
+    """(user, organisations) of whoever has signed in with Hugging Face, as Gradio's routes noted it in the session.
+
+    Its cookie is signed, and goes along with requests from any site (`SameSite=None`, because Spaces are shown in a
+    frame), and Gradio lets any site read the replies. So a request that a foreign page sends is nobody's.
+    """
+    info = (getattr(request, "scope", None) or {}).get("session", {}).get("oauth_info")
+    if not isinstance(info, dict) or not isinstance(info.get("userinfo"), dict):
+        return None
+    expires_at = info.get("expires_at")
+    if not isinstance(expires_at, (int, float)) or expires_at < time.time() or not _is_own_page(request.headers):
+        return None
+    user, orgs = info["userinfo"].get("preferred_username"), info["userinfo"].get("orgs")
+    if not isinstance(user, str) or not _HUB_NAME.fullmatch(user):
+        return None
+    listed = [one.get("preferred_username") for one in orgs or () if isinstance(one, dict)]
+    return user, [name for name in listed if isinstance(name, str)]
+
+
+def _is_own_page(headers: Mapping[str, str]) -> bool:
+    """Whether a request comes from our page, or from no page at all. Browsers say so, and scripts cannot say otherwise."""
+    site = headers.get("sec-fetch-site")
+    if site is not None:
+        return site in ("same-origin", "none")
+    origin = headers.get("origin")
+    return origin is None or urlsplit(origin).netloc == headers.get("host")
 
 
 def answered(accounts: Accounts, role: Role) -> Callable[[Question], Callable[..., dict[str, Any]]]:
@@ -104,19 +140,22 @@ async def sign_out(request: Request, accounts: Accounts) -> Response:
             await _in_thread(accounts.sign_out, token)
         except FgdemoError as error:  # still signed in, so the page must not say otherwise
             return JSONResponse({"error": str(error)}, 503)
+    request.scope.get("session", {}).pop("oauth_info", None)
     response = JSONResponse({"name": VISITOR.name, "role": VISITOR.role})
     response.delete_cookie(COOKIE)
     return response
 
 
-async def me(request: Request, accounts: Accounts) -> Response:
-    """GET → who is signed in, and whether there are accounts at all."""
+async def me(request: Request, accounts: Accounts, hub_sign_in: bool = False) -> Response:
+    """GET → who is signed in, whether there are accounts at all, and whether one can sign in with Hugging Face."""
     try:
         person = await _in_thread(who, request, accounts)
         any_account = bool(await _in_thread(accounts.all))
     except FgdemoError as error:
         return JSONResponse({"error": str(error)}, 503)
-    return JSONResponse({"name": person.name, "role": person.role, "any_account": any_account})
+    return JSONResponse(
+        {"name": person.name, "role": person.role, "any_account": any_account, "hub_sign_in": hub_sign_in}
+    )
 
 
 def _is_json(request: Request) -> bool:

@@ -57,9 +57,17 @@ HEAD = """
 """
 
 
+class _WithHubSignIn(gr.Blocks):
+    """Gradio serves its sign-in with Hugging Face (`/login/huggingface`) without its button: our head has one."""
+
+    @property
+    def expects_oauth(self) -> bool:
+        return True
+
+
 def build_app(services: Services) -> gr.Blocks:
     """The whole page and its API, ready for `launch(**launch_options(services))`."""
-    with gr.Blocks(
+    with (_WithHubSignIn if services.settings.hub_sign_in else gr.Blocks)(
         title="fgdemo",
         analytics_enabled=False,
         fill_width=True,
@@ -87,7 +95,7 @@ def launch_options(services: Services) -> dict[str, Any]:
         "app_kwargs": {
             "routes": [
                 Mount(f"/{static_url()}", StaticFiles(directory=STATIC)),
-                *routes(services.accounts, services.images, services.review),
+                *routes(services.accounts, services.images, services.review, services.settings.hub_sign_in),
                 *file_routes(services.transfers, services.incoming, services.accounts),
             ]
         },

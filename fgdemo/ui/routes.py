@@ -27,12 +27,12 @@ _IMAGE = re.compile("[0-9a-f]{64}")
 _SAFE = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "default-src 'none'"}
 
 
-def routes(accounts: Accounts, images: ImageStore, review: Review) -> list[Route]:
+def routes(accounts: Accounts, images: ImageStore, review: Review, hub_sign_in: bool = False) -> list[Route]:
     """All of them lie below `fgdemo/`."""
     return [
         Route("/fgdemo/sign-in", partial(sign_in, accounts=accounts), methods=["POST"]),
         Route("/fgdemo/sign-out", partial(sign_out, accounts=accounts), methods=["POST"]),
-        Route("/fgdemo/me", partial(me, accounts=accounts), methods=["GET"]),
+        Route("/fgdemo/me", partial(me, accounts=accounts, hub_sign_in=hub_sign_in), methods=["GET"]),
         Route("/fgdemo/pictures/{image}/{size}", _for_experts(accounts, partial(_picture, images)), methods=["GET"]),
         Route("/fgdemo/pictures.csv", _for_experts(accounts, partial(_table, review, accounts)), methods=["GET"]),
     ]

@@ -22,6 +22,10 @@ FOLLOW_S = 5.0
 """So often the database is asked which model is live."""
 
 
+LENT = "zerogpu"
+"""As in `fgdemo.model.lent_gpu`, which imports torch."""
+
+
 class Serving:
     """The services that answer now: whoever asks before there are any waits, and others may take their place.
 
@@ -85,9 +89,12 @@ def serve(settings: Settings, load: Callable[[Settings, Callable[[Services], Non
     serving = Serving()
     awaited = cast("Services", _AwaitedServices(serving, settings))
     app = build_app(awaited)
+    if settings.device == LENT:  # it must know all functions that need a GPU, and the weights, before the page is there
+        serving.give(load(settings, serving.give))
     app.launch(**launch_options(awaited), **options, prevent_thread_lock=True)
     try:
-        serving.give(load(settings, serving.give))
+        if settings.device != LENT:
+            serving.give(load(settings, serving.give))
     except BaseException as error:
         serving.fail(error)
         app.close()

@@ -3,7 +3,8 @@
 import { h } from "./dom.js";
 
 const PAGES = ["classify", "label", "review", "train", "data"];
-let person = null; // a promise of {name, role, any_account}
+const HUB = "hf:"; // begins the name of whoever signs in with Hugging Face
+let person = null; // a promise of {name, role, any_account, hub_sign_in}
 
 /** Who is signed in. The pages ask this, too. */
 export function whoAmI() {
@@ -32,11 +33,16 @@ export async function mount(element) {
   document.addEventListener("fg-sign-in", () => openSignIn(dialog));
   show();
   const me = await whoAmI();
-  const signedIn = me.role !== "visitor";
+  const signedIn = me.role !== "visitor" || me.name.startsWith(HUB);
   for (const page of ["train", "data"]) nav.querySelector(`[href="#${page}"]`).hidden = me.role !== "maintainer" && !isShown(page);
-  button.replaceChildren(...(signedIn ? [me.name, h("span", {}, ` · ${me.role}`)] : ["Sign in"]));
+  button.replaceChildren(...(signedIn ? [shownName(me), h("span", {}, ` · ${me.role}`)] : ["Sign in"]));
   button.title = signedIn ? "Sign out" : "";
   button.addEventListener("click", () => (signedIn ? openSignOut(dialog, me) : openSignIn(dialog)));
+}
+
+/** "ada", or "ada (Hugging Face)", who may be somebody else. */
+function shownName(me) {
+  return me.name.startsWith(HUB) ? `${me.name.slice(HUB.length)} (Hugging Face)` : me.name;
 }
 
 /** What a page shows to a person who may not use it. */
@@ -46,7 +52,7 @@ export function gate(me, what) {
     "div",
     { class: "fg-gate" },
     h("h1", {}, what),
-    me.any_account
+    me.any_account || me.hub_sign_in
       ? h("p", { class: "fg-quiet" }, "Experts sign in here. Anybody may classify pictures and suggest what is wrong.")
       : h("p", { class: "fg-quiet" }, "Nobody has an account here yet. Make the first one on the machine that serves this page: ", first),
     h("p", {}, h("button", { type: "button", class: "fg-button fg-primary", onclick: () => document.dispatchEvent(new Event("fg-sign-in")) }, "Sign in")),
@@ -62,7 +68,15 @@ async function post(path, body) {
   }
 }
 
-function openSignIn(dialog) {
+/** The way to Hugging Face and back to the page one was on; null where that is not offered. */
+function hubSignIn(me) {
+  if (!me.hub_sign_in) return null;
+  const target = encodeURIComponent(`/${location.hash}`);
+  return h("p", {}, h("a", { class: "fg-button fg-hub", href: `login/huggingface?_target_url=${target}` }, "Sign in with Hugging Face"));
+}
+
+async function openSignIn(dialog) {
+  const me = await whoAmI();
   const message = h("p", { class: "fg-form-message", role: "alert" });
   const name = h("input", { type: "text", name: "username", id: "fg-name", autocomplete: "username", maxlength: 60, required: true });
   const password = h("input", { type: "password", name: "password", id: "fg-password", autocomplete: "current-password", required: true });
@@ -80,6 +94,7 @@ function openSignIn(dialog) {
       "form",
       { class: "fg", onsubmit: submit },
       h("h2", {}, "Sign in"),
+      hubSignIn(me),
       h("label", { for: "fg-name" }, "Name"),
       name,
       h("label", { for: "fg-password" }, "Password"),
@@ -101,7 +116,7 @@ function openSignOut(dialog, me) {
     h(
       "div",
       { class: "fg" },
-      h("h2", {}, `Signed in as ${me.name}`),
+      h("h2", {}, `Signed in as ${shownName(me)}`),
       h("p", { class: "fg-quiet" }, `Your role is ${me.role}. What you have answered is kept when you leave.`),
       h(
         "p",
