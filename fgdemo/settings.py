@@ -6,8 +6,11 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, get_args
 
 from fgdemo.errors import SettingsError
+
+LogStyle = Literal["plain", "json"]
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -27,6 +30,8 @@ class Settings:
     max_upload_mb: int
     max_picture_mp: int
     """Largest picture that is decoded, in megapixels."""
+    log: LogStyle = "plain"
+    """plain: lines for a person, requests only where they went wrong; json: one object a line, each request."""
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ) -> Settings:
@@ -43,6 +48,7 @@ class Settings:
             device=env.get("FGDEMO_DEVICE") or "auto",
             max_upload_mb=_positive(env, "FGDEMO_MAX_UPLOAD_MB", 25),
             max_picture_mp=_positive(env, "FGDEMO_MAX_PICTURE_MP", 60),
+            log=_log_style(env),
         )
 
     def variables(self, env: Mapping[str, str] = os.environ) -> dict[str, str]:
@@ -55,6 +61,7 @@ class Settings:
             "FGDEMO_DEVICE": self.device,
             "FGDEMO_MAX_UPLOAD_MB": str(self.max_upload_mb),
             "FGDEMO_MAX_PICTURE_MP": str(self.max_picture_mp),
+            "FGDEMO_LOG": self.log,
         }
 
 
@@ -63,3 +70,10 @@ def _positive(env: Mapping[str, str], name: str, default: int) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise SettingsError(f"{name} is “{text}”; it must be a whole number of at least 1.")
     return int(text)
+
+
+def _log_style(env: Mapping[str, str]) -> LogStyle:
+    style = env.get("FGDEMO_LOG") or "plain"
+    if style not in get_args(LogStyle):
+        raise SettingsError(f"FGDEMO_LOG is “{style}”; it must be {' or '.join(get_args(LogStyle))}.")
+    return style  # type: ignore[return-value]

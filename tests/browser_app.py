@@ -16,6 +16,7 @@ from fgdemo.bootstrap import Services
 from fgdemo.errors import TrainingError
 from fgdemo.services.exchange import Exchange
 from fgdemo.services.explainer import Explanation
+from fgdemo.services.operations import Operations
 from fgdemo.services.suggestions import Suggestions
 from fgdemo.services.training import Training
 from fgdemo.services.transfers import Transfers
@@ -107,6 +108,7 @@ def running_app(home: Path, training: FakeTraining | None = None) -> Iterator[Ru
         training=cast("Training", training) if training else fake_training(workspace, settings),
         incoming=Incoming(home / "incoming"),
         images=workspace.images,
+        operations=Operations(workspace.engine, workspace.classifier.version),
         settings=settings,
     )
     app = build_app(services)

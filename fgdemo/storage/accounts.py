@@ -5,11 +5,9 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import get_args
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
@@ -17,11 +15,12 @@ from sqlalchemy.engine import Connection, Engine
 from fgdemo.annotation import VISITOR, Person, Role
 from fgdemo.errors import ForbiddenError, SettingsError
 from fgdemo.storage.database import reading, sortable, utc_now, writing
+from fgdemo.storage.names import checked_name, checked_role, folded, is_storable, require_free
 from fgdemo.storage.schema import account_table, sign_in_table
+from fgdemo.storage.tokens import Tokens
 
 SIGNED_IN_DAYS = 30
 SHORTEST_PASSWORD, LONGEST_PASSWORD = 8, 1000
-LONGEST_NAME = 40
 CLOCK_TOLERANCE = timedelta(days=1)
 """A sign-in or a wrong password from farther in the future was noted by a wrong clock, and counts for nothing."""
 FREE_FAILURES = 5
@@ -39,31 +38,27 @@ class Account:
 
 
 class Accounts:
-    """The accounts of one database."""
+    """The accounts of one database; `tokens` are those of programs."""
 
     def __init__(self, engine: Engine, clock: Callable[[], datetime] = utc_now) -> None:
+        self.tokens = Tokens(engine, clock)
         self._engine = engine
         self._clock = clock
 
     def add(self, name: str, role: Role, password: str) -> Account:
         """A new account. Raises SettingsError: the name is taken or unusable, the password too short."""
-        name = " ".join(unicodedata.normalize("NFKC", name).split())
-        if not 1 <= len(name) <= LONGEST_NAME or not _is_storable(name):
-            raise SettingsError(f"The name of an account has 1 to {LONGEST_NAME} ordinary characters.")
-        _check_role(role)
+        name, role = checked_name(name), checked_role(role)
         hashed = _hash(password)
         now = self._clock().isoformat()
-        row = {"name": name, "folded": _folded(name), "role": role, "password_hash": hashed}
+        row = {"name": name, "folded": folded(name), "role": role, "password_hash": hashed}
         with writing(self._engine) as connection:
-            taken = sa.select(account_table.c.name).where(account_table.c.folded == row["folded"])
-            if connection.execute(taken).first() is not None or row["folded"] in (VISITOR.name, "import"):
-                raise SettingsError(f"There is an account “{name}” already, or the name is kept for fgdemo itself.")
+            require_free(connection, name)
             connection.execute(account_table.insert().values(**row, created_at=now, disabled=False, failures=0))
         return Account(name, role, now, False)
 
     def set_role(self, name: str, role: Role) -> None:
         """Holds from the next request on. Raises SettingsError."""
-        _check_role(role)
+        role = checked_role(role)
         with writing(self._engine) as connection:
             _change(connection, name, role=role)
 
@@ -72,7 +67,7 @@ class Accounts:
         hashed = _hash(password)
         with writing(self._engine) as connection:
             _change(connection, name, password_hash=hashed, failures=0)
-            this_one = sa.select(account_table.c.name).where(account_table.c.folded == _folded(name))
+            this_one = sa.select(account_table.c.name).where(account_table.c.folded == folded(name))
             connection.execute(sign_in_table.delete().where(sign_in_table.c.account.in_(this_one)))
 
     def disable(self, name: str, disabled: bool = True) -> None:
@@ -93,10 +88,10 @@ class Accounts:
         Raises:
             ForbiddenError: wrong name or password, too many wrong ones, or the account is shut.
         """
-        now, folded = self._clock(), _folded(name)
-        this_one = account_table.c.folded == folded
+        now, wanted = self._clock(), folded(name)
+        this_one = account_table.c.folded == wanted
         row = None
-        if _is_storable(folded):
+        if is_storable(wanted):
             with reading(self._engine) as connection:
                 row = connection.execute(sa.select(account_table).where(this_one)).mappings().first()
         right = _matches(password[: LONGEST_PASSWORD + 1], row["password_hash"] if row else _NO_ACCOUNT)
@@ -143,24 +138,10 @@ class Accounts:
             connection.execute(sign_in_table.delete().where(sign_in_table.c.token_hash == _digest(token)))
 
 
-def _folded(name: str) -> str:
-    """What must be the same for two names to be the same account."""
-    return " ".join(unicodedata.normalize("NFKC", name).split()).casefold()
-
-
-def _is_storable(text: str) -> bool:
-    return not any(unicodedata.category(c)[0] == "C" for c in text)
-
-
 def _change(connection: Connection, name: str, **values: object) -> None:
-    this_one = account_table.c.folded == _folded(name)
+    this_one = account_table.c.folded == folded(name)
     if connection.execute(account_table.update().where(this_one).values(values)).rowcount == 0:
         raise SettingsError(f"There is no account “{name}”.")
-
-
-def _check_role(role: str) -> None:
-    if role not in get_args(Role):
-        raise SettingsError(f"“{role}” is not a role: choose one of {', '.join(get_args(Role))}.")
 
 
 def _hash(password: str) -> str:

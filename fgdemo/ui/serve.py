@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, cast
 
 from fgdemo.settings import Settings
 from fgdemo.ui.page import build_app, launch_options
+from fgdemo.ui.stopping import StoppedError, leave, stopped_by_signals
 
 if TYPE_CHECKING:
     from fgdemo.bootstrap import Services
+
+
+log = logging.getLogger(__name__)
 
 
 class Serving:
@@ -25,6 +30,10 @@ class Serving:
     def now(self) -> Services:
         return self._services.result()
 
+    def is_there(self) -> bool:
+        """Whether `now` answers without waiting."""
+        return self._services.done() and self._services.exception() is None
+
     def give(self, services: Services) -> None:
         """Let these answer from now on; those before them stop what they did in the background."""
         before, renewed = self._services, Future()
@@ -34,6 +43,11 @@ class Serving:
             before.result().stop()
         else:
             before.set_result(services)  # for those who wait already
+
+    def stop(self) -> None:
+        """End what the services do in the background, where there are any."""
+        if self.is_there():
+            self.now().stop()
 
     def fail(self, error: BaseException) -> None:
         """There will be none: those who wait get this error."""
@@ -58,12 +72,15 @@ class _AwaitedServices:
         self._serving = serving
         self.settings = settings
 
+    def is_loaded(self) -> bool:
+        return self._serving.is_there()
+
     def __getattr__(self, name: str) -> Any:
         return _Awaited(self._serving, name)
 
 
 def serve(settings: Settings, load: Callable[[Settings, Callable[[Services], None]], Services], **options: Any) -> None:
-    """Show the page at once, load the services meanwhile, and serve until stopped.
+    """Show the page at once, load the services meanwhile, and serve until SIGTERM or SIGINT.
 
     Args:
         load: makes the services; the heavy imports belong inside it. It runs in the calling thread, and is given what
@@ -77,10 +94,18 @@ def serve(settings: Settings, load: Callable[[Settings, Callable[[Services], Non
     awaited = cast("Services", _AwaitedServices(serving, settings))
     app = build_app(awaited)
     app.launch(**launch_options(awaited), **options, prevent_thread_lock=True)
+    log.info("The page is there; the model is being loaded.")
     try:
-        serving.give(load(settings, serving.give))
-    except BaseException as error:
-        serving.fail(error)
+        with stopped_by_signals():
+            try:
+                serving.give(load(settings, serving.give))
+            except BaseException as error:
+                serving.fail(error)
+                raise
+            log.info("Ready.")
+            app.block_thread()
+    except StoppedError:
+        leave(app, serving.stop)
+    except BaseException:
         app.close()
         raise
-    app.block_thread()
