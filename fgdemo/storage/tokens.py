@@ -41,7 +41,7 @@ class Tokens:
         self._clock = clock
 
     def add(self, name: str, role: Role) -> str:
-        """A new token, which is told this once. Raises SettingsError: the name is taken or unusable, or no such role."""
+        """The secret of a new token, told this once. Raises SettingsError: name taken or unusable, or no such role."""
         name, role = checked_name(name), checked_role(role)
         secret = PREFIX + secrets.token_urlsafe(32)
         row = {"name": name, "folded": folded(name), "role": role, "token_hash": _digest(secret)}

@@ -1,9 +1,9 @@
-"""`/healthz` for what starts and restarts the server, `/metrics` for what watches it."""
+"""For machines: `/healthz` for what restarts the server, `/metrics` for what watches it, and what programs may ask."""
 
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anyio
 from prometheus_client import CONTENT_TYPE_LATEST
@@ -15,6 +15,7 @@ from fgdemo import __version__
 from fgdemo.errors import FgdemoError, ForbiddenError
 from fgdemo.services.operations import Figures, Health
 from fgdemo.ui.identity import code_of, sent_token, who
+from fgdemo.ui.openapi import openapi
 
 if TYPE_CHECKING:
     from fgdemo.bootstrap import Services
@@ -28,10 +29,11 @@ _FRESH = {"Cache-Control": "no-store"}
 
 
 def health_routes(services: Services, metrics: Metrics) -> list[Route]:
-    """For machines that watch, which have no cookie; both answer while the model is still loading."""
+    """For machines, which have no cookie. All of them answer while the model is still loading."""
     return [
         Route("/healthz", partial(_health, services), methods=["GET"]),
         Route("/metrics", partial(_metrics, services, metrics), methods=["GET"]),
+        Route("/fgdemo/openapi.json", _openapi, methods=["GET"]),
     ]
 
 
@@ -72,6 +74,12 @@ def _require_reader(services: Services, request: Request) -> None:
     person = who(request, accounts)
     if sent_token(request) is None:
         person.require("maintainer")
+
+
+async def _openapi(request: Request) -> Response:
+    """What programs may ask; for everybody, as the page itself shows it."""
+    info: Any = request.app.blocks.get_api_info()
+    return JSONResponse(openapi(info["named_endpoints"]))
 
 
 def _queued(request: Request) -> int:

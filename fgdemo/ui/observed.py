@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(REQUESTS)
 
 _SANE_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
+_METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH")
 _GROUPS = (
     "fgdemo-static", "fgdemo/pictures.csv", "fgdemo/pictures", "fgdemo/sign-in", "fgdemo/sign-out", "fgdemo/me",
     "fgdemo/data", "fgdemo/openapi.json", "gradio_api/component_server", "gradio_api/queue", "gradio_api/call",
@@ -57,7 +58,7 @@ class Observed:
             await self._app(scope, receive, answer)
         finally:
             elapsed_s = time.perf_counter() - begun_s
-            route, method = route_of(scope["path"]), scope["method"]
+            route, method = route_of(scope["path"]), scope["method"] if scope["method"] in _METHODS else "other"
             self._metrics.request(route, method, status, elapsed_s if began_after_s is None else began_after_s)
             level = logging.WARNING if status >= 500 and route != "healthz" else logging.INFO
             fields = {"route": route, "method": method, "status": status, "elapsed_ms": round(1000 * elapsed_s, 1)}

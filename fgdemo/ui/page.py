@@ -80,7 +80,7 @@ def build_app(services: Services) -> gr.Blocks:
         review_page(services.review, services.labelling, services.accounts, static_url())
         train_page(services.training, services.review, services.accounts, static_url())
         data_page(services.transfers, services.incoming, services.accounts, static_url())
-        add_api(services.workbench, services.suggestions)
+        add_api(services)
     return app
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, cast
 
+from fgdemo.errors import UnavailableError
 from fgdemo.settings import Settings
 from fgdemo.ui.page import build_app, launch_options
 from fgdemo.ui.stopping import StoppedError, leave, stopped_by_signals
@@ -51,7 +52,8 @@ class Serving:
 
     def fail(self, error: BaseException) -> None:
         """There will be none: those who wait get this error."""
-        self._services.set_exception(error)
+        if not self._services.done():
+            self._services.set_exception(error)
 
 
 class _Awaited:
@@ -100,7 +102,8 @@ def serve(settings: Settings, load: Callable[[Settings, Callable[[Services], Non
             try:
                 serving.give(load(settings, serving.give))
             except BaseException as error:
-                serving.fail(error)
+                stopped = isinstance(error, StoppedError)
+                serving.fail(UnavailableError("The server is being stopped.") if stopped else error)
                 raise
             log.info("Ready.")
             app.block_thread()
