@@ -22,8 +22,8 @@ FILE = {
 PROBLEM = {"type": "object", "properties": {"error": {"type": "string", "description": "one sentence"}}}
 ABOUT = (
     "A question takes two requests: POST begins it and answers with its event_id, GET with that id waits for the "
-    "answer, an event stream whose last event is “complete” with a JSON array of one value, or “error” with a sentence. "
-    "Where a question is for experts or maintainers, send a token (python -m fgdemo token add NAME) as "
+    "answer, an event stream whose last event is “complete” with a JSON array of one value, or “error” with one "
+    "sentence. Where a question is for experts or maintainers, send a token (python -m fgdemo token add NAME) as "
     "“Authorization: Bearer …”."
 )
 
