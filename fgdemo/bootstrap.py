@@ -17,6 +17,7 @@ from fgdemo.model_room import ModelRoom
 from fgdemo.services.exchange import Exchange
 from fgdemo.services.explainer import Explainer
 from fgdemo.services.labelling import Labelling
+from fgdemo.services.operations import Operations
 from fgdemo.services.review import Review
 from fgdemo.services.suggestions import Suggestions
 from fgdemo.services.training import Training
@@ -51,8 +52,13 @@ class Services:
     training: Training
     incoming: Incoming
     images: ImageStore
+    operations: Operations
     settings: Settings
     stop: Callable[[], None] = lambda: None
+
+    def is_loaded(self) -> bool:
+        """Whether they can be used without waiting, as these can."""
+        return True
 
 
 @dataclass(frozen=True)
@@ -174,6 +180,7 @@ def _services(
         training=training,
         incoming=incoming,
         images=workspace.images,
+        operations=Operations(engine, classifier.version, lambda: transfers.is_running),
         settings=settings,
         stop=learner.stop,
     )

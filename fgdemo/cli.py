@@ -11,6 +11,7 @@ from typing import get_args
 
 from fgdemo import __version__, commands
 from fgdemo.errors import FgdemoError
+from fgdemo.logs import configure_logs
 from fgdemo.settings import Settings
 from fgdemo.training import Preset
 
@@ -60,6 +61,10 @@ def build_parser() -> argparse.ArgumentParser:
     user.add_argument("action", choices=("add", "list", "role", "password", "disable", "enable"))
     user.add_argument("name", nargs="?")
     user.add_argument("--role", choices=("visitor", "expert", "maintainer"), default="expert")
+    token = verb("token", commands.token, "make and remove the tokens of programs, which have a name and a role")
+    token.add_argument("action", choices=("add", "list", "remove"))
+    token.add_argument("name", nargs="?")
+    token.add_argument("--role", choices=("visitor", "expert", "maintainer"), default="expert")
     convert = verb("convert", commands.convert, "write a checkpoint as ONNX, or for timm, and check it against itself")
     convert.add_argument("checkpoint", type=Path, metavar="CHECKPOINT")
     convert.add_argument("out", type=Path, metavar="OUT", help="an .onnx file, or a folder for timm")
@@ -160,7 +165,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Returns the exit code: 0 done, 1 refused with one sentence, 130 stopped (argparse exits with 2 by itself)."""
     arguments = build_parser().parse_args(argv)
     try:
-        result = arguments.run(arguments, Settings.from_env())
+        settings = Settings.from_env()
+        configure_logs(settings.log)
+        result = arguments.run(arguments, settings)
     except FgdemoError as error:
         print(f"fgdemo: {error}", file=sys.stderr)
         return 1

@@ -7,8 +7,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, get_args
 
 from fgdemo.errors import SettingsError
+
+LogStyle = Literal["plain", "json"]
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 _OAUTH = ("OAUTH_CLIENT_ID", "OAUTH_CLIENT_SECRET", "OAUTH_SCOPES", "OPENID_PROVIDER_URL", "SPACE_ID")
@@ -36,6 +39,8 @@ class Settings:
     """Those that are experts."""
     hub_sign_in: bool = False
     """Whether people can sign in with Hugging Face: on a Space with `hf_oauth: true`."""
+    log: LogStyle = "plain"
+    """plain: lines for a person, requests only where they went wrong; json: one object a line, each request."""
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ) -> Settings:
@@ -58,6 +63,7 @@ class Settings:
             maintainers=_names(env, "FGDEMO_MAINTAINERS"),
             experts=_names(env, "FGDEMO_EXPERTS"),
             hub_sign_in=env.get("SYSTEM") == "spaces" and all(env.get(name) for name in _OAUTH),
+            log=_log_style(env),
         )
 
     def variables(self, env: Mapping[str, str] = os.environ) -> dict[str, str]:
@@ -72,6 +78,7 @@ class Settings:
             "FGDEMO_MAX_PICTURE_MP": str(self.max_picture_mp),
             "FGDEMO_MAINTAINERS": ",".join(self.maintainers),
             "FGDEMO_EXPERTS": ",".join(self.experts),
+            "FGDEMO_LOG": self.log,
         }
 
 
@@ -88,3 +95,10 @@ def _positive(env: Mapping[str, str], name: str, default: int) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise SettingsError(f"{name} is “{text}”; it must be a whole number of at least 1.")
     return int(text)
+
+
+def _log_style(env: Mapping[str, str]) -> LogStyle:
+    style = env.get("FGDEMO_LOG") or "plain"
+    if style not in get_args(LogStyle):
+        raise SettingsError(f"FGDEMO_LOG is “{style}”; it must be {' or '.join(get_args(LogStyle))}.")
+    return style  # type: ignore[return-value]

@@ -16,6 +16,7 @@ from fgdemo.bootstrap import Services
 from fgdemo.errors import TrainingError
 from fgdemo.services.exchange import Exchange
 from fgdemo.services.explainer import Explanation
+from fgdemo.services.operations import Operations
 from fgdemo.services.suggestions import Suggestions
 from fgdemo.services.training import Training
 from fgdemo.services.transfers import Transfers
@@ -89,26 +90,33 @@ def fake_training(workspace: FakeWorkspace, settings: Settings) -> Training:
     return Training(workspace.engine, workspace.roster, models, FakeRoom(), settings, device="cpu", command=command)
 
 
-@contextmanager
-def running_app(home: Path, training: FakeTraining | None = None) -> Iterator[RunningApp]:
-    """Serve the page from `home` until the block ends."""
-    settings = settings_in(home)
-    workspace = open_fake_workspace(home)
-    accounts = Accounts(workspace.engine)
-    services = Services(
-        workbench=Workbench(
-            workspace.classifier, Library(workspace.roster, workspace.embeddings, workspace.images), measured_trust
-        ),
+def fake_services(workspace: FakeWorkspace, settings: Settings, training: FakeTraining | None = None) -> Services:
+    """Real services around the fake classifier; `stop` ends the learner."""
+    home = settings.home
+    library = Library(workspace.roster, workspace.embeddings, workspace.images)
+    return Services(
+        workbench=Workbench(workspace.classifier, library, measured_trust),
         suggestions=Suggestions(workspace.events, workspace.images, workspace.classifier.taxonomy),
-        accounts=accounts,
+        accounts=Accounts(workspace.engine),
         labelling=workspace.labelling,
         review=workspace.review,
         transfers=Transfers(Exchange(home, workspace.engine, workspace.images, workspace.intake()), home),
         training=cast("Training", training) if training else fake_training(workspace, settings),
         incoming=Incoming(home / "incoming"),
         images=workspace.images,
+        operations=Operations(workspace.engine, workspace.classifier.version),
         settings=settings,
+        stop=workspace.learner.stop,
     )
+
+
+@contextmanager
+def running_app(home: Path, training: FakeTraining | None = None) -> Iterator[RunningApp]:
+    """Serve the page from `home` until the block ends."""
+    settings = settings_in(home)
+    workspace = open_fake_workspace(home)
+    services = fake_services(workspace, settings, training)
+    accounts = services.accounts
     app = build_app(services)
     _, url, _ = app.launch(**launch_options(services), prevent_thread_lock=True, quiet=True)
     try:

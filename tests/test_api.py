@@ -19,7 +19,10 @@ from fgdemo.types import CropBox
 from fgdemo.ui import payloads
 from tests.browser_app import BLUE, LIME, YELLOW, RunningApp, picture, running_app
 
-ENDPOINTS = {"/about", "/classify", "/trust", "/neighbours", "/search_taxa", "/suggest"}
+ENDPOINTS = {
+    "/about", "/classify", "/explain", "/trust", "/neighbours", "/search_taxa", "/suggest",
+    "/next_items", "/answer", "/start_export", "/export_state",
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")

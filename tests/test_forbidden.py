@@ -8,12 +8,13 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any
+from typing import Any, get_args
 
+import httpx
 import pytest
 from starlette.routing import Mount, Route
 
-from fgdemo.annotation import Role
+from fgdemo.annotation import Person, Role
 from fgdemo.storage.accounts import Accounts
 from fgdemo.storage.database import utc_now
 from fgdemo.ui.identity import COOKIE
@@ -21,9 +22,11 @@ from fgdemo.ui.page import launch_options
 from tests.browser_app import RunningApp, running_app
 from tests.workspace import some_pictures
 
-FOR_EVERYBODY = {"about", "classify", "trust", "neighbours", "search_taxa", "suggest"}
-ADDRESSES_FOR_EVERYBODY = {"/fgdemo/sign-in", "/fgdemo/sign-out", "/fgdemo/me"}
-FOR_MAINTAINERS = "/fgdemo/data/"
+FOR_EVERYBODY = {"about", "classify", "explain", "trust", "neighbours", "search_taxa", "suggest"}
+ENDPOINTS_FOR_EXPERTS = {"next_items", "answer"}
+ENDPOINTS_FOR_MAINTAINERS = {"start_export", "export_state"}
+ADDRESSES_FOR_EVERYBODY = {"/fgdemo/sign-in", "/fgdemo/sign-out", "/fgdemo/me", "/healthz", "/fgdemo/openapi.json"}
+FOR_MAINTAINERS = ("/fgdemo/data/", "/metrics")
 OF_A_SESSION = {"label_report", "label_close", "label_next", "label_answer", "label_undo"}
 OF_NO_SESSION = {
     "label_open", "label_start", "label_new_taxon", "label_search", "label_explain", "label_references",
@@ -185,10 +188,38 @@ def test_signing_in_and_out_take_json_only_and_a_form_of_another_site_cannot_sen
     assert http(f"{app.url}fgdemo/me", token=token)[1]["name"] == "visitor"
 
 
-def test_programs_may_ask_what_visitors_may(app: RunningApp) -> None:
-    """Events of Gradio's queue have no role: each one must be a question for everybody."""
-    events = http(f"{app.url}config")[1]["dependencies"]
-    assert {event["api_name"] for event in events} == FOR_EVERYBODY
+def ask_as_a_program(app: RunningApp, name: str, asked: dict[str, Any], headers: dict[str, str]) -> str:
+    """The event stream that answers."""
+    with httpx.Client(base_url=app.url, headers=headers, timeout=60) as client:
+        event = client.post(f"gradio_api/call/v2/{name}", json=asked).json()["event_id"]
+        return client.get(f"gradio_api/call/{name}/{event}").text
+
+
+def test_endpoints_of_programs_check_the_role_themselves(app: RunningApp) -> None:
+    """Events of Gradio's queue have no role: each one must be a question for everybody, or refuse by itself."""
+    events = {event["api_name"] for event in http(f"{app.url}config")[1]["dependencies"]}
+    closed = ENDPOINTS_FOR_EXPERTS | ENDPOINTS_FOR_MAINTAINERS
+    assert events == FOR_EVERYBODY | closed
+    asked = {
+        "next_items": {},
+        "answer": {"session": 1, "image": "0" * 64, "kind": "none", "shown_version": 0, "key": "k"},
+        "start_export": {"format": "csv"},
+        "export_state": {},
+    }
+    senders = {who: {"Cookie": f"{COOKIE}={token}"} for who, token in intruders(app).items()}
+    secrets = {role: app.accounts.tokens.add(f"a {role}'s program", role) for role in get_args(Role)}
+    by_token = {role: {"Authorization": f"Bearer {secret}"} for role, secret in secrets.items()}
+    unknown = {"Authorization": f"Bearer {secrets['maintainer'][:-1]}!"}
+    before = app.events.since(0)
+    for name in closed:
+        refused = [*senders.values(), by_token["visitor"], unknown]
+        for headers in [*refused, *([by_token["expert"]] if name in ENDPOINTS_FOR_MAINTAINERS else [])]:
+            assert "event: error" in ask_as_a_program(app, name, asked[name], headers), (name, headers)
+    assert app.events.since(0) == before
+    assert app.services.transfers.now(Person("mia", "maintainer")) is None
+    assert "event: complete" in ask_as_a_program(app, "next_items", {}, by_token["expert"])
+    assert "event: complete" in ask_as_a_program(app, "start_export", {"format": "csv"}, by_token["maintainer"])
+    app.services.transfers.wait()
 
 
 def test_nobody_works_in_the_session_of_another(app: RunningApp) -> None:

@@ -9,7 +9,7 @@ from fgdemo.commands.fitting import fit
 from fgdemo.commands.measuring import evaluate
 from fgdemo.commands.questions import explain, predict
 from fgdemo.commands.suspects import suspects
-from fgdemo.commands.workspace import name_parts, serve, specimens, user
+from fgdemo.commands.workspace import name_parts, serve, specimens, token, user
 
 __all__ = [
     "Verb",
@@ -28,5 +28,6 @@ __all__ = [
     "serve",
     "specimens",
     "suspects",
+    "token",
     "user",
 ]

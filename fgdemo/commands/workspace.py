@@ -1,4 +1,4 @@
-"""`name-parts`, `user`, `specimens`, `serve`: what is kept and shown."""
+"""`name-parts`, `user`, `token`, `specimens`, `serve`: what is kept and shown."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 import getpass
 import sys
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from fgdemo.commands.console import speaker
@@ -84,6 +85,29 @@ def user(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]:
         if not listed:
             say("There is no account yet: python -m fgdemo user add NAME --role maintainer")
     return {"accounts": [{"name": a.name, "role": a.role, "disabled": a.disabled} for a in listed]}
+
+
+def token(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]:
+    """Tokens of programs: add (told this once), list, remove."""
+    from fgdemo.storage.database import open_database
+    from fgdemo.storage.tokens import Tokens
+
+    tokens, say = Tokens(open_database(settings.database_url)), speaker(arguments)
+    if arguments.action != "list" and not arguments.name:
+        raise SettingsError(f"Which token? python -m fgdemo token {arguments.action} NAME")
+    made = {}
+    if arguments.action == "add":
+        made = {"token": tokens.add(arguments.name, arguments.role)}
+        say(f"Send it as “Authorization: Bearer …”; it is shown only now:\n{made['token']}")
+    elif arguments.action == "remove":
+        tokens.remove(arguments.name)
+    listed = tokens.all()
+    if arguments.action == "list":
+        for one in listed:
+            say(f"{one.name:30s} {one.role:10s} last used: {one.last_used_at or 'never'}")
+        if not listed:
+            say("There is no token yet: python -m fgdemo token add NAME --role expert")
+    return {**made, "tokens": [asdict(one) for one in listed]}
 
 
 def _password(arguments: argparse.Namespace) -> str:

@@ -5,11 +5,9 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-import unicodedata
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import get_args
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
@@ -18,13 +16,12 @@ from fgdemo.annotation import OWNER, VISITOR, Person, Role
 from fgdemo.errors import ForbiddenError, SettingsError
 from fgdemo.storage.audit import note
 from fgdemo.storage.database import reading, sortable, utc_now, writing
+from fgdemo.storage.names import HUB_PREFIX, checked_name, checked_role, folded, is_storable, require_free
 from fgdemo.storage.schema import account_table, sign_in_table
+from fgdemo.storage.tokens import Tokens
 
 SIGNED_IN_DAYS = 30
 SHORTEST_PASSWORD, LONGEST_PASSWORD = 8, 1000
-LONGEST_NAME = 40
-HUB_PREFIX = "hf:"
-"""Begins the name of everybody who signs in with Hugging Face, and of no account: `ada` and `hf:ada` are two people."""
 CLOCK_TOLERANCE = timedelta(days=1)
 """A sign-in or a wrong password from farther in the future was noted by a wrong clock, and counts for nothing."""
 FREE_FAILURES = 5
@@ -58,11 +55,12 @@ class HubRoles:
 
 
 class Accounts:
-    """The accounts of one database, and what people of the Hub are beside them."""
+    """The accounts of one database, what people of the Hub are beside them, and `tokens`, those of programs."""
 
     def __init__(
         self, engine: Engine, clock: Callable[[], datetime] = utc_now, hub_roles: HubRoles | None = None
     ) -> None:
+        self.tokens = Tokens(engine, clock)
         self._engine = engine
         self._clock = clock
         self._hub_roles = hub_roles or HubRoles()
@@ -72,26 +70,21 @@ class Accounts:
         return self._hub_roles.person(user, orgs)
 
     def add(self, name: str, role: Role, password: str, by: Person = OWNER) -> Account:
-        """A new account, made `by` somebody. Raises SettingsError: the name is taken or unusable, the password too short."""
-        name = " ".join(unicodedata.normalize("NFKC", name).split())
-        if not 1 <= len(name) <= LONGEST_NAME or not _is_storable(name):
-            raise SettingsError(f"The name of an account has 1 to {LONGEST_NAME} ordinary characters.")
-        _check_role(role)
+        """A new account, made `by` somebody. Raises SettingsError: name taken or unusable, password too short."""
+        name, role = checked_name(name), checked_role(role)
         hashed = _hash(password)
         at = self._clock()
         now = at.isoformat()
-        row = {"name": name, "folded": _folded(name), "role": role, "password_hash": hashed}
+        row = {"name": name, "folded": folded(name), "role": role, "password_hash": hashed}
         with writing(self._engine) as connection:
-            taken = sa.select(account_table.c.name).where(account_table.c.folded == row["folded"])
-            if connection.execute(taken).first() is not None or _is_reserved(row["folded"]):
-                raise SettingsError(f"There is an account “{name}” already, or the name is kept for fgdemo itself.")
+            require_free(connection, name)
             connection.execute(account_table.insert().values(**row, created_at=now, disabled=False, failures=0))
             note(connection, at, by, "account", f"{name}: added as {role}")
         return Account(name, role, now, False)
 
     def set_role(self, name: str, role: Role, by: Person = OWNER) -> None:
         """Holds from the next request on. Raises SettingsError."""
-        _check_role(role)
+        role = checked_role(role)
         with writing(self._engine) as connection:
             _change(connection, name, role=role)
             note(connection, self._clock(), by, "account", f"{name}: role {role}")
@@ -101,7 +94,7 @@ class Accounts:
         hashed = _hash(password)
         with writing(self._engine) as connection:
             _change(connection, name, password_hash=hashed, failures=0)
-            this_one = sa.select(account_table.c.name).where(account_table.c.folded == _folded(name))
+            this_one = sa.select(account_table.c.name).where(account_table.c.folded == folded(name))
             connection.execute(sign_in_table.delete().where(sign_in_table.c.account.in_(this_one)))
             note(connection, self._clock(), by, "account", f"{name}: new password")
 
@@ -124,10 +117,10 @@ class Accounts:
         Raises:
             ForbiddenError: wrong name or password, too many wrong ones, or the account is shut.
         """
-        now, folded = self._clock(), _folded(name)
-        this_one = account_table.c.folded == folded
+        now, wanted = self._clock(), folded(name)
+        this_one = account_table.c.folded == wanted
         row = None
-        if _is_storable(folded):
+        if is_storable(wanted):
             with reading(self._engine) as connection:
                 row = connection.execute(sa.select(account_table).where(this_one)).mappings().first()
         right = _matches(password[: LONGEST_PASSWORD + 1], row["password_hash"] if row else _NO_ACCOUNT)
@@ -174,28 +167,10 @@ class Accounts:
             connection.execute(sign_in_table.delete().where(sign_in_table.c.token_hash == _digest(token)))
 
 
-def _folded(name: str) -> str:
-    """What must be the same for two names to be the same account."""
-    return " ".join(unicodedata.normalize("NFKC", name).split()).casefold()
-
-
-def _is_reserved(folded: str) -> bool:
-    return folded in (VISITOR.name, OWNER.name, "import") or "".join(folded.split()).startswith(HUB_PREFIX)
-
-
-def _is_storable(text: str) -> bool:
-    return not any(unicodedata.category(c)[0] == "C" for c in text)
-
-
 def _change(connection: Connection, name: str, **values: object) -> None:
-    this_one = account_table.c.folded == _folded(name)
+    this_one = account_table.c.folded == folded(name)
     if connection.execute(account_table.update().where(this_one).values(values)).rowcount == 0:
         raise SettingsError(f"There is no account “{name}”.")
-
-
-def _check_role(role: str) -> None:
-    if role not in get_args(Role):
-        raise SettingsError(f"“{role}” is not a role: choose one of {', '.join(get_args(Role))}.")
 
 
 def _hash(password: str) -> str:

@@ -15,7 +15,7 @@ from sqlalchemy import exc
 from sqlalchemy.engine import Connection, Engine
 
 from fgdemo.errors import StorageError
-from fgdemo.storage.dialects import complaint, make_engine, reading_options, turn_to_write
+from fgdemo.storage.dialects import complaint, make_engine, reading_options, require_file, turn_to_write
 from fgdemo.storage.schema import MIGRATIONS, SERIAL, Migration, taxon_table
 from fgdemo.taxonomy import Taxonomy
 
@@ -43,6 +43,13 @@ def open_database(url: str) -> Engine:
         engine.dispose()
         raise
     return engine
+
+
+def check_database(engine: Engine) -> None:
+    """Whether it is there and answers. Raises StorageError."""
+    require_file(engine)
+    with reading(engine) as connection:
+        connection.execute(sa.select(taxon_table.c.id).limit(1)).all()
 
 
 @contextmanager

@@ -31,6 +31,7 @@ NO_RIGHT = (
     "The database may not be written: check the permissions of the workspace's folder, or of the database's user."
 )
 NOT_OPENED = "The database cannot be opened: check DATABASE_URL, and that the workspace's folder can be written."
+NO_FILE = "The database file is no longer there: restore it from a copy, or start again."
 NO_SERVER = (
     "The database server does not answer, so nothing was stored: try again. "
     "If that does not help, check DATABASE_URL and that the server runs."
@@ -93,6 +94,13 @@ def make_engine(url: str) -> Engine:
     event.listen(engine, "connect", _configure_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def require_file(engine: Engine) -> None:
+    """Raises UnavailableError where SQLite's file has gone, which its open connections do not notice."""
+    file = engine.url.database
+    if engine.dialect.name == "sqlite" and file and file != ":memory:" and not Path(file).is_file():
+        raise UnavailableError(NO_FILE)
 
 
 def reading_options(engine: Engine) -> dict[str, Any]:

@@ -149,6 +149,14 @@ class EventLog:
         with reading(self._engine) as connection:
             return self._rows(connection, label_event_table.c.id > event_id, limit)
 
+    def tally(self, after: int = 0) -> tuple[int, dict[str, int]]:
+        """How many events of each kind follow the event `after`, and the id of the last of them."""
+        table = label_event_table
+        query = sa.select(table.c.kind, sa.func.count(), sa.func.max(table.c.id)).where(table.c.id > after)
+        with reading(self._engine) as connection:
+            rows = connection.execute(query.group_by(table.c.kind)).all()
+        return max((row[2] for row in rows), default=after), {row[0]: row[1] for row in rows}
+
     def by_session(self, session: int, after: int = 0) -> list[LabelEvent]:
         """All that was said in a labelling session, or what followed the event `after`, oldest first."""
         return self._select((label_event_table.c.session == session) & (label_event_table.c.id > after))

@@ -219,6 +219,19 @@ MIGRATIONS = (
                 FOR EACH STATEMENT EXECUTE FUNCTION audit_is_append_only()""",
         ),
     ),
+    Migration(
+        6,
+        (
+            """CREATE TABLE token (
+                name TEXT PRIMARY KEY,
+                folded TEXT NOT NULL UNIQUE,
+                role TEXT NOT NULL,
+                token_hash TEXT NOT NULL UNIQUE,
+                created_at TEXT NOT NULL,
+                last_used_at TEXT
+            )""",
+        ),
+    ),
 )
 
 SERIAL = {
@@ -244,6 +257,7 @@ session_table = _table(
 lease_table = _table("lease", "image annotator session leased_at expires_at")
 account_table = _table("account", "name folded role password_hash created_at disabled failures failed_at")
 sign_in_table = _table("sign_in", "token_hash account created_at expires_at")
+token_table = _table("token", "name folded role token_hash created_at last_used_at")
 job_table = _table(
     "job",
     "id state preset asked_by parent event created_at launched_at device started_at ended_at stage sentence candidate "

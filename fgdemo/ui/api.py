@@ -1,158 +1,89 @@
-"""The same questions for programs: typed endpoints for `gradio_client`, HTTP and MCP. The docstrings are
-the API docs.
+"""The same questions for programs: typed endpoints for `gradio_client`, HTTP and MCP, each of which checks the role."""
 
-Without `from __future__ import annotations`: Gradio reads the return types as they stand.
-"""
+from __future__ import annotations
 
 import functools
+import inspect
 import logging
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
-from gradio.data_classes import FileData
 from gradio.events import api
 
-from fgdemo.errors import FgdemoError
-from fgdemo.types import About, Classification, CropBox, Neighbour, TaxonHit, Trust
+from fgdemo.annotation import Role
+from fgdemo.errors import FgdemoError, UnavailableError
+from fgdemo.logs import REQUESTS
 from fgdemo.ui import payloads
+from fgdemo.ui.api_pictures import picture_questions, word_questions
+from fgdemo.ui.api_work import export_questions, labelling_questions
+from fgdemo.ui.identity import code_of, who
+from fgdemo.ui.observed import asked
 
 if TYPE_CHECKING:
-    from fgdemo.services.suggestions import Suggestions
-    from fgdemo.services.workbench import Workbench
+    from fgdemo.bootstrap import Services
+    from fgdemo.storage.accounts import Accounts
 
 log = logging.getLogger(__name__)
+requests = logging.getLogger(REQUESTS)
+
+PERSON = "person"
 
 
-def add_api(workbench: "Workbench", suggestions: "Suggestions") -> None:
+def add_api(services: Services) -> None:
     """Add the endpoints to the current Blocks."""
-
-    def about() -> About:
-        """Say what the model knows: its version, how many kinds, and in which groups.
-
-        Returns:
-            The model's version, the number of kinds, the groups with their sizes (largest first), and all of that in
-            a sentence.
-        """
-        return payloads.as_json(workbench.about())
-
-    def classify(
-        picture: FileData, box: CropBox | None = None, asked: str | None = None, rival: str | None = None
-    ) -> Classification:
-        """Say what a photograph shows, how sure that is, and where the evidence lies.
-
-        Parameters:
-            picture: the photograph (JPEG, PNG, WebP, …).
-            box: the part of the picture to look at, as fractions of its width and height; null for all of it.
-            asked: taxon id of A, which the maps are about; null for the likeliest.
-            rival: taxon id of B, which A is compared with; null for the likeliest look-alike.
-        Returns:
-            The answer in words, the taxonomy path, the candidates with their evidence maps, the prediction set,
-            the verdict on unknown kinds, and the parts.
-        """
-        path, name = _picture(picture)
-        result = workbench.classify(path, name=name, box=payloads.crop_box(box), asked=asked, rival=rival)
-        return payloads.as_json(result)
-
-    def trust(picture: FileData, a: str, b: str, box: CropBox | None = None) -> dict[str, Trust]:
-        """Measure how faithful the maps are to the pixels of this picture (takes seconds).
-
-        Parameters:
-            picture: the photograph.
-            a: taxon id of A.
-            b: taxon id of B.
-            box: the part of the picture to look at; null for all of it.
-        Returns:
-            For the maps "class" (of A) and "contrast" (A less B) a score: 1 is best, 0 no better than a random map.
-        """
-        path, name = _picture(picture)
-        return payloads.as_json(workbench.trust(path, name=name, box=payloads.crop_box(box), a=a, b=b))
-
-    def neighbours(picture: FileData, taxa: list[str], box: CropBox | None = None) -> dict[str, list[Neighbour]]:
-        """Find the labelled pictures of the workspace that look most like this one.
-
-        Parameters:
-            picture: the photograph.
-            taxa: ids of the taxa to look among.
-            box: the part of the picture to look at; null for all of it.
-        Returns:
-            For each taxon its nearest pictures, nearest first.
-        """
-        path, name = _picture(picture)
-        found = workbench.neighbours(
-            path, name=name, box=payloads.crop_box(box), taxon_ids=payloads.texts(taxa, "taxa")
-        )
-        return payloads.as_json(found)
-
-    def search_taxa(query: str, limit: int = 20) -> list[TaxonHit]:
-        """Find taxa by a part of their name, Latin name or alias.
-
-        Parameters:
-            query: what to look for.
-            limit: how many at most, from 1 to 100.
-        Returns:
-            Taxa, best match first.
-        """
-        if not isinstance(limit, int) or not 1 <= limit <= 100:
-            raise payloads.BadRequestError("“limit” must be a whole number from 1 to 100.")
-        return payloads.as_json(workbench.search_taxa(payloads.text(query, "query"), limit))
-
-    def suggest(
-        picture: FileData,
-        taxon: str | None = None,
-        new_name: str | None = None,
-        comment: str | None = None,
-        model_version: str = "",
-        box: CropBox | None = None,
-    ) -> str:
-        """Tell the experts that an answer is wrong. The picture is kept with the suggestion.
-
-        Parameters:
-            picture: the photograph.
-            taxon: id of the taxon it shows; null if it has none here.
-            new_name: the name of a taxon that has no id here.
-            comment: why.
-            model_version: the model that gave the answer.
-            box: the part of the picture that was looked at; null for all of it.
-        Returns:
-            The id of the suggestion, once it is safely stored.
-        """
-        path, name = _picture(picture)
-        return suggestions.add(
-            path.read_bytes(),
-            name=name,
-            taxon=payloads.optional_text(taxon, "taxon"),
-            new_name=payloads.optional_text(new_name, "new_name"),
-            comment=payloads.optional_text(comment, "comment", payloads.LONGEST_COMMENT),
-            model_version=payloads.text(model_version, "model_version"),
-            box=payloads.crop_box(box),
-        )
-
-    # The workbench guards its own forward passes, so requests of many people may run side by side.
-    for endpoint in (about, classify, trust, neighbours, search_taxa, suggest):
-        api(_spoken(endpoint), api_name=endpoint.__name__, concurrency_limit=None)
+    questions: list[tuple[Role, list[Callable[..., Any]]]] = [
+        ("visitor", picture_questions(services.workbench, services.settings)),
+        ("visitor", word_questions(services.workbench, services.suggestions)),
+        ("expert", labelling_questions(services.labelling)),
+        ("maintainer", export_questions(services.transfers)),
+    ]
+    for role, endpoints in questions:
+        for endpoint in endpoints:
+            # The services guard their own work, so requests of many people may run side by side.
+            api(_spoken(endpoint, services.accounts, role), api_name=endpoint.__name__, concurrency_limit=None)
 
 
-def _picture(value: Any) -> tuple[Path, str]:
-    """The uploaded file and its original name."""
-    given = value if isinstance(value, dict) else {"path": value}
-    name = given.get("orig_name")
-    path = payloads.uploaded_file(given.get("path"))
-    return path, (name if isinstance(name, str) and name else path.name)[: payloads.LONGEST_NAME]
+def _spoken(endpoint: Callable[..., Any], accounts: Accounts, role: Role) -> Callable[..., Any]:
+    """The endpoint as Gradio calls it: with a request in place of `person`, whose role is checked first.
 
+    Errors meant for people reach the caller as they are; all others go to the log only.
+    """
+    signature = inspect.signature(endpoint)
+    wants_person = PERSON in signature.parameters
 
-def _spoken(endpoint: Callable[..., Any]) -> Callable[..., Any]:
-    """Errors meant for people reach the caller as they are; all others go to the log only."""
+    def speak(*values: Any) -> Any:
+        *given, sent = values
+        with asked(sent, endpoint.__name__) as asking:
+            try:
+                if role != "visitor":
+                    person = who(sent, accounts)
+                    person.require(role)
+                    given = [person, *given] if wants_person else given
+                reply = payloads.as_json(endpoint(*given))
+                asking.outcome = "ok"
+                return reply
+            except FgdemoError as error:
+                asking.outcome = code_of(error)
+                if isinstance(error, UnavailableError):
+                    log.warning("%s: %s", endpoint.__name__, error)
+                raise gr.Error(str(error), print_exception=False) from error
+            except Exception as error:
+                log.exception("%s failed", endpoint.__name__)
+                sentence = "Something went wrong on the server, and is in its log."
+                raise gr.Error(sentence, print_exception=False) from error
+            finally:  # the request that began this was answered before, so this has a line of its own
+                fields = {"route": "question", "outcome": asking.outcome}
+                requests.info("%s: %s", endpoint.__name__, asking.outcome, extra={"fields": fields})
 
-    @functools.wraps(endpoint)
-    def speak(*args: Any, **kwargs: Any) -> Any:
-        try:
-            return endpoint(*args, **kwargs)
-        except FgdemoError as error:
-            raise gr.Error(str(error), print_exception=False) from error
-        except Exception as error:
-            log.exception("%s failed", endpoint.__name__)
-            raise gr.Error("Something went wrong on the server, and is in its log.", print_exception=False) from error
-
+    # Gradio reads which parameters the API has, and where the request goes, from signature and annotations.
+    functools.update_wrapper(speak, endpoint)
+    del speak.__wrapped__  # type: ignore[attr-defined]
+    sender = inspect.Parameter("request", inspect.Parameter.POSITIONAL_OR_KEYWORD, default=None, annotation=gr.Request)
+    told = [parameter for name, parameter in signature.parameters.items() if name != PERSON]
+    speak.__signature__ = signature.replace(parameters=[*told, sender])  # type: ignore[attr-defined]
+    speak.__annotations__ = {
+        **{k: v for k, v in endpoint.__annotations__.items() if k != PERSON},
+        "request": gr.Request,
+    }
     return speak

@@ -18,7 +18,9 @@ from starlette.responses import JSONResponse, Response
 
 from fgdemo.annotation import VISITOR, Person, Role
 from fgdemo.errors import FgdemoError, ForbiddenError, StaleError, UnavailableError
+from fgdemo.storage.tokens import PREFIX
 from fgdemo.ui import payloads
+from fgdemo.ui.observed import asked, asking_of
 
 if TYPE_CHECKING:
     from fgdemo.storage.accounts import Accounts
@@ -34,13 +36,32 @@ Question = Callable[[Person, dict[str, Any]], dict[str, Any]]
 
 
 def who(request: Any, accounts: Accounts) -> Person:
-    """The person who sent a request, Starlette's or Gradio's: of an account here, or else of the Hub."""
+    """The person, or the program, who sent a request, Starlette's or Gradio's: of a token, an account, or the Hub.
+
+    Raises:
+        ForbiddenError: a token of ours that is not known (any more).
+    """
+    person = _person(request, accounts)
+    asking_of(request).person = "" if person == VISITOR else person.name
+    return person
+
+
+def _person(request: Any, accounts: Accounts) -> Person:
+    token = sent_token(request)
+    if token:
+        return accounts.tokens.person(token)
     cookies = getattr(request, "cookies", None) or {}
     person = accounts.person(cookies.get(COOKIE))
     if person != VISITOR:
         return person
     info = _hub_session(request)
     return VISITOR if info is None else accounts.hub_person(*info)
+
+
+def sent_token(request: Any) -> str | None:
+    """The token of a program, from `Authorization: Bearer …`; those of others (a private Space has its own) are not."""
+    kind, _, token = (dict(getattr(request, "headers", None) or {}).get("authorization") or "").partition(" ")
+    return token.strip() if kind.lower() == "bearer" and token.strip().startswith(PREFIX) else None
 
 
 def _hub_session(request: Any) -> tuple[str, list[str]] | None:
@@ -80,22 +101,20 @@ def answered(accounts: Accounts, role: Role) -> Callable[[Question], Callable[..
 
     def decorate(question: Question) -> Callable[..., dict[str, Any]]:
         def answer(payload: object, request: gr.Request) -> dict[str, Any]:
-            try:
-                person = who(request, accounts)
-                person.require(role)
-                return question(person, dict(payloads.fields(payload)))
-            except ForbiddenError as error:
-                return {"error": str(error), "code": "forbidden"}
-            except StaleError as error:
-                return {"error": str(error), "code": "stale"}
-            except UnavailableError as error:
-                log.warning("%s: %s", question.__name__, error)
-                return {"error": str(error), "code": "failed"}
-            except FgdemoError as error:
-                return {"error": str(error), "code": "bad"}
-            except Exception:
-                log.exception("%s failed", question.__name__)
-                return {"error": "Something went wrong on the server, and is in its log.", "code": "failed"}
+            with asked(request, question.__name__) as asking:
+                try:
+                    person = who(request, accounts)
+                    person.require(role)
+                    reply = question(person, dict(payloads.fields(payload)))
+                except FgdemoError as error:
+                    if isinstance(error, UnavailableError):
+                        log.warning("%s: %s", question.__name__, error)
+                    reply = {"error": str(error), "code": code_of(error)}
+                except Exception:
+                    log.exception("%s failed", question.__name__)
+                    reply = {"error": "Something went wrong on the server, and is in its log.", "code": "failed"}
+                asking.outcome = reply.get("code", "ok")
+                return reply
 
         # Gradio reads the signature to see where the request goes, so it must not be that of `question`.
         functools.update_wrapper(answer, question)
@@ -104,6 +123,12 @@ def answered(accounts: Accounts, role: Role) -> Callable[[Question], Callable[..
         return answer
 
     return decorate
+
+
+def code_of(error: FgdemoError) -> str:
+    """What kind of refusal an error is, for a page or a program."""
+    codes = ((ForbiddenError, "forbidden"), (StaleError, "stale"), (UnavailableError, "failed"))
+    return next((code for kind, code in codes if isinstance(error, kind)), "bad")
 
 
 async def sign_in(request: Request, accounts: Accounts) -> Response:

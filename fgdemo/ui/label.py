@@ -110,21 +110,7 @@ def items(labelling: Labelling, accounts: Accounts) -> list[Callable[..., dict[s
 
     @answered(accounts, "expert")
     def label_answer(person: Person, asked: dict[str, Any]) -> dict[str, Any]:
-        said = LabelEvent(
-            image=payloads.text(asked.get("image"), "image"),
-            kind=payloads.text(asked.get("kind"), "kind"),  # type: ignore[arg-type]
-            annotator=person.name,
-            taxon=payloads.optional_text(asked.get("taxon"), "taxon"),
-            shown_version=int(payloads.number(asked.get("shown_version"), "shown_version")),
-            model_version=payloads.optional_text(asked.get("model_version"), "model_version"),
-            seconds_spent=float(payloads.number(asked.get("seconds", 0), "seconds")),
-            comment=clean_text(payloads.optional_text(asked.get("comment"), "comment", payloads.LONGEST_COMMENT) or "")
-            or None,
-            answer_key=payloads.text(asked.get("key"), "key"),
-            blind=asked.get("blind") is True,
-            session=_session(asked),
-            reason=payloads.optional_text(asked.get("reason"), "reason"),
-        )
+        said = said_in(person, asked)
         try:
             kept = labelling.answer(person, _session(asked), said)
             return {"saved": kept.id, "done": labelling.done(person, _session(asked))}
@@ -178,6 +164,25 @@ def explanations(labelling: Labelling, review: Review, accounts: Accounts) -> li
         return {"events": [event(said, labelling.taxonomy()) for said in events]}
 
     return [label_explain, label_references, label_history]
+
+
+def said_in(person: Person, asked: dict[str, Any]) -> LabelEvent:
+    """The answer that a page or a program sends."""
+    return LabelEvent(
+        image=payloads.text(asked.get("image"), "image"),
+        kind=payloads.text(asked.get("kind"), "kind"),  # type: ignore[arg-type]
+        annotator=person.name,
+        taxon=payloads.optional_text(asked.get("taxon"), "taxon"),
+        shown_version=int(payloads.number(asked.get("shown_version"), "shown_version")),
+        model_version=payloads.optional_text(asked.get("model_version"), "model_version"),
+        seconds_spent=float(payloads.number(asked.get("seconds", 0), "seconds")),
+        comment=clean_text(payloads.optional_text(asked.get("comment"), "comment", payloads.LONGEST_COMMENT) or "")
+        or None,
+        answer_key=payloads.text(asked.get("key"), "key"),
+        blind=asked.get("blind") is True,
+        session=_session(asked),
+        reason=payloads.optional_text(asked.get("reason"), "reason"),
+    )
 
 
 def sources(image: str) -> dict[str, str]:

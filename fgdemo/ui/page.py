@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
+from starlette.middleware import Middleware
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
@@ -15,7 +17,10 @@ from fgdemo.ui.api import add_api
 from fgdemo.ui.classify import classify_tab
 from fgdemo.ui.data import data_page
 from fgdemo.ui.files import file_routes
+from fgdemo.ui.health import figures_of, health_routes
 from fgdemo.ui.label import label_page
+from fgdemo.ui.metrics import Metrics
+from fgdemo.ui.observed import Observed
 from fgdemo.ui.review import review_page
 from fgdemo.ui.routes import routes
 from fgdemo.ui.theme import GROUND, GROUND_DARK, theme
@@ -83,12 +88,13 @@ def build_app(services: Services) -> gr.Blocks:
         review_page(services.review, services.labelling, services.accounts, static_url())
         train_page(services.training, services.review, services.accounts, static_url())
         data_page(services.transfers, services.incoming, services.accounts, static_url())
-        add_api(services.workbench, services.suggestions)
+        add_api(services)
     return app
 
 
 def launch_options(services: Services) -> dict[str, Any]:
     """Arguments for `Blocks.launch`: our looks, no traces of visitors, no tracebacks, an API and an MCP server."""
+    metrics = Metrics(partial(figures_of, services))
     return {
         "theme": theme(),
         "head": HEAD.format(static=static_url(), ground=GROUND, ground_dark=GROUND_DARK),
@@ -97,7 +103,9 @@ def launch_options(services: Services) -> dict[str, Any]:
                 Mount(f"/{static_url()}", StaticFiles(directory=STATIC)),
                 *routes(services.accounts, services.images, services.review, services.settings.hub_sign_in),
                 *file_routes(services.transfers, services.incoming, services.accounts),
-            ]
+                *health_routes(services, metrics),
+            ],
+            "middleware": [Middleware(Observed, metrics=metrics)],
         },
         "favicon_path": STATIC / "favicon.svg",
         "footer_links": ["api"],  # hidden by our CSS, and opened from our head

@@ -9,9 +9,10 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, cast
 
-from fgdemo.errors import FgdemoError
+from fgdemo.errors import FgdemoError, UnavailableError
 from fgdemo.settings import Settings
 from fgdemo.ui.page import build_app, launch_options
+from fgdemo.ui.stopping import StoppedError, leave, stopped_by_signals
 
 if TYPE_CHECKING:
     from fgdemo.bootstrap import Services
@@ -26,6 +27,7 @@ LENT = "zerogpu"
 """As in `fgdemo.model.lent_gpu`, which imports torch."""
 
 
+
 class Serving:
     """The services that answer now: whoever asks before there are any waits, and others may take their place.
 
@@ -38,6 +40,10 @@ class Serving:
     def now(self) -> Services:
         return self._services.result()
 
+    def is_there(self) -> bool:
+        """Whether `now` answers without waiting."""
+        return self._services.done() and self._services.exception() is None
+
     def give(self, services: Services) -> None:
         """Let these answer from now on; those before them stop what they did in the background."""
         before, renewed = self._services, Future()
@@ -48,9 +54,15 @@ class Serving:
         else:
             before.set_result(services)  # for those who wait already
 
+    def stop(self) -> None:
+        """End what the services do in the background, where there are any."""
+        if self.is_there():
+            self.now().stop()
+
     def fail(self, error: BaseException) -> None:
         """There will be none: those who wait get this error."""
-        self._services.set_exception(error)
+        if not self._services.done():
+            self._services.set_exception(error)
 
 
 class _Awaited:
@@ -71,12 +83,15 @@ class _AwaitedServices:
         self._serving = serving
         self.settings = settings
 
+    def is_loaded(self) -> bool:
+        return self._serving.is_there()
+
     def __getattr__(self, name: str) -> Any:
         return _Awaited(self._serving, name)
 
 
 def serve(settings: Settings, load: Callable[[Settings, Callable[[Services], None]], Services], **options: Any) -> None:
-    """Show the page at once, load the services meanwhile, and serve until stopped.
+    """Show the page at once, load the services meanwhile, and serve until SIGTERM or SIGINT.
 
     Args:
         load: makes the services; the heavy imports belong inside it. It runs in the calling thread, and is given what
@@ -92,15 +107,24 @@ def serve(settings: Settings, load: Callable[[Settings, Callable[[Services], Non
     if settings.device == LENT:  # it must know all functions that need a GPU, and the weights, before the page is there
         serving.give(load(settings, serving.give))
     app.launch(**launch_options(awaited), **options, prevent_thread_lock=True)
+    log.info("The page is there; the model is being loaded.")
     try:
-        if settings.device != LENT:
-            serving.give(load(settings, serving.give))
-    except BaseException as error:
-        serving.fail(error)
+        with stopped_by_signals():
+            try:
+                if settings.device != LENT:
+                    serving.give(load(settings, serving.give))
+            except BaseException as error:
+                stopped = isinstance(error, StoppedError)
+                serving.fail(UnavailableError("The server is being stopped.") if stopped else error)
+                raise
+            log.info("Ready.")
+            threading.Thread(target=_follow, args=(serving,), name="follow", daemon=True).start()
+            app.block_thread()
+    except StoppedError:
+        leave(app, serving.stop)
+    except BaseException:
         app.close()
         raise
-    threading.Thread(target=_follow, args=(serving,), name="follow", daemon=True).start()
-    app.block_thread()
 
 
 def _follow(serving: Serving) -> None:

@@ -1,0 +1,75 @@
+"""Leaving in order: what was asked is answered, what is in memory is put away, and that takes no longer than it may."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import gradio as gr
+
+FINISH_S = 5.0
+"""So long may requests that run take to their end."""
+LEAVE_S = 9.0
+"""After this the process ends, whatever still runs: container engines kill after ten seconds."""
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+log = logging.getLogger(__name__)
+
+
+class StoppedError(BaseException):
+    """Somebody asked the process to end. No `Exception`, so that nothing takes it for a failure on the way out."""
+
+
+@contextmanager
+def stopped_by_signals() -> Iterator[None]:
+    """The first SIGTERM or SIGINT raises StoppedError in the main thread; a second one ends the process at once."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+
+    def stop(number: int, frame: object) -> None:
+        for other in SIGNALS:
+            signal.signal(other, signal.SIG_DFL)
+        raise StoppedError
+
+    for number in SIGNALS:
+        signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def leave(app: gr.Blocks, put_away: Callable[[], None]) -> None:
+    """Take no more requests, finish those that run, then call `put_away`.
+
+    Whatever hangs, the process ends with code 0 after LEAVE_S: all that was acknowledged is durable already.
+    """
+    last = threading.Timer(LEAVE_S, os._exit, (0,))
+    last.daemon = True
+    last.start()
+    log.info("Stopping: what runs is finished first.")
+    server: Any = app.server
+    server.config.timeout_graceful_shutdown = FINISH_S
+    server.should_exit = True  # no new connections, and no new requests on those that are open
+    deadline_s = time.monotonic() + FINISH_S
+    while _is_answering(app) and time.monotonic() < deadline_s:
+        time.sleep(0.02)
+    app.close(verbose=False)  # only now, because it ends the streams on which browsers wait for answers
+    server.thread.join(max(0.0, deadline_s - time.monotonic()) + 1)
+    put_away()
+    log.info("Stopped.")
+
+
+def _is_answering(app: gr.Blocks) -> bool:
+    queue = app._queue
+    return len(queue) > 0 or any(job is not None for job in queue.active_jobs)

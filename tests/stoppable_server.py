@@ -1,0 +1,32 @@
+"""`python -m tests.stoppable_server HOME [loading]`: the page as `fgdemo serve` shows it, with a fake classifier.
+
+Everything else is what runs in earnest, signals and the way out included. With `loading` the model never comes.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from fgdemo.bootstrap import Services
+from fgdemo.logs import configure_logs
+from fgdemo.settings import Settings
+from fgdemo.ui.serve import serve
+from tests.browser_app import fake_services, settings_in
+from tests.workspace import open_fake_workspace
+
+
+def load(settings: Settings, go_live: Callable[[Services], None]) -> Services:
+    if sys.argv[2:] == ["loading"]:
+        threading.Event().wait()
+    workspace = open_fake_workspace(settings.home, settings.database_url)
+    workspace.learner.refresh()
+    workspace.learner.start()
+    return fake_services(workspace, settings)
+
+
+if __name__ == "__main__":
+    configure_logs("json")
+    serve(settings_in(Path(sys.argv[1])), load, quiet=True)
