@@ -38,7 +38,7 @@ class Blend:
         return {
             "trained_share": self.share,
             "val_top1": {str(share): chosen.top1 for share, chosen in self.tried.items()},
-            "val_nll": {str(share): chosen.nll for share, chosen in self.tried.items()},
+            "val_brier": {str(share): chosen.brier for share, chosen in self.tried.items()},
         }
 
 
@@ -73,7 +73,7 @@ def choose_blend(
     seen: Mapping[float, np.ndarray] | None = None,
     progress: Progress = no_progress,
 ) -> Blend:
-    """Leave the trained backbone at the share whose closed-form head makes "val" the likeliest; mean over the classes.
+    """Leave the trained backbone at the share whose closed-form head has the least Brier score on "val".
 
     Fine-tuning on few pictures gains on them and loses some of what the start weights knew; part of the way is
     often better than either end. The mean over classes keeps a large group from outvoting a small one.
@@ -101,7 +101,7 @@ def choose_blend(
 
 def _rank(share: float, found: Mapping[float, Chosen]) -> tuple[float, float]:
     """Least first; of equals the one nearest to the start."""
-    return round(found[share].nll, 4), share
+    return round(found[share].brier, 4), share
 
 
 @dataclass(frozen=True)
@@ -109,18 +109,20 @@ class Chosen:
     """A head that was chosen on val, and how well it does there.
 
     Attributes:
-        nll: mean over the kinds of the nats a picture, at the temperature that suits val; low is good.
+        brier: mean over the kinds of the squared error of the probabilities (Brier 1950), at the temperature that
+            suits val; in [0, 2], low is good.
         top1: mean over the kinds, in [0, 1].
     """
 
     head: RidgeHead
-    nll: float
+    brier: float
     top1: float
 
 
 def choose_on_val(head: RidgeHead, embeddings: np.ndarray, class_index: np.ndarray, val: np.ndarray) -> Chosen:
-    """The λ and the readout that make val the likeliest. Leave-one-out cannot choose them where a trained backbone has
-    already seen what would be left out.
+    """The λ and the readout of the least Brier score on val. Leave-one-out cannot choose them where a trained backbone
+    has already seen what would be left out. On 100 birds, frozen, it chose as well as top-1 did, the best of all for
+    other pictures in 5 draws of 6 (5, 10, 20 a kind; likelihood: 1), and unlike top-1 it hears every one of few pictures.
 
     The random brightness of frozen channels (FroFA, Bär 2024) has a closed form for this head: the gram's diagonal
     times 1 + σ². It is left out: on 100 birds top-1 went from 0.682 to 0.691 with 5 pictures a kind, from 0.761 to
@@ -129,6 +131,7 @@ def choose_on_val(head: RidgeHead, embeddings: np.ndarray, class_index: np.ndarr
     labels = class_index[val]
     _, place, counts = np.unique(labels, return_inverse=True, return_counts=True)
     weights = 1 / (len(counts) * counts[place])
+    targets = np.eye(head.moment.shape[1])[labels]
     tried = []
     for penalised in head.path():
         for readout in get_args(Readout):
@@ -136,6 +139,6 @@ def choose_on_val(head: RidgeHead, embeddings: np.ndarray, class_index: np.ndarr
             weight, bias = candidate.linear()
             logits = embeddings[val] @ weight + bias
             probs = softmax(logits / fit_temperature(logits, labels))
-            nats = -np.log(np.maximum(probs[np.arange(len(val)), labels], 1e-12))
-            tried.append(Chosen(candidate, float(weights @ nats), float(weights @ (logits.argmax(1) == labels))))
-    return min(tried, key=lambda chosen: chosen.nll)
+            errors = ((probs - targets) ** 2).sum(1)
+            tried.append(Chosen(candidate, float(weights @ errors), float(weights @ (logits.argmax(1) == labels))))
+    return min(tried, key=lambda chosen: chosen.brier)
