@@ -42,7 +42,7 @@ def run(app: RunningApp, folder: Path, word: str, role: Role | None = None) -> s
     """What the example prints, in a folder of its own, with a token of that role. Only the address is changed."""
     language, text = example(word)
     text = text.replace(SERVED_AT, app.url).replace(SERVED_AT.rstrip("/"), app.url.rstrip("/"))
-    environment = {**os.environ, "TOKEN": app.accounts.tokens.add(f"robot {word}", role) if role else ""}
+    environment = {**os.environ, "TOKEN": app.accounts.tokens.add(f"{role} of {word}", role) if role else ""}
     command = {"python": [sys.executable, "-c", text], "bash": ["bash", "-euo", "pipefail", "-c", text]}[language]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=100)
     assert done.returncode == 0, done.stderr
@@ -58,14 +58,14 @@ def test_each_example_has_a_test() -> None:
 def test_classify_and_explain(app: RunningApp, tmp_path: Path) -> None:
     picture(tmp_path / "photo.jpg", YELLOW, LIME)
     said = run(app, tmp_path, "/classify").splitlines()
-    assert "Nashville Warbler" in said[0]
+    assert "Nashville Warbler" in said[1]
     assert Path(said[-1].partition(": ")[2]).read_bytes().startswith(b"\x89PNG")
 
 
 def test_label_with_a_token(app: RunningApp, tmp_path: Path) -> None:
     said = run(app, tmp_path, "uuid", "expert")
     assert said.count("Saved.") == 2
-    answers = [event for event in app.events.since(0) if event.annotator == "robot uuid"]
+    answers = [event for event in app.events.since(0) if event.annotator == "expert of uuid"]
     assert len(answers) == 2
     assert {event.reason for event in answers} <= {"suspicion", "audit"}
 
@@ -81,6 +81,4 @@ def test_tools_of_an_agent(app: RunningApp, tmp_path: Path) -> None:
     said = run(app, tmp_path, "mcp.client", "expert")
     assert "'next_items'" in said
     assert "'session'" in said
-    with pytest.raises(AssertionError, match="Experts and maintainers may do this"):
-        refused = run(app, tmp_path, "mcp.client")
-        raise AssertionError(refused)
+    assert "Experts and maintainers may do this" in run(app, tmp_path, "mcp.client", "visitor")
