@@ -58,7 +58,7 @@ def test_each_example_has_a_test() -> None:
 def test_classify_and_explain(app: RunningApp, tmp_path: Path) -> None:
     picture(tmp_path / "photo.jpg", YELLOW, LIME)
     said = run(app, tmp_path, "/classify").splitlines()
-    assert "Nashville Warbler" in said[1]
+    assert "warbler" in said[1]
     assert Path(said[-1].partition(": ")[2]).read_bytes().startswith(b"\x89PNG")
 
 

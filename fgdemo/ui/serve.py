@@ -95,10 +95,10 @@ def serve(settings: Settings, load: Callable[[Settings, Callable[[Services], Non
     serving = Serving()
     awaited = cast("Services", _AwaitedServices(serving, settings))
     app = build_app(awaited)
-    app.launch(**launch_options(awaited), **options, prevent_thread_lock=True)
-    log.info("The page is there; the model is being loaded.")
     try:
         with stopped_by_signals():
+            app.launch(**launch_options(awaited), **options, prevent_thread_lock=True)
+            log.info("The page is there; the model is being loaded.")
             try:
                 serving.give(load(settings, serving.give))
             except BaseException as error:

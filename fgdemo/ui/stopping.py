@@ -60,7 +60,17 @@ def leave(app: gr.Blocks, put_away: Callable[[], None]) -> NoReturn:
     last.daemon = True
     last.start()
     log.info("Stopping: what runs is finished first.")
-    server: Any = app.server
+    server: Any = getattr(app, "server", None)
+    if server is not None:  # else it was stopped before it took any
+        _close(app, server)
+    put_away()
+    log.info("Stopped.")
+    logging.shutdown()
+    sys.stdout.flush()
+    os._exit(0)
+
+
+def _close(app: gr.Blocks, server: Any) -> None:
     server.config.timeout_graceful_shutdown = FINISH_S
     server.should_exit = True  # no new connections, and no new requests on those that are open
     deadline_s = time.monotonic() + FINISH_S
@@ -68,11 +78,6 @@ def leave(app: gr.Blocks, put_away: Callable[[], None]) -> NoReturn:
         time.sleep(0.02)
     app.close(verbose=False)  # only now, because it ends the streams on which browsers wait for answers
     server.thread.join(max(0.0, deadline_s - time.monotonic()) + 1)
-    put_away()
-    log.info("Stopped.")
-    logging.shutdown()
-    sys.stdout.flush()
-    os._exit(0)
 
 
 def _is_answering(app: gr.Blocks) -> bool:
