@@ -9,18 +9,22 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from fgdemo.bootstrap import Services
 from fgdemo.logs import configure_logs
 from fgdemo.settings import Settings
 from fgdemo.ui.serve import serve
-from tests.browser_app import fake_services, settings_in
-from tests.workspace import open_fake_workspace
+
+if TYPE_CHECKING:
+    from fgdemo.bootstrap import Services
 
 
 def load(settings: Settings, go_live: Callable[[Services], None]) -> Services:
     if sys.argv[2:] == ["loading"]:
         threading.Event().wait()
+    from tests.browser_app import fake_services
+    from tests.workspace import open_fake_workspace
+
     workspace = open_fake_workspace(settings.home, settings.database_url)
     workspace.learner.refresh()
     workspace.learner.start()
@@ -29,4 +33,4 @@ def load(settings: Settings, go_live: Callable[[Services], None]) -> Services:
 
 if __name__ == "__main__":
     configure_logs("json")
-    serve(settings_in(Path(sys.argv[1])), load, quiet=True)
+    serve(Settings.from_env({"FGDEMO_HOME": str(Path(sys.argv[1]))}), load, quiet=True)

@@ -106,10 +106,10 @@ def serve(settings: Settings, load: Callable[[Settings, Callable[[Services], Non
     app = build_app(awaited)
     if settings.device == LENT:  # it must know all functions that need a GPU, and the weights, before the page is there
         serving.give(load(settings, serving.give))
-    app.launch(**launch_options(awaited), **options, prevent_thread_lock=True)
-    log.info("The page is there; the model is being loaded.")
     try:
         with stopped_by_signals():
+            app.launch(**launch_options(awaited), **options, prevent_thread_lock=True)
+            log.info("The page is there; the model is being loaded.")
             try:
                 if settings.device != LENT:
                     serving.give(load(settings, serving.give))
