@@ -51,10 +51,12 @@ class HubRoles:
     def person(self, user: str, orgs: Iterable[str]) -> Person:
         """Somebody whom the Hub vouches for. No account here can have such a name."""
         names = {name.casefold() for name in (user, *orgs)}
-        for role, listed in (("maintainer", self.maintainers), ("expert", self.experts)):
-            if names & {name.casefold() for name in listed}:
-                return Person(f"{HUB_PREFIX}{user}", role)
-        return Person(f"{HUB_PREFIX}{user}", "visitor")
+        role: Role = "visitor"
+        if names & {name.casefold() for name in self.maintainers}:
+            role = "maintainer"
+        elif names & {name.casefold() for name in self.experts}:
+            role = "expert"
+        return Person(f"{HUB_PREFIX}{user}", role)
 
 
 class Accounts:
@@ -72,7 +74,7 @@ class Accounts:
         return self._hub_roles.person(user, orgs)
 
     def add(self, name: str, role: Role, password: str, by: Person = OWNER) -> Account:
-        """A new account, made `by` somebody. Raises SettingsError: the name is taken or unusable, the password too short."""
+        """A new account. Raises SettingsError: the name is taken or unusable, the password too short."""
         name = " ".join(unicodedata.normalize("NFKC", name).split())
         if not 1 <= len(name) <= LONGEST_NAME or not _is_storable(name):
             raise SettingsError(f"The name of an account has 1 to {LONGEST_NAME} ordinary characters.")

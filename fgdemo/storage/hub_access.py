@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import cast
 
 from fgdemo.errors import HubError
 
@@ -25,7 +26,7 @@ def hub_answers(what: str) -> Iterator[None]:
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalTokenNotFoundError
 
     # The HTTP library below the client has changed with its versions; its base is what the client's own error is.
-    network_error = HfHubHTTPError.__bases__[0]
+    network_error = cast("type[Exception]", HfHubHTTPError.__bases__[0])
     try:
         yield
     except HFValidationError as error:

@@ -63,7 +63,7 @@ def _hub_session(request: Any) -> tuple[str, list[str]] | None:
 
 
 def _is_own_page(headers: Mapping[str, str]) -> bool:
-    """Whether a request comes from our page, or from no page at all. Browsers say so, and scripts cannot say otherwise."""
+    """Whether a request comes from our page, or from none. Browsers say so, and scripts cannot say otherwise."""
     site = headers.get("sec-fetch-site")
     if site is not None:
         return site in ("same-origin", "none")
