@@ -34,6 +34,10 @@ class Settings:
     """Users and organisations of the Hugging Face Hub that are maintainers here when they sign in with it."""
     experts: tuple[str, ...] = ()
     """Those that are experts."""
+    jobs: str = ""
+    """The kind of machine on which Hugging Face Jobs train, e.g. `t4-small`; empty: this one trains."""
+    space: str = ""
+    """OWNER/NAME of the Space that this is; empty elsewhere."""
     hub_sign_in: bool = False
     """Whether people can sign in with Hugging Face: on a Space with `hf_oauth: true`."""
 
@@ -57,6 +61,8 @@ class Settings:
             max_picture_mp=_positive(env, "FGDEMO_MAX_PICTURE_MP", 60),
             maintainers=_names(env, "FGDEMO_MAINTAINERS"),
             experts=_names(env, "FGDEMO_EXPERTS"),
+            jobs=(env.get("FGDEMO_JOBS") or "").strip(),
+            space=env.get("SPACE_ID") or "",
             hub_sign_in=env.get("SYSTEM") == "spaces" and all(env.get(name) for name in _OAUTH),
         )
 
@@ -72,6 +78,8 @@ class Settings:
             "FGDEMO_MAX_PICTURE_MP": str(self.max_picture_mp),
             "FGDEMO_MAINTAINERS": ",".join(self.maintainers),
             "FGDEMO_EXPERTS": ",".join(self.experts),
+            "FGDEMO_JOBS": self.jobs,
+            "SPACE_ID": self.space,
         }
 
 
