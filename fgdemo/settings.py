@@ -79,7 +79,6 @@ class Settings:
             "FGDEMO_MAINTAINERS": ",".join(self.maintainers),
             "FGDEMO_EXPERTS": ",".join(self.experts),
             "FGDEMO_JOBS": self.jobs,
-            "SPACE_ID": self.space,
         }
 
 

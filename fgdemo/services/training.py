@@ -22,7 +22,7 @@ from fgdemo.services.swap import Swap
 from fgdemo.services.training_now import TrainingNow, counts, estimates
 from fgdemo.settings import Settings
 from fgdemo.storage.audit import Audit
-from fgdemo.storage.cloud_jobs import PREFIX
+from fgdemo.storage.cloud_jobs import PREFIX, Flavour, flavour_of
 from fgdemo.storage.database import utc_now
 from fgdemo.storage.job_files import JobFiles
 from fgdemo.storage.jobs import OPEN, Jobs
@@ -115,6 +115,17 @@ class Training:
         job = self.prepare(person, preset, lambda other: self._seen(other).state in OPEN)
         self._launch(job, hub_token)
         return job
+
+    def offer(self, person: Person) -> Flavour | None:
+        """The machine of Hugging Face that trains here, at its price of now; None where this machine does.
+
+        Raises:
+            HubError: the Hub cannot be asked, or has no such machine.
+        """
+        person.require("maintainer")
+        if not self._device.startswith(PREFIX):
+            return None
+        return flavour_of(self._device.removeprefix(PREFIX))
 
     def prepare(self, person: Person, preset: Preset, hinders: Callable[[Job], bool] = lambda other: False) -> Job:
         """A job that waits, with the labels that it learns from on the disk, and no process yet. Raises as `start`."""

@@ -1,9 +1,9 @@
 """Trainings as Hugging Face Jobs: the one place that talks to them.
 
 What a training learns from goes into a private data set of the person who asked, as one archive: the checkpoint it
-starts from, the pictures, their labels and the kinds. No account, no name of an annotator and no history goes along. The
-job runs `finetune --snapshot` of this program there, tells how far it is on its output, and puts the candidate beside
-the archive. The data set is removed at the end, however that comes.
+starts from, the pictures, their labels and the kinds. No account, no name of an annotator and no history goes along.
+The job runs `finetune --snapshot` of this program there, tells how far it is on its output, and puts the candidate
+beside the archive. The data set is removed at the end, however that comes.
 """
 
 from __future__ import annotations
