@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -106,6 +107,7 @@ def stop_jobs(hub: Hub) -> None:
         if job.process.poll() is None:
             os.killpg(job.process.pid, signal.SIGKILL)
         job.process.wait()
+        shutil.rmtree(job.folder, ignore_errors=True)
 
 
 def _jobs(hub: Hub) -> dict[str, RunningJob]:

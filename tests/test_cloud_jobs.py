@@ -30,7 +30,7 @@ from tests.hub_stand_in import Hub, hub_stand_in
 from tests.tiny_job import TinyTrial
 from tests.trainings import MAINTAINER, make_tiny_home, open_tiny_training, settings_of
 
-pytestmark = pytest.mark.timeout(280)
+pytestmark = pytest.mark.timeout(600)
 
 
 @pytest.fixture(scope="module")
