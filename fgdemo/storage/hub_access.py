@@ -33,6 +33,10 @@ def hub_answers(what: str) -> Iterator[None]:
         raise HubError(f"{what}: that is no name on the Hub (OWNER/NAME; letters, digits, -, _ and . only).") from error
     except LocalTokenNotFoundError as error:
         raise HubError(f"{what}: you are not signed in to the Hugging Face Hub. {SIGN_IN}") from error
+    except LocalEntryNotFoundError as error:  # nothing in the cache, and the Hub is away
+        raise HubError(
+            f"{what}: the Hugging Face Hub cannot be reached. Look at the connection, then try again."
+        ) from error
     except HfHubHTTPError as error:
         status = error.response.status_code
         reason = _REASONS.get(status, f"it answered with status {status}: try again later.")
