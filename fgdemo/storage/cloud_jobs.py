@@ -31,7 +31,7 @@ LONGEST_H: dict[Preset, int] = {"quick": 1, "standard": 4, "thorough": 12}
 MARK = "fgdemo-job "
 """Begins a line of output that is meant for the one who follows the job."""
 POLL_S = 2.0
-PATIENCE = 100
+PATIENCE = 900
 """So many times in a row the Hub may be away while a job is followed."""
 
 
