@@ -25,6 +25,7 @@ from fgdemo.services.transfers import Transfers
 from fgdemo.services.workbench import Workbench
 from fgdemo.settings import Settings
 from fgdemo.storage.accounts import Accounts, HubRoles
+from fgdemo.storage.cloud_jobs import PREFIX
 from fgdemo.storage.database import open_database, register_taxa
 from fgdemo.storage.embeddings import Embeddings
 from fgdemo.storage.events import EventLog
@@ -126,10 +127,15 @@ def build_services(settings: Settings, go_live: Callable[[Services], None] = lam
     )  # fmt: skip
     training = Training(
         engine, roster, models, ModelRoom(settings, engine, roster, images, models, renew), settings,
-        device=training_device(settings.device), trouble=trouble, importing=lambda: transfers.is_running,
+        device=_trains_on(settings), trouble=trouble, importing=lambda: transfers.is_running,
     )  # fmt: skip
     training.clear_leftovers()
     return _services(settings, engine, roster, classifier, training, transfers)
+
+
+def _trains_on(settings: Settings) -> str:
+    """The device of new trainings: this machine's, or one of Hugging Face."""
+    return f"{PREFIX}{settings.jobs}" if settings.jobs else training_device(settings.device)
 
 
 def _load_live(settings: Settings, models: Models) -> tuple[Classifier, str]:
@@ -191,7 +197,7 @@ def open_training(settings: Settings) -> Training:
     engine = open_database(settings.database_url)
     models, roster = open_models(settings, engine), Roster(engine)
     room = ModelRoom(settings, engine, roster, ImageStore(settings.home / "pictures"), models, renew=lambda: None)
-    return Training(engine, roster, models, room, settings, device=training_device(settings.device))
+    return Training(engine, roster, models, room, settings, device=_trains_on(settings))
 
 
 def open_exchange(settings: Settings, classifier: Classifier) -> Exchange:

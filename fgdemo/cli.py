@@ -54,6 +54,7 @@ def build_parser() -> argparse.ArgumentParser:
     finetune = verb("finetune", commands.finetune, "train the live model on the labels of the workspace, and judge it")
     finetune.add_argument("--preset", choices=get_args(Preset), default="quick", help="how thorough (default: quick)")
     finetune.add_argument("--job", type=int, metavar="ID", help="run, or go on with, a training that was asked for")
+    finetune.add_argument("--snapshot", metavar="OWNER/NAME", help="what a Hugging Face Job runs: train on a data set")
     models = verb("models", commands.models, "list the models of the workspace; let one go live, or go back")
     models.add_argument("action", nargs="?", choices=("list", "promote", "rollback", "delete"), default="list")
     models.add_argument("version", nargs="?", metavar="VERSION")

@@ -37,6 +37,10 @@ class Settings:
     """Users and organisations of the Hugging Face Hub that are maintainers here when they sign in with it."""
     experts: tuple[str, ...] = ()
     """Those that are experts."""
+    jobs: str = ""
+    """The kind of machine on which Hugging Face Jobs train, e.g. `t4-small`; empty: this one trains."""
+    space: str = ""
+    """OWNER/NAME of the Space that this is; empty elsewhere."""
     hub_sign_in: bool = False
     """Whether people can sign in with Hugging Face: on a Space with `hf_oauth: true`."""
     log: LogStyle = "plain"
@@ -62,6 +66,8 @@ class Settings:
             max_picture_mp=_positive(env, "FGDEMO_MAX_PICTURE_MP", 60),
             maintainers=_names(env, "FGDEMO_MAINTAINERS"),
             experts=_names(env, "FGDEMO_EXPERTS"),
+            jobs=(env.get("FGDEMO_JOBS") or "").strip(),
+            space=env.get("SPACE_ID") or "",
             hub_sign_in=env.get("SYSTEM") == "spaces" and all(env.get(name) for name in _OAUTH),
             log=_log_style(env),
         )
@@ -79,6 +85,7 @@ class Settings:
             "FGDEMO_MAINTAINERS": ",".join(self.maintainers),
             "FGDEMO_EXPERTS": ",".join(self.experts),
             "FGDEMO_LOG": self.log,
+            "FGDEMO_JOBS": self.jobs,
         }
 
 

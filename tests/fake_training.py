@@ -118,7 +118,10 @@ class FakeTraining:
             self.labelled // 10, self.gold, "cpu", estimates, self.promoting,
         )  # fmt: skip
 
-    def start(self, person: Person, preset: Preset) -> Job:
+    def offer(self, person: Person) -> None:
+        """This machine trains."""
+
+    def start(self, person: Person, preset: Preset, hub_token: str | None = None) -> Job:
         person.require("maintainer")
         if self.jobs and self.jobs[0].state in OPEN:
             raise TrainingError("Another training is not over: wait for its end, or cancel it.")
@@ -133,7 +136,7 @@ class FakeTraining:
         else:
             self.change(state="cancelled", sentence="Cancelled, so nothing is left of it.")
 
-    def resume(self, person: Person, job: int) -> Job:
+    def resume(self, person: Person, job: int, hub_token: str | None = None) -> Job:
         person.require("maintainer")
         if self._job(job).state != "interrupted":
             raise TrainingError("Only a training that was interrupted can go on.")

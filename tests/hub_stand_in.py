@@ -2,12 +2,12 @@
 
     with hub_stand_in() as hub:
         hub.add_user("ada", token="hf_ada", orgs=["lab"])
-        with hub.as_the_hub("hf_ada"):            # the client in this process; for others: env=hub.environment("hf_ada")
+        with hub.as_the_hub("hf_ada"):            # the client in this process; for others: hub.environment("hf_ada")
             HfApi().create_repo("lab/birds", repo_type="dataset", private=True)
         hub.repos["dataset", "lab/birds"].files   # path → bytes
 
-Routes and shapes are those that the installed client asks for (its `hf_api.py`, `_commit_api.py`, `lfs.py`). Xet is left
-out, so the client must be told not to use it, which `as_the_hub` and `environment` do. Jobs and signing in are in
+Routes and shapes are those that the installed client asks for (its `hf_api.py`, `_commit_api.py`, `lfs.py`). Xet is
+left out, so the client must be told not to use it, which `as_the_hub` and `environment` do. Jobs and signing in are in
 `hub_stand_in_jobs` and `hub_stand_in_oauth`.
 """
 
@@ -80,7 +80,7 @@ class Repo:
         return hashlib.sha1(json.dumps([len(self.commits), *self.commits]).encode()).hexdigest()
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """An answer of the Hub that is not 200; `code` is what its X-Error-Code header says."""
 
     def __init__(self, status: int, message: str, code: str = "") -> None:
@@ -137,7 +137,7 @@ class Hub:
         """Who asks. A token that nobody has is refused."""
         token = request.headers.get("authorization", "").removeprefix("Bearer ").strip()
         if token and token not in self.users:
-            raise Refused(401, "Invalid credentials in Authorization header")
+            raise RefusedError(401, "Invalid credentials in Authorization header")
         return self.users.get(token)
 
     def repo(self, request: Request, *, write: bool = False) -> Repo:
@@ -147,12 +147,12 @@ class Hub:
         user, repo = self.user(request), self.repos.get((kind, name))
         owner = user is not None and user.owns(request.path_params["owner"])
         if repo is None or (repo.private and not owner):
-            raise Refused(404 if user else 401, "Repository not found", "RepoNotFound")
+            raise RefusedError(404 if user else 401, "Repository not found", "RepoNotFound")
         if write and not (owner and user is not None and user.can_write):
-            raise Refused(403, "You don't have the rights to write to this repository")
+            raise RefusedError(403, "You don't have the rights to write to this repository")
         revision = request.path_params.get("revision", "main")
         if revision not in ("main", "HEAD", repo.sha):
-            raise Refused(404, f"Invalid rev id: {revision}", "RevisionNotFound")
+            raise RefusedError(404, f"Invalid rev id: {revision}", "RevisionNotFound")
         return repo
 
 
@@ -162,7 +162,7 @@ class Hub:
 def whoami(hub: Hub, request: Request) -> Any:
     user = hub.user(request)
     if user is None:
-        raise Refused(401, "Invalid username or password.")
+        raise RefusedError(401, "Invalid username or password.")
     orgs = [{"type": "org", "name": org, "fullname": org, "roleInOrg": "contributor"} for org in user.orgs]
     role = "write" if user.can_write else "read"
     return {
@@ -174,12 +174,12 @@ def whoami(hub: Hub, request: Request) -> Any:
 def create(hub: Hub, request: Request, asked: dict[str, Any]) -> Any:
     user, kind = hub.user(request), asked.get("type") or "model"
     if user is None:
-        raise Refused(401, "Invalid username or password.")
+        raise RefusedError(401, "Invalid username or password.")
     namespace = asked.get("organization") or user.name
     name = f"{namespace}/{asked['name']}"
     url = f"{hub.url}/{'' if kind == 'model' else kind + 's/'}{name}"
     if not user.owns(namespace) or not user.can_write:
-        raise Refused(403, f'You don\'t have the rights to create a {kind} under the namespace "{namespace}"')
+        raise RefusedError(403, f'You don\'t have the rights to create a {kind} under the namespace "{namespace}"')
     if (kind, name) in hub.repos:
         return JSONResponse({"error": f"You already created this {kind} repo", "url": url}, 409)
     repo = Repo(asked.get("visibility") == "private" or bool(asked.get("private")), asked.get("sdk"))
@@ -194,9 +194,9 @@ def delete(hub: Hub, request: Request, asked: dict[str, Any]) -> Any:
     user = hub.user(request)
     name = f"{asked.get('organization') or (user.name if user else '')}/{asked['name']}"
     if user is None or not user.owns(name.split("/")[0]):
-        raise Refused(403, "You don't have the rights to delete this repository")
+        raise RefusedError(403, "You don't have the rights to delete this repository")
     if hub.repos.pop((asked.get("type") or "model", name), None) is None:
-        raise Refused(404, "Repository not found", "RepoNotFound")
+        raise RefusedError(404, "Repository not found", "RepoNotFound")
     return {}
 
 
@@ -247,7 +247,7 @@ def tree(hub: Hub, request: Request) -> Any:
             entries[str(above)] = {"type": "directory", "oid": _oid(str(above).encode()), "size": 0, "path": str(above)}
         entries[path] = _entry(hub, repo, path)
     if folder and not entries:
-        raise Refused(404, f"{folder} does not exist on “main”", "EntryNotFound")
+        raise RefusedError(404, f"{folder} does not exist on “main”", "EntryNotFound")
     depth = folder.count("/") + 2 if folder else 1
     listed = [one for path, one in sorted(entries.items()) if recursive or path.count("/") + 1 == depth]
     start = int(request.query_params.get("cursor", 0))
@@ -293,20 +293,20 @@ async def commit(hub: Hub, request: Request) -> Any:
         if key == "header":
             summary = value["summary"]
             if value.get("parentCommit") not in (None, repo.sha):
-                raise Refused(412, "A commit has happened since. Please refresh and try again.")
+                raise RefusedError(412, "A commit has happened since. Please refresh and try again.")
         elif key == "file":
             files[value["path"]] = base64.b64decode(value["content"])
         elif key == "lfsFile":
             if value["oid"] not in hub.objects:
-                raise Refused(400, f"LFS object {value['oid']} does not exist")
+                raise RefusedError(400, f"LFS object {value['oid']} does not exist")
             files[value["path"]] = hub.objects[value["oid"]]
         elif key == "deletedFile":
             if files.pop(value["path"], None) is None:
-                raise Refused(404, f"{value['path']} does not exist", "EntryNotFound")
+                raise RefusedError(404, f"{value['path']} does not exist", "EntryNotFound")
         elif key == "deletedFolder":
             files = {path: held for path, held in files.items() if not path.startswith(value["path"].strip("/") + "/")}
         else:
-            raise Refused(400, f"unknown operation {key}")
+            raise RefusedError(400, f"unknown operation {key}")
     repo.files = files
     repo.commits.append(summary)
     name = f"{request.path_params['owner']}/{request.path_params['name']}"
@@ -329,14 +329,14 @@ def lfs_batch(hub: Hub, request: Request, asked: dict[str, Any]) -> Any:
 async def lfs_put(hub: Hub, request: Request) -> Any:
     held = await request.body()
     if hashlib.sha256(held).hexdigest() != request.path_params["oid"]:
-        raise Refused(400, "The content does not match the oid")
+        raise RefusedError(400, "The content does not match the oid")
     hub.objects[request.path_params["oid"]] = held
     return {}
 
 
 def lfs_verify(hub: Hub, request: Request, asked: dict[str, Any]) -> Any:
     if len(hub.objects.get(asked["oid"], b"")) != asked["size"]:
-        raise Refused(404, "Object not found")
+        raise RefusedError(404, "Object not found")
     return {}
 
 
@@ -347,7 +347,7 @@ def lfs_get(hub: Hub, request: Request) -> Any:
 def resolve(hub: Hub, request: Request) -> Any:
     repo, path = hub.repo(request), request.path_params["path"]
     if path not in repo.files:
-        raise Refused(404, "Entry not found", "EntryNotFound")
+        raise RefusedError(404, "Entry not found", "EntryNotFound")
     held, headers = repo.files[path], {"X-Repo-Commit": repo.sha}
     if not _is_lfs(path, len(held)):
         headers |= {"ETag": f'"{_oid(held)}"', "Content-Disposition": "inline"}
@@ -377,7 +377,7 @@ def variables(hub: Hub, request: Request, asked: dict[str, Any]) -> Any:
 def hardware(hub: Hub, request: Request, asked: dict[str, Any]) -> Any:
     repo, user = hub.repo(request, write=True), hub.user(request)
     if asked["flavor"] != "cpu-basic" and not (user and user.can_pay):
-        raise Refused(402, "Payment required")
+        raise RefusedError(402, "Payment required")
     repo.hardware = asked["flavor"]
     return _runtime(repo)
 
@@ -424,7 +424,7 @@ def answered(hub: Hub, answer: Callable[..., Any], body: bool) -> Callable[[Requ
             given = (hub, request, json.loads(await request.body() or b"{}")) if body else (hub, request)
             told = answer(*given)
             told = await told if hasattr(told, "__await__") else told
-        except Refused as refused:
+        except RefusedError as refused:
             headers = {"X-Error-Message": refused.message.encode("ascii", "replace").decode()}
             headers |= {"X-Error-Code": refused.code} if refused.code else {}
             return JSONResponse({"error": refused.message}, refused.status, headers=headers)

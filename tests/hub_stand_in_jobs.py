@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -52,17 +53,17 @@ class RunningJob:
 
 def run(hub: Hub, request: Request, asked: dict[str, Any]) -> Any:
     """Starts at once; there is no container, so images are taken to be what this machine has."""
-    from tests.hub_stand_in import Refused
+    from tests.hub_stand_in import RefusedError
 
     user, owner = hub.user(request), request.path_params["owner"]
     if user is None or not user.owns(owner):
-        raise Refused(403, f"You may not run jobs in the namespace {owner}")
+        raise RefusedError(403, f"You may not run jobs in the namespace {owner}")
     if "jobs" not in user.scopes:
-        raise Refused(403, "This token has not the scope jobs")
+        raise RefusedError(403, "This token has not the scope jobs")
     if not user.can_pay:
-        raise Refused(402, "Pre-paid credit balance is insufficient")
+        raise RefusedError(402, "Pre-paid credit balance is insufficient")
     if asked["flavor"] not in [one["name"] for one in HARDWARE]:
-        raise Refused(400, f"Unknown flavor {asked['flavor']}")
+        raise RefusedError(400, f"Unknown flavor {asked['flavor']}")
     folder = Path(tempfile.mkdtemp(prefix="hub-job-"))
     env = {**hub.environment(), **asked.get("environment", {}), **asked.get("secrets", {}), "JOB_ID": folder.name,
            "HF_HOME": str(folder / "hf-home")}  # fmt: skip
@@ -106,6 +107,7 @@ def stop_jobs(hub: Hub) -> None:
         if job.process.poll() is None:
             os.killpg(job.process.pid, signal.SIGKILL)
         job.process.wait()
+        shutil.rmtree(job.folder, ignore_errors=True)
 
 
 def _jobs(hub: Hub) -> dict[str, RunningJob]:
@@ -113,11 +115,11 @@ def _jobs(hub: Hub) -> dict[str, RunningJob]:
 
 
 def _one(hub: Hub, request: Request) -> RunningJob:
-    from tests.hub_stand_in import Refused
+    from tests.hub_stand_in import RefusedError
 
     user, job = hub.user(request), _jobs(hub).get(request.path_params["job"])
     if job is None or user is None or not user.owns(job.owner):
-        raise Refused(404, "Job not found")
+        raise RefusedError(404, "Job not found")
     return job
 
 
@@ -125,7 +127,8 @@ def _told(hub: Hub, name: str) -> dict[str, Any]:
     job = _jobs(hub)[name]
     return {
         "id": name, "createdAt": job.created_at, "startedAt": job.created_at, "finishedAt": None,
-        "dockerImage": job.asked.get("dockerImage"), "spaceId": job.asked.get("spaceId"), "command": job.asked["command"],
+        "dockerImage": job.asked.get("dockerImage"), "spaceId": job.asked.get("spaceId"),
+        "command": job.asked["command"],
         "arguments": job.asked["arguments"], "environment": job.asked.get("environment", {}), "secrets": None,
         "flavor": job.asked["flavor"], "labels": job.asked.get("labels", {}),
         "status": {"stage": job.stage, "message": None},

@@ -47,8 +47,9 @@ def small(**more: bytes) -> SpaceContents:
 def repository(tmp_path: Path) -> Path:
     """A git checkout that looks like ours, with things beside what is tracked."""
     root = tmp_path / "checkout"
-    tracked = ("app.py", "fgdemo/ui/page.py", f"{BUNDLED}/card.json", f"{BUNDLED}/model.safetensors", "requirements.txt",
-               "README.md", "LICENSE", "tests/test_x.py", "benchmarks/b.py", "pyproject.toml")  # fmt: skip
+    tracked = ("app.py", "fgdemo/ui/page.py", f"{BUNDLED}/card.json", f"{BUNDLED}/model.safetensors",
+               "requirements.txt", "README.md", "LICENSE", "tests/test_x.py",
+               "benchmarks/b.py", "pyproject.toml")  # fmt: skip
     for name in (*tracked, "fgdemo/.env", "fgdemo/scratch.py", "checkpoints/.mine-training.pt", "fgdemo.sqlite"):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(name, encoding="utf-8")
@@ -74,7 +75,7 @@ def test_another_checkpoint_takes_the_place_of_the_bundled_one(repository: Path,
     mine = tmp_path / "mine"
     mine.mkdir()
     (mine / "card.json").write_text("{}")
-    with pytest.raises(StorageError, match="has no model.safetensors"):
+    with pytest.raises(StorageError, match=r"has no model\.safetensors"):
         space_contents(repository, mine, {})
     (mine / "model.safetensors").write_bytes(b"w")
     (mine / "notes.txt").write_text("private")

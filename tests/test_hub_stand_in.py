@@ -1,4 +1,4 @@
-"""The stand-in of the Hub does with the real client what the Hub does: each refusal and each round trip that is relied on."""
+"""The stand-in of the Hub does with the real client what the Hub does: what is relied on elsewhere."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, snapshot_download
+from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, SpaceHardware, snapshot_download
 from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, LocalTokenNotFoundError, RepositoryNotFoundError
 
 from tests.hub_stand_in import Hub, hub_stand_in
@@ -77,8 +77,8 @@ def test_strangers_are_refused_as_the_hub_does(hub: Hub) -> None:
         HfApi(token="hf_nobody").whoami()
     with hub.as_the_hub(None), pytest.raises(LocalTokenNotFoundError):
         HfApi().whoami()
+    operations = [CommitOperationAdd("x", b"x")]
     with pytest.raises(HfHubHTTPError, match="412"):
-        operations = [CommitOperationAdd("x", b"x")]
         HfApi().create_commit(
             "lab/open", operations, commit_message="late", repo_type="dataset", parent_commit="0" * 40
         )
@@ -93,7 +93,7 @@ def test_a_space_has_variables_secrets_and_hardware(hub: Hub) -> None:
     api.add_space_secret("ada/page", "TOKEN", "hush")
     assert api.get_space_variables("ada/page")["FGDEMO_EXPERTS"].value == "bo"
     assert hub.repos["space", "ada/page"].secrets == {"TOKEN": "hush"}
-    api.request_space_hardware("ada/page", "t4-small")
+    api.request_space_hardware("ada/page", SpaceHardware.T4_SMALL)
     assert api.get_space_runtime("ada/page").hardware == "t4-small"
 
 

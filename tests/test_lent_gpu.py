@@ -21,7 +21,7 @@ from tests.tiny import tiny_fit
 
 
 def test_readings_are_those_of_the_cpu_and_each_model_has_its_own_worker(tmp_path: Path) -> None:
-    """Two models: the one from the start, and one that goes live later in a thread; neither gets the other's weights."""
+    """One model from the start, and one that goes live later in a thread; neither gets the other's weights."""
     for name, size_px in (("first", 64), ("second", 96)):
         tiny_fit(size_px=size_px, per_class=4).classifier.save(tmp_path / name)
     log = tmp_path / "log"

@@ -65,11 +65,11 @@ class Visitor:
             reply = opener.open(urllib.request.Request(url, data, headers), timeout=60)
         except urllib.error.HTTPError as error:
             reply = error
-        with reply:
+        with reply:  # type: ignore[union-attr]
             for line in reply.headers.get_all("Set-Cookie") or [] if own else []:
                 for name, cookie in SimpleCookie(line).items():
                     self.cookies[name] = cookie.value
-            return reply.status, {key.lower(): value for key, value in reply.headers.items()}, reply.read()
+            return int(reply.status or 0), {key.lower(): value for key, value in reply.headers.items()}, reply.read()
 
     def sign_in(self) -> str:
         """Follows all redirects of a sign-in with Hugging Face; gives where it ends."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from fgdemo.bootstrap import Workspace, open_workspace
+from fgdemo.commands.cloud import train_as_job
 from fgdemo.learn.given import GivenPictures
 from fgdemo.learn.live_classifier import embeddings_of, learned
 from fgdemo.learn.trial import Trial
-from fgdemo.model.classifier import Classifier
+from fgdemo.model.classifier import Classifier, training_device
 from fgdemo.services.training_run import Left, Run
 from fgdemo.settings import Settings
+from fgdemo.storage.cloud_jobs import PREFIX
 from fgdemo.storage.database import open_database
 from fgdemo.storage.job_files import JobFiles
 from fgdemo.storage.looking import look_at_missing
@@ -27,7 +29,9 @@ def make_candidate(run: Run, settings: Settings, models: Models, files: JobFiles
     """
     job, name = run.job, f"model-{run.job.id}"
     run.progress("loading the model", 0, 1)
-    base = Classifier.load(models.folder(job.parent), job.device)
+    in_cloud = job.device.startswith(PREFIX)
+    device = training_device(settings.device) if in_cloud else job.device
+    base = Classifier.load(models.folder(job.parent), device)
     engine = open_database(settings.database_url)
     workspace = open_workspace(settings, base, engine, Roster(engine, until=job.event))
     given = GivenPictures(workspace.images, files.read_labels(job.id), settings.max_picture_mp, run.progress)
@@ -35,15 +39,18 @@ def make_candidate(run: Run, settings: Settings, models: Models, files: JobFiles
     gone = [leaf for leaf in base.taxonomy.leaves if leaf not in taxonomy.leaf_index]
     if gone:
         run.say(f"Left out, because they were retired or became groups: {', '.join(gone)}.")
-    trained = trial.train(
-        base, given.corpus(base.data_config, taxonomy, run.say), job.preset, name=name,
-        snapshot=files.training_snapshot(job.id), device=job.device, on_epoch=run.on_epoch, progress=run.progress,
-        stop=run.stop,
-    )  # fmt: skip
-    run.progress("writing the checkpoint", 0, 1)
-    trained.save(models.root / name)
-    candidate = Classifier.load(models.root / name, job.device)
-    live = Classifier.load(models.live_folder(), job.device)
+    if in_cloud:
+        train_as_job(run, settings, files, models.folder(job.parent), given, taxonomy, models.root / name)
+    else:
+        trained = trial.train(
+            base, given.corpus(base.data_config, taxonomy, run.say), job.preset, name=name,
+            snapshot=files.training_snapshot(job.id), device=device, on_epoch=run.on_epoch, progress=run.progress,
+            stop=run.stop,
+        )  # fmt: skip
+        run.progress("writing the checkpoint", 0, 1)
+        trained.save(models.root / name)
+    candidate = Classifier.load(models.root / name, device)
+    live = Classifier.load(models.live_folder(), device)
     old_kinds = [leaf for leaf in live.taxonomy.leaves if leaf in taxonomy.leaf_index]
     verdict = trial.judge(
         _learned(run, settings, live, workspace), candidate, lambda config: given.gold(taxonomy, config), taxonomy,

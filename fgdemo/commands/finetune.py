@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 
 def finetune(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]:
     """Train the live model on the labels of the workspace, and leave a candidate with its verdict."""
+    if arguments.snapshot:
+        from fgdemo.commands.cloud import train_snapshot
+        from fgdemo.model.classifier import training_device
+
+        return train_snapshot(arguments.snapshot, training_device(settings.device), speaker(arguments))
     return run_finetune(arguments, settings)
 
 

@@ -1,9 +1,9 @@
 """The one place that knows ZeroGPU: Spaces that lend a GPU for the length of one function call.
 
 The package `spaces` forks a worker for a function that it decorates, and sends arguments and result through pickles; a
-worker that is still there is used again. So the function is pure: pixels in, tokens out, and the weights are those it was
-made with. Each model has its own function, and thus its own workers: none answers with the weights of another. Nothing
-is compiled, and nothing that a worker changes is relied on. Head, parts and maps are arithmetic on the tokens, here.
+worker that is still there is used again. So the function is pure: pixels in, tokens out, and the weights are those it
+was made with. Each model has its own function, and thus its own workers: none answers with the weights of another.
+Nothing is compiled, and nothing that a worker changes is relied on. Head, parts and maps are arithmetic on the tokens.
 """
 
 from __future__ import annotations

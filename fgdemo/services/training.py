@@ -22,6 +22,7 @@ from fgdemo.services.swap import Swap
 from fgdemo.services.training_now import TrainingNow, counts, estimates
 from fgdemo.settings import Settings
 from fgdemo.storage.audit import Audit
+from fgdemo.storage.cloud_jobs import PREFIX, Flavour, flavour_of
 from fgdemo.storage.database import utc_now
 from fgdemo.storage.job_files import JobFiles
 from fgdemo.storage.jobs import OPEN, Jobs
@@ -100,16 +101,32 @@ class Training:
 
     # --- jobs ---------------------------------------------------------------------------------------------
 
-    def start(self, person: Person, preset: Preset) -> Job:
+    def start(self, person: Person, preset: Preset, hub_token: str | None = None) -> Job:
         """Begin a training of the live model on the labels as they are now, in a process of its own.
+
+        Args:
+            hub_token: of the person, where a Hugging Face Job trains in their name; it goes to that process alone.
 
         Raises:
             TrainingError: another one is not over, or there is no such preset.
             StorageError: the labels could not be written down.
         """
+        person.require("maintainer")
+        self._require_token(self._device, hub_token)
         job = self.prepare(person, preset, lambda other: self._seen(other).state in OPEN)
-        self._launch(job)
+        self._launch(job, hub_token)
         return job
+
+    def offer(self, person: Person) -> Flavour | None:
+        """The machine of Hugging Face that trains here, at its price of now; None where this machine does.
+
+        Raises:
+            HubError: the Hub cannot be asked, or has no such machine.
+        """
+        person.require("maintainer")
+        if not self._device.startswith(PREFIX):
+            return None
+        return flavour_of(self._device.removeprefix(PREFIX))
 
     def prepare(self, person: Person, preset: Preset, hinders: Callable[[Job], bool] = lambda other: False) -> Job:
         """A job that waits, with the labels that it learns from on the disk, and no process yet. Raises as `start`."""
@@ -139,11 +156,12 @@ class Training:
         else:
             raise TrainingError(f"Training {job} is over already.")
 
-    def resume(self, person: Person, job: int) -> Job:
+    def resume(self, person: Person, job: int, hub_token: str | None = None) -> Job:
         """Go on with an interrupted job from its last epoch. Raises TrainingError where it was not interrupted."""
         person.require("maintainer")
+        self._require_token(self._jobs.get(job).device, hub_token)
         found = self._jobs.relaunch(job, lambda one: self._seen(one).state == "interrupted")
-        self._launch(found)
+        self._launch(found, hub_token)
         return found
 
     def log_tail(self, person: Person, job: int, lines: int = 40) -> str:
@@ -175,13 +193,21 @@ class Training:
             return latest
         return replace(latest, state="interrupted", sentence="Its process has ended. It can go on from its last epoch.")
 
-    def _launch(self, job: Job) -> None:
+    def _require_token(self, device: str, hub_token: str | None) -> None:
+        if device.startswith(PREFIX) and not hub_token:
+            raise TrainingError(
+                "Trainings run on Hugging Face here, in your name and at your cost: sign in with Hugging Face first."
+            )
+
+    def _launch(self, job: Job, hub_token: str | None) -> None:
+        device = self._settings.device if job.device.startswith(PREFIX) else job.device
+        own = {"HF_TOKEN": hub_token} if hub_token else {}
         try:
             self._files.folder(job.id).mkdir(parents=True, exist_ok=True)
             with self._files.log(job.id).open("ab") as log_file:
                 process = subprocess.Popen(
                     [*self._command, str(job.id)], stdin=subprocess.DEVNULL, stdout=log_file, stderr=log_file,
-                    start_new_session=True, env=replace(self._settings, device=job.device).variables(),
+                    start_new_session=True, env={**replace(self._settings, device=device).variables(), **own},
                 )  # fmt: skip
         except OSError as error:
             self._jobs.end(job.id, "failed", f"Its process could not be started ({error.strerror}).")

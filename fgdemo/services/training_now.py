@@ -12,7 +12,7 @@ from fgdemo.training import Job, ModelVersion, Preset, Stage
 
 PASSES: Mapping[Preset, float] = {"quick": 9, "standard": 18, "thorough": 34}
 """How often a preset sees each labelled picture: its epochs, and five looks to choose the blend and fit the head."""
-IMAGES_PER_S = {"cpu": 20.0, "cuda": 300.0}
+IMAGES_PER_S = {"cpu": 20.0, "cuda": 300.0, "jobs": 300.0}
 """Before there are earlier jobs to go by."""
 
 

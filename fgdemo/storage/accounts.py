@@ -48,10 +48,12 @@ class HubRoles:
     def person(self, user: str, orgs: Iterable[str]) -> Person:
         """Somebody whom the Hub vouches for. No account here can have such a name."""
         names = {name.casefold() for name in (user, *orgs)}
-        for role, listed in (("maintainer", self.maintainers), ("expert", self.experts)):
-            if names & {name.casefold() for name in listed}:
-                return Person(f"{HUB_PREFIX}{user}", role)
-        return Person(f"{HUB_PREFIX}{user}", "visitor")
+        role: Role = "visitor"
+        if names & {name.casefold() for name in self.maintainers}:
+            role = "maintainer"
+        elif names & {name.casefold() for name in self.experts}:
+            role = "expert"
+        return Person(f"{HUB_PREFIX}{user}", role)
 
 
 class Accounts:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import cast
 
 from fgdemo.errors import HubError
 
@@ -22,24 +23,30 @@ _REASONS = {
 @contextmanager
 def hub_answers(what: str) -> Iterator[None]:
     """Turn whatever the client raises in the block into a HubError about `what`, which begins a sentence."""
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalTokenNotFoundError
+    from huggingface_hub.errors import (
+        HfHubHTTPError,
+        HFValidationError,
+        LocalEntryNotFoundError,
+        LocalTokenNotFoundError,
+    )
 
     # The HTTP library below the client has changed with its versions; its base is what the client's own error is.
-    network_error = HfHubHTTPError.__bases__[0]
+    network_error = cast("type[Exception]", HfHubHTTPError.__bases__[0])
+    away = "the Hugging Face Hub cannot be reached. Look at the connection, then try again."
     try:
         yield
     except HFValidationError as error:
         raise HubError(f"{what}: that is no name on the Hub (OWNER/NAME; letters, digits, -, _ and . only).") from error
     except LocalTokenNotFoundError as error:
         raise HubError(f"{what}: you are not signed in to the Hugging Face Hub. {SIGN_IN}") from error
+    except LocalEntryNotFoundError as error:  # nothing in the cache, and the Hub is away
+        raise HubError(f"{what}: {away}") from error
     except HfHubHTTPError as error:
         status = error.response.status_code
         reason = _REASONS.get(status, f"it answered with status {status}: try again later.")
         raise HubError(f"{what}: the Hugging Face Hub refused, because {reason}") from error
     except (network_error, ConnectionError) as error:
-        raise HubError(
-            f"{what}: the Hugging Face Hub cannot be reached. Look at the connection, then try again."
-        ) from error
+        raise HubError(f"{what}: {away}") from error
 
 
 def require_name(name: str) -> None:

@@ -56,7 +56,7 @@ def space_contents(repository: Path, checkpoint: Path, variables: Mapping[str, s
 
     Args:
         checkpoint: the one it serves; another than the bundled one takes its place.
-        variables: environment variables, which everybody can read there.
+        variables: settings, which everybody can read there.
 
     Raises:
         StorageError: this is no git checkout, or something that is needed is not there.

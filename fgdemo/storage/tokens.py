@@ -11,8 +11,9 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from fgdemo.annotation import Person, Role
+from fgdemo.annotation import OWNER, Person, Role
 from fgdemo.errors import ForbiddenError, SettingsError, StorageError
+from fgdemo.storage.audit import note
 from fgdemo.storage.database import reading, sortable, utc_now, writing
 from fgdemo.storage.names import checked_name, checked_role, folded, require_free
 from fgdemo.storage.schema import token_table
@@ -48,6 +49,7 @@ class Tokens:
         with writing(self._engine) as connection:
             require_free(connection, name)
             connection.execute(token_table.insert().values(**row, created_at=sortable(self._clock())))
+            note(connection, self._clock(), OWNER, "token", f"{name}: added as {role}")
         return secret
 
     def remove(self, name: str) -> None:
@@ -56,6 +58,7 @@ class Tokens:
             gone = connection.execute(token_table.delete().where(token_table.c.folded == folded(name)))
             if gone.rowcount == 0:
                 raise SettingsError(f"There is no token “{name}”.")
+            note(connection, self._clock(), OWNER, "token", f"{name}: removed")
 
     def all(self) -> list[Token]:
         """In the order of their names."""

@@ -32,8 +32,6 @@ COOKIE_DAYS = 30
 LARGEST_BODY_BYTES = 10_000
 _HUB_NAME = re.compile(r"[A-Za-z0-9._-]{1,96}")
 
-Question = Callable[[Person, dict[str, Any]], dict[str, Any]]
-
 
 def who(request: Any, accounts: Accounts) -> Person:
     """The person, or the program, who sent a request, Starlette's or Gradio's: of a token, an account, or the Hub.
@@ -84,7 +82,7 @@ def _hub_session(request: Any) -> tuple[str, list[str]] | None:
 
 
 def _is_own_page(headers: Mapping[str, str]) -> bool:
-    """Whether a request comes from our page, or from no page at all. Browsers say so, and scripts cannot say otherwise."""
+    """Whether a request comes from our page, or from none. Browsers say so, and scripts cannot say otherwise."""
     site = headers.get("sec-fetch-site")
     if site is not None:
         return site in ("same-origin", "none")
@@ -92,20 +90,34 @@ def _is_own_page(headers: Mapping[str, str]) -> bool:
     return origin is None or urlsplit(origin).netloc == headers.get("host")
 
 
-def answered(accounts: Accounts, role: Role) -> Callable[[Question], Callable[..., dict[str, Any]]]:
+def hub_token(request: Any) -> str | None:
+    """The token of whoever has signed in with Hugging Face, with what they have allowed this Space to do; or None."""
+    if _hub_session(request) is None:
+        return None
+    token = request.scope["session"]["oauth_info"].get("access_token")
+    return token if isinstance(token, str) else None
+
+
+def answered(
+    accounts: Accounts, role: Role, with_token: bool = False
+) -> Callable[[Callable[..., dict[str, Any]]], Callable[..., dict[str, Any]]]:
     """Make a server function of a question: it takes JSON from a person who has the role, and gives JSON.
+
+    Args:
+        with_token: the question is given the person's `hub_token`, too.
 
     What goes wrong becomes one sentence with a code: forbidden, stale, bad (the message says what to do), or failed,
     which means that the same may work later, so that the page keeps an answer and sends it again.
     """
 
-    def decorate(question: Question) -> Callable[..., dict[str, Any]]:
+    def decorate(question: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
         def answer(payload: object, request: gr.Request) -> dict[str, Any]:
             with asked(request, question.__name__) as asking:
                 try:
                     person = who(request, accounts)
                     person.require(role)
-                    reply = question(person, dict(payloads.fields(payload)))
+                    own = [hub_token(request)] if with_token else []
+                    reply = question(person, dict(payloads.fields(payload)), *own)
                 except FgdemoError as error:
                     if isinstance(error, UnavailableError):
                         log.warning("%s: %s", question.__name__, error)

@@ -27,7 +27,6 @@ LENT = "zerogpu"
 """As in `fgdemo.model.lent_gpu`, which imports torch."""
 
 
-
 class Serving:
     """The services that answer now: whoever asks before there are any waits, and others may take their place.
 

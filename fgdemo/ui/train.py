@@ -57,8 +57,13 @@ def jobs(training: Training, accounts: Accounts) -> Questions:
         return now_as_json(training.now(person))
 
     @answered(accounts, "maintainer")
-    def train_start(person: Person, asked: dict[str, Any]) -> dict[str, Any]:
-        training.start(person, payloads.text(asked.get("preset"), "preset"))  # type: ignore[arg-type]
+    def train_offer(person: Person, asked: dict[str, Any]) -> dict[str, Any]:
+        """On which machine of Hugging Face trainings run, and what that costs; null where they run here."""
+        return {"offer": payloads.as_json(training.offer(person))}
+
+    @answered(accounts, "maintainer", with_token=True)
+    def train_start(person: Person, asked: dict[str, Any], token: str | None) -> dict[str, Any]:
+        training.start(person, payloads.text(asked.get("preset"), "preset"), token)  # type: ignore[arg-type]
         return now_as_json(training.now(person))
 
     @answered(accounts, "maintainer")
@@ -66,16 +71,16 @@ def jobs(training: Training, accounts: Accounts) -> Questions:
         training.cancel(person, int(payloads.number(asked.get("job"), "job")))
         return now_as_json(training.now(person))
 
-    @answered(accounts, "maintainer")
-    def train_resume(person: Person, asked: dict[str, Any]) -> dict[str, Any]:
-        training.resume(person, int(payloads.number(asked.get("job"), "job")))
+    @answered(accounts, "maintainer", with_token=True)
+    def train_resume(person: Person, asked: dict[str, Any], token: str | None) -> dict[str, Any]:
+        training.resume(person, int(payloads.number(asked.get("job"), "job")), token)
         return now_as_json(training.now(person))
 
     @answered(accounts, "maintainer")
     def train_log(person: Person, asked: dict[str, Any]) -> dict[str, Any]:
         return {"log": training.log_tail(person, int(payloads.number(asked.get("job"), "job")))}
 
-    return [train_now, train_start, train_cancel, train_resume, train_log]
+    return [train_now, train_offer, train_start, train_cancel, train_resume, train_log]
 
 
 def models(training: Training, accounts: Accounts) -> Questions:

@@ -127,7 +127,7 @@ class TrainPage {
     if (route.view === "home") {
       page.replaceChildren(...PARTS.map((part) => h("section", { class: `fg-train-${part}` })));
       this.jobs = new JobPanel(this.$(".fg-train-job"), this.acts);
-      this.starter = new Starter(this.$(".fg-train-starter"), this.acts.start);
+      this.starter = new Starter(this.$(".fg-train-starter"), this.acts.start, () => this.server.train_offer({}));
       this.view = null;
     } else {
       this.view = new ModelView(page, this.server, this.acts);

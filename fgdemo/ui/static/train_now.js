@@ -30,13 +30,33 @@ export function drawSwap(root, { promoting }) {
   return root.replaceChildren(h("p", {}, h("b", {}, "Another model goes live."), " The old one answers until then."), bar, h("p", { class: "fg-quiet fg-small fg-num" }, [name, figures].filter(Boolean).join(": ")));
 }
 
+/** Where a job runs, and what it is likely to cost; at most that of the hours after which it is ended. */
+function placeOf({ offer, trouble, preset }, now) {
+  if (!offer) return trouble || "Asking Hugging Face what it costs…";
+  const dollars = (hours) => `$${Math.max(hours * offer.usd_per_hour, 0.01).toFixed(2)}`;
+  const likely = now.estimates[preset] === undefined ? "" : `, about ${dollars(now.estimates[preset] / 3600)} of training`;
+  return `On Hugging Face, in your name and at your cost: ${offer.shown_name}, ${dollars(1)} an hour${likely}, and the time to start.`;
+}
+
 /** Three presets and the button; or why there is nothing to begin yet. */
 export class Starter {
-  constructor(root, onStart) {
-    Object.assign(this, { root, onStart, preset: null });
+  constructor(root, onStart, onOffer) {
+    Object.assign(this, { root, onStart, onOffer, preset: null, offer: null, trouble: "" });
+  }
+
+  /** What an hour costs where Hugging Face trains; asked once, and nothing begins before it is known. */
+  async price(now) {
+    if (this.asked) return;
+    this.asked = true;
+    const reply = await this.onOffer();
+    this.offer = reply.offer ?? null;
+    this.trouble = reply.error ?? "";
+    this.asked = Boolean(this.offer);
+    this.show(now);
   }
 
   show(now) {
+    this.now = now;
     const runs = OPEN.includes(now.jobs[0]?.state);
     this.root.hidden = runs;
     if (runs) return;
@@ -48,12 +68,22 @@ export class Starter {
       await this.onStart(this.preset);
       start.disabled = false;
     }, { primary: true });
+    const elsewhere = now.device.startsWith("jobs:");
+    if (elsewhere && !this.offer) {
+      start.disabled = true;
+      if (!this.trouble) this.price(now);
+    }
     const rows = Object.entries(PRESETS).map(([preset, [name, about]]) => this.row(preset, name, about, now.estimates[preset]));
-    this.root.replaceChildren(heading(), h("div", { class: "fg-presets", role: "radiogroup", "aria-labelledby": "fg-train-begin" }, ...rows), h("p", { class: "fg-train-go" }, start, h("span", { class: "fg-quiet fg-small" }, `On this machine’s ${now.device.startsWith("cuda") ? "GPU" : "processor"}. What is live stays live meanwhile, and you may go on labelling.`)));
+    this.root.replaceChildren(heading(), h("div", { class: "fg-presets", role: "radiogroup", "aria-labelledby": "fg-train-begin" }, ...rows), h("p", { class: "fg-train-go" }, start, h("span", { class: "fg-quiet fg-small" }, `${elsewhere ? placeOf(this, now) : `On this machine’s ${now.device.startsWith("cuda") ? "GPU" : "processor"}.`} What is live stays live meanwhile, and you may go on labelling.`)));
+  }
+
+  choose(preset) {
+    this.preset = preset;
+    if (this.offer) this.show(this.now);
   }
 
   row(preset, name, about, seconds) {
-    const choice = h("input", { type: "radio", name: "fg-preset", value: preset, checked: preset === this.preset, onchange: () => (this.preset = preset) });
+    const choice = h("input", { type: "radio", name: "fg-preset", value: preset, checked: preset === this.preset, onchange: () => this.choose(preset) });
     return h("label", { class: "fg-preset" }, choice, h("span", { class: "fg-preset-name" }, name), h("span", { class: "fg-preset-time fg-num" }, seconds === undefined ? "" : duration(seconds)), h("span", { class: "fg-quiet fg-small" }, about));
   }
 }

@@ -61,7 +61,7 @@ def _serve(task: Callable[..., Any], theirs: Any) -> None:
             args, kwargs = pickle.loads(theirs.recv_bytes())  # noqa: S301
             try:
                 reply = (True, task(*args, **kwargs))
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001
                 reply = (False, type(error).__name__)
             theirs.send_bytes(pickle.dumps(reply))
 
