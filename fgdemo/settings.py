@@ -27,6 +27,8 @@ class Settings:
     max_upload_mb: int
     max_picture_mp: int
     """Largest picture that is decoded, in megapixels."""
+    mirror: str = ""
+    """Where everything is backed up to: a folder, an fsspec URL, `hf://datasets/OWNER/NAME`; empty for nowhere."""
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ) -> Settings:
@@ -43,6 +45,7 @@ class Settings:
             device=env.get("FGDEMO_DEVICE") or "auto",
             max_upload_mb=_positive(env, "FGDEMO_MAX_UPLOAD_MB", 25),
             max_picture_mp=_positive(env, "FGDEMO_MAX_PICTURE_MP", 60),
+            mirror=(env.get("FGDEMO_MIRROR") or "").strip(),
         )
 
     def variables(self, env: Mapping[str, str] = os.environ) -> dict[str, str]:
@@ -55,6 +58,7 @@ class Settings:
             "FGDEMO_DEVICE": self.device,
             "FGDEMO_MAX_UPLOAD_MB": str(self.max_upload_mb),
             "FGDEMO_MAX_PICTURE_MP": str(self.max_picture_mp),
+            "FGDEMO_MIRROR": self.mirror,
         }
 
 

@@ -138,11 +138,11 @@ def assemble(records: Iterable[tuple[int, Record]], name: str, locate: Locate, f
         pictures, events = pictures + (kind == "picture"), events + (kind == "event")
         try:
             if kind == "taxon":
-                taxon = _taxon(record)
+                taxon = taxon_of(record)
                 taxa[taxon.id] = taxon
                 found.retired.update({taxon.id} if record.get("retired") is True else ())
             elif kind == "session":
-                found.sessions.append(_session(record))
+                found.sessions.append(session_of(record))
             elif kind == "picture":
                 finish()
                 current, said = (record, number), []
@@ -222,7 +222,8 @@ def _said(record: Record, taxa: Mapping[str, Taxon]) -> Said:
     )
 
 
-def _taxon(record: Record) -> Taxon:
+def taxon_of(record: Record) -> Taxon:
+    """Raises FaultError."""
     aliases = record.get("aliases") or []
     if not isinstance(aliases, list) or len(aliases) > 1000 or not all(map(is_text, aliases)):
         raise FaultError("has unusable “aliases”")
@@ -231,7 +232,8 @@ def _taxon(record: Record) -> Taxon:
     return Taxon(taxon_id, name, text_of(record, "parent", 300), text_of(record, "latin", LONGEST_NAME), tuple(aliases))
 
 
-def _session(record: Record) -> PastSession:
+def session_of(record: Record) -> PastSession:
+    """Raises FaultError."""
     order, pair = record.get("order"), record.get("pair")
     if order not in get_args(Order):
         raise FaultError("has an unknown “order”")
