@@ -138,11 +138,11 @@ def assemble(records: Iterable[tuple[int, Record]], name: str, locate: Locate, f
         pictures, events = pictures + (kind == "picture"), events + (kind == "event")
         try:
             if kind == "taxon":
-                taxon = taxon_of(record)
+                taxon = _taxon(record)
                 taxa[taxon.id] = taxon
                 found.retired.update({taxon.id} if record.get("retired") is True else ())
             elif kind == "session":
-                found.sessions.append(session_of(record))
+                found.sessions.append(_session(record))
             elif kind == "picture":
                 finish()
                 current, said = (record, number), []
@@ -222,8 +222,7 @@ def _said(record: Record, taxa: Mapping[str, Taxon]) -> Said:
     )
 
 
-def taxon_of(record: Record) -> Taxon:
-    """Raises FaultError."""
+def _taxon(record: Record) -> Taxon:
     aliases = record.get("aliases") or []
     if not isinstance(aliases, list) or len(aliases) > 1000 or not all(map(is_text, aliases)):
         raise FaultError("has unusable “aliases”")
@@ -232,8 +231,7 @@ def taxon_of(record: Record) -> Taxon:
     return Taxon(taxon_id, name, text_of(record, "parent", 300), text_of(record, "latin", LONGEST_NAME), tuple(aliases))
 
 
-def session_of(record: Record) -> PastSession:
-    """Raises FaultError."""
+def _session(record: Record) -> PastSession:
     order, pair = record.get("order"), record.get("pair")
     if order not in get_args(Order):
         raise FaultError("has an unknown “order”")

@@ -1,0 +1,258 @@
+"""What of a workspace is new since the last time goes to a mirror: pictures first, then what was said about them.
+
+Everything is appended: segments of records (`fgdemo.storage.segments`), and files named by their sha256. So any number
+of workspaces may share a mirror, and to send something twice does no harm.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from filelock import FileLock, Timeout
+from sqlalchemy.engine import Connection, Engine
+
+from fgdemo.storage.database import reading, sortable, utc_now, writing
+from fgdemo.storage.destinations import Destination, Sending
+from fgdemo.storage.labelled import Progress, no_progress
+from fgdemo.storage.mirror_records import (
+    ACCOUNT,
+    CHECKPOINT_FILES,
+    IMAGE,
+    JOB,
+    MODEL,
+    PROMOTION,
+    SESSION,
+    TAXON,
+    Columns,
+    Identity,
+    digest_of,
+    event_record,
+    record_of,
+)
+from fgdemo.storage.mirror_state import MirrorState, identities, own_origin
+from fgdemo.storage.models import Models
+from fgdemo.storage.originals import ImageStore
+from fgdemo.storage.schema import (
+    account_table,
+    image_table,
+    job_epoch_table,
+    job_table,
+    label_event_table,
+    model_version_table,
+    promotion_table,
+    session_table,
+    taxon_table,
+)
+from fgdemo.storage.segments import SegmentNames, pack
+
+EVENTS_AT_ONCE = 1000
+_SMALL: tuple[tuple[str, sa.TableClause, tuple[str, ...], Columns], ...] = (
+    ("taxon", taxon_table, ("id",), TAXON),
+    ("session", session_table, ("annotator", "opened_at"), SESSION),
+    ("account", account_table, ("name",), ACCOUNT),
+)
+_BRINGS_PICTURE = ("import", "suggestion")
+
+
+@dataclass
+class Sent:
+    """How much went to the mirror."""
+
+    events: int = 0
+    pictures: int = 0
+    models: int = 0
+    rows: int = 0
+    """Taxa, sessions, accounts, promotions."""
+    missing: list[str] = field(default_factory=list)
+    """Ids of pictures whose files are not in the workspace."""
+
+
+@dataclass
+class _Batch:
+    """What goes in one segment, and what is true once it is there."""
+
+    records: list[Mapping[str, Any]]
+    files: list[Sending]
+    event: int
+    digests: dict[tuple[str, str], str]
+    sent: Sent
+
+
+class Mirror:
+    """Sends one workspace to one destination. Not safe for threads; several processes take turns.
+
+    Args:
+        home: the folder of the workspace.
+        state: what of this workspace is at the destination.
+    """
+
+    def __init__(
+        self, engine: Engine, images: ImageStore, models: Models, home: Path, destination: Destination,
+        state: MirrorState, clock: Callable[[], datetime] = utc_now,
+    ) -> None:  # fmt: skip
+        self.state, self.destination = state, destination
+        self._engine, self._images, self._models = engine, images, models
+        self._lock = FileLock(home / "mirror.lock")
+        self._clock, self._names = clock, SegmentNames(clock())
+        self._hashes: dict[tuple[str, int, int], str] = {}
+
+    def send(self, wait_s: float = 0, progress: Progress = no_progress) -> Sent | None:
+        """Send all that is new; it is at the destination when this returns. None where another process just does that.
+
+        Raises:
+            UnavailableError: the mirror, or the workspace, cannot be reached; what was sent until then counts.
+            StorageError: the mirror may not be used.
+        """
+        try:
+            with self._lock.acquire(timeout=wait_s):
+                return self._send_all(progress)
+        except Timeout:
+            return None
+
+    def _send_all(self, progress: Progress) -> Sent:
+        total, of = Sent(), self.state.waiting()
+        while (batch := self._said() or self._models_batch()) is not None:
+            end = Sending(self._names.next(), pack(batch.records))
+            self.destination.write([*batch.files, end])
+            self.state.note(batch.event, batch.digests)
+            total.events += batch.sent.events
+            total.pictures += batch.sent.pictures
+            total.models += batch.sent.models
+            total.rows += batch.sent.rows
+            total.missing += batch.sent.missing
+            progress("backing up", min(total.events, of), of)
+        return total
+
+    # --- what was said ------------------------------------------------------------------------------------
+
+    def _said(self) -> _Batch | None:
+        """The next events with their pictures, and the taxa, sessions and accounts that are new or have changed."""
+        cursor, known = self.state.event(), self.state.digests()
+        table = label_event_table
+        own = own_origin(self._engine)
+        with reading(self._engine) as connection:
+            small = list(_changed(_small_rows(connection), known, sortable(self._clock())))
+            query = sa.select(table).where(table.c.id > cursor).order_by(table.c.id).limit(EVENTS_AT_ONCE)
+            rows = connection.execute(query).mappings().all()
+            if not rows and not small:
+                return None
+            named = {row[key] for row in rows for key in ("id", "undoes", "shown_version")} - {None}
+            origins = identities(connection, named)
+            sessions = _sessions(connection, {row["session"] for row in rows} - {None})
+            brought = {row["image"] for row in rows if row["kind"] in _BRINGS_PICTURE}
+            pictures = _pictures(connection, brought)
+
+        def identity(event: int) -> Identity | None:
+            return origins.get(event, (own, event))
+
+        there = [row for row in pictures if row["id"] in self._images]
+        files = [
+            Sending(picture_file(row["id"]), self._images.path(row["id"]), is_named_by_hash=True) for row in there
+        ]
+        missing = [row["id"] for row in pictures if row["id"] not in self._images]
+        records = [record for _, _, record in small]
+        records += [record_of("picture", row, IMAGE) for row in pictures]
+        records += [event_record(row, identity, sessions) for row in rows]
+        return _Batch(
+            records, files, rows[-1]["id"] if rows else cursor, {(kind, name): digest_of(record) for kind, name, record
+            in small}, Sent(len(rows), len(files), 0, len(small), missing),
+        )  # fmt: skip
+
+    # --- models -------------------------------------------------------------------------------------------
+
+    def _models_batch(self) -> _Batch | None:
+        """Models that are new, or were deleted, with their checkpoints; then what went live. A model at a time."""
+        known, own = self.state.digests(), own_origin(self._engine)
+        with reading(self._engine) as connection:
+            query = sa.select(model_version_table).order_by(model_version_table.c.created_at)
+            models = connection.execute(query).mappings().all()
+            jobs = {row["id"]: row for row in connection.execute(sa.select(job_table)).mappings()}
+            epochs: dict[int, dict[str, Any]] = {}
+            for row in connection.execute(sa.select(job_epoch_table)).mappings():
+                epochs.setdefault(row["job"], {})[str(row["number"])] = json.loads(row["epoch"])
+            events = identities(connection, {row["event"] for row in models})
+            promotions = connection.execute(sa.select(promotion_table).order_by(promotion_table.c.id)).mappings().all()
+        for row in models:
+            files = {} if row["deleted_at"] else self._checkpoint(row["folder"])
+            told = record_of("model", {**row, "folder": Path(row["folder"]).name}, MODEL)
+            told |= {"files": {name: digest for name, (digest, _) in files.items()}, "origin": own}
+            if row["event"]:
+                told["event"] = events.get(row["event"], (own, row["event"]))
+            if row["job"] in jobs:
+                told |= {"job": record_of("job", jobs[row["job"]], JOB), "epochs": epochs.get(row["job"], {})}
+            mark = digest_of({key: value for key, value in told.items() if key in ("version", "deleted_at", "files")})
+            if known.get(("model", row["version"])) != mark and (files or row["deleted_at"]):
+                sending = [
+                    Sending(checkpoint_file(digest), path, is_named_by_hash=True) for digest, path in files.values()
+                ]
+                return _Batch([told], sending, 0, {("model", row["version"]): mark}, Sent(models=1))
+        new = list(_changed((("promotion", _promotion_name(row), record_of("promotion", row, PROMOTION))
+                             for row in promotions), known))  # fmt: skip
+        if not new:
+            return None
+        digests = {(kind, name): digest_of(record) for kind, name, record in new}
+        return _Batch([record for _, _, record in new], [], 0, digests, Sent(rows=len(new)))
+
+    def _checkpoint(self, folder: str) -> dict[str, tuple[str, Path]]:
+        """The sha256 and the path of each file of a checkpoint; empty where it is not whole."""
+        found = {}
+        for name in CHECKPOINT_FILES:
+            path = self._models.root / folder / name
+            try:
+                about = path.stat()
+                key = str(path), about.st_size, about.st_mtime_ns
+                if key not in self._hashes:
+                    self._hashes[key] = hashlib.sha256(path.read_bytes()).hexdigest()
+            except OSError:
+                return {}
+            found[name] = self._hashes[key], path
+        return found
+
+
+def picture_file(image: str) -> str:
+    """Where a mirror keeps a picture."""
+    return f"pictures/{image[:2]}/{image}"
+
+
+def checkpoint_file(digest: str) -> str:
+    """Where a mirror keeps a file of a checkpoint, by its sha256."""
+    return f"checkpoints/{digest[:2]}/{digest}"
+
+
+Small = tuple[str, str, dict[str, Any]]
+"""(kind, name, record) of a row of a small table."""
+
+
+def _small_rows(connection: Connection) -> Iterator[Small]:
+    for kind, table, key, columns in _SMALL:
+        for row in connection.execute(sa.select(table)).mappings():
+            yield kind, " ".join(row[column] for column in key), record_of(kind, row, columns)
+
+
+def _promotion_name(row: Mapping[str, Any]) -> str:
+    return f"{row['promoted_at']} {row['kind']} {row['version']}"
+
+
+def _changed(rows: Iterable[Small], known: Mapping[tuple[str, str], str], now: str = "") -> Iterator[Small]:
+    """Those that the mirror does not have like this. `changed_at` decides between two workspaces, so it is added."""
+    for kind, name, record in rows:
+        if known.get((kind, name)) != digest_of(record):
+            yield kind, name, record
+
+
+def _sessions(connection: Connection, numbers: set[int]) -> dict[int, tuple[str, str]]:
+    columns = (session_table.c.id, session_table.c.annotator, session_table.c.opened_at)
+    query = sa.select(*columns).where(session_table.c.id.in_(numbers))
+    return {row.id: (row.annotator, row.opened_at) for row in connection.execute(query)}
+
+
+def _pictures(connection: Connection, images: set[str]) -> list[sa.RowMapping]:
+    query = sa.select(image_table).where(image_table.c.id.in_(images)).order_by(image_table.c.created_at)
+    return list(connection.execute(query).mappings())
