@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from filelock import FileLock, Timeout
 from sqlalchemy.engine import Connection, Engine
 
-from fgdemo.storage.database import reading, sortable, utc_now, writing
+from fgdemo.storage.database import reading, sortable, utc_now
 from fgdemo.storage.destinations import Destination, Sending
 from fgdemo.storage.labelled import Progress, no_progress
 from fgdemo.storage.mirror_records import (
@@ -80,7 +80,7 @@ class _Batch:
 
     records: list[Mapping[str, Any]]
     files: list[Sending]
-    event: int
+    event: int | None
     digests: dict[tuple[str, str], str]
     sent: Sent
 
@@ -138,7 +138,7 @@ class Mirror:
         table = label_event_table
         own = own_origin(self._engine)
         with reading(self._engine) as connection:
-            small = list(_changed(_small_rows(connection), known, sortable(self._clock())))
+            small = _changed(_small_rows(connection), known)
             query = sa.select(table).where(table.c.id > cursor).order_by(table.c.id).limit(EVENTS_AT_ONCE)
             rows = connection.execute(query).mappings().all()
             if not rows and not small:
@@ -157,48 +157,54 @@ class Mirror:
             Sending(picture_file(row["id"]), self._images.path(row["id"]), is_named_by_hash=True) for row in there
         ]
         missing = [row["id"] for row in pictures if row["id"] not in self._images]
-        records = [record for _, _, record in small]
+        now = sortable(self._clock())  # between two workspaces that share a mirror the later change decides
+        records = [{**record, "changed_at": now} for _, _, record in small]
         records += [record_of("picture", row, IMAGE) for row in pictures]
         records += [event_record(row, identity, sessions) for row in rows]
-        return _Batch(
-            records, files, rows[-1]["id"] if rows else cursor, {(kind, name): digest_of(record) for kind, name, record
-            in small}, Sent(len(rows), len(files), 0, len(small), missing),
-        )  # fmt: skip
+        digests = {(kind, name): digest_of(record) for kind, name, record in small}
+        event = rows[-1]["id"] if rows else cursor
+        return _Batch(records, files, event, digests, Sent(len(rows), len(files), 0, len(small), missing))
 
     # --- models -------------------------------------------------------------------------------------------
 
     def _models_batch(self) -> _Batch | None:
-        """Models that are new, or were deleted, with their checkpoints; then what went live. A model at a time."""
+        """The next model that is new, or was deleted, with its checkpoint; after the models what went live."""
         known, own = self.state.digests(), own_origin(self._engine)
         with reading(self._engine) as connection:
             query = sa.select(model_version_table).order_by(model_version_table.c.created_at)
             models = connection.execute(query).mappings().all()
-            jobs = {row["id"]: row for row in connection.execute(sa.select(job_table)).mappings()}
-            epochs: dict[int, dict[str, Any]] = {}
-            for row in connection.execute(sa.select(job_epoch_table)).mappings():
-                epochs.setdefault(row["job"], {})[str(row["number"])] = json.loads(row["epoch"])
             events = identities(connection, {row["event"] for row in models})
-            promotions = connection.execute(sa.select(promotion_table).order_by(promotion_table.c.id)).mappings().all()
+            query = sa.select(promotion_table).order_by(promotion_table.c.id)
+            promotions = connection.execute(query).mappings().all()
         for row in models:
             files = {} if row["deleted_at"] else self._checkpoint(row["folder"])
+            digests = {name: digest for name, (digest, _) in files.items()}
+            mark = digest_of({"files": digests, "deleted_at": row["deleted_at"]})
+            if known.get(("model", row["version"])) == mark or not (files or row["deleted_at"]):
+                continue
             told = record_of("model", {**row, "folder": Path(row["folder"]).name}, MODEL)
-            told |= {"files": {name: digest for name, (digest, _) in files.items()}, "origin": own}
+            told |= {"files": digests, "origin": own, **self._lineage(row["job"])}
             if row["event"]:
                 told["event"] = events.get(row["event"], (own, row["event"]))
-            if row["job"] in jobs:
-                told |= {"job": record_of("job", jobs[row["job"]], JOB), "epochs": epochs.get(row["job"], {})}
-            mark = digest_of({key: value for key, value in told.items() if key in ("version", "deleted_at", "files")})
-            if known.get(("model", row["version"])) != mark and (files or row["deleted_at"]):
-                sending = [
-                    Sending(checkpoint_file(digest), path, is_named_by_hash=True) for digest, path in files.values()
-                ]
-                return _Batch([told], sending, 0, {("model", row["version"]): mark}, Sent(models=1))
-        new = list(_changed((("promotion", _promotion_name(row), record_of("promotion", row, PROMOTION))
-                             for row in promotions), known))  # fmt: skip
+            sending = [
+                Sending(checkpoint_file(digest), path, is_named_by_hash=True) for digest, path in files.values()
+            ]
+            return _Batch([told], sending, None, {("model", row["version"]): mark}, Sent(models=1))
+        new = _changed(
+            (("promotion", promotion_name(row), record_of("promotion", row, PROMOTION)) for row in promotions), known
+        )
         if not new:
             return None
-        digests = {(kind, name): digest_of(record) for kind, name, record in new}
-        return _Batch([record for _, _, record in new], [], 0, digests, Sent(rows=len(new)))
+        marks = {(kind, name): digest_of(record) for kind, name, record in new}
+        return _Batch([record for _, _, record in new], [], None, marks, Sent(rows=len(new)))
+
+    def _lineage(self, number: int | None) -> dict[str, Any]:
+        """The training that left a model, and its epochs."""
+        with reading(self._engine) as connection:
+            job = connection.execute(sa.select(job_table).where(job_table.c.id == number)).mappings().first()
+            query = sa.select(job_epoch_table).where(job_epoch_table.c.job == number)
+            epochs = {str(row.number): json.loads(row.epoch) for row in connection.execute(query)}
+        return {} if job is None else {"job": record_of("job", job, JOB), "epochs": epochs}
 
     def _checkpoint(self, folder: str) -> dict[str, tuple[str, Path]]:
         """The sha256 and the path of each file of a checkpoint; empty where it is not whole."""
@@ -236,15 +242,14 @@ def _small_rows(connection: Connection) -> Iterator[Small]:
             yield kind, " ".join(row[column] for column in key), record_of(kind, row, columns)
 
 
-def _promotion_name(row: Mapping[str, Any]) -> str:
+def promotion_name(row: Mapping[str, Any]) -> str:
+    """By which a promotion is known everywhere."""
     return f"{row['promoted_at']} {row['kind']} {row['version']}"
 
 
-def _changed(rows: Iterable[Small], known: Mapping[tuple[str, str], str], now: str = "") -> Iterator[Small]:
-    """Those that the mirror does not have like this. `changed_at` decides between two workspaces, so it is added."""
-    for kind, name, record in rows:
-        if known.get((kind, name)) != digest_of(record):
-            yield kind, name, record
+def _changed(rows: Iterable[Small], known: Mapping[tuple[str, str], str]) -> list[Small]:
+    """Those that the mirror does not have like this."""
+    return [(kind, name, record) for kind, name, record in rows if known.get((kind, name)) != digest_of(record)]
 
 
 def _sessions(connection: Connection, numbers: set[int]) -> dict[int, tuple[str, str]]:
