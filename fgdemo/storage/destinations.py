@@ -20,6 +20,10 @@ WRITERS = 4
 REST_S = 2.0
 
 
+class GoneError(UnavailableError):
+    """A file is not at the destination."""
+
+
 @dataclass(frozen=True)
 class Sending:
     """A file on its way to a mirror.
@@ -59,7 +63,9 @@ class Destination(Protocol):
         """
         ...
 
-    def read(self, name: str) -> bytes: ...
+    def read(self, name: str) -> bytes:
+        """Raises GoneError where there is no such file."""
+        ...
 
     def write(self, files: Sequence[Sending]) -> None:
         """All of them are there, whole, when this returns. The last one is never there without those before it."""
@@ -144,6 +150,6 @@ def complaint(error: BaseException | None) -> UnavailableError:
     if isinstance(error, PermissionError):
         return UnavailableError("The mirror may not be read or written: check the permissions there.")
     if isinstance(error, FileNotFoundError):
-        return UnavailableError("A file of the mirror is not there.")
+        return GoneError("A file of the mirror is not there.")
     told = getattr(error, "strerror", None) or type(error).__name__
     return UnavailableError(f"The mirror cannot be reached ({told}): check FGDEMO_MIRROR and the connection.")

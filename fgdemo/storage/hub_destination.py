@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from fgdemo.errors import StorageError, UnavailableError
-from fgdemo.storage.destinations import Sending, complaint
+from fgdemo.storage.destinations import GoneError, Sending, complaint
 
 REST_S = 30.0
 """The Hub takes 128 commits an hour to one repository."""
@@ -87,8 +87,8 @@ class HubDestination:
                 return False
         if not info.private:
             raise StorageError(
-                f"The data set {self._repository} of the Hugging Face Hub is public, and the mirror holds the hashes of "
-                "passwords: make it private, or name another one in FGDEMO_MIRROR."
+                f"The data set {self._repository} of the Hugging Face Hub is public, and a mirror holds the hashes "
+                "of passwords: make it private, or name another one in FGDEMO_MIRROR."
             )
         self._is_known = True
         return True
@@ -109,7 +109,7 @@ def _told() -> Iterator[None]:
     except LocalTokenNotFoundError as error:
         raise UnavailableError("The mirror on the Hugging Face Hub needs a token: set HF_TOKEN.") from error
     except EntryNotFoundError as error:
-        raise UnavailableError("A file of the mirror is not there.") from error
+        raise GoneError("A file of the mirror is not there.") from error
     except HfHubHTTPError as error:
         status = error.response.status_code if error.response is not None else 0
         if status in (401, 403):

@@ -153,9 +153,7 @@ class Mirror:
             return origins.get(event, (own, event))
 
         there = [row for row in pictures if row["id"] in self._images]
-        files = [
-            Sending(picture_file(row["id"]), self._images.path(row["id"]), is_named_by_hash=True) for row in there
-        ]
+        files = [Sending(picture_file(row["id"]), self._images.path(row["id"]), is_named_by_hash=True) for row in there]
         missing = [row["id"] for row in pictures if row["id"] not in self._images]
         now = sortable(self._clock())  # between two workspaces that share a mirror the later change decides
         records = [{**record, "changed_at": now} for _, _, record in small]
@@ -186,9 +184,7 @@ class Mirror:
             told |= {"files": digests, "origin": own, **self._lineage(row["job"])}
             if row["event"]:
                 told["event"] = events.get(row["event"], (own, row["event"]))
-            sending = [
-                Sending(checkpoint_file(digest), path, is_named_by_hash=True) for digest, path in files.values()
-            ]
+            sending = [Sending(checkpoint_file(digest), path, is_named_by_hash=True) for digest, path in files.values()]
             return _Batch([told], sending, None, {("model", row["version"]): mark}, Sent(models=1))
         new = _changed(
             (("promotion", promotion_name(row), record_of("promotion", row, PROMOTION)) for row in promotions), known

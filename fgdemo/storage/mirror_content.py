@@ -7,8 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-from fgdemo.errors import UnavailableError
-from fgdemo.storage.destinations import Destination
+from fgdemo.storage.destinations import Destination, GoneError
 from fgdemo.storage.fields import FaultError, Record
 from fgdemo.storage.labelled import Progress, no_progress
 from fgdemo.storage.mirror_records import (
@@ -81,10 +80,8 @@ def _reading(destination: Destination) -> Callable[[str], bytes | None]:
     def read(name: str) -> bytes | None:
         try:
             return destination.read(name)
-        except UnavailableError as error:
-            if isinstance(error.__cause__, FileNotFoundError):
-                return None  # it was there a moment ago
-            raise
+        except GoneError:  # it was there a moment ago
+            return None
 
     return read
 

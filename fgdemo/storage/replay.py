@@ -3,7 +3,7 @@
 Each workspace's events keep their order. Between workspaces the clock decides, but nothing comes before what it names:
 an answer comes after the one that it was shown, an undo after what it takes back. Where two workspaces spoke about a
 picture without knowing of each other, the later answer counts as it does after an import
-(`fgdemo.storage.merging.as_second_opinion`): a label that a picture came with overrules nobody, and an answer about a
+(`fgdemo.storage.merging.how_it_enters`): a label that a picture came with overrules nobody, and an answer about a
 gold picture becomes a second opinion, to be adjudicated.
 """
 
@@ -16,7 +16,7 @@ from dataclasses import replace
 
 from fgdemo.annotation import DECIDING, Split
 from fgdemo.storage.label_event import LabelEvent, standing_of
-from fgdemo.storage.merging import as_second_opinion
+from fgdemo.storage.merging import how_it_enters
 from fgdemo.storage.mirror_records import Identity, Told
 
 
@@ -110,9 +110,7 @@ class Replay:
         undone = {one.undoes for one in history}
         standing = [one for one in history if one.kind in DECIDING and not one.blind and one.id not in undone]
         decided_at = standing[-1].created_at or "" if standing else ""
-        how = as_second_opinion(
-            event.kind, event.blind, event.created_at, standing_of(history, split), decided_at, split
-        )
+        how = how_it_enters(event.kind, event.blind, event.created_at, standing_of(history, split), decided_at, split)
         if how == "as it is":
             return event
         if how == "not at all":
