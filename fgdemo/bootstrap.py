@@ -12,11 +12,13 @@ from sqlalchemy.engine import Engine
 from fgdemo.errors import CheckpointError
 from fgdemo.learn.learner import Learner
 from fgdemo.learn.live_classifier import LiveClassifier, embeddings_of
+from fgdemo.mirrors import open_mirror, restore_if_fresh
 from fgdemo.model.classifier import Classifier, choose_device
 from fgdemo.model_room import ModelRoom
 from fgdemo.services.exchange import Exchange
 from fgdemo.services.explainer import Explainer
 from fgdemo.services.labelling import Labelling
+from fgdemo.services.mirroring import Mirroring
 from fgdemo.services.review import Review
 from fgdemo.services.suggestions import Suggestions
 from fgdemo.services.training import Training
@@ -40,7 +42,10 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Services:
-    """What the entry points (page, API, command line) work with. `stop` ends what they do in the background."""
+    """What the entry points (page, API, command line) work with.
+
+    `stop` ends what these do in the background; `mirroring` goes on while other services take their place.
+    """
 
     workbench: Workbench
     suggestions: Suggestions
@@ -52,6 +57,7 @@ class Services:
     incoming: Incoming
     images: ImageStore
     settings: Settings
+    mirroring: Mirroring = Mirroring()
     stop: Callable[[], None] = lambda: None
 
 
@@ -94,25 +100,27 @@ def open_models(settings: Settings, engine: Engine | None = None) -> Models:
 
 
 def build_services(settings: Settings, go_live: Callable[[Services], None] = lambda services: None) -> Services:
-    """Load the live checkpoint, open the workspace, and begin to learn from it in the background.
+    """Load the live checkpoint, open the workspace, and begin to learn from it and to back it up in the background.
 
-    A live checkpoint of the workspace that is damaged is rolled back, which the Training service tells.
+    A workspace in which nothing was ever said begins with what its mirror holds. A live checkpoint of the workspace that is damaged is rolled back, which the Training service tells.
 
     Args:
         go_live: is given new services, of another model, whenever that has gone live.
 
     Raises:
         CheckpointError: no checkpoint can be used.
-        StorageError: the workspace cannot be opened.
+        StorageError: the workspace cannot be opened, or it is empty and its mirror cannot be reached.
     """
     engine = open_database(settings.database_url)
+    restore_if_fresh(settings, engine)
     models = open_models(settings, engine)
+    mirroring = Mirroring(open_mirror(settings, engine))
     classifier, trouble = _load_live(settings, models)
     roster = Roster(engine)
 
     def renew() -> None:
         live = Classifier.load(models.live_folder(), settings.device)
-        go_live(_services(settings, engine, roster, live, training, transfers))
+        go_live(_services(settings, engine, roster, live, training, transfers, mirroring))
 
     images = ImageStore(settings.home / "pictures")
     transfers = Transfers(
@@ -123,7 +131,9 @@ def build_services(settings: Settings, go_live: Callable[[Services], None] = lam
         device=choose_device(settings.device), trouble=trouble, importing=lambda: transfers.is_running,
     )  # fmt: skip
     training.clear_leftovers()
-    return _services(settings, engine, roster, classifier, training, transfers)
+    services = _services(settings, engine, roster, classifier, training, transfers, mirroring)
+    mirroring.start()
+    return services
 
 
 def _load_live(settings: Settings, models: Models) -> tuple[Classifier, str]:
@@ -141,8 +151,9 @@ def _load_live(settings: Settings, models: Models) -> tuple[Classifier, str]:
 
 
 def _services(
-    settings: Settings, engine: Engine, roster: Roster, classifier: Classifier, training: Training, transfers: Transfers
-) -> Services:
+    settings: Settings, engine: Engine, roster: Roster, classifier: Classifier, training: Training,
+    transfers: Transfers, mirroring: Mirroring,
+) -> Services:  # fmt: skip
     """All that depends on the model, around that which does not and stays when another one goes live."""
     from fgdemo.explain.faithfulness import trust
 
@@ -175,6 +186,7 @@ def _services(
         incoming=incoming,
         images=workspace.images,
         settings=settings,
+        mirroring=mirroring,
         stop=learner.stop,
     )
 

@@ -71,6 +71,12 @@ def build_parser() -> argparse.ArgumentParser:
     specimens.add_argument("folder", type=Path)
     specimens.add_argument("--per-class", type=int, default=40)
     specimens.add_argument("--seed", type=int, default=0)
+    for name, run, about in (
+        ("backup", commands.backup, "send all that is new to the mirror"),
+        ("restore", commands.restore, "add all that a mirror holds to the workspace"),
+    ):
+        sub = verb(name, run, about)
+        sub.add_argument("url", nargs="?", metavar="URL", help="a folder, fsspec URL or hf:// (default: FGDEMO_MIRROR)")
     verb("serve", commands.serve, "open the page in a browser (as python app.py does)")
     for sub in (evaluate, suspects, predict, explain, imported):
         default = "the live model" if sub is imported else "FGDEMO_CHECKPOINT"

@@ -62,6 +62,7 @@ def main() -> None:
         "transfers",
         "training",
         "incoming",
+        "mirroring",
     )
     settings = Settings(folder, folder, "", "cpu", max_upload_mb=2, max_picture_mp=60)
     services: Any = SimpleNamespace(**{name: Later() for name in names}, settings=settings)

@@ -6,12 +6,14 @@ from fgdemo.commands.exchange import export, import_pictures
 from fgdemo.commands.finetune import finetune, models
 from fgdemo.commands.fitting import fit
 from fgdemo.commands.measuring import evaluate
+from fgdemo.commands.mirror import backup, restore
 from fgdemo.commands.questions import explain, predict
 from fgdemo.commands.suspects import suspects
 from fgdemo.commands.workspace import name_parts, serve, specimens, user
 
 __all__ = [
     "Verb",
+    "backup",
     "convert",
     "evaluate",
     "explain",
@@ -22,6 +24,7 @@ __all__ = [
     "models",
     "name_parts",
     "predict",
+    "restore",
     "serve",
     "specimens",
     "suspects",

@@ -83,4 +83,8 @@ def serve(settings: Settings, load: Callable[[Settings, Callable[[Services], Non
         serving.fail(error)
         app.close()
         raise
-    app.block_thread()
+    try:
+        app.block_thread()
+    finally:
+        serving.now().stop()
+        serving.now().mirroring.stop()
