@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from sqlalchemy.engine import Engine
@@ -12,7 +12,7 @@ from sqlalchemy.engine import Engine
 from fgdemo.errors import CheckpointError
 from fgdemo.learn.learner import Learner
 from fgdemo.learn.live_classifier import LiveClassifier, embeddings_of
-from fgdemo.mirrors import open_mirror, restore_if_fresh
+from fgdemo.mirrors import open_mirror, restore_if_fresh, restore_seen
 from fgdemo.model.classifier import Classifier, choose_device
 from fgdemo.model_room import ModelRoom
 from fgdemo.services.exchange import Exchange
@@ -32,6 +32,7 @@ from fgdemo.storage.events import EventLog
 from fgdemo.storage.incoming import Incoming
 from fgdemo.storage.intake import Intake
 from fgdemo.storage.library import Library
+from fgdemo.storage.looking import Looking
 from fgdemo.storage.models import Models
 from fgdemo.storage.originals import ImageStore
 from fgdemo.storage.roster import Roster
@@ -57,7 +58,7 @@ class Services:
     incoming: Incoming
     images: ImageStore
     settings: Settings
-    mirroring: Mirroring = Mirroring()
+    mirroring: Mirroring = field(default_factory=Mirroring)
     stop: Callable[[], None] = lambda: None
 
 
@@ -102,7 +103,8 @@ def open_models(settings: Settings, engine: Engine | None = None) -> Models:
 def build_services(settings: Settings, go_live: Callable[[Services], None] = lambda services: None) -> Services:
     """Load the live checkpoint, open the workspace, and begin to learn from it and to back it up in the background.
 
-    A workspace in which nothing was ever said begins with what its mirror holds. A live checkpoint of the workspace that is damaged is rolled back, which the Training service tells.
+    A workspace in which nothing was ever said begins with what its mirror holds. A live checkpoint of the workspace
+    that is damaged is rolled back, which the Training service tells.
 
     Args:
         go_live: is given new services, of another model, whenever that has gone live.
@@ -112,10 +114,12 @@ def build_services(settings: Settings, go_live: Callable[[Services], None] = lam
         StorageError: the workspace cannot be opened, or it is empty and its mirror cannot be reached.
     """
     engine = open_database(settings.database_url)
-    restore_if_fresh(settings, engine)
+    is_restored = restore_if_fresh(settings, engine)
     models = open_models(settings, engine)
     mirroring = Mirroring(open_mirror(settings, engine))
     classifier, trouble = _load_live(settings, models)
+    if is_restored:
+        restore_seen(settings, embeddings_of(settings.home, classifier))
     roster = Roster(engine)
 
     def renew() -> None:
@@ -168,6 +172,11 @@ def _services(
         taxa.load,
     )
     learner.start()
+    looking = Looking(
+        workspace.embeddings, workspace.images, workspace.roster, classifier.look, settings.max_picture_mp
+    )
+    looking.start()
+    mirroring.use(workspace.embeddings)
     transfers.use(_exchange(settings, classifier, workspace))
     incoming = Incoming(settings.home / "incoming")
     incoming.remove_forgotten()
@@ -187,7 +196,7 @@ def _services(
         images=workspace.images,
         settings=settings,
         mirroring=mirroring,
-        stop=learner.stop,
+        stop=lambda: (looking.stop(), learner.stop()),
     )
 
 

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from pathlib import Path
 
 from sqlalchemy.engine import Engine
 
+from fgdemo.errors import StorageError
 from fgdemo.model.checkpoint import read_checkpoint
 from fgdemo.settings import Settings
 from fgdemo.storage.database import open_database
 from fgdemo.storage.destinations import open_destination
+from fgdemo.storage.embeddings import Embeddings
 from fgdemo.storage.labelled import Progress, no_progress
 from fgdemo.storage.mirror import Mirror
+from fgdemo.storage.mirror_looks import restore_looks
 from fgdemo.storage.mirror_state import MirrorState
 from fgdemo.storage.models import Models
 from fgdemo.storage.originals import ImageStore
 from fgdemo.storage.restoring import Restored, is_fresh, restore
+from fgdemo.storage.segments import Damage
 
 log = logging.getLogger(__name__)
 
@@ -44,18 +49,33 @@ def restore_from(settings: Settings, engine: Engine, url: str, progress: Progres
     )  # fmt: skip
 
 
-def restore_if_fresh(settings: Settings, engine: Engine) -> None:
-    """Where nothing was ever said here, begin with what the mirror holds.
+def restore_if_fresh(settings: Settings, engine: Engine) -> bool:
+    """Where nothing was ever said here, begin with what the mirror holds; gives whether that was so.
 
     Raises:
         UnavailableError: it cannot be reached. To begin without it would show people an empty workspace.
     """
     if not settings.mirror or not is_fresh(engine):
-        return
+        return False
     found = restore_from(settings, engine, settings.mirror)
-    for where, what in found.faults:
-        log.warning("the mirror: %s %s", where, what)
+    _tell(found.faults)
     if found.segments:
         log.warning(
             "restored from the mirror: %d events, %d pictures, %d models", found.events, found.pictures, found.models
         )
+    return True
+
+
+def restore_seen(settings: Settings, embeddings: Embeddings) -> None:
+    """Take what the live model has seen from the mirror, as far as it is there; the rest can be looked at again."""
+    damage = Damage()
+    try:
+        restore_looks(open_destination(settings.mirror), embeddings, damage)
+    except StorageError as error:
+        log.warning("the mirror: %s", error)
+    _tell(damage.faults)
+
+
+def _tell(faults: Iterable[tuple[str, str]]) -> None:
+    for where, what in faults:
+        log.warning("the mirror: %s %s", where, what)

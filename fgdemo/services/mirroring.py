@@ -11,6 +11,7 @@ from datetime import datetime
 from fgdemo.annotation import Person
 from fgdemo.errors import FgdemoError
 from fgdemo.storage.database import utc_now
+from fgdemo.storage.embeddings import Embeddings
 from fgdemo.storage.mirror import Mirror
 
 log = logging.getLogger(__name__)
@@ -59,6 +60,11 @@ class Mirroring:
         sent_at = datetime.fromisoformat(backed.sent_at) if backed.sent_at else None
         elapsed_s = max((self._clock() - sent_at).total_seconds(), 0.0) if sent_at else None
         return MirrorNow(backed.answers, backed.waiting, elapsed_s, self._fault)
+
+    def use(self, embeddings: Embeddings) -> None:
+        """Another model is live: back up what that has seen."""
+        if self._mirror is not None:
+            self._mirror.use(embeddings)
 
     def start(self) -> None:
         """Send what is new, now and from now on."""

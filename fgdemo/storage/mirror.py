@@ -20,7 +20,9 @@ from sqlalchemy.engine import Connection, Engine
 
 from fgdemo.storage.database import reading, sortable, utc_now
 from fgdemo.storage.destinations import Destination, Sending
+from fgdemo.storage.embeddings import Embeddings
 from fgdemo.storage.labelled import Progress, no_progress
+from fgdemo.storage.mirror_looks import looks_to_send
 from fgdemo.storage.mirror_records import (
     ACCOUNT,
     CHECKPOINT_FILES,
@@ -102,6 +104,11 @@ class Mirror:
         self._lock = FileLock(home / "mirror.lock")
         self._clock, self._names = clock, SegmentNames(clock())
         self._hashes: dict[tuple[str, int, int], str] = {}
+        self._embeddings: Embeddings | None = None
+
+    def use(self, embeddings: Embeddings) -> None:
+        """From now on send what this model has seen, too."""
+        self._embeddings = embeddings
 
     def send(self, wait_s: float = 0, progress: Progress = no_progress) -> Sent | None:
         """Send all that is new; it is at the destination when this returns. None where another process just does that.
@@ -128,7 +135,19 @@ class Mirror:
             total.rows += batch.sent.rows
             total.missing += batch.sent.missing
             progress("backing up", min(total.events, of), of)
+        self._send_looks()
         return total
+
+    def _send_looks(self) -> None:
+        """They are no truth but save time, so they come last."""
+        embeddings = self._embeddings
+        while embeddings is not None:
+            mark = ("looks", embeddings.model_version)
+            found = looks_to_send(embeddings, int(self.state.digests().get(mark, "0")))
+            if found is None:
+                return
+            self.destination.write([found[0]])
+            self.state.note(None, {mark: str(found[1])})
 
     # --- what was said ------------------------------------------------------------------------------------
 
