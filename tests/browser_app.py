@@ -16,6 +16,7 @@ from fgdemo.bootstrap import Services
 from fgdemo.errors import TrainingError
 from fgdemo.services.exchange import Exchange
 from fgdemo.services.explainer import Explanation
+from fgdemo.services.mirroring import Mirroring
 from fgdemo.services.suggestions import Suggestions
 from fgdemo.services.training import Training
 from fgdemo.services.transfers import Transfers
@@ -90,7 +91,9 @@ def fake_training(workspace: FakeWorkspace, settings: Settings) -> Training:
 
 
 @contextmanager
-def running_app(home: Path, training: FakeTraining | None = None) -> Iterator[RunningApp]:
+def running_app(
+    home: Path, training: FakeTraining | None = None, mirroring: Mirroring | None = None
+) -> Iterator[RunningApp]:
     """Serve the page from `home` until the block ends."""
     settings = settings_in(home)
     workspace = open_fake_workspace(home)
@@ -108,6 +111,7 @@ def running_app(home: Path, training: FakeTraining | None = None) -> Iterator[Ru
         incoming=Incoming(home / "incoming"),
         images=workspace.images,
         settings=settings,
+        mirroring=mirroring or Mirroring(),
     )
     app = build_app(services)
     _, url, _ = app.launch(**launch_options(services), prevent_thread_lock=True, quiet=True)

@@ -1,6 +1,7 @@
 // The head of the page: which of the pages is shown, who is signed in, the way to the API.
 
 import { h } from "./dom.js";
+import { followMirror } from "./mirror.js";
 
 const PAGES = ["classify", "label", "review", "train", "data"];
 let person = null; // a promise of {name, role, any_account}
@@ -33,6 +34,7 @@ export async function mount(element) {
   show();
   const me = await whoAmI();
   const signedIn = me.role !== "visitor";
+  if (signedIn) followMirror(element.querySelector(".fg-mirror"));
   for (const page of ["train", "data"]) nav.querySelector(`[href="#${page}"]`).hidden = me.role !== "maintainer" && !isShown(page);
   button.replaceChildren(...(signedIn ? [me.name, h("span", {}, ` · ${me.role}`)] : ["Sign in"]));
   button.title = signedIn ? "Sign out" : "";
