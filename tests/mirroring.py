@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -30,10 +31,12 @@ def mirror_of(home: Path, url: str, engine: Engine | None = None) -> Mirror:
     return Mirror(engine, images, models, home, open_destination(url), MirrorState(engine, url))
 
 
-def restored_into(home: Path, url: str, engine: Engine | None = None) -> Restored:
+def restored_into(
+    home: Path, url: str, engine: Engine | None = None, check: Callable[[Path], object] = lambda folder: None
+) -> Restored:
     engine = engine or database_in(home)
     images, state = ImageStore(home / "pictures"), MirrorState(engine, url)
-    return restore(engine, images, home / "models", open_destination(url), state.name, lambda folder: None)
+    return restore(engine, images, home / "models", open_destination(url), state.name, check)
 
 
 def contents(engine: Engine) -> dict[str, Any]:

@@ -22,8 +22,6 @@ def backup(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]:
     say, settings = speaker(arguments), _of(arguments, settings)
     mirror = mirrors.open_mirror(settings)
     assert mirror is not None
-    if not mirror.destination.names("log"):
-        mirror.state.forget()  # somebody has emptied it
     with bar() as progress:
         sent = mirror.send(WAIT_S, progress)
     if sent is None:

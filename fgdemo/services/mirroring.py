@@ -28,7 +28,7 @@ class MirrorNow:
     Attributes:
         answers: all that people said here.
         waiting: how many of these are nowhere but here.
-        elapsed_s: since something was last sent; None where nothing ever was.
+        elapsed_s: since all that there was had last been sent; None where nothing ever was.
         fault: why the last try failed, in a sentence; empty where it did not.
     """
 
@@ -50,6 +50,7 @@ class Mirroring:
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._fault = ""
+        self._seen_at: datetime | None = None
 
     def now(self, person: Person) -> MirrorNow | None:
         """For experts and maintainers; None where there is no mirror."""
@@ -57,7 +58,7 @@ class Mirroring:
         if self._mirror is None:
             return None
         backed = self._mirror.state.backed()
-        sent_at = datetime.fromisoformat(backed.sent_at) if backed.sent_at else None
+        sent_at = self._seen_at or (datetime.fromisoformat(backed.sent_at) if backed.sent_at else None)
         elapsed_s = max((self._clock() - sent_at).total_seconds(), 0.0) if sent_at else None
         return MirrorNow(backed.answers, backed.waiting, elapsed_s, self._fault)
 
@@ -89,7 +90,8 @@ class Mirroring:
     def _send(self, mirror: Mirror) -> bool:
         """Whether that went well. Nothing ends the thread: a backup that stops unseen is none."""
         try:
-            mirror.send()
+            if mirror.send() is not None:
+                self._seen_at = self._clock()
             self._fault = ""
         except FgdemoError as error:
             if self._fault != str(error):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -19,7 +20,7 @@ from filelock import FileLock, Timeout
 from sqlalchemy.engine import Connection, Engine
 
 from fgdemo.storage.database import reading, sortable, utc_now
-from fgdemo.storage.destinations import Destination, Sending
+from fgdemo.storage.destinations import Destination, GoneError, Sending
 from fgdemo.storage.embeddings import Embeddings
 from fgdemo.storage.labelled import Progress, no_progress
 from fgdemo.storage.mirror_looks import looks_to_send
@@ -54,7 +55,10 @@ from fgdemo.storage.schema import (
 )
 from fgdemo.storage.segments import SegmentNames, pack
 
+log = logging.getLogger(__name__)
+
 EVENTS_AT_ONCE = 1000
+MARK, MARK_CONTENT = "fgdemo-mirror.json", b'{"type": "fgdemo-mirror", "format": 1}\n'
 _SMALL: tuple[tuple[str, sa.TableClause, tuple[str, ...], Columns], ...] = (
     ("taxon", taxon_table, ("id",), TAXON),
     ("session", session_table, ("annotator", "opened_at"), SESSION),
@@ -124,6 +128,11 @@ class Mirror:
             return None
 
     def _send_all(self, progress: Progress) -> Sent:
+        if not self._is_marked():
+            if self.state.has_sent():
+                log.warning("the mirror is empty: everything is sent there again")
+                self.state.forget()
+            self.destination.write([Sending(MARK, MARK_CONTENT)])
         total, of = Sent(), self.state.waiting()
         while (batch := self._said() or self._models_batch()) is not None:
             end = Sending(self._names.next(), pack(batch.records))
@@ -137,6 +146,14 @@ class Mirror:
             progress("backing up", min(total.events, of), of)
         self._send_looks()
         return total
+
+    def _is_marked(self) -> bool:
+        """Whether the mirror is where it was; somebody may have emptied it, or a disk is not mounted."""
+        try:
+            self.destination.read(MARK)
+        except GoneError:
+            return False
+        return True
 
     def _send_looks(self) -> None:
         """They are no truth but save time, so they come last."""

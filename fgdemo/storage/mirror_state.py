@@ -57,6 +57,11 @@ class MirrorState:
         with reading(self._engine) as connection:
             return connection.execute(sa.select(mirror_table.c.event).where(self._mine())).scalar() or 0
 
+    def has_sent(self) -> bool:
+        """Whether anything was ever sent there."""
+        with reading(self._engine) as connection:
+            return connection.execute(sa.select(mirror_table.c.event).where(self._mine())).first() is not None
+
     def digests(self) -> dict[tuple[str, str], str]:
         """Of the other rows that are there, by (kind, name)."""
         table = mirrored_table
