@@ -93,7 +93,8 @@ def restore(
     with writing(engine) as connection:
         rows = Rows(connection, own, damage)
         rows.add(content, models)
-        rows.note(state, sortable(utc_now()))
+        if content.segments:
+            rows.note(state, sortable(utc_now()))
     progress("writing the workspace", 1, 1)
     return Restored(
         content.segments, pictures, rows.events, rows.taxa, rows.accounts, len(models), tuple(damage.faults)
