@@ -106,13 +106,17 @@ class FolderDestination:
 
     def names(self, folder: str) -> dict[str, int]:
         root = self._root.strip("/") + "/"
-        with _told(self._fs):
+        strictly = {"on_error": "raise"} if self._is_local else {}  # or what may not be read would look empty
+        with _told():
             self._fs.invalidate_cache()
-            found: dict[str, dict[str, Any]] = self._fs.find(f"{self._root}/{folder}", detail=True)
+            try:
+                found: dict[str, dict[str, Any]] = self._fs.find(f"{self._root}/{folder}", detail=True, **strictly)
+            except FileNotFoundError:
+                return {}
         return {path.strip("/").removeprefix(root): int(about["size"] or 0) for path, about in found.items()}
 
     def read(self, name: str) -> bytes:
-        with _told(self._fs):
+        with _told():
             return self._fs.cat_file(f"{self._root}/{name}")
 
     def write(self, files: Sequence[Sending]) -> None:
@@ -123,7 +127,7 @@ class FolderDestination:
 
     def _put(self, file: Sending) -> None:
         path, content = f"{self._root}/{file.name}", file.read()
-        with _told(self._fs):
+        with _told():
             if file.is_named_by_hash and self._fs.exists(path) and self._fs.size(path) == len(content):
                 return
             if self._is_local:
@@ -133,7 +137,7 @@ class FolderDestination:
 
 
 @contextmanager
-def _told(file_system: object) -> Iterator[None]:
+def _told() -> Iterator[None]:
     """What goes wrong in the block as one sentence about the mirror."""
     try:
         yield

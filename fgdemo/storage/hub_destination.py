@@ -47,6 +47,8 @@ class HubDestination:
                 return {}
 
     def read(self, name: str) -> bytes:
+        if not self._is_there():
+            raise GoneError("The mirror is not there.")
         with _told(), tempfile.TemporaryDirectory() as folder:
             path = self._api.hf_hub_download(self._repository, name, repo_type="dataset", local_dir=folder)
             return Path(path).read_bytes()
