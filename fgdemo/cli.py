@@ -77,6 +77,7 @@ def build_parser() -> argparse.ArgumentParser:
     ):
         sub = verb(name, run, about)
         sub.add_argument("url", nargs="?", metavar="URL", help="a folder, fsspec URL or hf:// (default: FGDEMO_MIRROR)")
+    verb("doctor", commands.doctor, "check that the workspace is whole; exit code 1 where it is not")
     verb("serve", commands.serve, "open the page in a browser (as python app.py does)")
     for sub in (evaluate, suspects, predict, explain, imported):
         default = "the live model" if sub is imported else "FGDEMO_CHECKPOINT"
@@ -167,4 +168,4 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
     if arguments.json and result:
         print(json.dumps(result, ensure_ascii=False))
-    return 0
+    return 0 if result.get("healthy", True) else 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -57,12 +58,14 @@ def restore_if_fresh(settings: Settings, engine: Engine) -> bool:
     """
     if not settings.mirror or not is_fresh(engine):
         return False
+    began = time.monotonic()
     found = restore_from(settings, engine, settings.mirror)
     _tell(found.faults)
     if found.segments:
         log.warning(
-            "restored from the mirror: %d events, %d pictures, %d models", found.events, found.pictures, found.models
-        )
+            "restored from the mirror: %d events, %d pictures, %d models in %.1f s",
+            found.events, found.pictures, found.models, time.monotonic() - began,
+        )  # fmt: skip
     return True
 
 

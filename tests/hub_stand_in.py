@@ -37,7 +37,16 @@ LFS_FROM_BYTES = 10_000_000
 """The Hub wants files of this size and more, and some endings whatever their size, as LFS."""
 LFS_ENDINGS = (".safetensors", ".parquet", ".zip", ".pt", ".onnx")
 COLOURS = {"red", "yellow", "green", "blue", "indigo", "purple", "pink", "gray"}
-SCOPES = {"email", "read-repos", "gated-repos", "contribute-repos", "write-repos", "manage-repos", "inference-api", "jobs"}
+SCOPES = {
+    "email",
+    "read-repos",
+    "gated-repos",
+    "contribute-repos",
+    "write-repos",
+    "manage-repos",
+    "inference-api",
+    "jobs",
+}
 PAGE = 1000
 """Entries of a tree in one answer; the next ones are named in its Link header."""
 
@@ -170,7 +179,7 @@ def create(hub: Hub, request: Request, asked: dict[str, Any]) -> Any:
     name = f"{namespace}/{asked['name']}"
     url = f"{hub.url}/{'' if kind == 'model' else kind + 's/'}{name}"
     if not user.owns(namespace) or not user.can_write:
-        raise Refused(403, f"You don't have the rights to create a {kind} under the namespace \"{namespace}\"")
+        raise Refused(403, f'You don\'t have the rights to create a {kind} under the namespace "{namespace}"')
     if (kind, name) in hub.repos:
         return JSONResponse({"error": f"You already created this {kind} repo", "url": url}, 409)
     repo = Repo(asked.get("visibility") == "private" or bool(asked.get("private")), asked.get("sdk"))
@@ -472,7 +481,9 @@ def hub_stand_in() -> Iterator[Hub]:
     from tests.hub_stand_in_jobs import stop_jobs
 
     hub = Hub()
-    config = uvicorn.Config(Starlette(routes=_routes(hub)), host="127.0.0.1", port=0, log_level="error", date_header=False)
+    config = uvicorn.Config(
+        Starlette(routes=_routes(hub)), host="127.0.0.1", port=0, log_level="error", date_header=False
+    )
     server = uvicorn.Server(config)
     ready = threading.Event()
     started = server.startup

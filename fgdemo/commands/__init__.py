@@ -2,6 +2,7 @@
 
 from fgdemo.commands.console import Verb
 from fgdemo.commands.converting import convert
+from fgdemo.commands.doctor import doctor
 from fgdemo.commands.exchange import export, import_pictures
 from fgdemo.commands.finetune import finetune, models
 from fgdemo.commands.fitting import fit
@@ -15,6 +16,7 @@ __all__ = [
     "Verb",
     "backup",
     "convert",
+    "doctor",
     "evaluate",
     "explain",
     "export",

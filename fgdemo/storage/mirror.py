@@ -128,7 +128,7 @@ class Mirror:
             return None
 
     def _send_all(self, progress: Progress) -> Sent:
-        if not self._is_marked():
+        if not self.is_marked():
             if self.state.has_sent():
                 log.warning("the mirror is empty: everything is sent there again")
                 self.state.forget()
@@ -147,7 +147,7 @@ class Mirror:
         self._send_looks()
         return total
 
-    def _is_marked(self) -> bool:
+    def is_marked(self) -> bool:
         """Whether the mirror is where it was; somebody may have emptied it, or a disk is not mounted."""
         try:
             self.destination.read(MARK)
