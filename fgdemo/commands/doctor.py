@@ -31,9 +31,7 @@ def doctor(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]:
     with bar(not arguments.json) as progress:
         for finding in _findings(settings, progress):
             found.append(finding)
-            say(
-                f"{'fault' if finding.faults else 'ok   '}  {finding.name}: {finding.told if not finding.faults else ''}"
-            )
+            say(f"fault  {finding.name}:" if finding.faults else f"ok     {finding.name}: {finding.told}")
             for fault in finding.faults[:SHOWN]:
                 say(f"         {fault}")
             if len(finding.faults) > SHOWN:

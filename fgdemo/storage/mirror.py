@@ -57,7 +57,7 @@ from fgdemo.storage.segments import SegmentNames, pack
 
 log = logging.getLogger(__name__)
 
-EVENTS_AT_ONCE = 1000
+EVENTS_AT_ONCE = 2000
 MARK, MARK_CONTENT = "fgdemo-mirror.json", b'{"type": "fgdemo-mirror", "format": 1}\n'
 _SMALL: tuple[tuple[str, sa.TableClause, tuple[str, ...], Columns], ...] = (
     ("taxon", taxon_table, ("id",), TAXON),
