@@ -86,5 +86,4 @@ def serve(settings: Settings, load: Callable[[Settings, Callable[[Services], Non
     try:
         app.block_thread()
     finally:
-        serving.now().stop()
-        serving.now().mirroring.stop()
+        serving.now().mirroring.stop()  # what is new is sent once more
