@@ -7,8 +7,9 @@ answers.
     python benchmarks/restart.py                       # 100,000 events, 5,000 pictures; several minutes
     python benchmarks/restart.py --events 2000 --pictures 200
 
-One JSON line last: `ready_s` until the app answers (aim ≤ 60), `page_s` until it shows its page, `backup_s`
-for writing the mirror, `ready_cpu_s` the processor time until ready, which a busy machine does not lengthen, `same` whether everything came back.
+One JSON line last: `ready_s` until the app answers (aim ≤ 60), `page_s` until it shows its page, `ready_cpu_s` the
+processor time until it answers, which a busy machine does not lengthen, `backup_s` for writing the mirror, `same`
+whether everything came back.
 """
 
 from __future__ import annotations
