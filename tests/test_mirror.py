@@ -18,6 +18,7 @@ from fgdemo.errors import SettingsError, UnavailableError
 from fgdemo.mirrors import restore_if_fresh
 from fgdemo.model.checkpoint import REQUIRED, Checkpoint, read_checkpoint, write_checkpoint
 from fgdemo.storage.accounts import Accounts
+from fgdemo.storage.database import open_database
 from fgdemo.storage.destinations import open_destination
 from fgdemo.storage.events import EventLog
 from fgdemo.storage.jobs import Jobs
@@ -118,6 +119,23 @@ def test_a_workspace_comes_back_as_it_was(workspace: FakeWorkspace, tmp_path: Pa
     (job,) = Jobs(engine).newest()
     assert (job.state, job.candidate, [epoch.val_top1 for epoch in job.epochs]) == ("done", version, [0.75])
     assert all(images.read(held.image) == workspace.images.read(held.image) for held in before["pictures"])
+
+
+def test_it_comes_back_into_either_database(workspace: FakeWorkspace, tmp_path: Path, database_url: str) -> None:
+    url, engine = str(tmp_path / "mirror"), open_database(database_url)
+    promoted_model(tmp_path / "home")
+    mirror_of(tmp_path / "home", url).send()
+    for added in (len(workspace.events.since(0)), 0):
+        found = restored_into(tmp_path / "fresh", url, engine)
+        assert (found.events, found.faults) == (added, ())
+    assert contents(engine) == contents(workspace.engine)
+    made = open_fake_workspace(tmp_path / "fresh", database_url)
+    newest = max(said.id or 0 for said in made.events.since(0))
+    assert label(made, workspace.roster.image_ids[-1], "bo", "lowchen") == newest + 1  # numbers go on
+    sent = mirror_of(tmp_path / "fresh", url, engine).send()
+    assert sent is not None
+    assert sent.events == 1
+    engine.dispose()
 
 
 def test_to_restore_twice_changes_nothing_and_what_was_restored_is_not_sent_again(

@@ -131,7 +131,8 @@ def turn_to_write(engine: Engine, durable: bool = True) -> Iterator[Connection]:
 def next_serial(connection: Connection, table: str) -> int:
     """The `id` that the next row of a table gets, if nobody else writes."""
     if connection.dialect.name == "postgresql":
-        return connection.exec_driver_sql(f"SELECT nextval(pg_get_serial_sequence('{table}', 'id')) + 1").scalar_one()
+        sequence = f"pg_get_serial_sequence('{table}', 'id')::regclass"
+        return connection.exec_driver_sql(f"SELECT coalesce(pg_sequence_last_value({sequence}), 0) + 1").scalar_one()
     query = f"SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = '{table}'), 0) + 1"
     return connection.exec_driver_sql(query).scalar_one()
 
