@@ -18,7 +18,7 @@ from fgdemo.errors import SettingsError, UnavailableError
 from fgdemo.mirrors import restore_if_fresh
 from fgdemo.model.checkpoint import REQUIRED, Checkpoint, read_checkpoint, write_checkpoint
 from fgdemo.storage.accounts import Accounts
-from fgdemo.storage.database import open_database
+from fgdemo.storage.database import open_database, writing
 from fgdemo.storage.destinations import open_destination
 from fgdemo.storage.events import EventLog
 from fgdemo.storage.jobs import Jobs
@@ -26,6 +26,7 @@ from fgdemo.storage.label_event import LabelEvent
 from fgdemo.storage.models import Models
 from fgdemo.storage.originals import ImageStore
 from fgdemo.storage.roster import Roster
+from fgdemo.storage.schema import image_table
 from fgdemo.storage.segments import pack
 from fgdemo.storage.sessions import Sessions
 from fgdemo.training import Epoch, Verdict
@@ -154,6 +155,25 @@ def test_to_restore_twice_changes_nothing_and_what_was_restored_is_not_sent_agai
     assert sent is not None
     assert (sent.events, sent.rows) == (0, 0)
     assert sorted((tmp_path / "mirror" / "log").iterdir()) == segments
+
+
+def test_a_picture_that_was_removed_for_good_is_removed_from_the_mirror(
+    workspace: FakeWorkspace, tmp_path: Path
+) -> None:
+    url, image = str(tmp_path / "mirror"), workspace.roster.image_ids[-1]
+    mirror_of(tmp_path / "home", url).send()
+    there = tmp_path / "mirror" / "pictures" / image[:2] / image
+    assert there.is_file()
+    workspace.events.append(LabelEvent(image, "unusable", "fgdemo", reason="removed"))
+    with writing(workspace.engine) as connection:
+        connection.execute(image_table.update().where(image_table.c.id == image).values(name=""))
+    workspace.images.remove(image)
+    sent = mirror_of(tmp_path / "home", url).send()
+    assert sent is not None
+    assert (sent.missing, there.exists()) == ([], False)
+    assert restored_into(tmp_path / "fresh", url).faults == ()
+    assert image not in ImageStore(tmp_path / "fresh" / "pictures")
+    assert contents(database_in(tmp_path / "fresh")) == contents(workspace.engine)
 
 
 # --- several workspaces on one mirror --------------------------------------------------------------------------

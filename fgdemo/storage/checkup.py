@@ -12,6 +12,7 @@ from fgdemo.storage.database import reading, schema_version
 from fgdemo.storage.images import decode_picture
 from fgdemo.storage.labelled import Progress, no_progress
 from fgdemo.storage.mirror import Mirror
+from fgdemo.storage.mirror_records import REMOVED
 from fgdemo.storage.originals import ImageStore, image_id_of
 from fgdemo.storage.schema import MIGRATIONS, image_table, label_event_table
 
@@ -49,8 +50,10 @@ def check_database(engine: Engine) -> Finding:
 
 def check_pictures(engine: Engine, images: ImageStore, progress: Progress = no_progress) -> Finding:
     """Whether every picture is there, is what its name says, and has a thumbnail that can be shown."""
+    removed = sa.select(label_event_table.c.image).where(label_event_table.c.reason == REMOVED)
     with reading(engine) as connection:
-        ids = list(connection.execute(sa.select(image_table.c.id)).scalars())
+        gone = {image for image in connection.execute(removed).scalars() if image not in images}
+        ids = [image for image in connection.execute(sa.select(image_table.c.id)).scalars() if image not in gone]
     faults = []
     for at, image in enumerate(ids):
         try:

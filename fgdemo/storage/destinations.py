@@ -71,6 +71,10 @@ class Destination(Protocol):
         """All of them are there, whole, when this returns. The last one is never there without those before it."""
         ...
 
+    def remove(self, names: Sequence[str]) -> None:
+        """None of these files is there when this returns."""
+        ...
+
 
 def open_destination(url: str) -> Destination:
     """The place that `FGDEMO_MIRROR` names. Nothing is asked of it yet.
@@ -124,6 +128,12 @@ class FolderDestination:
         with ThreadPoolExecutor(WRITERS) as pool:
             list(pool.map(self._put, others))
         self._put(last)
+
+    def remove(self, names: Sequence[str]) -> None:
+        with _told():
+            for path in (f"{self._root}/{name}" for name in names):
+                if self._fs.exists(path):
+                    self._fs.rm_file(path)
 
     def _put(self, file: Sending) -> None:
         path, content = f"{self._root}/{file.name}", file.read()

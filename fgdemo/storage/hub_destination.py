@@ -70,6 +70,18 @@ class HubDestination:
                     self._repository, some, commit_message=f"{len(some)} files of fgdemo", repo_type="dataset"
                 )
 
+    def remove(self, names: Sequence[str]) -> None:
+        """From the newest version; whoever may read the repository's history still finds them there."""
+        from huggingface_hub import CommitOperationDelete
+
+        known = {name for folder in {name.rpartition("/")[0] for name in names} for name in self.names(folder)}
+        gone = [CommitOperationDelete(name) for name in names if name in known]
+        if gone:
+            with _told():
+                self._api.create_commit(
+                    self._repository, gone, commit_message=f"{len(gone)} files removed", repo_type="dataset"
+                )
+
     def _is_there(self) -> bool:
         """Whether the repository exists.
 

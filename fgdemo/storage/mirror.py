@@ -31,6 +31,7 @@ from fgdemo.storage.mirror_records import (
     JOB,
     MODEL,
     PROMOTION,
+    REMOVED,
     SESSION,
     TAXON,
     Columns,
@@ -77,7 +78,7 @@ class Sent:
     rows: int = 0
     """Taxa, sessions, accounts, promotions."""
     missing: list[str] = field(default_factory=list)
-    """Ids of pictures whose files are not in the workspace."""
+    """Ids of pictures whose files are not in the workspace, though nobody removed them."""
 
 
 @dataclass
@@ -89,6 +90,8 @@ class _Batch:
     event: int | None
     digests: dict[tuple[str, str], str]
     sent: Sent
+    removed: list[str] = field(default_factory=list)
+    """Files that shall not be there any more."""
 
 
 class Mirror:
@@ -137,6 +140,8 @@ class Mirror:
         while (batch := self._said() or self._models_batch()) is not None:
             end = Sending(self._names.next(), pack(batch.records))
             self.destination.write([*batch.files, end])
+            if batch.removed:
+                self.destination.remove(batch.removed)
             self.state.note(batch.event, batch.digests)
             total.events += batch.sent.events
             total.pictures += batch.sent.pictures
@@ -182,22 +187,24 @@ class Mirror:
             named = {row[key] for row in rows for key in ("id", "undoes", "shown_version")} - {None}
             origins = identities(connection, named)
             sessions = _sessions(connection, {row["session"] for row in rows} - {None})
+            removed = {row["image"] for row in rows if row["reason"] == REMOVED and row["image"] not in self._images}
             brought = {row["image"] for row in rows if row["kind"] in _BRINGS_PICTURE}
-            pictures = _pictures(connection, brought)
+            pictures = _pictures(connection, brought | removed)
 
         def identity(event: int) -> Identity | None:
             return origins.get(event, (own, event))
 
         there = [row for row in pictures if row["id"] in self._images]
         files = [Sending(picture_file(row["id"]), self._images.path(row["id"]), is_named_by_hash=True) for row in there]
-        missing = [row["id"] for row in pictures if row["id"] not in self._images]
+        missing = [row["id"] for row in pictures if row["id"] not in self._images and row["name"]]
         now = sortable(self._clock())  # between two workspaces that share a mirror the later change decides
         records = [{**record, "changed_at": now} for _, _, record in small]
         records += [record_of("picture", row, IMAGE) for row in pictures]
         records += [event_record(row, identity, sessions) for row in rows]
         digests = {(kind, name): digest_of(record) for kind, name, record in small}
         event = rows[-1]["id"] if rows else cursor
-        return _Batch(records, files, event, digests, Sent(len(rows), len(files), 0, len(small), missing))
+        sent = Sent(len(rows), len(files), 0, len(small), missing)
+        return _Batch(records, files, event, digests, sent, [picture_file(image) for image in removed])
 
     # --- models -------------------------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ from fgdemo.storage.mirror_records import (
     ACCOUNT,
     IMAGE,
     PROMOTION,
+    REMOVED,
     SESSION,
     TAXON,
     Row,
@@ -41,6 +42,7 @@ class MirrorContent:
         events: by `Told.key`.
         models: by version.
         promotions: rows, oldest first.
+        removed: ids of pictures whose files were removed for good, as far as nobody brought them again.
         segments: how many there are.
     """
 
@@ -51,6 +53,7 @@ class MirrorContent:
     events: dict[tuple[str, int, str, str], Told] = field(default_factory=dict)
     models: dict[str, ToldModel] = field(default_factory=dict)
     promotions: list[Row] = field(default_factory=list)
+    removed: set[str] = field(default_factory=set)
     segments: int = 0
 
 
@@ -140,10 +143,14 @@ class _Reader:
         known = self._found.pictures.get(row["id"])
         if known is None or _STRICTNESS[row["split"]] > _STRICTNESS[known["split"]]:
             self._found.pictures[row["id"]] = row
+        elif not row["name"]:  # it was removed, and its name with it
+            known["name"] = ""
 
     def _event(self, record: Record) -> None:
         told = told_of(record)
         self._found.events.setdefault(told.key, told)
+        if told.event.reason == REMOVED:
+            self._found.removed.add(told.event.image)
 
     def _model(self, record: Record) -> None:
         told = model_of(record)

@@ -25,6 +25,8 @@ Row = dict[str, Any]
 
 LONGEST = 100_000
 """Far beyond what the page takes: what was stored once shall come back."""
+REMOVED = "removed"
+"""`reason` of the event that says that a picture's file was removed for good, here and at every mirror."""
 CHECKPOINT_FILES = ("card.json", "model.safetensors")
 _HASH = re.compile("[0-9a-f]{64}")
 _ORIGIN = re.compile("[0-9a-f]{32}")
@@ -46,6 +48,10 @@ def _text(record: Record, key: str) -> str | None:
 
 def _needed(record: Record, key: str) -> str:
     return text_of(record, key, LONGEST, needed=True) or ""
+
+
+def _or_empty(record: Record, key: str) -> str:
+    return text_of(record, key, LONGEST) or ""
 
 
 def _time(record: Record, key: str) -> str:
@@ -116,7 +122,7 @@ TAXON: Columns = {
     "id": _needed, "name": _needed, "parent": _text, "latin": _text, "aliases": _json(list), "retired": _flag,
 }  # fmt: skip
 IMAGE: Columns = {
-    "id": _like(_HASH), "width_px": _whole, "height_px": _whole, "source": _needed, "split": _split, "name": _needed,
+    "id": _like(_HASH), "width_px": _whole, "height_px": _whole, "source": _needed, "split": _split, "name": _or_empty,
     "created_at": _time, "dhash": _like(re.compile("[0-9a-f]{16}"), needed=False),
     "twin_of": _like(_HASH, needed=False), "imported_in": _text,
 }  # fmt: skip

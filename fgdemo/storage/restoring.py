@@ -111,7 +111,7 @@ def _fetch_pictures(
         try:
             original = destination.read(picture_file(image))
         except GoneError:
-            return "is not in the mirror"
+            return "" if image in content.removed else "is not in the mirror"
         if image_id_of(original) != image:
             return "is another file than its name says, so it was not taken"
         images.put(original)
@@ -122,7 +122,7 @@ def _fetch_pictures(
         for at, (image, fault) in enumerate(zip(missing, pool.map(fetch, missing), strict=True)):
             if fault:
                 damage.name(picture_file(image), fault)
-            came += not fault
+            came += image in images
             progress("fetching pictures", at + 1, len(missing))
     return came
 
