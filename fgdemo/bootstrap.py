@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from sqlalchemy.engine import Engine
@@ -12,11 +12,13 @@ from sqlalchemy.engine import Engine
 from fgdemo.errors import CheckpointError
 from fgdemo.learn.learner import Learner
 from fgdemo.learn.live_classifier import LiveClassifier, embeddings_of
+from fgdemo.mirrors import open_mirror, restore_if_fresh, restore_seen
 from fgdemo.model.classifier import Classifier, training_device
 from fgdemo.model_room import ModelRoom
 from fgdemo.services.exchange import Exchange
 from fgdemo.services.explainer import Explainer
 from fgdemo.services.labelling import Labelling
+from fgdemo.services.mirroring import Mirroring
 from fgdemo.services.operations import Operations
 from fgdemo.services.review import Review
 from fgdemo.services.suggestions import Suggestions
@@ -32,6 +34,7 @@ from fgdemo.storage.events import EventLog
 from fgdemo.storage.incoming import Incoming
 from fgdemo.storage.intake import Intake
 from fgdemo.storage.library import Library
+from fgdemo.storage.looking import Looking
 from fgdemo.storage.models import Models
 from fgdemo.storage.originals import ImageStore
 from fgdemo.storage.roster import Roster
@@ -42,7 +45,10 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Services:
-    """What the entry points (page, API, command line) work with. `stop` ends what they do in the background."""
+    """What the entry points (page, API, command line) work with.
+
+    `stop` ends what these do in the background; `mirroring` goes on while other services take their place.
+    """
 
     workbench: Workbench
     suggestions: Suggestions
@@ -55,6 +61,7 @@ class Services:
     images: ImageStore
     operations: Operations
     settings: Settings
+    mirroring: Mirroring = field(default_factory=Mirroring)
     stop: Callable[[], None] = lambda: None
 
     def is_loaded(self) -> bool:
@@ -101,25 +108,30 @@ def open_models(settings: Settings, engine: Engine | None = None) -> Models:
 
 
 def build_services(settings: Settings, go_live: Callable[[Services], None] = lambda services: None) -> Services:
-    """Load the live checkpoint, open the workspace, and begin to learn from it in the background.
+    """Load the live checkpoint, open the workspace, and begin to learn from it and to back it up in the background.
 
-    A live checkpoint of the workspace that is damaged is rolled back, which the Training service tells.
+    A workspace in which nothing was ever said begins with what its mirror holds. A live checkpoint of the workspace
+    that is damaged is rolled back, which the Training service tells.
 
     Args:
         go_live: is given new services, of another model, whenever that has gone live.
 
     Raises:
         CheckpointError: no checkpoint can be used.
-        StorageError: the workspace cannot be opened.
+        StorageError: the workspace cannot be opened, or it is empty and its mirror cannot be reached.
     """
     engine = open_database(settings.database_url)
+    is_restored = restore_if_fresh(settings, engine)
     models = open_models(settings, engine)
+    mirroring = Mirroring(open_mirror(settings, engine))
     classifier, trouble = _load_live(settings, models)
+    if is_restored:
+        restore_seen(settings, embeddings_of(settings.home, classifier))
     roster = Roster(engine)
 
     def renew() -> None:
         live = Classifier.load(models.live_folder(), settings.device)
-        go_live(_services(settings, engine, roster, live, training, transfers))
+        go_live(_services(settings, engine, roster, live, training, transfers, mirroring))
 
     images = ImageStore(settings.home / "pictures")
     transfers = Transfers(
@@ -130,7 +142,9 @@ def build_services(settings: Settings, go_live: Callable[[Services], None] = lam
         device=_trains_on(settings), trouble=trouble, importing=lambda: transfers.is_running,
     )  # fmt: skip
     training.clear_leftovers()
-    return _services(settings, engine, roster, classifier, training, transfers)
+    services = _services(settings, engine, roster, classifier, training, transfers, mirroring)
+    mirroring.start()
+    return services
 
 
 def _trains_on(settings: Settings) -> str:
@@ -153,8 +167,9 @@ def _load_live(settings: Settings, models: Models) -> tuple[Classifier, str]:
 
 
 def _services(
-    settings: Settings, engine: Engine, roster: Roster, classifier: Classifier, training: Training, transfers: Transfers
-) -> Services:
+    settings: Settings, engine: Engine, roster: Roster, classifier: Classifier, training: Training,
+    transfers: Transfers, mirroring: Mirroring,
+) -> Services:  # fmt: skip
     """All that depends on the model, around that which does not and stays when another one goes live."""
     from fgdemo.explain.faithfulness import trust
 
@@ -169,6 +184,11 @@ def _services(
         taxa.load,
     )
     learner.start()
+    looking = Looking(
+        workspace.embeddings, workspace.images, workspace.roster, classifier.look, settings.max_picture_mp
+    )
+    looking.start()
+    mirroring.use(workspace.embeddings)
     transfers.use(_exchange(settings, classifier, workspace))
     incoming = Incoming(settings.home / "incoming")
     incoming.remove_forgotten()
@@ -188,7 +208,8 @@ def _services(
         images=workspace.images,
         operations=Operations(engine, classifier.version, lambda: transfers.is_running),
         settings=settings,
-        stop=learner.stop,
+        mirroring=mirroring,
+        stop=lambda: (looking.stop(), learner.stop()),
     )
 
 

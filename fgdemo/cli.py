@@ -85,6 +85,13 @@ def build_parser() -> argparse.ArgumentParser:
     deploy.add_argument("--hardware", metavar="NAME", help="e.g. zero-a10g, cpu-basic, t4-small (default: as it is)")
     audit = verb("audit", commands.audit, "say who did what: imports, exports, accounts, trainings, deploys")
     audit.add_argument("--last", type=int, default=100, metavar="N", help="how many entries (default 100)")
+    for name, run, about in (
+        ("backup", commands.backup, "send all that is new to the mirror"),
+        ("restore", commands.restore, "add all that a mirror holds to the workspace"),
+    ):
+        sub = verb(name, run, about)
+        sub.add_argument("url", nargs="?", metavar="URL", help="a folder, fsspec URL or hf:// (default: FGDEMO_MIRROR)")
+    verb("doctor", commands.doctor, "check that the workspace is whole; exit code 1 where it is not")
     verb("serve", commands.serve, "open the page in a browser (as python app.py does)")
     for sub in (evaluate, suspects, predict, explain, imported):
         default = "the live model" if sub is imported else "FGDEMO_CHECKPOINT"
@@ -177,4 +184,4 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
     if arguments.json and result:
         print(json.dumps(result, ensure_ascii=False))
-    return 0
+    return 0 if result.get("healthy", True) else 1

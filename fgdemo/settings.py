@@ -45,6 +45,8 @@ class Settings:
     """Whether people can sign in with Hugging Face: on a Space with `hf_oauth: true`."""
     log: LogStyle = "plain"
     """plain: lines for a person, requests only where they went wrong; json: one object a line, each request."""
+    mirror: str = ""
+    """Where everything is backed up to: a folder, an fsspec URL, `hf://datasets/OWNER/NAME`; empty for nowhere."""
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ) -> Settings:
@@ -70,6 +72,7 @@ class Settings:
             space=env.get("SPACE_ID") or "",
             hub_sign_in=env.get("SYSTEM") == "spaces" and all(env.get(name) for name in _OAUTH),
             log=_log_style(env),
+            mirror=(env.get("FGDEMO_MIRROR") or "").strip(),
         )
 
     def variables(self, env: Mapping[str, str] = os.environ) -> dict[str, str]:
@@ -86,6 +89,7 @@ class Settings:
             "FGDEMO_EXPERTS": ",".join(self.experts),
             "FGDEMO_LOG": self.log,
             "FGDEMO_JOBS": self.jobs,
+            "FGDEMO_MIRROR": self.mirror,
         }
 
 

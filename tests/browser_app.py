@@ -16,6 +16,7 @@ from fgdemo.bootstrap import Services
 from fgdemo.errors import TrainingError
 from fgdemo.services.exchange import Exchange
 from fgdemo.services.explainer import Explanation
+from fgdemo.services.mirroring import Mirroring
 from fgdemo.services.operations import Operations
 from fgdemo.services.suggestions import Suggestions
 from fgdemo.services.training import Training
@@ -90,7 +91,10 @@ def fake_training(workspace: FakeWorkspace, settings: Settings) -> Training:
     return Training(workspace.engine, workspace.roster, models, FakeRoom(), settings, device="cpu", command=command)
 
 
-def fake_services(workspace: FakeWorkspace, settings: Settings, training: FakeTraining | None = None) -> Services:
+def fake_services(
+    workspace: FakeWorkspace, settings: Settings, training: FakeTraining | None = None,
+    mirroring: Mirroring | None = None,
+) -> Services:  # fmt: skip
     """Real services around the fake classifier; `stop` ends the learner."""
     home = settings.home
     library = Library(workspace.roster, workspace.embeddings, workspace.images)
@@ -106,16 +110,19 @@ def fake_services(workspace: FakeWorkspace, settings: Settings, training: FakeTr
         images=workspace.images,
         operations=Operations(workspace.engine, workspace.classifier.version),
         settings=settings,
+        mirroring=mirroring or Mirroring(),
         stop=workspace.learner.stop,
     )
 
 
 @contextmanager
-def running_app(home: Path, training: FakeTraining | None = None) -> Iterator[RunningApp]:
+def running_app(
+    home: Path, training: FakeTraining | None = None, mirroring: Mirroring | None = None
+) -> Iterator[RunningApp]:
     """Serve the page from `home` until the block ends."""
     settings = settings_in(home)
     workspace = open_fake_workspace(home)
-    services = fake_services(workspace, settings, training)
+    services = fake_services(workspace, settings, training, mirroring)
     accounts = services.accounts
     app = build_app(services)
     _, url, _ = app.launch(**launch_options(services), prevent_thread_lock=True, quiet=True)

@@ -63,6 +63,7 @@ def main() -> None:
         "training",
         "incoming",
         "operations",
+        "mirroring",
     )
     settings = Settings(folder, folder, "", "cpu", max_upload_mb=2, max_picture_mp=60)
     services: Any = SimpleNamespace(**{name: Later() for name in names}, settings=settings)

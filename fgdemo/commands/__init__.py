@@ -3,10 +3,12 @@
 from fgdemo.commands.console import Verb
 from fgdemo.commands.converting import convert
 from fgdemo.commands.deploying import audit, deploy
+from fgdemo.commands.doctor import doctor
 from fgdemo.commands.exchange import export, import_pictures
 from fgdemo.commands.finetune import finetune, models
 from fgdemo.commands.fitting import fit
 from fgdemo.commands.measuring import evaluate
+from fgdemo.commands.mirror import backup, restore
 from fgdemo.commands.questions import explain, predict
 from fgdemo.commands.suspects import suspects
 from fgdemo.commands.workspace import name_parts, serve, specimens, token, user
@@ -14,8 +16,10 @@ from fgdemo.commands.workspace import name_parts, serve, specimens, token, user
 __all__ = [
     "Verb",
     "audit",
+    "backup",
     "convert",
     "deploy",
+    "doctor",
     "evaluate",
     "explain",
     "export",
@@ -25,6 +29,7 @@ __all__ = [
     "models",
     "name_parts",
     "predict",
+    "restore",
     "serve",
     "specimens",
     "suspects",

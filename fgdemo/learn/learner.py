@@ -50,6 +50,7 @@ class Learner:
         self._ranker = Ranker(self._head, roster, embeddings, temperature)
         self._similar = Similar(roster, embeddings)
         self._ranking: Ranking | None = None
+        self._ranked_version = 0
         self._accuracy: Accuracy | None = None
         self._ranking_lock = threading.Lock()
         self._stop, self._wake = threading.Event(), threading.Event()
@@ -107,8 +108,9 @@ class Learner:
         """
         with self._ranking_lock:
             self._head.catch_up()
+            version = self._head.version
             ranking, self._accuracy = self._ranker.make(pace and self._ranking is not None)
-            self._ranking = ranking
+            self._ranking, self._ranked_version = ranking, version
             return ranking
 
     def start(self) -> None:
@@ -131,7 +133,7 @@ class Learner:
                 if self._ranking is None:
                     self.refresh()
                     _one_thread_a_product()
-                elif self._roster.event != self._ranking.event:
+                elif self._roster.event != self._ranking.event or self._head.version != self._ranked_version:
                     self.refresh(pace=True)
             except FgdemoError:
                 log.exception("the ranking could not be made")

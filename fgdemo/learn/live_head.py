@@ -119,6 +119,7 @@ class LiveHead:
         self._column = {taxon: column for column, taxon in enumerate(taxa)}
         self._roster, self._embeddings, self._taxonomy = roster, embeddings, taxonomy
         self._held = Held.empty()
+        self._cursor = 0
         self._waiting: set[int] = set()
         self._readout: Discriminant | None = None
         self._lock = threading.RLock()
@@ -213,16 +214,18 @@ class LiveHead:
         if not self._lock.acquire(timeout=patience_s):
             return False
         try:
-            cursor, rows = self._roster.changed_since(self.version)
-            known = self._embeddings.rows
+            cursor, rows = self._roster.changed_since(self._cursor)
+            known, late = self._embeddings.rows, 0
             if self._waiting:  # rows that came before their embedding
                 ready = [row for row in self._waiting if self._roster.image_ids[row] in known]
                 rows = np.union1d(rows, np.array(ready, np.int64))
                 self._waiting.difference_update(ready)
+                late = len(ready)
             if len(rows):
                 self._find(rows)
                 self._learn(rows)
-            self.version, self.learned = cursor, len(self._roster)
+            self.version += cursor - self._cursor + late
+            self._cursor, self.learned = cursor, len(self._roster)
             return True
         finally:
             self._lock.release()

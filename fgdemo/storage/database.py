@@ -93,7 +93,7 @@ def migrate(engine: Engine, migrations: Sequence[Migration] = MIGRATIONS) -> Non
         StorageError: a migration failed (and left no trace), or the database is newer than this program.
     """
     with reading(engine) as connection:
-        done = _schema_version(connection)
+        done = schema_version(connection)
     newest = migrations[-1].version
     if done > newest:
         raise StorageError(
@@ -107,7 +107,7 @@ def migrate(engine: Engine, migrations: Sequence[Migration] = MIGRATIONS) -> Non
 
 
 def _run(connection: Connection, migration: Migration) -> None:
-    if _schema_version(connection) >= migration.version:
+    if schema_version(connection) >= migration.version:
         return  # Another process was faster, between our reading and our lock.
     dialect = connection.dialect.name
     connection.exec_driver_sql(
@@ -122,7 +122,8 @@ def _run(connection: Connection, migration: Migration) -> None:
     )
 
 
-def _schema_version(connection: Connection) -> int:
+def schema_version(connection: Connection) -> int:
+    """The newest migration that this database has seen; 0 where it is empty."""
     if not sa.inspect(connection).has_table("schema_version"):
         return 0
     return connection.execute(sa.text("SELECT coalesce(max(version), 0) FROM schema_version")).scalar_one()

@@ -136,6 +136,15 @@ def turn_to_write(engine: Engine, durable: bool = True) -> Iterator[Connection]:
         turn.release()
 
 
+def next_serial(connection: Connection, table: str) -> int:
+    """The `id` that the next row of a table gets, if nobody else writes."""
+    if connection.dialect.name == "postgresql":
+        sequence = f"pg_get_serial_sequence('{table}', 'id')::regclass"
+        return connection.exec_driver_sql(f"SELECT coalesce(pg_sequence_last_value({sequence}), 0) + 1").scalar_one()
+    query = f"SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = '{table}'), 0) + 1"
+    return connection.exec_driver_sql(query).scalar_one()
+
+
 def complaint(error: exc.SQLAlchemyError | UnicodeError) -> StorageError:
     """What a person can do about it; UnavailableError where the same may work later.
 

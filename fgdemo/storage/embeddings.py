@@ -62,7 +62,7 @@ class Embeddings:
     """
 
     def __init__(self, folder: Path, model_version: str, shape: LooksShape) -> None:
-        self.shape = shape
+        self.shape, self.model_version = shape, model_version
         name = quote(model_version, safe="")
         self._folder = folder
         self._vectors = folder / f"{name}.vectors"
@@ -102,6 +102,14 @@ class Embeddings:
         """(K, e) and (h, w, K) of one picture, see `Looks`."""
         record = self._place_map[row]
         return record["vectors"].astype(np.float32), record["maps"].astype(np.float32) / 255
+
+    def stored(self, start: int, stop: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Rows from `start` to `stop` as they are stored: (n, 32) uint8 packed ids, (n, D) and (n, K, e) float16, and
+        (n, h, w, K) uint8 of 255; see `Looks`."""
+        vectors, places = self._vector_map[start:stop], self._place_map[start:stop]
+        ids = np.ascontiguousarray(vectors["id"]).view(np.uint8).reshape(-1, ID_BYTES)
+        fields = (vectors["embedding"], places["vectors"], places["maps"])
+        return (ids, *(np.ascontiguousarray(one) for one in fields))  # type: ignore[return-value]
 
     def missing(self, images: Sequence[str]) -> list[str]:
         """Those of these pictures that the model has not looked at."""

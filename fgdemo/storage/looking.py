@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
+import threading
 from collections.abc import Callable, Sequence
 
 from PIL import Image
 
-from fgdemo.errors import PictureError, StorageError
+from fgdemo.errors import FgdemoError, PictureError, StorageError
 from fgdemo.storage.embeddings import Embeddings, Looks
 from fgdemo.storage.images import decode_reduced
 from fgdemo.storage.labelled import Progress, no_progress
 from fgdemo.storage.originals import ImageStore
+from fgdemo.storage.roster import Roster
+
+log = logging.getLogger(__name__)
 
 BATCH = 32
 MODEL_PX = 960
@@ -50,3 +56,43 @@ def look_at_missing(
             embeddings.append(kept, look(pictures))
         progress("looking at pictures", min(start + BATCH, len(missing)), len(missing))
     return skipped
+
+
+class _StoppedError(Exception):
+    """Somebody wants it to end."""
+
+
+class Looking:
+    """Looks in the background at what is missing when a page starts: a restored workspace, or a lost folder.
+
+    Pictures that come in later are looked at by whoever brings them.
+    """
+
+    def __init__(
+        self, embeddings: Embeddings, images: ImageStore, roster: Roster,
+        look: Callable[[Sequence[Image.Image]], Looks], max_picture_mp: int,
+    ) -> None:  # fmt: skip
+        self._embeddings, self._images, self._roster = embeddings, images, roster
+        self._look, self._max_picture_mp = look, max_picture_mp
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="looking", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        with contextlib.suppress(_StoppedError):
+            try:
+                self._roster.follow()
+                ids = self._roster.image_ids
+                look_at_missing(self._embeddings, self._images, ids, self._look, self._max_picture_mp, self._progress)
+            except FgdemoError:
+                log.exception("pictures that were not looked at yet could not be looked at")
+
+    def _progress(self, what: str, done: int, of: int) -> None:
+        if self._stop.is_set():
+            raise _StoppedError

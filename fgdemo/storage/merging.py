@@ -6,11 +6,12 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
+from typing import Literal
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from fgdemo.annotation import DECIDING, Split, Standing
+from fgdemo.annotation import DECIDING, Kind, Split, Standing
 from fgdemo.storage.database import writing
 from fgdemo.storage.events import LabelEvent, event_of, standing_of
 from fgdemo.storage.labelled import PastSession, Said
@@ -156,15 +157,33 @@ def settle_sessions(
     return found
 
 
-def _as_second_opinion(one: Said, here: Standing | None, decided_at: str, split: Split) -> Said | None:
-    """How something from elsewhere enters a history that has gone its own way; None if it does not."""
-    if one.kind not in DECIDING or one.blind or here is None:
-        return one
+Entrance = Literal["as it is", "not at all", "as a second opinion"]
+
+
+def how_it_enters(
+    kind: Kind, blind: bool, at: str | None, here: Standing | None, decided_at: str, split: Split
+) -> Entrance:
+    """How something from elsewhere enters a history that has gone its own way.
+
+    Args:
+        at: when it was said; None where that is not known.
+        here: what is true of the picture here, decided at `decided_at`; None where nothing is.
+    """
+    if kind not in DECIDING or blind or here is None:
+        return "as it is"
     spoken = here.checked or split == "gold"
-    if one.kind == "import":
-        return None if spoken else one
-    if not spoken or (split != "gold" and one.at is not None and one.at > decided_at):
-        return one
+    if kind == "import":
+        return "not at all" if spoken else "as it is"
+    if not spoken or (split != "gold" and at is not None and at > decided_at):
+        return "as it is"
+    return "as a second opinion"
+
+
+def _as_second_opinion(one: Said, here: Standing | None, decided_at: str, split: Split) -> Said | None:
+    """The same for something that was said; None if it does not enter."""
+    how = how_it_enters(one.kind, one.blind, one.at, here, decided_at, split)
+    if how != "as a second opinion":
+        return one if how == "as it is" else None
     return replace(one, kind="label" if one.kind == "adjudication" else one.kind, blind=True, reason="second")
 
 

@@ -67,7 +67,7 @@ class Roster:
     one database each have a roster of their own, and all say the same once they have followed.
 
     Args:
-        until: id of the last event that it takes in, for what was true then; None follows for ever.
+        until: id of the last event that it takes in, for what was true then; None follows for ever. It may be raised.
 
     Attributes:
         image_ids: the id of each row.
@@ -77,7 +77,7 @@ class Roster:
 
     def __init__(self, engine: Engine, until: int | None = None) -> None:
         self._engine = engine
-        self._until = until
+        self.until = until
         self._log = EventLog(engine)
         self._lock = threading.RLock()
         self._columns: dict[str, np.ndarray] = {name: np.zeros(1024, dtype) for name, dtype in _COLUMNS.items()}
@@ -206,12 +206,12 @@ class Roster:
 
     def _follow_some(self) -> bool:
         """Take in the next events; True if there may be more."""
-        said = said_after(self._engine, self.event, _ROWS_AT_ONCE, self._until)
+        said = said_after(self._engine, self.event, _ROWS_AT_ONCE, self.until)
         if said is not None:
             again = list(self._take(said))
             for start in range(0, len(again), _FOLDED_AT_ONCE):
                 for image, history in self._log.histories(again[start : start + _FOLDED_AT_ONCE]).items():
-                    self._fold(image, [one for one in history if self._until is None or (one.id or 0) <= self._until])
+                    self._fold(image, [one for one in history if self.until is None or (one.id or 0) <= self.until])
             self.event = said.ids[-1]
         return said is not None and len(said.ids) == _ROWS_AT_ONCE
 

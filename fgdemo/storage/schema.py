@@ -232,6 +232,29 @@ MIGRATIONS = (
             )""",
         ),
     ),
+    Migration(
+        7,
+        (
+            "CREATE TABLE workspace_origin (id TEXT PRIMARY KEY)",
+            """CREATE TABLE event_origin (
+                event BIGINT PRIMARY KEY REFERENCES label_event (id),
+                origin TEXT NOT NULL,
+                number BIGINT NOT NULL
+            )""",
+            """CREATE TABLE mirror (
+                destination TEXT PRIMARY KEY,
+                event BIGINT NOT NULL,
+                sent_at TEXT NOT NULL
+            )""",
+            """CREATE TABLE mirrored (
+                destination TEXT NOT NULL,
+                kind TEXT NOT NULL,
+                name TEXT NOT NULL,
+                digest TEXT NOT NULL,
+                PRIMARY KEY (destination, kind, name)
+            )""",
+        ),
+    ),
 )
 
 SERIAL = {
@@ -269,3 +292,7 @@ model_version_table = _table(
 )
 promotion_table = _table("promotion", "id version kind promoted_by promoted_at")
 audit_table = _table("audit", "id at person role action about")
+workspace_origin_table = _table("workspace_origin", "id")
+event_origin_table = _table("event_origin", "event origin number")
+mirror_table = _table("mirror", "destination event sent_at")
+mirrored_table = _table("mirrored", "destination kind name digest")

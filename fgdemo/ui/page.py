@@ -39,6 +39,7 @@ HEADER = """
     <a href="#classify">Classify</a><a href="#label">Label</a><a href="#review">Review</a>
     <a href="#train" hidden>Train</a><a href="#data" hidden>Data</a>
   </nav>
+  <span class="fg-mirror" role="status" hidden></span>
   <span class="fg-model" role="status">loading the model…</span>
   <button type="button" data-do="person">Sign in</button>
   <button type="button" data-do="api">API</button>
@@ -101,7 +102,13 @@ def launch_options(services: Services) -> dict[str, Any]:
         "app_kwargs": {
             "routes": [
                 Mount(f"/{static_url()}", StaticFiles(directory=STATIC)),
-                *routes(services.accounts, services.images, services.review, services.settings.hub_sign_in),
+                *routes(
+                    services.accounts,
+                    services.images,
+                    services.review,
+                    services.mirroring,
+                    services.settings.hub_sign_in,
+                ),
                 *file_routes(services.transfers, services.incoming, services.accounts),
                 *health_routes(services, metrics),
             ],

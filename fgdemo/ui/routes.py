@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from fgdemo.ui.identity import me, sign_in, sign_out, who
 from fgdemo.ui.review import picture_filter
 
 if TYPE_CHECKING:
+    from fgdemo.services.mirroring import Mirroring
     from fgdemo.services.review import Review
     from fgdemo.storage.accounts import Accounts
     from fgdemo.storage.originals import ImageStore
@@ -27,7 +29,9 @@ _IMAGE = re.compile("[0-9a-f]{64}")
 _SAFE = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "default-src 'none'"}
 
 
-def routes(accounts: Accounts, images: ImageStore, review: Review, hub_sign_in: bool = False) -> list[Route]:
+def routes(
+    accounts: Accounts, images: ImageStore, review: Review, mirroring: Mirroring, hub_sign_in: bool = False
+) -> list[Route]:
     """All of them lie below `fgdemo/`."""
     return [
         Route("/fgdemo/sign-in", partial(sign_in, accounts=accounts), methods=["POST"]),
@@ -35,6 +39,7 @@ def routes(accounts: Accounts, images: ImageStore, review: Review, hub_sign_in: 
         Route("/fgdemo/me", partial(me, accounts=accounts, hub_sign_in=hub_sign_in), methods=["GET"]),
         Route("/fgdemo/pictures/{image}/{size}", _for_experts(accounts, partial(_picture, images)), methods=["GET"]),
         Route("/fgdemo/pictures.csv", _for_experts(accounts, partial(_table, review, accounts)), methods=["GET"]),
+        Route("/fgdemo/mirror", _for_experts(accounts, partial(_mirror, mirroring, accounts)), methods=["GET"]),
     ]
 
 
@@ -77,3 +82,11 @@ def _table(review: Review, accounts: Accounts, request: Request) -> Response:
     headers = {**_SAFE, "Content-Disposition": 'attachment; filename="fgdemo-pictures.csv"'}
     lines = review.table(who(request, accounts), picture_filter(request.query_params))
     return StreamingResponse(lines, media_type="text/csv; charset=utf-8", headers=headers)
+
+
+def _mirror(mirroring: Mirroring, accounts: Accounts, request: Request) -> Response:
+    """How far the backup is; null where there is none."""
+    now = mirroring.now(who(request, accounts))
+    return JSONResponse(
+        {"mirror": None if now is None else asdict(now)}, headers={**_SAFE, "Cache-Control": "no-store"}
+    )

@@ -54,9 +54,10 @@ class Serving:
             before.set_result(services)  # for those who wait already
 
     def stop(self) -> None:
-        """End what the services do in the background, where there are any."""
+        """End what the services do in the background, where there are any, and back up what is new once more."""
         if self.is_there():
             self.now().stop()
+            self.now().mirroring.stop()
 
     def fail(self, error: BaseException) -> None:
         """There will be none: those who wait get this error."""

@@ -1,6 +1,7 @@
 // The head of the page: which of the pages is shown, who is signed in, the way to the API.
 
 import { h } from "./dom.js";
+import { followMirror } from "./mirror.js";
 
 const PAGES = ["classify", "label", "review", "train", "data"];
 const HUB = "hf:"; // begins the name of whoever signs in with Hugging Face
@@ -34,6 +35,7 @@ export async function mount(element) {
   show();
   const me = await whoAmI();
   const signedIn = me.role !== "visitor" || me.name.startsWith(HUB);
+  if (me.role !== "visitor") followMirror(element.querySelector(".fg-mirror"));
   for (const page of ["train", "data"]) nav.querySelector(`[href="#${page}"]`).hidden = me.role !== "maintainer" && !isShown(page);
   button.replaceChildren(...(signedIn ? [shownName(me), h("span", {}, ` · ${me.role}`)] : ["Sign in"]));
   button.title = signedIn ? "Sign out" : "";

@@ -1,0 +1,71 @@
+"""`backup` and `restore`: the workspace to a mirror and back."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from typing import Any
+
+from fgdemo.commands.console import bar, speaker
+from fgdemo.errors import SettingsError, StorageError
+from fgdemo.settings import Settings
+
+SHOWN = 20
+WAIT_S = 600
+"""So long is waited for another process that sends."""
+
+
+def backup(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]:
+    """Send all that the mirror does not hold."""
+    from fgdemo import mirrors
+
+    say, settings = speaker(arguments), _of(arguments, settings)
+    mirror = mirrors.open_mirror(settings)
+    assert mirror is not None
+    with bar() as progress:
+        sent = mirror.send(WAIT_S, progress)
+    if sent is None:
+        raise StorageError("Another process has been sending to the mirror for too long: try again.")
+    backed = mirror.state.backed()
+    say(f"Sent: {sent.events} events, {sent.pictures} pictures, {sent.models} models, {sent.rows} other rows.")
+    if sent.missing:
+        say(f"{len(sent.missing)} pictures are not in the workspace, so they were not sent: python -m fgdemo doctor")
+    say(f"All {backed.answers} answers are backed up." if not backed.waiting else f"{backed.waiting} are not yet.")
+    return {
+        "events": sent.events, "pictures": sent.pictures, "models": sent.models, "rows": sent.rows,
+        "missing": sent.missing[:SHOWN], "answers": backed.answers, "waiting": backed.waiting,
+    }  # fmt: skip
+
+
+def restore(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]:
+    """Add all that the mirror holds to the workspace."""
+    from fgdemo import mirrors
+    from fgdemo.storage.database import open_database
+
+    say, settings = speaker(arguments), _of(arguments, settings)
+    engine = open_database(settings.database_url)
+    with bar() as progress:
+        found = mirrors.restore_from(settings, engine, settings.mirror, progress)
+    if not found.segments:
+        raise StorageError("There is no mirror, or an empty one.")
+    for where, what in found.faults[:SHOWN]:
+        say(f"  {where} {what}")
+    if len(found.faults) > SHOWN:
+        say(f"  … and {len(found.faults) - SHOWN} more faults")
+    say(
+        f"Restored: {found.events} events, {found.pictures} pictures, {found.taxa} kinds and groups, "
+        f"{found.accounts} accounts, {found.models} models. What was here already stays."
+    )
+    return {
+        "segments": found.segments, "events": found.events, "pictures": found.pictures, "taxa": found.taxa,
+        "accounts": found.accounts, "models": found.models, "faults": [list(fault) for fault in found.faults[:SHOWN]],
+        "damaged": len(found.faults),
+    }  # fmt: skip
+
+
+def _of(arguments: argparse.Namespace, settings: Settings) -> Settings:
+    """The settings with the mirror that the command names. Raises SettingsError where none does."""
+    url = arguments.url or settings.mirror
+    if not url:
+        raise SettingsError("Which mirror? Name a folder or URL, or set FGDEMO_MIRROR.")
+    return replace(settings, mirror=url)

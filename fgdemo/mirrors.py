@@ -1,0 +1,84 @@
+"""The mirror of an installation, put together: what sends to it, and what restores from it."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+from sqlalchemy.engine import Engine
+
+from fgdemo.errors import StorageError
+from fgdemo.model.checkpoint import read_checkpoint
+from fgdemo.settings import Settings
+from fgdemo.storage.database import open_database
+from fgdemo.storage.destinations import open_destination
+from fgdemo.storage.embeddings import Embeddings
+from fgdemo.storage.labelled import Progress, no_progress
+from fgdemo.storage.mirror import Mirror
+from fgdemo.storage.mirror_looks import restore_looks
+from fgdemo.storage.mirror_state import MirrorState
+from fgdemo.storage.models import Models
+from fgdemo.storage.originals import ImageStore
+from fgdemo.storage.restoring import Restored, is_fresh, restore
+from fgdemo.storage.segments import Damage
+
+log = logging.getLogger(__name__)
+
+
+def open_mirror(settings: Settings, engine: Engine | None = None) -> Mirror | None:
+    """What sends this workspace to its mirror; None where the settings name none. Raises SettingsError, StorageError.
+
+    Nothing is sent yet.
+    """
+    if not settings.mirror:
+        return None
+    engine = engine or open_database(settings.database_url)
+    models = Models(engine, settings.home / "models", settings.checkpoint)
+    return Mirror(
+        engine, ImageStore(settings.home / "pictures"), models, settings.home, open_destination(settings.mirror),
+        MirrorState(engine, settings.mirror),
+    )  # fmt: skip
+
+
+def restore_from(settings: Settings, engine: Engine, url: str, progress: Progress = no_progress) -> Restored:
+    """Add all that the mirror at `url` holds to the workspace. Raises as `fgdemo.storage.restoring.restore`."""
+    return restore(
+        engine, ImageStore(settings.home / "pictures"), Path(settings.home / "models"), open_destination(url),
+        MirrorState(engine, url).name, read_checkpoint, progress,
+    )  # fmt: skip
+
+
+def restore_if_fresh(settings: Settings, engine: Engine) -> bool:
+    """Where nothing was ever said here, begin with what the mirror holds; gives whether that was so.
+
+    Raises:
+        UnavailableError: it cannot be reached. To begin without it would show people an empty workspace.
+    """
+    if not settings.mirror or not is_fresh(engine):
+        return False
+    began = time.monotonic()
+    found = restore_from(settings, engine, settings.mirror)
+    _tell(found.faults)
+    if found.segments:
+        log.warning(
+            "restored from the mirror: %d events, %d pictures, %d models in %.1f s",
+            found.events, found.pictures, found.models, time.monotonic() - began,
+        )  # fmt: skip
+    return True
+
+
+def restore_seen(settings: Settings, embeddings: Embeddings) -> None:
+    """Take what the live model has seen from the mirror, as far as it is there; the rest can be looked at again."""
+    damage = Damage()
+    try:
+        restore_looks(open_destination(settings.mirror), embeddings, damage)
+    except StorageError as error:
+        log.warning("the mirror: %s", error)
+    _tell(damage.faults)
+
+
+def _tell(faults: Iterable[tuple[str, str]]) -> None:
+    for where, what in faults:
+        log.warning("the mirror: %s %s", where, what)

@@ -1,0 +1,61 @@
+"""Workspaces beside a mirror, and what two workspaces must have in common to be the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Engine
+
+from fgdemo.storage.database import open_database, reading
+from fgdemo.storage.destinations import open_destination
+from fgdemo.storage.inventory import Inventory
+from fgdemo.storage.mirror import Mirror
+from fgdemo.storage.mirror_state import MirrorState
+from fgdemo.storage.models import Models
+from fgdemo.storage.originals import ImageStore
+from fgdemo.storage.restoring import Restored, restore
+from fgdemo.storage.schema import account_table, model_version_table, promotion_table
+
+
+def database_in(home: Path) -> Engine:
+    return open_database(f"sqlite:///{home / 'fgdemo.sqlite'}")
+
+
+def mirror_of(home: Path, url: str, engine: Engine | None = None) -> Mirror:
+    engine = engine or database_in(home)
+    models = Models(engine, home / "models", home / "configured")
+    images = ImageStore(home / "pictures")
+    return Mirror(engine, images, models, home, open_destination(url), MirrorState(engine, url))
+
+
+def restored_into(
+    home: Path, url: str, engine: Engine | None = None, check: Callable[[Path], object] = lambda folder: None
+) -> Restored:
+    engine = engine or database_in(home)
+    images, state = ImageStore(home / "pictures"), MirrorState(engine, url)
+    return restore(engine, images, home / "models", open_destination(url), state.name, check)
+
+
+def contents(engine: Engine) -> dict[str, Any]:
+    """All that a restart must not lose, with the numbers of events as they are."""
+    inventory = Inventory(engine)
+    with reading(engine) as connection:
+        accounts = [
+            (row.name, row.folded, row.role, row.password_hash, row.created_at, bool(row.disabled))
+            for row in connection.execute(sa.select(account_table).order_by(account_table.c.name))
+        ]
+        models = [
+            {**row, "folder": Path(row["folder"]).name, "job": None}
+            for row in connection.execute(sa.select(model_version_table)).mappings()
+        ]
+        promotions = [
+            (row.version, row.kind, row.promoted_by, row.promoted_at)
+            for row in connection.execute(sa.select(promotion_table).order_by(promotion_table.c.id))
+        ]
+    return {
+        "pictures": list(inventory), "taxa": set(inventory.taxa), "sessions": inventory.sessions,
+        "accounts": accounts, "models": models, "promotions": promotions,
+    }  # fmt: skip
