@@ -1,4 +1,4 @@
-"""A fresh start with all packages installed: seconds to the first page and to the first answer, and where they go.
+"""A fresh start with all packages installed: seconds to the page and until questions are answered, and where they go.
 
     python benchmarks/cold_start.py [--checkpoint DIR] [--starts 3]
 

@@ -54,6 +54,14 @@ def configure_logs(style: LogStyle) -> None:
     logging.captureWarnings(style == "json")
 
 
+def adopt_server_logs() -> None:
+    """Have the web server's lines written as all others are: it sets up lines of its own when it starts."""
+    for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
+        logger = logging.getLogger(name)
+        logger.handlers.clear()
+        logger.propagate = True
+
+
 class _JsonLines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, Any] = {

@@ -97,7 +97,7 @@ CHANGES = {
     "any": ["UPDATE label_event SET taxon = NULL", "DELETE FROM label_event"],
     "sqlite": ["REPLACE INTO label_event (id, image, kind, annotator, created_at) VALUES (1, 'i', 'label', 'me', '')"],
     "postgresql": [
-        "TRUNCATE label_event",
+        "TRUNCATE label_event CASCADE",
         """INSERT INTO label_event (id, image, kind, annotator, created_at) OVERRIDING SYSTEM VALUE
             VALUES (1, 'i', 'label', 'me', '') ON CONFLICT (id) DO UPDATE SET kind = 'label'""",
     ],

@@ -55,6 +55,15 @@ def test_health_of_a_server_that_answers(app: RunningApp) -> None:
     assert health.headers["cache-control"] == "no-store"
 
 
+def test_a_token_says_who_asks_and_an_unknown_one_is_refused(app: RunningApp) -> None:
+    secret = app.accounts.tokens.add("field robot", "expert")
+    told = {}
+    for sent in (secret, secret[:-1], "hf_of_a_private_space"):
+        reply = httpx.get(f"{app.url}fgdemo/me", headers={"Authorization": f"Bearer {sent}"})
+        told[sent] = (reply.status_code, reply.json().get("name"))
+    assert list(told.values()) == [(200, "field robot"), (403, None), (200, "visitor")]
+
+
 def test_health_when_the_file_of_the_database_has_gone(tmp_path: Path) -> None:
     engine = open_database(f"sqlite:///{tmp_path / 'a.sqlite'}")
     operations = Operations(engine, "model-1")

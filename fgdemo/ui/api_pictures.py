@@ -76,7 +76,8 @@ def picture_questions(workbench: "Workbench", settings: "Settings") -> list[Call
         """
         path, name = _picture(picture)
         ids = payloads.texts(taxa, "taxa")
-        return workbench.neighbours(path, name=name, box=payloads.crop_box(box), taxon_ids=ids)
+        found = workbench.neighbours(path, name=name, box=payloads.crop_box(box), taxon_ids=ids)
+        return {taxon: list(nearest) for taxon, nearest in found.items()}
 
     def explain(
         picture: FileData,
@@ -127,7 +128,7 @@ def word_questions(workbench: "Workbench", suggestions: "Suggestions") -> list[C
         """
         if not isinstance(limit, int) or not 1 <= limit <= 100:
             raise payloads.BadRequestError("“limit” must be a whole number from 1 to 100.")
-        return workbench.search_taxa(payloads.text(query, "query"), limit)
+        return list(workbench.search_taxa(payloads.text(query, "query"), limit))
 
     def suggest(
         picture: FileData,

@@ -189,7 +189,7 @@ async def me(request: Request, accounts: Accounts, hub_sign_in: bool = False) ->
         person = await _in_thread(who, request, accounts)
         any_account = bool(await _in_thread(accounts.all))
     except FgdemoError as error:
-        return JSONResponse({"error": str(error)}, 503)
+        return JSONResponse({"error": str(error)}, 403 if code_of(error) == "forbidden" else 503)
     return JSONResponse(
         {"name": person.name, "role": person.role, "any_account": any_account, "hub_sign_in": hub_sign_in}
     )

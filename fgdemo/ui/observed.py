@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(REQUESTS)
 
+GONE = 499
+"""What is noted, as other servers do, where nobody was left to be answered."""
 _SANE_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 _METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH")
 _GROUPS = (
@@ -44,7 +46,7 @@ class Observed:
         given = Headers(scope=scope).get("x-request-id", "")
         request_id = given if _SANE_ID.fullmatch(given) else uuid.uuid4().hex
         asking = scope.setdefault("state", {})["asking"] = Asking(request_id, count=self._metrics.question)
-        begun_s, status, began_after_s = time.perf_counter(), 500, None
+        begun_s, status, began_after_s = time.perf_counter(), GONE, None
 
         async def answer(message: Message) -> None:
             nonlocal status, began_after_s
@@ -56,6 +58,9 @@ class Observed:
         token = now_asking.set(asking)
         try:
             await self._app(scope, receive, answer)
+        except Exception:
+            status = 500
+            raise
         finally:
             elapsed_s = time.perf_counter() - begun_s
             route, method = route_of(scope["path"]), scope["method"] if scope["method"] in _METHODS else "other"

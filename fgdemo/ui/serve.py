@@ -10,6 +10,7 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, cast
 
 from fgdemo.errors import FgdemoError, UnavailableError
+from fgdemo.logs import adopt_server_logs
 from fgdemo.settings import Settings
 from fgdemo.ui.page import build_app, launch_options
 from fgdemo.ui.stopping import StoppedError, leave, stopped_by_signals
@@ -109,6 +110,7 @@ def serve(settings: Settings, load: Callable[[Settings, Callable[[Services], Non
     try:
         with stopped_by_signals():
             app.launch(**launch_options(awaited), **options, prevent_thread_lock=True)
+            adopt_server_logs()
             log.info("The page is there; the model is being loaded.")
             try:
                 if settings.device != LENT:

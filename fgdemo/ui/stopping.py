@@ -46,8 +46,9 @@ def stopped_by_signals() -> Iterator[None]:
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        if signal.getsignal(signal.SIGTERM) is stop:
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
 
 def leave(app: gr.Blocks, put_away: Callable[[], None]) -> NoReturn:
