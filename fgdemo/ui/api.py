@@ -151,6 +151,8 @@ def _spoken(endpoint: Callable[..., Any]) -> Callable[..., Any]:
             return endpoint(*args, **kwargs)
         except FgdemoError as error:
             raise gr.Error(str(error), print_exception=False) from error
+        except gr.Error:  # no GPU could be lent, which ZeroGPU says in words of its own
+            raise
         except Exception as error:
             log.exception("%s failed", endpoint.__name__)
             raise gr.Error("Something went wrong on the server, and is in its log.", print_exception=False) from error
