@@ -68,6 +68,8 @@ def _spoken(endpoint: Callable[..., Any], accounts: Accounts, role: Role) -> Cal
                 if isinstance(error, UnavailableError):
                     log.warning("%s: %s", endpoint.__name__, error)
                 raise gr.Error(str(error), print_exception=False) from error
+            except gr.Error:  # no GPU could be lent, which ZeroGPU says in words of its own
+                raise
             except Exception as error:
                 log.exception("%s failed", endpoint.__name__)
                 sentence = "Something went wrong on the server, and is in its log."
