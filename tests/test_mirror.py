@@ -70,7 +70,7 @@ def promoted_model(home: Path) -> str:
     engine = database_in(home)
     models = Models(engine, home / "models", home / "configured")
     folder = home / "models" / "model-1"
-    card = dict.fromkeys(REQUIRED, 0)
+    card: dict[str, int] = dict.fromkeys(map(str, REQUIRED), 0)
     write_checkpoint(folder, Checkpoint({"weights": np.arange(12, dtype=np.float32)}, card))
     version = f"model-1@{json.loads((folder / 'card.json').read_text())['weights_sha256'][:8]}"
     jobs = Jobs(engine)

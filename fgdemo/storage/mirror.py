@@ -198,7 +198,7 @@ class Mirror:
         files = [Sending(picture_file(row["id"]), self._images.path(row["id"]), is_named_by_hash=True) for row in there]
         missing = [row["id"] for row in pictures if row["id"] not in self._images and row["name"]]
         now = sortable(self._clock())  # between two workspaces that share a mirror the later change decides
-        records = [{**record, "changed_at": now} for _, _, record in small]
+        records: list[Mapping[str, Any]] = [{**record, "changed_at": now} for _, _, record in small]
         records += [record_of("picture", row, IMAGE) for row in pictures]
         records += [event_record(row, identity, sessions) for row in rows]
         digests = {(kind, name): digest_of(record) for kind, name, record in small}
@@ -281,7 +281,7 @@ def _small_rows(connection: Connection) -> Iterator[Small]:
             yield kind, " ".join(row[column] for column in key), record_of(kind, row, columns)
 
 
-def promotion_name(row: Mapping[str, Any]) -> str:
+def promotion_name(row: Mapping[Any, Any]) -> str:
     """By which a promotion is known everywhere."""
     return f"{row['promoted_at']} {row['kind']} {row['version']}"
 

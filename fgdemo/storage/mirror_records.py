@@ -149,7 +149,7 @@ PROMOTION: Columns = {
 _AS_JSON = ("aliases", "accuracy_before", "verdict", "metrics", "stage")
 
 
-def record_of(kind: str, row: Mapping[str, Any], columns: Columns) -> dict[str, Any]:
+def record_of(kind: str, row: Mapping[Any, Any], columns: Columns) -> dict[str, Any]:
     """A row for a mirror; what the database keeps as JSON text is a value there."""
     told = {key: row[key] for key in columns if row[key] is not None}
     for key in _AS_JSON:
@@ -193,7 +193,7 @@ _EVENT: Columns = {
 
 
 def event_record(
-    row: Mapping[str, Any], identity: Callable[[int], Identity | None], sessions: Mapping[int, tuple[str, str]]
+    row: Mapping[Any, Any], identity: Callable[[int], Identity | None], sessions: Mapping[int, tuple[str, str]]
 ) -> dict[str, Any]:
     """A row of `label_event` for a mirror."""
     told = {key: row[key] for key in _EVENT if row[key] is not None and row[key] is not False}
