@@ -11,6 +11,7 @@
     │   ├── UnavailableError  … just now; the same may work later
     │   └── StaleError        what was answered is no longer what stands there
     ├── TrainingError     a training cannot be started or ended so, or a model cannot go live
+    ├── BusyError         more is asked just now than can be answered; the same works a moment later
     └── ForbiddenError    the person has no right to do this
 
 The message of each may be shown to a person as it is: it says what is wrong, in which file or field,
@@ -60,6 +61,14 @@ class StaleError(StorageError):
 
 class TrainingError(FgdemoError):
     """A training cannot be started, goes wrong or cannot be ended so, or a model cannot go live."""
+
+
+class BusyError(FgdemoError):
+    """More is asked just now than can be answered; the same works after `retry_after_s` seconds."""
+
+    def __init__(self, message: str, retry_after_s: int) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
 
 
 class ForbiddenError(FgdemoError):

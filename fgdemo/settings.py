@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,16 @@ class Settings:
     max_upload_mb: int
     max_picture_mp: int
     """Largest picture that is decoded, in megapixels."""
+    asks_per_minute: int = 120
+    """So many pictures may one visitor ask about in a minute; experts ten times as many."""
+    most_waiting: int = 64
+    """So many pictures wait for the model at once; whoever comes then is asked to come back."""
+    keep_suggestions_days: int = 90
+    """After so many days the picture of a suggestion that no expert has accepted is removed."""
+    proxies: int = 0
+    """How many proxies stand before this server: so many entries of X-Forwarded-For are believed."""
+    frame_ancestors: str = ""
+    """Websites, separated by spaces, that may show this page in a frame."""
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ) -> Settings:
@@ -41,8 +52,13 @@ class Settings:
             checkpoint=Path(env.get("FGDEMO_CHECKPOINT") or REPOSITORY / "checkpoints" / "field-guide").expanduser(),
             database_url=env.get("DATABASE_URL") or f"sqlite:///{home / 'fgdemo.sqlite'}",
             device=env.get("FGDEMO_DEVICE") or "auto",
-            max_upload_mb=_positive(env, "FGDEMO_MAX_UPLOAD_MB", 25),
-            max_picture_mp=_positive(env, "FGDEMO_MAX_PICTURE_MP", 60),
+            max_upload_mb=_whole(env, "FGDEMO_MAX_UPLOAD_MB", 25),
+            max_picture_mp=_whole(env, "FGDEMO_MAX_PICTURE_MP", 60),
+            asks_per_minute=_whole(env, "FGDEMO_ASKS_PER_MINUTE", 120),
+            most_waiting=_whole(env, "FGDEMO_MOST_WAITING", 64),
+            keep_suggestions_days=_whole(env, "FGDEMO_KEEP_SUGGESTIONS_DAYS", 90),
+            proxies=_whole(env, "FGDEMO_PROXIES", 0, least=0),
+            frame_ancestors=_origins(env, "FGDEMO_FRAME_ANCESTORS"),
         )
 
     def variables(self, env: Mapping[str, str] = os.environ) -> dict[str, str]:
@@ -55,11 +71,24 @@ class Settings:
             "FGDEMO_DEVICE": self.device,
             "FGDEMO_MAX_UPLOAD_MB": str(self.max_upload_mb),
             "FGDEMO_MAX_PICTURE_MP": str(self.max_picture_mp),
+            "FGDEMO_ASKS_PER_MINUTE": str(self.asks_per_minute),
+            "FGDEMO_MOST_WAITING": str(self.most_waiting),
+            "FGDEMO_KEEP_SUGGESTIONS_DAYS": str(self.keep_suggestions_days),
+            "FGDEMO_PROXIES": str(self.proxies),
+            "FGDEMO_FRAME_ANCESTORS": self.frame_ancestors,
         }
 
 
-def _positive(env: Mapping[str, str], name: str, default: int) -> int:
+def _whole(env: Mapping[str, str], name: str, default: int, least: int = 1) -> int:
     text = env.get(name) or str(default)
-    if not text.isdecimal() or int(text) < 1:
-        raise SettingsError(f"{name} is “{text}”; it must be a whole number of at least 1.")
+    if not text.isdecimal() or int(text) < least:
+        raise SettingsError(f"{name} is “{text}”; it must be a whole number of at least {least}.")
     return int(text)
+
+
+def _origins(env: Mapping[str, str], name: str) -> str:
+    origins = (env.get(name) or "").split()
+    for origin in origins:
+        if not re.fullmatch(r"https?://(\*\.)?[\w.-]+(:\d+)?", origin):
+            raise SettingsError(f"{name} names “{origin}”; websites are written as https://example.org.")
+    return " ".join(origins)
