@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 
 from PIL import Image, TiffImagePlugin
 
-from fgdemo.storage.images import decode_picture
+from fgdemo.storage.images import DAMAGE, TOO_LARGE, decode_picture
 
 _ORIENTATION = 0x0112
 _JPEG_KEPT = frozenset({0xE0, 0xEE})
@@ -38,10 +38,14 @@ class _OddError(Exception):
     """The file is not laid out as its format says."""
 
 
-def without_metadata(data: bytes) -> bytes:
+def without_metadata(data: bytes, *, name: str = "the picture", max_picture_mp: int = 60) -> bytes:
     """The same picture without metadata; `data` itself where there is nothing to take away.
 
     A file that can be decoded, but is not laid out as its format says, is written anew as PNG, upright.
+
+    Args:
+        name: what to call the picture in an error.
+        max_picture_mp: largest picture that is decoded, in megapixels.
 
     Raises:
         PictureError: it is laid out wrongly, and cannot be decoded either.
@@ -49,10 +53,10 @@ def without_metadata(data: bytes) -> bytes:
     for magic, clean in _CLEANERS:
         if data.startswith(magic):
             try:
-                return clean(data)
-            except (_OddError, struct.error, IndexError, ValueError, OSError, SyntaxError):
+                return clean(data) if clean is not _tiff else _tiff(data, max_picture_mp)
+            except (_OddError, *DAMAGE, *TOO_LARGE):
                 file = io.BytesIO()
-                decode_picture(data, max_picture_mp=10**6).save(file, "PNG")
+                decode_picture(data, name=name, max_picture_mp=max_picture_mp).save(file, "PNG")
                 return file.getvalue()
     return data
 
@@ -180,11 +184,12 @@ def _gif(data: bytes) -> bytes:
     return bytes(kept) + b";"
 
 
-def _tiff(data: bytes) -> bytes:
+def _tiff(data: bytes, max_picture_mp: int = 60) -> bytes:
     picture = TiffImagePlugin.TiffImageFile(io.BytesIO(data))
-    following = len(data) and getattr(picture, "n_frames", 1)
-    if following == 1 and set(picture.tag_v2) <= _TIFF_KEPT:
+    if getattr(picture, "n_frames", 1) == 1 and set(picture.tag_v2) <= _TIFF_KEPT:
         return data
+    if picture.width * picture.height > max_picture_mp * 1_000_000:
+        raise _OddError
     profile = picture.info.get("icc_profile")
     picture.load()  # which turns it upright
     bare = Image.frombytes(picture.mode, picture.size, picture.tobytes())

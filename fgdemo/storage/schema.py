@@ -194,6 +194,20 @@ MIGRATIONS = (
                 FOR EACH STATEMENT EXECUTE FUNCTION promotion_is_append_only()""",
         ),
     ),
+    Migration(
+        5,
+        (
+            """CREATE TABLE remark (
+                id {serial},
+                answered TEXT,
+                taxon TEXT REFERENCES taxon (id),
+                new_name TEXT,
+                comment TEXT,
+                model_version TEXT,
+                created_at TEXT NOT NULL
+            )""",
+        ),
+    ),
 )
 
 SERIAL = {
@@ -229,3 +243,4 @@ model_version_table = _table(
     "model_version", "version folder parent event job preset created_at verdict metrics size_bytes deleted_at"
 )
 promotion_table = _table("promotion", "id version kind promoted_by promoted_at")
+remark_table = _table("remark", "id answered taxon new_name comment model_version created_at")
