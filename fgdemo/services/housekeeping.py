@@ -4,24 +4,32 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from fgdemo.errors import FgdemoError
 
 log = logging.getLogger(__name__)
 
-EVERY_S = 60.0
+LOOK_EVERY_S = 30.0
+
+
+@dataclass(frozen=True)
+class Chore:
+    """Something that is done every `every_s` seconds, first at the start."""
+
+    name: str
+    do: Callable[[], object]
+    every_s: float
 
 
 class Housekeeping:
-    """Does the chores, one after the other, in a thread of its own; a chore that fails does not stop the next.
+    """Does the chores, one after the other, in a thread of its own; a chore that fails does not stop the next."""
 
-    Args:
-        chores: (name for the log, what to do).
-    """
-
-    def __init__(self, chores: Sequence[tuple[str, Callable[[], object]]], every_s: float = EVERY_S) -> None:
-        self._chores, self._every_s = chores, every_s
+    def __init__(self, chores: Sequence[Chore], clock_s: Callable[[], float] = time.monotonic) -> None:
+        self._chores, self._clock_s = chores, clock_s
+        self._done_s: dict[str, float] = {}
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="housekeeping", daemon=True)
 
@@ -35,14 +43,18 @@ class Housekeeping:
             self._thread.join()
 
     def tidy(self) -> None:
-        """All chores, once, now."""
-        for name, chore in self._chores:
+        """Do all chores that are due."""
+        for chore in self._chores:
+            now_s = self._clock_s()
+            if now_s - self._done_s.get(chore.name, -chore.every_s + now_s) < chore.every_s:
+                continue
+            self._done_s[chore.name] = now_s
             try:
-                chore()
+                chore.do()
             except (FgdemoError, OSError) as error:
-                log.warning("%s: %s", name, error)
+                log.warning("%s: %s", chore.name, error)
 
     def _run(self) -> None:
         while not self._stopped.is_set():
             self.tidy()
-            self._stopped.wait(self._every_s)
+            self._stopped.wait(LOOK_EVERY_S)
