@@ -46,6 +46,7 @@ class Settings:
         Raises:
             SettingsError: a value that cannot be used, by its variable's name.
         """
+        on_space = "SPACE_ID" in env  # Hugging Face sets it: one proxy, and their own website around the page
         home = Path(env.get("FGDEMO_HOME") or Path.home() / ".fgdemo").expanduser().resolve()
         return cls(
             home=home,
@@ -57,8 +58,8 @@ class Settings:
             asks_per_minute=_whole(env, "FGDEMO_ASKS_PER_MINUTE", 120),
             most_waiting=_whole(env, "FGDEMO_MOST_WAITING", 64),
             keep_suggestions_days=_whole(env, "FGDEMO_KEEP_SUGGESTIONS_DAYS", 90),
-            proxies=_whole(env, "FGDEMO_PROXIES", 0, least=0),
-            frame_ancestors=_origins(env, "FGDEMO_FRAME_ANCESTORS"),
+            proxies=_whole(env, "FGDEMO_PROXIES", int(on_space), least=0),
+            frame_ancestors=_origins(env, "FGDEMO_FRAME_ANCESTORS", "https://huggingface.co" if on_space else ""),
         )
 
     def variables(self, env: Mapping[str, str] = os.environ) -> dict[str, str]:
@@ -86,8 +87,8 @@ def _whole(env: Mapping[str, str], name: str, default: int, least: int = 1) -> i
     return int(text)
 
 
-def _origins(env: Mapping[str, str], name: str) -> str:
-    origins = (env.get(name) or "").split()
+def _origins(env: Mapping[str, str], name: str, default: str) -> str:
+    origins = (env.get(name) or default).split()
     for origin in origins:
         if not re.fullmatch(r"https?://(\*\.)?[\w.-]+(:\d+)?", origin):
             raise SettingsError(f"{name} names “{origin}”; websites are written as https://example.org.")

@@ -16,7 +16,6 @@ from fgdemo.bootstrap import Services
 from fgdemo.errors import TrainingError
 from fgdemo.services.exchange import Exchange
 from fgdemo.services.explainer import Explanation
-from fgdemo.services.suggestions import Suggestions
 from fgdemo.services.training import Training
 from fgdemo.services.transfers import Transfers
 from fgdemo.services.workbench import Workbench
@@ -60,7 +59,10 @@ def measured_trust(picture: Image.Image, box: CropBox | None, a: str, b: str) ->
 
 def settings_in(home: Path) -> Settings:
     """A workspace in `home`, and no real checkpoint."""
-    return Settings(home, home, f"sqlite:///{home / 'fgdemo.sqlite'}", "cpu", max_upload_mb=2, max_picture_mp=60)
+    return Settings(
+        home, home, f"sqlite:///{home / 'fgdemo.sqlite'}", "cpu", max_upload_mb=2, max_picture_mp=60,
+        asks_per_minute=100_000,
+    )  # fmt: skip
 
 
 class FakeRoom:
@@ -99,7 +101,7 @@ def running_app(home: Path, training: FakeTraining | None = None) -> Iterator[Ru
         workbench=Workbench(
             workspace.classifier, Library(workspace.roster, workspace.embeddings, workspace.images), measured_trust
         ),
-        suggestions=Suggestions(workspace.events, workspace.images, workspace.classifier.taxonomy),
+        suggestions=workspace.suggestions(),
         accounts=accounts,
         labelling=workspace.labelling,
         review=workspace.review,

@@ -21,7 +21,10 @@ from fgdemo.ui.page import launch_options
 from tests.browser_app import RunningApp, running_app
 from tests.workspace import some_pictures
 
-FOR_EVERYBODY = {"about", "classify", "trust", "neighbours", "search_taxa", "suggest"}
+FOR_EVERYBODY = {
+    "about", "classify", "trust", "neighbours", "search_taxa", "suggest", "my_picture", "forget_picture"
+}  # fmt: skip
+IN_THE_API = FOR_EVERYBODY - {"my_picture"}
 ADDRESSES_FOR_EVERYBODY = {"/fgdemo/sign-in", "/fgdemo/sign-out", "/fgdemo/me"}
 FOR_MAINTAINERS = "/fgdemo/data/"
 OF_A_SESSION = {"label_report", "label_close", "label_next", "label_answer", "label_undo"}
@@ -183,7 +186,7 @@ def test_signing_in_and_out_take_json_only_and_a_form_of_another_site_cannot_sen
 def test_programs_may_ask_what_visitors_may(app: RunningApp) -> None:
     """Events of Gradio's queue have no role: each one must be a question for everybody."""
     events = http(f"{app.url}config")[1]["dependencies"]
-    assert {event["api_name"] for event in events} == FOR_EVERYBODY
+    assert {event["api_name"] for event in events} == IN_THE_API
 
 
 def test_nobody_works_in_the_session_of_another(app: RunningApp) -> None:

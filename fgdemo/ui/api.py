@@ -15,17 +15,20 @@ from gradio.data_classes import FileData
 from gradio.events import api
 
 from fgdemo.errors import FgdemoError
+from fgdemo.services.suggestions import Suggested
+from fgdemo.storage.visitor_pictures import LeftPicture
 from fgdemo.types import About, Classification, CropBox, Neighbour, TaxonHit, Trust
 from fgdemo.ui import payloads
 
 if TYPE_CHECKING:
     from fgdemo.services.suggestions import Suggestions
     from fgdemo.services.workbench import Workbench
+    from fgdemo.ui.visitors import Spend
 
 log = logging.getLogger(__name__)
 
 
-def add_api(workbench: "Workbench", suggestions: "Suggestions") -> None:
+def add_api(workbench: "Workbench", suggestions: "Suggestions", spend: "Spend") -> None:
     """Add the endpoints to the current Blocks."""
 
     def about() -> About:
@@ -38,7 +41,11 @@ def add_api(workbench: "Workbench", suggestions: "Suggestions") -> None:
         return payloads.as_json(workbench.about())
 
     def classify(
-        picture: FileData, box: CropBox | None = None, asked: str | None = None, rival: str | None = None
+        picture: FileData,
+        box: CropBox | None = None,
+        asked: str | None = None,
+        rival: str | None = None,
+        request: gr.Request | None = None,
     ) -> Classification:
         """Say what a photograph shows, how sure that is, and where the evidence lies.
 
@@ -51,11 +58,14 @@ def add_api(workbench: "Workbench", suggestions: "Suggestions") -> None:
             The answer in words, the taxonomy path, the candidates with their evidence maps, the prediction set,
             the verdict on unknown kinds, and the parts.
         """
+        spend(request, "ask")
         path, name = _picture(picture)
         result = workbench.classify(path, name=name, box=payloads.crop_box(box), asked=asked, rival=rival)
         return payloads.as_json(result)
 
-    def trust(picture: FileData, a: str, b: str, box: CropBox | None = None) -> dict[str, Trust]:
+    def trust(
+        picture: FileData, a: str, b: str, box: CropBox | None = None, request: gr.Request | None = None
+    ) -> dict[str, Trust]:
         """Measure how faithful the maps are to the pixels of this picture (takes seconds).
 
         Parameters:
@@ -66,10 +76,13 @@ def add_api(workbench: "Workbench", suggestions: "Suggestions") -> None:
         Returns:
             For the maps "class" (of A) and "contrast" (A less B) a score: 1 is best, 0 no better than a random map.
         """
+        spend(request, "trust")
         path, name = _picture(picture)
         return payloads.as_json(workbench.trust(path, name=name, box=payloads.crop_box(box), a=a, b=b))
 
-    def neighbours(picture: FileData, taxa: list[str], box: CropBox | None = None) -> dict[str, list[Neighbour]]:
+    def neighbours(
+        picture: FileData, taxa: list[str], box: CropBox | None = None, request: gr.Request | None = None
+    ) -> dict[str, list[Neighbour]]:
         """Find the labelled pictures of the workspace that look most like this one.
 
         Parameters:
@@ -79,6 +92,7 @@ def add_api(workbench: "Workbench", suggestions: "Suggestions") -> None:
         Returns:
             For each taxon its nearest pictures, nearest first.
         """
+        spend(request, "ask")
         path, name = _picture(picture)
         found = workbench.neighbours(
             path, name=name, box=payloads.crop_box(box), taxon_ids=payloads.texts(taxa, "taxa")
@@ -105,8 +119,10 @@ def add_api(workbench: "Workbench", suggestions: "Suggestions") -> None:
         comment: str | None = None,
         model_version: str = "",
         box: CropBox | None = None,
-    ) -> str:
-        """Tell the experts that an answer is wrong. The picture is kept with the suggestion.
+        keep_picture: bool = False,
+        request: gr.Request | None = None,
+    ) -> Suggested:
+        """Tell the experts that an answer is wrong. The picture is kept only where you say so.
 
         Parameters:
             picture: the photograph.
@@ -115,22 +131,39 @@ def add_api(workbench: "Workbench", suggestions: "Suggestions") -> None:
             comment: why.
             model_version: the model that gave the answer.
             box: the part of the picture that was looked at; null for all of it.
+            keep_picture: true to leave the picture, too: experts see it, it is removed after some months unless one of
+                them accepts it, and then models may learn from it. Place, time and camera are taken out before.
         Returns:
-            The id of the suggestion, once it is safely stored.
+            The id of the suggestion, once it is safely stored; and, where the picture was kept, until when, and a
+            receipt with which `forget_picture` deletes it at any time.
         """
+        spend(request, "suggest")
         path, name = _picture(picture)
-        return suggestions.add(
+        saved = suggestions.add(
             path.read_bytes(),
             name=name,
             taxon=payloads.optional_text(taxon, "taxon"),
             new_name=payloads.optional_text(new_name, "new_name"),
             comment=payloads.optional_text(comment, "comment", payloads.LONGEST_COMMENT),
             model_version=payloads.text(model_version, "model_version"),
+            keep_picture=keep_picture is True,
             box=payloads.crop_box(box),
         )
+        return payloads.as_json(saved)
+
+    def forget_picture(receipt: str, request: gr.Request | None = None) -> LeftPicture:
+        """Delete a picture that was left with a suggestion. What was said about it stays, without the picture.
+
+        Parameters:
+            receipt: what `suggest` gave.
+        Returns:
+            What became of the picture: "removed", or "elsewhere" where a maintainer has brought the same one, too.
+        """
+        spend(request, "suggest")
+        return payloads.as_json(suggestions.forget(payloads.text(receipt, "receipt")))
 
     # The workbench guards its own forward passes, so requests of many people may run side by side.
-    for endpoint in (about, classify, trust, neighbours, search_taxa, suggest):
+    for endpoint in (about, classify, trust, neighbours, search_taxa, suggest, forget_picture):
         api(_spoken(endpoint), api_name=endpoint.__name__, concurrency_limit=None)
 
 

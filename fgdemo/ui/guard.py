@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse
 
 from fgdemo.errors import BusyError
@@ -66,6 +66,8 @@ class Guard:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
+                if message["status"] == 500 and not path.startswith(OURS):
+                    message["status"] = 400  # Gradio's word for every error of a handler, sentences to people included
                 self._secure(path, message)
             await send(message)
 
@@ -77,6 +79,8 @@ class Guard:
         except TooLargeError:
             if not started:
                 await _too_large()(scope, receive, answer)
+        except ClientDisconnect:
+            return None
         except Exception:
             log.exception("%s %s failed", scope["method"], path)
             if not started:
@@ -153,8 +157,9 @@ def _is_foreign(request: Request, path: str, proxies: int) -> bool:
     headers = request.headers
     if COOKIE not in request.cookies and not path.startswith(OURS):
         return False
-    if headers.get("sec-fetch-site") in ("cross-site", "same-site"):
-        return True
+    site = headers.get("sec-fetch-site")  # no script can write it; browsers leave it out where there is no TLS
+    if site is not None:
+        return site in ("cross-site", "same-site")
     origin = headers.get("origin")
     return origin is not None and origin.partition("://")[2] not in _hosts(headers, proxies)
 

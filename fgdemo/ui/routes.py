@@ -19,6 +19,7 @@ from fgdemo.ui.review import picture_filter
 
 if TYPE_CHECKING:
     from fgdemo.services.review import Review
+    from fgdemo.services.suggestions import Suggestions
     from fgdemo.storage.accounts import Accounts
     from fgdemo.storage.originals import ImageStore
 
@@ -27,14 +28,17 @@ _IMAGE = re.compile("[0-9a-f]{64}")
 _SAFE = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "default-src 'none'"}
 
 
-def routes(accounts: Accounts, images: ImageStore, review: Review) -> list[Route]:
-    """All of them lie below `fgdemo/`."""
+def routes(
+    accounts: Accounts, images: ImageStore, review: Review, suggestions: Suggestions, framed: bool = False
+) -> list[Route]:
+    """All of them lie below `fgdemo/`. `framed`: see `sign_in`."""
     return [
-        Route("/fgdemo/sign-in", partial(sign_in, accounts=accounts), methods=["POST"]),
-        Route("/fgdemo/sign-out", partial(sign_out, accounts=accounts), methods=["POST"]),
+        Route("/fgdemo/sign-in", partial(sign_in, accounts=accounts, framed=framed), methods=["POST"]),
+        Route("/fgdemo/sign-out", partial(sign_out, accounts=accounts, framed=framed), methods=["POST"]),
         Route("/fgdemo/me", partial(me, accounts=accounts), methods=["GET"]),
         Route("/fgdemo/pictures/{image}/{size}", _for_experts(accounts, partial(_picture, images)), methods=["GET"]),
         Route("/fgdemo/pictures.csv", _for_experts(accounts, partial(_table, review, accounts)), methods=["GET"]),
+        Route("/fgdemo/remarks.csv", _for_experts(accounts, partial(_remarks, suggestions, accounts)), methods=["GET"]),
     ]
 
 
@@ -76,4 +80,11 @@ def _table(review: Review, accounts: Accounts, request: Request) -> Response:
     """All pictures, or those of the filter that the address carries, as the Review page shows them."""
     headers = {**_SAFE, "Content-Disposition": 'attachment; filename="fgdemo-pictures.csv"'}
     lines = review.table(who(request, accounts), picture_filter(request.query_params))
+    return StreamingResponse(lines, media_type="text/csv; charset=utf-8", headers=headers)
+
+
+def _remarks(suggestions: Suggestions, accounts: Accounts, request: Request) -> Response:
+    """What visitors said without leaving their picture."""
+    headers = {**_SAFE, "Content-Disposition": 'attachment; filename="fgdemo-remarks.csv"'}
+    lines = suggestions.remarks(who(request, accounts))
     return StreamingResponse(lines, media_type="text/csv; charset=utf-8", headers=headers)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, cast
@@ -62,6 +63,17 @@ class _AwaitedServices:
         return _Awaited(self._serving, name)
 
 
+def own_process(settings: Settings) -> None:
+    """What has to stand in the environment before Gradio and its server start.
+
+    Uploads lie in the workspace, where nobody else's are and they can be cleared; and without a proxy before us nobody
+    is believed to be one.
+    """
+    os.environ["GRADIO_TEMP_DIR"] = str(settings.home / "uploads")
+    if not settings.proxies:
+        os.environ["FORWARDED_ALLOW_IPS"] = ""
+
+
 def serve(settings: Settings, load: Callable[[Settings, Callable[[Services], None]], Services], **options: Any) -> None:
     """Show the page at once, load the services meanwhile, and serve until stopped.
 
@@ -73,6 +85,7 @@ def serve(settings: Settings, load: Callable[[Settings, Callable[[Services], Non
     Raises:
         FgdemoError: what `load` raises; the page is closed again.
     """
+    own_process(settings)
     serving = Serving()
     awaited = cast("Services", _AwaitedServices(serving, settings))
     app = build_app(awaited)
