@@ -43,7 +43,7 @@ def rates(asks_per_minute: int) -> dict[Deed, Rate]:
         "upload": Rate(asks_per_minute, asks_per_minute),
         "trust": Rate(max(asks_per_minute // 2, 1), asks_per_minute / 2),  # seconds of the model each
         "suggest": Rate(max(asks_per_minute // 6, 1), asks_per_minute / 6),
-        "sign-in": Rate(20, 6),
+        "sign-in": Rate(30, 10),
     }
 
 
