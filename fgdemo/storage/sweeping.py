@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,18 +30,16 @@ def sweep(swept: Swept, now_s: float | None = None) -> int:
     """
     now_s = time.time() if now_s is None else now_s
     files = sorted(_files(swept.folder), key=lambda one: one[1])
+    folders = sorted(_old_folders(swept, now_s), reverse=True)  # inner ones first
     kept_bytes = sum(size for _, _, size in files)
     for path, written_s, size in files:
         if now_s - written_s <= swept.older_than_s and kept_bytes <= swept.most_bytes:
             break
         path.unlink(missing_ok=True)
         kept_bytes -= size
-    for folder in sorted((one for one in swept.folder.rglob("*") if one.is_dir() and not one.is_symlink()), reverse=True):
-        try:
-            if now_s - folder.stat().st_mtime > swept.older_than_s:
-                folder.rmdir()
-        except OSError:  # not empty, or gone
-            continue
+    for folder in folders:
+        with suppress(OSError):  # not empty, or gone
+            folder.rmdir()
     return kept_bytes
 
 
@@ -52,4 +51,12 @@ def _files(folder: Path) -> Iterator[tuple[Path, float, int]]:
         except OSError:
             continue
         if path.is_symlink() or path.is_file():
-            yield path, told.st_mtime, told.st_size
+            yield path, told.st_mtime, 0 if path.is_symlink() else told.st_size
+
+
+def _old_folders(swept: Swept, now_s: float) -> Iterator[Path]:
+    """Those into which nothing was put for a while."""
+    for path in swept.folder.rglob("*"):
+        with suppress(OSError):
+            if path.is_dir() and not path.is_symlink() and now_s - path.stat().st_mtime > swept.older_than_s:
+                yield path
