@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -92,9 +92,9 @@ def fake_training(workspace: FakeWorkspace, settings: Settings) -> Training:
 
 
 @contextmanager
-def running_app(home: Path, training: FakeTraining | None = None) -> Iterator[RunningApp]:
-    """Serve the page from `home` until the block ends."""
-    settings = settings_in(home)
+def running_app(home: Path, training: FakeTraining | None = None, **changes: Any) -> Iterator[RunningApp]:
+    """Serve the page from `home` until the block ends; `changes` are settings."""
+    settings = replace(settings_in(home), **changes)
     workspace = open_fake_workspace(home)
     accounts = Accounts(workspace.engine)
     services = Services(

@@ -64,7 +64,7 @@ class _AwaitedServices:
 
 
 def own_process(settings: Settings) -> None:
-    """What has to stand in the environment before Gradio and its server start.
+    """Set what has to stand in the environment before Gradio and its server start, in a process that only serves.
 
     Uploads lie in the workspace, where nobody else's are and they can be cleared; and without a proxy before us nobody
     is believed to be one.
@@ -85,7 +85,6 @@ def serve(settings: Settings, load: Callable[[Settings, Callable[[Services], Non
     Raises:
         FgdemoError: what `load` raises; the page is closed again.
     """
-    own_process(settings)
     serving = Serving()
     awaited = cast("Services", _AwaitedServices(serving, settings))
     app = build_app(awaited)
