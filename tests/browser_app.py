@@ -91,30 +91,38 @@ def fake_training(workspace: FakeWorkspace, settings: Settings) -> Training:
     return Training(workspace.engine, workspace.roster, models, FakeRoom(), settings, device="cpu", command=command)
 
 
+def services_over(
+    settings: Settings, workspace: FakeWorkspace, training: FakeTraining | None = None
+) -> Services:
+    """All services over an opened workspace."""
+    library = Library(workspace.roster, workspace.embeddings, workspace.images)
+    exchange = Exchange(settings.home, workspace.engine, workspace.images, workspace.intake())
+    return Services(
+        workbench=Workbench(
+            workspace.classifier, library, measured_trust, settings.max_picture_mp, settings.most_waiting
+        ),
+        suggestions=workspace.suggestions(settings.keep_suggestions_days),
+        accounts=Accounts(workspace.engine),
+        labelling=workspace.labelling,
+        review=workspace.review,
+        transfers=Transfers(exchange, settings.home),
+        training=cast("Training", training) if training else fake_training(workspace, settings),
+        incoming=Incoming(settings.home / "incoming"),
+        images=workspace.images,
+        settings=settings,
+    )
+
+
 @contextmanager
 def running_app(home: Path, training: FakeTraining | None = None, **changes: Any) -> Iterator[RunningApp]:
     """Serve the page from `home` until the block ends; `changes` are settings."""
     settings = replace(settings_in(home), **changes)
     workspace = open_fake_workspace(home)
-    accounts = Accounts(workspace.engine)
-    services = Services(
-        workbench=Workbench(
-            workspace.classifier, Library(workspace.roster, workspace.embeddings, workspace.images), measured_trust
-        ),
-        suggestions=workspace.suggestions(),
-        accounts=accounts,
-        labelling=workspace.labelling,
-        review=workspace.review,
-        transfers=Transfers(Exchange(home, workspace.engine, workspace.images, workspace.intake()), home),
-        training=cast("Training", training) if training else fake_training(workspace, settings),
-        incoming=Incoming(home / "incoming"),
-        images=workspace.images,
-        settings=settings,
-    )
+    services = services_over(settings, workspace, training)
     app = build_app(services)
     _, url, _ = app.launch(**launch_options(services), prevent_thread_lock=True, quiet=True)
     try:
-        yield RunningApp(url, workspace.events, workspace.images, workspace, accounts, services)
+        yield RunningApp(url, workspace.events, workspace.images, workspace, services.accounts, services)
     finally:
         app.close()
         workspace.engine.dispose()

@@ -201,8 +201,8 @@ def test_no_file_but_an_upload_is_read(app: RunningApp, web: httpx.Client) -> No
     static = re.search(r"fgdemo-static/\w+", web.get("").text)
     assert static
     forms += [f"{static[0]}/..%2f..%2f..%2f..%2f..%2f..%2f..{{}}", f"{static[0]}/{{}}"]
-    for form in forms:
-        for target in targets:
+    for number, form in enumerate(forms):
+        for target in targets if number == 0 else targets[:2]:
             reply = web.get(form.format(target))
             assert CANARY not in reply.text, (form, target)
             assert reply.status_code in (400, 403, 404, 405, 422), (form, target, reply.status_code)
@@ -233,20 +233,23 @@ def test_a_model_or_a_job_is_named_by_nothing_that_is_a_path(app: RunningApp) ->
     assert kept.read_text() == CANARY
 
 
-@pytest.mark.parametrize("place", ["~/../etc/x.zip", "/proc/self/environ", "x.zip\0.png"])
-def test_an_import_of_what_cannot_be_read_is_a_sentence(app: RunningApp, place: str) -> None:
-    maintainer = app.accounts.sign_in("mia", PASSWORD)
-    ask(app, "data_import", {"location": place, "about": "x"}, maintainer)
+@pytest.mark.parametrize("place", ["/proc/self/environ", "x.zip\0.png", "hf:../..", "nowhere/../../etc/passwd.csv"])
+def test_an_import_of_what_is_none_is_a_sentence(app: RunningApp, place: str) -> None:
+    maintainer, known = app.accounts.sign_in("mia", PASSWORD), len(app.workspace.roster)
+    begun = ask(app, "data_import", {"location": place, "about": "x"}, maintainer)
     app.services.transfers.wait()
-    ended = ask(app, "data_now", {}, maintainer)["transfer"]
-    assert ended is None or (ended["state"], "environ" in ended["sentence"] or True) == ("failed", True)
+    ended = begun.get("error") or ask(app, "data_now", {}, maintainer)["transfer"]["sentence"]
+    assert re.fullmatch(r"[^\n]{10,300}\.", ended), ended
+    assert "root:" not in ended
+    assert len(app.workspace.roster) == known
 
 
 def test_pictures_of_absurd_size_are_refused_at_every_door(app: RunningApp, web: httpx.Client) -> None:
     bombs = {}
     for format in ("PNG", "WEBP", "TIFF", "GIF"):
         file = io.BytesIO()
-        Image.new("L", (10_000, 7_000)).save(file, format, **({"lossless": True} if format == "WEBP" else {}))
+        more = {"WEBP": {"lossless": True, "method": 0}, "TIFF": {"compression": "tiff_lzw"}}.get(format, {})
+        Image.new("1" if format == "TIFF" else "L", (8_000, 8_000)).save(file, format, **more)
         bombs[format] = file.getvalue()
     for format, content in bombs.items():
         path = upload(web, f"a.{format.lower()}", content)
