@@ -115,6 +115,8 @@ class Place:
     tokens: dict[Role | None, str | None]
     words: dict[str, Any]
     """What belongs into fields of these names."""
+    paths: tuple[str, ...]
+    """Our routes and Gradio's, as the running app has them."""
 
 
 def doors(place: Place) -> list[Door]:
@@ -126,20 +128,15 @@ def doors(place: Place) -> list[Door]:
         for name in component.get("props", {}).get("server_fns") or []:
             found.append(Door("POST", "gradio_api/component_server", name, dict(place.words), component["id"]))
     for name, told in info["named_endpoints"].items():
-        example = [place.words.get(one["parameter_name"]) for one in told["parameters"]]
-        for kind in ("call", "run", "call/v2"):
-            found.append(Door("POST", f"gradio_api/{kind}{name}", name, {"data": example}))
+        wanted = [one["parameter_name"] for one in told["parameters"]]
+        for kind in ("call", "run"):
+            found.append(Door("POST", f"gradio_api/{kind}{name}", name, {"data": [place.words.get(w) for w in wanted]}))
+        found.append(Door("POST", f"gradio_api/call/v2{name}", name, {w: place.words.get(w) for w in wanted}))
     for number, _ in enumerate(config["dependencies"]):
         asked = {"data": [], "fn_index": number, "session_hash": "fuzz"}
         found.append(Door("POST", "gradio_api/queue/join", f"join {number}", asked))
-    found += [Door(method, path, path) for path in plain_paths(place) for method in METHODS]
-    return found
-
-
-def plain_paths(place: Place) -> list[str]:
-    """Our routes and Gradio's, as the running app lists them."""
-    listed = httpx.get(f"{place.url}fuzz-routes", timeout=60).json()
-    return [path.lstrip("/") for path in listed if not any(one in path for one in NEVER_ENDING)]
+    plain = [path.lstrip("/") for path in place.paths if not any(one in path for one in NEVER_ENDING)]
+    return found + [Door(method, path, path) for path in plain for method in METHODS]
 
 
 class Fuzzer:
@@ -173,7 +170,7 @@ class Fuzzer:
 
     def _judge(self, door: Door, role: Role | None, reply: httpx.Response, body: bytes) -> None:
         text = reply.text
-        who = f"{door.method} {door.name} as {role}"
+        who = f"{door.method} {door.path} {door.name} as {role}"
         if reply.status_code >= 500:
             self.tally.note("server_errors", f"{who}: {reply.status_code} {text[:200]!r} for {body[:200]!r}")
         elif any(fault in text for fault in FAULTS) and "fgdemo-static" not in door.path:
@@ -305,14 +302,14 @@ def measure(scratch: Path, given: argparse.Namespace) -> dict[str, Any]:
         )
         try:
             assert server.stdout is not None
-            url = next(line for line in server.stdout if line.startswith("http")).strip()
+            told = json.loads(next(line for line in server.stdout if line.startswith("{")))
+            url = told["url"]
             threading.Thread(target=server.stdout.read, daemon=True).start()
-            picture = REPOSITORY / "tests" / "nothing"
             content = some_pictures(1, 0)[0].load()
-            sent = httpx.post(f"{url}gradio_api/upload", files={"files": (f"{picture.name}.png", content)}, timeout=60)
+            sent = httpx.post(f"{url}gradio_api/upload", files={"files": ("a.png", content)}, timeout=60)
             words |= {"path": sent.json()[0]}
             words["picture"] = {**words["picture"], "path": words["path"]}
-            place = Place(url, home, engine, tokens, words)
+            place = Place(url, home, engine, tokens, words, tuple(told["paths"]))
             for number, role in enumerate(ROLES):
                 before = digest(engine, LEFT_TO_NOBODY)
                 knock_everywhere(place, role, given.requests // len(ROLES), given.seed + number, given.threads, tally)

@@ -1,48 +1,33 @@
-"""The whole page in a process of its own over a workspace that is there already; it tells which routes it has."""
+"""The whole page in a process of its own, over a workspace that is there already. Says its address, and its routes."""
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
-import gradio as gr
-import uvicorn
-from fastapi import FastAPI
-from starlette.requests import Request
-from starlette.responses import JSONResponse
-
-from tests import browser_app
+from fgdemo.ui import build_app, launch_options
+from tests.browser_app import services_over, settings_in
+from tests.workspace import open_fake_workspace
 
 
 def main() -> None:
     home = Path(sys.argv[1])
-    settings = browser_app.settings_in(home)
-    services = browser_app.services_over(settings, browser_app.open_fake_workspace(home))
-    services.labelling._learner.refresh()  # type: ignore[attr-defined]
-    app = gr.mount_gradio_app(
-        FastAPI(**browser_app.launch_options(services)["app_kwargs"]),
-        browser_app.build_app(services),
-        path="/",
-        ssr_mode=False,
-        max_file_size=settings.max_upload_mb * 1_000_000,
-    )
-
-    async def listed(request: Request) -> JSONResponse:
-        inner = [path for route in app.routes for path in _paths(route)]
-        return JSONResponse(sorted(set(inner)))
-
-    app.router.routes.insert(0, __import__("starlette.routing", fromlist=["Route"]).Route("/fuzz-routes", listed))
-    config = uvicorn.Config(app, port=0, log_level="warning")
-    server = uvicorn.Server(config)
-    socket = config.bind_socket()
-    print(f"http://127.0.0.1:{socket.getsockname()[1]}/", flush=True)
-    server.run(sockets=[socket])
+    workspace = open_fake_workspace(home)
+    workspace.learner.refresh()
+    services = services_over(settings_in(home), workspace)
+    page = build_app(services)
+    app, url, _ = page.launch(**launch_options(services), prevent_thread_lock=True, quiet=True)
+    print(json.dumps({"url": url, "paths": sorted({path for route in app.routes for path in paths(route)})}), flush=True)
+    page.block_thread()
 
 
-def _paths(route: object) -> list[str]:
-    inner = getattr(getattr(route, "app", None), "routes", None)
-    own = getattr(route, "path", "")
-    return [own + path for one in inner for path in _paths(one)] if inner else [own]
+def paths(route: object, prefix: str = "") -> list[str]:
+    """Of a route, or of all below it."""
+    own = prefix + getattr(route, "path", "")
+    below = getattr(route, "app", None) or getattr(route, "original_router", None)
+    inner = getattr(below, "routes", None)
+    return [path for one in inner for path in paths(one, own)] if inner else [own]
 
 
 if __name__ == "__main__":
