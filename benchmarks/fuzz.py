@@ -324,8 +324,11 @@ def measure(scratch: Path, given: argparse.Namespace) -> dict[str, Any]:
         finally:
             server.terminate()
             server.wait(60)
-    if CANARY in (scratch / "server.log").read_text(errors="replace"):
+    logged = (scratch / "server.log").read_text(errors="replace")
+    if CANARY in logged:
         tally.note("leaks", "the log of the server holds a canary")
+    if tally.server_errors:
+        (Path(tempfile.gettempdir()) / "fgdemo-fuzz.log").write_text(logged)
     for what, count in tally.shown.most_common(20):
         print(f"{count:5d}  {what[:300]}", file=sys.stderr)
     return {name: getattr(tally, name) for name in ("requests", "server_errors", "leaks", "unauthorised")}
