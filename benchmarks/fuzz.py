@@ -152,7 +152,9 @@ class Fuzzer:
         token = self.place.tokens[role]
         headers = {"Cookie": f"{COOKIE}={token}"} if token else {}
         path, body = self._path(door.path), self._body(door)
-        headers["Content-Type"] = self.chance.choice(["application/json"] * 9 + ["text/plain", "multipart/form-data; boundary=x"])
+        headers["Content-Type"] = self.chance.choice(
+            ["application/json"] * 9 + ["text/plain", "multipart/form-data; boundary=x"]
+        )
         if self.chance.random() < 0.03:
             headers["X-Forwarded-For"] = self.chance.choice(["1.2.3.4", "x" * 900, ", ,"])
         content = None if door.method in ("GET", "HEAD", "OPTIONS") else body
@@ -177,6 +179,8 @@ class Fuzzer:
             self.tally.note("server_errors", f"{who}: {text[:300]!r} for {body[:200]!r}")
         if CANARY in text and CANARY not in body.decode("utf-8", "ignore"):
             self.tally.note("leaks", f"{who}: {text[:200]!r} for {body[:200]!r}")
+        if str(REPOSITORY) in text and str(REPOSITORY).encode() not in body and str(REPOSITORY) not in str(reply.url):
+            self.tally.note("leaks", f"{who} tells where we are: {text[:200]!r} for {body[:200]!r}")
         closed = door.component is not None and door.name not in FOR_EVERYBODY
         least = ("maintainer",) if door.name.startswith(OF_MAINTAINERS) else ("expert", "maintainer")
         if closed and role not in least and reply.status_code == 200 and '"forbidden"' not in text:
@@ -214,8 +218,12 @@ class Fuzzer:
             path = before + fill[:500].replace("{", "(") + after
         if self.chance.random() < 0.1:
             path += f"?{self.chance.choice(['path', 'state', 'x', 'upload_id', 'given'])}={self._odd_text()[:300]}"
-        return path.replace("#", "%23").replace("\0", "%00").replace("\r", "%0d").replace("\n", "%0a").replace(
-            "\ud800", "%ff"
+        return (
+            path.replace("#", "%23")
+            .replace("\0", "%00")
+            .replace("\r", "%0d")
+            .replace("\n", "%0a")
+            .replace("\ud800", "%ff")
         )
 
     def _odd(self) -> Any:
@@ -264,7 +272,12 @@ def prepare(scratch: Path) -> tuple[Path, Engine, dict[Role | None, str | None],
     """A workspace with canaries in it, three people, and words that mean something there."""
     home = scratch / "home"
     home.mkdir()
-    for path in (home / "secret.txt", scratch / "beside.txt", scratch / "cwd" / "here.txt", home / "models" / "x" / "card.json"):
+    for path in (
+        home / "secret.txt",
+        scratch / "beside.txt",
+        scratch / "cwd" / "here.txt",
+        home / "models" / "x" / "card.json",
+    ):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(CANARY)
     workspace = open_fake_workspace(home)

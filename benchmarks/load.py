@@ -87,7 +87,9 @@ class Crowd:
         if "error" in near:
             self.errors.append(near["error"])
         if chance.random() < TRUST_SHARE:
-            self.put_off += "error" in self._ask(visitor, "trust", {**about, "a": answer["asked"], "b": answer["rival"]})
+            self.put_off += "error" in self._ask(
+                visitor, "trust", {**about, "a": answer["asked"], "b": answer["rival"]}
+            )
 
     @staticmethod
     def _ask(visitor: Visitor, name: str, question: dict[str, Any]) -> dict[str, Any]:

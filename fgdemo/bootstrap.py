@@ -186,7 +186,11 @@ def _services(
             classifier, workspace.library, partial(trust, classifier), settings.max_picture_mp, settings.most_waiting
         ),
         suggestions=Suggestions(
-            workspace.events, workspace.images, Remarks(workspace.engine), pictures, classifier.taxonomy,
+            workspace.events,
+            workspace.images,
+            Remarks(workspace.engine),
+            pictures,
+            classifier.taxonomy,
             settings.max_picture_mp,
         ),
         accounts=Accounts(workspace.engine),

@@ -91,9 +91,7 @@ def fake_training(workspace: FakeWorkspace, settings: Settings) -> Training:
     return Training(workspace.engine, workspace.roster, models, FakeRoom(), settings, device="cpu", command=command)
 
 
-def services_over(
-    settings: Settings, workspace: FakeWorkspace, training: FakeTraining | None = None
-) -> Services:
+def services_over(settings: Settings, workspace: FakeWorkspace, training: FakeTraining | None = None) -> Services:
     """All services over an opened workspace."""
     library = Library(workspace.roster, workspace.embeddings, workspace.images)
     exchange = Exchange(settings.home, workspace.engine, workspace.images, workspace.intake())

@@ -18,7 +18,9 @@ def main() -> None:
     services = services_over(settings_in(home), workspace)
     page = build_app(services)
     app, url, _ = page.launch(**launch_options(services), prevent_thread_lock=True, quiet=True)
-    print(json.dumps({"url": url, "paths": sorted({path for route in app.routes for path in paths(route)})}), flush=True)
+    print(
+        json.dumps({"url": url, "paths": sorted({path for route in app.routes for path in paths(route)})}), flush=True
+    )
     page.block_thread()
 
 

@@ -166,7 +166,9 @@ def test_every_answer_has_safe_headers(web: httpx.Client, path: str) -> None:
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["referrer-policy"] == "same-origin"
     assert headers["content-security-policy"]
-    assert "unsafe" not in headers["content-security-policy"] or "default-src 'self'" in headers["content-security-policy"]
+    assert (
+        "unsafe" not in headers["content-security-policy"] or "default-src 'self'" in headers["content-security-policy"]
+    )
 
 
 HTML = b"<html><script>document.title = 'ran'</script></html>"
@@ -215,7 +217,12 @@ def test_no_name_of_an_upload_leads_out(app: RunningApp, web: httpx.Client) -> N
         assert Path(upload(web, name, b"x")).resolve().is_relative_to(uploads), name
     token = {"Cookie": f"{COOKIE}={app.accounts.sign_in('mia', PASSWORD)}", "Content-Type": "application/octet-stream"}
     before = {path for path in app.services.settings.home.rglob("*") if "incoming" not in path.parts}
-    for batch, name in (("0" * 32, "../../../out.png"), ("0" * 32, "/out.png"), ("..%2f..", "out.png"), ("a" * 31, "x")):
+    for batch, name in (
+        ("0" * 32, "../../../out.png"),
+        ("0" * 32, "/out.png"),
+        ("..%2f..", "out.png"),
+        ("a" * 31, "x"),
+    ):
         web.put(f"fgdemo/data/incoming/{batch}", params={"path": name}, content=b"x", headers=token)
     assert {path for path in app.services.settings.home.rglob("*") if "incoming" not in path.parts} == before
 
@@ -262,7 +269,9 @@ def test_pictures_of_absurd_size_are_refused_at_every_door(app: RunningApp, web:
 def test_a_sign_in_is_a_new_one_and_ends_the_one_before(app: RunningApp, web: httpx.Client) -> None:
     planted = "x" * 43
     web.cookies.set(COOKIE, planted)
-    reply = web.post("fgdemo/sign-in", json={"name": "ada", "password": PASSWORD}, headers={"Cookie": f"{COOKIE}={planted}"})
+    reply = web.post(
+        "fgdemo/sign-in", json={"name": "ada", "password": PASSWORD}, headers={"Cookie": f"{COOKIE}={planted}"}
+    )
     cookie = reply.headers["set-cookie"]
     token = re.match(rf"{COOKIE}=([\w-]+);", cookie)
     assert token
@@ -270,7 +279,9 @@ def test_a_sign_in_is_a_new_one_and_ends_the_one_before(app: RunningApp, web: ht
     assert {"HttpOnly", "Path=/", "SameSite=lax"} <= {part.strip() for part in cookie.split(";")}
     assert app.accounts.person(planted).role == "visitor"
     again = httpx.post(
-        f"{app.url}fgdemo/sign-in", json={"name": "ada", "password": PASSWORD}, headers={"Cookie": f"{COOKIE}={token[1]}"}
+        f"{app.url}fgdemo/sign-in",
+        json={"name": "ada", "password": PASSWORD},
+        headers={"Cookie": f"{COOKIE}={token[1]}"},
     )
     assert again.status_code == 200
     assert app.accounts.person(token[1]).role == "visitor"

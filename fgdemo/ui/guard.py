@@ -60,12 +60,12 @@ class Guard:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
-        path, started = _path(scope), False
+        path, started = _path(scope), ""
 
         async def answer(message: Message) -> None:
             nonlocal started
             if message["type"] == "http.response.start":
-                started = True
+                started = Headers(raw=message["headers"]).get("content-type", "something")
                 if message["status"] == 500 and not path.startswith(OURS):
                     message["status"] = 400  # Gradio's word for every error of a handler, sentences to people included
                 self._secure(path, message)
@@ -81,10 +81,15 @@ class Guard:
                 await _too_large()(scope, receive, answer)
         except ClientDisconnect:
             return None
-        except Exception:
-            log.exception("%s %s failed", scope["method"], path)
+        except Exception as error:
+            if path.startswith(OURS):
+                log.exception("%s %r failed", scope["method"], path)
+            else:  # one line: anybody can bring it about as often as they like
+                log.warning("%s %r failed: %.300r", scope["method"], path[:300], error)
             if not started:
                 await _failed(path)(scope, receive, answer)
+            elif started.startswith("text/event-stream"):  # of an event that there is not
+                await send({"type": "http.response.body", "body": b"", "more_body": False})
         return None
 
     def _refusal(self, request: Request, path: str) -> JSONResponse | None:
@@ -171,7 +176,9 @@ def _hosts(headers: Headers, proxies: int) -> set[str]:
 
 
 def _too_large() -> JSONResponse:
-    return JSONResponse({"error": "This is more than is taken at once: send less."}, 413, headers={"Connection": "close"})
+    return JSONResponse(
+        {"error": "This is more than is taken at once: send less."}, 413, headers={"Connection": "close"}
+    )
 
 
 def _failed(path: str) -> JSONResponse:

@@ -93,7 +93,10 @@ def launch_options(services: Services) -> dict[str, Any]:
             "routes": [
                 Mount(f"/{static_url()}", StaticFiles(directory=STATIC)),
                 *routes(
-                    services.accounts, services.images, services.review, services.suggestions,
+                    services.accounts,
+                    services.images,
+                    services.review,
+                    services.suggestions,
                     framed=bool(services.settings.frame_ancestors),
                 ),
                 *file_routes(services.transfers, services.incoming, services.accounts),
