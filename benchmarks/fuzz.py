@@ -2,11 +2,11 @@
 
     python benchmarks/fuzz.py [--requests 20000] [--seed 0] [--threads 4]
 
-The real page in a process of its own over a small workspace, only the classifier is a fake (so that the time goes into
-requests). Doors are taken from the app itself: every server function, every endpoint of Gradio's API description, every
-route of ours and of Gradio, with every method; each is tried as nobody, visitor, expert and maintainer, with what belongs
-there, with parts of it changed (wrong types, huge and tiny numbers, control characters, markup, paths, deep nesting), and
-with bodies that are no JSON at all. One JSON line last:
+The real page in a process of its own over a small workspace; only the classifier is a fake, so that the time goes into
+requests. Doors are taken from the app itself: every server function, every endpoint of Gradio's API description, every
+route of ours and of Gradio, with every method. Each is tried as nobody, visitor, expert and maintainer, with what
+belongs there, with parts of it changed (wrong types, huge and tiny numbers, control characters, markup, paths, deep
+nesting), and with bodies that are no JSON at all. One JSON line last:
 
   requests       how many were answered
   server_errors  answers of 500 and above, answers that hold a traceback or that the server itself calls its fault, and
@@ -43,7 +43,6 @@ from sqlalchemy.engine import Engine
 from fgdemo.annotation import Role
 from fgdemo.settings import REPOSITORY
 from fgdemo.storage.accounts import Accounts
-from fgdemo.storage.database import open_database
 from fgdemo.ui.identity import COOKIE
 from tests.workspace import open_fake_workspace, some_pictures
 

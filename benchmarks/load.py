@@ -1,16 +1,15 @@
-"""A busy day: 50 visitors classify and 20 experts label at the same time. Does anybody get an error, a wrong answer, or wait?
+"""A busy day: 50 visitors classify while 20 experts label. Does anybody get an error, a wrong answer, or wait?
 
     python benchmarks/load.py [--visitors 50] [--experts 20] [--seconds 120] [--pictures 5000] [--checkpoint DIR]
 
-`python app.py` with the bundled checkpoint over a workspace of generated pictures. Visitors come from addresses of their
-own through a proxy, so the limits of this version hold for them as they would on a public page; each uploads a
-photograph, asks what it is, which pictures look like it, and (one in three) how far the map can be trusted, then looks at
-the answer for 5 to 15 seconds. Experts do as in `sessions.py`: five pictures ahead, one answer in 0.6 to 1.4 s. One JSON
-line last:
+`python app.py` with the bundled checkpoint over a workspace of generated pictures. Visitors come from addresses of
+their own through a proxy, so that the limits hold for them as on a public page; each uploads a photograph, asks what it
+is, which pictures look like it, and (one in three) how far the map can be trusted, then looks at the answer for 5 to 15
+seconds. Experts do as in `sessions.py`: five pictures ahead, one answer in 0.6 to 1.4 s. One JSON line last:
 
   errors          requests that failed or were refused, of visitors and experts (a trust figure that is put off is none:
                   nobody waits for it)
-  wrong_answers   answers about another picture than the one that was sent, or other than what the same picture got alone
+  wrong_answers   answers about another picture than the one that was sent, or other than what it got alone
   save_p95_ms     from sending an expert's answer to its acknowledgement
   memory_ratio    memory of the server at the end, over that after the first quarter
   lost, doubles   answers that were acknowledged and are not in the log; pictures that two experts were given

@@ -19,6 +19,7 @@ from fgdemo.services.views import candidates, part_views, worth_comparing
 from fgdemo.services.wording import answer_for, known_kinds, unknown_verdict
 from fgdemo.storage.images import data_url, decode_reduced, jpeg, shown_name
 from fgdemo.storage.library import Library
+from fgdemo.storage.metadata import without_metadata
 from fgdemo.storage.originals import image_id_of
 from fgdemo.types import (
     About,
@@ -53,6 +54,8 @@ class _Read:
     """What is kept of a picture that was read: enough to answer again without decoding or a forward pass."""
 
     image_id: str
+    stored_id: str
+    """What its id would be in the workspace, where pictures lie without metadata."""
     width_px: int
     height_px: int
     display: str
@@ -221,11 +224,12 @@ class Workbench:
         with self._waiting_for_answer():
             picture, (width, height) = self._decode(data, name, box)
             display = data_url(jpeg(picture, DISPLAY_PX))
+            stored_id = image_id_of(without_metadata(data, name=name, max_picture_mp=self._max_picture_mp))
             with self._forward:
                 known = self._recall(key)  # Somebody may have asked the same while we waited.
                 if known is not None:
                     return known
-                read = _Read(image_id, width, height, display, self._classifier.read(picture, box))
+                read = _Read(image_id, stored_id, width, height, display, self._classifier.read(picture, box))
                 with self._recent_lock:
                     self._recent[key] = read
                     while len(self._recent) > READINGS_KEPT:
@@ -267,7 +271,7 @@ class Workbench:
 
     def _neighbours_of(self, read: _Read, taxon: str, library: Library, limit: int = 4) -> tuple[Neighbour, ...]:
         similar = library.nearest(read.reading.embedding, taxon, limit + 1)
-        others = [found for found in similar if found.image_id != read.image_id][:limit]
+        others = [found for found in similar if found.image_id not in (read.image_id, read.stored_id)][:limit]
         return tuple(
             Neighbour(
                 image_id=found.image_id,

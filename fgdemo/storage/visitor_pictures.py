@@ -1,7 +1,7 @@
 """Pictures that visitors left with a suggestion: kept by consent, for a while, and taken back by a receipt.
 
-A receipt is a random text that only its owner knows; the log holds its hash as the suggestion's `answer_key`, so it goes
-wherever the log goes. That a picture was removed is an event too: unusable, for the reason `removed`, by `fgdemo`.
+A receipt is a random text that only its owner knows; the log holds its hash as the suggestion's `answer_key`, so it
+goes wherever the log goes. That a picture was removed is an event too: unusable, for the reason `removed`, by `fgdemo`.
 """
 
 from __future__ import annotations
