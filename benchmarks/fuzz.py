@@ -144,7 +144,7 @@ class Fuzzer:
     def __init__(self, place: Place, seed: int, tally: Tally) -> None:
         self.place, self.tally = place, tally
         self.chance = random.Random(seed)
-        self.http = httpx.Client(base_url=place.url, timeout=60)
+        self.http = httpx.Client(base_url=place.url, timeout=120)
 
     def knock(self, door: Door, role: Role | None) -> httpx.Response | None:
         """One request. None where there was no answer."""
@@ -295,9 +295,9 @@ def prepare(scratch: Path) -> tuple[Path, Engine, dict[Role | None, str | None],
         "box": {"left": 0.1, "top": 0.1, "right": 0.9, "bottom": 0.9}, "name": "a.png", "new_name": "Barbet",
         "comment": "a comment", "model_version": "m", "picture": {"path": "", "meta": {"_type": "gradio.FileData"}},
         "path": "", "asked": "lowchen", "rival": "eskimo_dog", "receipt": "r", "role": "expert", "password": "not so long",
-        "location": "/nowhere", "about": "x", "format": "csv", "batch": "0" * 32, "preset": "quick", "job": 1, "given": "lowchen",
-        "suggested": "eskimo_dog", "state": "all", "split": "train", "reason": "new", "blind": False, "seconds": 1.5,
-        "size": "thumbnail", "which": "export", "keep_picture": False, "goal": 5, "pair": ["lowchen", "eskimo_dog"],
+        "location": "/nowhere", "about": "x", "format": "csv", "batch": "0" * 32, "preset": "quick", "job": 1,
+        "given": "lowchen", "suggested": "eskimo_dog", "state": "all", "split": "train", "reason": "new", "blind": False,
+        "seconds": 1.5,        "size": "thumbnail", "which": "export", "keep_picture": False, "goal": 5, "pair": ["lowchen", "eskimo_dog"],
         "blind_share": 0.1, "sort": "new", "page": 0, "offset": 0, "disabled": False,
     }  # fmt: skip
     return home, workspace.engine, tokens, words
@@ -318,7 +318,7 @@ def measure(scratch: Path, given: argparse.Namespace) -> dict[str, Any]:
             url = told["url"]
             threading.Thread(target=server.stdout.read, daemon=True).start()
             content = some_pictures(1, 0)[0].load()
-            sent = httpx.post(f"{url}gradio_api/upload", files={"files": ("a.png", content)}, timeout=60)
+            sent = httpx.post(f"{url}gradio_api/upload", files={"files": ("a.png", content)}, timeout=120)
             words |= {"path": sent.json()[0]}
             words["picture"] = {**words["picture"], "path": words["path"]}
             place = Place(url, home, engine, tokens, words, tuple(told["paths"]))

@@ -14,7 +14,7 @@ from starlette.datastructures import Headers
 
 from fgdemo.errors import BusyError, StorageError
 from fgdemo.services.housekeeping import Chore, Housekeeping
-from fgdemo.services.limits import FREER, MOST_VISITORS, Limits, Rate, Visitor, rates
+from fgdemo.services.limits import FREER, MOST_VISITORS, Deed, Limits, Rate, Visitor, rates
 from fgdemo.services.workbench import MOST_MEASURING, Workbench
 from fgdemo.storage.sweeping import Swept, sweep
 from fgdemo.types import Trust
@@ -30,7 +30,7 @@ class Clock:
         return self.now_s
 
 
-def refused(limits: Limits, visitor: Visitor, deed="ask") -> int | None:
+def refused(limits: Limits, visitor: Visitor, deed: Deed = "ask") -> int | None:
     try:
         limits.spend(visitor, deed)
     except BusyError as error:

@@ -1,4 +1,4 @@
-"""What a camera wrote, and what is secret here, leaves by no door: no export, no card, no log, no picture that is served."""
+"""What a camera wrote, and what is secret here, leaves by no door; and what strangers bring opens none."""
 
 from __future__ import annotations
 
