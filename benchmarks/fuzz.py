@@ -289,16 +289,18 @@ def prepare(scratch: Path) -> tuple[Path, Engine, dict[Role | None, str | None],
     image = workspace.roster.image_ids[0]
     version = workspace.roster.standing(image).version
     words = {
-        "image": image, "version": version, "shown_version": version, "taxon": "lowchen", "session": 1, "kind": "label",
-        "key": "a key", "count": 2, "have": [], "order": "new", "items": [{"image": image, "version": version}],
-        "answer": "unusable", "query": "owl", "limit": 5, "a": "lowchen", "b": "eskimo_dog", "taxa": ["lowchen"],
+        "image": image, "version": version, "shown_version": version, "taxon": "lowchen", "session": 1,
+        "kind": "label", "key": "a key", "count": 2, "have": [], "order": "new",
+        "items": [{"image": image, "version": version}], "answer": "unusable", "query": "owl", "limit": 5,
+        "a": "lowchen", "b": "eskimo_dog", "taxa": ["lowchen"],
         "box": {"left": 0.1, "top": 0.1, "right": 0.9, "bottom": 0.9}, "name": "a.png", "new_name": "Barbet",
         "comment": "a comment", "model_version": "m", "picture": {"path": "", "meta": {"_type": "gradio.FileData"}},
-        "path": "", "asked": "lowchen", "rival": "eskimo_dog", "receipt": "r", "role": "expert", "password": "not so long",
-        "location": "/nowhere", "about": "x", "format": "csv", "batch": "0" * 32, "preset": "quick", "job": 1,
-        "given": "lowchen", "suggested": "eskimo_dog", "state": "all", "split": "train", "reason": "new", "blind": False,
-        "seconds": 1.5,        "size": "thumbnail", "which": "export", "keep_picture": False, "goal": 5, "pair": ["lowchen", "eskimo_dog"],
-        "blind_share": 0.1, "sort": "new", "page": 0, "offset": 0, "disabled": False,
+        "path": "", "asked": "lowchen", "rival": "eskimo_dog", "receipt": "r", "role": "expert",
+        "password": "not so long", "location": "/nowhere", "about": "x", "format": "csv", "batch": "0" * 32,
+        "preset": "quick", "job": 1, "given": "lowchen", "suggested": "eskimo_dog", "state": "all", "split": "train",
+        "reason": "new", "blind": False, "seconds": 1.5, "size": "thumbnail", "which": "export",
+        "keep_picture": False, "goal": 5, "pair": ["lowchen", "eskimo_dog"], "blind_share": 0.1, "sort": "new",
+        "page": 0, "offset": 0, "disabled": False,
     }  # fmt: skip
     return home, workspace.engine, tokens, words
 

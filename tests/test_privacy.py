@@ -78,10 +78,7 @@ def test_a_history_from_before_comes_in_clean_and_whole(workspace: FakeWorkspace
     table = tmp_path / "out" / "workspace.jsonl"
     table.write_text(table.read_text(encoding="utf-8").replace(clean, image_id_of(raw)), encoding="utf-8")
     held = next((tmp_path / "out").rglob(f"{clean}*"))
-    new = tmp_path / "out" / "pictures" / image_id_of(raw)[:2] / f"{image_id_of(raw)}.jpg"
-    new.parent.mkdir(parents=True, exist_ok=True)
-    held.unlink()
-    new.write_bytes(raw)
+    held.rename(held.with_name(f"{image_id_of(raw)}.jpg")).write_bytes(raw)
     (tmp_path / "other").mkdir()
     other = open_fake_workspace(tmp_path / "other")
     report = exchange_of(other, tmp_path / "other").import_from(MAINTAINER, [tmp_path / "out"])
