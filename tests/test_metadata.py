@@ -17,6 +17,7 @@ from fgdemo.storage.metadata import without_metadata
 
 SECRETS = (b"Ada Lovelace", b"CanonSecret", b"2031:05:06", b"hidden comment", b"xmp:secret", b"trailing secret")
 GPS = {1: "N", 2: (48.0, 12.0, 30.25), 3: "E", 4: (16.0, 22.0, 18.5)}
+PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()  # once: it holds the time of its making
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
@@ -38,7 +39,6 @@ def exif(turn: int) -> Image.Exif:
 def photograph(format: str, turn: int = 1, mode: str = "RGB") -> bytes:
     """A file as a camera or an editor writes it, full of what nobody else should know."""
     file, more = io.BytesIO(), {}
-    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     if format == "PNG":
         info = PngImagePlugin.PngInfo()
         info.add_text("Author", "Ada Lovelace")
@@ -51,7 +51,7 @@ def photograph(format: str, turn: int = 1, mode: str = "RGB") -> bytes:
     if format == "GIF":
         a_picture("P").save(file, "GIF", comment=b"hidden comment", loop=0)
         return file.getvalue() + b"trailing secret"
-    a_picture(mode).save(file, format, exif=exif(turn), icc_profile=profile, **more)
+    a_picture(mode).save(file, format, exif=exif(turn), icc_profile=PROFILE, **more)
     return file.getvalue() + b"trailing secret" * (format in ("JPEG", "PNG", "WEBP"))
 
 
