@@ -32,8 +32,11 @@ class Served:
 
 
 @contextmanager
-def serving(command: Sequence[str], workspace: Path, checkpoint: Path | None = None) -> Iterator[Served]:
-    """Run a command that serves Gradio, from the repository root, until the block ends."""
+def serving(
+    command: Sequence[str], workspace: Path, checkpoint: Path | None = None, **settings: str
+) -> Iterator[Served]:
+    """Run a command that serves Gradio, from the repository root, until the block ends. All visitors come from one
+    address here, so as much as they like may be asked from it, unless `settings` (variables) say otherwise."""
     port = _free_port()
     environment = {
         **os.environ,
@@ -41,7 +44,9 @@ def serving(command: Sequence[str], workspace: Path, checkpoint: Path | None = N
         "GRADIO_ANALYTICS_ENABLED": "False",
         "GRADIO_TEMP_DIR": str(workspace / "uploads"),
         "FGDEMO_HOME": str(workspace / "home"),
+        "FGDEMO_ASKS_PER_MINUTE": "1000000",
         **({"FGDEMO_CHECKPOINT": str(checkpoint.resolve())} if checkpoint else {}),
+        **settings,
     }
     url = f"http://127.0.0.1:{port}/"
     started = time.perf_counter()

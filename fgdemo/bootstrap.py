@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 
 from sqlalchemy.engine import Engine
 
@@ -17,6 +18,7 @@ from fgdemo.model.classifier import Classifier, training_device
 from fgdemo.model_room import ModelRoom
 from fgdemo.services.exchange import Exchange
 from fgdemo.services.explainer import Explainer
+from fgdemo.services.housekeeping import Chore, Housekeeping
 from fgdemo.services.labelling import Labelling
 from fgdemo.services.mirroring import Mirroring
 from fgdemo.services.operations import Operations
@@ -37,10 +39,18 @@ from fgdemo.storage.library import Library
 from fgdemo.storage.looking import Looking
 from fgdemo.storage.models import Models
 from fgdemo.storage.originals import ImageStore
+from fgdemo.storage.remarks import Remarks
 from fgdemo.storage.roster import Roster
+from fgdemo.storage.sweeping import Swept, sweep
 from fgdemo.storage.taxa import TaxonStore
+from fgdemo.storage.visitor_pictures import VisitorPictures
 
 log = logging.getLogger(__name__)
+
+UPLOADS_KEPT_S, UPLOADS_MOST_BYTES = 3600, 2_000_000_000
+"""The page sends a picture again that it still needs, so nothing is lost by this."""
+EXPORTS_KEPT_S, EXPORTS_MOST_BYTES = 86_400, 1_000_000_000_000
+"""An export holds pictures as they were; one that a visitor has deleted since must not live on in it."""
 
 
 @dataclass(frozen=True)
@@ -191,14 +201,31 @@ def _services(
     mirroring.use(workspace.embeddings)
     transfers.use(_exchange(settings, classifier, workspace))
     incoming = Incoming(settings.home / "incoming")
-    incoming.remove_forgotten()
+    pictures = VisitorPictures(workspace.engine, workspace.images, settings.keep_suggestions_days)
+    housekeeping = Housekeeping(chores(settings, incoming, pictures))
+    housekeeping.start()
+
+    def stop() -> None:
+        looking.stop()
+        learner.stop()
+        housekeeping.stop()
+
     explainer = Explainer(
         LiveClassifier(classifier, learner, taxa), learner, workspace.roster, workspace.embeddings, workspace.images,
         settings.max_picture_mp,
     )  # fmt: skip
     return Services(
-        workbench=Workbench(classifier, workspace.library, partial(trust, classifier), settings.max_picture_mp),
-        suggestions=Suggestions(workspace.events, workspace.images, classifier.taxonomy, settings.max_picture_mp),
+        workbench=Workbench(
+            classifier, workspace.library, partial(trust, classifier), settings.max_picture_mp, settings.most_waiting
+        ),
+        suggestions=Suggestions(
+            workspace.events,
+            workspace.images,
+            Remarks(workspace.engine),
+            pictures,
+            classifier.taxonomy,
+            settings.max_picture_mp,
+        ),
         accounts=Accounts(workspace.engine, hub_roles=HubRoles(settings.maintainers, settings.experts)),
         labelling=Labelling(workspace.engine, workspace.roster, learner, taxa, classifier, explainer),
         review=Review(workspace.engine, workspace.roster, learner, taxa, explainer),
@@ -209,8 +236,25 @@ def _services(
         operations=Operations(engine, classifier.version, lambda: transfers.is_running),
         settings=settings,
         mirroring=mirroring,
-        stop=lambda: (looking.stop(), learner.stop()),
+        stop=stop,
     )
+
+
+def chores(settings: Settings, incoming: Incoming, pictures: VisitorPictures) -> list[Chore]:
+    """What is tidied up while the page is served."""
+    uploads = Swept(uploads_folder(settings), UPLOADS_KEPT_S, UPLOADS_MOST_BYTES)
+    exports = Swept(settings.home / "exports", EXPORTS_KEPT_S, EXPORTS_MOST_BYTES)
+    return [
+        Chore("clearing uploads", lambda: sweep(uploads), 60),
+        Chore("clearing exports", lambda: sweep(exports), 3600),
+        Chore("clearing half-finished imports", incoming.remove_forgotten, 3600),
+        Chore("removing visitors' pictures", pictures.expire, 3600),
+    ]
+
+
+def uploads_folder(settings: Settings) -> Path:
+    """Where Gradio keeps what the browser sends, if `fgdemo.ui.serve` has started it."""
+    return settings.home / "uploads"
 
 
 def open_training(settings: Settings) -> Training:

@@ -12,6 +12,7 @@
     │   └── StaleError        what was answered is no longer what stands there
     ├── HubError          the Hugging Face Hub refuses, or cannot be reached
     ├── TrainingError     a training cannot be started or ended so, or a model cannot go live
+    ├── BusyError         more is asked just now than can be answered; the same works a moment later
     └── ForbiddenError    the person has no right to do this
 
 The message of each may be shown to a person as it is: it says what is wrong, in which file or field,
@@ -65,6 +66,14 @@ class HubError(FgdemoError):
 
 class TrainingError(FgdemoError):
     """A training cannot be started, goes wrong or cannot be ended so, or a model cannot go live."""
+
+
+class BusyError(FgdemoError):
+    """More is asked just now than can be answered; the same works after `retry_after_s` seconds."""
+
+    def __init__(self, message: str, retry_after_s: int) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
 
 
 class ForbiddenError(FgdemoError):

@@ -47,6 +47,16 @@ class Settings:
     """plain: lines for a person, requests only where they went wrong; json: one object a line, each request."""
     mirror: str = ""
     """Where everything is backed up to: a folder, an fsspec URL, `hf://datasets/OWNER/NAME`; empty for nowhere."""
+    asks_per_minute: int = 120
+    """So many pictures may one visitor ask about in a minute; experts ten times as many."""
+    most_waiting: int = 64
+    """So many pictures wait for the model at once; whoever comes then is asked to come back."""
+    keep_suggestions_days: int = 90
+    """After so many days the picture of a suggestion that no expert has accepted is removed."""
+    proxies: int = 0
+    """How many proxies stand before this server: so many entries of X-Forwarded-For are believed."""
+    frame_ancestors: str = ""
+    """Websites, separated by spaces, that may show this page in a frame."""
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ) -> Settings:
@@ -58,14 +68,15 @@ class Settings:
         device = env.get("FGDEMO_DEVICE") or "auto"
         if device == "auto" and (env.get("SPACES_ZERO_GPU") or "").lower() in ("1", "t", "true"):
             device = "zerogpu"
+        on_space = "SPACE_ID" in env  # Hugging Face sets it: one proxy, and their own website around the page
         home = Path(env.get("FGDEMO_HOME") or Path.home() / ".fgdemo").expanduser().resolve()
         return cls(
             home=home,
             checkpoint=Path(env.get("FGDEMO_CHECKPOINT") or REPOSITORY / "checkpoints" / "field-guide").expanduser(),
             database_url=env.get("DATABASE_URL") or f"sqlite:///{home / 'fgdemo.sqlite'}",
             device=device,
-            max_upload_mb=_positive(env, "FGDEMO_MAX_UPLOAD_MB", 25),
-            max_picture_mp=_positive(env, "FGDEMO_MAX_PICTURE_MP", 60),
+            max_upload_mb=_whole(env, "FGDEMO_MAX_UPLOAD_MB", 25),
+            max_picture_mp=_whole(env, "FGDEMO_MAX_PICTURE_MP", 60),
             maintainers=_names(env, "FGDEMO_MAINTAINERS"),
             experts=_names(env, "FGDEMO_EXPERTS"),
             jobs=(env.get("FGDEMO_JOBS") or "").strip(),
@@ -73,6 +84,11 @@ class Settings:
             hub_sign_in=env.get("SYSTEM") == "spaces" and all(env.get(name) for name in _OAUTH),
             log=_log_style(env),
             mirror=(env.get("FGDEMO_MIRROR") or "").strip(),
+            asks_per_minute=_whole(env, "FGDEMO_ASKS_PER_MINUTE", 120),
+            most_waiting=_whole(env, "FGDEMO_MOST_WAITING", 64),
+            keep_suggestions_days=_whole(env, "FGDEMO_KEEP_SUGGESTIONS_DAYS", 90),
+            proxies=_whole(env, "FGDEMO_PROXIES", int(on_space), least=0),
+            frame_ancestors=_origins(env, "FGDEMO_FRAME_ANCESTORS", "https://huggingface.co" if on_space else ""),
         )
 
     def variables(self, env: Mapping[str, str] = os.environ) -> dict[str, str]:
@@ -90,6 +106,11 @@ class Settings:
             "FGDEMO_LOG": self.log,
             "FGDEMO_JOBS": self.jobs,
             "FGDEMO_MIRROR": self.mirror,
+            "FGDEMO_ASKS_PER_MINUTE": str(self.asks_per_minute),
+            "FGDEMO_MOST_WAITING": str(self.most_waiting),
+            "FGDEMO_KEEP_SUGGESTIONS_DAYS": str(self.keep_suggestions_days),
+            "FGDEMO_PROXIES": str(self.proxies),
+            "FGDEMO_FRAME_ANCESTORS": self.frame_ancestors,
         }
 
 
@@ -101,10 +122,10 @@ def _names(env: Mapping[str, str], name: str) -> tuple[str, ...]:
     return names
 
 
-def _positive(env: Mapping[str, str], name: str, default: int) -> int:
+def _whole(env: Mapping[str, str], name: str, default: int, least: int = 1) -> int:
     text = env.get(name) or str(default)
-    if not text.isdecimal() or int(text) < 1:
-        raise SettingsError(f"{name} is “{text}”; it must be a whole number of at least 1.")
+    if not text.isdecimal() or int(text) < least:
+        raise SettingsError(f"{name} is “{text}”; it must be a whole number of at least {least}.")
     return int(text)
 
 
@@ -113,3 +134,11 @@ def _log_style(env: Mapping[str, str]) -> LogStyle:
     if style not in get_args(LogStyle):
         raise SettingsError(f"FGDEMO_LOG is “{style}”; it must be {' or '.join(get_args(LogStyle))}.")
     return style  # type: ignore[return-value]
+
+
+def _origins(env: Mapping[str, str], name: str, default: str) -> str:
+    origins = (env.get(name) or default).split()
+    for origin in origins:
+        if not re.fullmatch(r"https?://(\*\.)?[\w.-]+(:\d+)?", origin):
+            raise SettingsError(f"{name} names “{origin}”; websites are written as https://example.org.")
+    return " ".join(origins)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,7 +18,6 @@ from fgdemo.services.exchange import Exchange
 from fgdemo.services.explainer import Explanation
 from fgdemo.services.mirroring import Mirroring
 from fgdemo.services.operations import Operations
-from fgdemo.services.suggestions import Suggestions
 from fgdemo.services.training import Training
 from fgdemo.services.transfers import Transfers
 from fgdemo.services.workbench import Workbench
@@ -62,7 +61,10 @@ def measured_trust(picture: Image.Image, box: CropBox | None, a: str, b: str) ->
 
 def settings_in(home: Path) -> Settings:
     """A workspace in `home`, and no real checkpoint."""
-    return Settings(home, home, f"sqlite:///{home / 'fgdemo.sqlite'}", "cpu", max_upload_mb=2, max_picture_mp=60)
+    return Settings(
+        home, home, f"sqlite:///{home / 'fgdemo.sqlite'}", "cpu", max_upload_mb=2, max_picture_mp=60,
+        asks_per_minute=100_000,
+    )  # fmt: skip
 
 
 class FakeRoom:
@@ -91,22 +93,24 @@ def fake_training(workspace: FakeWorkspace, settings: Settings) -> Training:
     return Training(workspace.engine, workspace.roster, models, FakeRoom(), settings, device="cpu", command=command)
 
 
-def fake_services(
-    workspace: FakeWorkspace, settings: Settings, training: FakeTraining | None = None,
+def services_over(
+    settings: Settings, workspace: FakeWorkspace, training: FakeTraining | None = None,
     mirroring: Mirroring | None = None,
 ) -> Services:  # fmt: skip
-    """Real services around the fake classifier; `stop` ends the learner."""
-    home = settings.home
+    """All services over an opened workspace; `stop` ends the learner."""
     library = Library(workspace.roster, workspace.embeddings, workspace.images)
+    exchange = Exchange(settings.home, workspace.engine, workspace.images, workspace.intake())
     return Services(
-        workbench=Workbench(workspace.classifier, library, measured_trust),
-        suggestions=Suggestions(workspace.events, workspace.images, workspace.classifier.taxonomy),
+        workbench=Workbench(
+            workspace.classifier, library, measured_trust, settings.max_picture_mp, settings.most_waiting
+        ),
+        suggestions=workspace.suggestions(settings.keep_suggestions_days),
         accounts=Accounts(workspace.engine),
         labelling=workspace.labelling,
         review=workspace.review,
-        transfers=Transfers(Exchange(home, workspace.engine, workspace.images, workspace.intake()), home),
+        transfers=Transfers(exchange, settings.home),
         training=cast("Training", training) if training else fake_training(workspace, settings),
-        incoming=Incoming(home / "incoming"),
+        incoming=Incoming(settings.home / "incoming"),
         images=workspace.images,
         operations=Operations(workspace.engine, workspace.classifier.version),
         settings=settings,
@@ -117,17 +121,16 @@ def fake_services(
 
 @contextmanager
 def running_app(
-    home: Path, training: FakeTraining | None = None, mirroring: Mirroring | None = None
+    home: Path, training: FakeTraining | None = None, mirroring: Mirroring | None = None, **changes: Any
 ) -> Iterator[RunningApp]:
-    """Serve the page from `home` until the block ends."""
-    settings = settings_in(home)
+    """Serve the page from `home` until the block ends; `changes` are settings."""
+    settings = replace(settings_in(home), **changes)
     workspace = open_fake_workspace(home)
-    services = fake_services(workspace, settings, training, mirroring)
-    accounts = services.accounts
+    services = services_over(settings, workspace, training, mirroring)
     app = build_app(services)
     _, url, _ = app.launch(**launch_options(services), prevent_thread_lock=True, quiet=True)
     try:
-        yield RunningApp(url, workspace.events, workspace.images, workspace, accounts, services)
+        yield RunningApp(url, workspace.events, workspace.images, workspace, services.accounts, services)
     finally:
         app.close()
         workspace.engine.dispose()

@@ -19,7 +19,6 @@ import gradio as gr
 import uvicorn
 from fastapi import FastAPI
 
-from fgdemo.services.suggestions import Suggestions
 from fgdemo.services.workbench import Workbench
 from fgdemo.settings import Settings
 from fgdemo.storage.accounts import Accounts
@@ -46,7 +45,7 @@ def open_services(services: Any, home: Path, url: str) -> None:
     services.labelling.opened, services.review.opened = workspace.labelling, workspace.review
     services.images.opened = workspace.images
     services.workbench.opened = Workbench(workspace.classifier, library, lambda *_: {})
-    services.suggestions.opened = Suggestions(workspace.events, workspace.images, workspace.classifier.taxonomy)
+    services.suggestions.opened = workspace.suggestions()
     workspace.learner.start()
 
 
@@ -65,10 +64,11 @@ def main() -> None:
         "operations",
         "mirroring",
     )
-    settings = Settings(folder, folder, "", "cpu", max_upload_mb=2, max_picture_mp=60)
+    settings = Settings(folder, folder, "", "cpu", max_upload_mb=2, max_picture_mp=60, asks_per_minute=100_000)
     services: Any = SimpleNamespace(**{name: Later() for name in names}, settings=settings)
-    routes = launch_options(services)["app_kwargs"]["routes"]
-    app = gr.mount_gradio_app(FastAPI(routes=routes), build_app(services), path="/", ssr_mode=False)
+    app = gr.mount_gradio_app(
+        FastAPI(**launch_options(services)["app_kwargs"]), build_app(services), path="/", ssr_mode=False
+    )
     listening = socket.create_server(("127.0.0.1", 0), backlog=100)
     print(listening.getsockname()[1], flush=True)
     child = 0

@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 def load(settings: Settings, go_live: Callable[[Services], None]) -> Services:
     if sys.argv[2:] == ["loading"]:
         threading.Event().wait()
-    from tests.browser_app import fake_services
+    from tests.browser_app import services_over
     from tests.workspace import open_fake_workspace
 
     workspace = open_fake_workspace(settings.home, settings.database_url)
     workspace.learner.refresh()
     workspace.learner.start()
-    return fake_services(workspace, settings)
+    return services_over(settings, workspace)
 
 
 if __name__ == "__main__":

@@ -14,13 +14,14 @@ import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
+from fgdemo.annotation import Person
 from fgdemo.errors import FgdemoError
 from fgdemo.types import CropBox
 from fgdemo.ui import payloads
 from tests.browser_app import BLUE, LIME, YELLOW, RunningApp, picture, running_app
 
 ENDPOINTS = {
-    "/about", "/classify", "/explain", "/trust", "/neighbours", "/search_taxa", "/suggest",
+    "/about", "/classify", "/explain", "/trust", "/neighbours", "/search_taxa", "/suggest", "/forget_picture",
     "/next_items", "/answer", "/start_export", "/export_state",
 }  # fmt: skip
 
@@ -93,10 +94,25 @@ def test_taxa_are_found(client: Client) -> None:
 
 
 def test_a_suggestion_is_stored_before_its_id_is_given(app: RunningApp, client: Client, warbler: Path) -> None:
-    number = client.predict(handle_file(str(warbler)), taxon="owl", comment="tufts", api_name="/suggest")
+    asked = {"taxon": "owl", "comment": "tufts", "keep_picture": True, "api_name": "/suggest"}
+    saved = client.predict(handle_file(str(warbler)), **asked)
     kept = app.events.suggestions()[-1]
-    assert (str(kept.id), kept.taxon, kept.comment) == (number, "owl", "tufts")
+    assert (str(kept.id), kept.taxon, kept.comment) == (saved["id"], "owl", "tufts")
     assert app.images.read(kept.image) == warbler.read_bytes()
+    assert client.predict(saved["receipt"], api_name="/forget_picture") == {"state": "removed", "kept_until": None}
+    assert kept.image not in app.images
+
+
+def test_without_consent_only_the_words_are_kept(app: RunningApp, client: Client, tmp_path: Path) -> None:
+    before, files = app.events.since(0), len(list(app.services.settings.home.rglob("pictures/**/*")))
+    other = handle_file(str(picture(tmp_path / "other.png", BLUE, LIME)))
+    saved = client.predict(other, taxon="owl", comment="private", api_name="/suggest")
+    assert (saved["receipt"], saved["kept_until"]) == (None, None)
+    assert app.events.since(0) == before
+    assert len(list(app.services.settings.home.rglob("pictures/**/*"))) == files
+    table = b"".join(app.services.suggestions.remarks(Person("ada", "expert"))).decode()
+    assert "owl" in table
+    assert "private" in table
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from typing import NoReturn
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from fgdemo.annotation import Person
 from fgdemo.errors import CheckpointError
 from fgdemo.settings import Settings
 from fgdemo.ui.serve import serve
@@ -365,25 +366,41 @@ def test_what_is_wrong_is_kept_for_the_experts(page: Page, app: RunningApp, tmp_
     expect(form.get_by_role("option", name="Eurasian Eagle-Owl")).to_be_visible()
     form.get_by_role("option", name="Eurasian Eagle-Owl").click()
     form.get_by_label("Comment").fill("<b>ear tufts</b>")
-    expect(form).to_contain_text("The picture is kept with your suggestion")
+    keep = form.get_by_role("switch", name="Leave my picture for the experts")
+    expect(keep).not_to_be_checked()
+    expect(form).to_contain_text("after 90 days it is removed")
+    keep.check()
     form.get_by_role("button", name="Save suggestion").click()
     expect(form).to_contain_text("Saved. Thank you")
     kept = app.events.suggestions()[-1]
     assert (kept.taxon, kept.comment, kept.model_version) == ("eurasian_eagle_owl", "<b>ear tufts</b>", "fake-00000000")
     assert app.images.read(kept.image) == path.read_bytes()
+    link = form.get_by_label("Link to delete the picture").input_value()
+    form.get_by_role("button", name="Done").click()
+
+    page.goto(link)  # much later, in a new window
+    page.reload()
+    expect(form).to_contain_text("Experts can see the picture that you left. It is removed on")
+    form.get_by_role("button", name="Delete my picture").click()
+    expect(form).to_contain_text("The picture that you left is deleted")
+    assert kept.image not in app.images
+    assert app.events.history(kept.image)[0].comment == "<b>ear tufts</b>"
+    form.get_by_role("button", name="Close").click()
+    expect(page).to_have_url(re.compile("#classify$"))
 
 
 def test_a_kind_that_is_not_known_yet_can_be_named(page: Page, app: RunningApp, warbler: Path) -> None:
     choose(page, warbler)
+    before = app.events.since(0)
     page.get_by_role("button", name="That’s wrong").click()
     form = page.get_by_role("dialog")
     form.get_by_role("combobox").fill("Virginia’s Warbler")
     expect(form.get_by_text("No kind of that name")).to_be_visible()
     form.get_by_label("Comment").fill("grey back")
     form.get_by_role("button", name="Save suggestion").click()
-    expect(form).to_contain_text("Saved. Thank you")
-    kept = app.events.suggestions()[-1]
-    assert (kept.taxon, kept.new_name) == (None, "Virginia’s Warbler")
+    expect(form).to_contain_text("Your words are kept; your picture is not")
+    assert app.events.since(0) == before
+    assert "Virginia’s Warbler" in b"".join(app.services.suggestions.remarks(Person("ada", "expert"))).decode()
 
 
 def test_a_file_that_is_no_picture_gets_a_sentence_and_changes_nothing(

@@ -22,7 +22,10 @@ from fgdemo.ui.page import launch_options
 from tests.browser_app import RunningApp, running_app
 from tests.workspace import some_pictures
 
-FOR_EVERYBODY = {"about", "classify", "explain", "trust", "neighbours", "search_taxa", "suggest"}
+FOR_EVERYBODY = {
+    "about", "classify", "explain", "trust", "neighbours", "search_taxa", "suggest", "my_picture", "forget_picture"
+}  # fmt: skip
+IN_THE_API = FOR_EVERYBODY - {"my_picture"}
 ENDPOINTS_FOR_EXPERTS = {"next_items", "answer"}
 ENDPOINTS_FOR_MAINTAINERS = {"start_export", "export_state"}
 ADDRESSES_FOR_EVERYBODY = {"/fgdemo/sign-in", "/fgdemo/sign-out", "/fgdemo/me", "/healthz", "/fgdemo/openapi.json"}
@@ -199,7 +202,7 @@ def test_endpoints_of_programs_check_the_role_themselves(app: RunningApp) -> Non
     """Events of Gradio's queue have no role: each one must be a question for everybody, or refuse by itself."""
     events = {event["api_name"] for event in http(f"{app.url}config")[1]["dependencies"]}
     closed = ENDPOINTS_FOR_EXPERTS | ENDPOINTS_FOR_MAINTAINERS
-    assert events == FOR_EVERYBODY | closed
+    assert events == IN_THE_API | closed
     asked = {
         "next_items": {},
         "answer": {"session": 1, "image": "0" * 64, "kind": "none", "shown_version": 0, "key": "k"},

@@ -13,6 +13,8 @@ from fgdemo.services.suggestions import Suggestions, clean_text
 from fgdemo.storage.database import open_database, register_taxa, writing
 from fgdemo.storage.events import EventLog, standing_of
 from fgdemo.storage.originals import ImageStore, image_id_of
+from fgdemo.storage.remarks import Remarks
+from fgdemo.storage.visitor_pictures import VisitorPictures
 from fgdemo.types import CropBox
 from tests.fakes import TAXONOMY
 
@@ -44,13 +46,14 @@ def pictures(tmp_path):
 
 
 @pytest.fixture
-def suggestions(events, pictures):
-    return Suggestions(events, pictures, TAXONOMY, max_picture_mp=1)
+def suggestions(engine, events, pictures):
+    left = VisitorPictures(engine, pictures, 90, lambda: NOON)
+    return Suggestions(events, pictures, Remarks(engine, lambda: NOON), left, TAXONOMY, max_picture_mp=1)
 
 
 def add(suggestions, data=None, **changes) -> str:
-    said = {"name": "a.jpg", "taxon": "lowchen", "new_name": None, "comment": None, "model_version": "m", **changes}
-    return suggestions.add(photo() if data is None else data, **said)
+    said = {"name": "a.jpg", "taxon": "lowchen", "new_name": None, "comment": None, "model_version": "m"}
+    return suggestions.add(photo() if data is None else data, **{**said, "keep_picture": True, **changes}).id
 
 
 def test_a_suggestion_is_kept_with_its_picture(suggestions, events, pictures):

@@ -17,14 +17,17 @@ from fgdemo.model.head import RidgeHead
 from fgdemo.services.explainer import Explainer
 from fgdemo.services.labelling import Labelling
 from fgdemo.services.review import Review
+from fgdemo.services.suggestions import Suggestions
 from fgdemo.storage.database import open_database, register_taxa
 from fgdemo.storage.embeddings import Embeddings, Looks, LooksShape
 from fgdemo.storage.events import EventLog
 from fgdemo.storage.intake import Imported, Intake
 from fgdemo.storage.labelled import LabelledPicture, Split
 from fgdemo.storage.originals import ImageStore
+from fgdemo.storage.remarks import Remarks
 from fgdemo.storage.roster import Roster
 from fgdemo.storage.taxa import TaxonStore
+from fgdemo.storage.visitor_pictures import VisitorPictures
 from tests.fakes import COLOURS, FakeClassifier
 
 ADA, BO = Person("ada", "expert"), Person("bo", "expert")
@@ -51,6 +54,10 @@ class FakeWorkspace:
         return Intake(
             self.engine, self.images, self.roster, self.embeddings, self.look, are_twins=lambda bits, _: bits <= 3
         )
+
+    def suggestions(self, keep_days: int = 90) -> Suggestions:
+        pictures = VisitorPictures(self.engine, self.images, keep_days)
+        return Suggestions(self.events, self.images, Remarks(self.engine), pictures, self.classifier.taxonomy)
 
     def look(self, pictures: Sequence[Image.Image]) -> Looks:
         readings = [self.classifier.read(picture) for picture in pictures]

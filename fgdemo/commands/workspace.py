@@ -50,6 +50,7 @@ def specimens(arguments: argparse.Namespace, settings: Settings) -> dict[str, An
 
 def serve(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]:
     """Open the page; returns when it is closed."""
+    from fgdemo.ui.serve import own_process
     from fgdemo.ui.serve import serve as serve_page
 
     def build(settings: Settings, go_live: Callable[[Services], None]) -> Services:
@@ -57,6 +58,7 @@ def serve(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]:
 
         return build_services(settings, go_live)
 
+    own_process(settings)
     serve_page(settings, build)
     return {}
 

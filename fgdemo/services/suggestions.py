@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
 
+from fgdemo.annotation import Person
 from fgdemo.errors import StorageError, TaxonomyError
 from fgdemo.storage.events import EventLog, LabelEvent, NewPicture
 from fgdemo.storage.images import decode_reduced
+from fgdemo.storage.metadata import without_metadata
 from fgdemo.storage.originals import THUMBNAIL_PX, ImageStore, image_id_of
+from fgdemo.storage.remarks import Remark, Remarks
+from fgdemo.storage.visitor_pictures import SOURCE, LeftPicture, VisitorPictures, key_of, new_receipt
 from fgdemo.taxonomy import Taxonomy
 from fgdemo.types import CropBox
 
@@ -17,21 +23,50 @@ LONGEST_VERSION = 200
 _TURNS_TEXT_AROUND = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
+@dataclass(frozen=True)
+class Suggested:
+    """What was kept of a suggestion.
+
+    Attributes:
+        id: of the event, or of the remark where the picture was not kept.
+        receipt: with it the picture can be deleted at any time; None where it was not kept.
+        kept_until: ISO 8601, UTC: then the picture is removed, unless an expert has accepted it.
+    """
+
+    id: str
+    receipt: str | None
+    kept_until: str | None
+
+
 class Suggestions:
     """Takes suggestions in.
 
     Args:
         events: the log they are appended to; its database knows the taxa of `taxonomy` (`register_taxa`).
         images: where the pictures are kept.
+        remarks: where words without a picture are kept.
+        pictures: what becomes of the pictures.
         taxonomy: the taxa that may be suggested, groups included.
         max_picture_mp: largest picture that is decoded, in megapixels.
     """
 
-    def __init__(self, events: EventLog, images: ImageStore, taxonomy: Taxonomy, max_picture_mp: int = 60) -> None:
-        self._events = events
-        self._images = images
+    def __init__(
+        self,
+        events: EventLog,
+        images: ImageStore,
+        remarks: Remarks,
+        pictures: VisitorPictures,
+        taxonomy: Taxonomy,
+        max_picture_mp: int = 60,
+    ) -> None:
+        self._events, self._images, self._remarks, self._pictures = events, images, remarks, pictures
         self._taxonomy = taxonomy
         self._max_picture_mp = max_picture_mp
+
+    @property
+    def keep_days(self) -> int:
+        """So many days a picture is kept that no expert accepts."""
+        return self._pictures.keep_days
 
     def add(
         self,
@@ -42,16 +77,22 @@ class Suggestions:
         new_name: str | None,
         comment: str | None,
         model_version: str,
+        keep_picture: bool,
+        answered: str | None = None,
         box: CropBox | None = None,
         annotator: str = "visitor",
-    ) -> str:
-        """Keep a picture and what a person says it is; both are durable when this returns. Gives the event's id.
+    ) -> Suggested:
+        """Keep what a person says a picture is, durably, and the picture itself where the person has consented.
+
+        What the file says about its owner (place, time, camera) is never kept.
 
         Args:
             name: the name of the picture's file.
             taxon: id of a taxon, leaf or group; or None and `new_name` for a kind that the model does not know.
             comment: anything the person wants to say about it, or None.
             model_version: the model whose answer is said to be wrong.
+            keep_picture: the person wants the picture to be kept and seen by experts; otherwise only the words stay.
+            answered: id of the leaf that the answer named; only needed where the picture is not kept.
             box: the part of the picture that was classified.
 
         Raises:
@@ -61,29 +102,47 @@ class Suggestions:
         """
         new_name = " ".join(clean_text(new_name or "").split()) or None
         comment = clean_text(comment or "").strip() or None
+        model_version = clean_text(model_version)[:LONGEST_VERSION]
         if (taxon is None) == (new_name is None):
             raise TaxonomyError("Say what it is: choose one of the kinds, or give the name of another. Not both.")
-        if taxon is not None:
-            taxon = self._taxonomy[taxon].id
+        taxon, answered = (one if one is None else self._taxonomy[one].id for one in (taxon, answered))
         for field, text, longest in (("name", new_name, LONGEST_NEW_NAME), ("comment", comment, LONGEST_COMMENT)):
             if text and len(text) > longest:
                 raise StorageError(f"The {field} has {len(text)} characters; at most {longest} can be kept.")
         _, (width, height) = decode_reduced(data, THUMBNAIL_PX, name=name, max_picture_mp=self._max_picture_mp)
+        if not keep_picture:
+            kept = self._remarks.add(Remark(answered, taxon, new_name, comment, model_version))
+            return Suggested(str(kept), None, None)
+        original, receipt = without_metadata(data, name=name, max_picture_mp=self._max_picture_mp), new_receipt()
         event = self._events.append_with_picture(
             LabelEvent(
-                image=image_id_of(data),
+                image=image_id_of(original),
                 kind="suggestion",
                 annotator=annotator,
                 taxon=taxon,
                 new_name=new_name,
-                model_version=clean_text(model_version)[:LONGEST_VERSION],
+                model_version=model_version,
                 comment=comment,
                 box=box,
+                answer_key=key_of(receipt),
             ),
-            NewPicture(data, width, height, source="visitor", split=None, name=_file_name(name)),
+            NewPicture(original, width, height, source=SOURCE, split=None, name=_file_name(name)),
             self._images,
         )
-        return str(event.id)
+        return Suggested(str(event.id), receipt, self._pictures.look(receipt).kept_until)
+
+    def look(self, receipt: str) -> LeftPicture:
+        """What became of the picture that was left with this receipt. Raises PictureError if there is none."""
+        return self._pictures.look(receipt)
+
+    def forget(self, receipt: str) -> LeftPicture:
+        """Delete that picture; the words stay. Raises PictureError, StorageError."""
+        return self._pictures.forget(receipt)
+
+    def remarks(self, person: Person) -> Iterator[bytes]:
+        """What was said without a picture, as CSV lines. Raises ForbiddenError for others than experts."""
+        person.require("expert")
+        return self._remarks.table()
 
 
 def clean_text(text: str) -> str:

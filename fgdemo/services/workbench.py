@@ -13,12 +13,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from fgdemo.errors import PictureError, TaxonomyError
+from fgdemo.errors import BusyError, PictureError, TaxonomyError
 from fgdemo.services.taxon_search import TaxonSearch
 from fgdemo.services.views import candidates, part_views, worth_comparing
 from fgdemo.services.wording import answer_for, known_kinds, unknown_verdict
 from fgdemo.storage.images import data_url, decode_reduced, jpeg, shown_name
 from fgdemo.storage.library import Library
+from fgdemo.storage.metadata import without_metadata
 from fgdemo.storage.originals import image_id_of
 from fgdemo.types import (
     About,
@@ -42,6 +43,10 @@ READINGS_KEPT = 16
 DECODED_AT_ONCE = 2
 """Decoding the largest picture allowed takes some hundred megabytes."""
 TRUST_PATIENCE_S = 10.0
+MOST_MEASURING = 4
+"""So many wait for a trust figure, which takes seconds and is no answer that anybody needs."""
+MANY_HERE = "Many people are here just now, and their pictures come first: try again in a few seconds."
+TRY_AGAIN_S = 5
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,8 @@ class _Read:
     """What is kept of a picture that was read: enough to answer again without decoding or a forward pass."""
 
     image_id: str
+    stored_id: str
+    """What its id would be in the workspace, where pictures lie without metadata."""
     width_px: int
     height_px: int
     display: str
@@ -67,6 +74,7 @@ class Workbench:
         library: the labelled pictures of the workspace, or None.
         trust: measures how faithful the maps are, or None to leave that out.
         max_picture_mp: largest picture that is decoded, in megapixels.
+        most_waiting: so many pictures wait for the model at once; one more is refused.
     """
 
     def __init__(
@@ -75,11 +83,13 @@ class Workbench:
         library: Library | None = None,
         trust: TrustFunction | None = None,
         max_picture_mp: int = 60,
+        most_waiting: int = 64,
     ) -> None:
         self._classifier = classifier
         self._library = library
         self._trust = trust
         self._max_picture_mp = max_picture_mp
+        self._most_waiting = most_waiting
         self._search = TaxonSearch(classifier.taxonomy)
         self._recent: OrderedDict[tuple[str, CropBox | None], _Read] = OrderedDict()
         self._recent_lock = threading.Lock()
@@ -87,6 +97,7 @@ class Workbench:
         self._forward = threading.Lock()
         self._measuring = threading.Lock()
         self._answering = 0
+        self._asked_trust = threading.BoundedSemaphore(MOST_MEASURING)
         self._quiet = threading.Condition()
 
     def about(self) -> About:
@@ -117,6 +128,7 @@ class Workbench:
 
         Raises:
             PictureError: the picture cannot be used.
+            BusyError: too many pictures wait for the model already.
             TaxonomyError: `asked` or `rival` is not a leaf of this model, or both are the same.
         """
         started = time.perf_counter()
@@ -164,17 +176,23 @@ class Workbench:
 
         Raises:
             PictureError, TaxonomyError: as for `classify`.
+            BusyError: too many wait to have theirs measured.
         """
         for leaf in (a, b):
             self._check_leaf(leaf)
         _check_different(a, b)
         if self._trust is None:
             return {}
-        picture, _ = self._decode(_bytes_of(data, name), name, box)
-        with self._measuring:
-            with self._quiet:  # Not for ever: on a page that is never quiet, measurements come slowly but come.
-                self._quiet.wait_for(lambda: self._answering == 0, timeout=TRUST_PATIENCE_S)
-            return self._trust(picture, box, a, b)
+        if not self._asked_trust.acquire(blocking=False):
+            raise BusyError(MANY_HERE, TRY_AGAIN_S)
+        try:
+            with self._measuring:
+                picture, _ = self._decode(_bytes_of(data, name), name, box)
+                with self._quiet:  # Not for ever: on a page that is never quiet, measurements come slowly but come.
+                    self._quiet.wait_for(lambda: self._answering == 0, timeout=TRUST_PATIENCE_S)
+                return self._trust(picture, box, a, b)
+        finally:
+            self._asked_trust.release()
 
     def neighbours(
         self, data: bytes | Path, *, name: str, box: CropBox | None, taxon_ids: Sequence[str]
@@ -206,11 +224,12 @@ class Workbench:
         with self._waiting_for_answer():
             picture, (width, height) = self._decode(data, name, box)
             display = data_url(jpeg(picture, DISPLAY_PX))
+            stored_id = image_id_of(without_metadata(data, name=name, max_picture_mp=self._max_picture_mp))
             with self._forward:
                 known = self._recall(key)  # Somebody may have asked the same while we waited.
                 if known is not None:
                     return known
-                read = _Read(image_id, width, height, display, self._classifier.read(picture, box))
+                read = _Read(image_id, stored_id, width, height, display, self._classifier.read(picture, box))
                 with self._recent_lock:
                     self._recent[key] = read
                     while len(self._recent) > READINGS_KEPT:
@@ -231,6 +250,8 @@ class Workbench:
     @contextmanager
     def _waiting_for_answer(self) -> Iterator[None]:
         with self._quiet:
+            if self._answering >= self._most_waiting:
+                raise BusyError(MANY_HERE, TRY_AGAIN_S)
             self._answering += 1
         try:
             yield
@@ -250,7 +271,7 @@ class Workbench:
 
     def _neighbours_of(self, read: _Read, taxon: str, library: Library, limit: int = 4) -> tuple[Neighbour, ...]:
         similar = library.nearest(read.reading.embedding, taxon, limit + 1)
-        others = [found for found in similar if found.image_id != read.image_id][:limit]
+        others = [found for found in similar if found.image_id not in (read.image_id, read.stored_id)][:limit]
         return tuple(
             Neighbour(
                 image_id=found.image_id,

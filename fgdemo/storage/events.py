@@ -173,6 +173,10 @@ class EventLog:
         with reading(self._engine) as connection:
             return self._histories(connection, images)
 
+    def by_answer_key(self, key: str) -> LabelEvent | None:
+        """The event that carries this key."""
+        return next(iter(self._select(label_event_table.c.answer_key == key)), None)
+
     def by_batch(self, batch: str) -> list[LabelEvent]:
         """The events of one answer about many pictures, oldest first."""
         return self._select(label_event_table.c.batch == batch)

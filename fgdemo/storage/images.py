@@ -43,9 +43,9 @@ _HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b
 
 # What Pillow's decoders raise on damaged or hostile bytes (fuzzed: see tests/test_images.py); its remarks on damaged
 # metadata are warnings, which are exceptions where a program asks for that.
-_DAMAGE = (OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, ArithmeticError, AttributeError,
+DAMAGE = (OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, ArithmeticError, AttributeError,
            RuntimeError, MemoryError, AssertionError, UserWarning, struct.error, zlib.error)  # fmt: skip
-_TOO_LARGE = (Image.DecompressionBombError, Image.DecompressionBombWarning)
+TOO_LARGE = (Image.DecompressionBombError, Image.DecompressionBombWarning)
 
 _ORIENTATION_TAG = 0x0112
 _TURNS = {
@@ -101,9 +101,9 @@ def decode_reduced(
     reader = _reader_for(data, shown)
     try:
         picture = reader(io.BytesIO(data))
-    except _TOO_LARGE as error:
+    except TOO_LARGE as error:
         raise _too_large(shown, max_picture_mp) from error
-    except _DAMAGE as error:
+    except DAMAGE as error:
         raise PictureError(f"{shown} is damaged and cannot be opened: export it again, or take another.") from error
     width, height = picture.size
     _check_size(width, height, shown, max_picture_mp)
@@ -121,9 +121,9 @@ def decode_reduced(
         elif turn in _SIDEWAYS:
             width, height = height, width
         return rgb, (width, height)
-    except _TOO_LARGE as error:
+    except TOO_LARGE as error:
         raise _too_large(shown, max_picture_mp) from error
-    except _DAMAGE as error:
+    except DAMAGE as error:
         raise PictureError(
             f"{shown} is cut off or damaged: only a part of it could be read. Send the whole file again."
         ) from error
@@ -181,7 +181,7 @@ def _turn(picture: Image.Image) -> Image.Transpose | None:
     """How to bring the picture upright. TIFFs are already turned by Pillow when they are loaded."""
     try:
         return _TURNS.get(picture.getexif().get(_ORIENTATION_TAG, 1))
-    except _DAMAGE:
+    except DAMAGE:
         return None  # Damaged metadata is no reason to refuse whole pixels.
 
 

@@ -23,6 +23,7 @@ from fgdemo.storage.kinds import Kinds, settle_kinds
 from fgdemo.storage.labelled import LabelledPicture, PastSession, Progress, Said, no_progress, plain_text
 from fgdemo.storage.looking import MODEL_PX, look_at_missing
 from fgdemo.storage.merging import Merger, settle_sessions
+from fgdemo.storage.metadata import without_metadata
 from fgdemo.storage.originals import ImageStore, image_id_of
 from fgdemo.storage.roster import SPLITS, Roster
 from fgdemo.storage.schema import image_table
@@ -71,6 +72,8 @@ class _Run:
     bare: set[str]
     """Pictures of visitors, of which only their bytes are known."""
     met: dict[str, LabelledPicture] = field(default_factory=dict)
+    renamed: dict[str, str] = field(default_factory=dict)
+    """Ids here of pictures of another workspace, which differ where metadata was taken away."""
 
 
 class Intake:
@@ -154,10 +157,13 @@ class Intake:
         if listed.label and listed.label not in run.kinds.taxon_of:
             return f"its class {plain_text(listed.label)} has no usable name"
         try:
-            original = listed.load()
-            image = image_id_of(original)
-            if listed.origin is not None and listed.origin.image != image:
+            loaded = listed.load()
+            if listed.origin is not None and listed.origin.image != image_id_of(loaded):
                 return "is not the picture that it was when it was exported"
+            original = without_metadata(loaded, name=listed.name, max_picture_mp=self._max_picture_mp)
+            image = image_id_of(original)
+            if listed.origin is not None:
+                run.renamed[listed.origin.image] = image
             still_bare = listed.origin is not None and listed.origin.split is None
             if image in self._roster and (image not in run.bare or still_bare):
                 self._images.put(original)  # in case that somebody has deleted the file
@@ -238,7 +244,7 @@ class Intake:
         twin = run.finder.find(hashed, embedding)
         if origin is not None:
             split = None if origin.split is None else split
-            theirs = origin.twin_of
+            theirs = run.renamed.get(origin.twin_of or "", origin.twin_of)
             if twin is None and theirs is not None and (theirs in self._roster or theirs in rows):
                 twin = theirs
         if twin is not None:

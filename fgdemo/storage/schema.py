@@ -255,6 +255,20 @@ MIGRATIONS = (
             )""",
         ),
     ),
+    Migration(
+        8,
+        (
+            """CREATE TABLE remark (
+                id {serial},
+                answered TEXT,
+                taxon TEXT REFERENCES taxon (id),
+                new_name TEXT,
+                comment TEXT,
+                model_version TEXT,
+                created_at TEXT NOT NULL
+            )""",
+        ),
+    ),
 )
 
 SERIAL = {
@@ -296,3 +310,4 @@ workspace_origin_table = _table("workspace_origin", "id")
 event_origin_table = _table("event_origin", "event origin number")
 mirror_table = _table("mirror", "destination event sent_at")
 mirrored_table = _table("mirrored", "destination kind name digest")
+remark_table = _table("remark", "id answered taxon new_name comment model_version created_at")

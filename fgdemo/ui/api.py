@@ -14,6 +14,7 @@ from gradio.events import api
 from fgdemo.annotation import Role
 from fgdemo.errors import FgdemoError, UnavailableError
 from fgdemo.logs import REQUESTS
+from fgdemo.services.limits import Deed
 from fgdemo.ui import payloads
 from fgdemo.ui.api_pictures import picture_questions, word_questions
 from fgdemo.ui.api_work import export_questions, labelling_questions
@@ -23,14 +24,20 @@ from fgdemo.ui.observed import asked
 if TYPE_CHECKING:
     from fgdemo.bootstrap import Services
     from fgdemo.storage.accounts import Accounts
+    from fgdemo.ui.visitors import Spend
 
 log = logging.getLogger(__name__)
 requests = logging.getLogger(REQUESTS)
 
 PERSON = "person"
+DEEDS: dict[str, Deed] = {
+    "classify": "ask", "explain": "ask", "neighbours": "ask", "trust": "trust", "suggest": "suggest",
+    "forget_picture": "suggest",
+}  # fmt: skip
+"""What counts towards the limits of whoever asks."""
 
 
-def add_api(services: Services) -> None:
+def add_api(services: Services, spend: Spend) -> None:
     """Add the endpoints to the current Blocks."""
     questions: list[tuple[Role, list[Callable[..., Any]]]] = [
         ("visitor", picture_questions(services.workbench, services.settings)),
@@ -41,10 +48,10 @@ def add_api(services: Services) -> None:
     for role, endpoints in questions:
         for endpoint in endpoints:
             # The services guard their own work, so requests of many people may run side by side.
-            api(_spoken(endpoint, services.accounts, role), api_name=endpoint.__name__, concurrency_limit=None)
+            api(_spoken(endpoint, services.accounts, role, spend), api_name=endpoint.__name__, concurrency_limit=None)
 
 
-def _spoken(endpoint: Callable[..., Any], accounts: Accounts, role: Role) -> Callable[..., Any]:
+def _spoken(endpoint: Callable[..., Any], accounts: Accounts, role: Role, spend: Spend) -> Callable[..., Any]:
     """The endpoint as Gradio calls it: with a request in place of `person`, whose role is checked first.
 
     Errors meant for people reach the caller as they are; all others go to the log only.
@@ -60,6 +67,8 @@ def _spoken(endpoint: Callable[..., Any], accounts: Accounts, role: Role) -> Cal
                     person = who(sent, accounts)
                     person.require(role)
                     given = [person, *given] if wants_person else given
+                if endpoint.__name__ in DEEDS:
+                    spend(sent, DEEDS[endpoint.__name__])
                 reply = payloads.as_json(endpoint(*given))
                 asking.outcome = "ok"
                 return reply

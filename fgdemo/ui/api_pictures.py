@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 from gradio.data_classes import FileData
 from gradio.utils import get_upload_folder
 
+from fgdemo.services.suggestions import Suggested
 from fgdemo.storage.images import decode_picture
+from fgdemo.storage.visitor_pictures import LeftPicture
 from fgdemo.types import About, Classification, CropBox, Neighbour, TaxonHit, Trust
 from fgdemo.ui import payloads
 
@@ -137,8 +139,9 @@ def word_questions(workbench: "Workbench", suggestions: "Suggestions") -> list[C
         comment: str | None = None,
         model_version: str = "",
         box: CropBox | None = None,
-    ) -> str:
-        """Tell the experts that an answer is wrong. The picture is kept with the suggestion.
+        keep_picture: bool = False,
+    ) -> Suggested:
+        """Tell the experts that an answer is wrong. The picture is kept only where you say so.
 
         Parameters:
             picture: the photograph.
@@ -147,8 +150,11 @@ def word_questions(workbench: "Workbench", suggestions: "Suggestions") -> list[C
             comment: why.
             model_version: the model that gave the answer.
             box: the part of the picture that was looked at; null for all of it.
+            keep_picture: true to leave the picture, too: experts see it, it is removed after some months unless one of
+                them accepts it, and then models may learn from it. Place, time and camera are taken out before.
         Returns:
-            The id of the suggestion, once it is safely stored.
+            The id of the suggestion, once it is safely stored; and, where the picture was kept, until when, and a
+            receipt with which `forget_picture` deletes it at any time.
         """
         path, name = _picture(picture)
         return suggestions.add(
@@ -158,10 +164,21 @@ def word_questions(workbench: "Workbench", suggestions: "Suggestions") -> list[C
             new_name=payloads.optional_text(new_name, "new_name"),
             comment=payloads.optional_text(comment, "comment", payloads.LONGEST_COMMENT),
             model_version=payloads.text(model_version, "model_version"),
+            keep_picture=keep_picture is True,
             box=payloads.crop_box(box),
         )
 
-    return [search_taxa, suggest]
+    def forget_picture(receipt: str) -> LeftPicture:
+        """Delete a picture that was left with a suggestion. What was said about it stays, without the picture.
+
+        Parameters:
+            receipt: what `suggest` gave.
+        Returns:
+            What became of the picture: "removed", or "elsewhere" where a maintainer has brought the same one, too.
+        """
+        return suggestions.forget(payloads.text(receipt, "receipt"))
+
+    return [search_taxa, suggest, forget_picture]
 
 
 def _picture(value: Any) -> tuple[Path, str]:

@@ -19,39 +19,43 @@ from fgdemo.ui import payloads
 if TYPE_CHECKING:
     from fgdemo.services.suggestions import Suggestions
     from fgdemo.services.workbench import Workbench
+    from fgdemo.ui.visitors import Spend
 
 log = logging.getLogger(__name__)
 
 MARKUP = Path(__file__).parent / "static" / "classify.html"
 SCRIPT = (
     "import(new URL({module}, document.baseURI))"
-    ".then((tab) => tab.mount(element, {{ server, upload, maxMb: {max_mb} }}))"
+    ".then((tab) => tab.mount(element, {{ server, upload, maxMb: {max_mb}, keepDays: {keep_days} }}))"
 )
 
 
-def classify_tab(workbench: Workbench, suggestions: Suggestions, settings: Settings, static_url: str) -> gr.HTML:
+def classify_tab(
+    workbench: Workbench, suggestions: Suggestions, settings: Settings, spend: Spend, static_url: str
+) -> gr.HTML:
     """Place the tab in the current Blocks. `static_url` is where `static/` is served, relative to the page."""
     module = json.dumps(f"{static_url}/classify.js")
     return gr.HTML(
         html_template=MARKUP.read_text(encoding="utf-8"),
-        js_on_load=SCRIPT.format(module=module, max_mb=settings.max_upload_mb),
+        js_on_load=SCRIPT.format(
+            module=module, max_mb=settings.max_upload_mb, keep_days=settings.keep_suggestions_days
+        ),
         apply_default_css=False,
         elem_id="fg-page-classify",
-        server_functions=questions(workbench, suggestions),
+        server_functions=[*questions(workbench, spend), *telling(suggestions, spend)],
     )
 
 
-def questions(workbench: Workbench, suggestions: Suggestions) -> list[Callable[..., dict[str, Any]]]:
-    """What the page may ask. Gradio runs each in a thread, with one argument: whatever JSON the browser sent."""
+def questions(workbench: Workbench, spend: Spend) -> list[Callable[..., dict[str, Any]]]:
+    """What the page may ask. Gradio runs each in a thread, with whatever JSON the browser sent."""
 
     @answered
-    def about(payload: object) -> dict[str, Any]:
-        payloads.fields(payload)
+    def about(asked: Mapping[str, Any], request: Any) -> dict[str, Any]:
         return payloads.as_json(workbench.about())
 
     @answered
-    def classify(payload: object) -> dict[str, Any]:
-        asked = payloads.fields(payload)
+    def classify(asked: Mapping[str, Any], request: Any) -> dict[str, Any]:
+        spend(request, "ask")
         result = workbench.classify(
             **_picture(asked),
             asked=payloads.optional_text(asked.get("asked"), "asked"),
@@ -60,8 +64,8 @@ def questions(workbench: Workbench, suggestions: Suggestions) -> list[Callable[.
         return payloads.as_json(result)
 
     @answered
-    def trust(payload: object) -> dict[str, Any]:
-        asked = payloads.fields(payload)
+    def trust(asked: Mapping[str, Any], request: Any) -> dict[str, Any]:
+        spend(request, "trust")
         measured = workbench.trust(
             **_picture(asked),
             a=payloads.text(asked.get("a"), "a"),
@@ -70,8 +74,8 @@ def questions(workbench: Workbench, suggestions: Suggestions) -> list[Callable[.
         return payloads.as_json(measured)
 
     @answered
-    def neighbours(payload: object) -> dict[str, Any]:
-        asked = payloads.fields(payload)
+    def neighbours(asked: Mapping[str, Any], request: Any) -> dict[str, Any]:
+        spend(request, "ask")
         found = workbench.neighbours(
             **_picture(asked),
             taxon_ids=payloads.texts(asked.get("taxa"), "taxa"),
@@ -79,13 +83,19 @@ def questions(workbench: Workbench, suggestions: Suggestions) -> list[Callable[.
         return payloads.as_json(found)
 
     @answered
-    def search_taxa(payload: object) -> dict[str, Any]:
-        query = payloads.text(payloads.fields(payload).get("query"), "query")
+    def search_taxa(asked: Mapping[str, Any], request: Any) -> dict[str, Any]:
+        query = payloads.text(asked.get("query"), "query")
         return {"taxa": payloads.as_json(workbench.search_taxa(query))}
 
+    return [about, classify, trust, neighbours, search_taxa]
+
+
+def telling(suggestions: Suggestions, spend: Spend) -> list[Callable[..., dict[str, Any]]]:
+    """What a visitor may tell the experts, and take back."""
+
     @answered
-    def suggest(payload: object) -> dict[str, Any]:
-        asked = payloads.fields(payload)
+    def suggest(asked: Mapping[str, Any], request: Any) -> dict[str, Any]:
+        spend(request, "suggest")
         saved = suggestions.add(
             payloads.uploaded_file(asked.get("path")).read_bytes(),
             name=_name(asked),
@@ -93,11 +103,23 @@ def questions(workbench: Workbench, suggestions: Suggestions) -> list[Callable[.
             new_name=payloads.optional_text(asked.get("new_name"), "name"),
             comment=payloads.optional_text(asked.get("comment"), "comment", payloads.LONGEST_COMMENT),
             model_version=payloads.text(asked.get("model_version"), "model_version"),
+            keep_picture=asked.get("keep_picture") is True,
+            answered=payloads.optional_text(asked.get("answered"), "answered"),
             box=payloads.crop_box(asked.get("box")),
         )
-        return {"saved": saved}
+        return {"saved": saved.id, "receipt": saved.receipt, "kept_until": saved.kept_until}
 
-    return [about, classify, trust, neighbours, search_taxa, suggest]
+    @answered
+    def my_picture(asked: Mapping[str, Any], request: Any) -> dict[str, Any]:
+        spend(request, "suggest")
+        return payloads.as_json(suggestions.look(payloads.text(asked.get("receipt"), "receipt")))
+
+    @answered
+    def forget_picture(asked: Mapping[str, Any], request: Any) -> dict[str, Any]:
+        spend(request, "suggest")
+        return payloads.as_json(suggestions.forget(payloads.text(asked.get("receipt"), "receipt")))
+
+    return [suggest, my_picture, forget_picture]
 
 
 def _picture(asked: Mapping[str, Any]) -> dict[str, Any]:
@@ -115,13 +137,13 @@ def _name(asked: Mapping[str, Any]) -> str:
     return name[: payloads.LONGEST_NAME] if isinstance(name, str) else "picture"
 
 
-def answered(question: Callable[[object], dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+def answered(question: Callable[[Mapping[str, Any], Any], dict[str, Any]]) -> Callable[..., dict[str, Any]]:
     """Turn what goes wrong into one sentence for the page; what nobody foresaw goes to the log, never to the page."""
 
     def answer(payload: object, request: gr.Request) -> dict[str, Any]:
         LocalContext.request.set(request)  # ZeroGPU reads from it on whose account the GPU is lent
         try:
-            return question(payload)
+            return question(payloads.fields(payload), request)
         except payloads.PictureGoneError as error:
             return {"error": str(error), "gone": True}
         except FgdemoError as error:

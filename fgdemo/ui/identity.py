@@ -143,8 +143,12 @@ def code_of(error: FgdemoError) -> str:
     return next((code for kind, code in codes if isinstance(error, kind)), "bad")
 
 
-async def sign_in(request: Request, accounts: Accounts) -> Response:
-    """POST {name, password} → a cookie. Other content types are refused, so that no foreign form can send it."""
+async def sign_in(request: Request, accounts: Accounts, framed: bool = False) -> Response:
+    """POST {name, password} → a cookie. Other content types are refused, so that no foreign form can send it.
+
+    Args:
+        framed: another website may show this page in a frame, where a browser keeps an ordinary cookie away from it.
+    """
     if not _is_json(request):
         return JSONResponse({"error": "Send JSON."}, 415)
     try:
@@ -153,6 +157,9 @@ async def sign_in(request: Request, accounts: Accounts) -> Response:
         password = given.get("password")
         token = await _in_thread(accounts.sign_in, name, password if isinstance(password, str) else "")
         person = await _in_thread(accounts.person, token)
+        before = request.cookies.get(COOKIE)
+        if before:  # a browser has one sign-in, and nobody goes on with one that was there before
+            await _in_thread(accounts.sign_out, before)
     except UnavailableError as error:
         return JSONResponse({"error": str(error)}, 503)
     except FgdemoError as error:
@@ -160,14 +167,11 @@ async def sign_in(request: Request, accounts: Accounts) -> Response:
     except (ValueError, RecursionError):
         return JSONResponse({"error": "Send JSON."}, 403)
     response = JSONResponse({"name": person.name, "role": person.role})
-    response.set_cookie(
-        COOKIE, token, max_age=COOKIE_DAYS * 86400, httponly=True, samesite="lax",
-        secure=request.url.scheme == "https",
-    )  # fmt: skip
+    _set_cookie(response, request, token, COOKIE_DAYS * 86400, framed)
     return response
 
 
-async def sign_out(request: Request, accounts: Accounts) -> Response:
+async def sign_out(request: Request, accounts: Accounts, framed: bool = False) -> Response:
     """POST → the sign-in is forgotten, here and in the browser."""
     if not _is_json(request):
         return JSONResponse({"error": "Send JSON."}, 415)
@@ -179,8 +183,19 @@ async def sign_out(request: Request, accounts: Accounts) -> Response:
             return JSONResponse({"error": str(error)}, 503)
     request.scope.get("session", {}).pop("oauth_info", None)
     response = JSONResponse({"name": VISITOR.name, "role": VISITOR.role})
-    response.delete_cookie(COOKIE)
+    _set_cookie(response, request, "", 0, framed)
     return response
+
+
+def _set_cookie(response: Response, request: Request, token: str, max_age_s: int, framed: bool) -> None:
+    """With TLS the cookie never goes without; no script reads it, and pages of other websites cannot send it."""
+    secure = "https" in (request.url.scheme, request.headers.get("x-forwarded-proto"))
+    framed = framed and secure
+    response.set_cookie(
+        COOKIE, token, max_age=max_age_s, httponly=True, secure=secure, samesite="none" if framed else "lax"
+    )
+    if framed:  # one for each website around us; Python's own cookies learn the word in 3.14
+        response.headers["set-cookie"] += "; Partitioned"
 
 
 async def me(request: Request, accounts: Accounts, hub_sign_in: bool = False) -> Response:

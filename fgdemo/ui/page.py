@@ -17,6 +17,7 @@ from fgdemo.ui.api import add_api
 from fgdemo.ui.classify import classify_tab
 from fgdemo.ui.data import data_page
 from fgdemo.ui.files import file_routes
+from fgdemo.ui.guard import Guard
 from fgdemo.ui.health import figures_of, health_routes
 from fgdemo.ui.label import label_page
 from fgdemo.ui.metrics import Metrics
@@ -25,12 +26,14 @@ from fgdemo.ui.review import review_page
 from fgdemo.ui.routes import routes
 from fgdemo.ui.theme import GROUND, GROUND_DARK, theme
 from fgdemo.ui.train import train_page
+from fgdemo.ui.visitors import spending
 
 if TYPE_CHECKING:
     from fgdemo.bootstrap import Services
 
 STATIC = Path(__file__).parent / "static"
 CLEAR_UPLOADS_S = 3600
+THREADS_BESIDE = 40
 
 HEADER = """
 <header class="fg-top">
@@ -84,12 +87,13 @@ def build_app(services: Services) -> gr.Blocks:
             js_on_load=HEADER_SCRIPT.format(module=json.dumps(f"{static_url()}/nav.js")),
             apply_default_css=False,
         )
-        classify_tab(services.workbench, services.suggestions, services.settings, static_url())
+        spend = spending(services.settings, services.accounts)
+        classify_tab(services.workbench, services.suggestions, services.settings, spend, static_url())
         label_page(services.labelling, services.review, services.accounts, static_url())
         review_page(services.review, services.labelling, services.accounts, static_url())
         train_page(services.training, services.review, services.accounts, static_url())
         data_page(services.transfers, services.incoming, services.accounts, static_url())
-        add_api(services)
+        add_api(services, spend)
     return app
 
 
@@ -106,16 +110,20 @@ def launch_options(services: Services) -> dict[str, Any]:
                     services.accounts,
                     services.images,
                     services.review,
+                    services.suggestions,
                     services.mirroring,
                     services.settings.hub_sign_in,
+                    framed=bool(services.settings.frame_ancestors),
                 ),
                 *file_routes(services.transfers, services.incoming, services.accounts),
                 *health_routes(services, metrics),
             ],
-            "middleware": [Middleware(Observed, metrics=metrics)],
+            "middleware": [Middleware(Observed, metrics=metrics), Middleware(Guard, settings=services.settings)],
         },
         "favicon_path": STATIC / "favicon.svg",
         "footer_links": ["api"],  # hidden by our CSS, and opened from our head
+        # Whoever waits for the model holds a thread; the others need some, too.
+        "max_threads": services.settings.most_waiting + THREADS_BESIDE,
         "max_file_size": services.settings.max_upload_mb * 1_000_000,
         "mcp_server": True,
         "pwa": False,

@@ -91,11 +91,12 @@ def uploaded_file(value: object) -> Path:
     folder = Path(get_upload_folder()).resolve()
     try:
         path = Path(value).resolve()
-    except (OSError, RuntimeError):
+        is_file = path.is_file()
+    except (OSError, RuntimeError, ValueError):  # a name that no file can have
         raise refusal from None
     if not path.is_relative_to(folder) or path == folder:
         raise refusal
-    if not path.is_file():
+    if not is_file:
         raise PictureGoneError("The picture is no longer on the server: choose it again.")
     return path
 

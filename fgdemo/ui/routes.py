@@ -21,6 +21,7 @@ from fgdemo.ui.review import picture_filter
 if TYPE_CHECKING:
     from fgdemo.services.mirroring import Mirroring
     from fgdemo.services.review import Review
+    from fgdemo.services.suggestions import Suggestions
     from fgdemo.storage.accounts import Accounts
     from fgdemo.storage.originals import ImageStore
 
@@ -30,16 +31,18 @@ _SAFE = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "defaul
 
 
 def routes(
-    accounts: Accounts, images: ImageStore, review: Review, mirroring: Mirroring, hub_sign_in: bool = False
-) -> list[Route]:
-    """All of them lie below `fgdemo/`."""
+    accounts: Accounts, images: ImageStore, review: Review, suggestions: Suggestions, mirroring: Mirroring,
+    hub_sign_in: bool = False, framed: bool = False,
+) -> list[Route]:  # fmt: skip
+    """All of them lie below `fgdemo/`. `framed`: see `sign_in`."""
     return [
-        Route("/fgdemo/sign-in", partial(sign_in, accounts=accounts), methods=["POST"]),
-        Route("/fgdemo/sign-out", partial(sign_out, accounts=accounts), methods=["POST"]),
+        Route("/fgdemo/sign-in", partial(sign_in, accounts=accounts, framed=framed), methods=["POST"]),
+        Route("/fgdemo/sign-out", partial(sign_out, accounts=accounts, framed=framed), methods=["POST"]),
         Route("/fgdemo/me", partial(me, accounts=accounts, hub_sign_in=hub_sign_in), methods=["GET"]),
         Route("/fgdemo/pictures/{image}/{size}", _for_experts(accounts, partial(_picture, images)), methods=["GET"]),
         Route("/fgdemo/pictures.csv", _for_experts(accounts, partial(_table, review, accounts)), methods=["GET"]),
         Route("/fgdemo/mirror", _for_experts(accounts, partial(_mirror, mirroring, accounts)), methods=["GET"]),
+        Route("/fgdemo/remarks.csv", _for_experts(accounts, partial(_remarks, suggestions, accounts)), methods=["GET"]),
     ]
 
 
@@ -90,3 +93,10 @@ def _mirror(mirroring: Mirroring, accounts: Accounts, request: Request) -> Respo
     return JSONResponse(
         {"mirror": None if now is None else asdict(now)}, headers={**_SAFE, "Cache-Control": "no-store"}
     )
+
+
+def _remarks(suggestions: Suggestions, accounts: Accounts, request: Request) -> Response:
+    """What visitors said without leaving their picture."""
+    headers = {**_SAFE, "Content-Disposition": 'attachment; filename="fgdemo-remarks.csv"'}
+    lines = suggestions.remarks(who(request, accounts))
+    return StreamingResponse(lines, media_type="text/csv; charset=utf-8", headers=headers)

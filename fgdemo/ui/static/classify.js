@@ -9,6 +9,7 @@ import { partLabels, partsLayer, signedLayer, spotlightLayer } from "./layers.js
 import { gradient, partSums } from "./maps.js";
 import { showNeighbours, showReasons } from "./reasons.js";
 import { openKeys } from "./keys.js";
+import { openReceipt, receiptInAddress } from "./receipt.js";
 import { NO_ANSWER, Server } from "./server.js";
 import { openSuggestion } from "./suggest.js";
 import { taxonSearch } from "./taxon_search.js";
@@ -19,8 +20,8 @@ const SETTLE_MS = 300; // A and B must rest this long before the slow questions 
 const FAITHLESS = 0.1;
 
 /** Bring the tab to life. `server` holds the Python functions, `upload` stores a File on the server. */
-export function mount(element, { server, upload, maxMb }) {
-  return new ClassifyTab(element.querySelector(".fg-classify"), new Server(server, upload), maxMb);
+export function mount(element, { server, upload, maxMb, keepDays }) {
+  return new ClassifyTab(element.querySelector(".fg-classify"), new Server(server, upload), { maxMb, keepDays });
 }
 
 /** In the head of the page: which model is served; null where none could be loaded. */
@@ -30,8 +31,8 @@ function showModel(about) {
 }
 
 class ClassifyTab {
-  constructor(root, server, maxMb) {
-    Object.assign(this, { root, server, maxMb });
+  constructor(root, server, { maxMb, keepDays }) {
+    Object.assign(this, { root, server, maxMb, keepDays });
     this.upright = null; // {file, name, path} of the picture that is shown
     this.result = null;
     this.a = this.b = null; // taxon ids
@@ -46,6 +47,7 @@ class ClassifyTab {
     });
     this.listen();
     this.introduce();
+    this.showReceipt();
   }
 
   $(selector) {
@@ -311,6 +313,7 @@ class ClassifyTab {
     this.viewer.setOpacity(opacity.value / 100);
     this.$('[data-do="camera"]').hidden = !hasCamera();
     document.addEventListener("keydown", (event) => isFree(this.root) && this.key(event));
+    addEventListener("hashchange", () => this.showReceipt());
     this.root.dataset.ready = "true";
   }
 
@@ -387,15 +390,22 @@ class ClassifyTab {
     search.field.focus();
   }
 
+  /** A visitor has opened the link to a picture that was left here. */
+  showReceipt() {
+    const receipt = receiptInAddress();
+    if (receipt) openReceipt(this.$('[data-dialog="receipt"]'), receipt, (name, question) => this.server.ask(name, question));
+  }
+
   wrong() {
     const { result, upright } = this;
     openSuggestion(this.$('[data-dialog="wrong"]'), {
       answered: result.answer.sentence,
+      keepDays: this.keepDays,
       search: (query) => this.search(query),
-      save: async (suggestion) => {
-        const question = { ...suggestion, box: result.box, model_version: result.model_version };
-        const reply = await this.server.ask("suggest", question, upright);
-        return reply.error ?? null;
+      save: (suggestion) => {
+        const likeliest = result.path.at(-1)?.taxon ?? null;
+        const question = { ...suggestion, answered: likeliest, box: result.box, model_version: result.model_version };
+        return this.server.ask("suggest", question, upright);
       },
     });
   }

@@ -1,10 +1,11 @@
 // "That's wrong": what it is instead, and why, kept as a suggestion for the experts.
 
 import { h } from "./dom.js";
+import { receiptLink } from "./receipt.js";
 import { taxonSearch } from "./taxon_search.js";
 
-/** `save({taxon, new_name, comment})` resolves to null, or to a sentence saying what went wrong. */
-export function openSuggestion(dialog, { answered, search, save }) {
+/** `save({taxon, new_name, comment, keep_picture})` resolves to {saved, receipt, kept_until}, or to {error}. */
+export function openSuggestion(dialog, { answered, keepDays, search, save }) {
   let chosen = null;
   const message = h("p", { class: "fg-form-message", role: "status" });
   const send = h("button", { type: "submit", class: "fg-button fg-primary" }, "Save suggestion");
@@ -15,6 +16,7 @@ export function openSuggestion(dialog, { answered, search, save }) {
     onText: () => (chosen = null),
   });
   const comment = h("textarea", { rows: 3, maxlength: 2000, id: "fg-comment", placeholder: "The wing bars are too faint for …" });
+  const keep = h("input", { type: "checkbox", id: "fg-keep", role: "switch" });
   const form = h(
     "form",
     {
@@ -30,10 +32,15 @@ export function openSuggestion(dialog, { answered, search, save }) {
         }
         send.disabled = true;
         message.textContent = "Saving…";
-        const problem = await save({ taxon: chosen?.taxon ?? null, new_name: chosen || !name ? null : name, comment: comment.value.trim() || null });
+        const reply = await save({
+          taxon: chosen?.taxon ?? null,
+          new_name: chosen ? null : name,
+          comment: comment.value.trim() || null,
+          keep_picture: keep.checked,
+        });
         send.disabled = false;
-        if (problem) message.textContent = problem;
-        else thank(dialog);
+        if (reply.error) message.textContent = reply.error;
+        else thank(dialog, reply);
       },
     },
     h("h2", { id: "fg-wrong-title" }, "What is it really?"),
@@ -41,7 +48,12 @@ export function openSuggestion(dialog, { answered, search, save }) {
     picker,
     h("label", { for: "fg-comment" }, "Comment"),
     comment,
-    h("p", { class: "fg-quiet" }, "The picture is kept with your suggestion, so that an expert can look at it."),
+    h("label", { class: "fg-keep", for: "fg-keep" }, keep, h("span", {}, "Leave my picture for the experts, too")),
+    h(
+      "p",
+      { class: "fg-quiet" },
+      `Without it only your words are kept. With it experts see the picture, without place, time and camera; after ${keepDays} days it is removed, unless one of them accepts it: then models may learn from it. You can delete it at any time.`,
+    ),
     message,
     h("p", { class: "fg-form-actions" }, h("button", { type: "button", class: "fg-button", onclick: () => dialog.close() }, "Cancel"), send),
   );
@@ -50,12 +62,9 @@ export function openSuggestion(dialog, { answered, search, save }) {
   picker.field.focus();
 }
 
-function thank(dialog) {
+function thank(dialog, { receipt, kept_until }) {
   const done = h("button", { type: "button", class: "fg-button fg-primary", onclick: () => dialog.close() }, "Done");
-  dialog.replaceChildren(
-    h("h2", { id: "fg-wrong-title" }, "Saved. Thank you."),
-    h("p", {}, "The experts will see it with the picture."),
-    h("p", { class: "fg-form-actions" }, done),
-  );
+  const kept = receipt ? receiptLink(receipt, kept_until) : [h("p", {}, "Your words are kept; your picture is not.")];
+  dialog.replaceChildren(h("h2", { id: "fg-wrong-title" }, "Saved. Thank you."), ...kept, h("p", { class: "fg-form-actions" }, done));
   done.focus();
 }
