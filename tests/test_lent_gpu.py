@@ -35,7 +35,7 @@ def test_readings_are_those_of_the_cpu_and_each_model_has_its_own_worker(tmp_pat
     answers = json.loads(done.stdout.splitlines()[-1])
     assert answers["device"] == LENT
     assert max(*answers["first"], answers["second"], answers["first again"], answers["look"]) < 1e-4
-    assert answers["distinct"] > 1e-2
+    assert answers["distinct"] > 20e-4, "weights of the other model would not be noticed"
     lines = [line.split() for line in log.read_text(encoding="utf-8").splitlines()]
     assert [what for what, _ in lines] == ["decorated", "worker", "decorated", "worker"]
     parent, first, _, second = (pid for _, pid in lines)
