@@ -60,7 +60,10 @@ def add_api(workbench: "Workbench", suggestions: "Suggestions", spend: "Spend") 
         """
         spend(request, "ask")
         path, name = _picture(picture)
-        result = workbench.classify(path, name=name, box=payloads.crop_box(box), asked=asked, rival=rival)
+        result = workbench.classify(
+            path, name=name, box=payloads.crop_box(box), asked=payloads.optional_text(asked, "asked"),
+            rival=payloads.optional_text(rival, "rival"),
+        )  # fmt: skip
         return payloads.as_json(result)
 
     def trust(
@@ -78,6 +81,7 @@ def add_api(workbench: "Workbench", suggestions: "Suggestions", spend: "Spend") 
         """
         spend(request, "trust")
         path, name = _picture(picture)
+        a, b = payloads.text(a, "a"), payloads.text(b, "b")
         return payloads.as_json(workbench.trust(path, name=name, box=payloads.crop_box(box), a=a, b=b))
 
     def neighbours(
