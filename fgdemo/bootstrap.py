@@ -253,7 +253,7 @@ def chores(settings: Settings, incoming: Incoming, pictures: VisitorPictures) ->
 
 
 def uploads_folder(settings: Settings) -> Path:
-    """Where Gradio keeps what the browser sends, if `fgdemo.ui.serve` has started it."""
+    """Where Gradio keeps what the browser sends, if `own_process` has told it to."""
     return settings.home / "uploads"
 
 

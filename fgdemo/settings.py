@@ -122,6 +122,17 @@ def _names(env: Mapping[str, str], name: str) -> tuple[str, ...]:
     return names
 
 
+def own_process(settings: Settings) -> None:
+    """Set what has to stand in the environment before Gradio and its server start, in a process that only serves.
+
+    Uploads lie in the workspace, where nobody else's are and they can be cleared; and without a proxy before us nobody
+    is believed to be one.
+    """
+    os.environ["GRADIO_TEMP_DIR"] = str(settings.home / "uploads")
+    if not settings.proxies:
+        os.environ["FORWARDED_ALLOW_IPS"] = ""
+
+
 def _whole(env: Mapping[str, str], name: str, default: int, least: int = 1) -> int:
     text = env.get(name) or str(default)
     if not text.isdecimal() or int(text) < least:

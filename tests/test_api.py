@@ -120,6 +120,9 @@ def test_without_consent_only_the_words_are_kept(app: RunningApp, client: Client
     [
         ("/classify", {"asked": "dodo"}, "dodo"),
         ("/classify", {"asked": "owl"}, "group of kinds"),
+        ("/classify", {"asked": ["owl"]}, "“asked” must be text"),
+        ("/classify", {"rival": {"taxon": "owl"}}, "“rival” must be text"),
+        ("/trust", {"a": ["owl"], "b": "lowchen"}, "“a” must be text"),
         ("/classify", {"box": {"left": 0.5, "top": 0, "right": 0.5, "bottom": 1}}, "too small"),
         ("/classify", {"box": {"left": "0"}}, "four numbers"),
         ("/classify", {"box": [0, 0, 1, 1]}, "four numbers"),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from fgdemo.commands.console import speaker
 from fgdemo.errors import SettingsError
-from fgdemo.settings import Settings
+from fgdemo.settings import Settings, own_process
 
 if TYPE_CHECKING:
     from fgdemo.bootstrap import Services
@@ -50,7 +50,6 @@ def specimens(arguments: argparse.Namespace, settings: Settings) -> dict[str, An
 
 def serve(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]:
     """Open the page; returns when it is closed."""
-    from fgdemo.ui.serve import own_process
     from fgdemo.ui.serve import serve as serve_page
 
     def build(settings: Settings, go_live: Callable[[Services], None]) -> Services:

@@ -50,6 +50,7 @@ def picture_questions(workbench: "Workbench", settings: "Settings") -> list[Call
             the verdict on unknown kinds, and the parts.
         """
         path, name = _picture(picture)
+        asked, rival = payloads.optional_text(asked, "asked"), payloads.optional_text(rival, "rival")
         return workbench.classify(path, name=name, box=payloads.crop_box(box), asked=asked, rival=rival)
 
     def trust(picture: FileData, a: str, b: str, box: CropBox | None = None) -> dict[str, Trust]:
@@ -64,6 +65,7 @@ def picture_questions(workbench: "Workbench", settings: "Settings") -> list[Call
             For the maps "class" (of A) and "contrast" (A less B) a score: 1 is best, 0 no better than a random map.
         """
         path, name = _picture(picture)
+        a, b = payloads.text(a, "a"), payloads.text(b, "b")
         return workbench.trust(path, name=name, box=payloads.crop_box(box), a=a, b=b)
 
     def neighbours(picture: FileData, taxa: list[str], box: CropBox | None = None) -> dict[str, list[Neighbour]]:
@@ -103,6 +105,7 @@ def picture_questions(workbench: "Workbench", settings: "Settings") -> list[Call
 
         path, name = _picture(picture)
         crop = payloads.crop_box(box)
+        asked, rival = payloads.optional_text(asked, "asked"), payloads.optional_text(rival, "rival")
         found = workbench.classify(path, name=name, box=crop, asked=asked, rival=rival)
         measured = None
         if measure_trust is True:

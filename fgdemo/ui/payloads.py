@@ -33,10 +33,10 @@ def fields(payload: object) -> Mapping[str, Any]:
 
 
 def text(value: object, field: str, longest: int = LONGEST_NAME) -> str:
-    """A string of at most `longest` characters, without space around it."""
+    """A string of at most `longest` characters, without space around it, and one that can be sent back."""
     if not isinstance(value, str):
         raise BadRequestError(f"“{field}” must be text.")
-    value = value.strip()
+    value = value.strip().encode("utf-8", "replace").decode()  # halves of a character, which JSON can carry
     if len(value) > longest:
         raise BadRequestError(f"“{field}” is too long: at most {longest} characters.")
     return value

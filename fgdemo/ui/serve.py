@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import threading
 import time
 from collections.abc import Callable
@@ -90,17 +89,6 @@ class _AwaitedServices:
 
     def __getattr__(self, name: str) -> Any:
         return _Awaited(self._serving, name)
-
-
-def own_process(settings: Settings) -> None:
-    """Set what has to stand in the environment before Gradio and its server start, in a process that only serves.
-
-    Uploads lie in the workspace, where nobody else's are and they can be cleared; and without a proxy before us nobody
-    is believed to be one.
-    """
-    os.environ["GRADIO_TEMP_DIR"] = str(settings.home / "uploads")
-    if not settings.proxies:
-        os.environ["FORWARDED_ALLOW_IPS"] = ""
 
 
 def serve(settings: Settings, load: Callable[[Settings, Callable[[Services], None]], Services], **options: Any) -> None:
