@@ -24,6 +24,7 @@ from fgdemo.storage.jobs import Jobs
 from fgdemo.storage.label_event import LabelEvent
 from fgdemo.storage.models import Models
 from fgdemo.storage.roster import Roster
+from fgdemo.storage.schema import MIGRATIONS
 from fgdemo.training import Verdict
 from tests.mirroring import contents
 from tests.trainings import make_tiny_home, settings_of
@@ -91,7 +92,7 @@ def test_an_older_database_and_none_at_all_are_named(
 ) -> None:
     engine = open_database(f"sqlite:///{home / 'fgdemo.sqlite'}")
     with engine.begin() as connection:
-        connection.execute(sa.text("DELETE FROM schema_version WHERE version = 5"))
+        connection.execute(sa.text(f"DELETE FROM schema_version WHERE version = {MIGRATIONS[-1].version}"))
     code, told = run(capsys, "doctor")
     assert (code, list(faults(told))) == (1, ["database"])
     assert "the next start brings it up to date" in faults(told)["database"][0]

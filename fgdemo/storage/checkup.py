@@ -10,9 +10,9 @@ from sqlalchemy.engine import Engine
 from fgdemo.errors import FgdemoError, PictureError, StorageError
 from fgdemo.storage.database import reading, schema_version
 from fgdemo.storage.images import decode_picture
+from fgdemo.storage.label_event import REMOVED
 from fgdemo.storage.labelled import Progress, no_progress
 from fgdemo.storage.mirror import Mirror
-from fgdemo.storage.mirror_records import REMOVED
 from fgdemo.storage.originals import ImageStore, image_id_of
 from fgdemo.storage.schema import MIGRATIONS, image_table, label_event_table
 

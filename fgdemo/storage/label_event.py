@@ -10,6 +10,9 @@ from fgdemo.annotation import DECIDING, Kind, Split, Standing
 from fgdemo.errors import StorageError
 from fgdemo.types import CropBox
 
+REMOVED = "removed"
+"""`reason` of the event that says that a picture's file was removed for good, on purpose, here and at every mirror."""
+
 
 @dataclass(frozen=True)
 class LabelEvent:

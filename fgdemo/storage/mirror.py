@@ -22,6 +22,7 @@ from sqlalchemy.engine import Connection, Engine
 from fgdemo.storage.database import reading, sortable, utc_now
 from fgdemo.storage.destinations import Destination, GoneError, Sending
 from fgdemo.storage.embeddings import Embeddings
+from fgdemo.storage.label_event import REMOVED
 from fgdemo.storage.labelled import Progress, no_progress
 from fgdemo.storage.mirror_looks import looks_to_send
 from fgdemo.storage.mirror_records import (
@@ -31,7 +32,6 @@ from fgdemo.storage.mirror_records import (
     JOB,
     MODEL,
     PROMOTION,
-    REMOVED,
     SESSION,
     TAXON,
     Columns,

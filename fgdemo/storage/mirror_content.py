@@ -9,12 +9,12 @@ from typing import Any
 
 from fgdemo.storage.destinations import Destination, GoneError
 from fgdemo.storage.fields import FaultError, Record
+from fgdemo.storage.label_event import REMOVED
 from fgdemo.storage.labelled import Progress, no_progress
 from fgdemo.storage.mirror_records import (
     ACCOUNT,
     IMAGE,
     PROMOTION,
-    REMOVED,
     SESSION,
     TAXON,
     Row,

@@ -25,8 +25,6 @@ Row = dict[str, Any]
 
 LONGEST = 100_000
 """Far beyond what the page takes: what was stored once shall come back."""
-REMOVED = "removed"
-"""`reason` of the event that says that a picture's file was removed for good, here and at every mirror."""
 CHECKPOINT_FILES = ("card.json", "model.safetensors")
 _HASH = re.compile("[0-9a-f]{64}")
 _ORIGIN = re.compile("[0-9a-f]{32}")

@@ -19,14 +19,12 @@ from sqlalchemy.engine import Engine
 from fgdemo.errors import PictureError
 from fgdemo.storage.database import reading, utc_now, writing
 from fgdemo.storage.events import EventLog
-from fgdemo.storage.label_event import LabelEvent, standing_of
+from fgdemo.storage.label_event import REMOVED, LabelEvent, standing_of
 from fgdemo.storage.originals import ImageStore
 from fgdemo.storage.schema import image_table
 
 SOURCE = "visitor"
 """`image.source` of a picture that a visitor left."""
-REMOVED = "removed"
-"""`reason` of the event that says a picture was removed; its file is not there any more, on purpose."""
 BY = "fgdemo"
 
 State = Literal["kept", "used", "removed", "elsewhere"]
