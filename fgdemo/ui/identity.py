@@ -68,7 +68,7 @@ def _hub_session(request: Any) -> tuple[str, list[str]] | None:
     Its cookie is signed, and goes along with requests from any site (`SameSite=None`, because Spaces are shown in a
     frame), and Gradio lets any site read the replies. So a request that a foreign page sends is nobody's.
     """
-    info = (getattr(request, "scope", None) or {}).get("session", {}).get("oauth_info")
+    info = _session(request).get("oauth_info")
     if not isinstance(info, dict) or not isinstance(info.get("userinfo"), dict):
         return None
     expires_at = info.get("expires_at")
@@ -79,6 +79,12 @@ def _hub_session(request: Any) -> tuple[str, list[str]] | None:
         return None
     listed = [one.get("preferred_username") for one in orgs or () if isinstance(one, dict)]
     return user, [name for name in listed if isinstance(name, str)]
+
+
+def _session(request: Any) -> dict[str, Any]:
+    """What the signed cookie holds; Gradio's request has Starlette's in it, and cannot give its scope."""
+    sent = getattr(request, "request", None) or request
+    return (getattr(sent, "scope", None) or {}).get("session", {})
 
 
 def _is_own_page(headers: Mapping[str, str]) -> bool:
@@ -94,7 +100,7 @@ def hub_token(request: Any) -> str | None:
     """The token of whoever has signed in with Hugging Face, with what they have allowed this Space to do; or None."""
     if _hub_session(request) is None:
         return None
-    token = request.scope["session"]["oauth_info"].get("access_token")
+    token = _session(request)["oauth_info"].get("access_token")
     return token if isinstance(token, str) else None
 
 
