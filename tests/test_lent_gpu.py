@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -73,7 +74,7 @@ def test_that_no_gpu_could_be_lent_is_told_in_its_own_words() -> None:
     from fgdemo.ui.classify import answered
 
     @answered
-    def classify(payload: object) -> dict[str, Any]:
+    def classify(asked: Mapping[str, Any], request: Any) -> dict[str, Any]:
         raise gr.Error("You have exceeded your free ZeroGPU quota.")
 
     assert classify({}, None) == {"error": "You have exceeded your free ZeroGPU quota."}

@@ -42,7 +42,7 @@ def test_parts_found_anew_in_other_features_keep_their_names() -> None:
     new = fit_parts({"": after}, parts_per_group=4, seed=3)
     carried = carry_names(old, new, {"": (before, after)})
     assert sorted(part.id for part in carried.parts) == [10, 11, 12, 13]
-    where = {part.name: old.assign(before, "")[..., k].argmax().item() for k, part in enumerate(old.parts)}
+    where = {part.name: int(old.assign(before, "")[..., k].argmax()) for k, part in enumerate(old.parts)}
     for k, part in enumerate(carried.parts):
         assert carried.assign(after, "")[..., k].flatten()[where[part.name]] > 0.5
 

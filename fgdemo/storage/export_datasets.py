@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from fgdemo.errors import DatasetError
 from fgdemo.storage.exported import Piece, class_names
+from fgdemo.storage.hub_access import network_error
 from fgdemo.storage.inventory import Inventory
 from fgdemo.storage.outputs import Output
 
@@ -105,7 +106,6 @@ def push(folder: Path, name: str) -> None:
         DatasetError: the Hub cannot be reached, or refuses.
     """
     import datasets
-    from httpx import HTTPError
     from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
 
     files = {name: str(folder / f"data/{name}-00000-of-00001.parquet") for name in SPLITS.values()}
@@ -115,7 +115,7 @@ def push(folder: Path, name: str) -> None:
         found.push_to_hub(name, private=True)  # type: ignore[union-attr]
     except (HfHubHTTPError, PermissionError) as error:
         raise DatasetError(f"The Hugging Face Hub refused “{name}”: check the name and your rights there.") from error
-    except (OfflineModeIsEnabled, ConnectionError, HTTPError) as error:
+    except (OfflineModeIsEnabled, ConnectionError, network_error()) as error:
         raise DatasetError(
             "The Hugging Face Hub cannot be reached, so nothing was pushed; the files are here."
         ) from error

@@ -20,6 +20,15 @@ _REASONS = {
 }
 
 
+def network_error() -> type[Exception]:
+    """What the HTTP library below the Hub's client raises. The library has changed with versions of the client; what its
+    own error is derived from has not.
+    """
+    from huggingface_hub.errors import HfHubHTTPError
+
+    return cast("type[Exception]", HfHubHTTPError.__bases__[0])
+
+
 @contextmanager
 def hub_answers(what: str) -> Iterator[None]:
     """Turn whatever the client raises in the block into a HubError about `what`, which begins a sentence."""
@@ -30,8 +39,6 @@ def hub_answers(what: str) -> Iterator[None]:
         LocalTokenNotFoundError,
     )
 
-    # The HTTP library below the client has changed with its versions; its base is what the client's own error is.
-    network_error = cast("type[Exception]", HfHubHTTPError.__bases__[0])
     away = "the Hugging Face Hub cannot be reached. Look at the connection, then try again."
     try:
         yield
@@ -45,7 +52,7 @@ def hub_answers(what: str) -> Iterator[None]:
         status = error.response.status_code
         reason = _REASONS.get(status, f"it answered with status {status}: try again later.")
         raise HubError(f"{what}: the Hugging Face Hub refused, because {reason}") from error
-    except (network_error, ConnectionError) as error:
+    except (network_error(), ConnectionError) as error:
         raise HubError(f"{what}: {away}") from error
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from fgdemo.errors import StorageError, UnavailableError
 from fgdemo.storage.destinations import GoneError, Sending, complaint
+from fgdemo.storage.hub_access import network_error
 
 REST_S = 30.0
 """The Hub takes 128 commits an hour to one repository."""
@@ -111,12 +112,7 @@ class HubDestination:
 @contextmanager
 def _told() -> Iterator[None]:
     """What goes wrong with the Hub in the block, as one sentence."""
-    from huggingface_hub.errors import (
-        EntryNotFoundError,
-        HfHubHTTPError,
-        HTTPError,
-        LocalTokenNotFoundError,
-    )
+    from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, LocalTokenNotFoundError
 
     try:
         yield
@@ -133,7 +129,7 @@ def _told() -> Iterator[None]:
         else:
             words = f"The Hugging Face Hub did not take or give what was asked (status {status})."
         raise UnavailableError(words) from error
-    except (HTTPError, OSError, ValueError) as error:
+    except (network_error(), OSError, ValueError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise complaint(error) from error
         raise UnavailableError(f"The Hugging Face Hub cannot be reached ({type(error).__name__}).") from error
