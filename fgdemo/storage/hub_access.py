@@ -21,8 +21,8 @@ _REASONS = {
 
 
 def network_error() -> type[Exception]:
-    """What the HTTP library below the Hub's client raises. The library has changed with versions of the client; what its
-    own error is derived from has not.
+    """What the HTTP library below the Hub's client raises. That has changed with versions of the client; what its own
+    error is derived from has not.
     """
     from huggingface_hub.errors import HfHubHTTPError
 
