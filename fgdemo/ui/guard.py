@@ -37,10 +37,13 @@ HEADERS = {
 }
 POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; style-src 'self' 'unsafe-inline'; "
-    "img-src 'self' data: blob:; media-src 'self' data: blob:; font-src 'self' data:; connect-src 'self' data: blob:; "
-    "worker-src 'self' blob:; object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'self' {frames}"
+    "img-src 'self' data: blob:; media-src 'self' data: blob:; font-src 'self' data:; "
+    "connect-src 'self' data: blob:{hub}; worker-src 'self' blob:; object-src 'none'; base-uri 'self'; "
+    "form-action 'self'; frame-ancestors 'self' {frames}"
 )
-"""Gradio's page needs inline scripts and `new Function`; but nothing is loaded from, or sent to, anywhere else."""
+"""Gradio's page needs inline scripts and `new Function`; but nothing is loaded from, or sent to, anywhere else, except
+that on a Space Gradio asks the Hub about that.
+"""
 SANDBOXED = "default-src 'none'; sandbox"
 """For files that somebody has uploaded."""
 
@@ -55,7 +58,9 @@ class Guard:
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self._app, self._settings = app, settings
         self._limits = Limits(rates(settings.asks_per_minute))
-        self._policy = POLICY.format(frames=settings.frame_ancestors).strip()
+        self._policy = POLICY.format(
+            frames=settings.frame_ancestors, hub=" https://huggingface.co" if settings.space else ""
+        ).strip()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
