@@ -22,7 +22,7 @@ fi
 audit() { # known holes in what is installed; without a network it cannot be known, which fails nothing
   if ! .venv/bin/python -m pip install --quiet pip-audit 2> /dev/null; then
     echo "The packages were not audited: pip-audit cannot be installed here."
-  elif ! timeout 120 .venv/bin/pip-audit --progress-spinner off; then
+  elif ! timeout 40 .venv/bin/pip-audit --progress-spinner off; then
     echo "See above what is known of the packages, or that it cannot be asked here."
   fi
 }
