@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, cast
@@ -120,8 +119,12 @@ def serve(settings: Settings, load: Callable[[Settings, Callable[[Services], Non
                 serving.fail(UnavailableError("The server is being stopped.") if stopped else error)
                 raise
             log.info("Ready.")
-            threading.Thread(target=_follow, args=(serving,), name="follow", daemon=True).start()
-            app.block_thread()
+            ended = threading.Event()
+            threading.Thread(target=_follow, args=(serving, ended), name="follow", daemon=True).start()
+            try:
+                app.block_thread()
+            finally:
+                ended.set()
     except StoppedError:
         leave(app, serving.stop)
     except BaseException:
@@ -129,10 +132,9 @@ def serve(settings: Settings, load: Callable[[Settings, Callable[[Services], Non
         raise
 
 
-def _follow(serving: Serving) -> None:
+def _follow(serving: Serving, ended: threading.Event) -> None:
     """Serve what another process lets go live: a command, or another server on the same database."""
-    while True:
-        time.sleep(FOLLOW_S)
+    while not ended.wait(FOLLOW_S):
         try:
             serving.now().training.follow()
         except FgdemoError as error:
