@@ -44,8 +44,8 @@ HEADER = """
   </nav>
   <span class="fg-mirror" role="status" hidden></span>
   <span class="fg-model" role="status">loading the model…</span>
-  <button type="button" data-do="person">Sign in</button>
-  <button type="button" data-do="api">API</button>
+  <button type="button" data-do="person" disabled>Sign in</button>
+  <button type="button" data-do="api" disabled>API</button>
   <dialog class="fg-dialog" aria-label="Sign in"></dialog>
 </header>
 """
@@ -62,6 +62,7 @@ HEAD = """
 <link rel="stylesheet" href="{static}/data.css">
 <link rel="stylesheet" href="{static}/train.css">
 <link rel="stylesheet" href="{static}/train_verdict.css">
+<link rel="modulepreload" href="{static}/nav.js">
 <link rel="modulepreload" href="{static}/classify.js">
 """
 

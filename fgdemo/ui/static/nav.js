@@ -20,7 +20,9 @@ export function isShown(page) {
 
 export async function mount(element) {
   const [nav, button, dialog] = [element.querySelector("nav"), element.querySelector('[data-do="person"]'), element.querySelector("dialog")];
-  element.querySelector('[data-do="api"]').addEventListener("click", () => document.querySelector("footer .show-api").click());
+  const api = element.querySelector('[data-do="api"]');
+  api.addEventListener("click", () => document.querySelector("footer .show-api").click());
+  api.disabled = false; // before, a click would have been lost
   const show = () => {
     const page = PAGES.find((one) => location.hash.startsWith(`#${one}`)) ?? "classify";
     document.body.dataset.page = page;
@@ -40,6 +42,7 @@ export async function mount(element) {
   button.replaceChildren(...(signedIn ? [shownName(me), h("span", {}, ` · ${me.role}`)] : ["Sign in"]));
   button.title = signedIn ? "Sign out" : "";
   button.addEventListener("click", () => (signedIn ? openSignOut(dialog, me) : openSignIn(dialog)));
+  button.disabled = false;
 }
 
 /** "ada", or "ada (Hugging Face)", who may be somebody else. */
