@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from fgdemo.learn.recipe import Recipe
+from fgdemo.model.calibration import shared_probs
 
 LIKENESS_TEMPERATURE = 0.1
 """As in the paper."""
@@ -34,11 +35,7 @@ def rivals_of(probs: np.ndarray, class_index: np.ndarray) -> tuple[int, ...]:
         probs: (N, C) what is thought of pictures by a head that has not learned from them.
         class_index: (N,) their labels.
     """
-    given = np.zeros((probs.shape[1], probs.shape[1]))
-    np.add.at(given, class_index, probs)
-    given /= np.maximum(np.bincount(class_index, minlength=len(given)), 1)[:, None]
-    shared = given + given.T
-    np.fill_diagonal(shared, 0)
+    shared = shared_probs(probs, class_index)
     best = shared.argmax(1)
     return tuple(int(rival) if shared[k, rival] > 0 else k for k, rival in enumerate(best))
 

@@ -15,7 +15,7 @@ from fgdemo.learn.embed import embed, token_batches
 from fgdemo.learn.evaluate import Scores, answer_rows, score
 from fgdemo.learn.pictures import Pictures, Progress, no_progress
 from fgdemo.model.backbone import Backbone, DataConfig
-from fgdemo.model.calibration import conformal_prob, fit_temperature, softmax
+from fgdemo.model.calibration import conformal_prob, fit_temperature, shared_probs, softmax
 from fgdemo.model.classifier import Calibration, Classifier
 from fgdemo.model.head import RidgeHead
 from fgdemo.model.parts import PartModel, fit_parts, foreground_mask
@@ -180,11 +180,7 @@ def find_lookalikes(
 ) -> dict[str, tuple[str, ...]]:
     """Leaves that share probability on held-out pictures: at least 2 % on average, either way."""
     leaves = taxonomy.leaves
-    given = np.zeros((len(leaves), len(leaves)))
-    np.add.at(given, labels, probs)
-    given /= np.maximum(np.bincount(labels, minlength=len(leaves)), 1)[:, None]
-    shared = given + given.T
-    np.fill_diagonal(shared, 0)
+    shared = shared_probs(probs, labels)
     found = {}
     for row, leaf in enumerate(leaves):
         near = [int(column) for column in np.argsort(-shared[row])[:most] if shared[row, column] >= 0.02]

@@ -49,6 +49,20 @@ def conformal_prob(probs: np.ndarray, labels: np.ndarray, coverage: float) -> fl
     return float(given[rank]) if rank >= 0 else 0.0
 
 
+def shared_probs(probs: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """(C, C) symmetric: how much probability each two classes lend each other on average; 0 on the diagonal.
+
+    Args:
+        probs: (N, C) of pictures that were not learned from, and their class indices (N,).
+    """
+    given = np.zeros((probs.shape[1], probs.shape[1]))
+    np.add.at(given, labels, probs)
+    given /= np.maximum(np.bincount(labels, minlength=len(given)), 1)[:, None]
+    shared = given + given.T
+    np.fill_diagonal(shared, 0)
+    return shared
+
+
 def prediction_set(probs: np.ndarray, least_prob: float) -> tuple[int, ...]:
     """Class indices of one picture (C,), likeliest first, whose probability is at least `least_prob`; at least one."""
     order = np.argsort(-probs, kind="stable")
