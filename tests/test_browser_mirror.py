@@ -27,7 +27,7 @@ def test_experts_see_how_far_the_backup_is_and_why_it_fails(browser: Browser, tm
         complaints = complaints_of(page)
         page.goto(app.url)
         shown = page.locator(".fg-mirror")
-        expect(shown).to_have_text("Nothing to back up yet")
+        expect(shown).to_have_text("No answers to back up yet")
         label(made, made.roster.image_ids[0] if len(made.roster) else "", "ada", "lowchen")
         expect(shown).to_have_text("Backing up 1 of 1 answers…", timeout=10_000)
         mirroring.start()

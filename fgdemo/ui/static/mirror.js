@@ -44,7 +44,7 @@ function words({ answers, waiting, elapsed_s, fault }, since_s) {
     return { text: `${what}: ${fault}`, title: fault, isFault: true };
   }
   if (waiting) return { text: `Backing up ${count.format(waiting)} of ${count.format(answers)} answers…`, title: "", isFault: false };
-  if (!answers) return { text: "Nothing to back up yet", title: "", isFault: false };
+  if (!answers) return { text: "No answers to back up yet", title: "", isFault: false };
   return { text: `${all} backed up, ${ago(elapsed_s + since_s)} ago`, title: "", isFault: false };
 }
 
