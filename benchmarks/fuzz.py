@@ -69,6 +69,7 @@ ODD_VALUES = (
     None, True, False, 0, -1, 1, 2**31, 2**63, 10**40, 1.5, -0.0, 1e308, [], {}, [[]], [None] * 50, {"": None},
     {"path": "/etc/passwd"}, {"__proto__": {}},
 )  # fmt: skip
+LONGEST_ANSWER_S = 5
 NO_JSON = (b"", b"{", b"[" * 4000, b"\xff\xfe", b"null", b'"x"', b"[]", b"1e999", b"NaN", b'{"a": NaN}', b"{}" * 9)
 
 
@@ -146,8 +147,8 @@ class Fuzzer:
         self.chance = random.Random(seed)
         self.http = httpx.Client(base_url=place.url, timeout=120)
 
-    def knock(self, door: Door, role: Role | None) -> httpx.Response | None:
-        """One request. None where there was no answer."""
+    def knock(self, door: Door, role: Role | None) -> None:
+        """One request; of an answer that never ends, what comes in the first seconds."""
         token = self.place.tokens[role]
         headers = {"Cookie": f"{COOKIE}={token}"} if token else {}
         path, body = self._path(door.path), self._body(door)
@@ -158,19 +159,18 @@ class Fuzzer:
             headers["X-Forwarded-For"] = self.chance.choice(["1.2.3.4", "x" * 900, ", ,"])
         content = None if door.method in ("GET", "HEAD", "OPTIONS") else body
         try:
-            reply = self.http.request(door.method, path, content=content, headers=headers)
+            with self.http.stream(door.method, path, content=content, headers=headers) as reply:
+                text = _first_seconds_of(reply)
         except (httpx.InvalidURL, UnicodeEncodeError, httpx.LocalProtocolError):
-            return None  # it never left this program
+            return  # it never left this program
         except httpx.HTTPError as error:
             self.tally.note("server_errors", f"{door.method} {door.name} as {role}: no answer ({type(error).__name__})")
-            return None
+            return
         with self.tally.lock:
             self.tally.requests += 1
-        self._judge(door, role, reply, body)
-        return reply
+        self._judge(door, role, reply, text, body)
 
-    def _judge(self, door: Door, role: Role | None, reply: httpx.Response, body: bytes) -> None:
-        text = reply.text
+    def _judge(self, door: Door, role: Role | None, reply: httpx.Response, text: str, body: bytes) -> None:
         who = f"{door.method} {door.path} {door.name} as {role}"
         if reply.status_code >= 500:
             self.tally.note("server_errors", f"{who}: {reply.status_code} {text[:200]!r} for {body[:200]!r}")
@@ -239,6 +239,15 @@ class Fuzzer:
         for _ in range(self.chance.choice((3, 60, 400))):
             value = [value] if self.chance.random() < 0.5 else {"a": value}
         return value
+
+
+def _first_seconds_of(reply: httpx.Response) -> str:
+    until, content = time.monotonic() + LONGEST_ANSWER_S, b""
+    for chunk in reply.iter_bytes():
+        content += chunk
+        if time.monotonic() > until:
+            break
+    return content.decode("utf-8", "replace")
 
 
 def digest(engine: Engine, changing: tuple[str, ...]) -> dict[str, str]:

@@ -233,7 +233,7 @@ def _services(
         training=training,
         incoming=incoming,
         images=workspace.images,
-        operations=Operations(engine, classifier.version, lambda: transfers.is_running),
+        operations=Operations(engine, classifier.version, lambda: transfers.is_running, mirroring.lag),
         settings=settings,
         mirroring=mirroring,
         stop=stop,

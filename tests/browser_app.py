@@ -99,6 +99,7 @@ def services_over(
 ) -> Services:  # fmt: skip
     """All services over an opened workspace; `stop` ends the learner."""
     library = Library(workspace.roster, workspace.embeddings, workspace.images)
+    mirroring = mirroring or Mirroring()
     exchange = Exchange(settings.home, workspace.engine, workspace.images, workspace.intake())
     return Services(
         workbench=Workbench(
@@ -112,9 +113,9 @@ def services_over(
         training=cast("Training", training) if training else fake_training(workspace, settings),
         incoming=Incoming(settings.home / "incoming"),
         images=workspace.images,
-        operations=Operations(workspace.engine, workspace.classifier.version),
+        operations=Operations(workspace.engine, workspace.classifier.version, mirror=mirroring.lag),
         settings=settings,
-        mirroring=mirroring or Mirroring(),
+        mirroring=mirroring,
         stop=workspace.learner.stop,
     )
 

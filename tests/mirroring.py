@@ -17,7 +17,14 @@ from fgdemo.storage.mirror_state import MirrorState
 from fgdemo.storage.models import Models
 from fgdemo.storage.originals import ImageStore
 from fgdemo.storage.restoring import Restored, restore
-from fgdemo.storage.schema import account_table, model_version_table, promotion_table
+from fgdemo.storage.schema import (
+    account_table,
+    audit_table,
+    model_version_table,
+    promotion_table,
+    remark_table,
+    token_table,
+)
 
 
 def database_in(home: Path) -> Engine:
@@ -55,7 +62,15 @@ def contents(engine: Engine) -> dict[str, Any]:
             (row.version, row.kind, row.promoted_by, row.promoted_at)
             for row in connection.execute(sa.select(promotion_table).order_by(promotion_table.c.id))
         ]
+        tokens = [
+            dict(row) for row in connection.execute(sa.select(token_table).order_by(token_table.c.name)).mappings()
+        ]
+        remarks, audit = (
+            [{**row, "id": None} for row in connection.execute(sa.select(table).order_by(table.c.id)).mappings()]
+            for table in (remark_table, audit_table)
+        )
     return {
         "pictures": list(inventory), "taxa": set(inventory.taxa), "sessions": inventory.sessions,
         "accounts": accounts, "models": models, "promotions": promotions,
+        "tokens": tokens, "remarks": remarks, "audit": audit,
     }  # fmt: skip

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from fgdemo.annotation import Accuracy
-from fgdemo.errors import StorageError
+from fgdemo.errors import StaleError, StorageError
 from fgdemo.storage.database import open_database, register_taxa
 from fgdemo.storage.events import EventLog, LabelEvent, NewPicture
 from fgdemo.storage.leases import LEASE_S, Leases
@@ -111,3 +111,16 @@ def test_a_session_is_found_again_and_a_new_one_closes_it(engine, clock):
     assert sessions.current("bo") == other
     with pytest.raises(StorageError, match="not in the workspace"):
         sessions.get(10**12)
+
+
+def test_who_has_answered_holds_the_picture_no_more_and_a_refused_answer_changes_nothing(engine, leases, images):
+    log = EventLog(engine)
+    leases.take(images, "ada", 1, 3)
+    leases.take(images[:1], "bo", 2, 1, shared=images[:1])
+    stale = LabelEvent(images[1], "label", "ada", taxon="owl", shown_version=0)
+    fresh = [LabelEvent(image, "none", "ada", shown_version=log.history(image)[-1].id) for image in images[:2]]
+    with pytest.raises(StaleError):
+        log.answer_all([fresh[0], stale])
+    assert leases.held() == {images[0]: {"ada", "bo"}, images[1]: {"ada"}, images[2]: {"ada"}}
+    log.answer_all(fresh)
+    assert leases.held() == {images[0]: {"bo"}, images[2]: {"ada"}}

@@ -14,10 +14,11 @@ import numpy as np
 import pytest
 
 from fgdemo.annotation import Person
-from fgdemo.errors import SettingsError, UnavailableError
+from fgdemo.errors import ForbiddenError, SettingsError, UnavailableError
 from fgdemo.mirrors import restore_if_fresh
 from fgdemo.model.checkpoint import REQUIRED, Checkpoint, read_checkpoint, write_checkpoint
 from fgdemo.storage.accounts import Accounts
+from fgdemo.storage.audit import Audit
 from fgdemo.storage.database import open_database, writing
 from fgdemo.storage.destinations import open_destination
 from fgdemo.storage.events import EventLog
@@ -25,10 +26,12 @@ from fgdemo.storage.jobs import Jobs
 from fgdemo.storage.label_event import LabelEvent
 from fgdemo.storage.models import Models
 from fgdemo.storage.originals import ImageStore
+from fgdemo.storage.remarks import Remark, Remarks
 from fgdemo.storage.roster import Roster
 from fgdemo.storage.schema import image_table
 from fgdemo.storage.segments import pack
 from fgdemo.storage.sessions import Sessions
+from fgdemo.storage.tokens import Tokens
 from fgdemo.training import Epoch, Verdict
 from tests.browser_app import settings_in
 from tests.mirroring import contents, database_in, mirror_of, restored_into
@@ -40,7 +43,7 @@ MOMENT = "2026-01-01T00:00:00+00:00"
 
 @pytest.fixture
 def workspace(tmp_path: Path) -> Iterator[FakeWorkspace]:
-    """Pictures of three splits, answers, an undo, a second opinion, a new kind, a session, accounts."""
+    """Pictures of three splits, answers, an undo, a second opinion, a new kind, a session, people and what they did."""
     home = tmp_path / "home"
     made = open_fake_workspace(home)
     gold = [coloured("lowchen", 700 + n, split="test") for n in range(2)]
@@ -54,6 +57,10 @@ def workspace(tmp_path: Path) -> Iterator[FakeWorkspace]:
     answer_all(made, "ada", session.id)
     kind = made.taxa.add("Blue Bird").id
     label(made, made.roster.image_ids[-1], "bo", kind)
+    Tokens(made.engine).add("the camera", "visitor")
+    remarks = Remarks(made.engine)
+    for taxon, name in ((kind, None), (None, "Größe"), (kind, None)):
+        remarks.add(Remark("lowchen", taxon, name, "a remark", "m@1"))
     yield made
     made.engine.dispose()
 
@@ -268,6 +275,58 @@ def test_the_newest_password_counts_and_is_not_sent_again_by_who_did_not_change_
     assert Accounts(database_in(tmp_path / "c")).sign_in("ada", "the second one")
 
 
+def test_a_token_that_was_removed_opens_nothing_after_a_restart(workspace: FakeWorkspace, tmp_path: Path) -> None:
+    url, home = str(tmp_path / "mirror"), tmp_path / "home"
+    tokens = Tokens(workspace.engine)
+    kept, secret = tokens.add("kept", "expert"), tokens.add("lost laptop", "expert")
+    mirror_of(home, url).send()
+    tokens.remove("lost laptop")
+    for _ in range(2):
+        mirror_of(home, url).send()
+    restored_into(tmp_path / "fresh", url)
+    here = Tokens(database_in(tmp_path / "fresh"))
+    assert here.person(kept) == Person("kept", "expert")
+    with pytest.raises(ForbiddenError):
+        here.person(secret)
+    again = tokens.add("lost laptop", "visitor")
+    mirror_of(home, url).send()
+    restored_into(tmp_path / "later", url)
+    assert Tokens(database_in(tmp_path / "later")).person(again) == Person("lost laptop", "visitor")
+
+
+def test_an_account_and_a_token_of_two_workspaces_never_share_a_name(tmp_path: Path) -> None:
+    url = str(tmp_path / "mirror")
+    open_fake_workspace(tmp_path / "a").take_in(some_pictures(1, 0))
+    open_fake_workspace(tmp_path / "b").take_in(some_pictures(1, 0))
+    Tokens(database_in(tmp_path / "a")).add("Ada", "visitor")
+    Accounts(database_in(tmp_path / "b")).add("ada", "expert", "long enough")
+    for home in ("a", "b"):
+        mirror_of(tmp_path / home, url).send()
+    restored_into(tmp_path / "c", url)
+    assert Tokens(database_in(tmp_path / "c")).all() == []
+    assert Accounts(database_in(tmp_path / "c")).sign_in("ada", "long enough")
+
+
+def test_what_only_grows_is_sent_once_and_never_doubled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fgdemo.storage.mirror_tables.ROWS_AT_ONCE", 2)
+    url = str(tmp_path / "mirror")
+    for home in ("a", "b"):
+        open_fake_workspace(tmp_path / home).take_in(some_pictures(1, 0))
+    for n in range(5):
+        Remarks(database_in(tmp_path / "a")).add(Remark(None, None, f"kind {n}", None, None))
+    Audit(database_in(tmp_path / "b")).note(Person("mia", "maintainer"), "export", "labels.csv")
+    sent = [mirror_of(tmp_path / home, url).send() for home in ("a", "b", "a", "b")]
+    assert [one and one.rows > 0 for one in sent] == [True, True, False, False]
+    for _ in range(2):
+        for home in ("a", "b", "c"):
+            restored_into(tmp_path / home, url)
+            mirror_of(tmp_path / home, url).send()
+    for home in ("a", "b", "c"):
+        held = contents(database_in(tmp_path / home))
+        assert [one["new_name"] for one in held["remarks"]] == [f"kind {n}" for n in range(5)]
+        assert [(one["person"], one["about"]) for one in held["audit"]] == [("mia", "labels.csv")]
+
+
 # --- damage ----------------------------------------------------------------------------------------------------
 
 
@@ -307,6 +366,10 @@ def test_whoever_writes_into_the_mirror_gets_no_file_written_elsewhere_and_nothi
          "password_hash": "scrypt$1073741824$8$1$00$00"},
         {"type": "event", "identity": ["0" * 32, 1], "kind": "label", "image": "0" * 64, "taxon": "lowchen",
          "annotator": "eve", "created_at": MOMENT},
+        {"type": "token", "name": "eve", "folded": "eve", "role": "maintainer", "created_at": MOMENT,
+         "token_hash": "x"},
+        {"type": "audit", "at": MOMENT, "person": "eve", "role": "owner", "action": "x"},
+        {"type": "remark", "taxon": 7, "created_at": MOMENT}, {"type": "token-removed"},
         {"type": "taxon", "id": "x", "name": "x", "parent": "y"},
         {"type": "taxon", "id": "y", "name": "y", "parent": "x"},
         {"type": "DROP TABLE"}, {"type": "event"}, {"type": ["event"]},
@@ -320,6 +383,7 @@ def test_whoever_writes_into_the_mirror_gets_no_file_written_elsewhere_and_nothi
     told = "\n".join(f"{where}: {what}" for where, what in found.faults)
     for expected in (
         "no usable “id”", "no usable “folder”", "model-9", "other files than a checkpoint has", "“password_hash”",
+        "“token_hash”", "unknown “role”", "“taxon”", "“name”",
         "about a picture that no line describes", "lies below", "unknown type", "not named like a segment",
         "first line does not say so", "another file than its name says",
     ):  # fmt: skip

@@ -13,12 +13,15 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from fgdemo.logs import Asking, configure_logs, now_asking
+from fgdemo.services.mirroring import Mirroring
 from fgdemo.services.operations import Operations
 from fgdemo.storage.database import open_database
 from fgdemo.storage.label_event import LabelEvent
 from fgdemo.ui.observed import asking_of, route_of
 from tests.browser_app import RunningApp, running_app
+from tests.mirroring import mirror_of
 from tests.postgres import Cluster
+from tests.test_mirror import label
 from tests.workspace import open_fake_workspace, some_pictures
 
 
@@ -108,6 +111,33 @@ def test_figures_are_counted(app: RunningApp, scraper: httpx.Client) -> None:
     assert ("fgdemo_queue_length", "") in after
     assert image not in str(after), "no label grows with what is asked for"
     assert "BREW" not in str(after)
+
+
+def test_how_far_the_backup_is_and_that_it_fails_without_saying_why(tmp_path: Path) -> None:
+    workspace = open_fake_workspace(tmp_path / "home")
+    workspace.take_in(some_pictures(2, 0))
+    place = tmp_path / "mirror"
+    mirroring = Mirroring(mirror_of(tmp_path / "home", str(place)))
+    with running_app(tmp_path / "home", mirroring=mirroring) as app:
+        label(workspace, workspace.roster.image_ids[0], "ada", "lowchen")
+        waiting = {"failing": False, "waiting": 1, "elapsed_s": None}
+        assert httpx.get(f"{app.url}healthz").json()["backup"] == waiting
+        place.write_text("a file where the mirror should be")
+        mirroring.start()
+        mirroring.stop()
+        health = httpx.get(f"{app.url}healthz")
+        assert (health.status_code, health.json()["backup"]) == (200, {**waiting, "failing": True})
+        assert str(place) not in health.text
+        place.unlink()
+        mirroring.start()
+        mirroring.stop()
+        told = httpx.get(f"{app.url}healthz").json()["backup"]
+        assert (told["failing"], told["waiting"]) == (False, 0)
+        assert 0 <= told["elapsed_s"] < 60
+        token = app.accounts.tokens.add("scraper", "visitor")
+        found = figures(httpx.Client(base_url=app.url, headers={"Authorization": f"Bearer {token}"}))
+    assert (found["fgdemo_mirror_waiting", ""], found["fgdemo_mirror_failing", ""]) == (0, 0)
+    assert found["fgdemo_mirror_age_seconds", ""] >= 0
 
 
 def test_questions_are_counted_by_how_they_ended(app: RunningApp, scraper: httpx.Client) -> None:

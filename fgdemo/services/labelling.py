@@ -197,7 +197,6 @@ class Labelling:
         if said.image not in self._roster:  # it may have come only now
             self._roster.follow()
         kept = self._log.answer(said)
-        self._leases.release(person.name, [kept.image])
         self._learner.catch_up()
         return kept
 

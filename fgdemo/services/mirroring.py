@@ -55,6 +55,10 @@ class Mirroring:
     def now(self, person: Person) -> MirrorNow | None:
         """For experts and maintainers; None where there is no mirror."""
         person.require("expert")
+        return self.lag()
+
+    def lag(self) -> MirrorNow | None:
+        """How far it is; None where there is no mirror. Raises StorageError."""
         if self._mirror is None:
             return None
         backed = self._mirror.state.backed()

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from sqlalchemy.engine import Engine
 
 from fgdemo.errors import StorageError
+from fgdemo.services.mirroring import MirrorNow
 from fgdemo.storage.database import check_database
 from fgdemo.storage.events import EventLog
 from fgdemo.storage.jobs import OPEN, Jobs
@@ -22,6 +23,8 @@ class Health:
     ready: bool
     reason: str = ""
     model_version: str | None = None
+    mirror: MirrorNow | None = None
+    """A mirror that fails is a reason to look, none to send people away."""
 
 
 @dataclass(frozen=True)
@@ -32,12 +35,14 @@ class Figures:
         events: how many label events there are of each kind.
         trainings: how many jobs wait or run.
         transferring: an import or export runs in this server.
+        mirror: how far the mirror is; None where there is none.
     """
 
     model_version: str
     events: Mapping[str, int]
     trainings: Mapping[str, int]
     transferring: bool
+    mirror: MirrorNow | None
 
 
 class Operations:
@@ -46,10 +51,22 @@ class Operations:
     Args:
         model_version: of the model that answers.
         transferring: whether an import or export runs.
+        mirror: how far the mirror is; None where there is none.
     """
 
-    def __init__(self, engine: Engine, model_version: str, transferring: Callable[[], bool] = lambda: False) -> None:
-        self._engine, self._model_version, self._transferring = engine, model_version, transferring
+    def __init__(
+        self,
+        engine: Engine,
+        model_version: str,
+        transferring: Callable[[], bool] = lambda: False,
+        mirror: Callable[[], MirrorNow | None] = lambda: None,
+    ) -> None:
+        self._engine, self._model_version, self._transferring, self._mirror = (
+            engine,
+            model_version,
+            transferring,
+            mirror,
+        )
         self._log, self._jobs = EventLog(engine), Jobs(engine)
         self._lock = threading.Lock()
         self._counted_to, self._events = 0, Counter[str]()
@@ -58,9 +75,9 @@ class Operations:
         """Asks the database, so it takes as long as that."""
         try:
             check_database(self._engine)
+            return Health(True, "", self._model_version, self._mirror())
         except StorageError as error:
             return Health(False, str(error), self._model_version)
-        return Health(True, "", self._model_version)
 
     def figures(self) -> Figures:
         """Counts only what is new since the last time. Raises StorageError."""
@@ -69,4 +86,5 @@ class Operations:
             self._events.update(news)
             events = dict(self._events)
         states = Counter(job.state for job in self._jobs.open())
-        return Figures(self._model_version, events, {state: states[state] for state in OPEN}, self._transferring())
+        waiting = {state: states[state] for state in OPEN}
+        return Figures(self._model_version, events, waiting, self._transferring(), self._mirror())

@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image
 
 from fgdemo.errors import BusyError, PictureError, TaxonomyError
+from fgdemo.services.aside import Aside
 from fgdemo.services.taxon_search import TaxonSearch
 from fgdemo.services.views import candidates, part_views, worth_comparing
 from fgdemo.services.wording import answer_for, known_kinds, unknown_verdict
@@ -94,8 +95,8 @@ class Workbench:
         self._recent: OrderedDict[tuple[str, CropBox | None], _Read] = OrderedDict()
         self._recent_lock = threading.Lock()
         self._decoding = threading.Semaphore(DECODED_AT_ONCE)
-        self._forward = threading.Lock()
-        self._measuring = threading.Lock()
+        self._forward = Aside("forward", niceness=1)
+        self._measuring = Aside("trust", niceness=10)
         self._answering = 0
         self._asked_trust = threading.BoundedSemaphore(MOST_MEASURING)
         self._quiet = threading.Condition()
@@ -186,11 +187,7 @@ class Workbench:
         if not self._asked_trust.acquire(blocking=False):
             raise BusyError(MANY_HERE, TRY_AGAIN_S)
         try:
-            with self._measuring:
-                picture, _ = self._decode(_bytes_of(data, name), name, box)
-                with self._quiet:  # Not for ever: on a page that is never quiet, measurements come slowly but come.
-                    self._quiet.wait_for(lambda: self._answering == 0, timeout=TRUST_PATIENCE_S)
-                return self._trust(picture, box, a, b)
+            return self._measuring.do(self._measure, _bytes_of(data, name), name, box, a, b, self._trust)
         finally:
             self._asked_trust.release()
 
@@ -214,6 +211,14 @@ class Workbench:
         """Taxa whose name, alias or Latin name matches, best first; see `TaxonSearch.find`."""
         return self._search.find(query, limit)
 
+    def _measure(
+        self, data: bytes, name: str, box: CropBox | None, a: str, b: str, trust: TrustFunction
+    ) -> dict[str, Trust]:
+        picture, _ = self._decode(data, name, box)
+        with self._quiet:  # Not for ever: on a page that is never quiet, measurements come slowly but come.
+            self._quiet.wait_for(lambda: self._answering == 0, timeout=TRUST_PATIENCE_S)
+        return trust(picture, box, a, b)
+
     def _read(self, data: bytes, name: str, box: CropBox | None) -> _Read:
         """Decode and read the picture, unless that was done a moment ago."""
         image_id = image_id_of(data)
@@ -225,7 +230,8 @@ class Workbench:
             picture, (width, height) = self._decode(data, name, box)
             display = data_url(jpeg(picture, DISPLAY_PX))
             stored_id = image_id_of(without_metadata(data, name=name, max_picture_mp=self._max_picture_mp))
-            with self._forward:
+
+            def read() -> _Read:
                 known = self._recall(key)  # Somebody may have asked the same while we waited.
                 if known is not None:
                     return known
@@ -234,7 +240,9 @@ class Workbench:
                     self._recent[key] = read
                     while len(self._recent) > READINGS_KEPT:
                         self._recent.popitem(last=False)
-        return read
+                return read
+
+            return self._forward.do(read)
 
     def _recall(self, key: tuple[str, CropBox | None]) -> _Read | None:
         with self._recent_lock:

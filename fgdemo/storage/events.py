@@ -17,7 +17,7 @@ from fgdemo.storage.database import reading, utc_now, writing
 from fgdemo.storage.dialects import UNSTORABLE
 from fgdemo.storage.label_event import LabelEvent, NewPicture, standing_of
 from fgdemo.storage.originals import ImageStore, image_id_of
-from fgdemo.storage.schema import image_table, label_event_table
+from fgdemo.storage.schema import image_table, label_event_table, lease_table
 from fgdemo.types import CropBox
 
 __all__ = ["EventLog", "Kind", "LabelEvent", "NewPicture", "event_of", "standing_of"]
@@ -80,6 +80,9 @@ class EventLog:
     def answer_all(self, label_events: Sequence[LabelEvent]) -> list[LabelEvent]:
         """Experts' answers: all are durable when this returns, or none was taken. One sent twice counts once.
 
+        Who has answered holds no lease on the picture any more. That is part of the same transaction, because with
+        many people at work the turn to write is what an answer waits for.
+
         Raises:
             StaleError: somebody said something else about one of the pictures since it was shown.
             ForbiddenError: a gold picture, and no adjudication.
@@ -101,6 +104,7 @@ class EventLog:
                 elif (kept.image, kept.annotator) != (said.image, said.annotator):
                     raise StorageError("This answer carries the key of another one: load the page again.")
                 appended.append(kept)
+            _end_leases(connection, {said.annotator for said in appended}, images)
             return appended
 
     def undo(self, event_ids: Iterable[int], person: Person, session: int | None = None) -> list[LabelEvent]:
@@ -233,6 +237,12 @@ class EventLog:
 def _parts(values: Sequence[Any]) -> Iterator[Sequence[Any]]:
     for start in range(0, len(values), AT_ONCE):
         yield values[start : start + AT_ONCE]
+
+
+def _end_leases(connection: Connection, annotators: Iterable[str], images: Sequence[str]) -> None:
+    for some in _parts(images):
+        theirs = lease_table.c.annotator.in_(list(annotators)) & lease_table.c.image.in_(some)
+        connection.execute(lease_table.delete().where(theirs))
 
 
 def _splits(connection: Connection, images: Sequence[str]) -> dict[str, str | None]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -26,25 +26,21 @@ from fgdemo.storage.label_event import REMOVED
 from fgdemo.storage.labelled import Progress, no_progress
 from fgdemo.storage.mirror_looks import looks_to_send
 from fgdemo.storage.mirror_records import (
-    ACCOUNT,
     CHECKPOINT_FILES,
     IMAGE,
     JOB,
     MODEL,
     PROMOTION,
-    SESSION,
-    TAXON,
-    Columns,
     Identity,
     digest_of,
     event_record,
     record_of,
 )
 from fgdemo.storage.mirror_state import MirrorState, identities, own_origin
+from fgdemo.storage.mirror_tables import changed, changed_rows, new_rows, promotion_name
 from fgdemo.storage.models import Models
 from fgdemo.storage.originals import ImageStore
 from fgdemo.storage.schema import (
-    account_table,
     image_table,
     job_epoch_table,
     job_table,
@@ -52,7 +48,6 @@ from fgdemo.storage.schema import (
     model_version_table,
     promotion_table,
     session_table,
-    taxon_table,
 )
 from fgdemo.storage.segments import SegmentNames, pack
 
@@ -60,11 +55,6 @@ log = logging.getLogger(__name__)
 
 EVENTS_AT_ONCE = 2000
 MARK, MARK_CONTENT = "fgdemo-mirror.json", b'{"type": "fgdemo-mirror", "format": 1}\n'
-_SMALL: tuple[tuple[str, sa.TableClause, tuple[str, ...], Columns], ...] = (
-    ("taxon", taxon_table, ("id",), TAXON),
-    ("session", session_table, ("annotator", "opened_at"), SESSION),
-    ("account", account_table, ("name",), ACCOUNT),
-)
 _BRINGS_PICTURE = ("import", "suggestion")
 
 
@@ -76,7 +66,7 @@ class Sent:
     pictures: int = 0
     models: int = 0
     rows: int = 0
-    """Taxa, sessions, accounts, promotions."""
+    """Taxa, sessions, accounts, tokens, remarks, promotions, and who did what."""
     missing: list[str] = field(default_factory=list)
     """Ids of pictures whose files are not in the workspace, though nobody removed them."""
 
@@ -174,15 +164,16 @@ class Mirror:
     # --- what was said ------------------------------------------------------------------------------------
 
     def _said(self) -> _Batch | None:
-        """The next events with their pictures, and the taxa, sessions and accounts that are new or have changed."""
+        """The next events with their pictures, and what is new or has changed in the tables beside them."""
         cursor, known = self.state.event(), self.state.digests()
         table = label_event_table
         own = own_origin(self._engine)
         with reading(self._engine) as connection:
-            small = _changed(_small_rows(connection), known)
+            small = changed_rows(connection, known)
+            grown, marks = new_rows(connection, known)
             query = sa.select(table).where(table.c.id > cursor).order_by(table.c.id).limit(EVENTS_AT_ONCE)
             rows = connection.execute(query).mappings().all()
-            if not rows and not small:
+            if not (rows or small or grown):
                 return None
             named = {row[key] for row in rows for key in ("id", "undoes", "shown_version")} - {None}
             origins = identities(connection, named)
@@ -199,11 +190,12 @@ class Mirror:
         missing = [row["id"] for row in pictures if row["id"] not in self._images and row["name"]]
         now = sortable(self._clock())  # between two workspaces that share a mirror the later change decides
         records: list[Mapping[str, Any]] = [{**record, "changed_at": now} for _, _, record in small]
+        records += grown
         records += [record_of("picture", row, IMAGE) for row in pictures]
         records += [event_record(row, identity, sessions) for row in rows]
-        digests = {(kind, name): digest_of(record) for kind, name, record in small}
+        digests = {(kind, name): digest_of(record) for kind, name, record in small} | marks
         event = rows[-1]["id"] if rows else cursor
-        sent = Sent(len(rows), len(files), 0, len(small), missing)
+        sent = Sent(len(rows), len(files), 0, len(small) + len(grown), missing)
         return _Batch(records, files, event, digests, sent, [picture_file(image) for image in removed])
 
     # --- models -------------------------------------------------------------------------------------------
@@ -229,7 +221,7 @@ class Mirror:
                 told["event"] = events.get(row["event"], (own, row["event"]))
             sending = [Sending(checkpoint_file(digest), path, is_named_by_hash=True) for digest, path in files.values()]
             return _Batch([told], sending, None, {("model", row["version"]): mark}, Sent(models=1))
-        new = _changed(
+        new = changed(
             (("promotion", promotion_name(row), record_of("promotion", row, PROMOTION)) for row in promotions), known
         )
         if not new:
@@ -269,26 +261,6 @@ def picture_file(image: str) -> str:
 def checkpoint_file(digest: str) -> str:
     """Where a mirror keeps a file of a checkpoint, by its sha256."""
     return f"checkpoints/{digest[:2]}/{digest}"
-
-
-Small = tuple[str, str, dict[str, Any]]
-"""(kind, name, record) of a row of a small table."""
-
-
-def _small_rows(connection: Connection) -> Iterator[Small]:
-    for kind, table, key, columns in _SMALL:
-        for row in connection.execute(sa.select(table)).mappings():
-            yield kind, " ".join(row[column] for column in key), record_of(kind, row, columns)
-
-
-def promotion_name(row: Mapping[Any, Any]) -> str:
-    """By which a promotion is known everywhere."""
-    return f"{row['promoted_at']} {row['kind']} {row['version']}"
-
-
-def _changed(rows: Iterable[Small], known: Mapping[tuple[str, str], str]) -> list[Small]:
-    """Those that the mirror does not have like this."""
-    return [(kind, name, record) for kind, name, record in rows if known.get((kind, name)) != digest_of(record)]
 
 
 def _sessions(connection: Connection, numbers: set[int]) -> dict[int, tuple[str, str]]:

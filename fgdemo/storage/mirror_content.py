@@ -17,13 +17,18 @@ from fgdemo.storage.mirror_records import (
     PROMOTION,
     SESSION,
     TAXON,
+    TOKEN,
+    TOKEN_REMOVED,
     Row,
     Told,
     ToldModel,
+    digest_of,
     model_of,
+    record_of,
     row_of,
     told_of,
 )
+from fgdemo.storage.mirror_tables import GROWING
 from fgdemo.storage.segments import FOLDER, LARGEST_BYTES, Damage, is_segment, unpack
 
 READERS = 8
@@ -36,23 +41,26 @@ class MirrorContent:
     """The union of what all workspaces sent.
 
     Attributes:
-        taxa, accounts: rows by id and by name, the newest of each.
+        taxa, accounts, tokens: rows by id or by name, the newest of each; a token that was removed is not among them.
         sessions: rows by (annotator, opened_at), the newest of each.
         pictures: rows by id.
         events: by `Told.key`.
         models: by version.
         promotions: rows, oldest first.
+        grown: rows of the tables that only grow by their digest, for each kind of them, oldest first.
         removed: ids of pictures whose files were removed for good, as far as nobody brought them again.
         segments: how many there are.
     """
 
     taxa: dict[str, Row] = field(default_factory=dict)
     accounts: dict[str, Row] = field(default_factory=dict)
+    tokens: dict[str, Row] = field(default_factory=dict)
     sessions: dict[tuple[str, str], Row] = field(default_factory=dict)
     pictures: dict[str, Row] = field(default_factory=dict)
     events: dict[tuple[str, int, str, str], Told] = field(default_factory=dict)
     models: dict[str, ToldModel] = field(default_factory=dict)
     promotions: list[Row] = field(default_factory=list)
+    grown: dict[str, dict[str, Row]] = field(default_factory=dict)
     removed: set[str] = field(default_factory=set)
     segments: int = 0
 
@@ -98,7 +106,8 @@ class _Reader:
         self._promotions: dict[tuple[Any, ...], Row] = {}
         self._takers: dict[str, Callable[[Record], None]] = {
             "taxon": self._taxon, "account": self._account, "session": self._session, "picture": self._picture,
-            "event": self._event, "model": self._model, "promotion": self._promotion,
+            "event": self._event, "model": self._model, "promotion": self._promotion, "token": self._token,
+            TOKEN_REMOVED: self._token_removed, **dict.fromkeys(GROWING, self._grown),
         }  # fmt: skip
 
     def take(self, record: Record, where: str) -> None:
@@ -131,6 +140,22 @@ class _Reader:
         row = row_of(record, ACCOUNT)
         if self._is_newer("account", row["name"], record):
             self._found.accounts[row["name"]] = row
+
+    def _token(self, record: Record) -> None:
+        row = row_of(record, TOKEN)
+        if self._is_newer("token", row["name"], record):
+            self._found.tokens[row["name"]] = row
+
+    def _token_removed(self, record: Record) -> None:
+        name = row_of(record, {"name": TOKEN["name"]})["name"]
+        if self._is_newer("token", name, record):
+            self._found.tokens.pop(name, None)
+
+    def _grown(self, record: Record) -> None:
+        kind = str(record["type"])
+        columns = GROWING[kind][1]
+        row = row_of(record, columns)
+        self._found.grown.setdefault(kind, {}).setdefault(digest_of(record_of(kind, row, columns)), row)
 
     def _session(self, record: Record) -> None:
         row = row_of(record, SESSION)

@@ -144,6 +144,14 @@ JOB: Columns = {
 PROMOTION: Columns = {
     "version": _text, "kind": _one_of(Literal["promote", "rollback"]), "promoted_by": _needed, "promoted_at": _time,
 }  # fmt: skip
+TOKEN: Columns = {
+    "name": _needed, "folded": _needed, "role": _one_of(Role), "token_hash": _like(_HASH), "created_at": _time,
+}  # fmt: skip
+TOKEN_REMOVED = "token-removed"
+REMARK: Columns = {
+    "answered": _text, "taxon": _text, "new_name": _text, "comment": _text, "model_version": _text, "created_at": _time,
+}  # fmt: skip
+AUDIT: Columns = {"at": _time, "person": _needed, "role": _one_of(Role), "action": _needed, "about": _or_empty}
 _AS_JSON = ("aliases", "accuracy_before", "verdict", "metrics", "stage")
 
 

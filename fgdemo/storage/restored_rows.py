@@ -14,13 +14,13 @@ from fgdemo.annotation import Split
 from fgdemo.errors import StorageError
 from fgdemo.storage.dialects import next_serial
 from fgdemo.storage.events import LabelEvent, event_of
-from fgdemo.storage.mirror import promotion_name
 from fgdemo.storage.mirror_content import MirrorContent
 from fgdemo.storage.mirror_records import (
     ACCOUNT,
     PROMOTION,
     SESSION,
     TAXON,
+    TOKEN,
     Columns,
     Identity,
     Row,
@@ -30,6 +30,7 @@ from fgdemo.storage.mirror_records import (
     record_of,
 )
 from fgdemo.storage.mirror_state import note_in
+from fgdemo.storage.mirror_tables import GROWING, all_sent, promotion_name
 from fgdemo.storage.replay import Replay, in_order
 from fgdemo.storage.schema import (
     account_table,
@@ -42,6 +43,7 @@ from fgdemo.storage.schema import (
     promotion_table,
     session_table,
     taxon_table,
+    token_table,
 )
 from fgdemo.storage.segments import Damage
 
@@ -72,9 +74,11 @@ class Rows:
         sessions = self._add_sessions(content.sessions)
         fresh = [told for key, told in content.events.items() if key not in known]
         self._add_events(fresh, splits, sessions)
-        self._add_accounts(content.accounts)
+        self._add_people(content.accounts, account_table, "account", ACCOUNT, failures=0)
+        self._add_people(content.tokens, token_table, "token", TOKEN)
         self._add_models(models)
         self._add_promotions(content.promotions)
+        self._add_grown(content.grown)
 
     def note(self, destination: str, now: str) -> None:
         """What came from this destination, as it is here now, need not be sent there again."""
@@ -123,15 +127,38 @@ class Rows:
                 self._remember("session", " ".join(key), row, SESSION)
         return numbers
 
-    def _add_accounts(self, accounts: Mapping[str, Row]) -> None:
-        """An account that is here stays as it is."""
-        taken = {row.folded for row in self._connection.execute(sa.select(account_table.c.folded))}
-        for name, row in accounts.items():
+    def _add_people(
+        self, people: Mapping[str, Row], table: sa.TableClause, kind: str, columns: Columns, **more: int
+    ) -> None:
+        """Who is here stays as they are, and nobody gets the name of another."""
+        taken = {
+            folded
+            for one in (account_table, token_table)
+            for folded in self._connection.execute(sa.select(one.c.folded)).scalars()
+        }
+        for name, row in people.items():
             if row["folded"] not in taken:
-                self._connection.execute(account_table.insert().values(**row, failures=0))
+                self._connection.execute(table.insert().values(**row, **more))
                 taken.add(row["folded"])
-                self.accounts += 1
-                self._remember("account", name, row, ACCOUNT)
+                self.accounts += kind == "account"
+                self._remember(kind, name, row, columns)
+
+    def _add_grown(self, grown: Mapping[str, Mapping[str, Row]]) -> None:
+        taxa = set(self._connection.execute(sa.select(taxon_table.c.id)).scalars())
+        for kind, rows in grown.items():
+            table, columns = GROWING[kind]
+            here = {
+                digest_of(record_of(kind, row, columns))
+                for row in self._connection.execute(sa.select(table)).mappings()
+            }
+            fresh = [row for digest, row in rows.items() if digest not in here]
+            for row in fresh:
+                if row.get("taxon") is not None and row["taxon"] not in taxa:
+                    self._damage.name(f"a {kind} of {row['created_at']}", "names a taxon that no line describes")
+                    row["taxon"] = None
+            self._insert(table, fresh)
+            if not here:
+                self._digests |= all_sent(self._connection, kind)
 
     # --- events -------------------------------------------------------------------------------------------
 

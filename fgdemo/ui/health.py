@@ -51,6 +51,9 @@ async def _health(services: Services, request: Request) -> Response:
             health = await anyio.to_thread.run_sync(services.operations.health, abandon_on_cancel=True)
     body = {"ready": health.ready, "version": __version__, "model_version": health.model_version}
     body |= {} if health.ready else {"reason": health.reason}
+    if health.mirror is not None:
+        mirror = health.mirror
+        body["backup"] = {"failing": bool(mirror.fault), "waiting": mirror.waiting, "elapsed_s": mirror.elapsed_s}
     return JSONResponse(body, 200 if health.ready else 503, headers=_FRESH)
 
 

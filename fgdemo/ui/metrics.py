@@ -81,6 +81,12 @@ class Metrics:
             trainings.add_metric((state,), count)
         yield trainings
         yield GaugeMetricFamily("fgdemo_transfer_running", "Whether an import or export runs.", figures.transferring)
+        if figures.mirror is not None:
+            mirror = figures.mirror
+            yield GaugeMetricFamily("fgdemo_mirror_waiting", "Answers that are not backed up yet.", mirror.waiting)
+            yield GaugeMetricFamily("fgdemo_mirror_failing", "Whether the last backup failed.", bool(mirror.fault))
+            if mirror.elapsed_s is not None:
+                yield GaugeMetricFamily("fgdemo_mirror_age_seconds", "Since the last backup.", mirror.elapsed_s)
 
     def describe(self) -> list[Metric]:
         """Nothing, so that registering does not ask for figures."""

@@ -1,0 +1,96 @@
+"""The tables beside the events as records of a mirror: those whose rows change, and those that only grow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from fgdemo.storage.mirror_records import (
+    ACCOUNT,
+    AUDIT,
+    REMARK,
+    SESSION,
+    TAXON,
+    TOKEN,
+    TOKEN_REMOVED,
+    Columns,
+    digest_of,
+    record_of,
+)
+from fgdemo.storage.schema import (
+    account_table,
+    audit_table,
+    remark_table,
+    session_table,
+    taxon_table,
+    token_table,
+)
+
+ROWS_AT_ONCE = 2000
+CHANGING: tuple[tuple[str, sa.TableClause, tuple[str, ...], Columns], ...] = (
+    ("taxon", taxon_table, ("id",), TAXON),
+    ("session", session_table, ("annotator", "opened_at"), SESSION),
+    ("account", account_table, ("name",), ACCOUNT),
+    ("token", token_table, ("name",), TOKEN),
+)
+GROWING: Mapping[str, tuple[sa.TableClause, Columns]] = {
+    "remark": (remark_table, REMARK),
+    "audit": (audit_table, AUDIT),
+}
+"""Their rows have no name that all workspaces know, so two with the same content are one."""
+_UP_TO = "up to"
+
+Small = tuple[str, str, dict[str, Any]]
+"""(kind, name, record) of a row of a small table."""
+Known = Mapping[tuple[str, str], str]
+"""What the mirror has: digests of rows, and how far a growing table was sent, by (kind, name)."""
+
+
+def promotion_name(row: Mapping[Any, Any]) -> str:
+    """By which a promotion is known everywhere."""
+    return f"{row['promoted_at']} {row['kind']} {row['version']}"
+
+
+def changed(rows: Iterable[Small], known: Known) -> list[Small]:
+    """Those that the mirror does not have like this."""
+    return [(kind, name, record) for kind, name, record in rows if known.get((kind, name)) != digest_of(record)]
+
+
+def changed_rows(connection: Connection, known: Known) -> list[Small]:
+    """The rows of the changing tables that the mirror does not have like this.
+
+    A token that was removed is told, too: it must not open anything after a restart.
+    """
+    rows = list(_rows(connection))
+    there = {name for kind, name, _ in rows if kind == "token"}
+    gone = [name for kind, name in known if kind == "token" and name not in there]
+    rows += [("token", name, record_of(TOKEN_REMOVED, {"name": name}, {"name": TOKEN["name"]})) for name in gone]
+    return changed(rows, known)
+
+
+def new_rows(connection: Connection, known: Known) -> tuple[list[dict[str, Any]], dict[tuple[str, str], str]]:
+    """Records of what was added to the growing tables, oldest first, and what `known` holds once they are sent."""
+    records, marks = [], {}
+    for kind, (table, columns) in GROWING.items():
+        since = int(known.get((kind, _UP_TO), "0"))
+        query = sa.select(table).where(table.c.id > since).order_by(table.c.id).limit(ROWS_AT_ONCE)
+        rows = connection.execute(query).mappings().all()
+        records += [record_of(kind, row, columns) for row in rows]
+        if rows:
+            marks[kind, _UP_TO] = str(rows[-1]["id"])
+    return records, marks
+
+
+def all_sent(connection: Connection, kind: str) -> dict[tuple[str, str], str]:
+    """What `known` holds when the mirror has all that is in this growing table now."""
+    newest = connection.execute(sa.select(sa.func.max(GROWING[kind][0].c.id))).scalar()
+    return {} if newest is None else {(kind, _UP_TO): str(newest)}
+
+
+def _rows(connection: Connection) -> Iterator[Small]:
+    for kind, table, key, columns in CHANGING:
+        for row in connection.execute(sa.select(table)).mappings():
+            yield kind, " ".join(row[column] for column in key), record_of(kind, row, columns)
