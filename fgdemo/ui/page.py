@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from fgdemo.bootstrap import Services
 
 STATIC = Path(__file__).parent / "static"
-CLEAR_UPLOADS_S = 3600
 THREADS_BESIDE = 40
 
 HEADER = """
@@ -81,7 +80,6 @@ def build_app(services: Services) -> gr.Blocks:
         title="fgdemo",
         analytics_enabled=False,
         fill_width=True,
-        delete_cache=(CLEAR_UPLOADS_S, CLEAR_UPLOADS_S),
     ) as app:
         gr.HTML(
             html_template=HEADER,

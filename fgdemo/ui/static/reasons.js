@@ -72,11 +72,11 @@ function total(a, b, sum) {
   );
 }
 
-/** Thumbnails of labelled pictures of A and B; where the workspace has none, a sentence how to load some. */
+/** Thumbnails of labelled pictures of A and B; where the workspace has none, a sentence. */
 export function showNeighbours(root, { a, b }, found) {
   if (!found || !Object.values(found).some((pictures) => pictures.length)) {
     root.replaceChildren(
-      h("p", { class: "fg-quiet" }, "Labelled pictures to compare with appear here once some are loaded: ", h("code", {}, "python -m fgdemo import FOLDER")),
+      h("p", { class: "fg-quiet" }, "There are no labelled pictures of these two to compare with yet."),
     );
     return;
   }

@@ -126,7 +126,7 @@ export class Pictures {
 /** What to do where no picture is like that. */
 function nothing(route, overview) {
   const link = (words, to) => h("a", { class: "fg-button", href: linkTo(to) }, words);
-  if (!overview.pictures) return [h("span", {}, "There are no pictures here yet. Put some in: ", h("code", {}, "python -m fgdemo import FOLDER"))];
+  if (!overview.pictures) return [h("span", {}, "There are no pictures here yet. A maintainer brings them in on ", h("a", { class: "fg-link", href: "#data" }, "Data"), ", or with ", h("code", {}, "python -m fgdemo import FOLDER"))];
   if (route.state === "unchecked" && !route.given && !route.suggested) return [h("span", {}, "Every label has been checked."), " ", link("Show all pictures", { state: "all" })];
   if (route.state !== "all") return [h("span", {}, "No picture is like that."), " ", link("Checked or not", { ...route, state: "all" })];
   return [h("span", {}, "No picture is like that."), " ", link("Show all pictures", { state: "all" })];
