@@ -119,12 +119,3 @@ def test_the_bootstrap_interval() -> None:
     assert bootstrap_mean(values) == (mean, low, high)
     assert bootstrap_mean(np.ones(7)) == (1.0, 1.0, 1.0)
     assert all(math.isnan(number) for number in bootstrap_mean(np.empty(0)))
-
-
-def test_pictures_without_a_mistake_are_no_reason_to_be_surer_than_their_number() -> None:
-    rng = np.random.default_rng(0)
-    for n in (10, 100, 1000):
-        labels = rng.integers(0, 5, n)
-        logits = np.eye(5)[labels] * 50.0
-        sure = softmax(logits / fit_temperature(logits, labels))[0].max()
-        assert 1 / (3 * n) < 1 - sure < 3 / n

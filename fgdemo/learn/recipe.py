@@ -70,9 +70,9 @@ class Recipe:
 
 
 PRESETS: Mapping[Preset, Recipe] = {
-    "quick": Recipe(epochs=6, train_px=160, lr=3e-4, head_lr=1e-3, layer_decay=0.9),
-    "standard": Recipe(epochs=15, train_px=192, lr=3e-4, head_lr=1e-3, layer_decay=0.9),
-    "thorough": Recipe(epochs=30, train_px=224, lr=3e-4, head_lr=1e-3, layer_decay=0.9),
+    "quick": Recipe(epochs=6, train_px=160, lr=3e-4, head_lr=3e-5, layer_decay=0.9),
+    "standard": Recipe(epochs=15, train_px=192, lr=3e-4, head_lr=3e-5, layer_decay=0.9),
+    "thorough": Recipe(epochs=30, train_px=224, lr=3e-4, head_lr=3e-5, layer_decay=0.9),
 }
 """One recipe at three lengths. Top-1 of 50 birds with 5 pictures a kind, judged on other training pictures, one seed:
 frozen features 0.767, a plain loop 0.675, this recipe (20 epochs) 0.817, and with CutMix 0.750.

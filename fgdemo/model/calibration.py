@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from scipy.optimize import minimize_scalar
-from scipy.special import logsumexp
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
@@ -19,24 +18,13 @@ def nll(probs: np.ndarray, labels: np.ndarray) -> float:
 
 
 def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
-    """T > 0 so that softmax(logits / T) has the least NLL on held-out (N, C) logits (Guo 2017).
-
-    One more picture is counted whose label was the runner-up, as Platt (1999, 2.2) does: N pictures without a mistake
-    are no reason to be surer than about N to 1, whereas the likeliest T would fall to nothing.
-    """
-    scale, rows = float(np.abs(logits).max()) or 1.0, np.arange(len(labels))
-    logits = logits.astype(np.float64)
-    given = logits[rows, labels]
-    others = logits.copy()
-    others[rows, labels] = -np.inf
-    runner_up = logits[rows, others.argmax(1)]
-
-    def loss(log_t: float) -> float:
-        total = logsumexp(logits / np.exp(log_t), axis=1)
-        right, wrong = (float((total - one / np.exp(log_t)).mean()) for one in (given, runner_up))
-        return right + wrong / (len(labels) + 1)
-
-    found = minimize_scalar(loss, bounds=(np.log(scale * 1e-3), np.log(scale * 10)), method="bounded")
+    """T > 0 so that softmax(logits / T) has the least NLL on held-out (N, C) logits (Guo 2017)."""
+    scale = float(np.abs(logits).max()) or 1.0
+    found = minimize_scalar(
+        lambda log_t: nll(softmax(logits / np.exp(log_t)), labels),
+        bounds=(np.log(scale * 1e-3), np.log(scale * 10)),
+        method="bounded",
+    )
     return float(np.exp(found.x))
 
 
