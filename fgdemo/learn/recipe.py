@@ -75,5 +75,7 @@ PRESETS: Mapping[Preset, Recipe] = {
     "thorough": Recipe(epochs=30, train_px=224, lr=3e-4, head_lr=3e-5, layer_decay=0.9),
 }
 """One recipe at three lengths. Top-1 of 50 birds with 5 pictures a kind, judged on other training pictures, one seed:
-frozen features 0.767, a plain loop 0.675, this recipe (20 epochs) 0.817, and with CutMix 0.750.
+frozen features 0.767, a plain loop 0.675, this recipe (20 epochs, `head_lr` 1e-3) 0.817, and with CutMix 0.750.
+`head_lr` is small because Adam's steps tear the closed-form head apart: on frozen features of 100 birds with 5 pictures
+a kind its held-out top-1 went from 0.694 to 0.389 in 20 epochs at 3e-4, to 0.588 at 1e-4, and stayed at 1e-5.
 """
