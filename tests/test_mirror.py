@@ -341,6 +341,14 @@ def test_a_torn_segment_is_named_and_all_before_the_tear_comes_back(workspace: F
     assert [what for _, what in found.faults] == ["was torn", "was cut off: what is there was read"]
 
 
+def test_what_a_crash_left_half_written_is_no_damage(workspace: FakeWorkspace, tmp_path: Path) -> None:
+    url, cut_off = str(tmp_path / "mirror"), tmp_path / "mirror" / "log" / ".new-ab12"
+    mirror_of(tmp_path / "home", url).send()
+    cut_off.write_bytes(b'{"type": "ev')
+    assert restored_into(tmp_path / "fresh", url).faults == ()
+    assert contents(database_in(tmp_path / "fresh")) == contents(workspace.engine)
+
+
 def test_whoever_writes_into_the_mirror_gets_no_file_written_elsewhere_and_nothing_run(
     workspace: FakeWorkspace, tmp_path: Path
 ) -> None:

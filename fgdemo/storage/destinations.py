@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from fgdemo.errors import SettingsError, StorageError, UnavailableError
-from fgdemo.storage.originals import disk_is_full, write_durably
+from fgdemo.storage.originals import BEING_WRITTEN, disk_is_full, write_durably
 
 HUB = "hf://datasets/"
 WRITERS = 4
@@ -117,7 +117,11 @@ class FolderDestination:
                 found: dict[str, dict[str, Any]] = self._fs.find(f"{self._root}/{folder}", detail=True, **strictly)
             except FileNotFoundError:
                 return {}
-        return {path.strip("/").removeprefix(root): int(about["size"] or 0) for path, about in found.items()}
+        return {
+            path.strip("/").removeprefix(root): int(about["size"] or 0)
+            for path, about in found.items()
+            if not path.rpartition("/")[2].startswith(BEING_WRITTEN)  # somebody writes it, or died doing so
+        }
 
     def read(self, name: str) -> bytes:
         with _told():

@@ -99,6 +99,10 @@ class ImageStore:
         return self._root / kind / image_id[:2] / image_id
 
 
+BEING_WRITTEN = ".new-"
+"""So begins the name of a file that is not whole yet; a crash may leave it behind."""
+
+
 def write_durably(path: Path, data: bytes) -> None:
     """`write_whole`, which is on the disk when this returns."""
     write_whole(path, data, durable=True)
@@ -116,7 +120,7 @@ def write_whole(path: Path, data: bytes, *, durable: bool) -> None:
     temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=".new-", dir=path.parent)
+        handle, temporary = tempfile.mkstemp(prefix=BEING_WRITTEN, dir=path.parent)
         with os.fdopen(handle, "wb") as file:
             file.write(data)
             if durable:
