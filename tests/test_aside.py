@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +13,7 @@ import pytest
 
 from fgdemo.errors import PictureError
 from fgdemo.services.aside import Aside
+from fgdemo.settings import REPOSITORY
 
 
 def test_all_is_done_on_one_thread_one_thing_after_another():
@@ -67,3 +69,20 @@ def test_it_and_what_it_starts_give_way_and_the_caller_does_not():
     before = niceness()
     aside = Aside("test", niceness=before + 7)
     assert (aside.do(niceness), aside.do(of_a_thread_begun_here), niceness()) == (before + 7, before + 7, before)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="priorities are those of processes there")
+def test_a_process_that_gives_way_already_and_one_that_may_not_are_served_as_well(monkeypatch: pytest.MonkeyPatch):
+    program = (
+        "import os; from fgdemo.services.aside import Aside; os.getuid() or os.setuid(65534); "
+        "print(Aside('x', 1).do(os.nice, 0), Aside('y', 10).do(max, 1, 2))"
+    )  # root may give itself any priority, others none that is higher than before
+    command = ["nice", "-n", "15", sys.executable, "-c", program]
+    told = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=120, check=True)
+    assert told.stdout.split() == ["16", "2"]
+
+    def forbidden(_: int) -> int:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "nice", forbidden)
+    assert Aside("test", niceness=1).do(max, 1, 2) == 2

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ import numpy as np
 
 from fgdemo.annotation import Learner
 from fgdemo.errors import TaxonomyError
+from fgdemo.services.aside import Aside
 from fgdemo.services.views import candidates, part_views, worth_comparing
 from fgdemo.storage.embeddings import Embeddings
 from fgdemo.storage.images import decode_reduced
@@ -94,7 +94,7 @@ class Explainer:
         self._images = images
         self._max_picture_mp = max_picture_mp
         self._readings: OrderedDict[str, tuple[Classifier, Reading]] = OrderedDict()
-        self._lock = threading.Lock()
+        self._reading = Aside("explain", niceness=1)
 
     def explain(self, image: str, a: str | None = None, b: str | None = None) -> Explanation:
         """The maps for the likeliest kinds and for A and B, which default to the likeliest and its best rival.
@@ -152,18 +152,20 @@ class Explainer:
         return Explanation(image, (rows, columns), maps, part_views(reading), a, b), reading
 
     def _read(self, image: str, classifier: Classifier) -> Reading:
-        with self._lock:
-            known = self._readings.get(image)
-            if known is not None and known[0] is classifier:
-                self._readings.move_to_end(image)
-                return known[1]
-            picture, _ = decode_reduced(
-                self._images.read(image), MODEL_PX, name=f"{image[:12]}…", max_picture_mp=self._max_picture_mp
-            )
-            reading = classifier.read(picture)
-            self._readings[image] = classifier, reading
-            while len(self._readings) > READINGS_KEPT:
-                self._readings.popitem(last=False)
+        return self._reading.do(self._read_now, image, classifier)
+
+    def _read_now(self, image: str, classifier: Classifier) -> Reading:
+        known = self._readings.get(image)
+        if known is not None and known[0] is classifier:
+            self._readings.move_to_end(image)
+            return known[1]
+        picture, _ = decode_reduced(
+            self._images.read(image), MODEL_PX, name=f"{image[:12]}…", max_picture_mp=self._max_picture_mp
+        )
+        reading = classifier.read(picture)
+        self._readings[image] = classifier, reading
+        while len(self._readings) > READINGS_KEPT:
+            self._readings.popitem(last=False)
         return reading
 
     def _nearest(self, image: str, taxon: str, part_row: int | None) -> tuple[Reference, ...]:

@@ -61,12 +61,8 @@ class Operations:
         transferring: Callable[[], bool] = lambda: False,
         mirror: Callable[[], MirrorNow | None] = lambda: None,
     ) -> None:
-        self._engine, self._model_version, self._transferring, self._mirror = (
-            engine,
-            model_version,
-            transferring,
-            mirror,
-        )
+        self._engine, self._model_version = engine, model_version
+        self._transferring, self._mirror = transferring, mirror
         self._log, self._jobs = EventLog(engine), Jobs(engine)
         self._lock = threading.Lock()
         self._counted_to, self._events = 0, Counter[str]()
