@@ -47,7 +47,7 @@ class MirrorContent:
         events: by `Told.key`.
         models: by version.
         promotions: rows, oldest first.
-        grown: rows of the tables that only grow by their digest, for each kind of them, oldest first.
+        grown: rows of the tables that only grow by their digest, for each kind of them.
         removed: ids of pictures whose files were removed for good, as far as nobody brought them again.
         segments: how many there are.
     """

@@ -36,11 +36,12 @@ CHANGING: tuple[tuple[str, sa.TableClause, tuple[str, ...], Columns], ...] = (
     ("account", account_table, ("name",), ACCOUNT),
     ("token", token_table, ("name",), TOKEN),
 )
-GROWING: Mapping[str, tuple[sa.TableClause, Columns]] = {
-    "remark": (remark_table, REMARK),
-    "audit": (audit_table, AUDIT),
+GROWING: Mapping[str, tuple[sa.TableClause, Columns, str]] = {
+    "remark": (remark_table, REMARK, "created_at"),
+    "audit": (audit_table, AUDIT, "at"),
 }
-"""Their rows have no name that all workspaces know, so two with the same content are one."""
+"""The table, its columns, and which of them says when. Their rows have no name that all workspaces know, so two with
+the same content are one."""
 _UP_TO = "up to"
 
 Small = tuple[str, str, dict[str, Any]]
@@ -74,7 +75,7 @@ def changed_rows(connection: Connection, known: Known) -> list[Small]:
 def new_rows(connection: Connection, known: Known) -> tuple[list[dict[str, Any]], dict[tuple[str, str], str]]:
     """Records of what was added to the growing tables, oldest first, and what `known` holds once they are sent."""
     records, marks = [], {}
-    for kind, (table, columns) in GROWING.items():
+    for kind, (table, columns, _) in GROWING.items():
         since = int(known.get((kind, _UP_TO), "0"))
         query = sa.select(table).where(table.c.id > since).order_by(table.c.id).limit(ROWS_AT_ONCE)
         rows = connection.execute(query).mappings().all()

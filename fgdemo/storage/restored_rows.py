@@ -146,15 +146,15 @@ class Rows:
     def _add_grown(self, grown: Mapping[str, Mapping[str, Row]]) -> None:
         taxa = set(self._connection.execute(sa.select(taxon_table.c.id)).scalars())
         for kind, rows in grown.items():
-            table, columns = GROWING[kind]
+            table, columns, moment = GROWING[kind]
             here = {
                 digest_of(record_of(kind, row, columns))
                 for row in self._connection.execute(sa.select(table)).mappings()
             }
-            fresh = [row for digest, row in rows.items() if digest not in here]
+            fresh = sorted((row for digest, row in rows.items() if digest not in here), key=lambda row: row[moment])
             for row in fresh:
                 if row.get("taxon") is not None and row["taxon"] not in taxa:
-                    self._damage.name(f"a {kind} of {row['created_at']}", "names a taxon that no line describes")
+                    self._damage.name(f"a {kind} of {row[moment]}", "names a taxon that no line describes")
                     row["taxon"] = None
             self._insert(table, fresh)
             if not here:

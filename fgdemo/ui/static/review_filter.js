@@ -25,6 +25,8 @@ export function drawFilter(root, { route, overview, names, groups, server, dialo
   const when = (run) => (Number.isNaN(Date.parse(run)) ? run : new Date(run).toLocaleString([], { dateStyle: "medium", timeStyle: "short" }));
   const splits = Object.keys(overview.splits);
   const { given, suggested } = route;
+  const remarks = { class: "fg-link", href: new URL("fgdemo/remarks.csv", document.baseURI), download: "", title: "What visitors said of pictures that they did not leave here" };
+  const words = route.state === "suggestion" ? [h("a", remarks, "Words without a picture"), " · "] : [];
   const csv = (query) => `${new URL("fgdemo/pictures.csv", document.baseURI)}${query ? `?${new URLSearchParams(query)}` : ""}`;
   root.replaceChildren(
     kind("given"),
@@ -35,7 +37,7 @@ export function drawFilter(root, { route, overview, names, groups, server, dialo
     overview.imports.length > 1 || route.imported ? select("imported", "Import", [["", "All imports"], ...overview.imports.map((run) => [run, when(run)])]) : "",
     select("sort", "Order", Object.entries(SORTS)),
     names[given] ? about(given, suggested, groups) : "",
-    h("span", { class: "fg-filter-end" }, h("span", { class: "fg-count fg-num" }, total === null ? "" : total === 1 ? "1 picture" : `${total.toLocaleString("en")} pictures`), h("span", { class: "fg-quiet" }, ...(route.state === "suggestion" ? [h("a", { class: "fg-link", href: new URL("fgdemo/remarks.csv", document.baseURI), download: "", title: "What visitors said of pictures that they did not leave here" }, "Words without a picture"), " · "] : []), "CSV of ", h("a", { class: "fg-link", href: csv(filterOf(route)), download: "" }, "these"), " or ", h("a", { class: "fg-link", href: csv(null), download: "" }, "all"))),
+    h("span", { class: "fg-filter-end" }, h("span", { class: "fg-count fg-num" }, total === null ? "" : total === 1 ? "1 picture" : `${total.toLocaleString("en")} pictures`), h("span", { class: "fg-quiet" }, ...words, "CSV of ", h("a", { class: "fg-link", href: csv(filterOf(route)), download: "" }, "these"), " or ", h("a", { class: "fg-link", href: csv(null), download: "" }, "all"))),
   );
 }
 
