@@ -74,6 +74,12 @@ def train(
         left = (epoch.of - epoch.number) * epoch.elapsed_s / 60
         say(f"Epoch {epoch.number} of {epoch.of}: loss {epoch.loss:.3f}{top1}; about {left:.0f} min left")
 
+    if recipe.train_px != config.size_px:  # the trained network starts on what it sees in training
+        with bar(world.leads) as progress:
+            seen = embed(backbone, pictures.pixels[train], config, size_px=recipe.train_px, progress=progress)
+        head = RidgeHead.fit(seen, class_index[train], len(taxonomy.leaves))
+        temperature = fit_temperature(head.leave_one_out(seen, class_index[train]), class_index[train])
+        weight, bias = head.linear()
     start_of_head = torch.from_numpy(weight / temperature), torch.from_numpy(bias / temperature)
     teachers = _teachers(arguments, pictures, class_index, config, taxonomy, device)
     with bar(world.leads) as progress, _stopped_by_interrupt() as stop:

@@ -35,6 +35,13 @@ def normalise(pixels: Tensor, config: DataConfig) -> Tensor:
     return ((pixels.float() - mean) / std).permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last)
 
 
+def resize(batch: Tensor, size_px: int) -> Tensor:
+    """(B, 3, S, S) → (B, 3, size_px, size_px), sampled as `reframe` does where it draws the whole picture."""
+    if batch.shape[-1] == size_px:
+        return batch
+    return functional.interpolate(batch, (size_px, size_px), mode="bilinear", align_corners=False)
+
+
 CLOSE = 0.4, 0.7
 """Sides of the windows that look closely at one place, as shares of the picture's."""
 

@@ -91,6 +91,10 @@ def train_candidate(
     recipe = replace(recipe, batch_size=min(recipe.batch_size, len(train)))
     backbone = copy.deepcopy(base.backbone).to(device)
     known = what_is_known(base, corpus, embed(backbone, corpus.pictures.pixels, base.data_config, progress=progress))
+    seen = known.embeddings
+    if recipe.train_px != base.data_config.size_px:
+        backbone.require_size(recipe.train_px)
+        seen = embed(backbone, corpus.pictures.pixels, base.data_config, size_px=recipe.train_px, progress=progress)
     start = {key: value.detach().clone() for key, value in backbone.state_dict().items()}
     epochs: list[Epoch] = []
 
@@ -99,8 +103,8 @@ def train_candidate(
         on_epoch(epoch)
 
     trained = finetune(
-        backbone, head_start(base, known, corpus), lesson_of(base, known, corpus, recipe, device), snapshot=snapshot,
-        device=device, on_epoch=told, progress=progress, stop=stop,
+        backbone, head_start(base, known, corpus, seen), lesson_of(base, known, corpus, recipe, device),
+        snapshot=snapshot, device=device, on_epoch=told, progress=progress, stop=stop,
     )  # fmt: skip
     return refit(base, corpus, known, trained, start, recipe, epochs, name, device, progress)
 
@@ -126,10 +130,18 @@ def columns_of(base: Classifier, corpus: Corpus) -> np.ndarray:
     return np.array([corpus.taxonomy.leaf_index.get(leaf, -1) for leaf in base.taxonomy.leaves])
 
 
-def head_start(base: Classifier, known: Known, corpus: Corpus) -> tuple[torch.Tensor, torch.Tensor]:
-    """(D, C) and (C,): the closed-form head of all that is known, on the features as they are, calibrated."""
+def head_start(
+    base: Classifier, known: Known, corpus: Corpus, embeddings: np.ndarray
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """(D, C) and (C,): the closed-form head of all that is known, calibrated.
+
+    Args:
+        embeddings: (N, D) of the corpus by the base's backbone at the size that it is trained at; what else is known
+            is carried to it.
+    """
     train = corpus.pictures.where("train")
-    head = known.rest.with_pictures(known.embeddings[train], corpus.class_index[train])
+    head = RidgeHead.fit(embeddings[train], corpus.class_index[train], len(corpus.taxonomy.leaves))
+    head = replace(known.carried(head, embeddings), readout=base.head.readout)
     weight, bias = head.with_penalty_share(base.head.penalty_share).linear()
     temperature = base.calibration.temperature
     return torch.from_numpy(weight / temperature), torch.from_numpy(bias / temperature)

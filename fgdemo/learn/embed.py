@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from fgdemo.errors import BackboneError
-from fgdemo.learn.augment import normalise
+from fgdemo.learn.augment import normalise, resize
 from fgdemo.learn.pictures import Progress, no_progress
 from fgdemo.model.backbone import Backbone, DataConfig
 
@@ -20,27 +20,34 @@ def token_batches(
     pixels: np.ndarray,
     config: DataConfig,
     *,
+    size_px: int | None = None,
     progress: Progress = no_progress,
     batch_size: int = 32,
 ) -> Iterator[Tensor]:
-    """(N, S, S, 3) uint8 → batches of (b, h, w, D) tokens on the backbone's device."""
+    """(N, S, S, 3) uint8 → batches of (b, h, w, D) tokens on the backbone's device; seen at S px or at `size_px`."""
     device = next(backbone.parameters()).device
     for start in range(0, len(pixels), batch_size):
-        yield backbone(normalise(torch.from_numpy(pixels[start : start + batch_size]).to(device), config))
+        batch = normalise(torch.from_numpy(pixels[start : start + batch_size]).to(device), config)
+        yield backbone(resize(batch, size_px or batch.shape[-1]))
         progress("looking at pictures", min(start + batch_size, len(pixels)), len(pixels))
 
 
 def embed(
-    backbone: Backbone, pixels: np.ndarray, config: DataConfig, *, progress: Progress = no_progress
+    backbone: Backbone,
+    pixels: np.ndarray,
+    config: DataConfig,
+    *,
+    size_px: int | None = None,
+    progress: Progress = no_progress,
 ) -> np.ndarray:
-    """(N, S, S, 3) uint8 → (N, D) float32 mean-pooled tokens.
+    """(N, S, S, 3) uint8 → (N, D) float32 mean-pooled tokens; seen at S px or at `size_px`.
 
     Raises:
         BackboneError: some of them are not finite.
     """
     batches = [
         tokens.mean((1, 2)).float().cpu().numpy()
-        for tokens in token_batches(backbone, pixels, config, progress=progress)
+        for tokens in token_batches(backbone, pixels, config, size_px=size_px, progress=progress)
     ]
     embeddings = np.concatenate(batches) if batches else np.empty((0, backbone.dim), np.float32)
     if not np.isfinite(embeddings).all():

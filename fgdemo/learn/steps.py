@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from fgdemo.errors import TrainingError
-from fgdemo.learn.augment import mix, normalise, reframe
+from fgdemo.learn.augment import mix, normalise, reframe, resize
 from fgdemo.learn.distributed import ALONE, World
 from fgdemo.learn.emphasis import beside_rivals, contrast_loss
 from fgdemo.learn.part_losses import MIRRORED, PartAnchors, part_loss
@@ -235,13 +235,18 @@ def batch_losses(student: Student, batch: Batch, lesson: Lesson) -> dict[str, Te
 
 @torch.inference_mode()
 def val_top1(student: Student, lesson: Lesson, chosen: np.ndarray) -> float:
-    """Top-1 accuracy of the trained classifier on these pictures at full size, in [0, 1]."""
+    """Top-1 accuracy of the trained classifier on these pictures, in [0, 1], seen at the size that it is trained at.
+
+    At another size its features are others (Touvron 2019): with 5 pictures of each of 100 birds a head of 160 px
+    features had 0.667 at 160 px and 0.539 at 224, and the epoch would be chosen by that. The last head is fitted anew.
+    """
     student.eval()
     device = next(student.parameters()).device
     right, mine = 0, chosen[lesson.world.part(len(chosen))]
     for start in range(0, len(mine), 64):
         some = mine[start : start + 64]
+        pixels = normalise(torch.from_numpy(lesson.pictures.pixels[some]).to(device), lesson.config)
         with mixed_precision(device):
-            logits, _, _ = student(normalise(torch.from_numpy(lesson.pictures.pixels[some]).to(device), lesson.config))
+            logits, _, _ = student(resize(pixels, lesson.recipe.train_px))
         right += int((logits.argmax(1).cpu().numpy() == lesson.class_index[some]).sum())
     return lesson.world.total(right) / len(chosen)
