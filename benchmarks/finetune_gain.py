@@ -26,6 +26,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -222,7 +223,7 @@ def main() -> None:
     whole = drawings() if arguments.small else photographs(arguments.data, arguments.weights, arguments.device)
     recipe = replace(RECIPE, epochs=2, train_px=64) if arguments.small else RECIPE
     backbone, config = whole.start()
-    embeddings = embed(backbone, whole.pictures.pixels, config)
+    frozen = cache(lambda: embed(backbone, whole.pictures.pixels, config))
     say(f"{len(whole.train)} to train, {len(whole.choosing)} to choose by, {len(whole.reported)} to report on")
     top1: dict[str, dict[str, list[float]]] = {}
     for size in arguments.sizes:
@@ -230,8 +231,8 @@ def main() -> None:
         for seed in range(arguments.seeds):
             task = whole.with_few(None if size == "all" else int(size), seed)
             methods: dict[str, Callable[[], np.ndarray]] = {
-                "linear_probe": lambda task=task: linear_probe(task, embeddings),
-                "frozen_ridge": lambda task=task: frozen_ridge(task, embeddings),
+                "linear_probe": lambda task=task: linear_probe(task, frozen()),
+                "frozen_ridge": lambda task=task: frozen_ridge(task, frozen()),
                 "plain": lambda task=task, seed=seed: plain(
                     task, seed, 2 if arguments.small else PLAIN_EPOCHS, recipe.train_px
                 ),

@@ -54,6 +54,8 @@ from fgdemo.model.head import RidgeHead
 from fgdemo.storage.sources import read_source
 from fgdemo.taxonomy import Taxonomy
 
+NAIVE_HEAD_LR = 3e-3
+"""Of a classifier that starts from nothing."""
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
@@ -195,7 +197,8 @@ class Naive:
         self._linear = torch.zeros(course.start.dim, classes), torch.zeros(classes)
 
     def learn(self, number: int) -> None:
-        course, recipe, session = self._course, self._course.recipe, self._course.sessions[number]
+        course, session = self._course, self._course.sessions[number]
+        recipe = replace(course.recipe, head_lr=NAIVE_HEAD_LR)
         student = on_device(Student(self._backbone, *self._linear, []), course.device)
         train = session.rows("train", "val")
         size = min(recipe.batch_size, len(train))
@@ -226,7 +229,7 @@ class Naive:
 
     def reminded(self, embeddings: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         weight, bias = (value.clone().requires_grad_(True) for value in self._linear)
-        optimizer = torch.optim.AdamW([weight, bias], lr=self._course.recipe.head_lr)
+        optimizer = torch.optim.AdamW([weight, bias], lr=NAIVE_HEAD_LR)
         seen, wanted = torch.from_numpy(embeddings), torch.from_numpy(labels)
         for _ in range(100):
             optimizer.zero_grad()
@@ -338,7 +341,7 @@ def main() -> None:
     )  # fmt: skip
     sessions, classes = read_sessions(kinds, arguments.each, config, arguments.seed)
     recipe = Recipe(
-        epochs=arguments.epochs, train_px=arguments.size, lr=arguments.lr, head_lr=1e-3, layer_decay=0.9,
+        epochs=arguments.epochs, train_px=arguments.size, lr=arguments.lr, head_lr=3e-5, layer_decay=0.9,
         seed=arguments.seed, retention=arguments.retention, replay=arguments.replay, memory=10**6,
     )  # fmt: skip
     start = backbone.to(arguments.device).eval()

@@ -21,6 +21,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -39,6 +40,10 @@ from fgdemo.types import CropBox
 
 CROP = CropBox(0.1, 0.1, 0.9, 0.9)
 FAITHFULNESS_EVERY = 4
+
+
+def say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
 
 
 def pictures_of(folder: Path, limit: int) -> list[tuple[Path, Path]]:
@@ -110,6 +115,21 @@ def measure_picture(classifier: Classifier, picture: Image.Image, mask: np.ndarr
     return found
 
 
+def measured(classifier: Classifier, chosen: Sequence[tuple[Path, Path]]) -> dict[str, list[float]]:
+    """Each figure as [mean, low, high] over the (picture, mask) files."""
+    figures: dict[str, list[float]] = {}
+    for place, (path, mask_path) in enumerate(chosen):
+        with Image.open(path) as picture, Image.open(mask_path) as drawn:
+            picture = picture.convert("RGB")
+            mask = np.asarray(drawn.resize(picture.size, Image.Resampling.NEAREST)) > 0
+        found = measure_picture(classifier, picture, mask, place % FAITHFULNESS_EVERY == 0)
+        for name, value in found.items():
+            figures.setdefault(name, []).append(value)
+        if place % 20 == 19:
+            say(f"{place + 1} of {len(chosen)}")
+    return {name: [round(x, 4) for x in mean_interval(np.array(values))] for name, values in figures.items()}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--checkpoint", type=Path, default=REPOSITORY / "checkpoints" / "field-guide")
@@ -121,17 +141,7 @@ def main() -> None:
     if not chosen:
         sys.exit(f"part_quality: there are no pictures with masks in {options.data}; name a folder with --data.")
     classifier = Classifier.load(options.checkpoint, options.device)
-    figures: dict[str, list[float]] = {}
-    for place, (path, mask_path) in enumerate(chosen):
-        with Image.open(path) as picture, Image.open(mask_path) as drawn:
-            picture = picture.convert("RGB")
-            mask = np.asarray(drawn.resize(picture.size, Image.Resampling.NEAREST)) > 0
-        found = measure_picture(classifier, picture, mask, place % FAITHFULNESS_EVERY == 0)
-        for name, value in found.items():
-            figures.setdefault(name, []).append(value)
-        print(f"\r{place + 1} of {len(chosen)}", end="", file=sys.stderr, flush=True)
-    print(file=sys.stderr)
-    result = {name: [round(x, 4) for x in mean_interval(np.array(values))] for name, values in figures.items()}
+    result = measured(classifier, chosen)
     print(json.dumps({**result, "pictures": len(chosen), "checkpoint": classifier.version, "data": options.data.name}))
 
 

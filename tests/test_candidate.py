@@ -12,13 +12,16 @@ import torch
 from fgdemo.errors import DatasetError, TrainingError
 from fgdemo.learn.candidate import train_candidate
 from fgdemo.learn.corpus import Corpus
-from fgdemo.learn.fit import label_indices
+from fgdemo.learn.embed import embed
+from fgdemo.learn.fit import fit_classifier, label_indices
 from fgdemo.learn.pictures import Pictures
 from fgdemo.learn.recipe import PRESETS, Recipe
 from fgdemo.model.classifier import Classifier
+from fgdemo.model.head import RidgeHead
+from fgdemo.specimens import taxonomy as specimen_taxonomy
 from fgdemo.taxonomy import Taxon, Taxonomy
 from fgdemo.training import Epoch
-from tests.tiny import specimen_pictures, tiny_fit
+from tests.tiny import specimen_pictures, tiny_backbone, tiny_fit
 
 RECIPE = Recipe(epochs=2, train_px=64, lr=1e-3, head_lr=1e-2, ema_decay=0.9)
 PICTURES = replace(specimen_pictures(per_class=8), keys=np.arange(1, 49).astype(np.uint64))
@@ -71,6 +74,26 @@ def test_a_new_kind_joins_and_kinds_without_pictures_stay(base: Classifier, tmp_
     again = Classifier.load(tmp_path / "model-1")
     assert again.taxonomy.leaves == taxonomy.leaves
     assert again.card["blend"] == candidate.card["blend"]
+
+
+def test_it_starts_from_and_is_judged_by_what_is_seen_at_the_size_of_the_training(tmp_path: Path) -> None:
+    pictures = replace(specimen_pictures(per_class=24), keys=np.arange(1, 145).astype(np.uint64))
+    corpus, epochs = corpus_of(pictures, specimen_taxonomy()), list[Epoch]()
+    base = fit_classifier(
+        *tiny_backbone(), pictures, corpus.class_index, corpus.taxonomy, name="base", trained=False
+    ).classifier
+    still = replace(RECIPE, epochs=1, train_px=40, lr=1e-12, head_lr=1e-12)
+    train_candidate(base, corpus, still, name="m", snapshot=tmp_path / "s.pt", on_epoch=epochs.append)
+    train, val = pictures.where("train"), pictures.where("val")
+    seen = {px: embed(base.backbone, pictures.pixels, base.data_config, size_px=px) for px in (40, 64)}
+
+    def top1(fitted_px: int, judged_px: int) -> float:
+        head = RidgeHead.fit(seen[fitted_px][train], corpus.class_index[train], 6)
+        weight, bias = head.with_penalty_share(base.head.penalty_share).linear()
+        return float(((seen[judged_px][val] @ weight + bias).argmax(1) == corpus.class_index[val]).mean())
+
+    assert epochs[0].val_top1 == top1(40, 40)
+    assert top1(40, 40) not in (top1(64, 64), top1(64, 40), top1(40, 64))  # else this would show nothing
 
 
 def test_a_stop_at_once_still_gives_a_candidate(base: Classifier, tmp_path: Path) -> None:
