@@ -42,6 +42,16 @@ def test_no_other_temperature_does_better() -> None:
         assert nll(softmax(logits * 3 / other), labels) > least
 
 
+def test_few_pictures_without_a_mistake_make_nobody_far_surer_than_was_expected() -> None:
+    labels = np.arange(40) % 4
+    perfect = np.eye(4)[labels] * 5.0
+    assert fit_temperature(perfect, labels) < 0.1
+    assert 0.5 < fit_temperature(perfect, labels, expected=2.0) < 2.0
+    logits, drawn = draw(6000)
+    assert fit_temperature(logits, drawn, expected=30.0) == pytest.approx(1.0, rel=0.08), "many pictures decide"
+    assert fit_temperature(logits[:2], drawn[:2], expected=30.0) > 10, "two do not"
+
+
 def test_logits_of_zero_have_a_finite_temperature() -> None:
     assert math.isfinite(fit_temperature(np.zeros((4, 3)), np.array([0, 1, 2, 0])))
 

@@ -30,8 +30,7 @@ class Ranker:
     """Makes rankings of one workspace. What it keeps between them is only what need not be computed again.
 
     Args:
-        temperature: of the served checkpoint's ridge outputs. Until enough is labelled here, the head is as sure of
-            its answers as the checkpoint would be.
+        temperature: of the served checkpoint's ridge outputs, which says how sure the head is likely to be.
     """
 
     def __init__(self, head: LiveHead, roster: Roster, embeddings: Embeddings, temperature: float) -> None:
@@ -84,7 +83,7 @@ class Ranker:
         return raw, snapshot.readout.leave_one_out(raw, spread, weight, held.column[rows])
 
     def _temperature(self, snapshot: Snapshot, rows: np.ndarray, given: np.ndarray) -> float:
-        """That which makes the given labels likeliest; as long as there are few, see the class."""
+        """As sure as the checkpoint would be; the more is labelled, the more what makes the labels likeliest."""
         seen = snapshot.readout.seen
         labelled = rows[(given[rows] >= 0) & seen[given[rows]]]
         usable = labelled if len(labelled) >= FEWEST_CALIBRATED else rows
@@ -93,10 +92,11 @@ class Ranker:
             return self._head.temperature
         parts = [self._logits(snapshot, some) for some in _pieces(chosen, False)]
         logits = np.concatenate([part[1] for part in parts])[:, seen]
-        if usable is labelled:
-            return fit_temperature(logits, (np.cumsum(seen) - 1)[given[chosen]])
         raw = np.concatenate([part[0] for part in parts])[:, seen] / self._checkpoint_temperature
-        return _as_sure(logits, float(softmax(raw).max(1).mean()))
+        expected = _as_sure(logits, float(softmax(raw).max(1).mean()))
+        if usable is rows:
+            return expected
+        return fit_temperature(logits, (np.cumsum(seen) - 1)[given[chosen]], expected)
 
     def _rank(self, snapshot: Snapshot, candidates: Candidates, given: np.ndarray) -> tuple[Ranking, Accuracy | None]:
         roster, held, n, size = self._roster, snapshot.held, len(given), len(snapshot.taxa)

@@ -17,11 +17,25 @@ def nll(probs: np.ndarray, labels: np.ndarray) -> float:
     return float(-np.log(np.maximum(probs[np.arange(len(labels)), labels], 1e-12)).mean())
 
 
-def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
-    """T > 0 so that softmax(logits / T) has the least NLL on held-out (N, C) logits (Guo 2017)."""
-    scale = float(np.abs(logits).max()) or 1.0
+PRIOR_SPREAD = np.log(2)
+"""A temperature that is known beforehand is believed to within a factor of two."""
+
+
+def fit_temperature(logits: np.ndarray, labels: np.ndarray, expected: float | None = None) -> float:
+    """T > 0 so that softmax(logits / T) has the least NLL on held-out (N, C) logits (Guo 2017).
+
+    Args:
+        expected: what T is likely to be, as far as is known beforehand (the middle of a log-normal prior). Without it T
+            falls to nothing where no label is mistaken, and every probability is 0 or 1, be there ever so few pictures.
+    """
+    scale = max(float(np.abs(logits).max()), expected or 0.0) or 1.0
+
+    def penalty(log_t: float) -> float:
+        off = 0.0 if expected is None else (log_t - np.log(expected)) / PRIOR_SPREAD
+        return off**2 / (2 * len(labels))
+
     found = minimize_scalar(
-        lambda log_t: nll(softmax(logits / np.exp(log_t)), labels),
+        lambda log_t: nll(softmax(logits / np.exp(log_t)), labels) + penalty(log_t),
         bounds=(np.log(scale * 1e-3), np.log(scale * 10)),
         method="bounded",
     )
