@@ -194,12 +194,25 @@ def test_the_work_tells_how_far_it_is(jobs: Jobs) -> None:
     assert (first.name, first.done, first.of, first.left_s) == ("decoding pictures", 1, 5, None)
     assert first.memory_gib > 0
     assert (first.gpu_memory_gib, first.gpu_busy) == (1.5, 0.9)
+
+    def left_s() -> float:
+        left = jobs.get(1).stage.left_s
+        assert left is not None
+        return left
+
+    run.expect(1000)
+    run.progress("epoch 1 of 4", 1, 5)
+    assert 440 < left_s() < 450, "nine passes over 1,000 pictures at 20 a second, less what has gone since"
     run.on_epoch(epoch(1))
     run.progress("epoch 2 of 4", 1, 5)
-    left_s = jobs.get(1).stage.left_s
-    assert left_s is not None
-    assert 20 < left_s < 30, "three epochs of ten seconds, less what has gone since"
-    assert said == ["decoding pictures", "epoch 1 of 4 (network): loss 0.500, val top-1 75.0%", "epoch 2 of 4"]
+    assert 50 < left_s() < 60, "three epochs of ten seconds and the looks after them, less what has gone since"
+    run.on_epoch(epoch(4))
+    run.progress("looking at pictures", 1, 5)
+    assert 20 < left_s() < 30, "the looks"
+    for _ in range(40):
+        run.progress("judging", 1, 5)
+    assert jobs.get(1).stage.left_s is None, "longer than was thought"
+    assert said[:3] == ["decoding pictures", "epoch 1 of 4", "epoch 1 of 4 (network): loss 0.500, val top-1 75.0%"]
 
 
 def test_a_cancelled_job_stops_at_once_until_there_is_something_to_keep(jobs: Jobs) -> None:

@@ -10,8 +10,10 @@ from fgdemo.storage.job_files import has_given_label
 from fgdemo.storage.roster import SPLITS, Roster
 from fgdemo.training import Job, ModelVersion, Preset, Stage
 
-PASSES: Mapping[Preset, float] = {"quick": 9, "standard": 18, "thorough": 34}
-"""How often a preset sees each labelled picture: its epochs, and five looks to choose the blend and fit the head."""
+LOOKS = 3.0
+"""The looks before and after the epochs, to choose the blend and fit the head, take as long as so many epochs."""
+PASSES: Mapping[Preset, float] = {"quick": 6 + LOOKS, "standard": 15 + LOOKS, "thorough": 30 + LOOKS}
+"""Epochs of each preset, and the looks."""
 IMAGES_PER_S = {"cpu": 20.0, "cuda": 300.0, "jobs": 300.0}
 """Before there are earlier jobs to go by."""
 

@@ -12,6 +12,7 @@ from typing import Any
 from filelock import Timeout
 
 from fgdemo.errors import FgdemoError, TrainingError, UnavailableError
+from fgdemo.services.training_now import LOOKS, estimates
 from fgdemo.storage.job_files import JobFiles
 from fgdemo.storage.jobs import Jobs
 from fgdemo.storage.labelled import Progress, no_progress
@@ -63,6 +64,7 @@ class Run:
         self._jobs, self._listen, self._gpu, self._clock_s = jobs, listen, gpu, clock_s
         self._epochs = list(job.epochs)
         self._epoch_ended_s = clock_s()
+        self._expected_s: float | None = None
         self._told_s = self._asked_s = -TELL_S
         self._stage = ""
         self._stop = False
@@ -70,6 +72,11 @@ class Run:
     @property
     def was_cancelled(self) -> bool:
         return self._stop
+
+    def expect(self, pictures: int) -> None:
+        """From now on so many pictures are worked on; it is told how long that may take."""
+        self._expected_s = estimates(self._jobs.newest(), self.job.device, pictures)[self.job.preset]
+        self._epoch_ended_s = self._clock_s()
 
     def stop(self) -> bool:
         """Whether the training is to end here, with the best it has."""
@@ -103,12 +110,14 @@ class Run:
             self._jobs.add_epoch(self.job.id, epoch)
 
     def _left_s(self) -> float | None:
-        if not self._epochs or self._epochs[-1].number >= self._epochs[-1].of:
+        to_come = self._expected_s
+        if self._epochs:
+            last, recent = self._epochs[-1], [epoch.elapsed_s for epoch in self._epochs[-3:]]
+            to_come = (last.of - last.number + LOOKS) * sum(recent) / len(recent)
+        if to_come is None:
             return None
-        last = self._epochs[-1]
-        recent = [epoch.elapsed_s for epoch in self._epochs[-3:]]
-        to_come = (last.of - last.number) * sum(recent) / len(recent)
-        return round(max(to_come - (self._clock_s() - self._epoch_ended_s), 0.0), 1)
+        left_s = to_come - (self._clock_s() - self._epoch_ended_s)
+        return round(left_s, 1) if left_s > 0 else None  # it took longer than was thought, and who knows how long
 
 
 Work = Callable[[Run], Left]
