@@ -1,6 +1,6 @@
 """How accuracy rises with the number of checks, for different orders of asking.
 
-    python benchmarks/correction_study.py [--data DIR] [--seeds 0 1 2] [--checks N] [--plot OUT.svg] [--no-finetune]
+    python benchmarks/correction_study.py [--data DIR] [--seeds 0 1 2] [--checks N] [--plot OUT.svg] [--finetune WHAT]
 
 Real pictures (`../shared/data/birds100`), frozen ImageNet features, 15 % of the training labels flipped to the most
 confused rival of their class, as in label_errors.py. Whatever the order, an expert answers through a real log and the
@@ -11,7 +11,8 @@ live head of the Label page learns; it is asked for its accuracy on `val`. Order
   typical    typical of groups nobody has checked (TypiClust, Hacohen et al. 2022)
   random
 
-Then, without --no-finetune, all layers are trained (`--preset`) on the labels as planted and as corrected in our order.
+Then all layers are trained (`--preset`) on the labels as planted and as corrected in our order; `--finetune` names
+which of the two, or neither.
 Prints one JSON line last:
 
   accuracy   {order: {checks: [one a seed]}}; 0 checks are the planted labels
@@ -142,7 +143,7 @@ def main() -> None:
     parser.add_argument("--checks", type=int, help="default: as many as there are errors")
     parser.add_argument("--cache", type=Path, metavar="NPZ", help="keep the embeddings here, and take them from here")
     parser.add_argument("--plot", type=Path, metavar="OUT.svg")
-    parser.add_argument("--no-finetune", action="store_true")
+    parser.add_argument("--finetune", nargs="*", choices=("planted", "corrected"), default=["planted", "corrected"])
     parser.add_argument("--preset", choices=("quick", "standard", "thorough"), default="quick")
     options = parser.parse_args()
     photographs = Photographs.of(options.data, options.cache)
@@ -162,8 +163,9 @@ def main() -> None:
             found.setdefault(name, []).append(int((wrong & (labels == truth)).sum()))
             gain = f"top-1 {curve[0]:.3f} → {curve[checks]:.3f}"
             say(f"seed {seed}, {name}: {found[name][-1]} of {errors[-1]} found, {gain}")
-            if name == "suspicion" and not options.no_finetune:
-                for what, these in (("planted", given), ("corrected", labels)):
+            if name == "suspicion":
+                for what in options.finetune:
+                    these = {"planted": given, "corrected": labels}[what]
                     top1 = train_on(options.data, these, photographs.classes, options.preset, seed)
                     tuned.setdefault(what, []).append(round(top1, 4))
                     say(f"seed {seed}: all layers trained on the {what} labels, top-1 {top1:.3f}")

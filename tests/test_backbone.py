@@ -39,7 +39,11 @@ def network_of(backbone: Backbone, classes: int = 7) -> Network:
         torch.randn(backbone.dim, classes, generator=generator),
         torch.randn(classes, generator=generator),
         torch.randn(backbone.dim, generator=generator),
-        fit_parts({"": torch.randn(2, *backbone.grid, backbone.dim, generator=generator)}, parts_per_group=2),
+        fit_parts(
+            {"": torch.randn(2, *backbone.grid, backbone.dim, generator=generator)},
+            torch.randn(backbone.dim, classes, generator=generator),
+            parts_per_group=2,
+        ),
     ).eval()
 
 

@@ -98,7 +98,7 @@ def test_evidence_of_a_network_sums_to_its_logits(name: str) -> None:
     backbone, config = start_backbone(name, weights="none")
     with torch.inference_mode():
         tokens = backbone(torch.randn(3, 3, config.size_px, config.size_px))
-        parts = fit_parts({"bird": tokens}, parts_per_group=3, dims=8)
+        parts = fit_parts({"bird": tokens}, torch.randn(backbone.dim, 5), parts_per_group=3, dims=8)
         origin = tokens.mean((0, 1, 2))
         network = Network(backbone, torch.randn(backbone.dim, 5), torch.randn(5), origin, parts)
         for row in range(3):

@@ -38,8 +38,8 @@ def named(parts: PartModel) -> PartModel:
 def test_parts_found_anew_in_other_features_keep_their_names() -> None:
     turn = torch.linalg.qr(torch.randn(8, 8, generator=torch.Generator().manual_seed(1)))[0]
     before, after = striped(), striped(turn)
-    old = named(fit_parts({"": before}, parts_per_group=4))
-    new = fit_parts({"": after}, parts_per_group=4, seed=3)
+    old = named(fit_parts({"": before}, torch.eye(8), parts_per_group=4))
+    new = fit_parts({"": after}, torch.eye(8), parts_per_group=4, seed=3)
     carried = carry_names(old, new, {"": (before, after)})
     assert sorted(part.id for part in carried.parts) == [10, 11, 12, 13]
     where = {part.name: int(old.assign(before, "")[..., k].argmax()) for k, part in enumerate(old.parts)}
@@ -49,9 +49,9 @@ def test_parts_found_anew_in_other_features_keep_their_names() -> None:
 
 def test_a_part_that_is_like_none_gets_a_new_id_and_no_name() -> None:
     tokens = striped()
-    old = named(fit_parts({"": tokens}, parts_per_group=4))
+    old = named(fit_parts({"": tokens}, torch.eye(8), parts_per_group=4))
     old = replace(old, parts=old.parts[:2], prototypes=old.prototypes[:2])
-    new = fit_parts({"": tokens}, parts_per_group=4)
+    new = fit_parts({"": tokens}, torch.eye(8), parts_per_group=4)
     carried = carry_names(old, new, {"": (tokens, tokens)})
     assert len({part.id for part in carried.parts}) == len({part.colour for part in carried.parts}) == 4
     unknown = [part for part in carried.parts if part.id not in (10, 11)]

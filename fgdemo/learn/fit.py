@@ -18,7 +18,7 @@ from fgdemo.model.backbone import Backbone, DataConfig
 from fgdemo.model.calibration import conformal_prob, fit_temperature, shared_probs, softmax
 from fgdemo.model.classifier import Calibration, Classifier
 from fgdemo.model.head import RidgeHead
-from fgdemo.model.parts import PartModel, fit_parts, foreground_mask
+from fgdemo.model.parts import PartModel, fit_parts
 from fgdemo.model.unknown import ClassDistances, UnknownScale
 from fgdemo.taxonomy import Taxonomy
 
@@ -106,7 +106,9 @@ def fit_classifier(
     if len(pictures.keys):
         head = replace(head, members=pictures.keys[train], member_classes=class_index[train].astype(np.int16))
     held_out = held_out_logits(head, embeddings, class_index, train, val, trained)
-    parts, origin = fit_places(backbone, config, pictures, class_index, taxonomy, parts_per_group, seed, progress)
+    parts, origin = fit_places(
+        backbone, config, pictures, class_index, taxonomy, head.linear()[0], parts_per_group, seed, progress
+    )
     classifier = Classifier(
         version=name,
         taxonomy=taxonomy,
@@ -195,11 +197,13 @@ def fit_places(
     pictures: Pictures,
     class_index: np.ndarray,
     taxonomy: Taxonomy,
+    weight: np.ndarray,
     parts_per_group: int,
     seed: int,
     progress: Progress,
 ) -> tuple[PartModel, np.ndarray]:
-    """Parts of every root group, and the origin of evidence: the mean background token (D,)."""
+    """Parts of every root group by the (D, C) weight of the head, and the origin of evidence: the mean background token
+    (D,)."""
     roots = np.array([taxonomy.root(leaf) for leaf in taxonomy.leaves])
     generator = np.random.default_rng(seed)
     train = pictures.where("train")
@@ -214,11 +218,10 @@ def fit_places(
         chosen = np.sort(generator.permutation(rows)[:400])
         batches = token_batches(backbone, pictures.pixels[chosen], config, progress=progress)
         samples[group] = torch.cat([tokens.float().cpu() for tokens in batches])
-    parts = fit_parts(samples, parts_per_group=parts_per_group, seed=seed)
+    parts = fit_parts(samples, torch.from_numpy(weight).float(), parts_per_group=parts_per_group, seed=seed)
     background = []
-    for tokens in samples.values():
-        unit = torch.nn.functional.normalize(tokens, dim=-1)
-        mask = ~foreground_mask(((unit - parts.mean) @ parts.projection).numpy())
-        places = tokens[torch.from_numpy(mask)] if mask.any() else tokens.flatten(0, 2)  # a grid too coarse to tell
+    for group, tokens in samples.items():
+        mask = parts.foreground(tokens, group) < 0.5
+        places = tokens[mask] if mask.any() else tokens.flatten(0, 2)  # a grid too coarse to tell
         background.append(places.mean(0).numpy())
     return parts, np.mean(background, axis=0).astype(np.float32)
