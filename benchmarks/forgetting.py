@@ -34,6 +34,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 import torch
+from torch import nn
 from torch.nn import functional
 
 from fgdemo.learn.augment import Framing, normalise, reframe
@@ -54,7 +55,7 @@ from fgdemo.model.head import RidgeHead
 from fgdemo.storage.sources import read_source
 from fgdemo.taxonomy import Taxonomy
 
-NAIVE_HEAD_LR = 3e-3
+NAIVE_HEAD_LR = 1e-3
 """Of a classifier that starts from nothing."""
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -217,6 +218,9 @@ class Naive:
                     loss = functional.cross_entropy(student(batch)[0].float(), labels)
                 student.zero_grad(set_to_none=True)
                 loss.backward()
+                nn.utils.clip_grad_norm_(
+                    student.parameters(), 2.0
+                )  # as in our loop; without it the third session is NaN
                 optimizer.step()
                 schedule.step()
         self._linear = student.classifier.weight.detach().T.cpu(), student.classifier.bias.detach().cpu()
