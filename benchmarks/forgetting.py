@@ -220,7 +220,7 @@ class Naive:
                 loss.backward()
                 nn.utils.clip_grad_norm_(
                     student.parameters(), 2.0
-                )  # as in our loop; without it the third session is NaN
+                )  # as in our loop
                 optimizer.step()
                 schedule.step()
         self._linear = student.classifier.weight.detach().T.cpu(), student.classifier.bias.detach().cpu()
