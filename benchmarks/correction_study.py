@@ -140,7 +140,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=SHARED / "birds100", help="train and val folders of class folders")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--checks", type=int, help="default: as many as there are errors")
+    parser.add_argument("--checks", type=int, help="default: as many as there are errors, the fewest of any seed")
     parser.add_argument("--cache", type=Path, metavar="NPZ", help="keep the embeddings here, and take them from here")
     parser.add_argument("--plot", type=Path, metavar="OUT.svg")
     parser.add_argument("--finetune", nargs="*", choices=("planted", "corrected"), default=["planted", "corrected"])
@@ -151,18 +151,17 @@ def main() -> None:
     curves: dict[str, list[dict[int, float]]] = {}
     found: dict[str, list[int]] = {}
     tuned: dict[str, list[float]] = {}
-    errors = []
-    for seed in options.seeds:
-        wrong = np.random.default_rng(seed).random(len(truth)) < SHARE
+    planted = [np.random.default_rng(seed).random(len(truth)) < SHARE for seed in options.seeds]
+    errors = [int(wrong.sum()) for wrong in planted]
+    checks = min(options.checks or min(errors), len(truth))
+    for seed, wrong in zip(options.seeds, planted, strict=True):
         given = np.where(wrong, most_confused(photographs)[truth], truth)
-        errors.append(int(wrong.sum()))
-        checks = min(options.checks or errors[-1], len(truth))
         for name, rank in rankers(photographs, seed).items():
             curve, labels = work_through(photographs, given, rank, checks)
             curves.setdefault(name, []).append(curve)
             found.setdefault(name, []).append(int((wrong & (labels == truth)).sum()))
             gain = f"top-1 {curve[0]:.3f} → {curve[checks]:.3f}"
-            say(f"seed {seed}, {name}: {found[name][-1]} of {errors[-1]} found, {gain}")
+            say(f"seed {seed}, {name}: {found[name][-1]} of {int(wrong.sum())} found, {gain}")
             if name == "suspicion":
                 for what in options.finetune:
                     these = {"planted": given, "corrected": labels}[what]
@@ -172,7 +171,7 @@ def main() -> None:
     if options.plot:
         options.plot.write_text(drawn(curves), encoding="utf-8")
     by_checks = {
-        name: {str(step): [round(row[step], 4) for row in rows if step in row] for step in sorted(rows[0])}
+        name: {str(step): [round(row[step], 4) for row in rows] for step in sorted(rows[0])}
         for name, rows in curves.items()
     }
     areas = {

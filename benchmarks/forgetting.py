@@ -218,9 +218,7 @@ class Naive:
                     loss = functional.cross_entropy(student(batch)[0].float(), labels)
                 student.zero_grad(set_to_none=True)
                 loss.backward()
-                nn.utils.clip_grad_norm_(
-                    student.parameters(), 2.0
-                )  # as in our loop
+                nn.utils.clip_grad_norm_(student.parameters(), 2.0)  # as in our loop
                 optimizer.step()
                 schedule.step()
         self._linear = student.classifier.weight.detach().T.cpu(), student.classifier.bias.detach().cpu()
