@@ -96,6 +96,24 @@ def test_it_starts_from_and_is_judged_by_what_is_seen_at_the_size_of_the_trainin
     assert top1(40, 40) not in (top1(64, 64), top1(64, 40), top1(40, 64))  # else this would show nothing
 
 
+def test_a_picture_that_comes_back_is_counted_once(tmp_path: Path) -> None:
+    taxonomy = specimen_taxonomy()
+    whole = corpus_of(PICTURES, taxonomy)
+    base = fit_classifier(
+        *tiny_backbone(), PICTURES, whole.class_index, taxonomy, name="base", trained=False
+    ).classifier
+    rows = np.arange(16, 48)  # the first two kinds are carried
+    still = replace(RECIPE, epochs=1, lr=1e-12, head_lr=1e-12)
+    once = train_candidate(
+        base, corpus_of(chosen(rows), taxonomy), still, name="m1", snapshot=tmp_path / "1.pt"
+    )  # fmt: skip
+    np.testing.assert_array_equal(once.head.counts, [6] * 6)
+    assert once.head.member_columns() == base.head.member_columns()
+    twice = train_candidate(once, whole, still, name="m2", snapshot=tmp_path / "2.pt")
+    np.testing.assert_array_equal(twice.head.counts, [6] * 6)
+    np.testing.assert_allclose(twice.head.gram, base.head.gram, rtol=1e-3, atol=0.05)
+
+
 def test_a_stop_at_once_still_gives_a_candidate(base: Classifier, tmp_path: Path) -> None:
     corpus = corpus_of(PICTURES, base.taxonomy)
     candidate = train_candidate(base, corpus, RECIPE, name="m", snapshot=tmp_path / "s.pt", stop=lambda: True)

@@ -77,10 +77,15 @@ def with_columns(head: RidgeHead, columns: np.ndarray, classes: int) -> RidgeHea
 
 
 def plus(head: RidgeHead, other: RidgeHead, mapping: np.ndarray) -> RidgeHead:
-    """`head` and the sums of `other`, which `mapping` M takes to the features of `head`; λ and members are `head`'s."""
+    """`head` and the sums of `other`, which `mapping` M takes to the features of `head`; λ is `head`'s.
+
+    The members of both are known, so that a picture of `other` that comes back is not counted twice.
+    """
     return replace(
         head,
         gram=head.gram + mapping @ other.gram @ mapping.T,
         moment=head.moment + mapping @ other.moment,
         counts=head.counts + other.counts,
+        members=np.concatenate([head.members, other.members]),
+        member_classes=np.concatenate([head.member_classes, other.member_classes]),
     )

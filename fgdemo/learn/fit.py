@@ -100,11 +100,12 @@ def fit_classifier(
     half_precision(backbone)
     if embeddings is None:
         embeddings = embed(backbone, pictures.pixels, config, progress=progress)
-    head = also(RidgeHead.fit(embeddings[train], class_index[train], len(taxonomy.leaves)), embeddings)
-    if trained:
-        head = choose_on_val(head, embeddings, class_index, val).head
+    head = RidgeHead.fit(embeddings[train], class_index[train], len(taxonomy.leaves))
     if len(pictures.keys):
         head = replace(head, members=pictures.keys[train], member_classes=class_index[train].astype(np.int16))
+    head = also(head, embeddings)
+    if trained:
+        head = choose_on_val(head, embeddings, class_index, val).head
     held_out = held_out_logits(head, embeddings, class_index, train, val, trained)
     parts, origin = fit_places(
         backbone, config, pictures, class_index, taxonomy, head.linear()[0], parts_per_group, seed, progress
