@@ -56,8 +56,6 @@ def train(
     with bar(world.leads) as progress:
         embeddings = embed(backbone, pictures.pixels, config, progress=progress)
     head = RidgeHead.fit(embeddings[train], class_index[train], len(taxonomy.leaves))
-    left_out = head.leave_one_out(embeddings[train], class_index[train])
-    temperature = fit_temperature(left_out, class_index[train])
     weight, bias = head.linear()
     roots = [taxonomy.root(taxonomy.leaves[index]) for index in class_index[val]]
     right = (embeddings[val] @ weight + bias).argmax(1) == class_index[val]
@@ -74,12 +72,13 @@ def train(
         left = (epoch.of - epoch.number) * epoch.elapsed_s / 60
         say(f"Epoch {epoch.number} of {epoch.of}: loss {epoch.loss:.3f}{top1}; about {left:.0f} min left")
 
+    seen = embeddings[train]
     if recipe.train_px != config.size_px:  # the trained network starts on what it sees in training
         with bar(world.leads) as progress:
             seen = embed(backbone, pictures.pixels[train], config, size_px=recipe.train_px, progress=progress)
         head = RidgeHead.fit(seen, class_index[train], len(taxonomy.leaves))
-        temperature = fit_temperature(head.leave_one_out(seen, class_index[train]), class_index[train])
         weight, bias = head.linear()
+    temperature = fit_temperature(head.leave_one_out(seen, class_index[train]), class_index[train])
     start_of_head = torch.from_numpy(weight / temperature), torch.from_numpy(bias / temperature)
     teachers = _teachers(arguments, pictures, class_index, config, taxonomy, device)
     with bar(world.leads) as progress, _stopped_by_interrupt() as stop:
