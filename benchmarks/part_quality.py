@@ -2,13 +2,16 @@
 
     python benchmarks/part_quality.py [--checkpoint DIR] [--data DIR] [--limit N]
 
-`--data` holds `val/<class>/*.jpg` with foreground masks `masks/<same name>.png` (`../shared/data/butterflies10`), so
-that a checkpoint can be compared with the one it was trained from. One JSON line last; figures are [mean, low, high]
-with the bootstrap 95 % interval over pictures:
+`--data` holds `val/<class>/*.jpg`, with foreground masks `masks/<same name>.png` (`../shared/data/butterflies10`) or
+without. A checkpoint can so be compared with the one it was trained from. One JSON line last; figures are [mean, low,
+high] with the bootstrap 95 % interval over pictures:
 
+  covered        share of the picture that is parts and not background
+  evidence_on_parts   share of the evidence for the likeliest class against the next, by size, that lies there
   iou            foreground (all parts, up-sampled, above a half) against the mask: intersection over union
   precision, recall   share of the foreground that is mask, and of the mask that is foreground
   iou_middle     iou of an ellipse in the middle, told how large the mask is but nothing else of the picture
+                 (these four where there are masks)
   flip           cosine of the part maps of the mirrored picture, mirrored back, to those of the picture; 1 is the same
   flip_same      share of foreground places (by either) whose likeliest part is the same
   crop, crop_same   likewise for the middle 80 % of the picture, against that region of the whole picture's maps
@@ -46,12 +49,23 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def pictures_of(folder: Path, limit: int) -> list[tuple[Path, Path]]:
-    """(picture, mask), taken evenly."""
-    pairs = [(path, folder / "masks" / f"{path.stem}.png") for path in sorted((folder / "val").rglob("*.jpg"))]
-    pairs = [pair for pair in pairs if pair[1].is_file()]
+def pictures_of(folder: Path, limit: int) -> list[tuple[Path, Path | None]]:
+    """(picture, mask), taken evenly; where there are masks, only pictures that have one."""
+    masks = {path.stem: path for path in (folder / "masks").glob("*.png")}
+    paths = sorted((folder / "val").rglob("*.jpg"))
+    pairs = [(path, masks.get(path.stem)) for path in paths if not masks or path.stem in masks]
     rows = np.linspace(0, len(pairs) - 1, min(limit, len(pairs))).round().astype(int)
     return [pairs[row] for row in np.unique(rows)]
+
+
+@torch.inference_mode()
+def read(classifier: Classifier, pixels: Tensor) -> tuple[int, np.ndarray, np.ndarray]:
+    """Likeliest class, (h, w) evidence for it, and (h, w) evidence for it against the next."""
+    network = classifier.network
+    tokens = network.tokens(pixels[None])
+    first, second = network.logits_from_tokens(tokens)[0].topk(2).indices.tolist()
+    evidence = network.evidence(tokens)[0].cpu().numpy()
+    return first, evidence[..., first], evidence[..., first] - evidence[..., second]
 
 
 @torch.inference_mode()
@@ -90,20 +104,30 @@ def cropped(maps: Tensor, box: CropBox, size: tuple[int, int]) -> Tensor:
     return functional.grid_sample(maps[None], grid[None], align_corners=False, padding_mode="border")[0]
 
 
-def measure_picture(classifier: Classifier, picture: Image.Image, mask: np.ndarray, faithful: bool) -> dict[str, float]:
-    network = classifier.network
-    pixels = classifier.pixels(picture).to(network.device)
-    answer, evidence = network.answer_map(pixels)
-    group = classifier.parts.group_of(classifier.taxonomy.root(classifier.taxonomy.leaves[answer]))
-    maps = part_maps(classifier, pixels, group)
-    fore = measure.upsampled(1 - maps[-1].numpy(), (mask.shape[0], mask.shape[1])) > 0.5
+def against_mask(foreground: np.ndarray, mask: np.ndarray) -> dict[str, float]:
+    """(h, w) shares of the parts, (H, W) bool."""
+    fore = measure.upsampled(foreground, (mask.shape[0], mask.shape[1])) > 0.5
     shared = float((fore & mask).sum())
-    found = {
+    return {
         "iou": iou(fore, mask),
         "precision": shared / max(float(fore.sum()), 1.0),
         "recall": shared / max(float(mask.sum()), 1.0),
         "iou_middle": iou(middle_of(mask), mask),
     }
+
+
+def measure_picture(
+    classifier: Classifier, picture: Image.Image, mask: np.ndarray | None, faithful: bool
+) -> dict[str, float]:
+    network = classifier.network
+    pixels = classifier.pixels(picture).to(network.device)
+    answer, evidence, against_next = read(classifier, pixels)
+    group = classifier.parts.group_of(classifier.taxonomy.root(classifier.taxonomy.leaves[answer]))
+    maps = part_maps(classifier, pixels, group)
+    foreground, size = 1 - maps[-1].numpy(), np.abs(against_next)
+    found = {"covered": float(foreground.mean()), "evidence_on_parts": float((size * foreground).sum() / size.sum())}
+    if mask is not None:
+        found |= against_mask(foreground, mask)
     flipped = part_maps(classifier, pixels.flip(-1), group).flip(-1)
     found["flip"], found["flip_same"] = agreement(maps, flipped)
     closer = part_maps(classifier, classifier.pixels(picture, CROP), group)
@@ -115,13 +139,18 @@ def measure_picture(classifier: Classifier, picture: Image.Image, mask: np.ndarr
     return found
 
 
-def measured(classifier: Classifier, chosen: Sequence[tuple[Path, Path]]) -> dict[str, list[float]]:
+def mask_of(path: Path, size: tuple[int, int]) -> np.ndarray:
+    with Image.open(path) as drawn:
+        return np.asarray(drawn.resize(size, Image.Resampling.NEAREST)) > 0
+
+
+def measured(classifier: Classifier, chosen: Sequence[tuple[Path, Path | None]]) -> dict[str, list[float]]:
     """Each figure as [mean, low, high] over the (picture, mask) files."""
     figures: dict[str, list[float]] = {}
     for place, (path, mask_path) in enumerate(chosen):
-        with Image.open(path) as picture, Image.open(mask_path) as drawn:
-            picture = picture.convert("RGB")
-            mask = np.asarray(drawn.resize(picture.size, Image.Resampling.NEAREST)) > 0
+        with Image.open(path) as opened:
+            picture = opened.convert("RGB")
+        mask = mask_of(mask_path, picture.size) if mask_path else None
         found = measure_picture(classifier, picture, mask, place % FAITHFULNESS_EVERY == 0)
         for name, value in found.items():
             figures.setdefault(name, []).append(value)
@@ -139,7 +168,7 @@ def main() -> None:
     options = parser.parse_args()
     chosen = pictures_of(options.data, options.limit) if options.data.is_dir() else []
     if not chosen:
-        sys.exit(f"part_quality: there are no pictures with masks in {options.data}; name a folder with --data.")
+        sys.exit(f"part_quality: there are no pictures in {options.data}; name a folder with --data.")
     classifier = Classifier.load(options.checkpoint, options.device)
     result = measured(classifier, chosen)
     print(json.dumps({**result, "pictures": len(chosen), "checkpoint": classifier.version, "data": options.data.name}))
