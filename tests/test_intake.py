@@ -129,6 +129,17 @@ def test_a_zip_is_read_like_the_folder_that_was_packed(tmp_path):
     assert source.pictures[0].load() == png()
 
 
+@pytest.mark.parametrize(("top", "told"), [("test", True), ("val", True), ("train", False)])
+def test_a_folder_of_held_out_pictures_only_says_so(tmp_path, top, told):
+    """The Train page asks for a “test” folder; what came in one alone was once drawn into train."""
+    for n in range(12):
+        (tmp_path / top / "owl").mkdir(parents=True, exist_ok=True)
+        (tmp_path / top / "owl" / f"{n}.png").write_bytes(png())
+    source, has_splits = read_for_import([tmp_path])
+    assert {p.split for p in source.pictures} == {top}
+    assert has_splits == told
+
+
 def test_hostile_entries_are_named_and_nothing_is_written(tmp_path):
     link = zipfile.ZipInfo("a/link.png")
     link.external_attr = 0o120777 << 16

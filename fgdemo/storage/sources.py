@@ -95,7 +95,7 @@ def read_unlabelled(folder: str | Path) -> Source:
 
 
 def read_for_import(locations: Sequence[str | Path]) -> tuple[Source, bool]:
-    """Pictures for a workspace, and whether the sources say what is train, val and test.
+    """Pictures for a workspace, and whether the sources say which are held out (val, test).
 
     As `read_sources`, but one class is enough, a folder of pictures without class folders is unlabelled pictures, a zip
     archive is read like the folder that was packed, and so are all that `fgdemo.storage.export` writes, another
@@ -113,7 +113,8 @@ def read_for_import(locations: Sequence[str | Path]) -> tuple[Source, bool]:
         reason = f" (of {len(found.skipped)} files none could be used)" if found.skipped else ""
         raise DatasetError(f"There are no pictures in {where}{reason}.")
     labels = tuple(sorted({picture.label for picture in found.pictures if picture.label}))
-    has_splits = len({picture.split for picture in found.pictures if picture.origin is None}) > 1
+    # What is held out was put there on purpose, be it all there is; what is train only may just be called so.
+    has_splits = any(picture.split != "train" for picture in found.pictures if picture.origin is None)
     taxa = tuple(found.taxa), frozenset(found.retired)
     return Source(tuple(found.pictures), labels, tuple(found.skipped), taxa, tuple(found.sessions)), has_splits
 
