@@ -153,6 +153,17 @@ def test_new_kinds_do_not_hide_that_old_ones_are_forgotten() -> None:
     assert verdict(was, now, shown, old_kinds=KINDS.leaves[:3]).may_go_live
 
 
+def test_known_kinds_without_gold_pictures_are_named_for_nobody_can_judge_them() -> None:
+    shown = np.arange(400) % 2
+    some = verdict(np.ones(400, bool), np.ones(400, bool), shown)
+    assert some.may_go_live
+    assert some.sentence.endswith("2 of the 4 kinds it knew have no gold pictures, so nothing shows whether it still "
+                                  "knows them.")  # fmt: skip
+    none = verdict(np.zeros(400, bool), np.ones(400, bool), shown, old_kinds=KINDS.leaves[2:])
+    assert check(none, "forgetting").sentence.startswith("2 of the 2 kinds it knew have no gold pictures")
+    assert "no gold pictures, so" not in verdict(np.ones(400, bool), np.ones(400, bool)).sentence
+
+
 def test_dishonest_probabilities_and_worse_maps_keep_it_out() -> None:
     shown = np.arange(200) % 4
     right = np.arange(200) % 5 > 0  # four of five

@@ -14,7 +14,8 @@ kinds        No kind lost pictures that chance does not explain: exact one-sided
              hundred kinds of ten pictures each nothing could ever be found. A kind that was mostly right
              and is never right now fails too, from 3 pictures on: its few pictures alone prove little.
 forgetting   The kinds that the live model knows, each kind counting the same: as accuracy, with `FORGOTTEN_MARGIN`
-             (twice as wide, because a macro average of few pictures a kind scatters about twice as far).
+             (twice as wide, because a macro average of few pictures a kind scatters about twice as far). Kinds
+             without gold pictures cannot be judged; that is no reason to fail, but the sentence says so.
 calibration  The expected calibration error did not rise by more than 1 point and its own bootstrap noise.
 maps         The trust of the class maps did not fall by more than `MAP_MARGIN` and its bootstrap noise. It takes some
              twenty passes a picture, so it is measured on few pictures, which could not exclude a small loss.
@@ -129,17 +130,27 @@ def tarone(changed: np.ndarray, level: float = 0.05) -> float:
     return level / tests
 
 
-def check_forgetting(change: np.ndarray, class_index: np.ndarray, seed: int) -> Check:
-    """`change` (M,) and `class_index` (M,): of the gold pictures of kinds that the live model knows."""
+def check_forgetting(change: np.ndarray, class_index: np.ndarray, known: int, seed: int) -> Check:
+    """`change` (M,) and `class_index` (M,): of the gold pictures of the `known` kinds that the live model knows."""
     if not len(change):
-        return Check("forgetting", True, "There are no gold pictures of the kinds it knew.")
+        return Check("forgetting", True, unjudged(class_index, known).strip() or "It knew no kinds before.")
     difference = macro_interval(change, class_index, seed)
     found = f"the kinds it knew, each counting the same: {in_points(difference)}"
     if difference[1] >= -FORGOTTEN_MARGIN:
-        return Check("forgetting", True, f"{found[0].upper()}{found[1:]}.")
+        return Check("forgetting", True, f"{found[0].upper()}{found[1:]}.{unjudged(class_index, known)}")
     if difference[2] < 0:
         return Check("forgetting", False, f"It has forgotten some ({found}).")
     return Check("forgetting", False, f"Forgetting more than {FORGOTTEN_MARGIN:.0%} cannot be excluded ({found}).")
+
+
+def unjudged(class_index: np.ndarray, known: int) -> str:
+    """A sentence, after a space, where gold pictures show only some of the `known` kinds; else nothing."""
+    without = known - len(np.unique(class_index))
+    if not without:
+        return ""
+    has, them = ("has", "it") if without == 1 else ("have", "them")
+    who = f"{without} of the {known} kinds it knew {has} no gold pictures"
+    return f" {who}, so nothing shows whether it still knows {them}."
 
 
 def check_calibration(before: np.ndarray, after: np.ndarray, class_index: np.ndarray, seed: int) -> Check:

@@ -26,6 +26,7 @@ from fgdemo.learn.conditions import (
     in_points,
     mcnemar,
     outcome_of,
+    unjudged,
 )
 from fgdemo.learn.pictures import Progress, no_progress
 from fgdemo.learn.resampling import mean_interval
@@ -134,12 +135,13 @@ def judge(
     change = now.astype(float) - was
     difference = mean_interval(change, seed)
     outcome = outcome_of(n, difference)
-    old = np.isin(class_index, [taxonomy.leaf_index[kind] for kind in old_kinds if kind in taxonomy.leaf_index])
+    known = [taxonomy.leaf_index[kind] for kind in old_kinds if kind in taxonomy.leaf_index]
+    old = np.isin(class_index, known)
     kinds = _kinds(class_index, was, now, taxonomy)
     checks = (
         check_accuracy(n, difference, outcome),
         check_kinds(class_index, was, now, [taxonomy[leaf].name for leaf in taxonomy.leaves]),
-        check_forgetting(change[old], class_index[old], seed),
+        check_forgetting(change[old], class_index[old], len(known), seed),
         check_calibration(before.probs, after.probs, class_index, seed),
         check_maps(before.trust, after.trust, seed),
     )
@@ -148,7 +150,8 @@ def judge(
         maps = float(before.trust.mean()), float(after.trust.mean())
     return Verdict(
         outcome=outcome,
-        sentence=_sentence(n, outcome, difference, checks, kinds, broken, fixed, class_index, taxonomy),
+        sentence=_sentence(n, outcome, difference, checks, kinds, broken, fixed, class_index, taxonomy)
+        + unjudged(class_index[old], len(known)),
         checks=checks,
         n=n,
         before=mean_interval(was, seed),
