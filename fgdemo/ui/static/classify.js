@@ -46,6 +46,7 @@ class ClassifyTab {
       onMode: (mode) => this.showMode(mode),
     });
     this.listen();
+    document.addEventListener("fg-live", () => this.introduce());
     this.introduce();
     this.showReceipt();
   }
@@ -58,8 +59,9 @@ class ClassifyTab {
 
   /** What the model knows. The server is here sooner than its model: the answer comes when that is loaded. */
   async introduce() {
+    const before = this.result;
     const about = await this.server.ask("about", {});
-    if (this.result) return; // which says it already, and later
+    if (this.result !== before) return; // which says it already, and later
     if (!about.error) {
       showModel(about);
       this.$(".fg-knows").textContent = about.sentence;

@@ -97,7 +97,9 @@ class TrainPage {
   take(reply) {
     this.say(reply.error ?? "");
     if (reply.error) return;
+    const before = this.now?.live;
     this.now = reply;
+    if (before && before !== reply.live) document.dispatchEvent(new Event("fg-live")); // for the head of the page
     this.show();
   }
 
