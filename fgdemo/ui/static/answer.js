@@ -27,7 +27,9 @@ export function showAnswer(root, result) {
       h("span", { class: "fg-num" }, percent(step.prob)),
     ),
   );
-  root.querySelector(".fg-path").replaceChildren(h("ol", {}, ...steps));
+  const path = root.querySelector(".fg-path");
+  path.replaceChildren(h("ol", {}, ...steps));
+  path.hidden = steps.length === 1 && result.path[0].taxon === answer.taxon; // the sentence has said it
 }
 
 /** The text, with "Red-winged" and "81 %" kept on one line each. */
