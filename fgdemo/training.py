@@ -12,6 +12,18 @@ Interval = tuple[float, float, float]
 Preset = Literal["quick", "standard", "thorough"]
 """quick: minutes on a CPU; standard: an hour on a CPU or minutes on a GPU; thorough: for a GPU."""
 
+
+@dataclass(frozen=True)
+class Length:
+    """How many epochs, and on how large pictures; what an epoch costs goes with the square of that."""
+
+    epochs: int
+    train_px: int
+
+
+LENGTHS: Mapping[Preset, Length] = {"quick": Length(6, 160), "standard": Length(15, 192), "thorough": Length(30, 224)}
+"""Here and not with the recipes, because the page tells how long they take without loading torch."""
+
 JobState = Literal["waiting", "running", "done", "cancelled", "failed", "interrupted"]
 """interrupted: its process is gone; it can go on from its last epoch. done and cancelled may have left a candidate."""
 

@@ -12,7 +12,7 @@ from typing import Any
 from filelock import Timeout
 
 from fgdemo.errors import FgdemoError, TrainingError, UnavailableError
-from fgdemo.services.training_now import LOOKS, estimates
+from fgdemo.services.training_now import LOOKS, epoch_cost, estimates
 from fgdemo.storage.job_files import JobFiles
 from fgdemo.storage.jobs import Jobs
 from fgdemo.storage.labelled import Progress, no_progress
@@ -113,7 +113,8 @@ class Run:
         to_come = self._expected_s
         if self._epochs:
             last, recent = self._epochs[-1], [epoch.elapsed_s for epoch in self._epochs[-3:]]
-            to_come = (last.of - last.number + LOOKS) * sum(recent) / len(recent)
+            looks = LOOKS / epoch_cost(self.job.preset)
+            to_come = (last.of - last.number + looks) * sum(recent) / len(recent)
         if to_come is None:
             return None
         left_s = to_come - (self._clock_s() - self._epoch_ended_s)
