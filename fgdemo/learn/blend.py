@@ -14,6 +14,7 @@ from fgdemo.learn.embed import embed
 from fgdemo.learn.pictures import Pictures, Progress, no_progress
 from fgdemo.model.backbone import Backbone, DataConfig
 from fgdemo.model.calibration import fit_temperature, softmax
+from fgdemo.model.discriminant import LEAST_COUNT
 from fgdemo.model.head import Readout, RidgeHead
 from fgdemo.model.persistence import stored
 
@@ -124,6 +125,10 @@ def choose_on_val(head: RidgeHead, embeddings: np.ndarray, class_index: np.ndarr
     has already seen what would be left out. On 100 birds, frozen, it chose as well as top-1 did, the best of all for
     other pictures in 5 draws of 6 (5, 10, 20 a kind; likelihood: 1), and unlike top-1 it hears all of few pictures.
 
+    Where a kind that the head knows has no val picture, val would choose what never says that kind. Then the readout is
+    the discriminant, which leans to no kind. Birds of which 50 kinds had no pictures when 50 others were learned, top-1
+    of the former and of the latter: 0.64 and 0.86 by ridge outputs, as val had it, 0.77 and 0.82 by the discriminant.
+
     The random brightness of frozen channels (FroFA, Bär 2024) has a closed form for this head: the gram's diagonal
     times 1 + σ². It is left out: on 100 birds top-1 went from 0.682 to 0.691 with 5 pictures a kind, from 0.761 to
     0.770 with 10, but from 0.850 to 0.847 with all, and the sums that go on learning would have to be cleaned of it.
@@ -132,9 +137,11 @@ def choose_on_val(head: RidgeHead, embeddings: np.ndarray, class_index: np.ndarr
     _, place, counts = np.unique(labels, return_inverse=True, return_counts=True)
     weights = 1 / (len(counts) * counts[place])
     targets = np.eye(head.moment.shape[1])[labels]
+    known = np.flatnonzero(head.counts > LEAST_COUNT)
+    readouts = get_args(Readout) if np.isin(known, labels).all() else ("discriminant",)
     tried = []
     for penalised in head.path():
-        for readout in get_args(Readout):
+        for readout in readouts:
             candidate = replace(penalised, readout=readout)
             weight, bias = candidate.linear()
             logits = embeddings[val] @ weight + bias

@@ -73,11 +73,12 @@ async function post(path, body) {
   }
 }
 
-/** The way to Hugging Face and back to the page one was on; null where that is not offered. */
+/** The way to Hugging Face and back to the page one was on; nothing where that is not offered. */
 function hubSignIn(me) {
-  if (!me.hub_sign_in) return null;
+  if (!me.hub_sign_in) return [];
   const target = encodeURIComponent(`/${location.hash}`);
-  return h("p", {}, h("a", { class: "fg-button fg-hub", href: `login/huggingface?_target_url=${target}` }, "Sign in with Hugging Face"));
+  const there = h("a", { class: "fg-button fg-hub", href: `login/huggingface?_target_url=${target}` }, "Sign in with Hugging Face");
+  return [h("p", {}, there), h("p", { class: "fg-or fg-small" }, "or with an account of this page")];
 }
 
 async function openSignIn(dialog) {
@@ -99,7 +100,7 @@ async function openSignIn(dialog) {
       "form",
       { class: "fg", onsubmit: submit },
       h("h2", {}, "Sign in"),
-      hubSignIn(me),
+      ...hubSignIn(me),
       h("label", { for: "fg-name" }, "Name"),
       name,
       h("label", { for: "fg-password" }, "Password"),
@@ -109,7 +110,7 @@ async function openSignIn(dialog) {
     ),
   );
   dialog.showModal();
-  name.focus();
+  (dialog.querySelector(".fg-hub") ?? name).focus();
 }
 
 function openSignOut(dialog, me) {

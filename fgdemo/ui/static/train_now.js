@@ -74,7 +74,12 @@ export class Starter {
       if (!this.trouble) this.price(now);
     }
     const rows = Object.entries(PRESETS).map(([preset, [name, about]]) => this.row(preset, name, about, now.estimates[preset]));
-    this.root.replaceChildren(heading(), h("div", { class: "fg-presets", role: "radiogroup", "aria-labelledby": "fg-train-begin" }, ...rows), h("p", { class: "fg-train-go" }, start, h("span", { class: "fg-quiet fg-small" }, `${elsewhere ? placeOf(this, now) : `On this machine’s ${now.device.startsWith("cuda") ? "GPU" : "processor"}.`} What is live stays live meanwhile, and you may go on labelling.`)));
+    this.root.replaceChildren(heading(), h("div", { class: "fg-presets", role: "radiogroup", "aria-labelledby": "fg-train-begin" }, ...rows), h("p", { class: "fg-train-go" }, start, h("span", { class: "fg-quiet fg-small" }, `${elsewhere ? placeOf(this, now) : `On this machine’s ${now.device.startsWith("cuda") ? "GPU" : "processor"}.`} What is live stays live meanwhile, and you may go on labelling.`), this.trouble ? button("Ask again", () => this.askAgain()) : ""));
+  }
+
+  askAgain() {
+    this.trouble = "";
+    this.show(this.now);
   }
 
   choose(preset) {
