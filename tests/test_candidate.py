@@ -65,6 +65,9 @@ def test_a_new_kind_joins_and_kinds_without_pictures_stay(base: Classifier, tmp_
     assert candidate.head.counts[at[leaves[0]]] == base.head.counts[base.taxonomy.leaf_index[leaves[0]]]
     assert np.abs(candidate.head.linear()[0][:, at[leaves[0]]]).max() > 0
     assert candidate.head.counts[at["new_kind"]] == 6
+    # Val never shows the first kind, so it must not choose how likely that is, nor how far the network may go.
+    assert candidate.head.readout == "discriminant"
+    assert list(candidate.card["blend"]["val_top1"]) == ["0.0", "0.25", "0.5"]
     train = [i for i in rows.tolist() if PICTURES.splits[i] == "train"]
     assert sorted(candidate.head.members.tolist()) == sorted(PICTURES.keys[train].tolist())
     assert [(epoch.phase, epoch.number, epoch.of) for epoch in epochs] == [("network", 1, 2), ("network", 2, 2)]
@@ -94,6 +97,12 @@ def test_it_starts_from_and_is_judged_by_what_is_seen_at_the_size_of_the_trainin
 
     assert epochs[0].val_top1 == top1(40, 40)
     assert top1(40, 40) not in (top1(64, 64), top1(64, 40), top1(40, 64))  # else this would show nothing
+
+
+def test_where_every_kind_has_pictures_the_network_may_go_all_the_way(base: Classifier, tmp_path: Path) -> None:
+    corpus = corpus_of(PICTURES, base.taxonomy)
+    candidate = train_candidate(base, corpus, RECIPE, name="model-1", snapshot=tmp_path / "s.pt")
+    assert list(candidate.card["blend"]["val_top1"]) == ["0.0", "0.25", "0.5", "0.75", "1.0"]
 
 
 def test_a_picture_that_comes_back_is_counted_once(tmp_path: Path) -> None:
