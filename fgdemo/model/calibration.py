@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.optimize import minimize_scalar
+from scipy.optimize import brentq, minimize_scalar
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
@@ -24,9 +24,12 @@ PRIOR_SPREAD = np.log(2)
 def fit_temperature(logits: np.ndarray, labels: np.ndarray, expected: float | None = None) -> float:
     """T > 0 so that softmax(logits / T) has the least NLL on held-out (N, C) logits (Guo 2017).
 
+    Where none of them is mistaken the NLL falls until every probability is 0 or 1, be there ever so few pictures. Then
+    the right class has (N + 1) / (N + 2) on average, which is how far N successes go (Laplace's rule of succession).
+
     Args:
-        expected: what T is likely to be, as far as is known beforehand (the middle of a log-normal prior). Without it T
-            falls to nothing where no label is mistaken, and every probability is 0 or 1, be there ever so few pictures.
+        expected: what T is likely to be, as far as is known beforehand (the middle of a log-normal prior); it bounds T
+            instead of the rule.
     """
     scale = max(float(np.abs(logits).max()), expected or 0.0) or 1.0
 
@@ -39,7 +42,17 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray, expected: float | No
         bounds=(np.log(scale * 1e-3), np.log(scale * 10)),
         method="bounded",
     )
-    return float(np.exp(found.x))
+    log_t = float(found.x)  # pyright: ignore[reportAttributeAccessIssue]
+    if expected is None:
+        allowed = (len(labels) + 1) / (len(labels) + 2)
+
+        def excess(log_t: float) -> float:
+            return float(softmax(logits / np.exp(log_t))[np.arange(len(labels)), labels].mean()) - allowed
+
+        flattest = np.log(scale * 1e3)
+        if excess(log_t) > 0 > excess(flattest):
+            log_t = float(brentq(excess, log_t, flattest))  # pyright: ignore[reportArgumentType]
+    return float(np.exp(log_t))
 
 
 def expected_calibration_error(probs: np.ndarray, labels: np.ndarray, bins: int = 15) -> float:
