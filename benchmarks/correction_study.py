@@ -97,12 +97,10 @@ def work_through(
 
 def train_on(folder: Path, labels: np.ndarray, classes: Sequence[str], preset: Any, seed: int) -> float:
     """Top-1 on val of all layers trained on these labels of the train pictures, from the frozen start."""
-    from fgdemo.learn.fit import fit_classifier
     from fgdemo.learn.pictures import decode_all
     from fgdemo.learn.tuned import finetuned
     from fgdemo.model.backbone import start_backbone
     from fgdemo.storage.sources import read_source
-    from fgdemo.taxonomy import Taxonomy
 
     backbone, config = start_backbone(
         "mobilenetv2_100", weights=str(WEIGHTS), options={"pad_type": "same", "output_stride": 16},
@@ -114,11 +112,9 @@ def train_on(folder: Path, labels: np.ndarray, classes: Sequence[str], preset: A
     given = truth.copy()
     given[train] = labels
     pictures = replace(pictures, labels=tuple(classes[index] for index in given))
-    base = fit_classifier(
-        backbone, config, pictures, given, Taxonomy.flat(classes), name="start", trained=False
-    ).classifier  # fmt: skip
     with tempfile.TemporaryDirectory() as beside:
-        _, scores = finetuned(base, pictures, classes, preset, snapshot=Path(beside) / "snapshot", seed=seed)
+        snapshot = Path(beside) / "snapshot"
+        _, scores = finetuned(backbone, config, pictures, classes, preset, snapshot=snapshot, seed=seed)
     test = np.array(pictures.splits) != "train"
     return float((scores.argmax(1) == truth[test]).mean())
 

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from fgdemo.learn import tuned as tuned_module
 from fgdemo.learn.pictures import Pictures
 from fgdemo.learn.recipe import Recipe
-from fgdemo.learn.tuned import finetuned, own_splits, union
-from fgdemo.taxonomy import Taxon, Taxonomy
-from tests.tiny import specimen_pictures, tiny_fit
+from fgdemo.learn.tuned import finetuned, own_splits, train_px_of
+from fgdemo.model.backbone import start_backbone
+from tests.tiny import specimen_pictures, tiny_backbone
 
 SHORT = Recipe(epochs=1, train_px=64, lr=1e-3, head_lr=1e-2, ema_decay=0.9)
 
@@ -23,11 +24,12 @@ def test_every_fifth_of_a_kind_is_held_out() -> None:
     assert [row for row, split in enumerate(splits) if split == "val"] == [4, 13]
 
 
-def test_classes_are_matched_with_what_is_known_and_the_others_join() -> None:
-    known = Taxonomy((Taxon("house_wren", "House Wren"), Taxon("marsh_wren", "Marsh Wren")))
-    together, leaves = union(known, ("House Wren", "winter wren"))
-    assert leaves == ("house_wren", "winter_wren")
-    assert set(together.leaves) == {"house_wren", "marsh_wren", "winter_wren"}
+def test_it_is_trained_at_a_size_that_the_backbone_takes() -> None:
+    backbone, config = tiny_backbone()
+    assert train_px_of(backbone, config, SHORT) == 64
+    assert train_px_of(backbone, config, replace(SHORT, train_px=999)) == config.size_px, "not larger than its own"
+    vit, of_vit = start_backbone("test_vit", weights="none", size_px=160)
+    assert train_px_of(vit, of_vit, replace(SHORT, train_px=50)) == 160, "50 is no multiple of its patches"
 
 
 def pictures(labels: tuple[str, ...] | None = None) -> Pictures:
@@ -43,19 +45,21 @@ def test_it_answers_for_the_tested_pictures_in_the_order_of_the_classes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tuned_module, "PRESETS", {"quick": SHORT})
-    base = tiny_fit().classifier
+    backbone, config = tiny_backbone()
+    weights = {key: value.clone() for key, value in backbone.state_dict().items()}
     given = pictures()
     classes = tuple(sorted(set(given.labels), reverse=True))
-    classifier, logits = finetuned(base, given, classes, "quick", snapshot=tmp_path / "a.pt")
+    classifier, logits = finetuned(backbone, config, given, classes, "quick", snapshot=tmp_path / "a.pt")
     assert logits.shape == (18, 6)
     names = np.array([classifier.taxonomy.match(name) for name in classes])
     truth = np.array(given.labels)[np.array(given.splits) == "val"]
-    wanted = np.array([base.taxonomy.match(label) for label in truth])
+    wanted = np.array([classifier.taxonomy.match(label) for label in truth])
     assert np.mean(wanted == names[logits.argmax(1)]) > 2 / 6  # by chance one in six
+    assert all(torch.equal(value, backbone.state_dict()[key]) for key, value in weights.items())
     test = np.flatnonzero(np.array(given.splits) != "train")
     assert not set(classifier.head.members.tolist()) & set(given.keys[test].tolist())
     shuffled = list(given.labels)
     for row in test:
         shuffled[row] = classes[0]
-    again = finetuned(base, pictures(tuple(shuffled)), classes, "quick", snapshot=tmp_path / "b.pt")[1]
+    again = finetuned(backbone, config, pictures(tuple(shuffled)), classes, "quick", snapshot=tmp_path / "b.pt")[1]
     np.testing.assert_array_equal(again, logits)

@@ -155,7 +155,8 @@ def _protocols(classifier: Classifier, arguments: argparse.Namespace, settings: 
     split, pictures, classes = _split(classifier, arguments, settings, say)
     others = {}
     if arguments.finetune:
-        others["fine_tuned"] = lambda split: _finetuned(classifier, pictures, classes, arguments)[1]
+        backbone, config = classifier.network.backbone, classifier.data_config
+        others["fine_tuned"] = lambda split: _finetuned(backbone, config, pictures, classes, arguments)[1]
     found = compare(split, others)
     for name, one in sorted(found.items(), key=lambda item: -item[1].top1[0]):
         say(f"{name.replace('_', ' '):>14}: top-1 {percent(one.top1)}")
@@ -202,7 +203,7 @@ def _bench(classifier: Classifier, arguments: argparse.Namespace, settings: Sett
     for size_px in arguments.size or [classifier.data_config.size_px]:
         for backbone, config in _backbones(classifier, arguments, size_px):
             pictures, class_index, classes = _read(arguments, config, settings, say)
-            found += _cells(classifier, backbone, config, pictures, class_index, classes, arguments)
+            found += _cells(backbone, config, pictures, class_index, classes, arguments)
             about = {"classes": len(classes), "train": len(pictures.where("train"))}
             say(f"{found[-1].cell.name}: {percent(found[-1].cell.top1)}, {found[-1].cell.picture_s * 1000:.0f} ms")
     cells, chosen = recommend(found)
@@ -239,7 +240,6 @@ def _backbones(
 
 
 def _cells(
-    classifier: Classifier,
     backbone: Backbone,
     config: DataConfig,
     pictures: Pictures,
@@ -251,8 +251,8 @@ def _cells(
 
     with bar() as progress:
         cells = [frozen(backbone, config, pictures, class_index, len(classes), progress)]
-    if arguments.finetune and not arguments.backbone and config.size_px == classifier.data_config.size_px:
-        tuned, scores = _finetuned(classifier, pictures, classes, arguments)
+    if arguments.finetune:
+        tuned, scores = _finetuned(backbone, config, pictures, classes, arguments)
         test = [row for row, split in enumerate(pictures.splits) if split != "train"]
         right = scores.argmax(1) == class_index[test]
         cells.append(candidate(tuned.network.backbone, config, pictures, right, "fine-tuned"))
@@ -260,14 +260,15 @@ def _cells(
 
 
 def _finetuned(
-    classifier: Classifier, pictures: Pictures, classes: Sequence[str], arguments: argparse.Namespace
+    backbone: Backbone, config: DataConfig, pictures: Pictures, classes: Sequence[str], arguments: argparse.Namespace
 ) -> tuple[Classifier, Any]:
-    """(the checkpoint fine-tuned on the train pictures, its scores of the others)."""
+    """(all layers trained on the train pictures, the scores of the others)."""
     import tempfile
 
     from fgdemo.learn.tuned import finetuned
 
     with bar() as progress, tempfile.TemporaryDirectory() as folder:
         return finetuned(
-            classifier, pictures, classes, arguments.finetune, snapshot=Path(folder) / "snapshot", progress=progress
-        )
+            backbone, config, pictures, classes, arguments.finetune, snapshot=Path(folder) / "snapshot",
+            progress=progress,
+        )  # fmt: skip

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from fgdemo.errors import BackboneError
 from fgdemo.learn.candidate import train_candidate
 from fgdemo.learn.corpus import Corpus
 from fgdemo.learn.embed import embed
+from fgdemo.learn.fit import fit_classifier
 from fgdemo.learn.pictures import Pictures, Progress, no_progress
 from fgdemo.learn.recipe import PRESETS, Recipe
+from fgdemo.model.backbone import Backbone, DataConfig
 from fgdemo.model.classifier import Classifier
-from fgdemo.taxonomy import Taxon, Taxonomy, display_name, slug
+from fgdemo.taxonomy import Taxonomy, slug
 from fgdemo.training import Preset
 
 VAL_EVERY = 5
@@ -22,7 +26,8 @@ VAL_EVERY = 5
 
 
 def finetuned(
-    base: Classifier,
+    backbone: Backbone,
+    config: DataConfig,
     pictures: Pictures,
     classes: Sequence[str],
     preset: Preset,
@@ -31,53 +36,54 @@ def finetuned(
     seed: int = 0,
     progress: Progress = no_progress,
 ) -> tuple[Classifier, np.ndarray]:
-    """Train `base` on the "train" pictures.
+    """Train all layers on the "train" pictures, from the closed-form head of the frozen features as they are.
 
     Args:
-        pictures: of the size that the base takes.
-        classes: names of the classes; a picture's label is one of them.
+        backbone: stays as it is. Where it takes no smaller pictures (most ViTs) it is trained at its own size.
+        pictures: of the size that it takes.
+        classes: names of the classes; a picture's label is one of them. Nothing else is known, so that it compares with
+            the other ways of learning them.
 
     Returns:
-        The new classifier, and (M, C) log-odds of the other pictures, a column for each of `classes`.
+        The classifier, and (M, C) log-odds of the other pictures, a column for each of `classes`.
     """
-    taxonomy, leaves = union(base.taxonomy, classes)
+    taxonomy = Taxonomy.flat(classes)
+    columns = [taxonomy.leaf_index[slug(name)] for name in classes]
+    column_of = dict(zip(classes, columns, strict=True))
     train = pictures.where("train")
-    leaf_of = dict(zip(classes, leaves, strict=True))
-    labels = [leaf_of[pictures.labels[row]] for row in train]
-    corpus = Corpus(
-        pictures=Pictures(
-            pixels=pictures.pixels[train],
-            names=tuple(pictures.names[row] for row in train),
-            labels=tuple(labels),
-            splits=own_splits(labels),
-            skipped=(),
-            keys=pictures.keys[train] if len(pictures.keys) else pictures.keys,
-        ),
-        class_index=np.array([taxonomy.leaf_index[leaf] for leaf in labels], np.int64),
-        checked=np.zeros(len(train), bool),
-        taxonomy=taxonomy,
+    labels = [taxonomy.leaves[column_of[pictures.labels[row]]] for row in train]
+    own = Pictures(
+        pixels=pictures.pixels[train],
+        names=tuple(pictures.names[row] for row in train),
+        labels=tuple(labels),
+        splits=own_splits(labels),
+        skipped=(),
+        keys=pictures.keys[train] if len(pictures.keys) else pictures.keys,
     )
-    recipe: Recipe = replace(PRESETS[preset], seed=seed)
+    class_index = np.array([taxonomy.leaf_index[leaf] for leaf in labels], np.int64)
+    base = fit_classifier(
+        copy.deepcopy(backbone), config, own, class_index, taxonomy, name="frozen", trained=False, progress=progress
+    ).classifier
     tuned = train_candidate(
-        base, corpus, recipe, name=f"{base.version}-tuned", snapshot=snapshot, device=base.device, progress=progress
-    )
+        base, Corpus(own, class_index, np.zeros(len(train), bool), taxonomy),
+        replace(PRESETS[preset], seed=seed, train_px=train_px_of(backbone, config, PRESETS[preset])),
+        name="fine-tuned", snapshot=snapshot, device=base.device, progress=progress,
+    )  # fmt: skip
     test = np.flatnonzero(np.array(pictures.splits) != "train")
     network = tuned.network
-    embeddings = embed(network.backbone, pictures.pixels[test], tuned.data_config, progress=progress)
+    embeddings = embed(network.backbone, pictures.pixels[test], config, progress=progress)
     logits = embeddings @ network.weight.cpu().numpy() + network.bias.cpu().numpy()
-    columns = [tuned.taxonomy.leaf_index[leaf] for leaf in leaves]
     return tuned, logits[:, columns]
 
 
-def union(taxonomy: Taxonomy, classes: Sequence[str]) -> tuple[Taxonomy, tuple[str, ...]]:
-    """The taxonomy with a root leaf for each class it does not know, and the leaf of each class."""
-    leaves = tuple(taxonomy.match(name) or slug(name) for name in classes)
-    new = [
-        Taxon(leaf, display_name(name))
-        for leaf, name in zip(leaves, classes, strict=True)
-        if leaf not in taxonomy.leaf_index
-    ]
-    return Taxonomy((*taxonomy.taxa, *new)), leaves
+def train_px_of(backbone: Backbone, config: DataConfig, recipe: Recipe) -> int:
+    """The recipe's size where the backbone takes it and is not made for a smaller one."""
+    wanted = min(recipe.train_px, config.size_px)
+    try:
+        backbone.require_size(wanted)
+    except BackboneError:
+        return config.size_px
+    return wanted
 
 
 def own_splits(labels: Sequence[str]) -> tuple[str, ...]:
