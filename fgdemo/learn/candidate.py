@@ -40,7 +40,7 @@ SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 """0 is the base's own network, so that training that helps nobody changes nothing but the head."""
 MOST_UNSEEN = 0.5
 """The largest share where the base knows kinds of which there are no pictures: val cannot say what they lose. As
-`choose_on_val` has it, these and the new birds had 0.80 and 0.77 at 0, 0.81 and 0.82 at a half, 0.77 and 0.82 at 1."""
+`choose_on_val` has it, these and the new birds had 0.80 and 0.77 at 0, 0.81 and 0.82 at a half, 0.77 and 0.81 at 1."""
 PICTURES_TO_NAME_BY = 64
 """Pictures of each group by which the parts before and after are compared."""
 
