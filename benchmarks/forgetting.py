@@ -207,8 +207,8 @@ class Naive:
         student = on_device(Student(self._backbone, *self._linear, []), course.device)
         train = session.rows("train", "val")
         size = min(recipe.batch_size, len(train))
-        new, steps = student.classifier.parameters(), recipe.epochs * (len(train) // size)
-        optimizer, schedule = make_optimizer(student.backbone.net, new, recipe, steps)
+        head, steps = [*student.classifier.parameters()], recipe.epochs * (len(train) // size)
+        optimizer, schedule = make_optimizer(student.backbone.net, head, recipe, steps)
         student.eval()  # BatchNorm as in our loop
         generator = torch.Generator().manual_seed(recipe.seed)
         for _ in range(recipe.epochs):
@@ -347,8 +347,8 @@ def main() -> None:
     )  # fmt: skip
     sessions, classes = read_sessions(kinds, arguments.each, config, arguments.seed)
     recipe = Recipe(
-        epochs=arguments.epochs, train_px=arguments.size, lr=arguments.lr, head_lr=3e-5, layer_decay=0.9,
-        seed=arguments.seed, retention=arguments.retention, replay=arguments.replay, memory=10**6,
+        epochs=arguments.epochs, train_px=arguments.size, lr=arguments.lr, seed=arguments.seed,
+        retention=arguments.retention, replay=arguments.replay, memory=10**6,
     )  # fmt: skip
     start = backbone.to(arguments.device).eval()
     course = Course(sessions, classes, start, config, recipe, arguments.memory, arguments.device)

@@ -53,7 +53,7 @@ SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 def student_of(backbone: Backbone, classes: int, device: str, recipe: Recipe) -> tuple[Student, Any, Any]:
     """A network that is trained, in our layout, with BatchNorm as our loop has it, and its optimizer."""
     student = on_device(Student(backbone, torch.zeros(backbone.dim, classes), torch.zeros(classes), []), device)
-    optimizer, schedule = make_optimizer(student.backbone.net, student.classifier.parameters(), recipe, 1_000_000)
+    optimizer, schedule = make_optimizer(student.backbone.net, [*student.classifier.parameters()], recipe, 1_000_000)
     student.train()
     for module in student.modules():
         if isinstance(module, nn.modules.batchnorm._BatchNorm):

@@ -149,7 +149,7 @@ def _fit_arguments(fit: argparse.ArgumentParser) -> None:
         "--train-size", type=int, metavar="PX", help="side of the training pictures (default: --size)"
     )
     training.add_argument("--batch-size", type=int, default=32)
-    training.add_argument("--lr", type=float, default=4e-4)
+    training.add_argument("--lr", type=float, default=3e-4)
     training.add_argument("--mixup", type=float, default=0.0, metavar="ALPHA")
     training.add_argument("--cutmix", type=float, default=0.0, metavar="ALPHA")
     training.add_argument(

@@ -6,6 +6,7 @@ import argparse
 import shlex
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,10 @@ def fit(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]:
 
 
 def _fit(arguments: argparse.Namespace, settings: Settings, world: World, device: str) -> dict[str, Any]:
+    import numpy as np
+
+    from fgdemo.learn.corpus import Corpus
+    from fgdemo.learn.evaluate import Scores
     from fgdemo.learn.fit import fit_classifier, label_indices
     from fgdemo.learn.pictures import decode_all
     from fgdemo.model.checkpoint import require_replaceable
@@ -64,23 +69,29 @@ def _fit(arguments: argparse.Namespace, settings: Settings, world: World, device
     taxonomy = taxonomy.restrict(taxonomy.leaves[index] for index in sorted(set(known.tolist())))
     class_index = label_indices(pictures.labels, taxonomy)
     card = _card(arguments, taxonomy, pictures, skipped)
+    if arguments.epochs and not len(pictures.where("val")):
+        raise DatasetError("Training needs held-out pictures: at least two pictures of some class, or a val folder.")
+    with bar(world.leads) as progress:
+        fitted = fit_classifier(
+            backbone, config, pictures, class_index, taxonomy, name=arguments.out.name, trained=False, card=card,
+            parts_per_group=arguments.parts, seed=arguments.seed, progress=progress,
+        )  # fmt: skip
     if arguments.epochs:
-        backbone = train(arguments, backbone, config, pictures, class_index, taxonomy, card, device, say, world)
+        corpus = Corpus(pictures, class_index, np.zeros(len(class_index), bool), taxonomy)
+        classifier = train(arguments, fitted, corpus, say, world)
+    else:
+        split = "val" if len(pictures.where("val")) else "leave-one-out"
+        metrics = {"metrics": {"split": split, **fitted.scores.to_json()}, "calibrated_on": fitted.held_out.source}
+        classifier = replace(fitted.classifier, card={**card, **metrics})
     if not world.leads:
         return {}
-    with bar() as progress:
-        fitted = fit_classifier(
-            backbone, config, pictures, class_index, taxonomy, name=arguments.out.name, trained=bool(arguments.epochs),
-            card=card, parts_per_group=arguments.parts, seed=arguments.seed, progress=progress,
-        )  # fmt: skip
-    card["metrics"] = {"split": "val" if len(pictures.where("val")) else "leave-one-out", **fitted.scores.to_json()}
-    card["calibrated_on"] = fitted.held_out.source
-    report_scores(fitted.scores, taxonomy, say)
-    fitted.classifier.save(arguments.out)
-    if card.get("epochs_done", 0) == arguments.epochs:
+    scores = Scores.from_json({key: value for key, value in classifier.card["metrics"].items() if key != "split"})
+    report_scores(scores, taxonomy, say)
+    classifier.save(arguments.out)
+    if classifier.card.get("epochs_done", 0) == arguments.epochs:
         snapshot_of(arguments.out).unlink(missing_ok=True)
     say(f"Written: {arguments.out}")
-    return {"checkpoint": str(arguments.out), "skipped": len(skipped), **fitted.scores.to_json()}
+    return {"checkpoint": str(arguments.out), "skipped": len(skipped), **scores.to_json()}
 
 
 def _start(arguments: argparse.Namespace, device: str) -> tuple[Backbone, DataConfig]:

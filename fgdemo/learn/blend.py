@@ -18,9 +18,6 @@ from fgdemo.model.discriminant import LEAST_COUNT
 from fgdemo.model.head import Readout, RidgeHead
 from fgdemo.model.persistence import stored
 
-SHARES = (0.4, 0.6, 0.8, 1.0)
-"""Shares of the trained weights that are tried."""
-
 
 @dataclass(frozen=True)
 class Blend:
@@ -70,7 +67,7 @@ def choose_blend(
     config: DataConfig,
     classes: int,
     *,
-    shares: Sequence[float] = SHARES,
+    shares: Sequence[float],
     seen: Mapping[float, np.ndarray] | None = None,
     progress: Progress = no_progress,
 ) -> Blend:
@@ -80,6 +77,7 @@ def choose_blend(
     often better than either end. The mean over classes keeps a large group from outvoting a small one.
 
     Args:
+        shares: of the trained weights; these are tried.
         seen: (N, D) embeddings by share, where they are at hand.
     """
     trained = {key: value.clone() for key, value in backbone.state_dict().items()}

@@ -8,7 +8,7 @@ head is fitted anew. What the base has learned from pictures that are not in the
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -18,6 +18,7 @@ import torch
 from fgdemo.errors import DatasetError
 from fgdemo.learn.blend import choose_blend
 from fgdemo.learn.corpus import Corpus
+from fgdemo.learn.distributed import ALONE, World
 from fgdemo.learn.drift import drift, plus, with_columns, without_members
 from fgdemo.learn.embed import embed, token_batches
 from fgdemo.learn.emphasis import rivals_of, sample_weights
@@ -30,6 +31,7 @@ from fgdemo.learn.recipe import Recipe
 from fgdemo.learn.replay import Memory, choose_memory
 from fgdemo.learn.retention import SoftLabels, soft_labels
 from fgdemo.learn.steps import Lesson
+from fgdemo.learn.student import Teacher
 from fgdemo.model.calibration import softmax
 from fgdemo.model.classifier import Classifier
 from fgdemo.model.discriminant import LEAST_COUNT
@@ -73,6 +75,8 @@ def train_candidate(
     *,
     name: str,
     snapshot: Path,
+    teachers: Sequence[Teacher] = (),
+    world: World = ALONE,
     device: str = "cpu",
     on_epoch: Callable[[Epoch], None] = lambda epoch: None,
     progress: Progress = no_progress,
@@ -85,6 +89,8 @@ def train_candidate(
     Args:
         name: version of the new classifier.
         snapshot: the file that an interrupted training goes on from.
+        teachers: their embeddings are imitated with the weight `recipe.distil`.
+        world: the processes that train together. The leading one makes the candidate, the others return `base`.
         on_epoch: told of every epoch, those done before an interruption again.
         stop: asked after each batch; when true the training ends there and what there is becomes the candidate.
 
@@ -110,10 +116,13 @@ def train_candidate(
         epochs.append(epoch)
         on_epoch(epoch)
 
+    lesson = replace(lesson_of(base, known, corpus, recipe, device), teachers=teachers, world=world)
     trained = finetune(
-        backbone, head_start(base, known, corpus, seen), lesson_of(base, known, corpus, recipe, device),
+        backbone, head_start(base, known, corpus, seen), lesson,
         snapshot=snapshot, device=device, on_epoch=told, progress=progress, stop=stop,
     )  # fmt: skip
+    if not world.leads:
+        return base
     return refit(base, corpus, known, trained, start, recipe, epochs, name, device, progress)
 
 
@@ -229,7 +238,8 @@ def refit(
     )  # fmt: skip
     fitted = fit_classifier(
         backbone, base.data_config, pictures, corpus.class_index, taxonomy,
-        name=name, trained=True, seed=recipe.seed, also=known.carried, embeddings=blend.embeddings, progress=progress,
+        name=name, trained=True, parts_per_group=base.parts.per_group, seed=recipe.seed, also=known.carried,
+        embeddings=blend.embeddings, progress=progress,
     )  # fmt: skip
     card = {
         "name": name,

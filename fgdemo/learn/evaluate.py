@@ -56,6 +56,10 @@ class Scores:
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Scores:
+        return cls(**{**values, "worst_pairs": tuple(Pair(**pair) for pair in values["worst_pairs"])})
+
 
 def score(classifier: Classifier, logits: np.ndarray, labels: np.ndarray, distances: np.ndarray) -> Scores:
     """Scores of (N, C) calibrated logits against (N,) class indices; `distances` (N,) as in `ClassDistances`."""

@@ -84,8 +84,10 @@ def finetune(
     student = on_device(Student(backbone, *head, [t.backbone.dim for t in teachers]), device)
     for teacher in teachers:
         on_device(teacher.backbone, device).eval().requires_grad_(False)
-    new = [*student.classifier.parameters(), *student.to_teacher.parameters()]
-    optimizer, schedule = make_optimizer(student.backbone.net, new, recipe, recipe.epochs * batches)
+    optimizer, schedule = make_optimizer(
+        student.backbone.net, [*student.classifier.parameters()], recipe, recipe.epochs * batches,
+        new=[*student.to_teacher.parameters()],
+    )  # fmt: skip
     ema = ModelEmaV3(student, decay=recipe.ema_decay, use_warmup=True)
     best = copy.deepcopy(ema.module)
     run = {"student": student, "ema": ema.module, "best": best, "optimizer": optimizer, "schedule": schedule}
