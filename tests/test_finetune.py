@@ -18,7 +18,7 @@ from fgdemo.errors import BackboneError, CheckpointError, DatasetError, Training
 from fgdemo.learn import finetune as finetune_module
 from fgdemo.learn.augment import Framing, mix, normalise, reframe
 from fgdemo.learn.finetune import Trained, best_epoch, finetune, no_better
-from fgdemo.learn.optimizer import make_optimizer
+from fgdemo.learn.optimizer import NEW_LR, make_optimizer
 from fgdemo.learn.recipe import Recipe
 from fgdemo.learn.steps import Batch, Lesson, backward, smoothed
 from fgdemo.learn.student import Student, Teacher, make_teacher
@@ -234,16 +234,18 @@ def test_out_of_memory_halves_the_pictures_at_a_time_and_not_the_batch() -> None
 def test_early_layers_learn_more_slowly() -> None:
     backbone = tiny_backbone()[0]
     before = {key: value.clone() for key, value in backbone.net.named_parameters()}
-    new = [torch.nn.Parameter(torch.zeros(2))]
-    optimizer, schedule = make_optimizer(backbone.net, new, replace(RECIPE, layer_decay=0.5, warm_up=0.1), 10)
+    head, new = [torch.nn.Parameter(torch.zeros(2))], [torch.nn.Parameter(torch.zeros(2))]
+    recipe = replace(RECIPE, layer_decay=0.5, warm_up=0.1)
+    optimizer, schedule = make_optimizer(backbone.net, head, recipe, 10, new)
     rate = {id(p): group["lr"] for group in optimizer.param_groups for p in group["params"]}
     names = list(before)
     parameters = dict(backbone.net.named_parameters())
-    assert set(rate) == {id(p) for p in [*parameters.values(), *new]}
+    assert set(rate) == {id(p) for p in [*parameters.values(), *head, *new]}
     first, last = rate[id(parameters[names[0]])], rate[id(parameters[names[-1]])]
     assert optimizer.param_groups[0]["lr"] == last == RECIPE.lr
     assert first <= RECIPE.lr * 0.5**2
-    assert rate[id(new[0])] == RECIPE.head_lr
+    # A map from nothing at the small rate of a head that starts where it should be would stay nothing.
+    assert (rate[id(head[0])], rate[id(new[0])]) == (RECIPE.head_lr, NEW_LR)
     decay = {id(p): group["weight_decay"] for group in optimizer.param_groups for p in group["params"]}
     assert all((decay[id(p)] > 0) == (p.ndim > 1) for p in parameters.values())
     for _ in range(10):

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fgdemo.commands.console import bar, report_scores, report_skipped, speaker
-from fgdemo.commands.training import snapshot_of, train
+from fgdemo.commands.training import load_teachers, snapshot_of, train
 from fgdemo.errors import DatasetError, SettingsError
 from fgdemo.settings import Settings
 
@@ -71,14 +71,15 @@ def _fit(arguments: argparse.Namespace, settings: Settings, world: World, device
     card = _card(arguments, taxonomy, pictures, skipped)
     if arguments.epochs and not len(pictures.where("val")):
         raise DatasetError("Training needs held-out pictures: at least two pictures of some class, or a val folder.")
+    corpus = Corpus(pictures, class_index, np.zeros(len(class_index), bool), taxonomy)
+    teachers = load_teachers(arguments, config, corpus, device) if arguments.epochs else []
     with bar(world.leads) as progress:
         fitted = fit_classifier(
             backbone, config, pictures, class_index, taxonomy, name=arguments.out.name, trained=False, card=card,
             parts_per_group=arguments.parts, seed=arguments.seed, progress=progress,
         )  # fmt: skip
     if arguments.epochs:
-        corpus = Corpus(pictures, class_index, np.zeros(len(class_index), bool), taxonomy)
-        classifier = train(arguments, fitted, corpus, say, world)
+        classifier = train(arguments, fitted, corpus, teachers, say, world)
     else:
         split = "val" if len(pictures.where("val")) else "leave-one-out"
         metrics = {"metrics": {"split": split, **fitted.scores.to_json()}, "calibrated_on": fitted.held_out.source}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -19,12 +19,18 @@ if TYPE_CHECKING:
     from fgdemo.learn.distributed import World
     from fgdemo.learn.fit import Fitted
     from fgdemo.learn.student import Teacher
+    from fgdemo.model.backbone import DataConfig
     from fgdemo.model.classifier import Classifier
     from fgdemo.training import Epoch
 
 
 def train(
-    arguments: argparse.Namespace, frozen: Fitted, corpus: Corpus, say: Callable[[str], None], world: World
+    arguments: argparse.Namespace,
+    frozen: Fitted,
+    corpus: Corpus,
+    teachers: Sequence[Teacher],
+    say: Callable[[str], None],
+    world: World,
 ) -> Classifier:
     """The card of the classifier says how the training went, and how well `frozen` did."""
     from fgdemo.learn.candidate import train_candidate
@@ -34,7 +40,7 @@ def train(
     recipe = Recipe(
         epochs=arguments.epochs, train_px=arguments.train_size or base.data_config.size_px,
         batch_size=arguments.batch_size, lr=arguments.lr, mixup=arguments.mixup, cutmix=arguments.cutmix,
-        distil=arguments.distil if arguments.teacher else 0.0, seed=arguments.seed,
+        distil=arguments.distil if teachers else 0.0, seed=arguments.seed,
     )  # fmt: skip
     say(f"Frozen start weights and ridge: top-1 {percent(frozen.scores.top1)} on val")
 
@@ -45,9 +51,8 @@ def train(
 
     with bar(world.leads) as progress, _stopped_by_interrupt() as stop:
         trained = train_candidate(
-            base, corpus, recipe, name=base.version, snapshot=snapshot_of(arguments.out),
-            teachers=_teachers(arguments, base, corpus), world=world, device=base.device,
-            on_epoch=on_epoch, progress=progress, stop=stop,
+            base, corpus, recipe, name=base.version, snapshot=snapshot_of(arguments.out), teachers=teachers,
+            world=world, device=base.device, on_epoch=on_epoch, progress=progress, stop=stop,
         )  # fmt: skip
     if not world.leads:
         return trained
@@ -58,11 +63,11 @@ def train(
         say(f"Stopped after {card['epochs_done']:.2f} epochs; the same command goes on from the last whole one.")
     blend = card["blend"]
     say(f"Share of the trained weights, chosen on val: {blend['trained_share']} {blend['val_top1']}")
-    teachers = [Path(entry.rpartition("=")[0]).name for entry in arguments.teacher]
+    names = [Path(entry.rpartition("=")[0]).name for entry in arguments.teacher]
     return replace(
         trained,
         card={
-            **card, **base.card, "recipe": {**card["recipe"], "teachers": teachers},
+            **card, **base.card, "recipe": {**card["recipe"], "teachers": names},
             "frozen_start": frozen.scores.groups,
         },
     )  # fmt: skip
@@ -94,7 +99,7 @@ def snapshot_of(out: Path) -> Path:
     return out.parent / f".{out.name}-training.pt"
 
 
-def _teachers(arguments: argparse.Namespace, base: Classifier, corpus: Corpus) -> list[Teacher]:
+def load_teachers(arguments: argparse.Namespace, config: DataConfig, corpus: Corpus, device: str) -> list[Teacher]:
     from fgdemo.learn.student import make_teacher
     from fgdemo.model.backbone import parse_options, start_backbone
 
@@ -111,7 +116,5 @@ def _teachers(arguments: argparse.Namespace, base: Classifier, corpus: Corpus) -
             for index, leaf in enumerate(taxonomy.leaves)
             if taxonomy[group].id in {t.id for t in taxonomy.path(leaf)}
         )
-        teachers.append(
-            make_teacher(backbone.to(base.device), indices, corpus.pictures, corpus.class_index, base.data_config)
-        )
+        teachers.append(make_teacher(backbone.to(device), indices, corpus.pictures, corpus.class_index, config))
     return teachers
