@@ -112,9 +112,10 @@ class FakeTraining:
         person.require("maintainer")
         live = next(model for model in self.models if model.state == "live")
         previous = self.went_live[-2] if len(self.went_live) > 1 else None
+        val = self.labelled // 5
         estimates: dict[Preset, float] = {"quick": 280.0, "standard": 3300.0, "thorough": 15000.0}
         return TrainingNow(
-            tuple(self.jobs), tuple(self.models), live.version, previous, self.labelled, self.labelled // 2,
+            tuple(self.jobs), tuple(self.models), live.version, previous, self.labelled - val, val, self.labelled // 2,
             self.labelled // 10, self.gold, "cpu", estimates, self.promoting,
         )  # fmt: skip
 

@@ -137,7 +137,8 @@ def test_a_training_leaves_a_candidate_of_the_labels_as_they_were(home: Path) ->
     training = open_tiny_training(home)
     job, held = begin_held(training, home)
     now = training.now(MAINTAINER)
-    assert (now.labelled, now.gold, now.newer, now.live) == (18, 6, 18, open_models(settings_of(home)).configured)
+    assert (now.train, now.val, now.gold, now.newer) == (12, 6, 6, 18)
+    assert now.live == open_models(settings_of(home)).configured
     running = job_now(training, job)
     assert running.state == "running"
     assert running.started_at is not None
@@ -165,8 +166,8 @@ def test_a_training_leaves_a_candidate_of_the_labels_as_they_were(home: Path) ->
     assert classifier.version == model.version
     assert "epoch 3 of 3" in again.log_tail(MAINTAINER, job)
     speed = median(epoch.images_per_s for epoch in done.epochs)
-    quick, standard, thorough = (18 * passes / speed for passes in (6 + LOOKS, 15 * 1.44 + LOOKS, 30 * 1.96 + LOOKS))
-    expected = {"quick": quick, "standard": standard, "thorough": thorough}
+    passes = {"quick": 6, "standard": 15 * 1.44, "thorough": 30 * 1.96}
+    expected = {preset: (12 * epochs + 24 * LOOKS) / speed for preset, epochs in passes.items()}
     assert again.now(MAINTAINER).estimates == pytest.approx(expected, abs=0.05)
 
 

@@ -35,7 +35,8 @@ def make_candidate(run: Run, settings: Settings, models: Models, files: JobFiles
     engine = open_database(settings.database_url)
     workspace = open_workspace(settings, base, engine, Roster(engine, until=job.event))
     given = GivenPictures(workspace.images, files.read_labels(job.id), settings.max_picture_mp, run.progress)
-    run.expect(sum(one.split in ("train", "val") for one in given.labels))
+    to_train = sum(one.split == "train" for one in given.labels)
+    run.expect(to_train, len(given.labels) - to_train)
     taxonomy = given.classes(base.taxonomy.leaves, TaxonStore(engine).load())
     gone = [leaf for leaf in base.taxonomy.leaves if leaf not in taxonomy.leaf_index]
     if gone:

@@ -93,10 +93,10 @@ class Training:
         jobs = tuple(self._seen(job) for job in self._jobs.newest())
         models, live = self._models.all(), self._models.live
         event = next((model.event for model in models if model.version == live), 0)
-        labelled, checked, newer, gold = counts(self._roster, event)
+        train, val, checked, newer, gold = counts(self._roster, event)
         return TrainingNow(
-            jobs, models, live, self._models.previous, labelled, checked, newer, gold, self._device,
-            estimates(jobs, self._device, labelled), self._swap.stage, self._swap.trouble,
+            jobs, models, live, self._models.previous, train, val, checked, newer, gold, self._device,
+            estimates(jobs, self._device, train, val + gold), self._swap.stage, self._swap.trouble,
         )  # fmt: skip
 
     # --- jobs ---------------------------------------------------------------------------------------------

@@ -65,6 +65,7 @@ class Run:
         self._epochs = list(job.epochs)
         self._epoch_ended_s = clock_s()
         self._expected_s: float | None = None
+        self._looked_at = 0
         self._told_s = self._asked_s = -TELL_S
         self._stage = ""
         self._stop = False
@@ -73,9 +74,10 @@ class Run:
     def was_cancelled(self) -> bool:
         return self._stop
 
-    def expect(self, pictures: int) -> None:
-        """From now on so many pictures are worked on; it is told how long that may take."""
-        self._expected_s = estimates(self._jobs.newest(), self.job.device, pictures)[self.job.preset]
+    def expect(self, train: int, others: int) -> None:
+        """From now on so many pictures are learned from, and others looked at; it is told how long that may take."""
+        self._expected_s = estimates(self._jobs.newest(), self.job.device, train, others)[self.job.preset]
+        self._looked_at = train + others
         self._epoch_ended_s = self._clock_s()
 
     def stop(self) -> bool:
@@ -113,8 +115,8 @@ class Run:
         to_come = self._expected_s
         if self._epochs:
             last, recent = self._epochs[-1], [epoch.elapsed_s for epoch in self._epochs[-3:]]
-            looks = LOOKS / epoch_cost(self.job.preset)
-            to_come = (last.of - last.number + looks) * sum(recent) / len(recent)
+            speed = max(last.images_per_s, 1e-9) * epoch_cost(self.job.preset)
+            to_come = (last.of - last.number) * sum(recent) / len(recent) + self._looked_at * LOOKS / speed
         if to_come is None:
             return None
         left_s = to_come - (self._clock_s() - self._epoch_ended_s)

@@ -142,9 +142,9 @@ class TrainPage {
     const { now } = this;
     const job = jobToShow(now);
     const models = now.models.map((model) => [model.version, model.state]);
-    this.part("state", [now.live, now.newer, now.labelled, now.models.find((model) => model.version === now.live)?.promoted_at], (root) => drawState(root, now));
+    this.part("state", [now.live, now.newer, now.train, now.val, now.checked, now.gold, now.models.find((model) => model.version === now.live)?.promoted_at], (root) => drawState(root, now));
     this.jobs.show(job, now);
-    this.part("starter", [now.labelled, now.gold, now.device, now.estimates, OPEN.includes(now.jobs[0]?.state), now.jobs[0]?.state === "interrupted"], () => this.starter.show(now));
+    this.part("starter", [now.train, now.val, now.gold, now.device, now.estimates, OPEN.includes(now.jobs[0]?.state), now.jobs[0]?.state === "interrupted"], () => this.starter.show(now));
     this.part("history", [models, now.previous, now.jobs.length, Boolean(now.promoting)], (root) => drawHistory(root, now, this.acts));
   }
 

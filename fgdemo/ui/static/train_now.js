@@ -12,11 +12,21 @@ const OPEN = ["waiting", "running", "interrupted"];
 export function drawState(root, now) {
   const live = now.models.find((model) => model.version === now.live);
   const since = live?.promoted_at ? `, since ${when(live.promoted_at)}` : "";
-  const newer = now.newer ? `${counted(now.newer, "label is", "labels are")} newer than it.` : now.labelled ? "It has learned from every label." : "";
+  const newer = now.newer ? `${counted(now.newer, "label is", "labels are")} newer than it.` : labelledOf(now) ? "It has learned from every label." : "";
   root.replaceChildren(
     h("h1", {}, "Live: ", h("b", {}, modelName(now.live)), `${since}. `, h("span", { class: "fg-quiet fg-num" }, newer)),
-    now.labelled || now.gold ? h("p", { class: "fg-figures fg-quiet fg-num" }, h("span", {}, `${now.labelled.toLocaleString("en")} labelled to learn from`), h("span", {}, `${now.checked.toLocaleString("en")} of them checked`), h("span", {}, `${counted(now.gold, "gold picture", "gold pictures")} to judge by`)) : "",
+    labelledOf(now) || now.gold ? h("p", { class: "fg-figures fg-quiet fg-num" }, ...figuresOf(now).map((figure) => h("span", {}, figure))) : "",
   );
+}
+
+/** Labelled pictures of which none is gold. */
+function labelledOf({ train, val }) {
+  return train + val;
+}
+
+function figuresOf({ train, val, checked, gold }) {
+  const number = (count) => count.toLocaleString("en");
+  return [`${number(train)} labelled to learn from`, `${number(val)} to choose by`, `${number(checked)} of them checked`, `${counted(gold, "gold picture", "gold pictures")} to judge by`];
 }
 
 /** How far the swap to another model is. Drawn anew only when it has moved. */
@@ -98,7 +108,9 @@ function heading() {
 }
 
 /** Why a training would be in vain, and where to mend that; null where it would not. */
-function hindranceOf({ labelled, gold, live }) {
+function hindranceOf(now) {
+  const { gold, live } = now;
+  const labelled = labelledOf(now);
   if (labelled < LEAST_LABELLED) {
     const have = labelled ? `Only ${counted(labelled, "picture is", "pictures are")} labelled` : "Nothing is labelled yet";
     return { words: `${have}: a training needs ${LEAST_LABELLED} or more labelled pictures.`, act: labelled ? "Label pictures" : "Bring pictures in", href: labelled ? "#label" : "#data" };
