@@ -34,11 +34,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 import torch
+from plain import train_plainly
 from sklearn.linear_model import LogisticRegression
-from torch import nn
-from torchvision.transforms import v2
 
-from fgdemo.learn.augment import normalise
 from fgdemo.learn.blend import choose_on_val
 from fgdemo.learn.candidate import train_candidate
 from fgdemo.learn.corpus import Corpus
@@ -58,7 +56,6 @@ WEIGHTS = SHARED / "weights" / "mobilenetv2_100_tf2_ptq_in1k.pth"
 RECIPE = Recipe(epochs=20, train_px=160)
 """Its `head_lr` was chosen by what the choosing half showed at 5 a class, the rest before the first run; never by the
 reported half."""
-PLAIN_BATCH = 32
 METHODS = ("linear_probe", "frozen_ridge", "plain", "ours")
 
 
@@ -155,34 +152,14 @@ def frozen_ridge(task: Setting, embeddings: np.ndarray) -> np.ndarray:
 
 
 def plain(task: Setting, seed: int, epochs: int, side_px: int) -> np.ndarray:
-    """The loop that everybody writes; nothing of ours but the start weights and the pictures as they are decoded."""
     torch.manual_seed(seed)
     backbone, config = task.start()
-    backbone.requires_grad_(True).eval()  # BatchNorm as it is, and no dropout in these networks
-    classifier = nn.Linear(backbone.dim, task.classes).to(task.device)
-    framing = v2.Compose([v2.RandomResizedCrop(side_px, scale=(0.35, 1.0), antialias=True), v2.RandomHorizontalFlip()])
-    optimizer = torch.optim.AdamW([{"params": backbone.parameters()}, {"params": classifier.parameters()}])
-    batch = min(PLAIN_BATCH, len(task.train))
-    steps = epochs * (len(task.train) // batch)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=[3e-4, 3e-3], total_steps=steps)
-    generator = np.random.default_rng(seed)
-    for _ in range(epochs):
-        order = generator.permutation(task.train)
-        for start in range(0, len(order) - batch + 1, batch):
-            some = order[start : start + batch]
-            pixels = torch.from_numpy(task.pictures.pixels[some]).to(task.device)
-            framed = torch.stack([framing(one) for one in normalise(pixels, config)])
-            loss = nn.functional.cross_entropy(
-                classifier(backbone(framed).mean((1, 2))), torch.from_numpy(task.labels[some]).to(task.device)
-            )
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            schedule.step()
-    backbone.requires_grad_(False)
+    classifier = train_plainly(
+        backbone, config, task.pictures.pixels[task.train], task.labels[task.train], task.classes,
+        epochs=epochs, side_px=side_px, seed=seed, device=task.device,
+    )  # fmt: skip
     embeddings = torch.from_numpy(embed(backbone, task.pictures.pixels[task.reported], config))
-    with torch.inference_mode():
-        return classifier.cpu()(embeddings).argmax(1).numpy() == task.labels[task.reported]
+    return classifier(embeddings).argmax(1).numpy() == task.labels[task.reported]
 
 
 def ours(task: Setting, recipe: Recipe) -> np.ndarray:

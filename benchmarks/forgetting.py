@@ -34,29 +34,25 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 import torch
-from torch import nn
+from plain import train_plainly
 from torch.nn import functional
 
-from fgdemo.learn.augment import Framing, normalise, reframe
 from fgdemo.learn.candidate import train_candidate
 from fgdemo.learn.continual import SHOTS, auac, forgetting
 from fgdemo.learn.corpus import Corpus
 from fgdemo.learn.drift import with_columns
 from fgdemo.learn.embed import embed
 from fgdemo.learn.fit import fit_classifier
-from fgdemo.learn.optimizer import make_optimizer
 from fgdemo.learn.pictures import Pictures, decode_all
 from fgdemo.learn.recipe import Recipe
 from fgdemo.learn.replay import choose_memory
-from fgdemo.learn.student import Student, mixed_precision, on_device
 from fgdemo.model.backbone import Backbone, DataConfig, start_backbone
 from fgdemo.model.classifier import Classifier
 from fgdemo.model.head import RidgeHead
 from fgdemo.storage.sources import read_source
 from fgdemo.taxonomy import Taxonomy
 
-NAIVE_HEAD_LR = 1e-3
-"""Of a classifier that starts from nothing."""
+REMINDED_LR = 1e-3
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
@@ -201,47 +197,27 @@ class Naive:
 
     def learn(self, number: int) -> None:
         course, session = self._course, self._course.sessions[number]
-        classes = len(course.classes)
-        self._linear = torch.zeros(course.start.dim, classes), torch.zeros(classes)
-        recipe = replace(course.recipe, head_lr=NAIVE_HEAD_LR)
-        student = on_device(Student(self._backbone, *self._linear, []), course.device)
-        train = session.rows("train", "val")
-        size = min(recipe.batch_size, len(train))
-        head, steps = [*student.classifier.parameters()], recipe.epochs * (len(train) // size)
-        optimizer, schedule = make_optimizer(student.backbone.net, head, recipe, steps)
-        student.eval()  # BatchNorm as in our loop
-        generator = torch.Generator().manual_seed(recipe.seed)
-        for _ in range(recipe.epochs):
-            order = train[torch.randperm(len(train), generator=generator).numpy()]
-            for at in range(0, len(order) - size + 1, size):
-                rows = order[at : at + size]
-                pixels = torch.from_numpy(session.pictures.pixels[rows]).to(course.device)
-                batch = reframe(normalise(pixels, course.config), recipe.train_px, Framing(), generator)
-                labels = torch.from_numpy(session.class_index[rows]).to(course.device)
-                with mixed_precision(batch.device):
-                    loss = functional.cross_entropy(student(batch)[0].float(), labels)
-                student.zero_grad(set_to_none=True)
-                loss.backward()
-                nn.utils.clip_grad_norm_(student.parameters(), 2.0)  # as in our loop
-                optimizer.step()
-                schedule.step()
-        self._linear = student.classifier.weight.detach().T.cpu(), student.classifier.bias.detach().cpu()
+        rows, recipe = session.rows("train", "val"), course.recipe
+        self._linear = train_plainly(
+            self._backbone, course.config, session.pictures.pixels[rows], session.class_index[rows],
+            len(course.classes), epochs=recipe.epochs, side_px=recipe.train_px, seed=recipe.seed, device=course.device,
+        )  # fmt: skip
 
     def backbone(self) -> Backbone:
         return self._backbone
 
     def linear(self) -> tuple[np.ndarray, np.ndarray]:
-        return self._linear[0].numpy(), self._linear[1].numpy()
+        return self._linear.weight.numpy().T, self._linear.bias.numpy()
 
     def reminded(self, embeddings: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        weight, bias = (value.clone().requires_grad_(True) for value in self._linear)
-        optimizer = torch.optim.AdamW([weight, bias], lr=NAIVE_HEAD_LR)
+        linear = copy.deepcopy(self._linear).requires_grad_(True)
+        optimizer = torch.optim.AdamW(linear.parameters(), lr=REMINDED_LR)
         seen, wanted = torch.from_numpy(embeddings), torch.from_numpy(labels)
         for _ in range(100):
             optimizer.zero_grad()
-            functional.cross_entropy(seen @ weight + bias, wanted).backward()
+            functional.cross_entropy(linear(seen), wanted).backward()
             optimizer.step()
-        return weight.detach().numpy(), bias.detach().numpy()
+        return linear.weight.detach().numpy().T, linear.bias.detach().numpy()
 
 
 def added(head: RidgeHead, embeddings: np.ndarray, labels: np.ndarray) -> RidgeHead:
