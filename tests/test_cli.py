@@ -291,7 +291,7 @@ def test_training_is_told_in_the_card(birds: Path, tmp_path: Path, capsys: pytes
     assert card["calibrated_on"] == "val"
     assert card["parent"] is None
     assert card["frozen_start"].keys() == card["metrics"]["groups"].keys()
-    assert Classifier.load(tmp_path / "out").parts.per_group == 2  # as the command asked for
+    assert Classifier.load(tmp_path / "out").parts.most_parts == 2  # as the command asked for
     assert [path.name for path in tmp_path.glob("*out*")] == ["out"]
     again = run(capsys, "fit", birds, "--out", tmp_path / "child", "--checkpoint", tmp_path / "out", "--parts", "2")
     assert again["n"] == 12

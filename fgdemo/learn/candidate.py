@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from fgdemo.errors import DatasetError
+from fgdemo.learn.allocator import freed_memory_kept
 from fgdemo.learn.blend import choose_blend
 from fgdemo.learn.corpus import Corpus
 from fgdemo.learn.distributed import ALONE, World
@@ -117,10 +118,11 @@ def train_candidate(
         on_epoch(epoch)
 
     lesson = replace(lesson_of(base, known, corpus, recipe, device), teachers=teachers, world=world)
-    trained = finetune(
-        backbone, head_start(base, known, corpus, seen), lesson,
-        snapshot=snapshot, device=device, on_epoch=told, progress=progress, stop=stop,
-    )  # fmt: skip
+    with freed_memory_kept():
+        trained = finetune(
+            backbone, head_start(base, known, corpus, seen), lesson,
+            snapshot=snapshot, device=device, on_epoch=told, progress=progress, stop=stop,
+        )  # fmt: skip
     if not world.leads:
         return base
     return refit(base, corpus, known, trained, start, recipe, epochs, name, device, progress)
@@ -238,7 +240,7 @@ def refit(
     )  # fmt: skip
     fitted = fit_classifier(
         backbone, base.data_config, pictures, corpus.class_index, taxonomy,
-        name=name, trained=True, parts_per_group=base.parts.per_group, seed=recipe.seed, also=known.carried,
+        name=name, trained=True, parts_per_group=max(1, base.parts.most_parts), seed=recipe.seed, also=known.carried,
         embeddings=blend.embeddings, progress=progress,
     )  # fmt: skip
     card = {

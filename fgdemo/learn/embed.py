@@ -22,14 +22,14 @@ def token_batches(
     *,
     size_px: int | None = None,
     progress: Progress = no_progress,
-    batch_size: int = 32,
 ) -> Iterator[Tensor]:
     """(N, S, S, 3) uint8 → batches of (b, h, w, D) tokens on the backbone's device; seen at S px or at `size_px`."""
     device = next(backbone.parameters()).device
-    for start in range(0, len(pixels), batch_size):
-        batch = normalise(torch.from_numpy(pixels[start : start + batch_size]).to(device), config)
+    step = backbone.pass_size
+    for start in range(0, len(pixels), step):
+        batch = normalise(torch.from_numpy(pixels[start : start + step]).to(device), config)
         yield backbone(resize(batch, size_px or batch.shape[-1]))
-        progress("looking at pictures", min(start + batch_size, len(pixels)), len(pixels))
+        progress("looking at pictures", min(start + step, len(pixels)), len(pixels))
 
 
 def embed(

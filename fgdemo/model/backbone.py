@@ -91,6 +91,15 @@ class Backbone(nn.Module):
                 f"The backbone {self.spec.name} cannot read pictures of {size_px} px ({_first_line(error)})."
             ) from error
 
+    @property
+    def pass_size(self) -> int:
+        """How many pictures are best looked at in one pass.
+
+        On a CPU few: the feature maps of more do not fit its caches, and blocks of memory as large as that are cleared
+        anew for every layer. MobileNetV2 at 224 px took 0.6 of the time by 4 that it took by 32.
+        """
+        return 4 if next(self.net.parameters()).device.type == "cpu" else 64
+
     def require_size(self, size_px: int) -> None:
         """Raise BackboneError where pictures of another side than its own are not taken (most ViTs)."""
         self._probe(size_px)

@@ -143,10 +143,11 @@ class Classifier:
 
     @torch.inference_mode()
     def look(self, pictures: Sequence[Image.Image]) -> Looks:
-        """Upright RGB pictures in one pass → what the workspace keeps of each: embedding, parts, where they are."""
+        """Upright RGB pictures → what the workspace keeps of each: embedding, parts, where they are."""
         network, most = self.network, self.parts.most_parts
         batch = torch.stack([self.pixels(picture) for picture in pictures])
-        tokens = network.tokens(batch.to(self.device, memory_format=torch.channels_last)).float()
+        batch = batch.to(self.device, memory_format=torch.channels_last)
+        tokens = torch.cat([network.tokens(part).float() for part in batch.split(self.backbone.pass_size)])
         leaves = network.logits_from_tokens(tokens).argmax(1).tolist()
         vectors = torch.zeros(len(pictures), most, self.parts.part_projection.shape[1])
         maps = torch.zeros(*tokens.shape[:-1], most)

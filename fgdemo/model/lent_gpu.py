@@ -48,5 +48,10 @@ class LentBackbone(Backbone):
 
         self._tokens_of = spaces.GPU(duration=LONGEST_S)(tokens_of)
 
+    @property
+    def pass_size(self) -> int:
+        """Every pass waits in line for a GPU."""
+        return 64
+
     def forward(self, pixels: Tensor) -> Tensor:
         return torch.from_numpy(self._tokens_of(pixels.cpu().contiguous().numpy()))

@@ -56,11 +56,6 @@ class PartModel:
     def of_group(self, group: str) -> tuple[Part, ...]:
         return tuple(part for part in self.parts if part.group == group)
 
-    @property
-    def per_group(self) -> int:
-        """The most parts that a group has, and 1 at least."""
-        return max(1, *(len(self.of_group(group)) for group in self.ground_groups), 1)
-
     def group_of(self, root: str) -> str:
         """The group that serves pictures of this root taxon: its own, or "" where all taxa share one set of parts."""
         return root if root in self.ground_groups else ""

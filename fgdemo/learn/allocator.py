@@ -1,0 +1,44 @@
+"""Memory of one batch is there for the next one."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+from collections.abc import Iterator
+from typing import Any
+
+TRIM_THRESHOLD, MMAP_MAX = -1, -4
+"""Numbers of parameters in glibc's malloc.h."""
+KEPT = {TRIM_THRESHOLD: -1, MMAP_MAX: 0}
+"""Nothing that is free goes back, and no block has a mapping of its own, which would go when it is freed."""
+DEFAULTS = {TRIM_THRESHOLD: 128 * 1024, MMAP_MAX: 65_536}
+
+
+@contextlib.contextmanager
+def freed_memory_kept() -> Iterator[None]:
+    """While the block runs, memory that is freed stays with this process, for the next batch, which needs as much.
+
+    Else large blocks go back to the kernel, which clears new ones for every layer of every batch. What is free at the
+    end is given back. Without glibc nothing happens.
+    """
+    libc = _glibc()
+    if libc is None:
+        yield
+        return
+    for parameter, value in KEPT.items():
+        libc.mallopt(parameter, value)
+    try:
+        yield
+    finally:
+        for parameter, value in DEFAULTS.items():
+            libc.mallopt(parameter, value)
+        libc.malloc_trim(0)
+
+
+def _glibc() -> Any:
+    """The C library of this process, or None where it is another one."""
+    try:
+        libc = ctypes.CDLL(None)
+    except (OSError, TypeError):  # Windows
+        return None
+    return libc if hasattr(libc, "gnu_get_libc_version") else None
