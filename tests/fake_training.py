@@ -8,9 +8,10 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from fgdemo.annotation import Person
-from fgdemo.errors import TrainingError
+from fgdemo.errors import HubError, TrainingError
 from fgdemo.services.explainer import Explanation
 from fgdemo.services.training_now import TrainingNow
+from fgdemo.storage.cloud_jobs import Flavour
 from fgdemo.training import (
     Check,
     Epoch,
@@ -61,6 +62,8 @@ class FakeTraining:
         ]
         self.went_live = [CONFIGURED]
         self.promoting: Stage | None = None
+        self.device = "cpu"
+        self.price: Flavour | HubError | None = None
         self.explain: Callable[[Person, str], Explanation] | None = None
 
     # --- what a test lets happen ----------------------------------------------------------------------------
@@ -116,11 +119,14 @@ class FakeTraining:
         estimates: dict[Preset, float] = {"quick": 280.0, "standard": 3300.0, "thorough": 15000.0}
         return TrainingNow(
             tuple(self.jobs), tuple(self.models), live.version, previous, self.labelled - val, val, self.labelled // 2,
-            self.labelled // 10, self.gold, "cpu", estimates, self.promoting,
+            self.labelled // 10, self.gold, self.device, estimates, self.promoting,
         )  # fmt: skip
 
-    def offer(self, person: Person) -> None:
-        """This machine trains."""
+    def offer(self, person: Person) -> Flavour | None:
+        person.require("maintainer")
+        if isinstance(self.price, HubError):
+            raise self.price
+        return self.price
 
     def start(self, person: Person, preset: Preset, hub_token: str | None = None) -> Job:
         person.require("maintainer")

@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
+from fgdemo.errors import HubError
+from fgdemo.storage.cloud_jobs import Flavour
 from fgdemo.training import Verdict
 from tests.browser_app import RunningApp, complaints_of, running_app, signed_in
 from tests.fake_training import CONFIGURED, GOOD, WORSE, FakeTraining
@@ -223,6 +225,40 @@ def test_what_is_missing_is_said_in_one_line(page: Page, training: FakeTraining)
         look_again(page)
         expect(page.locator(".fg-train-starter")).to_contain_text(said)
         expect(page.get_by_role("button", name="Train a better model")).to_have_count(0)
+
+
+def test_a_price_that_could_not_be_had_is_asked_for_again(page: Page, training: FakeTraining) -> None:
+    training.device, training.price = "jobs:t4-small", HubError("The Hub does not answer.")
+    look_again(page)
+    starter, start = page.locator(".fg-train-starter"), page.get_by_role("button", name="Train a better model")
+    expect(starter).to_contain_text("The Hub does not answer.")
+    expect(start).to_be_disabled()  # nothing begins before it is known what it costs
+    training.price = Flavour("t4-small", "Nvidia T4 - small", 0.4)
+    page.get_by_role("button", name="Ask again").click()
+    expect(starter).to_contain_text("at your cost: Nvidia T4 - small, $0.40 an hour")
+    expect(start).to_be_enabled()
+    expect(page.get_by_role("button", name="Ask again")).to_have_count(0)
+
+
+def test_where_hugging_face_signs_people_in_that_stands_first(browser: Browser, app: RunningApp) -> None:
+    page = browser.new_context().new_page()
+
+    def with_hub(route: Route) -> None:
+        reply = route.fetch()
+        route.fulfill(response=reply, json={**reply.json(), "hub_sign_in": True})
+
+    page.route("**/fgdemo/me", with_hub)
+    page.goto(f"{app.url}#train")
+    page.locator(".fg-train-gate").get_by_role("button", name="Sign in").click()
+    dialog = page.get_by_role("dialog")
+    ways = dialog.locator("a, input, button[type=submit]").evaluate_all(
+        "all => all.map(one => one.textContent || one.name)"
+    )
+    assert ways == ["Sign in with Hugging Face", "username", "password", "Sign in"]
+    expect(dialog).to_contain_text("or with an account of this page")
+    there = dialog.get_by_role("link", name="Sign in with Hugging Face").get_attribute("href")
+    assert there == "login/huggingface?_target_url=%2F%23train"  # and back to where one was
+    page.context.close()
 
 
 def test_a_narrow_page_does_not_scroll_sideways(page: Page, app: RunningApp, training: FakeTraining) -> None:
