@@ -95,12 +95,6 @@ def report_scores(scores: Scores, taxonomy: Taxonomy, say: Callable[[str], None]
             say(f"  {pair.mistaken:3d} of {pair.of}: {taxonomy[pair.a].name} / {taxonomy[pair.b].name}")
 
 
-def interval(right: Any) -> Interval:
-    from fgdemo.model.calibration import bootstrap_mean
-
-    return bootstrap_mean(right)
-
-
 def percent(interval: Interval) -> str:
     mean, low, high = interval
     return f"{mean:.1%} [{low:.1%}, {high:.1%}]"

@@ -37,7 +37,9 @@ def fit(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]:
 def _fit(arguments: argparse.Namespace, settings: Settings, world: World, device: str) -> dict[str, Any]:
     import numpy as np
 
+    from fgdemo.learn.blend import half_precision
     from fgdemo.learn.corpus import Corpus
+    from fgdemo.learn.embed import embed
     from fgdemo.learn.evaluate import Scores
     from fgdemo.learn.fit import fit_classifier, label_indices
     from fgdemo.learn.pictures import decode_all
@@ -73,13 +75,15 @@ def _fit(arguments: argparse.Namespace, settings: Settings, world: World, device
         raise DatasetError("Training needs held-out pictures: at least two pictures of some class, or a val folder.")
     corpus = Corpus(pictures, class_index, np.zeros(len(class_index), bool), taxonomy)
     teachers = load_teachers(arguments, config, corpus, device) if arguments.epochs else []
+    half_precision(backbone)  # it is looked at once, as the checkpoint stores it
     with bar(world.leads) as progress:
+        embeddings = embed(backbone, pictures.pixels, config, progress=progress)
         fitted = fit_classifier(
             backbone, config, pictures, class_index, taxonomy, name=arguments.out.name, trained=False, card=card,
-            parts_per_group=arguments.parts, seed=arguments.seed, progress=progress,
+            parts_per_group=arguments.parts, seed=arguments.seed, embeddings=embeddings, progress=progress,
         )  # fmt: skip
     if arguments.epochs:
-        classifier = train(arguments, fitted, corpus, teachers, say, world)
+        classifier = train(arguments, fitted, corpus, embeddings, teachers, say, world)
     else:
         split = "val" if len(pictures.where("val")) else "leave-one-out"
         metrics = {"metrics": {"split": split, **fitted.scores.to_json()}, "calibrated_on": fitted.held_out.source}

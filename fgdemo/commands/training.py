@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fgdemo.commands.console import bar, percent
 from fgdemo.errors import SettingsError
@@ -28,6 +28,7 @@ def train(
     arguments: argparse.Namespace,
     frozen: Fitted,
     corpus: Corpus,
+    embeddings: Any,
     teachers: Sequence[Teacher],
     say: Callable[[str], None],
     world: World,
@@ -51,8 +52,9 @@ def train(
 
     with bar(world.leads) as progress, _stopped_by_interrupt() as stop:
         trained = train_candidate(
-            base, corpus, recipe, name=base.version, snapshot=snapshot_of(arguments.out), teachers=teachers,
-            world=world, device=base.device, on_epoch=on_epoch, progress=progress, stop=stop,
+            base, corpus, recipe, name=base.version, snapshot=snapshot_of(arguments.out),
+            embeddings=embeddings, teachers=teachers, world=world, device=base.device, on_epoch=on_epoch,
+            progress=progress, stop=stop,
         )  # fmt: skip
     if not world.leads:
         return trained

@@ -11,7 +11,8 @@ TRIM_THRESHOLD, MMAP_MAX = -1, -4
 """Numbers of parameters in glibc's malloc.h."""
 KEPT = {TRIM_THRESHOLD: -1, MMAP_MAX: 0}
 """Nothing that is free goes back, and no block has a mapping of its own, which would go when it is freed."""
-DEFAULTS = {TRIM_THRESHOLD: 128 * 1024, MMAP_MAX: 65_536}
+USUAL = {TRIM_THRESHOLD: 64 << 20, MMAP_MAX: 65_536}
+"""What glibc comes to by itself where large blocks come and go. Once it has been told, it no longer does."""
 
 
 @contextlib.contextmanager
@@ -30,7 +31,7 @@ def freed_memory_kept() -> Iterator[None]:
     try:
         yield
     finally:
-        for parameter, value in DEFAULTS.items():
+        for parameter, value in USUAL.items():
             libc.mallopt(parameter, value)
         libc.malloc_trim(0)
 

@@ -76,6 +76,7 @@ def train_candidate(
     *,
     name: str,
     snapshot: Path,
+    embeddings: np.ndarray | None = None,
     teachers: Sequence[Teacher] = (),
     world: World = ALONE,
     device: str = "cpu",
@@ -90,6 +91,7 @@ def train_candidate(
     Args:
         name: version of the new classifier.
         snapshot: the file that an interrupted training goes on from.
+        embeddings: (N, D) of the corpus by the base's backbone, if at hand.
         teachers: their embeddings are imitated with the weight `recipe.distil`.
         world: the processes that train together. The leading one makes the candidate, the others return `base`.
         on_epoch: told of every epoch, those done before an interruption again.
@@ -105,7 +107,9 @@ def train_candidate(
     train = corpus.pictures.where("train")
     recipe = replace(recipe, batch_size=min(recipe.batch_size, len(train)))
     backbone = copy.deepcopy(base.backbone).to(device)
-    known = what_is_known(base, corpus, embed(backbone, corpus.pictures.pixels, base.data_config, progress=progress))
+    if embeddings is None:
+        embeddings = embed(backbone, corpus.pictures.pixels, base.data_config, progress=progress)
+    known = what_is_known(base, corpus, embeddings)
     seen = known.embeddings
     if recipe.train_px != base.data_config.size_px:
         backbone.require_size(recipe.train_px)

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from fgdemo.errors import BackboneError
+from fgdemo.learn.blend import half_precision
 from fgdemo.learn.candidate import train_candidate
 from fgdemo.learn.corpus import Corpus
 from fgdemo.learn.embed import embed
@@ -61,13 +62,17 @@ def finetuned(
         keys=pictures.keys[train] if len(pictures.keys) else pictures.keys,
     )
     class_index = np.array([taxonomy.leaf_index[leaf] for leaf in labels], np.int64)
+    start = copy.deepcopy(backbone)
+    half_precision(start)
+    embeddings = embed(start, own.pixels, config, progress=progress)
     base = fit_classifier(
-        copy.deepcopy(backbone), config, own, class_index, taxonomy, name="frozen", trained=False, progress=progress
-    ).classifier
+        start, config, own, class_index, taxonomy, name="frozen", trained=False, embeddings=embeddings,
+        progress=progress,
+    ).classifier  # fmt: skip
     tuned = train_candidate(
         base, Corpus(own, class_index, np.zeros(len(train), bool), taxonomy),
         replace(PRESETS[preset], seed=seed, train_px=train_px_of(backbone, config, PRESETS[preset])),
-        name="fine-tuned", snapshot=snapshot, device=base.device, progress=progress,
+        name="fine-tuned", snapshot=snapshot, embeddings=embeddings, device=base.device, progress=progress,
     )  # fmt: skip
     test = np.flatnonzero(np.array(pictures.splits) != "train")
     network = tuned.network

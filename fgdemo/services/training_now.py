@@ -82,6 +82,5 @@ def counts(roster: Roster, event: int) -> tuple[int, int, int, int, int]:
     used = given & ~gold
     newer = used & (roster.version > event)
     val = given & (roster.split == SPLITS.index("val"))
-    found = (used & ~val, val, used & roster.checked, newer, gold)
-    train, val, checked, newer, gold = (int(some.sum()) for some in found)
-    return train, val, checked, newer, gold
+    checked = used & roster.checked
+    return int((used & ~val).sum()), int(val.sum()), int(checked.sum()), int(newer.sum()), int(gold.sum())

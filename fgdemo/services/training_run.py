@@ -115,8 +115,9 @@ class Run:
         to_come = self._expected_s
         if self._epochs:
             last, recent = self._epochs[-1], [epoch.elapsed_s for epoch in self._epochs[-3:]]
-            speed = max(last.images_per_s, 1e-9) * epoch_cost(self.job.preset)
-            to_come = (last.of - last.number) * sum(recent) / len(recent) + self._looked_at * LOOKS / speed
+            speed = last.images_per_s * epoch_cost(self.job.preset)
+            looks_s = self._looked_at * LOOKS / speed if speed else 0.0
+            to_come = (last.of - last.number) * sum(recent) / len(recent) + looks_s
         if to_come is None:
             return None
         left_s = to_come - (self._clock_s() - self._epoch_ended_s)
