@@ -26,7 +26,7 @@ function labelledOf({ train, val }) {
 
 function figuresOf({ train, val, checked, gold }) {
   const number = (count) => count.toLocaleString("en");
-  return [`${number(train)} labelled to learn from`, `${number(val)} to choose by`, `${number(checked)} of them checked`, `${counted(gold, "gold picture", "gold pictures")} to judge by`];
+  return [`${number(train)} labelled to learn from`, `${number(val)} to choose by`, `${number(checked)} checked`, `${counted(gold, "gold picture", "gold pictures")} to judge by`];
 }
 
 /** How far the swap to another model is. Drawn anew only when it has moved. */
