@@ -21,255 +21,63 @@ Prints one JSON line last, {method: value} each:
 from __future__ import annotations
 
 import argparse
-import copy
 import json
 import sys
-import tempfile
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 import torch
-from plain import train_plainly
-from torch.nn import functional
+from forgetting_methods import Course, Learned, Linear, Method, Session, naive, ours, ridge
 
-from fgdemo.learn.candidate import train_candidate
 from fgdemo.learn.continual import SHOTS, auac, forgetting
-from fgdemo.learn.corpus import Corpus
-from fgdemo.learn.drift import with_columns
 from fgdemo.learn.embed import embed
-from fgdemo.learn.fit import fit_classifier
-from fgdemo.learn.pictures import Pictures, decode_all
+from fgdemo.learn.pictures import decode_all
 from fgdemo.learn.recipe import Recipe
-from fgdemo.learn.replay import choose_memory
-from fgdemo.model.backbone import Backbone, DataConfig, start_backbone
-from fgdemo.model.classifier import Classifier
-from fgdemo.model.head import RidgeHead
+from fgdemo.model.backbone import DataConfig, start_backbone
 from fgdemo.storage.sources import read_source
-from fgdemo.taxonomy import Taxonomy
 
-REMINDED_LR = 1e-3
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
-@dataclass(frozen=True)
-class Session:
-    """Pictures whose splits are train, val (to choose by) and test, with their class indices over all sessions."""
-
-    pictures: Pictures
-    class_index: np.ndarray
-
-    def rows(self, *splits: str) -> np.ndarray:
-        return np.flatnonzero(np.isin(self.pictures.splits, splits))
-
-
-class Way(Protocol):
-    """One method, session after session."""
-
-    def learn(self, number: int) -> None: ...
-
-    def backbone(self) -> Backbone: ...
-
-    def linear(self) -> tuple[np.ndarray, np.ndarray]:
-        """(D, C) and (C,) over the kinds seen so far; those to come are never asked."""
-        ...
-
-    def reminded(self, embeddings: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The same after some pictures more."""
-        ...
-
-
-@dataclass(frozen=True)
-class Course:
-    """What all methods are given."""
-
-    sessions: Sequence[Session]
-    classes: Sequence[str]
-    start: Backbone
-    config: DataConfig
-    recipe: Recipe
-    memory_each: int
-    device: str
-
-    def seen(self, number: int) -> int:
-        """How many kinds there are up to a session."""
-        return int(max(session.class_index.max() for session in self.sessions[: number + 1])) + 1
-
-
-class Ridge:
-    """Frozen features; the sums grow."""
-
-    def __init__(self, course: Course) -> None:
-        self._course, self._head = course, None
-
-    def learn(self, number: int) -> None:
-        session = self._course.sessions[number]
-        rows, classes = session.rows("train", "val"), self._course.seen(number)
-        embeddings = embed(self._course.start, session.pictures.pixels[rows], self._course.config)
-        labels = session.class_index[rows]
-        if self._head is None:
-            self._head = RidgeHead.fit(embeddings, labels, classes)
-        else:
-            self._head = added(with_columns(self._head, np.arange(len(self._head.counts)), classes), embeddings, labels)
-
-    def backbone(self) -> Backbone:
-        return self._course.start
-
-    def linear(self) -> tuple[np.ndarray, np.ndarray]:
-        assert self._head is not None
-        return self._head.linear()
-
-    def reminded(self, embeddings: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        assert self._head is not None
-        return added(self._head, embeddings, labels).linear()
-
-
-class Ours:
-    """The product's own training, with a small memory of what was."""
-
-    def __init__(self, course: Course, recipe: Recipe, memory_each: int) -> None:
-        self._course, self._recipe, self._memory_each = course, recipe, memory_each
-        self._live: Classifier | None = None
-        self._kept: list[tuple[Session, np.ndarray]] = []
-
-    def learn(self, number: int) -> None:
-        course, session = self._course, self._course.sessions[number]
-        taxonomy = Taxonomy.flat(course.classes[: course.seen(number)])
-        if self._live is None:
-            rows = session.rows("train")
-            pictures = joined([(session, rows)])
-            backbone = copy.deepcopy(course.start)
-            self._live = fit_classifier(
-                backbone, course.config, pictures, session.class_index[rows], taxonomy, name="session 0", trained=False
-            ).classifier
-        pieces = [*self._kept, (session, session.rows("train", "val"))]
-        labels = np.concatenate([one.class_index[rows] for one, rows in pieces])
-        corpus = Corpus(joined(pieces), labels, np.zeros(len(labels), bool), taxonomy)
-        with tempfile.TemporaryDirectory() as folder:
-            self._live = train_candidate(
-                self._live, corpus, self._recipe, name=f"session {number + 1}", snapshot=Path(folder) / "snapshot.pt",
-                device=course.device,
-            )  # fmt: skip
-        print(f"  blend {self._live.card['blend']}", file=sys.stderr, flush=True)
-        self._keep(session)
-
-    def _keep(self, session: Session) -> None:
-        """Of the newest pictures a few stay: a fifth of them to choose by, the rest to train on."""
-        assert self._live is not None
-        held = self._memory_each // 5
-        for split, each in (("train", self._memory_each - held), ("val", held)):
-            pool = session.rows(split)
-            if not each:
-                continue
-            # Not leave-one-out, for which all that the head has learned would have to be at hand.
-            embeddings = embed(self._live.backbone, session.pictures.pixels, self._course.config)
-            weight, bias = self._live.head.linear()
-            budget = each * len(np.unique(session.class_index))
-            rows = choose_memory(embeddings, session.class_index, embeddings @ weight + bias, pool, budget)
-            self._kept.append((session, rows))
-
-    def backbone(self) -> Backbone:
-        assert self._live is not None
-        return self._live.backbone
-
-    def linear(self) -> tuple[np.ndarray, np.ndarray]:
-        assert self._live is not None
-        return self._live.head.linear()
-
-    def reminded(self, embeddings: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        assert self._live is not None
-        return added(self._live.head, embeddings, labels).linear()
-
-
-class Naive:
-    """All layers and a new linear classifier, on the newest pictures only.
-
-    New each time: one that is sure of kinds that no longer come starts at a loss of 16, whose gradients left the
-    network no features at all (a ninth of their spread, and 0.02 right of the newest kinds).
-    """
-
-    def __init__(self, course: Course) -> None:
-        self._course, self._backbone = course, copy.deepcopy(course.start)
-
-    def learn(self, number: int) -> None:
-        course, session = self._course, self._course.sessions[number]
-        rows, recipe = session.rows("train", "val"), course.recipe
-        self._linear = train_plainly(
-            self._backbone, course.config, session.pictures.pixels[rows], session.class_index[rows],
-            len(course.classes), epochs=recipe.epochs, side_px=recipe.train_px, seed=recipe.seed, device=course.device,
-        )  # fmt: skip
-
-    def backbone(self) -> Backbone:
-        return self._backbone
-
-    def linear(self) -> tuple[np.ndarray, np.ndarray]:
-        return self._linear.weight.numpy().T, self._linear.bias.numpy()
-
-    def reminded(self, embeddings: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        linear = copy.deepcopy(self._linear).requires_grad_(True)
-        optimizer = torch.optim.AdamW(linear.parameters(), lr=REMINDED_LR)
-        seen, wanted = torch.from_numpy(embeddings), torch.from_numpy(labels)
-        for _ in range(100):
-            optimizer.zero_grad()
-            functional.cross_entropy(linear(seen), wanted).backward()
-            optimizer.step()
-        return linear.weight.detach().numpy().T, linear.bias.detach().numpy()
-
-
-def added(head: RidgeHead, embeddings: np.ndarray, labels: np.ndarray) -> RidgeHead:
-    """The head with some pictures more, λ the same share of its sums."""
-    return head.with_pictures(embeddings, labels).with_penalty_share(head.penalty_share)
-
-
-def joined(pieces: Sequence[tuple[Session, np.ndarray]]) -> Pictures:
-    return Pictures(
-        pixels=np.concatenate([session.pictures.pixels[rows] for session, rows in pieces]),
-        names=tuple(session.pictures.names[row] for session, rows in pieces for row in rows),
-        labels=tuple(session.pictures.labels[row] for session, rows in pieces for row in rows),
-        splits=tuple(session.pictures.splits[row] for session, rows in pieces for row in rows),
-        skipped=(),
-        keys=np.concatenate([session.pictures.keys[rows] for session, rows in pieces]),
-    )
-
-
-def measure(way: Way, course: Course, seed: int) -> dict[str, float]:
+def measure(method: Method, course: Course, seed: int) -> dict[str, float]:
     count = len(course.sessions)
     accuracy = np.zeros((count, count))
-    for number in range(count):
-        way.learn(number)
-        way.backbone().eval()
+    learned = None
+    for number, learned in enumerate(method(course)):
+        learned.backbone.eval()
         for before in range(number + 1):
             session = course.sessions[before]
             test = session.rows("test")
-            seen = embed(way.backbone(), session.pictures.pixels[test], course.config)
-            accuracy[number, before] = right(seen, session.class_index[test], way.linear(), course.seen(number))
+            seen = embed(learned.backbone, session.pictures.pixels[test], course.config)
+            accuracy[number, before] = right(seen, session.class_index[test], learned.linear, course.seen(number))
         print(f"  {np.round(accuracy[number], 3).tolist()}", file=sys.stderr, flush=True)
+    assert learned is not None
     return {
         "final_accuracy": float(accuracy[-1].mean()),
         "forgetting": forgetting(accuracy),
-        "auac": mean_auac(way, course, seed),
+        "auac": mean_auac(learned, course, seed),
     }
 
 
-def right(seen: np.ndarray, labels: np.ndarray, linear: tuple[np.ndarray, np.ndarray], classes: int) -> float:
+def right(seen: np.ndarray, labels: np.ndarray, linear: Linear, classes: int) -> float:
     return float(((seen @ linear[0] + linear[1])[:, :classes].argmax(1) == labels).mean())
 
 
-def mean_auac(way: Way, course: Course, seed: int) -> float:
+def mean_auac(learned: Learned, course: Course, seed: int) -> float:
     """Mean over the sessions; each is reminded of its own training pictures, from the end of the course again."""
     areas, generator, classes = [], np.random.default_rng(seed), len(course.classes)
     for session in course.sessions:
-        seen = embed(way.backbone(), session.pictures.pixels, course.config)
+        seen = embed(learned.backbone, session.pictures.pixels, course.config)
         labels, test = session.class_index, session.rows("test")
         order = generator.permutation(session.rows("train"))
         errors = []
         for shots in SHOTS:
             rows = [row for kind in np.unique(labels) for row in order[labels[order] == kind][:shots]]
-            linear = way.reminded(seen[rows], labels[rows]) if rows else way.linear()
+            linear = learned.reminded(seen[rows], labels[rows]) if rows else learned.linear
             errors.append(100 * (1 - right(seen[test], labels[test], linear, classes)))
         areas.append(auac(errors, SHOTS))
     return float(np.mean(areas))
@@ -327,18 +135,18 @@ def main() -> None:
         retention=arguments.retention, replay=arguments.replay, memory=10**6,
     )  # fmt: skip
     start = backbone.to(arguments.device).eval()
-    course = Course(sessions, classes, start, config, recipe, arguments.memory, arguments.device)
+    course = Course(sessions, classes, start, config, recipe, arguments.device)
     bare = replace(recipe, retention=0.0, replay=0.0)
-    ways: dict[str, Any] = {
-        "ours": lambda: Ours(course, recipe, arguments.memory),
-        "ours_bare": lambda: Ours(course, bare, 0),
-        "naive": lambda: Naive(course),
-        "ridge": lambda: Ridge(course),
+    methods: dict[str, Method] = {
+        "ours": partial(ours, memory_each=arguments.memory),
+        "ours_bare": lambda course: ours(replace(course, recipe=bare), memory_each=0),
+        "naive": naive,
+        "ridge": ridge,
     }
     found: dict[str, dict[str, float]] = {}
     for name in arguments.methods:
         print(name, file=sys.stderr, flush=True)
-        found[name] = measure(ways[name](), course, arguments.seed)
+        found[name] = measure(methods[name], course, arguments.seed)
     keys = ("final_accuracy", "forgetting", "auac")
     figures = {key: {name: round(values[key], 4) for name, values in found.items()} for key in keys}
     print(json.dumps({**figures, **{k: v for k, v in vars(arguments).items() if k != "methods"}}))
