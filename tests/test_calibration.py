@@ -52,8 +52,16 @@ def test_few_pictures_without_a_mistake_make_nobody_far_surer_than_was_expected(
     assert fit_temperature(logits[:2], drawn[:2], expected=30.0) > 10, "two do not"
 
 
+def test_kinds_far_below_all_others_change_nothing() -> None:
+    logits, labels = draw(2000)
+    unseen = np.full((len(labels), 50), -1e5)
+    alone = fit_temperature(logits, labels)
+    assert fit_temperature(np.concatenate([logits, unseen], axis=1), labels) == pytest.approx(alone, rel=1e-3)
+
+
 def test_logits_of_zero_have_a_finite_temperature() -> None:
     assert math.isfinite(fit_temperature(np.zeros((4, 3)), np.array([0, 1, 2, 0])))
+    assert math.isfinite(fit_temperature(np.zeros((4, 1)), np.zeros(4, int)))
 
 
 @given(arrays(np.float64, (3, 4), elements=st.floats(-1e4, 1e4)))

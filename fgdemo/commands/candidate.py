@@ -5,7 +5,7 @@ from __future__ import annotations
 from fgdemo.bootstrap import Workspace, open_workspace
 from fgdemo.commands.cloud import train_as_job
 from fgdemo.learn.given import GivenPictures
-from fgdemo.learn.live_classifier import embeddings_of, learned
+from fgdemo.learn.live_classifier import embeddings_of, learned, members_besides, unlearned
 from fgdemo.learn.trial import Trial
 from fgdemo.model.classifier import Classifier, training_device
 from fgdemo.services.training_run import Left, Run
@@ -17,6 +17,7 @@ from fgdemo.storage.looking import look_at_missing
 from fgdemo.storage.models import Models
 from fgdemo.storage.roster import Roster
 from fgdemo.storage.taxa import TaxonStore
+from fgdemo.taxonomy import Taxonomy
 
 
 def make_candidate(run: Run, settings: Settings, models: Models, files: JobFiles, trial: Trial) -> Left:
@@ -41,11 +42,16 @@ def make_candidate(run: Run, settings: Settings, models: Models, files: JobFiles
     gone = [leaf for leaf in base.taxonomy.leaves if leaf not in taxonomy.leaf_index]
     if gone:
         run.say(f"Left out, because they were retired or became groups: {', '.join(gone)}.")
+    start = _without_rejected(run, settings, workspace, base, given, taxonomy)
     if in_cloud:
-        train_as_job(run, settings, files, models.folder(job.parent), given, taxonomy, models.root / name)
+        folder = models.folder(job.parent)
+        if start is not base:
+            folder = files.folder(job.id) / "start"
+            start.save(folder)
+        train_as_job(run, settings, files, folder, given, taxonomy, models.root / name)
     else:
         trained = trial.train(
-            base, given.corpus(base.data_config, taxonomy, run.say), job.preset, name=name,
+            start, given.corpus(base.data_config, taxonomy, run.say), job.preset, name=name,
             snapshot=files.training_snapshot(job.id), device=device, on_epoch=run.on_epoch, progress=run.progress,
             stop=run.stop,
         )  # fmt: skip
@@ -66,6 +72,22 @@ def make_candidate(run: Run, settings: Settings, models: Models, files: JobFiles
     files.training_snapshot(job.id).unlink(missing_ok=True)
     engine.dispose()
     return Left(candidate.version, verdict.sentence)
+
+
+def _without_rejected(
+    run: Run, settings: Settings, workspace: Workspace, base: Classifier, given: GivenPictures, taxonomy: Taxonomy
+) -> Classifier:
+    """The base without what its head knows of pictures that nothing may learn from: those that are gold in this
+    workspace, and those that experts took out. What is trained on is taken out by the training itself."""
+    workspace.roster.follow()
+    used = {one.image for one in given.used(taxonomy, ("train", "val"))}
+    rejected = members_besides(base, workspace.roster, used)
+    if not rejected:
+        return base
+    run.say(f"{len(rejected)} pictures that {base.version} has learned are gold or left out here: taken out of it.")
+    embeddings = embeddings_of(settings.home, base)
+    look_at_missing(embeddings, workspace.images, rejected, base.look, settings.max_picture_mp, run.progress)
+    return unlearned(base, workspace.roster, embeddings, rejected)
 
 
 def _learned(run: Run, settings: Settings, live: Classifier, workspace: Workspace) -> Classifier:

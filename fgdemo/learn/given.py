@@ -40,7 +40,7 @@ class GivenPictures:
         Raises:
             DatasetError: there are not training pictures of at least two kinds.
         """
-        used = self._used(taxonomy, ("train", "val"))
+        used = self.used(taxonomy, ("train", "val"))
         others = sum(one.split in ("train", "val") for one in self.labels) - len(used)
         if others:
             say(f"{others} labels are left out: they name groups of kinds, or kinds without a training picture.")
@@ -62,9 +62,10 @@ class GivenPictures:
 
     def gold(self, taxonomy: Taxonomy, config: DataConfig) -> Pictures:
         """The gold pictures whose label is a class of `taxonomy`, always in the same order."""
-        return self._decode(self._used(taxonomy, ("gold",)), config)
+        return self._decode(self.used(taxonomy, ("gold",)), config)
 
-    def _used(self, taxonomy: Taxonomy, splits: Sequence[str]) -> list[GivenLabel]:
+    def used(self, taxonomy: Taxonomy, splits: Sequence[str]) -> list[GivenLabel]:
+        """Those of these splits whose label is a class of `taxonomy`."""
         return [one for one in self.labels if one.split in splits and one.taxon in taxonomy.leaf_index]
 
     def _decode(self, used: Sequence[GivenLabel], config: DataConfig) -> Pictures:

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
+from fgdemo.learn.drift import without_members
 from fgdemo.learn.learner import Learner
 from fgdemo.model.classifier import Classifier
 from fgdemo.storage.embeddings import Embeddings, LooksShape
@@ -38,6 +43,23 @@ def learned(classifier: Classifier, roster: Roster, embeddings: Embeddings, taxa
     )
     learner.refresh()  # which fits the temperature, too
     return LiveClassifier(classifier, learner, taxa)()
+
+
+def members_besides(classifier: Classifier, roster: Roster, images: Collection[str]) -> list[str]:
+    """The pictures of `roster` besides `images` that this classifier's head was fitted to."""
+    ids = roster.image_ids
+    known = np.flatnonzero(np.isin(ids.words(np.arange(len(roster)), 0), classifier.head.members))
+    return [ids[row] for row in known.tolist() if ids[row] not in images]
+
+
+def unlearned(classifier: Classifier, roster: Roster, embeddings: Embeddings, images: Collection[str]) -> Classifier:
+    """This classifier without what its head knows of these pictures; one without an embedding stays."""
+    seen = [image for image in images if image in embeddings.rows]
+    if not seen:
+        return classifier
+    keys = roster.image_ids.words(np.array([roster.row_of[image] for image in seen]), 0)
+    vectors = embeddings.vectors([embeddings.rows[image] for image in seen])
+    return replace(classifier, head=without_members(classifier.head, vectors, keys))
 
 
 def embeddings_of(home: Path, classifier: Classifier) -> Embeddings:

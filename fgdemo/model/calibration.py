@@ -31,7 +31,10 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray, expected: float | No
         expected: what T is likely to be, as far as is known beforehand (the middle of a log-normal prior); it bounds T
             instead of the rule.
     """
-    scale = max(float(np.abs(logits).max()), expected or 0.0) or 1.0
+    # By how much the likeliest class leads, not how large a logit is: a class without pictures has one of −10⁵.
+    first, second = np.sort(logits, axis=1)[:, [-1, -2 % logits.shape[1]]].T
+    scale = max(float((first - second).max()), expected or 0.0) or 1.0
+    widest = max(float(np.ptp(logits)), scale)
 
     def penalty(log_t: float) -> float:
         off = 0.0 if expected is None else (log_t - np.log(expected)) / PRIOR_SPREAD
@@ -39,7 +42,7 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray, expected: float | No
 
     found = minimize_scalar(
         lambda log_t: nll(softmax(logits / np.exp(log_t)), labels) + penalty(log_t),
-        bounds=(np.log(scale * 1e-3), np.log(scale * 10)),
+        bounds=(np.log(scale * 1e-3), np.log(widest * 10)),
         method="bounded",
     )
     log_t = float(found.x)  # pyright: ignore[reportAttributeAccessIssue]
@@ -49,7 +52,7 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray, expected: float | No
         def excess(log_t: float) -> float:
             return float(softmax(logits / np.exp(log_t))[np.arange(len(labels)), labels].mean()) - allowed
 
-        flattest = np.log(scale * 1e3)
+        flattest = np.log(widest * 1e3)
         if excess(log_t) > 0 > excess(flattest):
             log_t = float(brentq(excess, log_t, flattest))  # pyright: ignore[reportArgumentType]
     return float(np.exp(log_t))

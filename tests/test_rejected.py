@@ -1,0 +1,112 @@
+"""A model that has learned pictures which are gold or left out in this workspace forgets them before it trains."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fgdemo.bootstrap import open_models, open_workspace
+from fgdemo.commands.candidate import make_candidate
+from fgdemo.model.classifier import Classifier
+from fgdemo.model.head import RidgeHead
+from fgdemo.services.training_run import run_job
+from fgdemo.storage.database import open_database
+from fgdemo.storage.events import EventLog
+from fgdemo.storage.job_files import JobFiles
+from fgdemo.storage.jobs import Jobs
+from fgdemo.storage.label_event import LabelEvent
+from fgdemo.storage.roster import SPLITS
+from fgdemo.training import Job
+from tests.tiny_job import TinyTrial
+from tests.trainings import MAINTAINER, make_tiny_home, open_tiny_training, settings_of
+
+
+class Witness(TinyTrial):
+    """Remembers what a training began from."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.base: Classifier | None = None
+
+    def train(self, base: Classifier, *args: Any, **options: Any) -> Classifier:
+        self.base = base
+        return super().train(base, *args, **options)
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A workspace all of whose pictures its model has learned, gold ones too."""
+    made = tmp_path / "home"
+    made.mkdir()
+    make_tiny_home(made)
+    settings = settings_of(made)
+    classifier = Classifier.load(settings.checkpoint)
+    workspace = open_workspace(settings, classifier)
+    roster = workspace.roster
+    roster.follow()
+    rows = np.arange(len(roster))
+    vectors = workspace.embeddings.vectors(workspace.embeddings.rows_of(roster.image_ids.raw(rows)))
+    columns = np.array(
+        [classifier.taxonomy.leaf_index[roster.taxa[int(taxon)]] for taxon in roster.taxon[rows].tolist()]
+    )
+    head = RidgeHead.fit(vectors, columns, len(classifier.taxonomy.leaves))
+    head = replace(head, members=roster.image_ids.words(rows, 0), member_classes=columns.astype(np.int16))
+    workspace.engine.dispose()
+    shutil.rmtree(settings.checkpoint)
+    replace(classifier, head=head).save(settings.checkpoint)
+    return made
+
+
+def trained(home: Path, trial: TinyTrial) -> Job:
+    settings = settings_of(home)
+    engine = open_database(settings.database_url)
+    job = open_tiny_training(home).prepare(MAINTAINER, "quick").id
+    models, files = open_models(settings, engine), JobFiles(home)
+    return run_job(
+        Jobs(engine), files, job, lambda run: make_candidate(run, settings, models, files, trial), lambda text: None
+    )
+
+
+def test_gold_pictures_and_those_that_experts_took_out_are_forgotten(home: Path) -> None:
+    settings, trial = settings_of(home), Witness()
+    workspace = open_workspace(settings, Classifier.load(settings.checkpoint))
+    roster = workspace.roster
+    roster.follow()
+    train = np.flatnonzero(roster.split[: len(roster)] == SPLITS.index("train"))
+    gold = np.flatnonzero(roster.split[: len(roster)] == SPLITS.index("gold"))
+    unusable = int(train[0])
+    image = roster.image_ids[unusable]
+    EventLog(workspace.engine).append(LabelEvent(image, "unusable", "ada", shown_version=int(roster.version[unusable])))
+    before = Classifier.load(settings.checkpoint).head
+
+    assert trained(home, trial).state == "done"
+
+    assert trial.base is not None
+    after = trial.base.head
+    gone = roster.image_ids.words(np.append(gold, unusable), 0)
+    assert len(gone) == 7
+    assert set(before.members.tolist()) - set(after.members.tolist()) == set(gone.tolist())
+    assert after.counts.sum() == pytest.approx(before.counts.sum() - 7)
+    stay = ~np.isin(before.members, gone)
+    vectors = workspace.embeddings.vectors(
+        [workspace.embeddings.rows[roster.image_ids[row]] for row in np.flatnonzero(stay).tolist()]
+    )
+    as_if = replace(before, gram=np.zeros_like(before.gram), moment=np.zeros_like(before.moment))
+    kept = as_if.with_pictures(vectors, before.member_classes[stay])
+    np.testing.assert_allclose(after.gram, kept.gram, atol=1e-4)
+    np.testing.assert_allclose(after.moment, kept.moment, atol=1e-4)
+    workspace.engine.dispose()
+
+
+def test_a_model_that_has_learned_none_of_them_stays_as_it_is(tmp_path: Path) -> None:
+    home, trial = tmp_path / "home", Witness()
+    home.mkdir()
+    make_tiny_home(home)
+    assert trained(home, trial).state == "done"
+    assert trial.base is not None
+    np.testing.assert_array_equal(trial.base.head.gram, Classifier.load(settings_of(home).checkpoint).head.gram)
