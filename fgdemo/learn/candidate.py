@@ -25,6 +25,7 @@ from fgdemo.learn.embed import embed, token_batches
 from fgdemo.learn.emphasis import rivals_of, sample_weights
 from fgdemo.learn.finetune import Trained, finetune
 from fgdemo.learn.fit import fit_classifier
+from fgdemo.learn.part_groups import keep_groups
 from fgdemo.learn.part_losses import PartAnchors, part_places
 from fgdemo.learn.part_names import carry_names
 from fgdemo.learn.pictures import Progress, no_progress
@@ -265,22 +266,27 @@ def refit(
         "calibrated_on": fitted.held_out.source,
         "licences": base.card.get("licences", []),
     }
-    return replace(with_part_names(base, fitted.classifier, corpus), card=card)
+    return replace(with_parts_of(base, fitted.classifier, corpus), card=card)
 
 
-def with_part_names(base: Classifier, fitted: Classifier, corpus: Corpus) -> Classifier:
-    """`fitted` with the names and ids that its parts had in `base`, see `fgdemo.learn.part_names`."""
+def with_parts_of(base: Classifier, fitted: Classifier, corpus: Corpus) -> Classifier:
+    """`fitted` with the names and ids that its parts had in `base` (`fgdemo.learn.part_names`), and with the parts of
+    the groups of which the corpus has no pictures (`fgdemo.learn.part_groups`)."""
     taxonomy, pixels = corpus.taxonomy, corpus.pictures.pixels
     train = corpus.pictures.where("train")
     group_of = np.array([fitted.parts.group_of(taxonomy.root(leaf)) for leaf in taxonomy.leaves])
     samples = {}
-    for group in set(base.parts.ground_groups) & set(fitted.parts.ground_groups):
+    for group in set(fitted.parts.ground_groups):
         rows = train[group_of[corpus.class_index[train]] == group]
         some = pixels[rows[:: max(1, len(rows) // PICTURES_TO_NAME_BY)]]
-        if len(some):
-            before, after = (
-                torch.cat([tokens.float().cpu() for tokens in token_batches(one.backbone, some, one.data_config)])
-                for one in (base, fitted)
-            )
-            samples[group] = (before, after)
-    return replace(fitted, parts=carry_names(base.parts, fitted.parts, samples))
+        before, after = (
+            torch.cat([tokens.float().cpu() for tokens in token_batches(one.backbone, some, one.data_config)])
+            for one in (base, fitted)
+        )
+        samples[group] = (before, after)
+    old = base.parts.to("cpu")
+    named = carry_names(old, fitted.parts, {group: samples[group] for group in samples if old.of_group(group)})
+    roots = {taxonomy.root(leaf) for leaf in taxonomy.leaves}
+    absent = sorted(roots & {part.group for part in old.parts} - set(samples)) if "" not in samples else []
+    before, after = (torch.cat([pair[i] for pair in samples.values()]) for i in (0, 1))
+    return replace(fitted, parts=keep_groups(old, named, absent, before, after) if absent else named)

@@ -141,7 +141,7 @@ def fit_parts(
     is_fore: list[bool] = []
     groups: list[str] = []
     for group, line in lines.items():
-        sides = [places[group].mean((0, 1, 2))] if line is None else _either_side(*line, ground_temperature)
+        sides = [places[group].mean((0, 1, 2))] if line is None else either_side(*line, ground_temperature)
         grounds += sides
         is_fore += [True, False][: len(sides)]
         groups += [group] * len(sides)
@@ -232,7 +232,7 @@ def _beyond(line: tuple[np.ndarray, float] | None, places: np.ndarray) -> np.nda
     return places @ weight > threshold
 
 
-def _either_side(weight: np.ndarray, threshold: float, temperature: float) -> list[np.ndarray]:
+def either_side(weight: np.ndarray, threshold: float, temperature: float) -> list[np.ndarray]:
     """The two points, (d,) each, by whose distances the softmax gives the logistic of w'q − b: the thing's first."""
     on_line = weight * threshold / max(float(weight @ weight), 1e-12)
     step = weight * temperature / 4
