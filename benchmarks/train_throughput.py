@@ -43,7 +43,7 @@ from fgdemo.learn.optimizer import make_optimizer
 from fgdemo.learn.pictures import Pictures, decode_all
 from fgdemo.learn.recipe import Recipe
 from fgdemo.learn.steps import Lesson, train_epoch
-from fgdemo.learn.student import Student, mixed_precision, on_device
+from fgdemo.learn.student import Student, loss_scaler, mixed_precision, on_device
 from fgdemo.model.backbone import Backbone, DataConfig, start_backbone
 from fgdemo.storage.sources import read_source
 
@@ -80,7 +80,7 @@ def ours(
     student, optimizer, schedule = student_of(backbone, int(labels.max()) + 1, device, recipe)
     ema = ModelEmaV3(student, decay=recipe.ema_decay, use_warmup=True)
     rows, generator = np.arange(len(labels)), torch.Generator().manual_seed(0)
-    lesson = Lesson(pictures, labels, config, recipe)
+    lesson, scaler = Lesson(pictures, labels, config, recipe), loss_scaler(torch.device(device))
 
     def run(batches: int) -> None:
         left = batches
@@ -91,7 +91,10 @@ def ours(
             busy.extend(gpu_busy(device))
 
         while left > 0:
-            train_epoch(student, ema, lesson, rows, optimizer, schedule, generator, progress, lambda: left <= 0)
+            train_epoch(
+                student, ema, lesson, rows, optimizer, schedule, scaler, generator, progress, lambda: left <= 0,
+                recipe.batch_size,
+            )  # fmt: skip
 
     return run
 

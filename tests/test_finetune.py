@@ -136,7 +136,7 @@ def test_it_stops_when_asked_and_keeps_what_it_has(
 @pytest.mark.parametrize(
     ("spoil", "sentence"),
     [
-        (lambda p: None, "another recipe"),
+        (lambda p: None, "other options"),
         (lambda p: p.write_bytes(p.read_bytes()[:2000]), "damaged or belongs to another network"),
         (lambda p: p.write_bytes(b""), "damaged or belongs to another network"),
         (lambda p: torch.save({"recipe": RECIPE.to_json()}, p), "damaged or belongs to another network"),
@@ -223,7 +223,8 @@ def test_out_of_memory_halves_the_pictures_at_a_time_and_not_the_batch() -> None
         with torch.no_grad():
             student.classifier.weight.copy_(torch.randn(6, backbone.dim, generator=torch.Generator().manual_seed(1)))
         batch = Batch(pixels, labels, torch.eye(6)[labels])
-        losses, micro = backward(student, batch, Lesson(PICTURES, LABELS, tiny_backbone()[1], RECIPE), 8)
+        lesson, scaler = Lesson(PICTURES, LABELS, tiny_backbone()[1], RECIPE), torch.GradScaler(enabled=False)
+        losses, micro = backward(student, batch, lesson, scaler, 8)
         assert micro == fits
         found.append((losses["classes"], [p.grad for p in student.parameters()]))
     assert found[0][0] == pytest.approx(found[1][0], rel=1e-4)

@@ -24,12 +24,19 @@ def token_batches(
     progress: Progress = no_progress,
 ) -> Iterator[Tensor]:
     """(N, S, S, 3) uint8 → batches of (b, h, w, D) tokens on the backbone's device; seen at S px or at `size_px`."""
-    device = next(backbone.parameters()).device
-    step = backbone.pass_size
-    for start in range(0, len(pixels), step):
-        batch = normalise(torch.from_numpy(pixels[start : start + step]).to(device), config)
-        yield backbone(resize(batch, size_px or batch.shape[-1]))
-        progress("looking at pictures", min(start + step, len(pixels)), len(pixels))
+    device, done, step = next(backbone.parameters()).device, 0, backbone.pass_size
+    while done < len(pixels):
+        batch = normalise(torch.from_numpy(pixels[done : done + step]).to(device), config)
+        try:
+            tokens = backbone(resize(batch, size_px or batch.shape[-1]))
+        except torch.OutOfMemoryError as error:
+            if step == 1:
+                raise BackboneError("Not even one picture fits into the GPU's memory.") from error
+            step = (step + 1) // 2
+            continue
+        yield tokens
+        done = min(done + step, len(pixels))
+        progress("looking at pictures", done, len(pixels))
 
 
 def embed(

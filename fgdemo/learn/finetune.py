@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -18,7 +19,7 @@ from fgdemo.learn.optimizer import make_optimizer
 from fgdemo.learn.pictures import Progress, no_progress
 from fgdemo.learn.snapshot import resume, save_snapshot
 from fgdemo.learn.steps import Lesson, train_epoch, val_top1
-from fgdemo.learn.student import Student, on_device
+from fgdemo.learn.student import Student, loss_scaler, on_device
 from fgdemo.model.backbone import Backbone
 from fgdemo.training import Epoch
 
@@ -89,15 +90,19 @@ def finetune(
         new=[*student.to_teacher.parameters()],
     )  # fmt: skip
     ema = ModelEmaV3(student, decay=recipe.ema_decay, use_warmup=True)
-    best = copy.deepcopy(ema.module)
-    run = {"student": student, "ema": ema.module, "best": best, "optimizer": optimizer, "schedule": schedule}
-    done_before = resume(snapshot, recipe.to_json(), run) if snapshot else []
+    best, scaler = copy.deepcopy(ema.module), loss_scaler(torch.device(device))
+    run = {
+        "student": student, "ema": ema.module, "best": best, "optimizer": optimizer, "schedule": schedule,
+        "scaler": scaler,
+    }  # fmt: skip
+    identity = {"recipe": recipe.to_json(), "start": fingerprint(backbone, lesson)} if snapshot else {}
+    done_before = resume(snapshot, identity, run) if snapshot else []
     history = [Epoch(**row) for row in world.same(done_before, run)]
     if recipe.compiled and device.startswith("cuda") and world.size == 1:
         student.compile()
     for epoch in history:
         on_epoch(epoch)
-    epochs_done, sentence = float(len(history)), ""
+    epochs_done, sentence, micro = float(len(history)), "", recipe.batch_size
     while len(history) < recipe.epochs:
         sentence = no_better(history, recipe.patience)
         if sentence:
@@ -105,9 +110,9 @@ def finetune(
         number = len(history) + 1
         started = time.monotonic()
         generator = torch.Generator().manual_seed(recipe.seed * 1000 + number - 1)
-        losses, batches_done = train_epoch(
-            student, ema, lesson, train, optimizer, schedule, generator,
-            lambda done, of, number=number: progress(f"epoch {number} of {recipe.epochs}", done, of), stop,
+        losses, batches_done, micro = train_epoch(
+            student, ema, lesson, train, optimizer, schedule, scaler, generator,
+            lambda done, of, number=number: progress(f"epoch {number} of {recipe.epochs}", done, of), stop, micro,
         )  # fmt: skip
         loss = sum(losses.values())
         if not math.isfinite(loss):
@@ -130,12 +135,21 @@ def finetune(
         if best_epoch(history) == number:
             best.load_state_dict(ema.module.state_dict())
         if snapshot:
-            save_snapshot(snapshot, recipe.to_json(), [asdict(epoch) for epoch in history], run)
+            save_snapshot(snapshot, identity, [asdict(epoch) for epoch in history], run)
         if world.any(stop()):
             break
     kept = best if history else ema.module
     backbone = kept.backbone.to(memory_format=torch.contiguous_format).cpu().eval().requires_grad_(False)
     return Trained(backbone, epochs_done, best_epoch(history), sentence)
+
+
+def fingerprint(backbone: Backbone, lesson: Lesson) -> str:
+    """Of the start weights, the pictures, their splits and their labels: what is learned, and from where."""
+    pictures, digest = lesson.pictures, hashlib.sha256()
+    for value in backbone.state_dict().values():
+        digest.update(value.cpu().numpy().tobytes())
+    digest.update(repr((pictures.names, pictures.splits, lesson.class_index.tolist())).encode())
+    return digest.hexdigest()
 
 
 def best_epoch(history: Sequence[Epoch]) -> int:

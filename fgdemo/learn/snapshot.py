@@ -20,19 +20,23 @@ class Stateful(Protocol):
 
 
 def save_snapshot(
-    path: Path, recipe: dict[str, Any], history: Sequence[dict[str, Any]], run: Mapping[str, Stateful]
+    path: Path, identity: Mapping[str, Any], history: Sequence[dict[str, Any]], run: Mapping[str, Stateful]
 ) -> None:
     """Written beside and renamed, so that the last whole one always stands.
 
     Args:
-        recipe: plain values; a run with another recipe must not go on from this one.
+        identity: plain values that say which run this is; no other one may go on from here.
         history: one row of plain values for each epoch done.
 
     Raises:
         CheckpointError: it cannot be written.
     """
     beside = path.with_suffix(".part")
-    state = {"recipe": recipe, "history": list(history), **{name: one.state_dict() for name, one in run.items()}}
+    state = {
+        "identity": dict(identity),
+        "history": list(history),
+        **{name: one.state_dict() for name, one in run.items()},
+    }
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         torch.save(state, beside)
@@ -43,19 +47,19 @@ def save_snapshot(
         raise CheckpointError(f"The state of the training could not be written to {path.name} ({reason}).") from error
 
 
-def resume(path: Path, recipe: dict[str, Any], run: Mapping[str, Stateful]) -> list[dict[str, Any]]:
+def resume(path: Path, identity: Mapping[str, Any], run: Mapping[str, Stateful]) -> list[dict[str, Any]]:
     """Put everything back as it was, if there is a snapshot; returns the rows of the epochs already done.
 
     Raises:
-        CheckpointError: it is damaged, or belongs to a run with another recipe, network or classes.
+        CheckpointError: it is damaged, or belongs to another run.
     """
     if not path.exists():
         return []
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-        if state["recipe"] != recipe:
+        if state["identity"] != identity:
             raise CheckpointError(
-                f"{path.name} belongs to a run with another recipe: remove it or use the same options."
+                f"{path.name} belongs to a run with other options, start weights or pictures: remove it to begin anew."
             )
         for name, one in run.items():
             one.load_state_dict(state[name])

@@ -132,13 +132,21 @@ def train_epoch(
     train: np.ndarray,
     optimizer: torch.optim.Optimizer,
     schedule: torch.optim.lr_scheduler.LRScheduler,
+    scaler: torch.GradScaler,
     generator: torch.Generator,
     progress: Callable[[int, int], None],
     stop: Callable[[], bool],
-) -> tuple[dict[str, float], int]:
-    """One pass over the pictures `train` in a new order; returns the mean losses in nats and the batches done.
+    micro: int,
+) -> tuple[dict[str, float], int, int]:
+    """One pass over the pictures `train` in a new order.
 
     Every process frames and mixes the whole batch, which is cheap, by the same random numbers, and trains on its part.
+
+    Args:
+        micro: how many pictures at a time are tried first, see `backward`.
+
+    Returns:
+        The mean losses in nats, the batches done, and how many pictures at a time did fit.
     """
     device, world = next(student.parameters()).device, lesson.world
     student.train()
@@ -147,15 +155,17 @@ def train_epoch(
             module.eval()
     batches = lesson.batches(train, generator)
     total: Counter[str] = Counter()
-    done, micro = 0, lesson.recipe.batch_size
+    done = 0
     for step, chosen in enumerate(batches):
         batch = lesson.batch(chosen, student.classifier.out_features, device, generator)
         part = world.part(len(batch))
         share = (part.stop - part.start) / len(batch)
-        losses, micro = backward(student, batch[part], lesson, micro)
+        losses, micro = backward(student, batch[part], lesson, scaler, micro)
         world.add_gradients(student, share)
+        scaler.unscale_(optimizer)
         nn.utils.clip_grad_norm_(student.parameters(), 2.0)
-        optimizer.step()
+        scaler.step(optimizer)
+        scaler.update()
         schedule.step()
         ema.update(student, step=schedule.last_epoch)
         total.update({name: world.total(losses.get(name, 0.0) * share) for name in lesson.terms})
@@ -163,7 +173,7 @@ def train_epoch(
         progress(done, len(batches))
         if world.any(stop()):
             break
-    return {name: value / max(done, 1) for name, value in total.items()}, done
+    return {name: value / max(done, 1) for name, value in total.items()}, done, micro
 
 
 def smoothed(targets: Tensor, share: float, checked: np.ndarray | None) -> Tensor:
@@ -174,7 +184,9 @@ def smoothed(targets: Tensor, share: float, checked: np.ndarray | None) -> Tenso
     return targets * (1 - spread) + spread / targets.shape[1]
 
 
-def backward(student: Student, batch: Batch, lesson: Lesson, micro: int) -> tuple[dict[str, float], int]:
+def backward(
+    student: Student, batch: Batch, lesson: Lesson, scaler: torch.GradScaler, micro: int
+) -> tuple[dict[str, float], int]:
     """Gradients of the mean loss of a batch, `micro` pictures at a time; where they do not fit, half as many.
 
     Returns:
@@ -191,7 +203,7 @@ def backward(student: Student, batch: Batch, lesson: Lesson, micro: int) -> tupl
                 some = batch[start : start + micro]
                 terms = batch_losses(student, some, lesson)
                 share = len(some) / len(batch)
-                (torch.stack(list(terms.values())).sum() * share).backward()
+                scaler.scale(torch.stack(list(terms.values())).sum() * share).backward()
                 total.update({name: float(term.detach()) * share for name, term in terms.items()})
             return dict(total), micro
         except torch.OutOfMemoryError as error:
@@ -199,7 +211,7 @@ def backward(student: Student, batch: Batch, lesson: Lesson, micro: int) -> tupl
                 raise TrainingError(
                     "Not even one picture fits into the GPU's memory: train smaller pictures."
                 ) from error
-        micro = (micro + 1) // 2  # outside of the handler, which still holds the tensors that did not fit
+        micro = (min(micro, len(batch)) + 1) // 2  # outside of the handler, which still holds what did not fit
         torch.cuda.empty_cache()
 
 

@@ -64,9 +64,22 @@ class Student(nn.Module):
         return self.classifier(embedding), embedding, tokens
 
 
+def half_type(device: torch.device) -> torch.dtype | None:
+    """What a GPU computes in: bf16 where it has that in hardware, else fp16. None on a CPU: few have bf16 in hardware,
+    and on one that has it was no faster when measured."""
+    if device.type != "cuda":
+        return None
+    return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
+
+
 def mixed_precision(device: torch.device) -> torch.autocast:
-    """bf16 on a GPU. Not on a CPU: few have it in hardware, and on one that has it was no faster when measured."""
-    return torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda")
+    half = half_type(device)
+    return torch.autocast(device.type, half or torch.bfloat16, enabled=half is not None)
+
+
+def loss_scaler(device: torch.device) -> torch.GradScaler:
+    """Keeps the small gradients of fp16 from vanishing (Micikevicius 2018); does nothing where there is no fp16."""
+    return torch.GradScaler(device.type, enabled=half_type(device) == torch.float16)
 
 
 def on_device(module: Module, device: str) -> Module:
