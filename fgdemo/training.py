@@ -84,7 +84,7 @@ class Job:
     Attributes:
         event: the label log up to this event is what it learns from, whatever is said meanwhile.
         parent: the model version that it starts from.
-        sentence: how it ended, or what it waits for; empty while it runs.
+        sentence: how it ended, why it was interrupted, or what it waits for; empty while it runs.
         candidate: the model version it has left.
     """
 

@@ -84,8 +84,8 @@ class FakeTraining:
         stage = Stage(f"epoch {epochs + 1} of {of}", 31, 62, 42.0 * (of - epochs), 2.1)
         self.change(state="running", started_at=BEGAN, stage=stage, epochs=done)
 
-    def interrupt(self) -> None:
-        self.change(state="interrupted", sentence="Its process has ended. It can go on from its last epoch.")
+    def interrupt(self, sentence: str = "Its process ended unexpectedly.") -> None:
+        self.change(state="interrupted", sentence=sentence)
 
     def finish(self, verdict: Verdict, state: Any = "done") -> str:
         """It leaves a candidate."""
@@ -136,7 +136,7 @@ class FakeTraining:
         self.jobs.insert(0, Job(len(self.jobs) + 1, "waiting", preset, person.name, live, 40, BEGAN, "cpu"))
         return self.jobs[0]
 
-    def cancel(self, person: Person, job: int) -> None:
+    def cancel(self, person: Person, job: int, hub_token: str | None = None) -> None:
         person.require("maintainer")
         if self.jobs[0].epochs and self.jobs[0].state == "running":
             self.finish(GOOD, "cancelled")

@@ -118,6 +118,29 @@ def test_cancelling_asks_once_and_keeps_the_best_so_far(page: Page, training: Fa
     expect(job).to_contain_text("Candidate model-1")
 
 
+@pytest.mark.parametrize(
+    ("device", "interrupted", "said"),
+    [
+        ("cpu", False, "What it has learned until now is kept"),
+        ("cpu", True, "What it has learned until now is lost"),
+        ("jobs:t4-small", False, "cancelled, too. What it has learned is kept only if that was over already"),
+        ("jobs:t4-small", True, "cancelled, too. What it has learned until now is lost"),
+    ],
+)
+def test_what_stopping_costs_is_said_before(
+    page: Page, training: FakeTraining, device: str, interrupted: bool, said: str
+) -> None:
+    begin(page, training)
+    training.run(3)
+    training.change(device=device)
+    if interrupted:
+        training.interrupt()
+    look_again(page)
+    page.locator(".fg-train-job").get_by_role("button", name="Cancel").click()
+    expect(page.get_by_role("dialog")).to_contain_text(said)
+    page.get_by_role("button", name="Not now").click()
+
+
 def test_a_refused_candidate_cannot_go_live_and_can_be_deleted(page: Page, training: FakeTraining) -> None:
     begin(page, training)
     training.run(9)
@@ -154,7 +177,12 @@ def test_what_was_interrupted_goes_on_and_what_failed_shows_its_log(page: Page, 
     training.interrupt()
     look_again(page)
     job = page.locator(".fg-train-job")
-    expect(job).to_contain_text("Its process ended unexpectedly after epoch 4.")
+    expect(job).to_contain_text("Its process ended unexpectedly. It has finished epoch 4 of 10.")
+    job.get_by_role("button", name="Go on").click()
+    expect(job.locator("h2")).to_have_text("A training waits")
+    training.interrupt("The checkpoint could not be written: the disk is full.")
+    look_again(page)
+    expect(job).to_contain_text("The checkpoint could not be written: the disk is full. It has finished epoch 4")
     job.get_by_role("button", name="Go on").click()
     expect(job.locator("h2")).to_have_text("A training waits")
     training.change(state="failed", sentence="The disk of the workspace is full: free some space.")

@@ -11,8 +11,8 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from fgdemo.errors import StorageError, TrainingError
-from fgdemo.services.training_run import CancelledError, GpuUse, Left, Run, run_job
+from fgdemo.errors import CheckpointError, StorageError, TrainingError, UnavailableError
+from fgdemo.services.training_run import WENT_WRONG, CancelledError, GpuUse, Left, Run, run_job
 from fgdemo.storage.database import open_database, writing
 from fgdemo.storage.job_files import JobFiles
 from fgdemo.storage.jobs import Jobs
@@ -60,6 +60,7 @@ def test_a_job_from_its_beginning_to_its_end(engine: Engine) -> None:
     assert jobs.open() == (found,)
     jobs.end(job, "done", "It is better.", "model-1@12345678")
     jobs.end(job, "failed", "too late")
+    jobs.interrupt(job, "too late")
     done = jobs.get(job)
     assert (done.state, done.sentence, done.candidate) == ("done", "It is better.", "model-1@12345678")
     assert done.started_at is not None
@@ -220,7 +221,7 @@ def test_a_cancelled_job_stops_at_once_until_there_is_something_to_keep(jobs: Jo
     assert not run.stop()
     jobs.ask_to_stop(1)
     assert run.stop()
-    with pytest.raises(CancelledError, match="nothing is left"):
+    with pytest.raises(CancelledError, match="left no model"):
         run.progress("epoch 1 of 4", 1, 5)
     run.on_epoch(epoch(1))
     run.progress("looking at pictures", 1, 5)
@@ -247,6 +248,57 @@ def test_how_a_job_ends(jobs: Jobs, tmp_path: Path, fault: BaseException, state:
         run_job(jobs, JobFiles(tmp_path), 1, work, lambda text: None)
     assert (jobs.get(1).state, jobs.get(1).sentence) == (state, sentence)
     assert not JobFiles(tmp_path).lives(1)
+
+
+FULL = CheckpointError("The disk is full.")
+BUSY = UnavailableError("The database is busy.")
+
+
+@pytest.mark.parametrize("left", ["jobs/1/training.pt", "jobs/1/cloud.json", "models/model-1/card.json"])
+@pytest.mark.parametrize("fault", [FULL, BUSY, TrainingError("The GPU is full."), ZeroDivisionError()])
+def test_a_job_that_has_something_to_go_on_from_does_not_end_by_a_fault(
+    jobs: Jobs, tmp_path: Path, fault: Exception, left: str
+) -> None:
+    def work(run: Run) -> Left:
+        (tmp_path / left).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / left).write_text("")
+        raise fault
+
+    files, job, said = JobFiles(tmp_path), add(jobs), []
+    sentence = str(fault) or WENT_WRONG
+    with pytest.raises(type(fault)) if isinstance(fault, ZeroDivisionError) else nullcontext():
+        assert run_job(jobs, files, job, work, said.append).state == "interrupted"
+    assert (jobs.get(job).state, jobs.get(job).sentence, said) == ("running", sentence, [sentence])
+    assert (tmp_path / left).exists()
+    done = run_job(jobs, files, job, lambda run: Left("model-1@x", "Fine."), said.append)
+    assert (done.state, done.sentence) == ("done", "Fine.")
+    assert not (tmp_path / "jobs/1/training.pt").exists()
+    assert not (tmp_path / "jobs/1/cloud.json").exists()
+
+
+def test_what_may_work_later_ends_no_job(jobs: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def busy(job: int) -> None:
+        raise BUSY
+
+    files, job = JobFiles(tmp_path), add(jobs)
+    with monkeypatch.context() as patch:
+        patch.setattr(jobs, "begin", busy)
+        interrupted = run_job(jobs, files, job, lambda run: Left("", ""), lambda text: None)
+    assert (interrupted.state, interrupted.sentence) == ("interrupted", "The database is busy.")
+    assert run_job(jobs, files, job, lambda run: Left("model-1@x", "Fine."), lambda text: None).state == "done"
+
+
+def test_a_cancelled_job_leaves_nothing_to_go_on_from(jobs: Jobs, tmp_path: Path) -> None:
+    files, job = JobFiles(tmp_path), add(jobs)
+
+    def work(run: Run) -> Left:
+        files.training_snapshot(job).touch()
+        files.training_snapshot(job).with_suffix(".part").touch()
+        (files.start_checkpoint(job)).mkdir()
+        raise CancelledError("Cancelled.")
+
+    assert run_job(jobs, files, job, work, lambda text: None).state == "cancelled"
+    assert [path.name for path in files.folder(job).iterdir() if path.name != "lock"] == []
 
 
 def test_a_job_runs_once(jobs: Jobs, tmp_path: Path) -> None:

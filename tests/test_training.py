@@ -35,6 +35,7 @@ from fgdemo.services.transfers import Transfer
 from fgdemo.storage.database import open_database, reading, utc_now
 from fgdemo.storage.events import EventLog
 from fgdemo.storage.job_files import JobFiles
+from fgdemo.storage.jobs import Jobs
 from fgdemo.storage.label_event import LabelEvent
 from fgdemo.storage.roster import Roster
 from fgdemo.storage.schema import promotion_table
@@ -73,18 +74,17 @@ def two_models(trained_home: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(trained_home, tmp_path / "home"))
 
 
-def run_here(home: Path, job: int | None = None) -> Job:
+def run_here(home: Path, job: int | None = None, trial: TinyTrial | None = None) -> Job:
     """`finetune` in this process."""
     from fgdemo.commands.candidate import make_candidate
     from fgdemo.services.training_run import run_job
-    from fgdemo.storage.jobs import Jobs
 
     settings = settings_of(home)
     engine = open_database(settings.database_url)
     job = job or open_tiny_training(home).prepare(MAINTAINER, "quick").id
     models, files = open_models(settings, engine), JobFiles(home)
     return run_job(
-        Jobs(engine), files, job, lambda run: make_candidate(run, settings, models, files, TinyTrial()),
+        Jobs(engine), files, job, lambda run: make_candidate(run, settings, models, files, trial or TinyTrial()),
         lambda text: None,
     )  # fmt: skip
 
@@ -213,7 +213,7 @@ def test_a_job_without_a_process_can_be_cancelled(home: Path) -> None:
 
 def replace_clock(training: Training) -> Training:
     """The same service when the process had time enough to begin."""
-    training._clock = lambda: utc_now() + timedelta(minutes=5)  # type: ignore[method-assign]
+    training._processes._clock = lambda: utc_now() + timedelta(minutes=5)
     return training
 
 
@@ -295,11 +295,86 @@ def test_a_full_disk_while_the_checkpoint_is_written(two_models: Path) -> None:
         run_here(two_models, job)
         os._exit(0)
     assert os.waitpid(child, 0)[1] == 0
-    failed = job_now(open_tiny_training(two_models), job)
-    assert failed.state == "failed"
-    assert "could not be written" in failed.sentence
-    assert open_tiny_training(two_models).now(MAINTAINER).models == before
+    training = open_tiny_training(two_models)
+    interrupted = job_now(training, job)
+    assert interrupted.state == "interrupted"
+    assert "could not be written" in interrupted.sentence
+    assert training.now(MAINTAINER).models == before
     assert not (two_models / "models" / f"model-{job}").exists()
+    assert training.resume(MAINTAINER, job).sentence == ""  # there is room again
+    done = ended(training, job)
+    assert done.state == "done", training.log_tail(MAINTAINER, job)
+    assert training.log_tail(MAINTAINER, job).count("epoch 3 of 3 (") == 1, "it was learned before"
+    assert "epoch 3 of 3\n" not in training.log_tail(MAINTAINER, job)
+    assert not JobFiles(two_models).training_snapshot(job).exists()
+
+
+def test_a_process_that_cannot_be_started_ends_no_job_that_can_go_on(home: Path) -> None:
+    training = open_tiny_training(home, command=("/nowhere/python",))
+    with pytest.raises(TrainingError, match="could not be started"):
+        training.start(MAINTAINER, "quick")
+    assert job_now(training, 1).state == "failed"
+    job = training.prepare(MAINTAINER, "quick").id
+    JobFiles(home).training_snapshot(job).touch()
+    replace_clock(training)
+    with pytest.raises(TrainingError, match="could not be started"):
+        training.resume(MAINTAINER, job)
+    now = job_now(training, job)
+    assert (now.state, now.sentence) == ("interrupted", "Its process could not be started (No such file or directory).")
+
+
+class Killed(TinyTrial):
+    """The process ends while the candidate is judged."""
+
+    def judge(self, *arguments: Any, **more: Any) -> Any:
+        raise KeyboardInterrupt
+
+
+class TrainsNoMore(TinyTrial):
+    def train(self, *arguments: Any, **more: Any) -> Any:
+        raise AssertionError("it was trained already")
+
+
+def test_one_that_was_killed_while_it_was_judged_is_not_trained_again(home: Path) -> None:
+    training = open_tiny_training(home)
+    job = training.prepare(MAINTAINER, "quick").id
+    with pytest.raises(KeyboardInterrupt):
+        run_here(home, job, Killed())
+    assert job_now(training, job).state == "interrupted"
+    open_tiny_training(home).clear_leftovers()
+    card = home / "models" / f"model-{job}" / "card.json"
+    whole = card.read_bytes()
+    card.write_bytes(whole[:100])  # a power cut
+    with pytest.raises(AssertionError, match="trained already"):
+        run_here(home, job, TrainsNoMore())
+    card.write_bytes(whole)
+    done = run_here(home, job, TrainsNoMore())
+    assert (done.state, done.candidate) == ("done", training.now(MAINTAINER).models[0].version)
+
+
+def test_nothing_to_go_on_from_is_kept_for_ever(home: Path) -> None:
+    files, training = JobFiles(home), open_tiny_training(home)
+    over, cancelled, waiting = (training.prepare(MAINTAINER, "quick").id for _ in range(3))
+    for job in (over, cancelled, waiting):
+        files.training_snapshot(job).touch()
+        (home / "models" / f"model-{job}").mkdir(parents=True)
+    Jobs(training._engine).end(over, "failed", "")
+    replace_clock(training)
+    training.cancel(MAINTAINER, cancelled)
+    assert [files.can_go_on(job) for job in (over, cancelled, waiting)] == [True, False, True]
+    training.clear_leftovers()
+    assert [files.can_go_on(job) for job in (over, cancelled, waiting)] == [False, False, True]
+
+
+def test_a_training_takes_nothing_over_from_one_of_the_same_number(home: Path) -> None:
+    """Of a database that was thrown away."""
+    files = JobFiles(home)
+    files.folder(1).mkdir(parents=True)
+    files.training_snapshot(1).touch()
+    files.cloud_job(1).touch()
+    shutil.copytree(home / "tiny", home / "models" / "model-1")
+    assert open_tiny_training(home).prepare(MAINTAINER, "quick").id == 1
+    assert not files.can_go_on(1)
 
 
 @pytest.mark.timeout(300)
@@ -549,7 +624,8 @@ def test_models_by_the_command_line(
     assert told("promote", second)["live"] == second
     assert load_live(Namespace(checkpoint=None), settings_of(two_models)).version == second, "what import looks with"
     assert told("rollback")["live"] == listed["live"]
-    told("promote", listed["models"][1]["version"])
+    assert main(["models", "promote", listed["models"][1]["version"]]) == 0
+    assert "is live. A server that runs takes it by itself" in capsys.readouterr().out
     assert len(told("delete", second)["models"]) == 2
     for arguments in (["promote"], ["promote", "nothing"], ["delete", listed["live"]]):
         assert main(["models", *arguments]) == 1

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from pathlib import Path
+
 from fgdemo.bootstrap import Workspace, open_workspace
 from fgdemo.commands.cloud import train_as_job
+from fgdemo.errors import CheckpointError
 from fgdemo.learn.given import GivenPictures
 from fgdemo.learn.live_classifier import embeddings_of, learned, members_besides, unlearned
 from fgdemo.learn.trial import Trial
+from fgdemo.model.checkpoint import read_checkpoint
 from fgdemo.model.classifier import Classifier, training_device
 from fgdemo.services.training_run import Left, Run
 from fgdemo.settings import Settings
@@ -23,7 +28,8 @@ from fgdemo.taxonomy import Taxonomy
 def make_candidate(run: Run, settings: Settings, models: Models, files: JobFiles, trial: Trial) -> Left:
     """Train on the labels that the job was given, judge the result beside the live model, and list it.
 
-    The checkpoint is written whole or not at all, and listed last. What is judged is what lies on the disk.
+    The checkpoint is written whole or not at all, and listed last. What is judged is what lies on the disk: where a
+    process before has come as far as that, nothing is trained again.
 
     Raises:
         FgdemoError: there is too little to learn from, or something cannot be read or written.
@@ -43,10 +49,12 @@ def make_candidate(run: Run, settings: Settings, models: Models, files: JobFiles
     if gone:
         run.say(f"Left out, because they were retired or became groups: {', '.join(gone)}.")
     start = _without_rejected(run, settings, workspace, base, given, taxonomy)
-    if in_cloud:
+    if _is_whole(models.root / name):
+        run.say(f"{name} was trained before this process began.")
+    elif in_cloud:
         folder = models.folder(job.parent)
         if start is not base:
-            folder = files.folder(job.id) / "start"
+            folder = files.start_checkpoint(job.id)
             start.save(folder)
         train_as_job(run, settings, files, folder, given, taxonomy, models.root / name)
     else:
@@ -69,9 +77,16 @@ def make_candidate(run: Run, settings: Settings, models: Models, files: JobFiles
         candidate.version, name, parent=job.parent, event=job.event, job=job.id, preset=job.preset, verdict=verdict,
         metrics=dict(candidate.card.get("metrics") or {}),
     )  # fmt: skip
-    files.training_snapshot(job.id).unlink(missing_ok=True)
     engine.dispose()
     return Left(candidate.version, verdict.sentence)
+
+
+def _is_whole(folder: Path) -> bool:
+    """Whether a checkpoint is there; one that a power cut has damaged is none."""
+    with suppress(CheckpointError):
+        read_checkpoint(folder)
+        return True
+    return False
 
 
 def _without_rejected(

@@ -14,7 +14,7 @@ from fgdemo.errors import HubError, StorageError, TrainingError
 from fgdemo.learn.given import GivenPictures
 from fgdemo.learn.trial import Trial
 from fgdemo.model.classifier import Classifier
-from fgdemo.services.training_run import CancelledError, Run
+from fgdemo.services.training_run import NOT_KEPT_THERE, CancelledError, Run
 from fgdemo.settings import Settings
 from fgdemo.storage import cloud_jobs
 from fgdemo.storage.job_files import GivenLabel, JobFiles
@@ -22,7 +22,7 @@ from fgdemo.storage.originals import ImageStore
 from fgdemo.taxonomy import Taxonomy
 from fgdemo.training import Epoch
 
-SENDING, STARTING, WAITING = "sending the pictures", "waiting for a machine", "fetching the model"
+SENDING, STARTING, FETCHING = "sending the pictures", "waiting for a machine", "fetching the model"
 
 
 def train_as_job(
@@ -30,16 +30,22 @@ def train_as_job(
 ) -> None:
     """Have the job train, and put what it has learned into the folder `out`, whole or not at all.
 
-    A process that was killed goes on following the job that it began.
+    A job that a process before has begun is followed. It is left to the next process by whatever ends this one, unless
+    the training itself ends by that: then the job ends, too.
 
     Raises:
         TrainingError: this is no Space, or the job failed.
         CancelledError: somebody has cancelled it; the job is cancelled too.
         HubError: the Hub refuses, or is away.
+        StorageError: what is to be learned from could not be written.
     """
     flavour = run.job.device.removeprefix(cloud_jobs.PREFIX)
-    where = files.folder(run.job.id) / "cloud.json"
+    where = files.cloud_job(run.job.id)
     job = cloud_jobs.begun_before(where)
+    if job is not None and not job.job:  # the process was killed while it sent the pictures
+        if left := cloud_jobs.end(job, where):
+            run.say(left)
+        job = None
     if job is None:
         if not settings.space:
             raise TrainingError("FGDEMO_JOBS trains with the image of the Space that asks, and this is no Space.")
@@ -51,19 +57,16 @@ def train_as_job(
         finally:
             archive.unlink(missing_ok=True)
         run.say(f"job {job.job} of {job.namespace} on Hugging Face, {flavour}")
-        run.progress(STARTING, 0, 1)
-    keep = False
     try:
+        run.progress(STARTING, 0, 1)
         if not cloud_jobs.follow(job, lambda message: _tell(run, message), run.stop, run.say):
-            raise CancelledError("Cancelled, and the job on Hugging Face with it.")
-        run.progress(WAITING, 0, 1)
+            raise CancelledError(NOT_KEPT_THERE)
+        run.progress(FETCHING, 0, 1)
         _fetch(job, out)
-    except KeyboardInterrupt:
-        keep = True  # the next process follows it
+    except TrainingError:  # it failed, or somebody has cancelled it
+        cloud_jobs.end(job, where)
         raise
-    finally:
-        if not keep:
-            cloud_jobs.forget(job, where, run.say)
+    cloud_jobs.end(job, where)
 
 
 def train_snapshot(repo: str, device: str, say: Callable[[str], None]) -> dict[str, Any]:
@@ -113,9 +116,10 @@ def _write_archive(archive: Path, base: Path, given: GivenPictures, taxonomy: Ta
 
 def _fetch(job: cloud_jobs.CloudJob, out: Path) -> None:
     """Beside its place, then renamed; whoever loads it checks it, as any checkpoint of a stranger."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
+    folder: Path | None = None
     try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
         cloud_jobs.fetch(job, folder)
         shutil.rmtree(folder / ".fetched", ignore_errors=True)
         if out.exists():
@@ -124,7 +128,8 @@ def _fetch(job: cloud_jobs.CloudJob, out: Path) -> None:
     except OSError as error:
         raise HubError(f"The candidate could not be fetched ({error.strerror or type(error).__name__}).") from error
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _tell(run: Run, message: dict[str, Any]) -> None:

@@ -30,7 +30,7 @@ def run_finetune(arguments: argparse.Namespace, settings: Settings, trial: Trial
     """`finetune`, with other heavy steps where a test brings them.
 
     Raises:
-        TrainingError: it failed; the sentence says why. It is in the database, too.
+        TrainingError: it failed, or was interrupted; the sentence says why. It is in the database, too.
     """
     from fgdemo.services.training_run import run_job
     from fgdemo.storage.database import open_database
@@ -58,6 +58,8 @@ def run_finetune(arguments: argparse.Namespace, settings: Settings, trial: Trial
         job = run_job(jobs, files, number, work, say, listen=progress, gpu=gpu_use)
     if job.state == "failed":
         raise TrainingError(job.sentence)
+    if job.state == "interrupted":
+        raise TrainingError(f"{job.sentence} Nothing is lost: finetune --job {number} goes on.")
     return {"job": job.id, "state": job.state, "candidate": job.candidate, "sentence": job.sentence}
 
 
@@ -96,7 +98,7 @@ def models(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]:
         told = f": {model.verdict.sentence}" if model.verdict else ""
         say(f"{model.state:9s} {model.version}{told}")
     if arguments.action in ("promote", "rollback"):
-        say(f"{now.live} is live. A page that is open already takes it when it is started again.")
+        say(f"{now.live} is live. A server that runs takes it by itself in a moment.")
     return {"live": now.live, "models": [{"version": one.version, "state": one.state} for one in now.models]}
 
 

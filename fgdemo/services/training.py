@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import json
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, replace
-from datetime import datetime, timedelta
+from dataclasses import asdict
+from datetime import datetime
 from functools import partial
 from typing import Any, Protocol, get_args
 
@@ -20,6 +18,7 @@ from fgdemo.errors import FgdemoError, TrainingError
 from fgdemo.services.explainer import Explanation
 from fgdemo.services.swap import Swap
 from fgdemo.services.training_now import TrainingNow, counts, estimates
+from fgdemo.services.training_process import COMMAND, Processes
 from fgdemo.settings import Settings
 from fgdemo.storage.audit import Audit
 from fgdemo.storage.cloud_jobs import PREFIX, Flavour, flavour_of
@@ -31,9 +30,6 @@ from fgdemo.storage.models import Models
 from fgdemo.storage.roster import Roster
 from fgdemo.training import Job, ModelVersion, Preset, Verdict
 
-LAUNCH_S = 60
-"""So long a process may take from its start until it holds its lock, on a busy machine."""
-COMMAND = (sys.executable, "-m", "fgdemo", "finetune", "--job")
 GOES_ON_IN_LOG = "The log of this training is empty."
 
 
@@ -77,10 +73,10 @@ class Training:
         importing: Callable[[], bool] = lambda: False, command: Sequence[str] = COMMAND,
         clock: Callable[[], datetime] = utc_now,
     ) -> None:  # fmt: skip
-        self._engine, self._models, self._room, self._settings = engine, models, room, settings
+        self._engine, self._models, self._room = engine, models, room
         self._device, self._swap = device, Swap(importing, trouble)
-        self._command, self._clock = tuple(command), clock
         self._jobs, self._files, self._audit = Jobs(engine, clock), JobFiles(settings.home), Audit(engine, clock)
+        self._processes = Processes(self._jobs, self._files, settings, command, clock)
         self._roster = roster
         self._served = models.live
         self._compare_lock = threading.Lock()
@@ -90,7 +86,7 @@ class Training:
         """How everything stands; cheap enough to be asked every second."""
         person.require("maintainer")
         self._roster.follow()
-        jobs = tuple(self._seen(job) for job in self._jobs.newest())
+        jobs = tuple(self._processes.seen(job) for job in self._jobs.newest())
         models, live = self._models.all(), self._models.live
         event = next((model.event for model in models if model.version == live), 0)
         train, val, checked, newer, gold = counts(self._roster, event)
@@ -112,9 +108,9 @@ class Training:
             StorageError: the labels could not be written down.
         """
         person.require("maintainer")
-        self._require_token(self._device, hub_token)
-        job = self.prepare(person, preset, lambda other: self._seen(other).state in OPEN)
-        self._launch(job, hub_token)
+        self._processes.require_token(self._device, hub_token)
+        job = self.prepare(person, preset, lambda other: self._processes.seen(other).state in OPEN)
+        self._processes.start(job, hub_token)
         return job
 
     def offer(self, person: Person) -> Flavour | None:
@@ -137,6 +133,7 @@ class Training:
         self._audit.note(person, "training", f"{job.id}: {preset}, from {job.parent}")
         then = Roster(self._engine, until=job.event)
         try:
+            self._clear(job.id)  # a database that is no more may have had a training of this number
             then.follow()
             self._files.write_labels(job.id, then)
         except FgdemoError as error:
@@ -144,25 +141,31 @@ class Training:
             raise
         return job
 
-    def cancel(self, person: Person, job: int) -> None:
-        """Ask a job to stop: what it has learned until then becomes a candidate. One without a process just ends."""
+    def cancel(self, person: Person, job: int, hub_token: str | None = None) -> None:
+        """Ask a job to stop: what it has learned until then becomes a candidate, unless Hugging Face trains.
+
+        One without a process just ends; where its Hugging Face Job may run yet, a process is started that ends that.
+
+        Raises:
+            TrainingError: it is over already, or the person is not signed in with Hugging Face where that is needed.
+        """
         person.require("maintainer")
-        found = self._seen(self._jobs.get(job))
-        if found.state == "interrupted":
-            self._jobs.end(job, "cancelled", "Cancelled after its process had ended, so nothing is left of it.")
-        elif found.state in OPEN:
-            self._jobs.ask_to_stop(job)
-            self._audit.note(person, "training", f"{job}: cancelled")
-        else:
+        found = self._processes.seen(self._jobs.get(job))
+        if found.state not in (*OPEN, "interrupted"):
             raise TrainingError(f"Training {job} is over already.")
+        if found.state in OPEN:
+            self._jobs.ask_to_stop(job)
+        elif self._files.cloud_job(job).exists():
+            self._processes.start_again(found, hub_token, to_stop=True)
+        else:
+            self._jobs.end(job, "cancelled", "Cancelled after its process had ended, so nothing is left of it.")
+            self._clear(job)
+        self._audit.note(person, "training", f"{job}: cancelled")
 
     def resume(self, person: Person, job: int, hub_token: str | None = None) -> Job:
         """Go on with an interrupted job from its last epoch. Raises TrainingError where it was not interrupted."""
         person.require("maintainer")
-        self._require_token(self._jobs.get(job).device, hub_token)
-        found = self._jobs.relaunch(job, lambda one: self._seen(one).state == "interrupted")
-        self._launch(found, hub_token)
-        return found
+        return self._processes.start_again(self._jobs.get(job), hub_token)
 
     def log_tail(self, person: Person, job: int, lines: int = 40) -> str:
         """The end of a job's log."""
@@ -177,42 +180,18 @@ class Training:
         return "\n".join(text.splitlines()[-lines:]) or GOES_ON_IN_LOG
 
     def clear_leftovers(self) -> None:
-        """Remove what trainings that were killed have left of a model."""
-        making = {f"model-{job.id}" for job in self._jobs.open()}
+        """Remove what trainings have left that were killed and cannot go on."""
+        begun = self._files.begun()  # first, or one that begins just now would look like one that is over
+        going_on = {job.id for job in self._jobs.open()}
+        for job in begun - going_on:
+            self._files.clear(job)
+        making = {f"model-{job}" for job in going_on}
         self._models.clear_leftovers(lambda name: name in making)
 
-    def _seen(self, job: Job) -> Job:
-        """The job as it is: one that says it waits or runs, but has no process, was interrupted."""
-        if job.state not in OPEN or self._files.lives(job.id):
-            return job
-        starting = job.state == "waiting" and not job.sentence
-        if starting and self._clock() - self._jobs.launched_at(job.id) < timedelta(seconds=LAUNCH_S):
-            return job
-        latest = self._jobs.get(job.id)  # it may have ended between our two looks
-        if latest.state not in OPEN:
-            return latest
-        return replace(latest, state="interrupted", sentence="Its process has ended. It can go on from its last epoch.")
-
-    def _require_token(self, device: str, hub_token: str | None) -> None:
-        if device.startswith(PREFIX) and not hub_token:
-            raise TrainingError(
-                "Trainings run on Hugging Face here, in your name and at your cost: sign in with Hugging Face first."
-            )
-
-    def _launch(self, job: Job, hub_token: str | None) -> None:
-        device = self._settings.device if job.device.startswith(PREFIX) else job.device
-        own = {"HF_TOKEN": hub_token} if hub_token else {}
-        try:
-            self._files.folder(job.id).mkdir(parents=True, exist_ok=True)
-            with self._files.log(job.id).open("ab") as log_file:
-                process = subprocess.Popen(
-                    [*self._command, str(job.id)], stdin=subprocess.DEVNULL, stdout=log_file, stderr=log_file,
-                    start_new_session=True, env={**replace(self._settings, device=device).variables(), **own},
-                )  # fmt: skip
-        except OSError as error:
-            self._jobs.end(job.id, "failed", f"Its process could not be started ({error.strerror}).")
-            raise TrainingError(f"The training could not be started ({error.strerror}).") from error
-        threading.Thread(target=process.wait, name=f"training {job.id}", daemon=True).start()  # leaves no zombie
+    def _clear(self, job: int) -> None:
+        """Remove all that a training of this number could go on from."""
+        self._files.clear(job)
+        self._models.clear_leftovers(lambda name: name != f"model-{job}")
 
     # --- models -------------------------------------------------------------------------------------------
 
@@ -254,7 +233,7 @@ class Training:
     def delete(self, person: Person, version: str) -> None:
         """Remove a model for good. Raises TrainingError for one that is live, was so before, or is trained on."""
         person.require("maintainer")
-        if any(self._seen(job).parent == version for job in self._jobs.open()):
+        if any(self._processes.seen(job).parent == version for job in self._jobs.open()):
             raise TrainingError(f"A training starts from {version}: wait for its end, or cancel it.")
         with self._swap.idle():
             self._models.delete(version)

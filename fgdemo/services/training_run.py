@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +13,16 @@ from filelock import Timeout
 
 from fgdemo.errors import FgdemoError, TrainingError, UnavailableError
 from fgdemo.services.training_now import LOOKS, epoch_cost, estimates
+from fgdemo.storage import cloud_jobs
 from fgdemo.storage.job_files import JobFiles
 from fgdemo.storage.jobs import Jobs
 from fgdemo.storage.labelled import Progress, no_progress
-from fgdemo.training import Epoch, Job, Stage
+from fgdemo.training import Epoch, Job, JobState, Stage
 
 TELL_S = 1.0
 """So often the database hears where the job is, and the job whether somebody has cancelled it."""
 WENT_WRONG = "Something went wrong, which is in the log of this training."
+NOT_KEPT_THERE = "Cancelled: nothing is kept of what was learned on Hugging Face."
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,7 @@ class Run:
         """Raises CancelledError where the job was cancelled and there is nothing to keep yet."""
         self._listen(what, done, of)
         if self.stop() and not self._epochs:
-            raise CancelledError("Cancelled before the first epoch was done, so nothing is left of it.")
+            raise CancelledError("Cancelled before the first epoch was done, so it has left no model.")
         if what != self._stage:
             self.say(what)
         elif self._clock_s() - self._told_s < TELL_S:
@@ -130,7 +132,9 @@ Work = Callable[[Run], Left]
 def run_job(jobs: Jobs, files: JobFiles, number: int, work: Work, say: Callable[[str], None], **options: Any) -> Job:
     """Wait for the device, do the work, and write down how it ended. Gives the job as it is then.
 
-    A process that is killed, or stopped by Ctrl-C, writes nothing down: its job can go on.
+    A process that is killed, or stopped by Ctrl-C, writes nothing down: its job can go on. So can one for which
+    something went wrong, where there is something to go on from, or where the same may work later: it is interrupted.
+    A job that is over for good leaves nothing of that, here or on Hugging Face.
 
     Args:
         options: more arguments for `Run`.
@@ -143,24 +147,43 @@ def run_job(jobs: Jobs, files: JobFiles, number: int, work: Work, say: Callable[
         if job.state not in ("waiting", "running"):
             raise TrainingError(f"Training {number} is over: {job.sentence}")
         run = Run(jobs, job, say, **options)
-        state, sentence, candidate = "failed", WENT_WRONG, None
+        state: JobState | None = None
+        sentence, candidate = WENT_WRONG, None
         try:
+            if job.device.startswith(cloud_jobs.PREFIX) and run.stop():  # this process was started to end it there
+                raise CancelledError(NOT_KEPT_THERE)
             with _turn(jobs, files, run):
                 jobs.begin(number)
                 left = work(run)
             state, sentence, candidate = "cancelled" if run.was_cancelled else "done", left.sentence, left.candidate
         except CancelledError as error:
             state, sentence = "cancelled", str(error)
+        except UnavailableError as error:
+            state, sentence = "interrupted", str(error)
         except FgdemoError as error:
             sentence = str(error)
         except KeyboardInterrupt:
             state = "waiting"  # and nobody holds the lock: interrupted
             raise
         finally:
-            if state != "waiting":
-                jobs.end(number, state, sentence, candidate)
+            state = state or ("interrupted" if files.can_go_on(number) else "failed")
+            if state == "interrupted":
+                jobs.interrupt(number, sentence)
                 say(sentence)
-    return jobs.get(number)
+            elif state != "waiting":
+                sentence = f"{sentence} {_end_in_cloud(files, number)}".rstrip()
+                jobs.end(number, state, sentence, candidate)
+                files.clear(number)  # last: were this process killed before, the job could still go on
+                say(sentence)
+    done = jobs.get(number)
+    return replace(done, state="interrupted") if state == "interrupted" else done
+
+
+def _end_in_cloud(files: JobFiles, number: int) -> str:
+    """End what a process before has begun on Hugging Face. Gives what a person must do about it; mostly empty."""
+    where = files.cloud_job(number)
+    job = cloud_jobs.begun_before(where)
+    return "" if job is None else cloud_jobs.end(job, where)
 
 
 @contextlib.contextmanager

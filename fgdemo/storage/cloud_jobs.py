@@ -3,7 +3,7 @@
 What a training learns from goes into a private data set of the person who asked, as one archive: the checkpoint it
 starts from, the pictures, their labels and the kinds. No account, no name of an annotator and no history goes along.
 The job runs `finetune --snapshot` of this program there, tells how far it is on its output, and puts the candidate
-beside the archive. The data set is removed at the end, however that comes.
+beside the archive. At the end of a training, however that comes, no job runs any more and the data set is removed.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import secrets
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,8 @@ LONGEST_H: dict[Preset, int] = {"quick": 1, "standard": 4, "thorough": 12}
 """After so many hours a job is ended by the Hub, so that it cannot cost more than that."""
 MARK = "fgdemo-job "
 """Begins a line of output that is meant for the one who follows the job."""
+OVER = ("COMPLETED", "ERROR", "CANCELED", "DELETED")
+"""A job in one of these stages runs and costs no more."""
 POLL_S = 2.0
 PATIENCE = 900
 """So many times in a row the Hub may be away while a job is followed."""
@@ -46,7 +48,10 @@ class Flavour:
 
 @dataclass(frozen=True)
 class CloudJob:
-    """Where a job runs, and in which data set its files are; the namespace is the person's own."""
+    """Where a job runs, and in which data set its files are; the namespace is the person's own.
+
+    `job` is empty as long as it is being begun.
+    """
 
     namespace: str
     job: str
@@ -73,36 +78,42 @@ def begin(archive: Path, preset: Preset, flavour: str, space: str, where: Path) 
 
     Args:
         space: the Space whose image the job runs: it has this program with all it needs.
-        where: a file in which it is written down, so that another process can follow the job.
+        where: a file in which it is written down, so that another process can follow the job, or end it.
 
     Raises:
-        HubError: the Hub refuses, or is away; then nothing is left there.
+        HubError: the Hub refuses, or is away; then nothing is left there, unless it could not be removed either.
+        UnavailableError: it could not be written down; then nothing is left there as well.
     """
     from huggingface_hub import CommitOperationAdd, HfApi, get_token
 
-    api = HfApi()
-    with hub_answers("The training was not started"):
+    api, what = HfApi(), "The training was not started"
+    with hub_answers(what):
         namespace = api.whoami()["name"]
-        repo = f"{namespace}/fgdemo-training-{secrets.token_hex(6)}"
-        api.create_repo(repo, repo_type="dataset", private=True)
-        try:
+    begun = CloudJob(namespace, "", f"{namespace}/fgdemo-training-{secrets.token_hex(6)}")
+    _write_down(begun, where)  # before any picture is there: if this process is killed, the next one removes them
+    try:
+        with hub_answers(what):
+            api.create_repo(begun.repo, repo_type="dataset", private=True)
             api.create_commit(
-                repo, [CommitOperationAdd(ARCHIVE, str(archive))], commit_message="What is learned from",
+                begun.repo, [CommitOperationAdd(ARCHIVE, str(archive))], commit_message="What is learned from",
                 repo_type="dataset",
             )  # fmt: skip
-            command = f"cd /home/user/app 2>/dev/null; exec python -m fgdemo finetune --snapshot {repo}"
+            command = f"cd /home/user/app 2>/dev/null; exec python -m fgdemo finetune --snapshot {begun.repo}"
             started = api.run_job(
                 image=f"hf.co/spaces/{space}", command=["bash", "-c", command], flavor=flavour,
                 secrets={"HF_TOKEN": get_token()}, timeout=f"{LONGEST_H[preset]}h", name="fgdemo-training",
                 namespace=namespace,
             )  # fmt: skip
-        except BaseException:
-            with suppress(HubError), hub_answers("Its data set was not removed"):
-                api.delete_repo(repo, repo_type="dataset")
-            raise
-    begun = CloudJob(namespace, started.id, repo)
-    write_durably(where, json.dumps(asdict(begun)).encode())
+        begun = replace(begun, job=started.id)
+        _write_down(begun, where)
+    except BaseException:
+        end(begun, where)
+        raise
     return begun
+
+
+def _write_down(job: CloudJob, where: Path) -> None:
+    write_durably(where, json.dumps(asdict(job)).encode())
 
 
 def begun_before(where: Path) -> CloudJob | None:
@@ -116,7 +127,7 @@ def begun_before(where: Path) -> CloudJob | None:
 def follow(
     job: CloudJob, tell: Callable[[dict[str, Any]], None], stop: Callable[[], bool], say: Callable[[str], None]
 ) -> bool:
-    """Until it is over; False where `stop` said so, and then it is cancelled.
+    """Until it is over; False where `stop` said so, and then it runs on until `end`.
 
     Args:
         tell: is given each message that the job has sent, once.
@@ -130,8 +141,6 @@ def follow(
     api, told, away, last = HfApi(), 0, 0, ""
     while True:
         if stop():
-            with hub_answers("The job was not cancelled"):
-                api.cancel_job(job_id=job.job, namespace=job.namespace)
             return False
         try:
             with hub_answers("The job cannot be followed"):
@@ -155,7 +164,7 @@ def follow(
         told = len(lines)
         if stage == "COMPLETED":
             return True
-        if stage in ("ERROR", "CANCELED", "DELETED"):
+        if stage in OVER:
             raise TrainingError(
                 f"The job {job.job} on Hugging Face ended without a model ({stage.lower()}): {last[:300]}"
             )
@@ -174,16 +183,29 @@ def fetch(job: CloudJob, folder: Path) -> None:
             Path(file).replace(folder / name)
 
 
-def forget(job: CloudJob, where: Path, say: Callable[[str], None]) -> None:
-    """Remove its data set. Where that fails it is said, because pictures are in it."""
+def end(job: CloudJob, where: Path) -> str:
+    """Cancel it unless it is over, and remove its data set and `where`.
+
+    Where the Hub refuses or is away `where` stays, so that it can be tried again, and what a person must do otherwise
+    is given as a sentence: a job costs, and pictures are in the data set.
+    """
     from huggingface_hub import HfApi
 
+    api, left = HfApi(), []
+    try:
+        with hub_answers(f"Cancel the job {job.job} on Hugging Face yourself"):
+            if job.job and api.inspect_job(job_id=job.job, namespace=job.namespace).status.stage not in OVER:
+                api.cancel_job(job_id=job.job, namespace=job.namespace)
+    except HubError as error:
+        left.append(str(error))
     try:
         with hub_answers(f"Remove the private data set {job.repo} yourself, it holds the pictures"):
-            HfApi().delete_repo(job.repo, repo_type="dataset", missing_ok=True)
+            api.delete_repo(job.repo, repo_type="dataset", missing_ok=True)
     except HubError as error:
-        say(str(error))
-    where.unlink(missing_ok=True)
+        left.append(str(error))
+    if not left:
+        where.unlink(missing_ok=True)
+    return " ".join(left)
 
 
 def get_archive(repo: str, to: Path) -> Path:

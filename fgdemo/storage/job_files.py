@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -51,6 +52,31 @@ class JobFiles:
     def training_snapshot(self, job: int) -> Path:
         """What an interrupted training goes on from."""
         return self.folder(job) / "training.pt"
+
+    def cloud_job(self, job: int) -> Path:
+        """Names the Hugging Face Job that trains; it is there as long as that may run, or has left pictures there."""
+        return self.folder(job) / "cloud.json"
+
+    def start_checkpoint(self, job: int) -> Path:
+        """Where a cloud job starts from, if that is not a model of the workspace as it is."""
+        return self.folder(job) / "start"
+
+    def can_go_on(self, job: int) -> bool:
+        """Whether another process finds something to go on from: epochs, a job in the cloud, or a whole model."""
+        model = self.home / "models" / f"model-{job}"
+        return any(path.exists() for path in (self.training_snapshot(job), self.cloud_job(job), model))
+
+    def clear(self, job: int) -> None:
+        """Remove what a training that is over has no use for: what it would go on from."""
+        snapshot = self.training_snapshot(job)
+        for path in (snapshot, snapshot.with_suffix(".part"), self.cloud_job(job)):
+            with suppress(OSError):
+                path.unlink()
+        shutil.rmtree(self.start_checkpoint(job), ignore_errors=True)
+
+    def begun(self) -> set[int]:
+        """All trainings that have a folder."""
+        return {int(path.name) for path in self._root.glob("*") if path.name.isdigit()}
 
     # --- the labels it learns from ------------------------------------------------------------------------
 

@@ -18,6 +18,7 @@ from fgdemo.training import Epoch, Job, JobState, Preset, Stage
 
 OPEN: tuple[JobState, ...] = ("waiting", "running")
 """A job in one of these has a process, or had one that died."""
+STILL_OPEN = job_table.c.state.in_(OPEN)
 
 
 class Jobs:
@@ -122,15 +123,19 @@ class Jobs:
             connection.execute(job_epoch_table.delete().where(mine))
             connection.execute(job_epoch_table.insert().values(row))
 
+    def interrupt(self, job: int, sentence: str) -> None:
+        """Its process ends, and this is why; another one can go on. Whoever sees that it has none calls it so."""
+        with writing(self._engine) as connection:
+            self._set(connection, job, STILL_OPEN, state="running", sentence=sentence)
+
     def ask_to_stop(self, job: int) -> None:
         self._update(job, cancel_requested=True)
 
     def end(self, job: int, state: JobState, sentence: str, candidate: str | None = None) -> None:
         """One that has ended already stays as it is."""
-        still_open = job_table.c.state.in_(OPEN)
         with writing(self._engine) as connection:
             self._set(
-                connection, job, still_open, state=state, sentence=sentence, candidate=candidate, ended_at=self._now()
+                connection, job, STILL_OPEN, state=state, sentence=sentence, candidate=candidate, ended_at=self._now()
             )
 
     def _update(self, job: int, **values: Any) -> None:

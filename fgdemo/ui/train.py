@@ -66,9 +66,9 @@ def jobs(training: Training, accounts: Accounts) -> Questions:
         training.start(person, payloads.text(asked.get("preset"), "preset"), token)  # type: ignore[arg-type]
         return now_as_json(training.now(person))
 
-    @answered(accounts, "maintainer")
-    def train_cancel(person: Person, asked: dict[str, Any]) -> dict[str, Any]:
-        training.cancel(person, int(payloads.number(asked.get("job"), "job")))
+    @answered(accounts, "maintainer", with_token=True)
+    def train_cancel(person: Person, asked: dict[str, Any], token: str | None) -> dict[str, Any]:
+        training.cancel(person, int(payloads.number(asked.get("job"), "job")), token)
         return now_as_json(training.now(person))
 
     @answered(accounts, "maintainer", with_token=True)

@@ -9,7 +9,7 @@ import { JobPanel } from "./train_job.js";
 import { drawState, drawSwap, Starter } from "./train_now.js";
 import { ModelView } from "./train_model.js";
 import { linkTo, modelOf, routeOf, shortName } from "./train_route.js";
-import { confirmIn } from "./train_words.js";
+import { confirmIn, costOfStopping } from "./train_words.js";
 
 const BUSY_MS = 2000;
 const IDLE_MS = 15_000;
@@ -25,7 +25,7 @@ class TrainPage {
     Object.assign(this, { root, server, now: null, route: null, view: null, shown: {}, turn: 0 });
     this.acts = {
       start: (preset) => this.act("train_start", { preset }),
-      cancel: (job) => confirmIn(this.dialog, "Stop this training?", job.epochs.length ? "What it has learned until now is kept: it becomes a candidate and is judged." : "It has learned nothing yet.", "Stop it", () => this.act("train_cancel", { job: job.id })),
+      cancel: (job) => confirmIn(this.dialog, "Stop this training?", costOfStopping(job), "Stop it", () => this.act("train_cancel", { job: job.id })),
       resume: (job) => this.act("train_resume", { job: job.id }),
       log: (job) => this.showLog(job),
       promote: (version) => this.act("train_promote", { version }),

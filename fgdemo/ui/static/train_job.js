@@ -58,7 +58,7 @@ export class JobPanel {
     const log = quietButton("Show the log", () => this.acts.log(job));
     if (job.state === "interrupted") {
       const last = job.epochs.at(-1);
-      return [title(job), h("p", { class: "fg-job-said" }, `Its process ended unexpectedly${last ? ` after epoch ${last.number}` : " before its first epoch was over"}.`), h("p", { class: "fg-row-actions" }, button("Go on", () => this.acts.resume(job), { primary: true }), button("Cancel", () => this.acts.cancel(job)), log), this.curves.root];
+      return [title(job), h("p", { class: "fg-job-said" }, `${job.sentence} ${last ? `It has finished epoch ${last.number} of ${last.of}.` : "Its first epoch was not over."}`), h("p", { class: "fg-row-actions" }, button("Go on", () => this.acts.resume(job), { primary: true }), button("Cancel", () => this.acts.cancel(job)), log), this.curves.root];
     }
     if (job.state === "failed") return [title(job), h("p", { class: "fg-job-said is-warning", role: "alert" }, job.sentence), h("p", { class: "fg-row-actions" }, log), this.curves.root];
     if (!candidate) return [title(job), h("p", { class: "fg-job-said" }, job.sentence || "It left no model."), h("p", { class: "fg-row-actions" }, log)];

@@ -57,6 +57,14 @@ export function quietButton(words, onclick, label = null) {
   return h("button", { type: "button", class: "fg-link", onclick, "aria-label": label }, words);
 }
 
+/** What becomes of what a training has learned when somebody stops it. */
+export function costOfStopping({ device, epochs, state }) {
+  const there = device.startsWith("jobs:") ? "Its job on Hugging Face is cancelled, too. " : "";
+  if (!there && !epochs.length) return "It has learned nothing yet.";
+  if (state === "interrupted") return `${there}What it has learned until now is lost.`;
+  return there ? `${there}What it has learned is kept only if that was over already.` : "What it has learned until now is kept: it becomes a candidate and is judged.";
+}
+
 /** Ask once before something that cannot be taken back. */
 export function confirmIn(dialog, title, words, act, onAct) {
   const yes = () => {
