@@ -156,6 +156,16 @@ def test_a_deleted_model_is_passed_over(models: Models) -> None:
             ask("model-1@x")
 
 
+def test_each_roll_back_changes_something_where_one_between_was_deleted(models: Models) -> None:
+    for number in (1, 2, 1, 3):
+        models.promote(f"model-{number}@x", "mo")
+    models.delete("model-2@x")
+    assert models.roll_backs == 2
+    assert [models.roll_back("mo") for _ in range(2)] == ["model-1@x", "start@01234567"]
+    with pytest.raises(TrainingError, match="nothing to go back to"):
+        models.roll_back("mo")
+
+
 def test_no_promotion_is_ever_changed(models: Models, engine: Engine) -> None:
     models.promote("model-1@x", "mo")
     for change in (promotion_table.update().values(version=None), promotion_table.delete()):

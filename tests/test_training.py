@@ -27,7 +27,7 @@ from fgdemo.bootstrap import build_services, open_models
 from fgdemo.cli import main
 from fgdemo.commands.console import load_live
 from fgdemo.commands.finetune import run_finetune
-from fgdemo.errors import FgdemoError, ForbiddenError, StorageError, TrainingError
+from fgdemo.errors import CheckpointError, FgdemoError, ForbiddenError, StorageError, TrainingError
 from fgdemo.model.classifier import Classifier
 from fgdemo.services.training import Training
 from fgdemo.services.training_now import LOOKS
@@ -36,6 +36,7 @@ from fgdemo.storage.database import open_database, reading, utc_now
 from fgdemo.storage.events import EventLog
 from fgdemo.storage.job_files import JobFiles
 from fgdemo.storage.label_event import LabelEvent
+from fgdemo.storage.models import Models
 from fgdemo.storage.roster import Roster
 from fgdemo.storage.schema import promotion_table
 from fgdemo.training import Job, Stage
@@ -468,6 +469,19 @@ def test_a_damaged_live_model_gives_way_to_the_one_before(two_models: Path) -> N
     assert now.live.startswith("tiny@")
     assert now.trouble.startswith(f"{version} could not be loaded, so tiny@")
     services.stop()
+
+
+@pytest.mark.timeout(60)
+def test_a_start_gives_up_where_no_roll_back_helps(two_models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the database says: it once said for ever that the damaged model was live before itself."""
+    settings, backs = settings_of(two_models), []
+    for model in open_models(settings).all()[:2]:
+        open_models(settings).promote(model.version, "mo")
+    (two_models / "models" / "model-1" / "model.safetensors").unlink()
+    monkeypatch.setattr(Models, "roll_back", lambda models, by: backs.append(by) or models.live)
+    with pytest.raises(CheckpointError):
+        build_services(settings)
+    assert len(backs) == 2
 
 
 def test_any_two_models_are_compared_once(two_models: Path) -> None:
