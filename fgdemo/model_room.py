@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 
 from sqlalchemy.engine import Engine
 
@@ -65,9 +66,10 @@ class ModelRoom:
         leaves = {*before.taxonomy.leaves, *after.taxonomy.leaves}
         taxonomy = known.restrict(leaf for leaf in known.leaves if leaf in leaves)
         old_kinds = [leaf for leaf in before.taxonomy.leaves if leaf in taxonomy.leaf_index]
-        return self._trial.judge(
+        verdict = self._trial.judge(
             before, after, lambda config: given.gold(taxonomy, config), taxonomy, old_kinds, no_progress
         )
+        return replace(verdict, beside=a)
 
     def explain(self, image: str, version: str, label: str | None) -> Explanation:
         """The live model with all that it has learned by key, as the verdict has it; the others as they are."""

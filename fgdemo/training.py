@@ -136,7 +136,7 @@ class PairChange:
 
 @dataclass(frozen=True)
 class Verdict:
-    """A candidate beside the model that is live (with all it has learned by key), on gold pictures nobody trains on.
+    """A candidate beside the model that was live (with all it had learned by key), on gold pictures nobody trains on.
 
     Attributes:
         sentence: the whole of it, for a person.
@@ -147,6 +147,7 @@ class Verdict:
         kinds, pairs: those that changed, most changed first.
         ece: (before, after), low is good.
         maps: (before, after) mean trust of the class maps in [−1, 1], high is good; None where it was not measured.
+        beside: the version of that model; empty where it is not known, as in verdicts of earlier versions.
     """
 
     outcome: Outcome
@@ -163,6 +164,7 @@ class Verdict:
     pairs: tuple[PairChange, ...] = ()
     ece: tuple[float, float] = (0.0, 0.0)
     maps: tuple[float, float] | None = None
+    beside: str = ""
 
     @property
     def may_go_live(self) -> bool:

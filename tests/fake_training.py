@@ -91,6 +91,7 @@ class FakeTraining:
         """It leaves a candidate."""
         job = self.jobs[0]
         version = f"model-{job.id}@{job.id:08x}"
+        verdict = replace(verdict, beside=verdict.beside or self.went_live[-1])
         self.change(state=state, candidate=version, sentence=verdict.sentence, ended_at=BEGAN)
         self.models.insert(
             0, ModelVersion(
@@ -157,8 +158,11 @@ class FakeTraining:
     def promote(self, person: Person, version: str) -> ModelVersion:
         person.require("maintainer")
         model = self._model(version)
-        if model.state == "candidate" and not (model.verdict and model.verdict.may_go_live):
-            raise TrainingError(f"{version} cannot go live: {model.verdict.sentence if model.verdict else ''}")
+        verdict, live = model.verdict, self.went_live[-1]
+        if model.state == "candidate" and not (verdict and verdict.beside == live):
+            verdict = self.compare(person, live, version)
+        if model.state == "candidate" and verdict and not verdict.may_go_live:
+            raise TrainingError(f"{version} cannot go live in place of {live}: {verdict.sentence}")
         self.went_live.append(version)
         self.promoting = Stage("looking at pictures", 40, 120)
         return model
@@ -179,7 +183,8 @@ class FakeTraining:
 
     def compare(self, person: Person, a: str, b: str) -> Verdict:
         person.require("maintainer")
-        return replace(GOOD, sentence=f"{self._model(b).version} is better than {self._model(a).version}.")
+        sentence = f"{self._model(b).version} is better than {self._model(a).version}."
+        return replace(GOOD, sentence=sentence, beside=a)
 
     def maps(self, person: Person, image: str, version: str) -> dict[str, Any]:
         person.require("maintainer")

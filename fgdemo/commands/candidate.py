@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from fgdemo.bootstrap import Workspace, open_workspace
 from fgdemo.commands.cloud import train_as_job
 from fgdemo.learn.given import GivenPictures
@@ -58,6 +60,7 @@ def make_candidate(run: Run, settings: Settings, models: Models, files: JobFiles
         _learned(run, settings, live, workspace), candidate, lambda config: given.gold(taxonomy, config), taxonomy,
         old_kinds, run.progress,
     )  # fmt: skip
+    verdict = replace(verdict, beside=live.version)
     _look(run, settings, workspace, candidate, Roster(engine))
     models.register(
         candidate.version, name, parent=job.parent, event=job.event, job=job.id, preset=job.preset, verdict=verdict,

@@ -219,20 +219,30 @@ class Training:
     def promote(self, person: Person, version: str) -> ModelVersion:
         """Begin to let a model go live: it looks at pictures that came in since, then it answers. `now` tells how far.
 
+        A candidate whose verdict is beside another model than the one that is live now is compared with that first.
+
         Raises:
             TrainingError: its verdict forbids it, it is live already, or another swap or an import runs.
         """
         person.require("maintainer")
-        model = self._models.get(version)
+        model, live = self._models.get(version), self._models.live
         if model.state == "live":
             raise TrainingError(f"{version} is live already.")
-        if model.state == "candidate" and (model.verdict is None or not model.verdict.may_go_live):
-            why = model.verdict.sentence if model.verdict else "It was never judged."
-            raise TrainingError(f"{version} cannot go live: {why}")
+        is_candidate, verdict = model.state == "candidate", model.verdict
+        if verdict and verdict.beside != live:
+            verdict = None  # it says nothing about these two
+        if is_candidate and verdict:
+            _require_passed(version, verdict)
+
+        def judge() -> None:
+            if is_candidate and not verdict:
+                self._swap.progress(f"comparing it with {live}", 0, 0)
+                _require_passed(version, self.compare(person, live, version))
 
         self._swap.begin(
+            judge,
             lambda: self._room.look_at_all(version, self._swap.progress),
-            lambda: self._models.promote(version, person.name),
+            lambda: self._models.promote(version, person.name, live if is_candidate else None),
             self._serve_live,
         )
         return model
@@ -305,3 +315,8 @@ class Training:
     def wait(self) -> None:
         """Until no swap runs."""
         self._swap.wait()
+
+
+def _require_passed(version: str, verdict: Verdict) -> None:
+    if not verdict.may_go_live:
+        raise TrainingError(f"{version} cannot go live in place of {verdict.beside}: {verdict.sentence}")

@@ -118,10 +118,22 @@ class Models:
             if connection.execute(sa.select(model_version_table.c.job).where(here)).first() is None:
                 connection.execute(model_version_table.insert().values(row))
 
-    def promote(self, version: str, by: str) -> None:
-        """It is live from the moment when this returns. Raises TrainingError if there is no such model."""
+    def promote(self, version: str, by: str, instead_of: str | None = None) -> None:
+        """It is live from the moment when this returns.
+
+        Args:
+            instead_of: the version that it was compared with, which must be live until then.
+
+        Raises:
+            TrainingError: there is no such model, or another one has gone live than `instead_of`.
+        """
         with writing(self._engine) as connection:
             self._require(connection, version)
+            live = _stack(_promotions(connection))[-1] or self.configured
+            if instead_of not in (None, live):
+                raise TrainingError(
+                    f"{live} has gone live meanwhile, and {version} was not compared with it: try again."
+                )
             self._insert(connection, None if version == self.configured else version, "promote", by)
 
     def roll_back(self, by: str) -> str:
