@@ -24,6 +24,11 @@ class Length:
 LENGTHS: Mapping[Preset, Length] = {"quick": Length(6, 160), "standard": Length(15, 192), "thorough": Length(30, 224)}
 """Here and not with the recipes, because the page tells how long they take without loading torch."""
 
+NO_VAL = (
+    "A training needs held-out (val) pictures to choose by, and labelling makes none: "
+    "bring in labelled pictures with a “val” folder."
+)
+
 JobState = Literal["waiting", "running", "done", "cancelled", "failed", "interrupted"]
 """interrupted: its process is gone; it can go on from its last epoch. done and cancelled may have left a candidate."""
 

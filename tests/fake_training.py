@@ -55,7 +55,7 @@ class FakeTraining:
     """Implements `fgdemo.services.training.Training`."""
 
     def __init__(self, labelled: int = 0, gold: int = 0) -> None:
-        self.labelled, self.gold = labelled, gold
+        self.labelled, self.gold, self.has_val = labelled, gold, True
         self.jobs: list[Job] = []
         self.models = [
             ModelVersion(CONFIGURED, "live", BEGAN, metrics={"split": "val", "n": 2872, "top1": [0.93, 0.92, 0.939]})
@@ -116,7 +116,7 @@ class FakeTraining:
         person.require("maintainer")
         live = next(model for model in self.models if model.state == "live")
         previous = self.went_live[-2] if len(self.went_live) > 1 else None
-        val = self.labelled // 5
+        val = self.labelled // 5 if self.has_val else 0
         estimates: dict[Preset, float] = {"quick": 280.0, "standard": 3300.0, "thorough": 15000.0}
         return TrainingNow(
             tuple(self.jobs), tuple(self.models), live.version, previous, self.labelled - val, val, self.labelled // 2,

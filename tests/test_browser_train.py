@@ -254,6 +254,12 @@ def test_what_is_missing_is_said_in_one_line(page: Page, training: FakeTraining)
         look_again(page)
         expect(page.locator(".fg-train-starter")).to_contain_text(said)
         expect(page.get_by_role("button", name="Train a better model")).to_have_count(0)
+    training.gold, training.has_val = 150, False
+    look_again(page)
+    starter = page.locator(".fg-train-starter")
+    expect(starter).to_contain_text("no pictures to choose by, and labelling makes none")
+    expect(starter.get_by_role("link", name="Bring pictures in")).to_be_visible()
+    expect(page.get_by_role("button", name="Train a better model")).to_have_count(0)
 
 
 def test_a_price_that_could_not_be_had_is_asked_for_again(page: Page, training: FakeTraining) -> None:

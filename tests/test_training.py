@@ -39,8 +39,8 @@ from fgdemo.storage.job_files import JobFiles
 from fgdemo.storage.label_event import LabelEvent
 from fgdemo.storage.models import Models
 from fgdemo.storage.roster import Roster
+from fgdemo.storage.schema import image_table, promotion_table
 from fgdemo.storage.schema import model_version_table as table
-from fgdemo.storage.schema import promotion_table
 from fgdemo.training import Job, ModelVersion, Stage, Verdict
 from fgdemo.ui.serve import Serving, _AwaitedServices
 from fgdemo.ui.train import model_as_json
@@ -272,6 +272,16 @@ def test_a_workspace_without_labels_is_told_so(home: Path) -> None:
     (JobFiles(home).folder(job) / "labels.jsonl").unlink()
     assert run_here(home, job).sentence == f"The labels of training {job} cannot be read: begin a new one."
     assert job_now(training, job).state == "failed"
+
+
+def test_a_workspace_without_val_pictures_is_told_so_at_once(home: Path) -> None:
+    """Labelling makes none, so a job would only fail after it has decoded everything."""
+    with writing(open_database(settings_of(home).database_url)) as connection:
+        connection.execute(image_table.update().where(image_table.c.split == "val").values(split="train"))
+    training = open_tiny_training(home)
+    with pytest.raises(TrainingError, match="bring in labelled pictures with a “val” folder"):
+        training.start(MAINTAINER, "quick")
+    assert training.now(MAINTAINER).jobs == ()
 
 
 def test_a_full_disk_while_the_checkpoint_is_written(two_models: Path) -> None:

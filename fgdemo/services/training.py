@@ -29,7 +29,7 @@ from fgdemo.storage.jobs import OPEN, Jobs
 from fgdemo.storage.labelled import Progress
 from fgdemo.storage.models import Models
 from fgdemo.storage.roster import Roster
-from fgdemo.training import Job, ModelVersion, Preset, Verdict
+from fgdemo.training import NO_VAL, Job, ModelVersion, Preset, Verdict
 
 LAUNCH_S = 60
 """So long a process may take from its start until it holds its lock, on a busy machine."""
@@ -108,7 +108,7 @@ class Training:
             hub_token: of the person, where a Hugging Face Job trains in their name; it goes to that process alone.
 
         Raises:
-            TrainingError: another one is not over, or there is no such preset.
+            TrainingError: another one is not over, there is no such preset, or there are no val pictures.
             StorageError: the labels could not be written down.
         """
         person.require("maintainer")
@@ -133,6 +133,10 @@ class Training:
         person.require("maintainer")
         if preset not in get_args(Preset):
             raise TrainingError(f"There is no preset “{preset}”: choose {', '.join(get_args(Preset))}.")
+        self._roster.follow()
+        _, val, *_ = counts(self._roster, event=0)
+        if not val:
+            raise TrainingError(NO_VAL)
         job = self._jobs.add(preset, person.name, self._models.live, self._device, hinders)
         self._audit.note(person, "training", f"{job.id}: {preset}, from {job.parent}")
         then = Roster(self._engine, until=job.event)
