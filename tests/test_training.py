@@ -573,6 +573,23 @@ def test_maps_of_any_model(two_models: Path) -> None:
         assert {len(candidate["evidence"]) for candidate in maps["candidates"]} == {rows * columns}
 
 
+def test_maps_follow_the_labels_and_what_goes_live(two_models: Path) -> None:
+    training = open_tiny_training(two_models)
+    candidate, _, start = (model.version for model in training.now(MAINTAINER).models)
+    image, *_ = relabel(two_models)
+
+    def maps(service: Training, version: str) -> list[dict[str, Any]]:
+        return service.maps(MAINTAINER, image, version)["candidates"]
+
+    as_it_is, before = maps(training, candidate), maps(training, start)
+    assert maps(training, start) == before, "while nothing is said, nothing changes"
+    relabel(two_models)
+    assert maps(training, start) == maps(open_tiny_training(two_models), start) != before
+    swap(training, candidate)
+    assert maps(training, candidate) == maps(open_tiny_training(two_models), candidate) != as_it_is
+    assert len(training._room._opened) <= 2  # type: ignore[attr-defined]
+
+
 @pytest.mark.timeout(300)
 def test_kill_9_while_models_are_swapped_leaves_one_live_that_loads(two_models: Path) -> None:
     second, first, start = (model.version for model in open_tiny_training(two_models).now(MAINTAINER).models)
