@@ -165,15 +165,14 @@ def _trains_on(settings: Settings) -> str:
 def _load_live(settings: Settings, models: Models) -> tuple[Classifier, str]:
     """The live model, or the newest one before it that can be used; and what was wrong with the others."""
     trouble = ""
-    while True:
+    for _ in range(models.roll_backs):  # counted before, so that this ends even where a roll-back should change nothing
+        live = models.live
         try:
-            return Classifier.load(models.live_folder(), settings.device), trouble
+            return Classifier.load(models.folder(live), settings.device), trouble
         except CheckpointError as error:
-            if models.previous is None:
-                raise
-            broken = models.live
-            trouble = f"{broken} could not be loaded, so {models.roll_back('fgdemo')} is live again. {error}"
+            trouble = f"{live} could not be loaded, so {models.roll_back('fgdemo')} is live again. {error}"
             log.error(trouble)
+    return Classifier.load(models.live_folder(), settings.device), trouble
 
 
 def _services(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 
 from sqlalchemy.engine import Engine
 
@@ -46,7 +47,8 @@ class ModelRoom:
         self._trial = trial or Trial()
         self._renew = renew
         self._lock = threading.Lock()
-        self._opened: dict[str, Classifier] = {}
+        self._opened: dict[tuple[str, int | None], Classifier] = {}
+        """By version and, of the live one, the last event that it has learned from."""
 
     def serve_live(self) -> None:
         self._renew()
@@ -65,18 +67,21 @@ class ModelRoom:
         leaves = {*before.taxonomy.leaves, *after.taxonomy.leaves}
         taxonomy = known.restrict(leaf for leaf in known.leaves if leaf in leaves)
         old_kinds = [leaf for leaf in before.taxonomy.leaves if leaf in taxonomy.leaf_index]
-        return self._trial.judge(
+        verdict = self._trial.judge(
             before, after, lambda config: given.gold(taxonomy, config), taxonomy, old_kinds, no_progress
         )
+        return replace(verdict, beside=a)
 
     def explain(self, image: str, version: str, label: str | None) -> Explanation:
         """The live model with all that it has learned by key, as the verdict has it; the others as they are."""
         with self._lock:
-            classifier = self._opened.pop(version, None)
-            if classifier is None and version == self._models.live:
+            self._roster.follow()
+            event = self._roster.event if version == self._models.live else None
+            classifier = self._opened.pop((version, event), None)
+            if classifier is None and event is not None:
                 classifier = self._learned(version, TaxonStore(self._engine))
             classifier = classifier or Classifier.load(self._models.folder(version), self._settings.device)
-            self._opened = {**dict(list(self._opened.items())[1 - OPEN_MODELS :]), version: classifier}
+            self._opened = {**dict(list(self._opened.items())[1 - OPEN_MODELS :]), (version, event): classifier}
         picture, _ = decode_reduced(
             self._images.read(image), MODEL_PX, name=f"{image[:12]}…", max_picture_mp=self._settings.max_picture_mp
         )

@@ -24,6 +24,11 @@ class Length:
 LENGTHS: Mapping[Preset, Length] = {"quick": Length(6, 160), "standard": Length(15, 192), "thorough": Length(30, 224)}
 """Here and not with the recipes, because the page tells how long they take without loading torch."""
 
+NO_VAL = (
+    "A training needs held-out (val) pictures to choose by, and labelling makes none: "
+    "bring in labelled pictures with a “val” folder."
+)
+
 JobState = Literal["waiting", "running", "done", "cancelled", "failed", "interrupted"]
 """interrupted: its process is gone; it can go on from its last epoch. done and cancelled may have left a candidate."""
 
@@ -136,7 +141,7 @@ class PairChange:
 
 @dataclass(frozen=True)
 class Verdict:
-    """A candidate beside the model that is live (with all it has learned by key), on gold pictures nobody trains on.
+    """A candidate beside the model that was live (with all it had learned by key), on gold pictures nobody trains on.
 
     Attributes:
         sentence: the whole of it, for a person.
@@ -147,6 +152,7 @@ class Verdict:
         kinds, pairs: those that changed, most changed first.
         ece: (before, after), low is good.
         maps: (before, after) mean trust of the class maps in [−1, 1], high is good; None where it was not measured.
+        beside: the version of that model; empty where it is not known, as in verdicts of earlier versions.
     """
 
     outcome: Outcome
@@ -163,6 +169,7 @@ class Verdict:
     pairs: tuple[PairChange, ...] = ()
     ece: tuple[float, float] = (0.0, 0.0)
     maps: tuple[float, float] | None = None
+    beside: str = ""
 
     @property
     def may_go_live(self) -> bool:

@@ -55,7 +55,7 @@ class FakeTraining:
     """Implements `fgdemo.services.training.Training`."""
 
     def __init__(self, labelled: int = 0, gold: int = 0) -> None:
-        self.labelled, self.gold = labelled, gold
+        self.labelled, self.gold, self.has_val = labelled, gold, True
         self.jobs: list[Job] = []
         self.models = [
             ModelVersion(CONFIGURED, "live", BEGAN, metrics={"split": "val", "n": 2872, "top1": [0.93, 0.92, 0.939]})
@@ -91,6 +91,7 @@ class FakeTraining:
         """It leaves a candidate."""
         job = self.jobs[0]
         version = f"model-{job.id}@{job.id:08x}"
+        verdict = replace(verdict, beside=verdict.beside or self.went_live[-1])
         self.change(state=state, candidate=version, sentence=verdict.sentence, ended_at=BEGAN)
         self.models.insert(
             0, ModelVersion(
@@ -115,7 +116,7 @@ class FakeTraining:
         person.require("maintainer")
         live = next(model for model in self.models if model.state == "live")
         previous = self.went_live[-2] if len(self.went_live) > 1 else None
-        val = self.labelled // 5
+        val = self.labelled // 5 if self.has_val else 0
         estimates: dict[Preset, float] = {"quick": 280.0, "standard": 3300.0, "thorough": 15000.0}
         return TrainingNow(
             tuple(self.jobs), tuple(self.models), live.version, previous, self.labelled - val, val, self.labelled // 2,
@@ -157,8 +158,11 @@ class FakeTraining:
     def promote(self, person: Person, version: str) -> ModelVersion:
         person.require("maintainer")
         model = self._model(version)
-        if model.state == "candidate" and not (model.verdict and model.verdict.may_go_live):
-            raise TrainingError(f"{version} cannot go live: {model.verdict.sentence if model.verdict else ''}")
+        verdict, live = model.verdict, self.went_live[-1]
+        if model.state == "candidate" and not (verdict and verdict.beside == live):
+            verdict = self.compare(person, live, version)
+        if model.state == "candidate" and verdict and not verdict.may_go_live:
+            raise TrainingError(f"{version} cannot go live in place of {live}: {verdict.sentence}")
         self.went_live.append(version)
         self.promoting = Stage("looking at pictures", 40, 120)
         return model
@@ -179,7 +183,8 @@ class FakeTraining:
 
     def compare(self, person: Person, a: str, b: str) -> Verdict:
         person.require("maintainer")
-        return replace(GOOD, sentence=f"{self._model(b).version} is better than {self._model(a).version}.")
+        sentence = f"{self._model(b).version} is better than {self._model(a).version}."
+        return replace(GOOD, sentence=sentence, beside=a)
 
     def maps(self, person: Person, image: str, version: str) -> dict[str, Any]:
         person.require("maintainer")

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
+from fgdemo.annotation import Person
 from fgdemo.errors import HubError
 from fgdemo.storage.cloud_jobs import Flavour
 from fgdemo.training import Verdict
@@ -164,7 +165,7 @@ def test_a_refused_candidate_cannot_go_live_and_can_be_deleted(page: Page, train
         }""",
         version,
     )
-    assert refused["error"].startswith("model-1@00000001 cannot go live: Worse")
+    assert refused["error"].startswith(f"model-1@00000001 cannot go live in place of {CONFIGURED}: Worse")
     job.get_by_role("button", name="Delete").click()
     page.get_by_role("button", name="Delete it").click()
     expect(job).to_be_hidden()
@@ -232,6 +233,34 @@ def test_pictures_are_looked_at_side_by_side(page: Page, app: RunningApp, traini
     expect(page.locator(".fg-card")).not_to_contain_text("Scale")
 
 
+def test_a_verdict_names_its_model_and_another_that_went_live_since_is_compared_first(
+    page: Page, app: RunningApp, training: FakeTraining
+) -> None:
+    begin(page, training)
+    first = training.finish(judged(app, GOOD))
+    look_again(page)
+    expect(page.locator(".fg-why-not")).to_have_count(0)
+    mia = Person("mia", "maintainer")
+    training.start(mia, "quick")
+    second = training.finish(judged(app, GOOD))
+    training.promote(mia, first)
+    training.swap()
+    look_again(page)
+    job = page.locator(".fg-train-job")
+    expect(job.locator('[data-side="before"] .fg-whisker-name')).to_have_text("field-guide")
+    said = "It was compared with field-guide, which is not live now: before it goes live it is compared with model-1"
+    expect(job.locator(".fg-why-not")).to_contain_text(said)
+    job.get_by_role("link", name="See how they compare").click()
+    expect(page.locator(".fg-verdict-said")).to_have_text(f"{second} is better than {first}.")
+    expect(page.locator('[data-side="before"] .fg-whisker-name')).to_have_text("model-1")
+    page.goto(f"{app.url}#train/model-2")
+    expect(page.locator('[data-side="before"] .fg-whisker-name')).to_have_text("field-guide")
+    page.get_by_role("button", name="Make it live").click()
+    expect(page.locator(".fg-train-swap")).to_be_visible()
+    training.swap()
+    assert training.now(mia).live == second
+
+
 def test_any_two_models_are_compared(page: Page, app: RunningApp, training: FakeTraining) -> None:
     begin(page, training)
     training.finish(judged(app, GOOD))
@@ -253,6 +282,12 @@ def test_what_is_missing_is_said_in_one_line(page: Page, training: FakeTraining)
         look_again(page)
         expect(page.locator(".fg-train-starter")).to_contain_text(said)
         expect(page.get_by_role("button", name="Train a better model")).to_have_count(0)
+    training.gold, training.has_val = 150, False
+    look_again(page)
+    starter = page.locator(".fg-train-starter")
+    expect(starter).to_contain_text("no pictures to choose by, and labelling makes none")
+    expect(starter.get_by_role("link", name="Bring pictures in")).to_be_visible()
+    expect(page.get_by_role("button", name="Train a better model")).to_have_count(0)
 
 
 def test_a_price_that_could_not_be_had_is_asked_for_again(page: Page, training: FakeTraining) -> None:

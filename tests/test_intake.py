@@ -13,6 +13,7 @@ from fgdemo.errors import DatasetError
 from fgdemo.storage.archives import read_zip
 from fgdemo.storage.intake import Intake
 from fgdemo.storage.labelled import LabelledPicture
+from fgdemo.storage.originals import image_id_of
 from fgdemo.storage.sources import read_for_import
 from fgdemo.storage.twins import TwinFinder, dhash
 from tests.workspace import coloured, open_fake_workspace, some_pictures
@@ -73,6 +74,32 @@ def test_unlabelled_pictures_have_an_event_too(workspace):
 def test_splits_are_drawn_where_the_source_has_none_and_by_class(workspace):
     report = workspace.take_in(some_pictures(40, 0), has_splits=False)
     assert report.splits == {"train": 96, "val": 12, "gold": 12}
+
+
+def test_val_is_drawn_where_the_source_has_train_and_test_alone(workspace):
+    """Without val nothing could be trained, and labelling makes none."""
+    few = [coloured("lowchen", 2000 + n) for n in range(9)]
+    gold = [coloured(kind, 3000 + n, split="test") for n, kind in enumerate(("eskimo_dog", "lowchen") * 6)]
+    bare = [coloured("lowchen", 4000 + n, "") for n in range(20)]
+    report = workspace.take_in([*some_pictures(40, 0), *few, *gold, *bare])
+    assert report.splits == {"train": 108 + 9 + 20, "val": 12, "gold": 12}
+    assert {workspace.roster.standing(image_id_of(picture.load())).split for picture in gold} == {"gold"}
+    again = workspace.take_in([*some_pictures(40, 0), *few, *gold, *bare])
+    assert again.added == 0
+
+
+def test_the_twins_of_a_drawn_picture_join_it(workspace):
+    def twin(seed, side):
+        file = io.BytesIO()
+        photo_like(seed).resize((side, side)).save(file, "JPEG", quality=90)
+        return LabelledPicture(f"{seed}-{side}.jpg", "lowchen", "train", file.getvalue)
+
+    pairs = [twin(seed, side) for seed in range(20) for side in (200, 180)]
+    report = workspace.take_in([*pairs, coloured("lowchen", 1, split="test")])
+    assert report.twins == 20
+    assert report.splits["val"] >= 2
+    roster = workspace.roster
+    assert {len(set(roster.split[roster.twin == group])) for group in set(roster.twin.tolist())} == {1}
 
 
 def photo_like(seed: int) -> Image.Image:

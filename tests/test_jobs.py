@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from fgdemo.services.training_run import WENT_WRONG, CancelledError, GpuUse, Lef
 from fgdemo.storage.database import open_database, writing
 from fgdemo.storage.job_files import JobFiles
 from fgdemo.storage.jobs import Jobs
-from fgdemo.storage.models import Models
+from fgdemo.storage.models import Models, verdict_of
 from fgdemo.storage.schema import promotion_table
 from fgdemo.training import Check, Epoch, Job, KindChange, PairChange, Stage, Verdict
 
@@ -155,6 +156,33 @@ def test_a_deleted_model_is_passed_over(models: Models) -> None:
     for ask in (models.get, models.folder, models.delete, lambda version: models.promote(version, "mo")):
         with pytest.raises(TrainingError, match="no model model-1@x"):
             ask("model-1@x")
+
+
+def test_each_roll_back_changes_something_where_one_between_was_deleted(models: Models) -> None:
+    for number in (1, 2, 1, 3):
+        models.promote(f"model-{number}@x", "mo")
+    models.delete("model-2@x")
+    assert models.roll_backs == 2
+    assert [models.roll_back("mo") for _ in range(2)] == ["model-1@x", "start@01234567"]
+    with pytest.raises(TrainingError, match="nothing to go back to"):
+        models.roll_back("mo")
+
+
+def test_a_candidate_takes_the_place_of_the_model_that_it_was_compared_with(models: Models) -> None:
+    models.promote("model-1@x", "mo", instead_of="start@01234567")
+    with pytest.raises(TrainingError, match="model-1@x has gone live meanwhile"):
+        models.promote("model-2@x", "mo", instead_of="start@01234567")
+    assert models.live == "model-1@x"
+    models.promote("model-2@x", "mo", instead_of="model-1@x")
+    assert models.live == "model-2@x"
+
+
+def test_a_verdict_of_an_earlier_version_does_not_say_beside_what() -> None:
+    values = json.loads(json.dumps(asdict(replace(VERDICT, beside="start@01234567"))))
+    assert verdict_of(values) == replace(VERDICT, beside="start@01234567")
+    del values["beside"]
+    assert verdict_of(values) == VERDICT
+    assert VERDICT.beside == ""
 
 
 def test_no_promotion_is_ever_changed(models: Models, engine: Engine) -> None:

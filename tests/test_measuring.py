@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
@@ -121,12 +122,32 @@ def test_bench_recommends_a_cell(run: Run) -> None:
 def test_what_cannot_be_run_is_said_in_a_sentence(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     base = ["evaluate", str(place / "birds"), "--checkpoint", str(place / "model")]
     assert main([*base, "--protocol", "continual", "--sessions", "7"]) == 1
-    assert "6 kinds cannot be learned in 7 sessions" in capsys.readouterr().err
+    assert "6 kinds with pictures to test on cannot be learned in 7 sessions" in capsys.readouterr().err
     assert main([*base, "--seeds", "0"]) == 1
     assert "--seeds must be 1 or more" in capsys.readouterr().err
     assert (
         main(["evaluate", str(place / "birds" / "val"), *base[2:], "--protocol", "lowshot"]) == 0
     )  # a fifth is held out
+
+
+@pytest.fixture
+def one_tested(place: Path, tmp_path: Path) -> Path:
+    """Drawn birds of which a single kind can be tested."""
+    birds = Path(shutil.copytree(place / "birds", tmp_path / "birds"))
+    for folder in sorted((birds / "val").iterdir())[1:]:
+        shutil.rmtree(folder)
+    return birds
+
+
+def test_too_few_kinds_to_test_on_are_said_before_anything_is_trained(
+    place: Path, one_tested: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fgdemo.learn.tuned.finetuned", lambda *_, **__: pytest.fail("trained in vain"))
+    base = ["evaluate", str(one_tested), "--checkpoint", str(place / "model"), "--protocol"]
+    assert main([*base, "protocols", "--finetune", "quick"]) == 1
+    assert "pictures to test on of at least two kinds" in capsys.readouterr().err
+    assert main([*base, "continual", "--sessions", "2"]) == 1
+    assert "1 kind with pictures to test on cannot be learned in 2 sessions" in capsys.readouterr().err
 
 
 def test_hostile_names_stay_text() -> None:

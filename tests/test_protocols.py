@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from tiny import specimen_pictures, tiny_backbone
 
+from fgdemo.errors import DatasetError
 from fgdemo.learn.bench import Candidate, Cell, frozen, recommend
-from fgdemo.learn.continual import LEARNERS, auac, backward_transfer, forgetting, sauce, take_course
+from fgdemo.learn.continual import LEARNERS, auac, backward_transfer, draw_sessions, forgetting, sauce, take_course
 from fgdemo.learn.fit import label_indices
 from fgdemo.learn.protocols import PROTOCOLS, Split, compare, held_out_kinds, log_area, low_shot, some_of_each
 from fgdemo.learn.resampling import mean_interval
@@ -68,6 +71,32 @@ def test_kinds_left_out_look_strange() -> None:
     found = held_out_kinds(clouds(each=30, classes=8, spread=0.2))
     assert found["unknown_auroc"][0] > 0.9
     assert 0 <= found["unknown_fpr95"][0] <= 1
+
+
+def without_tests_of(split: Split, *kinds: int) -> Split:
+    rows = ~np.isin(split.test_labels, kinds)
+    return replace(split, test=split.test[rows], test_labels=split.test_labels[rows])
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_only_kinds_with_test_pictures_are_left_out(seed: int) -> None:
+    found = held_out_kinds(without_tests_of(clouds(classes=5), 1, 4), seeds=[seed])
+    assert np.isfinite(found["mean_auroc"])
+    two = held_out_kinds(without_tests_of(clouds(classes=12), *range(2, 12)), seeds=[seed])
+    assert np.isfinite(two["mean_auroc"]), "one is left out and one is kept, though a fifth would be two"
+    with pytest.raises(DatasetError, match="at least two kinds"):
+        held_out_kinds(without_tests_of(clouds(classes=5), 0, 1, 2, 3), seeds=[seed])
+
+
+def test_kinds_without_test_pictures_are_in_no_session() -> None:
+    split = without_tests_of(clouds(spread=0.4), 2, 5)
+    sessions = draw_sessions(split, 4)
+    assert sorted(np.concatenate(sessions).tolist()) == [0, 1, 3, 4]
+    for make in LEARNERS.values():
+        course = take_course(split, sessions, make(6))
+        assert np.isfinite([*np.ravel(course.accuracy), *course.errors, course.forgetting, course.auac]).all()
+    with pytest.raises(DatasetError, match="4 kinds with pictures to test on cannot be learned in 5 sessions"):
+        draw_sessions(split, 5)
 
 
 def test_areas_by_hand() -> None:

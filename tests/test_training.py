@@ -27,20 +27,24 @@ from fgdemo.bootstrap import build_services, open_models
 from fgdemo.cli import main
 from fgdemo.commands.console import load_live
 from fgdemo.commands.finetune import run_finetune
-from fgdemo.errors import FgdemoError, ForbiddenError, StorageError, TrainingError
+from fgdemo.errors import CheckpointError, FgdemoError, ForbiddenError, StorageError, TrainingError
 from fgdemo.model.classifier import Classifier
+from fgdemo.model_room import ModelRoom
 from fgdemo.services.training import Training
 from fgdemo.services.training_now import LOOKS
 from fgdemo.services.transfers import Transfer
-from fgdemo.storage.database import open_database, reading, utc_now
+from fgdemo.storage.database import open_database, reading, utc_now, writing
 from fgdemo.storage.events import EventLog
 from fgdemo.storage.job_files import JobFiles
 from fgdemo.storage.jobs import Jobs
 from fgdemo.storage.label_event import LabelEvent
+from fgdemo.storage.models import Models
 from fgdemo.storage.roster import Roster
-from fgdemo.storage.schema import promotion_table
-from fgdemo.training import Job, Stage
+from fgdemo.storage.schema import image_table, promotion_table
+from fgdemo.storage.schema import model_version_table as table
+from fgdemo.training import Job, ModelVersion, Stage, Verdict
 from fgdemo.ui.serve import Serving, _AwaitedServices
+from fgdemo.ui.train import model_as_json
 from tests.tiny_job import TinyTrial
 from tests.trainings import MAINTAINER, job_now, make_tiny_home, open_tiny_training, settings_of
 
@@ -156,7 +160,7 @@ def test_a_training_leaves_a_candidate_of_the_labels_as_they_were(home: Path) ->
     (model, _) = again.now(MAINTAINER).models
     assert (model.version, model.state, model.job, model.parent) == (done.candidate, "candidate", job, done.parent)
     assert model.verdict is not None
-    assert model.verdict.n == 6
+    assert (model.verdict.n, model.verdict.beside) == (6, now.live)
     assert model.metrics == {"epochs": 3.0}
     card = again.card(MAINTAINER, model.version)
     assert card["seen"][image] == old, "what was said meanwhile does not count"
@@ -268,6 +272,16 @@ def test_a_workspace_without_labels_is_told_so(home: Path) -> None:
     (JobFiles(home).folder(job) / "labels.jsonl").unlink()
     assert run_here(home, job).sentence == f"The labels of training {job} cannot be read: begin a new one."
     assert job_now(training, job).state == "failed"
+
+
+def test_a_workspace_without_val_pictures_is_told_so_at_once(home: Path) -> None:
+    """Labelling makes none, so a job would only fail after it has decoded everything."""
+    with writing(open_database(settings_of(home).database_url)) as connection:
+        connection.execute(image_table.update().where(image_table.c.split == "val").values(split="train"))
+    training = open_tiny_training(home)
+    with pytest.raises(TrainingError, match="bring in labelled pictures with a “val” folder"):
+        training.start(MAINTAINER, "quick")
+    assert training.now(MAINTAINER).jobs == ()
 
 
 def test_a_full_disk_while_the_checkpoint_is_written(two_models: Path) -> None:
@@ -496,8 +510,64 @@ def test_a_candidate_that_is_worse_cannot_go_live(two_models: Path) -> None:
     assert model.verdict is not None
     worse = replace(model, verdict=replace(model.verdict, outcome="worse", sentence="It is worse by 3 points."))
     training._models.get = lambda version: worse  # type: ignore[method-assign]
-    with pytest.raises(TrainingError, match="cannot go live: It is worse by 3 points"):
+    with pytest.raises(TrainingError, match=r"cannot go live in place of tiny@.*: It is worse by 3 points"):
         training.promote(MAINTAINER, model.version)
+
+
+def test_a_model_is_as_good_as_the_verdict_says_that_is_beside_it() -> None:
+    """Whatever the judged one was trained from."""
+    start, live = ModelVersion("start@1", "retired", ""), ModelVersion("model-1@1", "live", "")
+    verdict = Verdict("better", "", (), 9, (0.8, 0.7, 0.9), (0.9, 0.8, 1.0), (0.1, 0.0, 0.2), 0.01, beside="model-1@1")
+    judged = ModelVersion("model-2@1", "candidate", "", parent="start@1", verdict=verdict)
+    models = [judged, live, start]
+    found = [model_as_json(model, models, [])["accuracy"] for model in models]
+    assert [one and one["interval"] for one in found] == [verdict.after, verdict.before, None]
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["beside another", "of an earlier version"])
+def test_a_candidate_is_compared_with_the_model_that_has_gone_live_since(
+    two_models: Path, monkeypatch: pytest.MonkeyPatch, known: bool
+) -> None:
+    training, compared = open_tiny_training(two_models), []
+    second, first, start = training.now(MAINTAINER).models
+    assert first.verdict
+    assert second.verdict
+    assert {first.verdict.beside, second.verdict.beside} == {start.version}
+    swap(training, first.version)
+    if not known:
+        forget_beside(two_models)
+    compare = ModelRoom.compare
+
+    def worse(room: ModelRoom, a: str, b: str) -> Verdict:
+        return replace(compare(room, a, b), outcome="worse", sentence="It is worse.")
+
+    def as_it_is(room: ModelRoom, a: str, b: str) -> Verdict:
+        compared.append((a, b))
+        return compare(room, a, b)
+
+    monkeypatch.setattr(ModelRoom, "compare", worse)
+    training.promote(MAINTAINER, second.version)
+    training.wait()
+    now = training.now(MAINTAINER)
+    assert now.live == first.version
+    assert now.trouble == f"{second.version} cannot go live in place of {first.version}: It is worse."
+    monkeypatch.setattr(ModelRoom, "compare", as_it_is)
+    training = open_tiny_training(two_models)
+    training.compare(MAINTAINER, first.version, second.version)
+    swap(training, second.version)
+    assert training.now(MAINTAINER).live == second.version
+    assert compared == [(first.version, second.version)], "once, by whoever asked first"
+    swap(training, first.version)
+    swap(training)
+    assert len(compared) == 1, "what was live before goes live at once"
+
+
+def forget_beside(home: Path) -> None:
+    """Verdicts as they were stored before they said beside which model."""
+    with writing(open_database(settings_of(home).database_url)) as connection:
+        for version, verdict in connection.execute(sa.select(table.c.version, table.c.verdict)).all():
+            old = {name: value for name, value in json.loads(verdict).items() if name != "beside"}
+            connection.execute(table.update().where(table.c.version == version).values(verdict=json.dumps(old)))
 
 
 def test_the_page_answers_by_the_model_that_has_gone_live(two_models: Path) -> None:
@@ -545,11 +615,24 @@ def test_a_damaged_live_model_gives_way_to_the_one_before(two_models: Path) -> N
     services.stop()
 
 
+@pytest.mark.timeout(60)
+def test_a_start_gives_up_where_no_roll_back_helps(two_models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the database says: it once said for ever that the damaged model was live before itself."""
+    settings, backs = settings_of(two_models), []
+    for model in open_models(settings).all()[:2]:
+        open_models(settings).promote(model.version, "mo")
+    (two_models / "models" / "model-1" / "model.safetensors").unlink()
+    monkeypatch.setattr(Models, "roll_back", lambda models, by: backs.append(by) or models.live)
+    with pytest.raises(CheckpointError):
+        build_services(settings)
+    assert len(backs) == 2
+
+
 def test_any_two_models_are_compared_once(two_models: Path) -> None:
     training = open_tiny_training(two_models)
     second, first, _ = (model.version for model in training.now(MAINTAINER).models)
     verdict = training.compare(MAINTAINER, first, second)
-    assert verdict.n == 6
+    assert (verdict.n, verdict.beside) == (6, first)
     assert training.compare(MAINTAINER, first, second) is verdict
     with pytest.raises(TrainingError, match="There is no model nothing"):
         training.compare(MAINTAINER, first, "nothing")
@@ -563,6 +646,23 @@ def test_maps_of_any_model(two_models: Path) -> None:
         assert image.taxon in {candidate["taxon"] for candidate in maps["candidates"]}
         rows, columns = maps["grid"]
         assert {len(candidate["evidence"]) for candidate in maps["candidates"]} == {rows * columns}
+
+
+def test_maps_follow_the_labels_and_what_goes_live(two_models: Path) -> None:
+    training = open_tiny_training(two_models)
+    candidate, _, start = (model.version for model in training.now(MAINTAINER).models)
+    image, *_ = relabel(two_models)
+
+    def maps(service: Training, version: str) -> list[dict[str, Any]]:
+        return service.maps(MAINTAINER, image, version)["candidates"]
+
+    as_it_is, before = maps(training, candidate), maps(training, start)
+    assert maps(training, start) == before, "while nothing is said, nothing changes"
+    relabel(two_models)
+    assert maps(training, start) == maps(open_tiny_training(two_models), start) != before
+    swap(training, candidate)
+    assert maps(training, candidate) == maps(open_tiny_training(two_models), candidate) != as_it_is
+    assert len(training._room._opened) <= 2  # type: ignore[attr-defined]
 
 
 @pytest.mark.timeout(300)

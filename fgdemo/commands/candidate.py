@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from fgdemo.bootstrap import Workspace, open_workspace
@@ -48,23 +49,24 @@ def make_candidate(run: Run, settings: Settings, models: Models, files: JobFiles
     gone = [leaf for leaf in base.taxonomy.leaves if leaf not in taxonomy.leaf_index]
     if gone:
         run.say(f"Left out, because they were retired or became groups: {', '.join(gone)}.")
-    start = _without_rejected(run, settings, workspace, base, given, taxonomy)
     if _is_whole(models.root / name):
         run.say(f"{name} was trained before this process began.")
-    elif in_cloud:
-        folder = models.folder(job.parent)
-        if start is not base:
-            folder = files.start_checkpoint(job.id)
-            start.save(folder)
-        train_as_job(run, settings, files, folder, given, taxonomy, models.root / name)
     else:
-        trained = trial.train(
-            start, given.corpus(base.data_config, taxonomy, run.say), job.preset, name=name,
-            snapshot=files.training_snapshot(job.id), device=device, on_epoch=run.on_epoch, progress=run.progress,
-            stop=run.stop,
-        )  # fmt: skip
-        run.progress("writing the checkpoint", 0, 1)
-        trained.save(models.root / name)
+        start = _without_rejected(run, settings, workspace, base, given, taxonomy)
+        if in_cloud:
+            folder = models.folder(job.parent)
+            if start is not base:
+                folder = files.start_checkpoint(job.id)
+                start.save(folder)
+            train_as_job(run, settings, files, folder, given, taxonomy, models.root / name)
+        else:
+            trained = trial.train(
+                start, given.corpus(base.data_config, taxonomy, run.say), job.preset, name=name,
+                snapshot=files.training_snapshot(job.id), device=device, on_epoch=run.on_epoch,
+                progress=run.progress, stop=run.stop,
+            )  # fmt: skip
+            run.progress("writing the checkpoint", 0, 1)
+            trained.save(models.root / name)
     candidate = Classifier.load(models.root / name, device)
     live = Classifier.load(models.live_folder(), device)
     old_kinds = [leaf for leaf in live.taxonomy.leaves if leaf in taxonomy.leaf_index]
@@ -72,13 +74,15 @@ def make_candidate(run: Run, settings: Settings, models: Models, files: JobFiles
         _learned(run, settings, live, workspace), candidate, lambda config: given.gold(taxonomy, config), taxonomy,
         old_kinds, run.progress,
     )  # fmt: skip
+    verdict = replace(verdict, beside=live.version)
     _look(run, settings, workspace, candidate, Roster(engine))
     models.register(
         candidate.version, name, parent=job.parent, event=job.event, job=job.id, preset=job.preset, verdict=verdict,
         metrics=dict(candidate.card.get("metrics") or {}),
     )  # fmt: skip
     engine.dispose()
-    return Left(candidate.version, verdict.sentence)
+    ended = candidate.card.get("training_ended", "")  # by itself before its time, for instance because it diverged
+    return Left(candidate.version, f"{ended} {verdict.sentence}".strip())
 
 
 def _is_whole(folder: Path) -> bool:

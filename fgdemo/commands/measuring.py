@@ -153,6 +153,7 @@ def _protocols(classifier: Classifier, arguments: argparse.Namespace, settings: 
     from fgdemo.learn.protocols import compare, held_out_kinds
 
     split, pictures, classes = _split(classifier, arguments, settings, say)
+    unknown = held_out_kinds(split, seeds=range(arguments.seeds))  # before hours of training, if it cannot be
     others = {}
     if arguments.finetune:
         backbone, config = classifier.network.backbone, classifier.data_config
@@ -160,7 +161,6 @@ def _protocols(classifier: Classifier, arguments: argparse.Namespace, settings: 
     found = compare(split, others)
     for name, one in sorted(found.items(), key=lambda item: -item[1].top1[0]):
         say(f"{name.replace('_', ' '):>14}: top-1 {percent(one.top1)}")
-    unknown = held_out_kinds(split, seeds=range(arguments.seeds))
     say(f"A fifth of the kinds left out: AUROC {unknown['mean_auroc']:.3f}")
     return {**_about(split), "protocols": {name: asdict(one) for name, one in found.items()}, "unknown": unknown}
 
@@ -177,14 +177,13 @@ def _low_shot(classifier: Classifier, arguments: argparse.Namespace, settings: S
 
 
 def _continual(classifier: Classifier, arguments: argparse.Namespace, settings: Settings, say: Say) -> dict[str, Any]:
-    import numpy as np
+    from fgdemo.learn.continual import LEARNERS, draw_sessions, take_course
 
-    from fgdemo.learn.continual import LEARNERS, take_course
-
-    split, _, classes = _split(classifier, arguments, settings, say)
-    if len(classes) < arguments.sessions:
-        raise SettingsError(f"{len(classes)} kinds cannot be learned in {arguments.sessions} sessions.")
-    sessions = np.array_split(np.random.default_rng(0).permutation(split.classes), arguments.sessions)
+    split, _, _ = _split(classifier, arguments, settings, say)
+    sessions = draw_sessions(split, arguments.sessions)
+    untested = split.classes - sum(map(len, sessions))
+    if untested:
+        say(f"{untested} {'kind' if untested == 1 else 'kinds'} without a picture to test on are left out.")
     found = {name: take_course(split, sessions, make(split.classes)) for name, make in LEARNERS.items()}
     for name, course in found.items():
         say(

@@ -38,7 +38,7 @@ from fgdemo.model.calibration import softmax
 from fgdemo.model.classifier import Classifier
 from fgdemo.model.discriminant import LEAST_COUNT
 from fgdemo.model.head import RidgeHead
-from fgdemo.training import Epoch
+from fgdemo.training import NO_VAL, Epoch
 
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 """0 is the base's own network, so that training that helps nobody changes nothing but the head."""
@@ -138,7 +138,7 @@ def require_trainable(corpus: Corpus) -> None:
     if len(set(corpus.class_index[corpus.pictures.where("train")].tolist())) < 2:
         raise DatasetError("There must be training pictures of at least two kinds.")
     if not len(corpus.pictures.where("val")):
-        raise DatasetError("Training needs held-out (val) pictures to choose by: label some more.")
+        raise DatasetError(NO_VAL)
 
 
 def what_is_known(base: Classifier, corpus: Corpus, embeddings: np.ndarray) -> Known:

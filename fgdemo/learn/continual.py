@@ -24,7 +24,8 @@ from typing import Any, Protocol
 import numpy as np
 from sklearn.linear_model import SGDClassifier
 
-from fgdemo.learn.protocols import Split, some_of_each
+from fgdemo.errors import DatasetError
+from fgdemo.learn.protocols import Split, some_of_each, tested_kinds
 from fgdemo.model.head import RidgeHead
 
 SHOTS = (0, 1, 2, 5, 10)
@@ -112,6 +113,19 @@ class Course:
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
+
+
+def draw_sessions(split: Split, number: int, seed: int = 0) -> list[np.ndarray]:
+    """Class indices of each session, by chance. Kinds without test pictures are in none: nothing could be said of them.
+
+    Raises:
+        DatasetError: there are more sessions than kinds with test pictures.
+    """
+    tested = tested_kinds(split)
+    if len(tested) < number:
+        kinds = "1 kind" if len(tested) == 1 else f"{len(tested)} kinds"
+        raise DatasetError(f"{kinds} with pictures to test on cannot be learned in {number} sessions.")
+    return np.array_split(np.random.default_rng(seed).permutation(tested), number)
 
 
 def take_course(split: Split, sessions: Sequence[np.ndarray], learner: Learner, shots: Sequence[int] = SHOTS) -> Course:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
+from fgdemo.errors import DatasetError
 from fgdemo.learn.detail import unknown_figures
 from fgdemo.learn.resampling import crossed_interval, macro_interval, mean_interval
 from fgdemo.model.head import RidgeHead
@@ -111,16 +112,27 @@ def compare(split: Split, others: Mapping[str, Protocol] | None = None) -> dict[
     }
 
 
+def tested_kinds(split: Split) -> np.ndarray:
+    """Class indices, in order, of the kinds with test pictures; there may be others, that only train."""
+    return np.unique(split.test_labels)
+
+
 def held_out_kinds(split: Split, share: float = 0.2, seeds: Sequence[int] = (0, 1, 2)) -> dict[str, Any]:
     """Unknown figures when a share of the kinds is left out of the head, and met in the test pictures all the same.
 
     Kinds of the same group are as near as unknown things come. Intervals are of the first seed; `mean_auroc` of all.
+
+    Raises:
+        DatasetError: there are not at least two kinds with test pictures, one to leave out and one to keep.
     """
+    tested = tested_kinds(split)
+    if len(tested) < 2:
+        raise DatasetError("There must be pictures to test on of at least two kinds, so that one can be left out.")
+    number = min(max(1, round(share * split.classes)), len(tested) - 1)
     found = []
     for seed in seeds:
-        kinds = np.random.default_rng(seed).permutation(split.classes)
-        left_out = kinds[: max(1, round(share * split.classes))]
-        kept = np.setdiff1d(kinds, left_out)
+        left_out = np.random.default_rng(seed).permutation(tested)[:number]
+        kept = np.setdiff1d(np.arange(split.classes), left_out)
         place = np.full(split.classes, -1)
         place[kept] = np.arange(len(kept))
         rows = np.flatnonzero(place[split.train_labels] >= 0)

@@ -28,7 +28,7 @@ from fgdemo.storage.jobs import OPEN, Jobs
 from fgdemo.storage.labelled import Progress
 from fgdemo.storage.models import Models
 from fgdemo.storage.roster import Roster
-from fgdemo.training import Job, ModelVersion, Preset, Verdict
+from fgdemo.training import NO_VAL, Job, ModelVersion, Preset, Verdict
 
 GOES_ON_IN_LOG = "The log of this training is empty."
 
@@ -104,7 +104,7 @@ class Training:
             hub_token: of the person, where a Hugging Face Job trains in their name; it goes to that process alone.
 
         Raises:
-            TrainingError: another one is not over, or there is no such preset.
+            TrainingError: another one is not over, there is no such preset, or there are no val pictures.
             StorageError: the labels could not be written down.
         """
         person.require("maintainer")
@@ -129,6 +129,10 @@ class Training:
         person.require("maintainer")
         if preset not in get_args(Preset):
             raise TrainingError(f"There is no preset “{preset}”: choose {', '.join(get_args(Preset))}.")
+        self._roster.follow()
+        _, val, *_ = counts(self._roster, event=0)
+        if not val:
+            raise TrainingError(NO_VAL)
         job = self._jobs.add(preset, person.name, self._models.live, self._device, hinders)
         self._audit.note(person, "training", f"{job.id}: {preset}, from {job.parent}")
         then = Roster(self._engine, until=job.event)
@@ -198,20 +202,30 @@ class Training:
     def promote(self, person: Person, version: str) -> ModelVersion:
         """Begin to let a model go live: it looks at pictures that came in since, then it answers. `now` tells how far.
 
+        A candidate whose verdict is beside another model than the one that is live now is compared with that first.
+
         Raises:
             TrainingError: its verdict forbids it, it is live already, or another swap or an import runs.
         """
         person.require("maintainer")
-        model = self._models.get(version)
+        model, live = self._models.get(version), self._models.live
         if model.state == "live":
             raise TrainingError(f"{version} is live already.")
-        if model.state == "candidate" and (model.verdict is None or not model.verdict.may_go_live):
-            why = model.verdict.sentence if model.verdict else "It was never judged."
-            raise TrainingError(f"{version} cannot go live: {why}")
+        is_candidate, verdict = model.state == "candidate", model.verdict
+        if verdict and verdict.beside != live:
+            verdict = None  # it says nothing about these two
+        if is_candidate and verdict:
+            _require_passed(version, verdict)
+
+        def judge() -> None:
+            if is_candidate and not verdict:
+                self._swap.progress(f"comparing it with {live}", 0, 0)
+                _require_passed(version, self.compare(person, live, version))
 
         self._swap.begin(
+            judge,
             lambda: self._room.look_at_all(version, self._swap.progress),
-            lambda: self._models.promote(version, person.name),
+            lambda: self._models.promote(version, person.name, live if is_candidate else None),
             self._serve_live,
         )
         return model
@@ -284,3 +298,8 @@ class Training:
     def wait(self) -> None:
         """Until no swap runs."""
         self._swap.wait()
+
+
+def _require_passed(version: str, verdict: Verdict) -> None:
+    if not verdict.may_go_live:
+        raise TrainingError(f"{version} cannot go live in place of {verdict.beside}: {verdict.sentence}")

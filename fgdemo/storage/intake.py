@@ -122,7 +122,8 @@ class Intake:
 
         Args:
             run: a name for this import.
-            has_splits: the source says what is held out (val, and test, which becomes gold); otherwise it is drawn.
+            has_splits: the source says what is held out (val, and test, which becomes gold); what it does not say is
+                drawn, see `fgdemo.storage.splits`.
             taxa: of another workspace, and the ids of those that are retired.
             report: filled as the import goes on; a new one by default.
 

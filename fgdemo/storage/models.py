@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from datetime import datetime
+from itertools import groupby
 from pathlib import Path
 from typing import Any, Literal
 
@@ -73,16 +74,18 @@ class Models:
     @property
     def live(self) -> str:
         """The version that is live."""
-        with reading(self._engine) as connection:
-            stack = _stack(_promotions(connection))
-        return stack[-1] or self.configured
+        return self._lived()[-1] or self.configured
 
     @property
     def previous(self) -> str | None:
         """The version that a roll-back leads to; None where the first one is live."""
-        with reading(self._engine) as connection:
-            stack = _stack(_promotions(connection))
+        stack = self._lived()
         return (stack[-2] or self.configured) if len(stack) > 1 else None
+
+    @property
+    def roll_backs(self) -> int:
+        """How many there can be, one after the other."""
+        return len(self._lived()) - 1
 
     def folder(self, version: str) -> Path:
         """Where its checkpoint is. Raises TrainingError if there is no such model."""
@@ -115,10 +118,22 @@ class Models:
             if connection.execute(sa.select(model_version_table.c.job).where(here)).first() is None:
                 connection.execute(model_version_table.insert().values(row))
 
-    def promote(self, version: str, by: str) -> None:
-        """It is live from the moment when this returns. Raises TrainingError if there is no such model."""
+    def promote(self, version: str, by: str, instead_of: str | None = None) -> None:
+        """It is live from the moment when this returns.
+
+        Args:
+            instead_of: the version that it was compared with, which must be live until then.
+
+        Raises:
+            TrainingError: there is no such model, or another one has gone live than `instead_of`.
+        """
         with writing(self._engine) as connection:
             self._require(connection, version)
+            live = _stack(_promotions(connection))[-1] or self.configured
+            if instead_of not in (None, live):
+                raise TrainingError(
+                    f"{live} has gone live meanwhile, and {version} was not compared with it: try again."
+                )
             self._insert(connection, None if version == self.configured else version, "promote", by)
 
     def roll_back(self, by: str) -> str:
@@ -155,6 +170,10 @@ class Models:
             if folder.name not in kept and name.startswith("model-") and not unfinished(name):
                 shutil.rmtree(folder, ignore_errors=True)
 
+    def _lived(self) -> list[str | None]:
+        with reading(self._engine) as connection:
+            return _stack(_promotions(connection))
+
     def _require(self, connection: Connection, version: str) -> None:
         here = model_version_table.c
         query = sa.select(here.version).where(here.version == version, here.deleted_at.is_(None))
@@ -179,7 +198,7 @@ def _stack(promotions: list[Any]) -> list[str | None]:
     """The models that were live one after the other, the live one last; None stands for the settings' own.
 
     A roll-back takes the last one away, so a second one goes back further instead of forth again. Models that were
-    deleted are left out.
+    deleted are left out, and what was live before and after them counts once, or a roll-back would change nothing.
     """
     stack: list[str | None] = [None]
     for one in promotions:
@@ -189,7 +208,7 @@ def _stack(promotions: list[Any]) -> list[str | None]:
         if one.version != stack[-1]:
             stack.append(one.version)
     deleted = {one.version for one in promotions if one.deleted_at is not None}
-    return [version for version in stack if version not in deleted]
+    return [version for version, _ in groupby(version for version in stack if version not in deleted)]
 
 
 def _state(version: str, live: str | None, last: Mapping[str | None, Any]) -> ModelState:

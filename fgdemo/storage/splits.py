@@ -1,47 +1,53 @@
-"""Which pictures of an import are held out, where its source does not say."""
+"""Which pictures of an import are held out, where its source does not say, or says nothing of val."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from fgdemo.storage.labelled import LabelledPicture, Split
 from fgdemo.storage.originals import image_id_of
 
 EVERY = 10
-"""Of a class without splits each tenth picture becomes val and each tenth gold, beginning with the sixth and the
-first of ten; classes with fewer than `FEWEST` pictures only train."""
+VAL: Mapping[int, Split] = {5: "val"}
+VAL_AND_GOLD: Mapping[int, Split] = {**VAL, 0: "test"}
+"""Of a class without splits each tenth picture becomes val and each tenth gold, by its place among ten; classes with
+fewer than `FEWEST` pictures only train."""
 FEWEST = 10
 IMPORT_ORDER: dict[str, int] = {"test": 0, "val": 1, "train": 2}
 """Held-out pictures come first, so that a training picture that is the twin of one joins it there."""
 
 
 def in_import_order(pictures: Sequence[LabelledPicture], has_splits: bool) -> list[LabelledPicture]:
-    """Held-out first, then by name. Pictures of another workspace keep their order, the first of a group leading."""
+    """Held-out first, then by name. Pictures of another workspace keep their order, the first of a group leading.
+
+    Of a source with train and test alone, val is drawn: without it nothing could be trained, and labelling makes none.
+    """
+    own = [picture for picture in pictures if picture.origin is None]
     if not has_splits:
-        pictures = _drawn(pictures)
+        own = _drawn([replace(picture, split="train") for picture in own], VAL_AND_GOLD)
+    elif {picture.split for picture in own} == {"train", "test"}:
+        own = _drawn(own, VAL)
     return sorted(
-        pictures,
+        [*own, *(picture for picture in pictures if picture.origin)],
         key=lambda p: (
             (1, p.origin.twin_of is not None, "") if p.origin else (0, IMPORT_ORDER[p.split], p.name)
         ),
     )  # fmt: skip
 
 
-def _drawn(pictures: Sequence[LabelledPicture]) -> list[LabelledPicture]:
-    """Stratified: of each labelled class a tenth is held out as val, a tenth locked as gold."""
-    sizes = Counter(_label(picture) for picture in pictures)
+def _drawn(pictures: Sequence[LabelledPicture], held_out: Mapping[int, Split]) -> list[LabelledPicture]:
+    """Stratified: of each class, of ten train pictures those at these places are held out."""
+    sizes = Counter(_label(picture) for picture in pictures if picture.split == "train")
     seen: Counter[str] = Counter()
     drawn = []
     for picture in sorted(pictures, key=lambda p: image_id_of(p.name.encode("utf-8", "surrogatepass"))):
-        split: Split = "train"
         label = _label(picture)
-        if label and picture.origin is None and sizes[label] >= FEWEST:
-            place = seen[label] % EVERY
-            split = "test" if place == 0 else "val" if place == EVERY // 2 else "train"
+        if label and picture.split == "train" and sizes[label] >= FEWEST:
+            picture = replace(picture, split=held_out.get(seen[label] % EVERY, "train"))
             seen[label] += 1
-        drawn.append(replace(picture, split=split) if picture.origin is None else picture)
+        drawn.append(picture)
     return drawn
 
 

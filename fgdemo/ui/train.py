@@ -175,7 +175,7 @@ def _accuracy(model: ModelVersion, others: Sequence[ModelVersion]) -> dict[str, 
     """On gold pictures, where it was judged or another was beside it; else what its card says of held-out ones."""
     if model.verdict:
         return {"on": "gold", "n": model.verdict.n, "interval": model.verdict.after}
-    beside = next((one.verdict for one in others if one.parent == model.version and one.verdict), None)
+    beside = next((one.verdict for one in others if one.verdict and one.verdict.beside == model.version), None)
     if beside:
         return {"on": "gold", "n": beside.n, "interval": beside.before}
     top1 = model.metrics.get("top1")

@@ -18,7 +18,7 @@ export class JobPanel {
     if (!job) return;
     const runs = job.state === "running" || job.state === "waiting";
     const candidate = now.models.find((model) => model.version === job.candidate) ?? null;
-    const key = JSON.stringify([job.id, job.state, !runs && [job.sentence, candidate?.state, now.previous, Boolean(now.promoting)]]);
+    const key = JSON.stringify([job.id, job.state, !runs && [job.sentence, candidate?.state, now.live, now.previous, Boolean(now.promoting)]]);
     if (this.key !== key) {
       this.key = key;
       this.root.dataset.state = job.state;
@@ -72,7 +72,7 @@ export class JobPanel {
     const stopped = job.state === "cancelled" ? h("p", { class: "fg-quiet fg-small" }, "Cancelled: this is the best that it had until then.") : "";
     if (!candidate.verdict) return [h("p", { class: "fg-job-said" }, job.sentence || "It was not judged."), stopped, actions];
     if (candidate.state === "live") return [h("p", { class: "fg-job-said" }, candidate.verdict.sentence), actions];
-    return [drawSum(candidate.verdict, { before: candidate.parent, after: candidate.version }), stopped, actions];
+    return [drawSum(candidate.verdict, candidate.version), stopped, actions];
   }
 }
 

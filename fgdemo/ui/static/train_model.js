@@ -56,13 +56,12 @@ export class ModelView {
     this.sum.replaceChildren(h("p", { class: "fg-quiet", role: "status" }, a ? "Both models look at the gold pictures. The first time that takes minutes; the page may be left meanwhile." : "…"));
     const reply = await ask(this.server, "train_compare", { a: a?.version ?? null, b: b.version });
     if (this.gone) return;
-    const before = a?.version ?? b.parent;
     const { verdict } = reply;
     if (reply.error) this.sum.replaceChildren(h("p", { class: "fg-error", role: "alert" }, reply.error), h("p", {}, button("Try again", () => this.again(a, b, now))));
     else if (!verdict) this.sum.replaceChildren(h("p", { class: "fg-quiet" }, "It was not trained here, so there is no verdict on it. Tick it and another on the page of all models to compare them."));
     else {
-      this.sum.replaceChildren(drawSum(verdict, { before, after: b.version }));
-      this.drawMore(verdict, before, b, a, now);
+      this.sum.replaceChildren(drawSum(verdict, b.version));
+      this.drawMore(verdict, b, a);
     }
     const said = await about;
     if (said && !this.gone) this.drawCard(said);
@@ -73,9 +72,9 @@ export class ModelView {
     this.loading = this.load(a, b, now);
   }
 
-  drawMore(verdict, before, model, a, now) {
+  drawMore(verdict, model, a) {
     const place = (picture) => linkTo({ view: a ? "compare" : "model", a: a ? shortName(a.version) : null, b: shortName(model.version), picture });
-    this.pictures = new Pictures(this.server, verdict, { before, after: model.version, linkTo: place });
+    this.pictures = new Pictures(this.server, verdict, { before: verdict.beside, after: model.version, linkTo: place });
     const names = ({ a_name: one, b_name: other }) => h("span", {}, one, h("span", { class: "fg-quiet" }, " / "), other);
     const kinds = changes("Kinds: gold pictures that are right", verdict.kinds, (kind) => kind.taxon_name, "more");
     const pairs = changes("Look-alikes: taken for the other", verdict.pairs, names, "fewer");

@@ -109,12 +109,13 @@ function heading() {
 
 /** Why a training would be in vain, and where to mend that; null where it would not. */
 function hindranceOf(now) {
-  const { gold, live } = now;
+  const { val, gold, live } = now;
   const labelled = labelledOf(now);
   if (labelled < LEAST_LABELLED) {
     const have = labelled ? `Only ${counted(labelled, "picture is", "pictures are")} labelled` : "Nothing is labelled yet";
     return { words: `${have}: a training needs ${LEAST_LABELLED} or more labelled pictures.`, act: labelled ? "Label pictures" : "Bring pictures in", href: labelled ? "#label" : "#data" };
   }
+  if (!val) return { words: "There are no pictures to choose by, and labelling makes none: a training keeps what does best on them. Bring in labelled pictures with a “val” folder.", act: "Bring pictures in", href: "#data" };
   if (!gold) return { words: `There are no gold pictures, so nothing could show that a new model is better than ${shortName(live)}. Bring in labelled pictures with a “test” folder: nothing ever trains on them.`, act: "Bring pictures in", href: "#data" };
   return null;
 }

@@ -1,20 +1,20 @@
 // Whether a candidate is better than what it stands beside: the sentence, the checks, and how sure that is.
 
 import { h } from "./dom.js";
-import { shortName } from "./train_route.js";
+import { addressOf, linkTo, shortName } from "./train_route.js";
 import { button, counted, outcome, share } from "./train_words.js";
 
 const CHECKS = { accuracy: "Accuracy", kinds: "Every kind", forgetting: "Nothing forgotten", calibration: "Honest percentages", maps: "Trustworthy maps" };
 
-/** The verdict in sum. */
-export function drawSum(verdict, { before, after }) {
+/** The verdict on the version `after` in sum. */
+export function drawSum(verdict, after) {
   const check = ({ name, passed, sentence }) => h("li", { "data-passed": String(passed) }, h("span", { class: "fg-check-sign", role: "img", "aria-label": passed ? "passed" : "not passed" }, passed ? "✓" : "✗"), h("span", {}, h("b", {}, CHECKS[name] ?? name), " ", h("span", { class: "fg-quiet" }, sentence)));
   return h(
     "div",
     { class: "fg-verdict", "data-outcome": verdict.outcome },
     h("p", { class: "fg-verdict-outcome" }, outcome(verdict.outcome)),
     h("p", { class: "fg-verdict-said" }, verdict.sentence),
-    h("div", { class: "fg-verdict-columns" }, h("ul", { class: "fg-checks" }, ...verdict.checks.map(check)), intervals(verdict, shortName(before ?? "before"), shortName(after))),
+    h("div", { class: "fg-verdict-columns" }, h("ul", { class: "fg-checks" }, ...verdict.checks.map(check)), intervals(verdict, shortName(verdict.beside || "before"), shortName(after))),
   );
 }
 
@@ -51,17 +51,24 @@ export function modelActions(model, now, acts, more = null) {
   if (isLive) {
     if (now.previous) actions.push(button(`Roll back to ${shortName(now.previous)}`, acts.rollBack, { disabled: busy }));
   } else {
-    const refused = model.state === "candidate" && !model.verdict?.may_go_live;
+    const judged = model.state !== "candidate" || model.verdict?.beside === now.live;
+    const refused = model.state === "candidate" && judged && !model.verdict.may_go_live;
     if (refused) why = refusal(model.verdict);
-    actions.push(button("Make it live", () => acts.promote(model.version), { primary: true, disabled: refused || busy, describedby: refused ? "fg-why-not" : null }));
+    else if (!judged) why = h("span", {}, comparedFirst(model.verdict, now.live), " ", h("a", { class: "fg-link", href: linkTo({ view: "compare", a: addressOf(now.models, now.live), b: addressOf(now.models, model.version) }) }, "See how they compare"));
+    actions.push(button("Make it live", () => acts.promote(model.version), { primary: true, disabled: refused || busy, describedby: why ? "fg-why-not" : null }));
   }
   if (more) actions.push(more);
   if (!isLive && model.version !== now.previous && model.job !== null) actions.push(button("Delete", () => acts.remove(model.version)));
   return h("div", { class: "fg-model-actions" }, h("p", { class: "fg-row-actions" }, ...actions), why ? h("p", { class: "fg-small fg-why-not", id: "fg-why-not" }, why) : "");
 }
 
+/** What is done before a candidate goes live that was not compared with the model that is live now. */
+function comparedFirst(verdict, live) {
+  const known = !verdict ? "It was never judged" : verdict.beside ? `It was compared with ${shortName(verdict.beside)}, which is not live now` : "It is not known which model it was compared with";
+  return `${known}: before it goes live it is compared with ${shortName(live)}, which takes minutes.`;
+}
+
 function refusal(verdict) {
-  if (!verdict) return "It cannot go live: it was never judged.";
   if (verdict.outcome === "worse") return "It cannot go live: it is worse than what is live.";
   if (verdict.outcome === "unproven") return "It cannot go live: the gold pictures do not prove that it is no worse.";
   const failed = verdict.checks.filter((check) => !check.passed).map((check) => (CHECKS[check.name] ?? check.name).toLowerCase());
