@@ -12,7 +12,6 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch import nn
 
 from fgdemo.errors import BackboneError, CheckpointError, DatasetError, TrainingError
 from fgdemo.learn import finetune as finetune_module
@@ -22,9 +21,9 @@ from fgdemo.learn.optimizer import NEW_LR, make_optimizer
 from fgdemo.learn.recipe import Recipe
 from fgdemo.learn.steps import Batch, Lesson, backward, smoothed
 from fgdemo.learn.student import Student, Teacher, make_teacher
-from fgdemo.model.backbone import Backbone, DataConfig
+from fgdemo.model.backbone import DataConfig
 from fgdemo.training import Epoch
-from tests.tiny import specimen_pictures, tiny_backbone
+from tests.tiny import pixel_backbone, specimen_pictures, tiny_backbone
 
 PICTURES = specimen_pictures(per_class=8)
 LABELS = np.unique(np.array(PICTURES.labels), return_inverse=True)[1]
@@ -99,6 +98,21 @@ def test_an_interrupted_run_goes_on_to_the_same_weights(two_epochs: Trained, tmp
     resumed = train(snapshot=snapshot, on_epoch=lambda epoch: seen.append(epoch.number))
     assert seen == [1, 2]  # the first is told again, so that the record is whole
     assert_same(two_epochs, resumed)
+
+
+def test_an_epoch_that_is_begun_anew_drops_the_same_paths(tmp_path: Path) -> None:
+    def dropping(**more) -> Trained:
+        backbone, config = tiny_backbone("test_convnext", drop_path_rate=0.5)
+        head = torch.zeros(backbone.dim, 6), torch.zeros(6)
+        return finetune(backbone, head, Lesson(PICTURES, LABELS, config, RECIPE), **more)
+
+    def in_epoch_two(what: str, done: int, of: int) -> None:
+        if what.startswith("epoch 2"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        dropping(snapshot=tmp_path / "snapshot.pt", progress=in_epoch_two)
+    assert_same(dropping(), dropping(snapshot=tmp_path / "snapshot.pt"))
 
 
 def test_a_finished_snapshot_gives_its_weights_at_once(two_epochs: Trained, tmp_path: Path) -> None:
@@ -301,24 +315,28 @@ def test_a_teacher_changes_what_is_learned(two_epochs: Trained) -> None:
         make_teacher(teacher_backbone, frozenset({17}), PICTURES, LABELS, config)
 
 
-class Pixel(nn.Module):
-    """One token: the mean of each colour. What it learns tells how a batch was weighed."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.gain = nn.Parameter(torch.ones(3))
-
-    def forward_features(self, pixels: torch.Tensor) -> torch.Tensor:
-        return nn.functional.adaptive_avg_pool2d(pixels, 1) * self.gain[:, None, None]
+CONFIG = DataConfig(64, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 
 
 def test_the_loop_asks_nothing_of_a_backbone_but_tokens() -> None:
-    from fgdemo.model.backbone import BackboneSpec
-
-    backbone = Backbone(BackboneSpec("pixel", 64), Pixel())
-    config = DataConfig(64, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
-    trained = finetune(backbone, (torch.zeros(3, 6), torch.zeros(6)), Lesson(PICTURES, LABELS, config, RECIPE))
+    head = torch.zeros(3, 6), torch.zeros(6)
+    trained = finetune(pixel_backbone(), head, Lesson(PICTURES, LABELS, CONFIG, RECIPE))
     assert trained.backbone.grid == (1, 1)
+
+
+def test_what_is_given_back_is_the_average_of_the_weights_after_each_step_and_the_first_fade() -> None:
+    backbone, seen = pixel_backbone(), list[torch.Tensor]()
+    head = torch.randn(3, 6, generator=torch.Generator().manual_seed(0)), torch.zeros(6)
+    recipe = replace(RECIPE, epochs=1, batch_size=9, lr=0.1, ema_decay=0.5)
+    trained = finetune(
+        backbone, head, Lesson(PICTURES, LABELS, CONFIG, recipe),
+        progress=lambda what, done, of: seen.append(next(backbone.parameters()).detach().clone()),
+    )  # fmt: skip
+    average = torch.zeros(3)
+    for weights, kept in zip(seen, (0.0, 1 - 2 ** (-2 / 3), 0.5, 0.5), strict=True):  # 1 − n^(−2/3), at most a half
+        average = kept * average + (1 - kept) * weights
+    assert (seen[0] - seen[-1]).abs().max() > 0.1
+    torch.testing.assert_close(next(trained.backbone.parameters()), average)
 
 
 # --- framing and mixing -------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,13 @@ from PIL import Image
 from tiny import specimen_pictures, tiny_fit
 
 from fgdemo.cli import main
+from fgdemo.learn import tuned
+from fgdemo.learn.candidate import train_candidate
+from fgdemo.learn.corpus import Corpus
 from fgdemo.learn.plots import Axis, Line, line_plot, percent_axis, standalone
+from fgdemo.learn.recipe import PRESETS, Recipe
 from fgdemo.learn.report import html_report
+from fgdemo.model.classifier import Classifier
 from fgdemo.taxonomy import Taxon, Taxonomy
 
 Run = Callable[..., dict[str, Any]]
@@ -117,6 +123,32 @@ def test_bench_recommends_a_cell(run: Run) -> None:
     assert {cell["size_px"] for cell in found["cells"]} == {64, 32}
     assert found["recommended"] in {cell["name"] for cell in found["cells"]}
     assert found["cells"][0]["picture_s"] <= found["cells"][1]["picture_s"]
+
+
+def test_fine_tuning_is_one_more_way_of_learning_and_one_more_cell(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    learned: list[Classifier] = []
+
+    def train(base: Classifier, corpus: Corpus, recipe: Recipe, **more: Any) -> Classifier:
+        learned.append(train_candidate(base, corpus, recipe, **more))
+        return learned[-1]
+
+    monkeypatch.setattr(tuned, "train_candidate", train)
+    monkeypatch.setattr(tuned, "PRESETS", {"standard": replace(PRESETS["standard"], epochs=2)})
+    compared = run("--protocol", "protocols", "--seeds", "1", "--finetune", "standard")["protocols"]
+    bench = run("--protocol", "bench", "--finetune", "standard")
+    assert set(compared) == {"knn", "nearest_mean", "linear", "ridge", "fine_tuned"}
+    cells = {cell["training"]: cell for cell in bench["cells"]}
+    assert set(cells) == {"frozen", "fine-tuned"}
+    pictures = specimen_pictures(per_class=8)
+    for classifier, told in zip(learned, (compared["fine_tuned"], cells["fine-tuned"]), strict=True):
+        assert classifier.card["epochs_done"] == 2
+        assert sum(classifier.card["data"][split] for split in ("train", "val")) == 36
+        right = [
+            classifier.taxonomy.leaves[classifier.read(Image.fromarray(pictures.pixels[row])).probs.argmax()]
+            == classifier.taxonomy.match(pictures.labels[row])
+            for row in pictures.where("val")
+        ]
+        assert told["top1"][0] == pytest.approx(np.mean(right))
 
 
 def test_what_cannot_be_run_is_said_in_a_sentence(place: Path, capsys: pytest.CaptureFixture[str]) -> None:

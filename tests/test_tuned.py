@@ -11,8 +11,8 @@ import torch
 
 from fgdemo.learn import tuned as tuned_module
 from fgdemo.learn.pictures import Pictures
-from fgdemo.learn.recipe import Recipe
-from fgdemo.learn.tuned import finetuned, own_splits, train_px_of
+from fgdemo.learn.recipe import Recipe, train_px_of
+from fgdemo.learn.tuned import finetuned, own_splits
 from fgdemo.model.backbone import start_backbone
 from tests.tiny import specimen_pictures, tiny_backbone
 

@@ -47,6 +47,7 @@ class TinyTrial(Trial):
         on_epoch: Callable[[Epoch], None],
         progress: Progress,
         stop: Callable[[], bool],
+        say: Callable[[str], None],
     ) -> Classifier:
         import torch
 

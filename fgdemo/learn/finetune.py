@@ -110,6 +110,7 @@ def finetune(
         number = len(history) + 1
         started = time.monotonic()
         generator = torch.Generator().manual_seed(recipe.seed * 1000 + number - 1)
+        torch.manual_seed(generator.initial_seed())  # of dropout and drop path, so that a resumed epoch is the same
         losses, batches_done, micro = train_epoch(
             student, ema, lesson, train, optimizer, schedule, scaler, generator,
             lambda done, of, number=number: progress(f"epoch {number} of {recipe.epochs}", done, of), stop, micro,

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from fgdemo.errors import TrainingError
+from fgdemo.errors import BackboneError, TrainingError
 from fgdemo.learn.augment import Framing
+from fgdemo.model.backbone import Backbone, DataConfig
 from fgdemo.training import LENGTHS, Preset
 
 
@@ -79,3 +80,13 @@ pictures of 50 of them, one seed, CutMix took it from 0.817 to 0.750. `head_lr` 
 closed-form head apart: on frozen features its held-out top-1 went from 0.694 to 0.389 in 20 epochs at 3e-4, to 0.588 at
 1e-4, and stayed at 1e-5.
 """
+
+
+def train_px_of(backbone: Backbone, config: DataConfig, recipe: Recipe) -> int:
+    """The recipe's size where the backbone takes it and is not made for a smaller one; else the backbone's own."""
+    wanted = min(recipe.train_px, config.size_px)
+    try:
+        backbone.require_size(wanted)
+    except BackboneError:
+        return config.size_px
+    return wanted

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from pathlib import Path
 
 from fgdemo.learn.corpus import Corpus
@@ -31,14 +32,19 @@ class Trial:
         on_epoch: Callable[[Epoch], None],
         progress: Progress,
         stop: Callable[[], bool],
+        say: Callable[[str], None],
     ) -> Classifier:
-        """See `fgdemo.learn.candidate.train_candidate`."""
+        """See `fgdemo.learn.candidate.train_candidate`; the pictures are as large as the base takes them."""
         from fgdemo.learn.candidate import train_candidate
-        from fgdemo.learn.recipe import PRESETS
+        from fgdemo.learn.recipe import PRESETS, train_px_of
 
+        recipe = PRESETS[preset]
+        train_px = train_px_of(base.backbone, base.data_config, recipe)
+        if train_px != recipe.train_px:
+            say(f"It learns from pictures of {train_px} px, the network's own size, and not of {recipe.train_px} px.")
         return train_candidate(
-            base, corpus, PRESETS[preset], name=name, snapshot=snapshot, device=device, on_epoch=on_epoch,
-            progress=progress, stop=stop,
+            base, corpus, replace(recipe, train_px=train_px), name=name, snapshot=snapshot, device=device,
+            on_epoch=on_epoch, progress=progress, stop=stop,
         )  # fmt: skip
 
     def judge(

@@ -9,14 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
-from fgdemo.errors import BackboneError
 from fgdemo.learn.blend import half_precision
 from fgdemo.learn.candidate import train_candidate
 from fgdemo.learn.corpus import Corpus
 from fgdemo.learn.embed import embed
 from fgdemo.learn.fit import fit_classifier
 from fgdemo.learn.pictures import Pictures, Progress, no_progress
-from fgdemo.learn.recipe import PRESETS, Recipe
+from fgdemo.learn.recipe import PRESETS, train_px_of
 from fgdemo.model.backbone import Backbone, DataConfig
 from fgdemo.model.classifier import Classifier
 from fgdemo.taxonomy import Taxonomy, slug
@@ -79,16 +78,6 @@ def finetuned(
     embeddings = embed(network.backbone, pictures.pixels[test], config, progress=progress)
     logits = embeddings @ network.weight.cpu().numpy() + network.bias.cpu().numpy()
     return tuned, logits[:, columns]
-
-
-def train_px_of(backbone: Backbone, config: DataConfig, recipe: Recipe) -> int:
-    """The recipe's size where the backbone takes it and is not made for a smaller one."""
-    wanted = min(recipe.train_px, config.size_px)
-    try:
-        backbone.require_size(wanted)
-    except BackboneError:
-        return config.size_px
-    return wanted
 
 
 def own_splits(labels: Sequence[str]) -> tuple[str, ...]:

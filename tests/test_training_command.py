@@ -1,0 +1,43 @@
+"""What the button really starts: the command, the recipe and the gate as they are, on a workspace that is tiny."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from fgdemo.bootstrap import open_training
+from fgdemo.model.classifier import Classifier
+from fgdemo.training import LENGTHS
+from tests.trainings import MAINTAINER, job_now, make_tiny_home, settings_of
+
+WAIT_S = 280
+
+
+@pytest.mark.timeout(300)
+def test_the_button_leaves_a_candidate_with_a_verdict(tmp_path: Path) -> None:
+    make_tiny_home(tmp_path)
+    training = open_training(settings_of(tmp_path))
+    job = training.start(MAINTAINER, "quick").id
+    end_s = time.monotonic() + WAIT_S
+    while job_now(training, job).state in ("waiting", "running") and time.monotonic() < end_s:
+        time.sleep(0.1)
+    done, log = job_now(training, job), training.log_tail(MAINTAINER, job, 400)
+    assert done.state == "done", log
+    assert [epoch.number for epoch in done.epochs] == list(range(1, LENGTHS["quick"].epochs + 1))
+    candidate, live = training.now(MAINTAINER).models
+    assert (candidate.version, candidate.state, candidate.job) == (done.candidate, "candidate", job)
+    assert (candidate.parent, candidate.preset) == (live.version, "quick")
+    verdict = candidate.verdict
+    assert verdict is not None
+    assert verdict.n == 6
+    assert verdict.sentence == done.sentence
+    assert "6 gold pictures prove nothing; at least 30 are needed." in verdict.sentence
+    assert [check.name for check in verdict.checks] == ["accuracy", "kinds", "forgetting", "calibration", "maps"]
+    assert verdict.maps is not None
+    card = training.card(MAINTAINER, candidate.version)
+    assert card["data"] == {"train": 12, "val": 6, "checked": 0, "kinds": 6}
+    assert card["recipe"]["train_px"] == 64
+    assert "pictures of 64 px, the network's own size, and not of 160 px" in log
+    assert Classifier.load(tmp_path / "models" / f"model-{job}").version == candidate.version
