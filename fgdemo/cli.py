@@ -15,6 +15,8 @@ from fgdemo.logs import configure_logs
 from fgdemo.settings import Settings
 from fgdemo.training import Preset
 
+RECIPE_HELP = "JSON with fields of the recipe (fgdemo/learn/recipe.py) that are to be otherwise"
+
 
 def build_parser() -> argparse.ArgumentParser:
     """The whole command line. Each verb sets `run`, which returns the values that `--json` prints as one line."""
@@ -53,6 +55,7 @@ def build_parser() -> argparse.ArgumentParser:
     export.add_argument("--push", metavar="OWNER/NAME", help="also to a private data set of the Hub (datasets only)")
     finetune = verb("finetune", commands.finetune, "train the live model on the labels of the workspace, and judge it")
     finetune.add_argument("--preset", choices=get_args(Preset), default="quick", help="how thorough (default: quick)")
+    finetune.add_argument("--recipe", type=Path, metavar="FILE", help=RECIPE_HELP)
     finetune.add_argument("--job", type=int, metavar="ID", help="run, or go on with, a training that was asked for")
     finetune.add_argument("--snapshot", metavar="OWNER/NAME", help="what a Hugging Face Job runs: train on a data set")
     models = verb("models", commands.models, "list the models of the workspace; let one go live, or go back")
@@ -150,8 +153,7 @@ def _fit_arguments(fit: argparse.ArgumentParser) -> None:
     )
     training.add_argument("--batch-size", type=int, default=32)
     training.add_argument("--lr", type=float, default=3e-4)
-    training.add_argument("--mixup", type=float, default=0.0, metavar="ALPHA")
-    training.add_argument("--cutmix", type=float, default=0.0, metavar="ALPHA")
+    training.add_argument("--recipe", type=Path, metavar="FILE", help=RECIPE_HELP)
     training.add_argument(
         "--teacher", action="append", default=[], metavar="FILE=TAXON",
         help="weights of the same architecture that know this group well; their embedding is imitated",

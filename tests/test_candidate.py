@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -162,3 +163,27 @@ def test_a_recipe_comes_back_from_its_json(recipe: Recipe) -> None:
     assert Recipe.from_json(recipe.to_json()) == recipe
     with pytest.raises(TrainingError, match="no recipe"):
         Recipe.from_json({**recipe.to_json(), "colour": 1})
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"colour": 1}, "no recipe"),
+        ({"replay": "half"}, "“replay” is 'half'"),
+        ({"replay": -0.5}, "“replay” is -0.5"),
+        ({"replay": True}, "“replay” is True"),
+        ({"memory": 1.5}, "“memory” is 1.5"),
+        ({"pair_batches": 1}, "“pair_batches” is 1"),
+        ({"lr": float("nan")}, "“lr” is nan"),
+        ({"framing": 1}, "group of fields"),
+        ({"framing": {"light": "a lot"}}, "framing “light”"),
+    ],
+)
+def test_a_recipe_that_makes_no_sense_is_refused_by_its_field(changes: dict[str, Any], told: str) -> None:
+    with pytest.raises(TrainingError, match=told):
+        PRESETS["quick"].changed(changes)
+
+
+def test_what_is_not_changed_stays() -> None:
+    changed = PRESETS["standard"].changed({"replay": 1, "framing": {"light": 0.1}})
+    assert changed == replace(PRESETS["standard"], replay=1, framing=replace(PRESETS["standard"].framing, light=0.1))

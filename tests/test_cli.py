@@ -283,11 +283,14 @@ TRAINING = ("--epochs", "2", "--batch-size", "12", "--lr", "1e-3")
 
 
 def test_training_is_told_in_the_card(birds: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    run(capsys, *fit(birds, tmp_path / "out", *TRAINING, "--mixup", "0.2", "--cutmix", "0.5"))
+    recipe = tmp_path / "recipe.json"
+    recipe.write_text('{"mixup": 0.2, "cutmix": 0.5, "framing": {"light": 0}}')
+    run(capsys, *fit(birds, tmp_path / "out", *TRAINING, "--recipe", str(recipe)))
     card = json.loads((tmp_path / "out" / "card.json").read_text())
     assert card["epochs_done"] == 2
     assert [epoch["number"] for epoch in card["epochs"]] == [1, 2]
     assert (card["recipe"]["mixup"], card["recipe"]["cutmix"], card["recipe"]["batch_size"]) == (0.2, 0.5, 12)
+    assert (card["recipe"]["framing"]["light"], card["recipe"]["framing"]["min_scale"]) == (0, 0.55)
     assert card["calibrated_on"] == "val"
     assert card["parent"] is None
     assert card["frozen_start"].keys() == card["metrics"]["groups"].keys()

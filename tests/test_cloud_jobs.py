@@ -77,7 +77,9 @@ def prepared(settings: Settings) -> int:
 
 
 def finetune(settings: Settings, job: int, trial: TinyTrial | None = None) -> dict[str, Any]:
-    return run_finetune(argparse.Namespace(job=job, preset="quick", json=True), settings, trial or TinyTrial())
+    return run_finetune(
+        argparse.Namespace(job=job, preset="quick", recipe=None, json=True), settings, trial or TinyTrial()
+    )
 
 
 def copied(made: Path, tmp_path: Path) -> Settings:
@@ -104,6 +106,7 @@ def test_a_job_trains_on_what_it_is_sent_and_its_candidate_is_judged_here(
 
     monkeypatch.setattr(hub_stand_in_jobs.subprocess, "Popen", seen)
     job = prepared(settings)
+    JobFiles(settings.home).recipe(job).write_text('{"replay": 0.5}')
     done = finetune(settings, job)
     assert done["state"] == "done", done
     assert re.fullmatch(rf"model-{job}@[0-9a-f]{{8}}", done["candidate"])
@@ -122,6 +125,7 @@ def test_a_job_trains_on_what_it_is_sent_and_its_candidate_is_judged_here(
     with zipfile.ZipFile(io.BytesIO(sent[cloud_jobs.ARCHIVE])) as archive:
         names = archive.namelist()
         asked = json.loads(archive.read("asked.json"))
+    assert asked["recipe"] == {"replay": 0.5}
     assert {name.split("/")[0] for name in names} == {"asked.json", "checkpoint", "pictures"}
     assert {one["split"] for one in asked["labels"]} == {"train", "val"}
     assert len([name for name in names if name.startswith("pictures/")]) == len(asked["labels"]) == 18

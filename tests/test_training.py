@@ -9,7 +9,7 @@ import shutil
 import signal
 import time
 from argparse import Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
@@ -430,14 +430,31 @@ def test_leftovers_of_a_killed_job_are_cleared_away_and_never_listed(two_models:
 
 
 def test_finetune_typed_by_a_person(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    told = run_finetune(Namespace(job=None, preset="quick", json=False), settings_of(home), TinyTrial())
+    told = run_finetune(Namespace(job=None, preset="quick", recipe=None, json=False), settings_of(home), TinyTrial())
     assert (told["job"], told["state"], told["sentence"]) == (1, "done", "Tried on 6 gold pictures.")
     said = capsys.readouterr().out
     assert said.startswith("Training 1, on the labels as they are now.")
     assert "epoch 3 of 3" in said
     with pytest.raises(TrainingError, match="Training 1 is over"):
-        run_finetune(Namespace(job=1, preset="quick", json=False), settings_of(home), TinyTrial())
+        run_finetune(Namespace(job=1, preset="quick", recipe=None, json=False), settings_of(home), TinyTrial())
     assert open_models(settings_of(home)).all()[0].version == told["candidate"]
+
+
+def test_what_a_person_changes_in_the_recipe_reaches_the_training(home: Path, tmp_path: Path) -> None:
+    class Witness(TinyTrial):
+        def train(self, *args: Any, changes: Mapping[str, Any], **options: Any) -> Classifier:
+            self.changes = dict(changes)
+            return super().train(*args, changes=changes, **options)
+
+    trial, recipe = Witness(), tmp_path / "recipe.json"
+    recipe.write_text('{"replay": 0.5}')
+    run_finetune(Namespace(job=None, preset="quick", recipe=recipe, json=False), settings_of(home), trial)
+    assert trial.changes == {"replay": 0.5}
+    for text, told in (('{"replay": "much"}', "“replay” is 'much'"), ("[1]", "JSON object"), ("{", "cannot be read")):
+        recipe.write_text(text)
+        with pytest.raises(TrainingError, match=told):
+            run_finetune(Namespace(job=None, preset="quick", recipe=recipe, json=False), settings_of(home), trial)
+    assert [job.id for job in open_tiny_training(home).now(MAINTAINER).jobs] == [1], "nothing was begun"
 
 
 # --- models -----------------------------------------------------------------------------------------------

@@ -11,8 +11,9 @@ import argparse
 import os
 import sys
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -23,7 +24,7 @@ from fgdemo.learn.fit import fit_classifier
 from fgdemo.learn.pictures import Progress
 from fgdemo.learn.recipe import Recipe
 from fgdemo.learn.steps import Lesson
-from fgdemo.learn.trial import GoldPictures, Trial
+from fgdemo.learn.trial import NO_CHANGES, GoldPictures, Trial
 from fgdemo.model.classifier import Classifier
 from fgdemo.settings import Settings
 from fgdemo.taxonomy import Taxonomy
@@ -48,6 +49,7 @@ class TinyTrial(Trial):
         progress: Progress,
         stop: Callable[[], bool],
         say: Callable[[str], None],
+        changes: Mapping[str, Any] = NO_CHANGES,
     ) -> Classifier:
         import torch
 
@@ -110,6 +112,7 @@ def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--job", type=int)
     parser.add_argument("--preset", default="quick")
+    parser.add_argument("--recipe", type=Path)
     parser.add_argument("--json", action="store_true")
     try:
         run_finetune(parser.parse_args(), Settings.from_env(), TinyTrial())

@@ -11,7 +11,8 @@ from fgdemo.commands.cloud import train_as_job
 from fgdemo.errors import CheckpointError
 from fgdemo.learn.given import GivenPictures
 from fgdemo.learn.live_classifier import embeddings_of, learned, members_besides, unlearned
-from fgdemo.learn.trial import Trial
+from fgdemo.learn.recipe import read_changes
+from fgdemo.learn.trial import NO_CHANGES, Trial
 from fgdemo.model.checkpoint import read_checkpoint
 from fgdemo.model.classifier import Classifier, training_device
 from fgdemo.services.training_run import Left, Run
@@ -52,18 +53,19 @@ def make_candidate(run: Run, settings: Settings, models: Models, files: JobFiles
     if _is_whole(models.root / name):
         run.say(f"{name} was trained before this process began.")
     else:
+        changes = read_changes(files.recipe(job.id)) if files.recipe(job.id).exists() else NO_CHANGES
         start = _without_rejected(run, settings, workspace, base, given, taxonomy)
         if in_cloud:
             folder = models.folder(job.parent)
             if start is not base:
                 folder = files.start_checkpoint(job.id)
                 start.save(folder)
-            train_as_job(run, settings, files, folder, given, taxonomy, models.root / name)
+            train_as_job(run, settings, files, folder, given, taxonomy, changes, models.root / name)
         else:
             trained = trial.train(
                 start, given.corpus(base.data_config, taxonomy, run.say), job.preset, name=name,
                 snapshot=files.training_snapshot(job.id), device=device, on_epoch=run.on_epoch,
-                progress=run.progress, stop=run.stop, say=run.say,
+                progress=run.progress, stop=run.stop, say=run.say, changes=changes,
             )  # fmt: skip
             run.progress("writing the checkpoint", 0, 1)
             trained.save(models.root / name)

@@ -6,7 +6,7 @@ import json
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +26,16 @@ SENDING, STARTING, FETCHING = "sending the pictures", "waiting for a machine", "
 
 
 def train_as_job(
-    run: Run, settings: Settings, files: JobFiles, base: Path, given: GivenPictures, taxonomy: Taxonomy, out: Path
+    run: Run,
+    settings: Settings,
+    files: JobFiles,
+    base: Path,
+    given: GivenPictures,
+    taxonomy: Taxonomy,
+    changes: Mapping[str, Any],
+    out: Path,
 ) -> None:
-    """Have the job train, and put what it has learned into the folder `out`, whole or not at all.
+    """Have the job train by its preset with these changes, and put what it learns into the folder `out`, whole or not.
 
     A job that a process before has begun is followed. It is left to the next process by whatever ends this one, unless
     the training itself ends by that: then the job ends, too.
@@ -52,7 +59,7 @@ def train_as_job(
         run.progress(SENDING, 0, 1)
         archive = files.folder(run.job.id) / cloud_jobs.ARCHIVE
         try:
-            _write_archive(archive, base, given, taxonomy, run.job.preset)
+            _write_archive(archive, base, given, taxonomy, run.job.preset, changes)
             job = cloud_jobs.begin(archive, run.job.preset, flavour, settings.space, where)
         finally:
             archive.unlink(missing_ok=True)
@@ -87,7 +94,7 @@ def train_snapshot(repo: str, device: str, say: Callable[[str], None]) -> dict[s
         trained = Trial().train(
             base, given.corpus(base.data_config, taxonomy, say), asked["preset"], name="candidate",
             snapshot=folder / "training.pt", device=device, on_epoch=on_epoch, progress=_progress(say),
-            stop=lambda: False, say=say,
+            stop=lambda: False, say=say, changes=asked["recipe"],
         )  # fmt: skip
         trained.save(folder / "candidate")
         cloud_jobs.put_candidate(repo, folder / "candidate")
@@ -95,11 +102,14 @@ def train_snapshot(repo: str, device: str, say: Callable[[str], None]) -> dict[s
     return {"repo": repo, "candidate": cloud_jobs.CANDIDATE}
 
 
-def _write_archive(archive: Path, base: Path, given: GivenPictures, taxonomy: Taxonomy, preset: str) -> None:
+def _write_archive(
+    archive: Path, base: Path, given: GivenPictures, taxonomy: Taxonomy, preset: str, changes: Mapping[str, Any]
+) -> None:
     """Without the gold pictures: no machine that trains ever has them."""
     used = [one for one in given.labels if one.split in ("train", "val") and one.taxon in taxonomy.leaf_index]
     asked = {
-        "preset": preset, "taxonomy": taxonomy.to_json(), "max_picture_mp": given.max_picture_mp,
+        "preset": preset, "recipe": dict(changes), "taxonomy": taxonomy.to_json(),
+        "max_picture_mp": given.max_picture_mp,
         "labels": [{"image": o.image, "taxon": o.taxon, "split": o.split, "checked": o.checked} for o in used],
     }  # fmt: skip
     try:

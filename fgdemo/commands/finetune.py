@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 from typing import TYPE_CHECKING, Any
 
 from fgdemo.annotation import OWNER
@@ -37,6 +38,7 @@ def run_finetune(arguments: argparse.Namespace, settings: Settings, trial: Trial
     from fgdemo.storage.job_files import JobFiles
     from fgdemo.storage.jobs import Jobs
     from fgdemo.storage.models import Models
+    from fgdemo.storage.originals import write_durably
 
     say = speaker(arguments)
     engine = open_database(settings.database_url)
@@ -44,7 +46,10 @@ def run_finetune(arguments: argparse.Namespace, settings: Settings, trial: Trial
     models = Models(engine, settings.home / "models", settings.checkpoint)
     number = arguments.job
     if number is None:
+        changes = checked_changes(arguments)
         number = _training(settings).prepare(OWNER, arguments.preset).id
+        if changes:
+            write_durably(files.recipe(number), json.dumps(changes).encode())
         say(f"Training {number}, on the labels as they are now. Ctrl-C stops it; finetune --job {number} goes on.")
 
     def work(run: Run) -> Left:
@@ -61,6 +66,17 @@ def run_finetune(arguments: argparse.Namespace, settings: Settings, trial: Trial
     if job.state == "interrupted":
         raise TrainingError(f"{job.sentence} Nothing is lost: finetune --job {number} goes on.")
     return {"job": job.id, "state": job.state, "candidate": job.candidate, "sentence": job.sentence}
+
+
+def checked_changes(arguments: argparse.Namespace) -> dict[str, Any]:
+    """What --recipe changes, found to fit the preset. Raises TrainingError."""
+    from fgdemo.learn.recipe import PRESETS, read_changes
+
+    if arguments.recipe is None:
+        return {}
+    changes = read_changes(arguments.recipe)
+    PRESETS[arguments.preset].changed(changes)
+    return changes
 
 
 def gpu_use() -> GpuUse:

@@ -35,14 +35,16 @@ def train(
 ) -> Classifier:
     """The card of the classifier says how the training went, and how well `frozen` did."""
     from fgdemo.learn.candidate import train_candidate
-    from fgdemo.learn.recipe import Recipe
+    from fgdemo.learn.recipe import Recipe, read_changes
 
     base = frozen.classifier
     recipe = Recipe(
         epochs=arguments.epochs, train_px=arguments.train_size or base.data_config.size_px,
-        batch_size=arguments.batch_size, lr=arguments.lr, mixup=arguments.mixup, cutmix=arguments.cutmix,
+        batch_size=arguments.batch_size, lr=arguments.lr,
         distil=arguments.distil if teachers else 0.0, seed=arguments.seed,
     )  # fmt: skip
+    if arguments.recipe:
+        recipe = recipe.changed(read_changes(arguments.recipe))
     say(f"Frozen start weights and ridge: top-1 {percent(frozen.scores.top1)} on val")
 
     def on_epoch(epoch: Epoch) -> None:

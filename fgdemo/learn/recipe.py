@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
 from typing import Any
 
 from fgdemo.errors import BackboneError, TrainingError
@@ -64,11 +66,43 @@ class Recipe:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Recipe:
-        """Raises TrainingError where a field is unknown or missing."""
+        """Raises TrainingError where a field is unknown or missing, or a value is not of its kind."""
         try:
-            return cls(**{**values, "framing": Framing(**values.get("framing", {}))})
+            recipe = cls(**{**values, "framing": Framing(**values.get("framing", {}))})
         except TypeError as error:
             raise TrainingError(f"This is no recipe of training ({error}).") from error
+        for of, one in (("", recipe), ("framing ", recipe.framing)):
+            for field_ in fields(one):
+                value = getattr(one, field_.name)
+                if not _is_of_kind(value, field_.type):
+                    raise TrainingError(f"In the recipe {of}“{field_.name}” is {value!r}, which is no {field_.type}.")
+        return recipe
+
+    def changed(self, values: Mapping[str, Any]) -> Recipe:
+        """With these fields instead. Raises TrainingError as `from_json`."""
+        framing = values.get("framing", {})
+        if not isinstance(framing, Mapping):
+            raise TrainingError("In the recipe “framing” is a group of fields.")
+        return Recipe.from_json({**self.to_json(), **values, "framing": {**asdict(self.framing), **framing}})
+
+
+def _is_of_kind(value: Any, kind: Any) -> bool:
+    """Whether it is a number, whole or not and not below 0, or true or false, as the field says."""
+    if kind not in ("int", "float"):
+        return kind != "bool" or isinstance(value, bool)
+    numbers = int if kind == "int" else int | float
+    return isinstance(value, numbers) and not isinstance(value, bool) and 0 <= value < float("inf")
+
+
+def read_changes(path: Path) -> dict[str, Any]:
+    """The fields of a recipe in a JSON file. Raises TrainingError where it cannot be read or is none."""
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise TrainingError(f"The recipe {path.name} cannot be read ({error}).") from error
+    if not isinstance(values, dict):
+        raise TrainingError(f'The recipe {path.name} must be a JSON object such as {{"replay": 0.5}}.')
+    return values
 
 
 PRESETS: Mapping[Preset, Recipe] = {

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 from fgdemo.learn.corpus import Corpus
 from fgdemo.learn.pictures import Pictures, Progress
@@ -13,6 +15,7 @@ from fgdemo.model.classifier import Classifier
 from fgdemo.taxonomy import Taxonomy
 from fgdemo.training import Epoch, Preset, Verdict
 
+NO_CHANGES: Mapping[str, Any] = MappingProxyType({})
 GoldPictures = Callable[[DataConfig], Pictures]
 """The gold pictures as a model takes them in, always the same ones in the same order."""
 
@@ -33,12 +36,17 @@ class Trial:
         progress: Progress,
         stop: Callable[[], bool],
         say: Callable[[str], None],
+        changes: Mapping[str, Any] = NO_CHANGES,
     ) -> Classifier:
-        """See `fgdemo.learn.candidate.train_candidate`; the pictures are as large as the base takes them."""
+        """See `fgdemo.learn.candidate.train_candidate`; the pictures are as large as the base takes them.
+
+        Args:
+            changes: fields of the recipe that are not as the preset has them.
+        """
         from fgdemo.learn.candidate import train_candidate
         from fgdemo.learn.recipe import PRESETS, train_px_of
 
-        recipe = PRESETS[preset]
+        recipe = PRESETS[preset].changed(changes)
         train_px = train_px_of(base.backbone, base.data_config, recipe)
         if train_px != recipe.train_px:
             say(f"It learns from pictures of {train_px} px, the network's own size, and not of {recipe.train_px} px.")

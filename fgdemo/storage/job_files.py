@@ -53,6 +53,10 @@ class JobFiles:
         """What an interrupted training goes on from."""
         return self.folder(job) / "training.pt"
 
+    def recipe(self, job: int) -> Path:
+        """Fields of the recipe that were asked for beside the preset, where any were."""
+        return self.folder(job) / "recipe.json"
+
     def cloud_job(self, job: int) -> Path:
         """Names the Hugging Face Job that trains; it is there as long as that may run, or has left pictures there."""
         return self.folder(job) / "cloud.json"
