@@ -70,12 +70,13 @@ def build_parser() -> argparse.ArgumentParser:
     token.add_argument("name", nargs="?")
     token.add_argument("--role", choices=("visitor", "expert", "maintainer"), default="expert")
     convert = verb("convert", commands.convert, "write a checkpoint as ONNX, or for timm, and check it against itself")
-    convert.add_argument("checkpoint", type=Path, metavar="CHECKPOINT")
+    convert.add_argument("checkpoint", metavar="CHECKPOINT", help="a folder, or a version that `models` lists")
     convert.add_argument("out", type=Path, metavar="OUT", help="an .onnx file, or a folder for timm")
     convert.add_argument("--format", choices=("onnx", "timm"), required=True)
     convert.add_argument(
-        "--check", type=Path, nargs="+", default=[], metavar="PICTURE", help="compare on these (default: drawn birds)"
-    )
+        "--check", type=Path, nargs="+", default=[], metavar="PICTURE",
+        help="compare on these (default: gold and val pictures of the workspace for its models, else drawn birds)",
+    )  # fmt: skip
     specimens = verb("specimens", commands.specimens, "draw look-alike specimens to try everything without a download")
     specimens.add_argument("folder", type=Path)
     specimens.add_argument("--per-class", type=int, default=40)

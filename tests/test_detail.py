@@ -104,7 +104,11 @@ def test_known_figures_of_four_pictures() -> None:
     assert found.figures["coverage"][0] == 1
     assert found.figures["set_size"][0] == 1.25
     assert found.figures["mistake_distance"] == (1, 1, 1)
-    assert [(pair.a, pair.b, pair.mistaken) for pair in found.pairs] == [("house", "marsh", 1)]
+    (pair,) = found.pairs
+    assert (pair.a, pair.b, pair.mistaken, pair.of) == ("house", "marsh", 1, 3)
+    assert pair.share[0] == pytest.approx(1 / 3)
+    assert pair.share[1] == 0
+    assert 0.6 < pair.share[2] <= 1
     assert found.risk[-1] == (1, 0.25)
 
 

@@ -752,6 +752,19 @@ def test_models_by_the_command_line(
     assert "are kept" in said
 
 
+def test_a_model_of_the_workspace_is_converted_and_compared_on_its_held_out_pictures(
+    two_models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in settings_of(two_models).variables().items():
+        monkeypatch.setenv(name, value)
+    version = open_models(settings_of(two_models)).all()[0].version
+    assert main(["convert", version, str(tmp_path / "timm"), "--format", "timm", "--json"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert (printed["checkpoint"], printed["pictures"]) == (version, 12)
+    assert main(["convert", "model-9@01234567", str(tmp_path / "other"), "--format", "timm"]) == 1
+    assert "There is no model model-9@01234567" in capsys.readouterr().err
+
+
 def test_questions_are_answered_by_the_services_that_were_there_when_they_came() -> None:
     """And those who wait before there are any get the first."""
     stopped: list[str] = []

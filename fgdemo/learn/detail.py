@@ -37,6 +37,17 @@ class KindScore:
 
 
 @dataclass(frozen=True)
+class PairScore:
+    """Two leaves: how many of their `of` pictures were taken for the other, both ways together, and which share."""
+
+    a: str
+    b: str
+    mistaken: int
+    of: int
+    share: Interval
+
+
+@dataclass(frozen=True)
 class Bin:
     """Pictures of about the same confidence: its mean, and the share that is right."""
 
@@ -60,7 +71,7 @@ class Detail:
 
     figures: Mapping[str, Interval]
     kinds: tuple[KindScore, ...]
-    pairs: tuple[Pair, ...]
+    pairs: tuple[PairScore, ...]
     reliability: tuple[Bin, ...]
     risk: tuple[tuple[float, float], ...]
 
@@ -96,10 +107,15 @@ def detail(probs: np.ndarray, labels: np.ndarray, taxonomy: Taxonomy, least_prob
             **mistakes,
         },
         kinds=kind_scores(order[:, 0], labels, taxonomy),
-        pairs=worst_pairs(order[:, 0], labels, taxonomy, most=30),
+        pairs=tuple(pair_score(pair) for pair in worst_pairs(order[:, 0], labels, taxonomy, most=30)),
         reliability=reliability(probs, labels),
         risk=risk_curve(probs.max(1), right),
     )
+
+
+def pair_score(pair: Pair) -> PairScore:
+    mistaken = np.arange(pair.of) < pair.mistaken
+    return PairScore(pair.a, pair.b, pair.mistaken, pair.of, mean_interval(mistaken))
 
 
 def ece_interval(probs: np.ndarray, labels: np.ndarray) -> Interval:

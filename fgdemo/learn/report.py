@@ -98,7 +98,7 @@ def _score(result: Mapping[str, Any], taxonomy: Taxonomy | None) -> str:
             f"{name(row['a'])} / {name(row['b'])}",
             f"{row['mistaken']}",
             f"{row['of']}",
-            f"{row['mistaken'] / row['of']:.0%}",
+            "{:.0%} [{:.0%}, {:.0%}]".format(*row["share"]),
         )
         for row in result["pairs"]
     ][:MOST_PAIRS]
