@@ -41,7 +41,8 @@ def either(tmp_path, database_url):
 
 
 def filled(opened: FakeWorkspace) -> FakeWorkspace:
-    opened.take_in([*some_pictures(12, 3), coloured("lowchen", 1, split="test")])
+    opened.take_in(some_pictures(12, 3))
+    opened.take_in([coloured("lowchen", 1, split="test")])  # by itself, or val would be drawn from the others
     opened.learner.refresh()
     return opened
 

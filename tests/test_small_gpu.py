@@ -99,14 +99,14 @@ def test_it_runs_out_of_memory_once_and_not_in_every_epoch(monkeypatch: pytest.M
     assert [count for count in Crowded.tried if count > 3] == [12, 6]
 
 
-@pytest.fixture
-def crowded_backbone(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+def crowded(monkeypatch: pytest.MonkeyPatch, most: int) -> list[int]:
+    """From now on no network takes more than so many pictures at a time; how many were tried."""
     tried: list[int] = []
     real = Backbone.forward
 
     def forward(self: Backbone, pixels: Tensor) -> Tensor:
         tried.append(len(pixels))
-        if len(pixels) > 3:
+        if len(pixels) > most:
             raise torch.OutOfMemoryError("CUDA out of memory")
         return real(self, pixels)
 
@@ -115,23 +115,19 @@ def crowded_backbone(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return tried
 
 
-def test_looking_halves_the_pictures_at_a_time_where_they_do_not_fit(
-    crowded_backbone: list[int], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_looking_halves_the_pictures_at_a_time_where_they_do_not_fit(monkeypatch: pytest.MonkeyPatch) -> None:
     backbone, config = tiny_backbone()
+    wanted = embed(backbone, PICTURES.pixels[:14], config)
+    tried = crowded(monkeypatch, most=3)
     seen = embed(backbone, PICTURES.pixels[:14], config)
-    assert crowded_backbone == [12, 6, 3, 3, 3, 3, 2]
-    monkeypatch.undo()
-    np.testing.assert_allclose(seen, embed(backbone, PICTURES.pixels[:14], config), rtol=1e-4, atol=1e-5)
+    assert tried == [12, 6, 3, 3, 3, 3, 2]
+    np.testing.assert_allclose(seen, wanted, rtol=1e-4, atol=1e-5)
 
 
 def test_where_not_even_one_picture_fits_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    def forward(self: Backbone, pixels: Tensor) -> Tensor:
-        raise torch.OutOfMemoryError("CUDA out of memory")
-
-    monkeypatch.setattr(Backbone, "forward", forward)
     backbone, config = tiny_backbone()
-    with pytest.raises(BackboneError, match="one picture"):
+    crowded(monkeypatch, most=0)
+    with pytest.raises(BackboneError, match="Not even one picture fits"):
         embed(backbone, PICTURES.pixels[:3], config)
 
 
