@@ -48,18 +48,19 @@ export function modelActions(model, now, acts, more = null) {
   const busy = Boolean(now.promoting);
   const actions = [];
   let why = "";
+  let refused = false;
   if (isLive) {
     if (now.previous) actions.push(button(`Roll back to ${shortName(now.previous)}`, acts.rollBack, { disabled: busy }));
   } else {
     const judged = model.state !== "candidate" || model.verdict?.beside === now.live;
-    const refused = model.state === "candidate" && judged && !model.verdict.may_go_live;
+    refused = model.state === "candidate" && judged && !model.verdict.may_go_live;
     if (refused) why = refusal(model.verdict);
     else if (!judged) why = h("span", {}, comparedFirst(model.verdict, now.live), " ", h("a", { class: "fg-link", href: linkTo({ view: "compare", a: addressOf(now.models, now.live), b: addressOf(now.models, model.version) }) }, "See how they compare"));
     actions.push(button("Make it live", () => acts.promote(model.version), { primary: true, disabled: refused || busy, describedby: why ? "fg-why-not" : null }));
   }
   if (more) actions.push(more);
   if (!isLive && model.version !== now.previous && model.job !== null) actions.push(button("Delete", () => acts.remove(model.version)));
-  return h("div", { class: "fg-model-actions" }, h("p", { class: "fg-row-actions" }, ...actions), why ? h("p", { class: "fg-small fg-why-not", id: "fg-why-not" }, why) : "");
+  return h("div", { class: "fg-model-actions" }, h("p", { class: "fg-row-actions" }, ...actions), why ? h("p", { class: `fg-small ${refused ? "fg-why-not" : "fg-quiet"}`, id: "fg-why-not" }, why) : "");
 }
 
 /** What is done before a candidate goes live that was not compared with the model that is live now. */
