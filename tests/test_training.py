@@ -455,6 +455,7 @@ def test_what_a_person_changes_in_the_recipe_reaches_the_training(home: Path, tm
         with pytest.raises(TrainingError, match=told):
             run_finetune(Namespace(job=None, preset="quick", recipe=recipe, json=False), settings_of(home), trial)
     assert [job.id for job in open_tiny_training(home).now(MAINTAINER).jobs] == [1], "nothing was begun"
+    assert not JobFiles(home).recipe(1).exists(), "a training of another database with this number would take it"
 
 
 # --- models -----------------------------------------------------------------------------------------------

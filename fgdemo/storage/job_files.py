@@ -73,7 +73,7 @@ class JobFiles:
     def clear(self, job: int) -> None:
         """Remove what a training that is over has no use for: what it would go on from."""
         snapshot = self.training_snapshot(job)
-        for path in (snapshot, snapshot.with_suffix(".part"), self.cloud_job(job)):
+        for path in (snapshot, snapshot.with_suffix(".part"), self.cloud_job(job), self.recipe(job)):
             with suppress(OSError):
                 path.unlink()
         shutil.rmtree(self.start_checkpoint(job), ignore_errors=True)
