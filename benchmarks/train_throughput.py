@@ -33,43 +33,42 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 import torch
-from timm.utils.model_ema import ModelEmaV3
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import DataLoader
 from torchvision import datasets, transforms
 
-from fgdemo.learn.optimizer import make_optimizer
 from fgdemo.learn.pictures import Pictures, decode_all
 from fgdemo.learn.recipe import Recipe
 from fgdemo.learn.steps import Lesson, train_epoch
-from fgdemo.learn.student import Student, loss_scaler, mixed_precision, on_device
+from fgdemo.learn.student import Student, mixed_precision, on_device
+from fgdemo.learn.train_state import TrainState
 from fgdemo.model.backbone import Backbone, DataConfig, start_backbone
 from fgdemo.storage.sources import read_source
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
-def student_of(backbone: Backbone, classes: int, device: str, recipe: Recipe) -> tuple[Student, Any, Any]:
+def begin(backbone: Backbone, classes: int, device: str, recipe: Recipe) -> TrainState:
     """A network that is trained, in our layout, with BatchNorm as our loop has it, and its optimizer."""
     student = on_device(Student(backbone, torch.zeros(backbone.dim, classes), torch.zeros(classes), []), device)
-    optimizer, schedule = make_optimizer(student.backbone.net, [*student.classifier.parameters()], recipe, 1_000_000)
+    state = TrainState.begin(student, recipe, 1_000_000)
     student.train()
     for module in student.modules():
         if isinstance(module, nn.modules.batchnorm._BatchNorm):
             module.eval()
     if recipe.compiled and device.startswith("cuda"):
         student.compile()
-    return student, optimizer, schedule
+    return state
 
 
-def step(student: Student, optimizer: torch.optim.Optimizer, batch: Tensor, labels: Tensor) -> float:
+def step(state: TrainState, batch: Tensor, labels: Tensor) -> float:
     """Forward, backward, update, and the loss read, without which nothing can be reported."""
-    optimizer.zero_grad(set_to_none=True)
+    state.optimizer.zero_grad(set_to_none=True)
     with mixed_precision(batch.device):
-        loss = functional.cross_entropy(student(batch)[0].float(), labels, label_smoothing=0.1)
+        loss = functional.cross_entropy(state.student(batch)[0].float(), labels, label_smoothing=0.1)
     loss.backward()
-    optimizer.step()
+    state.optimizer.step()
     return float(loss.detach())
 
 
@@ -77,10 +76,8 @@ def ours(
     backbone: Backbone, pictures: Pictures, labels: np.ndarray, config: DataConfig, recipe: Recipe, device: str,
     busy: list[float],
 ) -> Callable[[int], None]:  # fmt: skip
-    student, optimizer, schedule = student_of(backbone, int(labels.max()) + 1, device, recipe)
-    ema = ModelEmaV3(student, decay=recipe.ema_decay, use_warmup=True)
+    state, lesson = begin(backbone, int(labels.max()) + 1, device, recipe), Lesson(pictures, labels, config, recipe)
     rows, generator = np.arange(len(labels)), torch.Generator().manual_seed(0)
-    lesson, scaler = Lesson(pictures, labels, config, recipe), loss_scaler(torch.device(device))
 
     def run(batches: int) -> None:
         left = batches
@@ -92,22 +89,21 @@ def ours(
 
         while left > 0:
             train_epoch(
-                student, ema, lesson, rows, optimizer, schedule, scaler, generator, progress, lambda: left <= 0,
-                recipe.batch_size,
-            )  # fmt: skip
+                state, lesson, rows, generator, micro=recipe.batch_size, progress=progress, stop=lambda: left <= 0
+            )
 
     return run
 
 
 def synthetic(backbone: Backbone, classes: int, recipe: Recipe, device: str) -> Callable[[int], None]:
-    student, optimizer, _ = student_of(backbone, classes, device, recipe)
+    state = begin(backbone, classes, device, recipe)
     batch = torch.randn(recipe.batch_size, 3, recipe.train_px, recipe.train_px, device=device)
     batch = batch.contiguous(memory_format=torch.channels_last)
     labels = torch.arange(recipe.batch_size, device=device) % classes
 
     def run(batches: int) -> None:
         for _ in range(batches):
-            step(student, optimizer, batch, labels)
+            step(state, batch, labels)
 
     return run
 
@@ -115,7 +111,7 @@ def synthetic(backbone: Backbone, classes: int, recipe: Recipe, device: str) -> 
 def plain(
     backbone: Backbone, folder: Path, classes: int, config: DataConfig, recipe: Recipe, device: str
 ) -> Callable[[int], None]:
-    student, optimizer, _ = student_of(backbone, classes, device, recipe)
+    state = begin(backbone, classes, device, recipe)
     ready = transforms.Compose([
         transforms.RandomResizedCrop(recipe.train_px, scale=(0.3, 1.0)), transforms.RandomHorizontalFlip(),
         transforms.ColorJitter(0.25, 0.25), transforms.ToTensor(), transforms.Normalize(config.mean, config.std),
@@ -135,9 +131,7 @@ def plain(
     def run(batches: int) -> None:
         for _ in range(batches):
             batch, labels = next(batches_of)
-            step(
-                student, optimizer, batch.to(device, non_blocking=True), labels.to(device, non_blocking=True) % classes
-            )
+            step(state, batch.to(device, non_blocking=True), labels.to(device, non_blocking=True) % classes)
 
     return run
 

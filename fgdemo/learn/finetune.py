@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import math
 import time
@@ -11,15 +10,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
-from timm.utils.model_ema import ModelEmaV3
 from torch import Tensor
 
 from fgdemo.errors import DatasetError, TrainingError
-from fgdemo.learn.optimizer import make_optimizer
 from fgdemo.learn.pictures import Progress, no_progress
 from fgdemo.learn.snapshot import resume, save_snapshot
 from fgdemo.learn.steps import Lesson, train_epoch, val_top1
-from fgdemo.learn.student import Student, loss_scaler, on_device
+from fgdemo.learn.student import Student, on_device
+from fgdemo.learn.train_state import TrainState
 from fgdemo.model.backbone import Backbone
 from fgdemo.training import Epoch
 
@@ -85,19 +83,10 @@ def finetune(
     student = on_device(Student(backbone, *head, [t.backbone.dim for t in teachers]), device)
     for teacher in teachers:
         on_device(teacher.backbone, device).eval().requires_grad_(False)
-    optimizer, schedule = make_optimizer(
-        student.backbone.net, [*student.classifier.parameters()], recipe, recipe.epochs * batches,
-        new=[*student.to_teacher.parameters()],
-    )  # fmt: skip
-    ema = ModelEmaV3(student, decay=recipe.ema_decay, use_warmup=True)
-    best, scaler = copy.deepcopy(ema.module), loss_scaler(torch.device(device))
-    run = {
-        "student": student, "ema": ema.module, "best": best, "optimizer": optimizer, "schedule": schedule,
-        "scaler": scaler,
-    }  # fmt: skip
+    state = TrainState.begin(student, recipe, recipe.epochs * batches)
     identity = {"recipe": recipe.to_json(), "start": fingerprint(backbone, lesson)} if snapshot else {}
-    done_before = resume(snapshot, identity, run) if snapshot else []
-    history = [Epoch(**row) for row in world.same(done_before, run)]
+    done_before = resume(snapshot, identity, state.parts) if snapshot else []
+    history = [Epoch(**row) for row in world.same(done_before, state.parts)]
     if recipe.compiled and device.startswith("cuda") and world.size == 1:
         student.compile()
     for epoch in history:
@@ -112,8 +101,8 @@ def finetune(
         generator = torch.Generator().manual_seed(recipe.seed * 1000 + number - 1)
         torch.manual_seed(generator.initial_seed())  # of dropout and drop path, so that a resumed epoch is the same
         losses, batches_done, micro = train_epoch(
-            student, ema, lesson, train, optimizer, schedule, scaler, generator,
-            lambda done, of, number=number: progress(f"epoch {number} of {recipe.epochs}", done, of), stop, micro,
+            state, lesson, train, generator, micro=micro, stop=stop,
+            progress=lambda done, of, number=number: progress(f"epoch {number} of {recipe.epochs}", done, of),
         )  # fmt: skip
         loss = sum(losses.values())
         if not math.isfinite(loss):
@@ -124,22 +113,22 @@ def finetune(
         epochs_done = number - 1 + batches_done / batches
         if batches_done < batches:
             break
-        top1 = val_top1(ema.module, lesson, val) if len(val) else None
+        top1 = val_top1(state.averaged, lesson, val) if len(val) else None
         elapsed_s = time.monotonic() - started
         epoch = Epoch(
             "network", number, recipe.epochs, loss, top1, elapsed_s, losses=losses,
-            lr=float(optimizer.param_groups[0]["lr"]),
+            lr=float(state.optimizer.param_groups[0]["lr"]),
             images_per_s=batches * recipe.batch_size / max(elapsed_s, 1e-9),
         )  # fmt: skip
         history.append(epoch)
         on_epoch(epoch)
         if best_epoch(history) == number:
-            best.load_state_dict(ema.module.state_dict())
+            state.best.load_state_dict(state.averaged.state_dict())
         if snapshot:
-            save_snapshot(snapshot, identity, [asdict(epoch) for epoch in history], run)
+            save_snapshot(snapshot, identity, [asdict(epoch) for epoch in history], state.parts)
         if world.any(stop()):
             break
-    kept = best if history else ema.module
+    kept = state.best if history else state.averaged
     backbone = kept.backbone.to(memory_format=torch.contiguous_format).cpu().eval().requires_grad_(False)
     return Trained(backbone, epochs_done, best_epoch(history), sentence)
 

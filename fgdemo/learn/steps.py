@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from timm.utils.model_ema import ModelEmaV3
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -22,6 +21,7 @@ from fgdemo.learn.recipe import Recipe
 from fgdemo.learn.replay import Memory, batches_of
 from fgdemo.learn.retention import SoftLabels, retention_loss
 from fgdemo.learn.student import Student, Teacher, mixed_precision
+from fgdemo.learn.train_state import TrainState
 from fgdemo.model.backbone import DataConfig
 
 
@@ -126,17 +126,14 @@ class Batch:
 
 
 def train_epoch(
-    student: Student,
-    ema: ModelEmaV3,
+    state: TrainState,
     lesson: Lesson,
     train: np.ndarray,
-    optimizer: torch.optim.Optimizer,
-    schedule: torch.optim.lr_scheduler.LRScheduler,
-    scaler: torch.GradScaler,
     generator: torch.Generator,
+    *,
+    micro: int,
     progress: Callable[[int, int], None],
     stop: Callable[[], bool],
-    micro: int,
 ) -> tuple[dict[str, float], int, int]:
     """One pass over the pictures `train` in a new order.
 
@@ -144,11 +141,13 @@ def train_epoch(
 
     Args:
         micro: how many pictures at a time are tried first, see `backward`.
+        progress: told of the batches done, of all; `stop` is asked after each.
 
     Returns:
         The mean losses in nats, the batches done, and how many pictures at a time did fit.
     """
-    device, world = next(student.parameters()).device, lesson.world
+    student, world = state.student, lesson.world
+    device = next(student.parameters()).device
     student.train()
     for module in student.modules():
         if isinstance(module, nn.modules.batchnorm._BatchNorm):
@@ -160,14 +159,14 @@ def train_epoch(
         batch = lesson.batch(chosen, student.classifier.out_features, device, generator)
         part = world.part(len(batch))
         share = (part.stop - part.start) / len(batch)
-        losses, micro = backward(student, batch[part], lesson, scaler, micro)
+        losses, micro = backward(student, batch[part], lesson, state.scaler, micro)
         world.add_gradients(student, share)
-        scaler.unscale_(optimizer)
+        state.scaler.unscale_(state.optimizer)
         nn.utils.clip_grad_norm_(student.parameters(), 2.0)
-        scaler.step(optimizer)
-        scaler.update()
-        schedule.step()
-        ema.update(student, step=schedule.last_epoch)
+        state.scaler.step(state.optimizer)
+        state.scaler.update()
+        state.schedule.step()
+        state.ema.update(student, step=state.schedule.last_epoch)
         total.update({name: world.total(losses.get(name, 0.0) * share) for name in lesson.terms})
         done = step + 1
         progress(done, len(batches))
