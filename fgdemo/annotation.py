@@ -41,15 +41,17 @@ Kind = Literal["import", "suggestion", "label", "unsure", "skip", "unusable", "n
 - label: an expert's answer, a leaf or (a valid coarser answer) a group;
 - unsure, skip: looked at, no answer; the label stays what it was;
 - unusable: cannot be labelled at all; none: not one of these classes. Both take the picture out of training;
-- adjudication: the last word where experts disagree, and the only way to change the label of a gold picture;
+- adjudication: the last word where experts disagree, and the only way to change what was said of a gold picture;
 - undo: takes back the event that `undoes` names.
 """
 
 DECIDING: tuple[Kind, ...] = ("import", "label", "unusable", "none", "adjudication")
 """The kinds that say what is true of a picture from then on."""
 
+OUT: tuple[Kind, ...] = ("unusable", "none")
+"""The kinds that take a picture out of training."""
 Split = Literal["train", "val", "test", "gold"]
-"""gold is locked for good and never trains; a source's own `test` pictures come in as gold."""
+"""gold never trains and is locked once it has a label; a source's own `test` pictures come in as gold."""
 
 Reason = Literal["suspicion", "pair", "uncertain", "typical", "new", "audit", "suggestion", "adjudication", "second"]
 """Why a picture is asked. All but the last two orders of work; audit: a random draw, for an unbiased estimate;
@@ -81,6 +83,11 @@ class Standing:
     suggested: bool
     split: Split
 
+    @property
+    def is_locked(self) -> bool:
+        """Whether only adjudication changes it from now on: gold that somebody has said something about."""
+        return self.split == "gold" and (self.taxon is not None or self.kind in OUT)
+
 
 @dataclass(frozen=True)
 class TaxonChance:
@@ -103,7 +110,7 @@ class Ranking:
         given_prob: (n,) probability of the given leaf by leave-one-out.
         rival: (n,) index into `taxa` of the likeliest leaf other than `suggested`.
         uncertainty: (n,) in [0, 1]; 1 − margin between `suggested` and `rival`; high is uncertain.
-        orders: for each order but "pair", "suggestion" and "adjudication": rows, best asked first. Unusable, gold and
+        orders: for each order but "pair", "suggestion" and "adjudication": rows, best asked first. Unusable, locked and
             unembedded rows are left out; checked rows are only in "audit", a random permutation fixed for good.
         confusion: (C, C) pictures of the given leaf (row) taken for another (column), by leave-one-out on train.
         val_confusion: (C, C) the same on val pictures.

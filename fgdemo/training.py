@@ -25,8 +25,8 @@ LENGTHS: Mapping[Preset, Length] = {"quick": Length(6, 160), "standard": Length(
 """Here and not with the recipes, because the page tells how long they take without loading torch."""
 
 NO_VAL = (
-    "A training needs held-out (val) pictures to choose by, and labelling makes none: "
-    "bring in labelled pictures with a “val” folder."
+    "A training keeps what does best on held-out (val) pictures, and none of the labelled ones is held out. Label more: "
+    "of what comes without splits a tenth is. Or bring in labelled pictures with a “val” folder."
 )
 
 JobState = Literal["waiting", "running", "done", "cancelled", "failed", "interrupted"]

@@ -277,7 +277,7 @@ def test_any_two_models_are_compared(page: Page, app: RunningApp, training: Fake
 
 
 def test_what_is_missing_is_said_in_one_line(page: Page, training: FakeTraining) -> None:
-    for labelled, said in ((0, "Nothing is labelled yet"), (7, "Only 7 pictures are"), (340, "no gold pictures")):
+    for labelled, said in ((0, "Nothing is labelled yet"), (7, "Only 7 pictures are"), (340, "No gold picture is labelled")):
         training.labelled, training.gold = labelled, 0
         look_again(page)
         expect(page.locator(".fg-train-starter")).to_contain_text(said)
@@ -285,7 +285,7 @@ def test_what_is_missing_is_said_in_one_line(page: Page, training: FakeTraining)
     training.gold, training.has_val = 150, False
     look_again(page)
     starter = page.locator(".fg-train-starter")
-    expect(starter).to_contain_text("no pictures to choose by, and labelling makes none")
+    expect(starter).to_contain_text("none of the labelled ones is held out")
     expect(starter.get_by_role("link", name="Bring pictures in")).to_be_visible()
     expect(page.get_by_role("button", name="Train a better model")).to_have_count(0)
 

@@ -137,7 +137,7 @@ def test_what_cannot_be_trained_is_refused(base: Classifier, tmp_path: Path) -> 
 
     with pytest.raises(DatasetError, match="not those of gold"):
         train(replace(PICTURES, splits=("gold", *PICTURES.splits[1:])))
-    with pytest.raises(DatasetError, match="labelling makes none: bring in"):
+    with pytest.raises(DatasetError, match="none of the labelled ones is held out"):
         train(replace(PICTURES, splits=("train",) * 48))
     with pytest.raises(DatasetError, match="at least two kinds"):
         train(chosen(np.arange(8)))

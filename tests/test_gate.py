@@ -103,13 +103,13 @@ def test_few_changes_of_many_are_not_worse_and_of_few_unproven() -> None:
     mixed = np.roll(three, 3)
     found = verdict(three, mixed)  # as many right as before, but six of a hundred changed
     assert found.outcome == "unproven"
-    assert "gold pictures would tell. Import pictures with a test split" in found.sentence
+    assert "gold pictures would tell. Label or import more pictures" in found.sentence
 
 
 def test_too_few_gold_pictures_prove_nothing() -> None:
     found = verdict(np.zeros(29, bool), np.ones(29, bool))
     assert found.outcome == "unproven"
-    assert "29 gold pictures prove nothing; at least 30 are needed. Import pictures with a test split" in found.sentence
+    assert "29 gold pictures prove nothing; at least 30 are needed. Label or import more pictures" in found.sentence
     assert verdict(np.zeros(30, bool), np.ones(30, bool)).outcome == "better"
     empty = verdict(np.zeros(0, bool), np.zeros(0, bool))
     assert (empty.outcome, empty.n, empty.may_go_live) == ("unproven", 0, False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from fgdemo.storage.intake import Intake
 from fgdemo.storage.labelled import LabelledPicture
 from fgdemo.storage.originals import image_id_of
 from fgdemo.storage.sources import read_for_import
+from fgdemo.storage.splits import in_import_order
 from fgdemo.storage.twins import TwinFinder, dhash
 from tests.workspace import coloured, open_fake_workspace, some_pictures
 
@@ -76,13 +78,41 @@ def test_splits_are_drawn_where_the_source_has_none_and_by_class(workspace):
     assert report.splits == {"train": 96, "val": 12, "gold": 12}
 
 
+def test_pictures_without_a_label_are_drawn_too_or_who_labels_them_could_never_train(workspace):
+    report = workspace.take_in([coloured("lowchen", n, "") for n in range(60)], has_splits=False)
+    assert report.splits == {"train": 48, "val": 6, "gold": 6}
+
+
+def test_small_classes_are_drawn_together_and_the_smallest_only_train():
+    """As of an ornithologist with 400 pictures: no kind has ten of them, and there must be held-out ones."""
+    sizes = {f"kind {n:02d}": 3 + n % 7 for n in range(40)} | {f"rare {n}": 1 + n % 2 for n in range(20)}
+    pictures = [
+        LabelledPicture(f"{kind}/{n}.jpg", kind, "train", lambda: b"", 0)
+        for kind, size in sizes.items()
+        for n in range(size)
+    ]
+    drawn = in_import_order(pictures, has_splits=False)
+    held_out = Counter(picture.label for picture in drawn if picture.split != "train")
+    of_small = sum(size for kind, size in sizes.items() if kind.startswith("kind"))
+    assert abs(sum(held_out.values()) - 0.2 * of_small) <= 2
+    assert all(3 * held_out[kind] <= sizes[kind] for kind in held_out)
+    assert not any(kind.startswith("rare") for kind in held_out)
+    assert {p.name: p.split for p in drawn} == {
+        p.name: p.split for p in in_import_order(pictures[::-1], has_splits=False)
+    }
+
+
+def test_a_handful_of_pictures_only_trains(workspace):
+    report = workspace.take_in([coloured("lowchen", n, "") for n in range(4)], has_splits=False)
+    assert report.splits == {"train": 4}
+
+
 def test_val_is_drawn_where_the_source_has_train_and_test_alone(workspace):
-    """Without val nothing could be trained, and labelling makes none."""
     few = [coloured("lowchen", 2000 + n) for n in range(9)]
     gold = [coloured(kind, 3000 + n, split="test") for n, kind in enumerate(("eskimo_dog", "lowchen") * 6)]
     bare = [coloured("lowchen", 4000 + n, "") for n in range(20)]
     report = workspace.take_in([*some_pictures(40, 0), *few, *gold, *bare])
-    assert report.splits == {"train": 108 + 9 + 20, "val": 12, "gold": 12}
+    assert report.splits == {"train": 108 + 8 + 18, "val": 12 + 1 + 2, "gold": 12}
     assert {workspace.roster.standing(image_id_of(picture.load())).split for picture in gold} == {"gold"}
     again = workspace.take_in([*some_pictures(40, 0), *few, *gold, *bare])
     assert again.added == 0

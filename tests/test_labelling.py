@@ -189,6 +189,38 @@ def test_gold_is_never_asked_and_only_adjudicated(workspace):
     assert workspace.roster.standing(image).taxon == "lowchen"
 
 
+@pytest.mark.parametrize(
+    ("first", "taxon"), [("label", "lowchen"), ("label", "dog"), ("none", None), ("unusable", None)]
+)
+def test_gold_without_a_label_is_asked_like_any_other_and_locked_by_its_answer(workspace, first, taxon):
+    workspace.take_in([coloured("lowchen", 1, "", "test")], "2")
+    workspace.learner.refresh()
+    session, image = begin(workspace, order="new"), workspace.roster.image_ids[-1]
+    item = one(workspace, session)
+    assert item.image == image
+    said = say(workspace, session, item, taxon, kind=first)
+    shown_again = replace(item, version=said.id)
+    for kind in ("label", "none", "unusable"):
+        with pytest.raises(ForbiddenError, match="gold"):
+            say(workspace, session, shown_again, "eskimo_dog" if kind == "label" else None, kind=kind)
+    assert workspace.roster.standing(image).taxon == taxon
+    workspace.learner.refresh()
+    assert image not in {other.image for other in workspace.labelling.next_items(ADA, session, [], 8)}
+    workspace.labelling.undo(ADA, session)  # a slip of the finger
+    item = workspace.labelling.item(ADA, image, "new")
+    say(workspace, session, item, "lowchen")
+    assert workspace.roster.standing(image).taxon == "lowchen"
+
+
+def test_an_answer_about_gold_teaches_the_head_nothing(workspace):
+    before, _, _ = workspace.learner.weights_now()
+    workspace.take_in([coloured("lowchen", 1, "", "test")], "2")
+    workspace.learner.refresh()
+    session = begin(workspace, order="new")
+    say(workspace, session, one(workspace, session), "eskimo_dog")
+    np.testing.assert_array_equal(workspace.learner.weights_now()[0], before)
+
+
 def test_one_pair_only(workspace):
     session = begin(workspace, order="pair", pair=("nashville_warbler", "mourning_warbler"))
     for _ in range(8):

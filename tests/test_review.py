@@ -144,6 +144,17 @@ def test_a_stale_batch_is_refused_whole_and_says_what_is_stale(workspace):
     assert now.given == "lowchen"
 
 
+def test_gold_without_a_label_can_be_given_one_and_is_locked_then(workspace):
+    workspace.take_in([coloured("lowchen", 77, "", "test")], "2")
+    workspace.learner.refresh()
+    bare = shown(workspace, Filter(state="unlabelled"))
+    (tile,) = workspace.review.tiles(ADA, [item.image for item in bare])
+    assert not tile.locked
+    workspace.review.answer(ADA, bare, "label", "lowchen", "k")
+    (tile,) = workspace.review.tiles(ADA, [item.image for item in bare])
+    assert (tile.given, tile.locked) == ("lowchen", True)
+
+
 def test_what_cannot_be_kept_changes_nothing(workspace):
     items = shown(workspace)
     gold = shown(workspace, Filter(split="gold"))

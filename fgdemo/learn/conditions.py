@@ -40,7 +40,9 @@ FORGOTTEN_MARGIN = 0.02
 KIND_POINTS, KIND_PICTURES, GONE_PICTURES = 0.02, 2, 3
 ECE_MARGIN = 0.01
 MAP_MARGIN = 0.05
-MORE_GOLD = "Import pictures with a test split: they become gold, and nobody trains on them."
+MORE_GOLD = (
+    "Label or import more pictures: of those that come without splits a tenth becomes gold, of others the test split."
+)
 
 
 def answers_of(probs: np.ndarray) -> np.ndarray:

@@ -86,7 +86,7 @@ def _is_open(roster: Roster, rows: np.ndarray, order: Order) -> np.ndarray:
         return roster.suggested[rows]
     if order == "adjudication":
         return roster.disputed[rows]
-    out = roster.checked[rows] | _OUT[roster.kind[rows]] | (roster.split[rows] == _GOLD) | roster.disputed[rows]
+    out = roster.checked[rows] | _OUT[roster.kind[rows]] | roster.locked[rows] | roster.disputed[rows]
     return ~out & (roster.taxon[rows] < 0) if order == "typical" else ~out
 
 

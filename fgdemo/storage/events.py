@@ -85,19 +85,19 @@ class EventLog:
 
         Raises:
             StaleError: somebody said something else about one of the pictures since it was shown.
-            ForbiddenError: a gold picture, and no adjudication.
+            ForbiddenError: a gold picture that has a label, and no adjudication.
             StorageError: as `append`.
         """
         table, images = label_event_table, list({said.image for said in label_events})
         keys = [said.answer_key for said in label_events if said.answer_key is not None]
         with writing(self._engine) as connection:
             known = {said.answer_key: said for said in self._among(connection, table.c.answer_key, keys)}
-            splits, versions = _splits(connection, images), _versions(connection, images)
+            locked, versions = self._locked(connection, images), _versions(connection, images)
             appended = []
             for said in label_events:
                 kept = known.get(said.answer_key) if said.answer_key is not None else None
                 if kept is None:
-                    _check_fresh(said, splits.get(said.image), versions.get(said.image, 0))
+                    _check_fresh(said, said.image in locked, versions.get(said.image, 0))
                     kept = known[said.answer_key] = self._insert(connection, said)
                     if said.kind in DECIDING:
                         versions[said.image] = kept.id or 0
@@ -206,6 +206,12 @@ class EventLog:
             found[said.image].append(said)
         return found
 
+    def _locked(self, connection: Connection, images: Sequence[str]) -> set[str]:
+        """Those of the pictures that are locked, see `Standing.is_locked`."""
+        gold = [image for image, split in _splits(connection, images).items() if split == "gold"]
+        standings = [standing_of(history, "gold") for history in self._histories(connection, gold).values() if history]
+        return {standing.image for standing in standings if standing is not None and standing.is_locked}
+
     def _insert(self, connection: Connection, label_event: LabelEvent) -> LabelEvent:
         stamped = replace(label_event, id=None, created_at=self._clock().isoformat())
         row = {name: value for name, value in vars(stamped).items() if name != "id"}
@@ -264,8 +270,8 @@ def _versions(connection: Connection, images: Sequence[str]) -> dict[str, int]:
     return found
 
 
-def _check_fresh(said: LabelEvent, split: str | None, version: int) -> None:
-    if split == "gold" and said.kind not in ("adjudication", "skip", "unsure"):
+def _check_fresh(said: LabelEvent, is_locked: bool, version: int) -> None:
+    if is_locked and said.kind not in ("adjudication", "skip", "unsure"):
         raise ForbiddenError("This picture is gold: its label is only changed by adjudication.")
     if version != (said.shown_version or 0):
         raise StaleError("Somebody answered about this picture meanwhile. Here it is as it stands now.")

@@ -56,7 +56,7 @@ class Merger:
         for one in fresh:
             if not self._matters(one, history):
                 continue
-            told = _as_second_opinion(one, here, decided_at, split) if parted else one
+            told = _as_second_opinion(one, here, decided_at) if parted else one
             if told is None or (told.kind == "undo" and ids.get(told.undoes) is None):
                 continue
             new_id = self._insert(image, told, ids)
@@ -161,7 +161,7 @@ Entrance = Literal["as it is", "not at all", "as a second opinion"]
 
 
 def how_it_enters(
-    kind: Kind, blind: bool, at: str | None, here: Standing | None, decided_at: str, split: Split
+    kind: Kind, blind: bool, at: str | None, here: Standing | None, decided_at: str
 ) -> Entrance:
     """How something from elsewhere enters a history that has gone its own way.
 
@@ -171,17 +171,17 @@ def how_it_enters(
     """
     if kind not in DECIDING or blind or here is None:
         return "as it is"
-    spoken = here.checked or split == "gold"
+    spoken = here.checked or here.is_locked
     if kind == "import":
         return "not at all" if spoken else "as it is"
-    if not spoken or (split != "gold" and at is not None and at > decided_at):
+    if not spoken or (not here.is_locked and at is not None and at > decided_at):
         return "as it is"
     return "as a second opinion"
 
 
-def _as_second_opinion(one: Said, here: Standing | None, decided_at: str, split: Split) -> Said | None:
+def _as_second_opinion(one: Said, here: Standing | None, decided_at: str) -> Said | None:
     """The same for something that was said; None if it does not enter."""
-    how = how_it_enters(one.kind, one.blind, one.at, here, decided_at, split)
+    how = how_it_enters(one.kind, one.blind, one.at, here, decided_at)
     if how != "as a second opinion":
         return one if how == "as it is" else None
     return replace(one, kind="label" if one.kind == "adjudication" else one.kind, blind=True, reason="second")

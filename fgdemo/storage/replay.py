@@ -110,7 +110,7 @@ class Replay:
         undone = {one.undoes for one in history}
         standing = [one for one in history if one.kind in DECIDING and not one.blind and one.id not in undone]
         decided_at = standing[-1].created_at or "" if standing else ""
-        how = how_it_enters(event.kind, event.blind, event.created_at, standing_of(history, split), decided_at, split)
+        how = how_it_enters(event.kind, event.blind, event.created_at, standing_of(history, split), decided_at)
         if how == "as it is":
             return event
         if how == "not at all":

@@ -11,7 +11,7 @@ import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from fgdemo.annotation import Kind, Split, Standing
+from fgdemo.annotation import OUT, Kind, Split, Standing
 from fgdemo.errors import StorageError
 from fgdemo.storage.database import reading
 from fgdemo.storage.events import EventLog, standing_of
@@ -25,6 +25,8 @@ SPLITS: tuple[Split, ...] = get_args(Split)
 _KIND_CODES: dict[str, int] = {kind: code for code, kind in enumerate(KINDS)}
 _SPLIT_CODES: dict[str, int] = {split: code for code, split in enumerate(SPLITS)}
 _SIMPLE = np.isin(KINDS, ("import", "label", "unusable", "none"))
+_OUT = np.isin(KINDS, OUT)
+_GOLD = SPLITS.index("gold")
 _NO_MATTER = np.isin(KINDS, ("unsure", "skip"))
 _COLUMNS = {
     "taxon": np.int32,
@@ -142,6 +144,11 @@ class Roster:
     def split(self) -> np.ndarray:
         """(n,) uint8 index into `SPLITS`."""
         return self._columns["split"][: len(self)]
+
+    @property
+    def locked(self) -> np.ndarray:
+        """(n,) bool: see `Standing.is_locked`."""
+        return (self.split == _GOLD) & ((self.taxon >= 0) | _OUT[self.kind])
 
     @property
     def annotator(self) -> np.ndarray:

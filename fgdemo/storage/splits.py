@@ -12,9 +12,12 @@ from fgdemo.storage.originals import image_id_of
 EVERY = 10
 VAL: Mapping[int, Split] = {5: "val"}
 VAL_AND_GOLD: Mapping[int, Split] = {**VAL, 0: "test"}
-"""Of a class without splits each tenth picture becomes val and each tenth gold, by its place among ten; classes with
-fewer than `FEWEST` pictures only train."""
+"""Where there are no splits each tenth picture of a class becomes val and each tenth gold, by its place among ten. The
+pictures without a label are such a class too, because who labels them wants to train on them."""
 FEWEST = 10
+"""Classes with fewer pictures are counted on through, from 1, so that each loses one picture in three at most."""
+ALL_TRAIN = 2
+"""Classes with so few pictures only train."""
 IMPORT_ORDER: dict[str, int] = {"test": 0, "val": 1, "train": 2}
 """Held-out pictures come first, so that a training picture that is the twin of one joins it there."""
 
@@ -22,7 +25,7 @@ IMPORT_ORDER: dict[str, int] = {"test": 0, "val": 1, "train": 2}
 def in_import_order(pictures: Sequence[LabelledPicture], has_splits: bool) -> list[LabelledPicture]:
     """Held-out first, then by name. Pictures of another workspace keep their order, the first of a group leading.
 
-    Of a source with train and test alone, val is drawn: without it nothing could be trained, and labelling makes none.
+    Of a source with train and test alone, val is drawn: without it nothing could be trained.
     """
     own = [picture for picture in pictures if picture.origin is None]
     if not has_splits:
@@ -38,15 +41,16 @@ def in_import_order(pictures: Sequence[LabelledPicture], has_splits: bool) -> li
 
 
 def _drawn(pictures: Sequence[LabelledPicture], held_out: Mapping[int, Split]) -> list[LabelledPicture]:
-    """Stratified: of each class, of ten train pictures those at these places are held out."""
+    """Stratified: of ten train pictures of a class, or of small ones together, those at these places are held out."""
     sizes = Counter(_label(picture) for picture in pictures if picture.split == "train")
-    seen: Counter[str] = Counter()
+    seen: Counter[str | None] = Counter({None: 1})
     drawn = []
-    for picture in sorted(pictures, key=lambda p: image_id_of(p.name.encode("utf-8", "surrogatepass"))):
+    for picture in sorted(pictures, key=lambda p: (_label(p), image_id_of(p.name.encode("utf-8", "surrogatepass")))):
         label = _label(picture)
-        if label and picture.split == "train" and sizes[label] >= FEWEST:
-            picture = replace(picture, split=held_out.get(seen[label] % EVERY, "train"))
-            seen[label] += 1
+        if picture.split == "train" and sizes[label] > ALL_TRAIN:
+            stratum = label if sizes[label] >= FEWEST else None
+            picture = replace(picture, split=held_out.get(seen[stratum] % EVERY, "train"))
+            seen[stratum] += 1
         drawn.append(picture)
     return drawn
 

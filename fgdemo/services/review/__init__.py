@@ -91,7 +91,7 @@ class Review:
             pictures=now.n,
             labelled=int((now.taxon >= 0).sum()),
             checked=int(now.checked.sum()),
-            suspects=int((now.looks_wrong & ~now.gold).sum()),
+            suspects=int((now.looks_wrong & ~now.locked).sum()),
             disputed=int(now.disputed.sum()),
             splits={name: int(splits[code]) for code, name in enumerate(SPLITS) if splits[code]},
             accuracy=self._learner.accuracy(),

@@ -101,7 +101,7 @@ def _check(roster: Roster, items: Sequence[Shown], answer: Answer) -> None:
     stale = [item.image for item, now in zip(items, standing, strict=True) if now.version != item.version]
     if stale:
         raise StaleBatchError(f"{_pictures(len(stale))} changed meanwhile, so nothing was kept.", stale)
-    gold = sum(now.split == "gold" for now in standing)
+    gold = sum(now.is_locked for now in standing)
     if gold:
         raise ForbiddenError(
             f"Only adjudication changes the label of gold pictures, and {gold} of these are gold: nothing was kept."

@@ -27,7 +27,7 @@ class Filter:
         given: they are labelled as this leaf, or as this group or anything below it.
         suggested: the model takes them for this leaf, or for one of this group.
         state: suspect is unchecked with a suspicion above one half; suggestion: a visitor's suggestion waits. Neither
-            unchecked nor suspect means gold pictures, which are locked, unless `split` asks for them.
+            unchecked nor suspect means gold pictures with a label, which are locked, unless `split` asks for them.
         annotator: who said what they are labelled as now; imports count as one annotator each.
         imported: which import brought them.
         sort: suspicion (most suspect first), similarity (neighbours look alike) or newest.
@@ -57,6 +57,7 @@ class Tile:
         suggested, rival: the two likeliest leaves, by leave-one-out, with their probabilities.
         suspicion: in [0, 1], high is suspect; None where there is no label to doubt.
         suggestion: a visitor's suggestion waits.
+        locked: only adjudication changes it, see `fgdemo.annotation.Standing`.
     """
 
     image: str
@@ -73,7 +74,7 @@ class Tile:
     checked: bool
     disputed: bool
     suggestion: bool
-    split: str
+    locked: bool
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ def rows_shown(now: Snapshot, wanted: Filter) -> np.ndarray:
     """Rows that the filter keeps, in the order in which the pictures came."""
     keep = _in_state(now, wanted.state) & ~now.hidden
     if wanted.split is None and wanted.state in ("unchecked", "suspect"):
-        keep &= ~now.gold
+        keep &= ~now.locked
     roster, n = now.roster, now.n
     if wanted.given is not None:
         keep &= now.labelled_as(wanted.given)
@@ -146,7 +147,7 @@ def _tile(now: Snapshot, row: int) -> Tile:
         checked=standing.checked,
         disputed=standing.disputed,
         suggestion=standing.suggested,
-        split=standing.split,
+        locked=standing.is_locked,
     )
 
 

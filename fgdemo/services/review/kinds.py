@@ -57,7 +57,7 @@ def summaries(now: Snapshot) -> tuple[KindSummary, ...]:
         return np.bincount(labels[rows & (labels >= 0)], minlength=len(names))
 
     all_rows = count(np.ones(now.n, bool))
-    checked, suspects = count(now.checked), count(now.looks_wrong & ~now.gold)
+    checked, suspects = count(now.checked), count(now.looks_wrong & ~now.locked)
     tables = [(table.diagonal(), table.sum(1)) for table in (now.confusion, now.val_confusion)]
     found = []
     for index in np.flatnonzero(all_rows).tolist():

@@ -9,12 +9,11 @@ from functools import cached_property
 import numpy as np
 
 from fgdemo.annotation import Ranking
-from fgdemo.storage.roster import KINDS, SPLITS, Roster
+from fgdemo.storage.roster import KINDS, Roster
 from fgdemo.taxonomy import Taxonomy
 
 DOUBTFUL = 0.5
 """From this suspicion on a label is likelier wrong than right."""
-_GOLD = SPLITS.index("gold")
 _OUT = np.isin(KINDS, ("unusable", "none"))
 
 
@@ -65,9 +64,9 @@ class Snapshot:
         return _OUT[self.roster.kind[: self.n]]
 
     @cached_property
-    def gold(self) -> np.ndarray:
-        """(n,) bool: locked; nobody answers here about these."""
-        return self.split == _GOLD
+    def locked(self) -> np.ndarray:
+        """(n,) bool: gold with a label; nobody answers here about these."""
+        return self.roster.locked[: self.n]
 
     @cached_property
     def unchecked(self) -> np.ndarray:

@@ -120,7 +120,7 @@ export class Grid {
 
   add(chosen, index, isAsked = false) {
     const tile = this.tiles[index];
-    if (tile.split === "gold") {
+    if (tile.locked) {
       if (isAsked) this.onSay("Gold pictures are locked: only adjudication changes their label.");
     } else if (chosen.size < MOST_CHOSEN) chosen.set(tile.image, tile);
   }
@@ -230,11 +230,11 @@ export class Grid {
 /** One picture of the grid. */
 function drawTile(tile, index, total) {
   const differs = tile.suggested && tile.suggested !== tile.given;
-  const doubt = tile.split === "gold" ? "gold, locked" : tile.disputed ? "disputed" : differs && !tile.checked ? tile.suggested_name : "";
+  const doubt = tile.locked ? "gold, locked" : tile.disputed ? "disputed" : differs && !tile.checked ? tile.suggested_name : "";
   const words = [tile.given_name, tile.checked ? "checked" : "", doubt && differs ? `looks like ${tile.suggested_name}` : doubt].filter(Boolean).join(", ");
   return h(
     "div",
-    { class: "fg-tile", id: `fg-tile-${tile.image.slice(0, 24)}`, role: "option", "aria-selected": "false", "aria-label": words, title: words, "aria-posinset": index + 1, "aria-setsize": total, "data-image": tile.image, "data-checked": String(tile.checked), "data-gold": tile.split === "gold" ? "true" : null },
+    { class: "fg-tile", id: `fg-tile-${tile.image.slice(0, 24)}`, role: "option", "aria-selected": "false", "aria-label": words, title: words, "aria-posinset": index + 1, "aria-setsize": total, "data-image": tile.image, "data-checked": String(tile.checked), "data-gold": tile.locked ? "true" : null },
     h("img", { src: new URL(tile.thumb, document.baseURI), alt: "", loading: "lazy", decoding: "async", draggable: "false" }),
     h("span", { class: "fg-tile-given" }, tile.checked ? "✓ " : "", tile.given_name),
     h("span", { class: "fg-tile-taken" }, h("span", {}, doubt), differs && !tile.checked && tile.suggested_prob !== null && doubt === tile.suggested_name ? h("span", { class: "fg-num" }, percent(tile.suggested_prob)) : ""),

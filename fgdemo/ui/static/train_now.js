@@ -6,6 +6,8 @@ import { shortName } from "./train_route.js";
 import { button, counted, modelName, PRESETS, when } from "./train_words.js";
 
 const LEAST_LABELLED = 10;
+const LABEL = ["Label pictures", "#label"];
+const BRING = ["Bring pictures in", "#data"];
 const OPEN = ["waiting", "running", "interrupted"];
 
 /** "Live: model-3, since Tuesday. 312 labels are newer than it." */
@@ -72,7 +74,7 @@ export class Starter {
     if (runs) return;
     this.preset ??= now.device.startsWith("cuda") ? "standard" : "quick";
     const hindrance = hindranceOf(now);
-    if (hindrance) return this.root.replaceChildren(heading(), h("p", {}, hindrance.words), h("p", { class: "fg-row-actions" }, h("a", { class: "fg-button fg-primary", href: hindrance.href }, hindrance.act)));
+    if (hindrance) return this.root.replaceChildren(heading(), h("p", {}, hindrance.words), h("p", { class: "fg-row-actions" }, ...hindrance.ways));
     const start = button("Train a better model", async () => {
       start.disabled = true;
       await this.onStart(this.preset);
@@ -113,9 +115,14 @@ function hindranceOf(now) {
   const labelled = labelledOf(now);
   if (labelled < LEAST_LABELLED) {
     const have = labelled ? `Only ${counted(labelled, "picture is", "pictures are")} labelled` : "Nothing is labelled yet";
-    return { words: `${have}: a training needs ${LEAST_LABELLED} or more labelled pictures.`, act: labelled ? "Label pictures" : "Bring pictures in", href: labelled ? "#label" : "#data" };
+    return { words: `${have}: a training needs ${LEAST_LABELLED} or more labelled pictures.`, ways: [way(...(labelled ? LABEL : BRING), true)] };
   }
-  if (!val) return { words: "There are no pictures to choose by, and labelling makes none: a training keeps what does best on them. Bring in labelled pictures with a “val” folder.", act: "Bring pictures in", href: "#data" };
-  if (!gold) return { words: `There are no gold pictures, so nothing could show that a new model is better than ${shortName(live)}. Bring in labelled pictures with a “test” folder: nothing ever trains on them.`, act: "Bring pictures in", href: "#data" };
+  const ways = [way(...LABEL, true), way(...BRING)];
+  if (!val) return { words: "A training keeps what does best on held-out pictures, and none of the labelled ones is held out. Label more of them: of what comes without splits a tenth is. Or bring in labelled pictures with a “val” folder.", ways };
+  if (!gold) return { words: `No gold picture is labelled, so nothing could show that a new model is better than ${shortName(live)}. Label more pictures: of what comes without splits a tenth is gold. Or bring in labelled pictures with a “test” folder. Nothing ever trains on them.`, ways };
   return null;
+}
+
+function way(words, href, isFirst = false) {
+  return h("a", { class: `fg-button${isFirst ? " fg-primary" : ""}`, href }, words);
 }
