@@ -175,6 +175,11 @@ class Taxonomy:
     def root(self, taxon_id: str) -> str:
         return self.path(taxon_id)[0].id
 
+    def group(self, leaf_id: str) -> str:
+        """The root above a leaf; "" for a leaf that stands alone, as all do where there are no groups."""
+        root = self.root(leaf_id)
+        return "" if root == leaf_id else root
+
     def roll_up(self, leaf_probs: np.ndarray) -> dict[str, float]:
         """Probability of every taxon: a parent is exactly the sum of its leaves. `leaf_probs`: (C,)."""
         totals = self.membership @ leaf_probs.astype(np.float64)

@@ -9,8 +9,9 @@ from typing import Any, Literal
 Interval = tuple[float, float, float]
 """(mean, low, high) with 95 % bootstrap limits."""
 
-Preset = Literal["quick", "standard", "thorough"]
-"""quick: minutes on a CPU; standard: an hour on a CPU or minutes on a GPU; thorough: for a GPU."""
+Preset = Literal["head", "quick", "standard", "thorough"]
+"""head: the network stays as it is, and what was learned by key is for all; quick: minutes on a CPU; standard: an hour
+on a CPU or minutes on a GPU; thorough: for a GPU."""
 
 
 @dataclass(frozen=True)
@@ -21,12 +22,14 @@ class Length:
     train_px: int
 
 
-LENGTHS: Mapping[Preset, Length] = {"quick": Length(6, 160), "standard": Length(15, 192), "thorough": Length(30, 224)}
+LENGTHS: Mapping[Preset, Length] = {
+    "head": Length(0, 160), "quick": Length(6, 160), "standard": Length(15, 192), "thorough": Length(30, 224)
+}  # fmt: skip
 """Here and not with the recipes, because the page tells how long they take without loading torch."""
 
 NO_VAL = (
-    "A training keeps what does best on held-out (val) pictures, and none of the labelled ones is held out. Label more: "
-    "of what comes without splits a tenth is. Or bring in labelled pictures with a “val” folder."
+    "A training keeps what does best on held-out (val) pictures, and none of the labelled ones is held out. "
+    "Label more: of what comes without splits a tenth is. Or bring in labelled pictures with a “val” folder."
 )
 
 JobState = Literal["waiting", "running", "done", "cancelled", "failed", "interrupted"]

@@ -277,7 +277,11 @@ def test_any_two_models_are_compared(page: Page, app: RunningApp, training: Fake
 
 
 def test_what_is_missing_is_said_in_one_line(page: Page, training: FakeTraining) -> None:
-    for labelled, said in ((0, "Nothing is labelled yet"), (7, "Only 7 pictures are"), (340, "No gold picture is labelled")):
+    for labelled, said in (
+        (0, "Nothing is labelled yet"),
+        (7, "Only 7 pictures are"),
+        (340, "No gold picture is labelled"),
+    ):
         training.labelled, training.gold = labelled, 0
         look_again(page)
         expect(page.locator(".fg-train-starter")).to_contain_text(said)

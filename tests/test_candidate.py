@@ -13,7 +13,7 @@ import torch
 from fgdemo.errors import DatasetError, TrainingError
 from fgdemo.learn.candidate import train_candidate
 from fgdemo.learn.corpus import Corpus
-from fgdemo.learn.embed import embed
+from fgdemo.learn.embed import embed, token_batches
 from fgdemo.learn.fit import fit_classifier, label_indices
 from fgdemo.learn.pictures import Pictures
 from fgdemo.learn.recipe import PRESETS, Recipe
@@ -44,6 +44,44 @@ def chosen(rows: np.ndarray, labels: tuple[str, ...] = PICTURES.labels) -> Pictu
 def corpus_of(pictures: Pictures, taxonomy: Taxonomy) -> Corpus:
     labels = label_indices(pictures.labels, taxonomy)
     return Corpus(pictures, labels, np.zeros(len(labels), bool), taxonomy)
+
+
+def test_the_head_alone_learns_new_kinds_and_network_and_parts_stay(tmp_path: Path) -> None:
+    """Of two that the base never saw one belongs to its group, the other stands alone."""
+    leaves = specimen_taxonomy().leaves
+    old = specimen_taxonomy().restrict(leaves[:4])
+    taxonomy = Taxonomy((*old.taxa, specimen_taxonomy()[leaves[4]], Taxon(leaves[5], "Alone")))
+    known = chosen(np.array([i for i, label in enumerate(PICTURES.labels) if label in old.leaf_index]))
+    base = fit_classifier(
+        *tiny_backbone(), known, label_indices(known.labels, old), old, name="base", trained=False, parts_per_group=3
+    ).classifier
+    group, (first, *others) = base.parts.parts[0].group, base.parts.parts
+    base = replace(base, parts=replace(base.parts, parts=(replace(first, name="crown"), *others)))
+
+    def with_head(corpus: Corpus) -> Classifier:
+        return train_candidate(
+            base, corpus, replace(RECIPE, epochs=0), name="model", snapshot=tmp_path / "s.pt", on_epoch=pytest.fail
+        )
+
+    candidate = with_head(corpus_of(PICTURES, taxonomy))
+    assert not (tmp_path / "s.pt").exists()
+    state = base.backbone.state_dict()
+    assert all(torch.equal(value, state[key]) for key, value in candidate.backbone.state_dict().items())
+    weight, bias = candidate.head.linear()
+    said = (embed(candidate.backbone, PICTURES.pixels, candidate.data_config) @ weight + bias).argmax(1)
+    assert (said == label_indices(PICTURES.labels, taxonomy)).mean() > 0.8
+    ours = [part for part in candidate.parts.parts if part.group == group]
+    alone = [part for part in candidate.parts.parts if part.group == ""]
+    assert ours == list(base.parts.parts)
+    assert alone
+    assert not {part.id for part in alone} & {part.id for part in ours}
+    tokens = next(token_batches(base.backbone, PICTURES.pixels[:8], base.data_config))
+    torch.testing.assert_close(
+        candidate.parts.assign(tokens, group), base.parts.assign(tokens, group), atol=1e-3, rtol=0
+    )
+    again = with_head(corpus_of(known, old))
+    assert again.parts.parts == base.parts.parts
+    np.testing.assert_array_equal(again.origin, base.origin)
 
 
 def test_a_new_kind_joins_and_kinds_without_pictures_stay(base: Classifier, tmp_path: Path) -> None:

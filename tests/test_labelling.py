@@ -212,6 +212,20 @@ def test_gold_without_a_label_is_asked_like_any_other_and_locked_by_its_answer(w
     assert workspace.roster.standing(image).taxon == "lowchen"
 
 
+@pytest.mark.parametrize("split", ["val", "test"])
+def test_a_new_kind_may_be_met_first_in_a_picture_that_nothing_learns_from(workspace, split):
+    workspace.take_in([coloured("lowchen", 1, "", split)], "2")
+    workspace.learner.refresh()
+    new = workspace.labelling.new_taxon(ADA, "Puli", None, "dog").id
+    session = begin(workspace, order="new")
+    say(workspace, session, one(workspace, session), new)
+    item = one(workspace, session)
+    assert item.choices
+    say(workspace, session, item, new)
+    workspace.learner.refresh()
+    assert new in {taxon for *_, taxa in [workspace.learner.weights_now()] for taxon in taxa}
+
+
 def test_an_answer_about_gold_teaches_the_head_nothing(workspace):
     before, _, _ = workspace.learner.weights_now()
     workspace.take_in([coloured("lowchen", 1, "", "test")], "2")

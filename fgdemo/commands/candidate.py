@@ -72,8 +72,10 @@ def make_candidate(run: Run, settings: Settings, models: Models, files: JobFiles
     candidate = Classifier.load(models.root / name, device)
     live = Classifier.load(models.live_folder(), device)
     old_kinds = [leaf for leaf in live.taxonomy.leaves if leaf in taxonomy.leaf_index]
+    # A training must be better than the labels alone; the labels alone than what visitors have now.
+    before = live if job.preset == "head" else _learned(run, settings, live, workspace)
     verdict = trial.judge(
-        _learned(run, settings, live, workspace), candidate, lambda config: given.gold(taxonomy, config), taxonomy,
+        before, candidate, lambda config: given.gold(taxonomy, config), taxonomy,
         old_kinds, run.progress,
     )  # fmt: skip
     verdict = replace(verdict, beside=live.version)

@@ -25,9 +25,8 @@ from fgdemo.learn.embed import embed, token_batches
 from fgdemo.learn.emphasis import rivals_of, sample_weights
 from fgdemo.learn.finetune import Trained, finetune
 from fgdemo.learn.fit import fit_classifier
-from fgdemo.learn.part_groups import keep_groups
+from fgdemo.learn.inherit import places_of, with_parts_of
 from fgdemo.learn.part_losses import PartAnchors, part_places
-from fgdemo.learn.part_names import carry_names
 from fgdemo.learn.pictures import Progress, no_progress
 from fgdemo.learn.recipe import Recipe
 from fgdemo.learn.replay import Memory, choose_memory
@@ -45,8 +44,6 @@ SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 MOST_UNSEEN = 0.5
 """The largest share where the base knows kinds of which there are no pictures: val cannot say what they lose. As
 `choose_on_val` has it, these and the new birds had 0.80 and 0.77 at 0, 0.81 and 0.82 at a half, 0.77 and 0.81 at 1."""
-PICTURES_TO_NAME_BY = 64
-"""Pictures of each group by which the parts before and after are compared."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +84,8 @@ def train_candidate(
 ) -> Classifier:
     """Train on the "train" pictures, choose on the "val" pictures; `base` stays as it is.
 
+    A recipe of no epochs leaves the network and its parts as they are, and fits the head alone.
+
     A kind of the base that is no leaf of the corpus's taxonomy (it was retired, or became a group) is left out.
 
     Args:
@@ -111,12 +110,14 @@ def train_candidate(
     if embeddings is None:
         embeddings = embed(backbone, corpus.pictures.pixels, base.data_config, progress=progress)
     known = what_is_known(base, corpus, embeddings)
+    start = {key: value.detach().clone() for key, value in backbone.state_dict().items()}
+    epochs: list[Epoch] = []
+    if recipe.epochs == 0:
+        return refit(base, corpus, known, Trained(backbone, 0.0), start, recipe, epochs, name, device, progress)
     seen = known.embeddings
     if recipe.train_px != base.data_config.size_px:
         backbone.require_size(recipe.train_px)
         seen = embed(backbone, corpus.pictures.pixels, base.data_config, size_px=recipe.train_px, progress=progress)
-    start = {key: value.detach().clone() for key, value in backbone.state_dict().items()}
-    epochs: list[Epoch] = []
 
     def told(epoch: Epoch) -> None:
         epochs.append(epoch)
@@ -237,16 +238,17 @@ def refit(
 ) -> Classifier:
     """Blend on val, then fit all but the backbone anew; the card says how it came about."""
     pictures, taxonomy = corpus.pictures, corpus.taxonomy
-    backbone = trained.backbone.to(device)
+    backbone, is_trained = trained.backbone.to(device), recipe.epochs > 0
+    most = 0.0 if not is_trained else MOST_UNSEEN if known.unseen(corpus.class_index) else 1.0
     blend = choose_blend(
         backbone, start, pictures, corpus.class_index, base.data_config, len(taxonomy.leaves),
-        shares=[share for share in SHARES if share <= MOST_UNSEEN] if known.unseen(corpus.class_index) else SHARES,
-        seen={0.0: known.embeddings}, progress=progress,
+        shares=[share for share in SHARES if share <= most], seen={0.0: known.embeddings}, progress=progress,
     )  # fmt: skip
+    places = None if is_trained else places_of(base, corpus, blend.tried[0.0].head.linear()[0], recipe.seed, progress)
     fitted = fit_classifier(
         backbone, base.data_config, pictures, corpus.class_index, taxonomy,
         name=name, trained=True, parts_per_group=max(1, base.parts.most_parts), seed=recipe.seed, also=known.carried,
-        embeddings=blend.embeddings, progress=progress,
+        embeddings=blend.embeddings, places=places, progress=progress,
     )  # fmt: skip
     card = {
         "name": name,
@@ -266,27 +268,5 @@ def refit(
         "calibrated_on": fitted.held_out.source,
         "licences": base.card.get("licences", []),
     }
-    return replace(with_parts_of(base, fitted.classifier, corpus), card=card)
-
-
-def with_parts_of(base: Classifier, fitted: Classifier, corpus: Corpus) -> Classifier:
-    """`fitted` with the names and ids that its parts had in `base` (`fgdemo.learn.part_names`), and with the parts of
-    the groups of which the corpus has no pictures (`fgdemo.learn.part_groups`)."""
-    taxonomy, pixels = corpus.taxonomy, corpus.pictures.pixels
-    train = corpus.pictures.where("train")
-    group_of = np.array([fitted.parts.group_of(taxonomy.root(leaf)) for leaf in taxonomy.leaves])
-    samples = {}
-    for group in set(fitted.parts.ground_groups):
-        rows = train[group_of[corpus.class_index[train]] == group]
-        some = pixels[rows[:: max(1, len(rows) // PICTURES_TO_NAME_BY)]]
-        before, after = (
-            torch.cat([tokens.float().cpu() for tokens in token_batches(one.backbone, some, one.data_config)])
-            for one in (base, fitted)
-        )
-        samples[group] = (before, after)
-    old = base.parts.to("cpu")
-    named = carry_names(old, fitted.parts, {group: samples[group] for group in samples if old.of_group(group)})
-    roots = {taxonomy.root(leaf) for leaf in taxonomy.leaves}
-    absent = sorted(roots & {part.group for part in old.parts} - set(samples)) if "" not in samples else []
-    before, after = (torch.cat([pair[i] for pair in samples.values()]) for i in (0, 1))
-    return replace(fitted, parts=keep_groups(old, named, absent, before, after) if absent else named)
+    candidate = with_parts_of(base, fitted.classifier, corpus) if is_trained else fitted.classifier
+    return replace(candidate, card=card)

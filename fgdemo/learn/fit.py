@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -78,6 +78,7 @@ def fit_classifier(
     seed: int = 0,
     also: Callable[[RidgeHead, np.ndarray], RidgeHead] = lambda head, embeddings: head,
     embeddings: np.ndarray | None = None,
+    places: tuple[PartModel, np.ndarray] | None = None,
     progress: Progress = no_progress,
 ) -> Fitted:
     """Fit everything but the backbone, from the "train" pictures.
@@ -87,6 +88,7 @@ def fit_classifier(
             flatter, and λ, temperature, sets and thresholds are taken from the "val" pictures instead.
         also: given the head of the training pictures and the (N, D) embeddings of all, adds what else it is to know.
         embeddings: (N, D) of all pictures by this backbone with weights as a checkpoint stores them, if at hand.
+        places: parts and the origin of evidence for this backbone, where they are to be kept.
 
     Raises:
         DatasetError: nothing to learn from, or a trained backbone without val pictures.
@@ -107,7 +109,7 @@ def fit_classifier(
     if trained:
         head = choose_on_val(head, embeddings, class_index, val).head
     held_out = held_out_logits(head, embeddings, class_index, train, val, trained)
-    parts, origin = fit_places(
+    parts, origin = places or fit_places(
         backbone, config, pictures, class_index, taxonomy, head.linear()[0], parts_per_group, seed, progress
     )
     classifier = Classifier(
@@ -201,24 +203,19 @@ def fit_places(
     weight: np.ndarray,
     parts_per_group: int,
     seed: int,
-    progress: Progress,
+    progress: Progress = no_progress,
+    besides: Collection[str] = (),
 ) -> tuple[PartModel, np.ndarray]:
-    """Parts of every root group by the (D, C) weight of the head, and the origin of evidence: the mean background token
-    (D,)."""
-    roots = np.array([taxonomy.root(leaf) for leaf in taxonomy.leaves])
+    """Parts of every group of taxa by the (D, C) weight of the head, and the origin of evidence: the mean background
+    token (D,). Groups that are named in `besides` are left out."""
+    groups = np.array([taxonomy.group(leaf) for leaf in taxonomy.leaves])
     generator = np.random.default_rng(seed)
     train = pictures.where("train")
-    # A flat taxonomy would make every leaf a group of its own; then all leaves share one set of parts.
-    flat = len(set(roots)) == len(roots)
-    groups: Sequence[str] = sorted(set(roots))
-    members = {g: train[roots[class_index[train]] == g] for g in groups} if not flat else {"": train}
     samples = {}
-    for group, rows in members.items():
-        if not len(rows):
-            continue
-        chosen = np.sort(generator.permutation(rows)[:400])
+    for group in sorted(set(groups[class_index[train]]) - set(besides)):
+        chosen = np.sort(generator.permutation(train[groups[class_index[train]] == group])[:400])
         batches = token_batches(backbone, pictures.pixels[chosen], config, progress=progress)
-        samples[group] = torch.cat([tokens.float().cpu() for tokens in batches])
+        samples[str(group)] = torch.cat([tokens.float().cpu() for tokens in batches])
     parts = fit_parts(samples, torch.from_numpy(weight).float(), parts_per_group=parts_per_group, seed=seed)
     background = []
     for group, tokens in samples.items():

@@ -260,7 +260,7 @@ class LiveHead:
                 leaves = self._taxonomy().leaf_index if leaves is None else leaves
                 if taxon not in leaves:
                     continue  # a group: a valid answer, but no class of the head
-                self._column[taxon] = self._head.add_class()
+                self._column[taxon], self._readout = self._head.add_class(), None
                 self._taxa.append(taxon)
             column_of[index] = self._column[taxon]
         column = column_of[roster.taxon[rows]]

@@ -19,6 +19,7 @@ class Recipe:
     """How to train. Saved in the card, so that the same call makes the same checkpoint."""
 
     epochs: int
+    """0: the head alone is fitted."""
     train_px: int
     """Side of the training pictures. Smaller than the backbone's own is faster and often no worse (Touvron 2019)."""
     batch_size: int = 32

@@ -57,7 +57,7 @@ class PartModel:
         return tuple(part for part in self.parts if part.group == group)
 
     def group_of(self, root: str) -> str:
-        """The group that serves pictures of this root taxon: its own, or "" where all taxa share one set of parts."""
+        """The group that serves pictures of this root taxon: its own, or "", that of taxa that stand alone."""
         return root if root in self.ground_groups else ""
 
     def to(self, device: str) -> PartModel:

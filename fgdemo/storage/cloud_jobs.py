@@ -26,7 +26,7 @@ PREFIX = "jobs:"
 """Begins the device of a training that runs as a job; its flavour follows."""
 ARCHIVE, CANDIDATE = "snapshot.zip", "candidate"
 CHECKPOINT_FILES = ("model.safetensors", "card.json")
-LONGEST_H: dict[Preset, int] = {"quick": 1, "standard": 4, "thorough": 12}
+LONGEST_H: dict[Preset, int] = {"head": 1, "quick": 1, "standard": 4, "thorough": 12}
 """After so many hours a job is ended by the Hub, so that it cannot cost more than that."""
 MARK = "fgdemo-job "
 """Begins a line of output that is meant for the one who follows the job."""

@@ -160,9 +160,7 @@ def settle_sessions(
 Entrance = Literal["as it is", "not at all", "as a second opinion"]
 
 
-def how_it_enters(
-    kind: Kind, blind: bool, at: str | None, here: Standing | None, decided_at: str
-) -> Entrance:
+def how_it_enters(kind: Kind, blind: bool, at: str | None, here: Standing | None, decided_at: str) -> Entrance:
     """How something from elsewhere enters a history that has gone its own way.
 
     Args:

@@ -50,7 +50,7 @@ function placeOf({ offer, trouble, preset }, now) {
   return `On Hugging Face, in your name and at your cost: ${offer.shown_name}, ${dollars(1)} an hour${likely}, and the time to start.`;
 }
 
-/** Three presets and the button; or why there is nothing to begin yet. */
+/** The presets and the button; or why there is nothing to begin yet. */
 export class Starter {
   constructor(root, onStart, onOffer) {
     Object.assign(this, { root, onStart, onOffer, preset: null, offer: null, trouble: "" });

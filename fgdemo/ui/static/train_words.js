@@ -6,6 +6,7 @@ import { shortName } from "./train_route.js";
 const DAY_MS = 86_400_000;
 export const OUTCOMES = { better: ["✓", "Better"], "not worse": ["=", "Not worse"], worse: ["✗", "Worse"], unproven: ["?", "Not proven"] };
 export const PRESETS = {
+  head: ["Head only", "What it was taught by key, for visitors too. The network stays as it is."],
   quick: ["Quick", "A short look at what your labels bring."],
   standard: ["Standard", "The whole network learns. The usual choice."],
   thorough: ["Thorough", "The longest and most careful. Best with a GPU."],
