@@ -113,7 +113,7 @@ def test_too_few_gold_pictures_prove_nothing() -> None:
     assert verdict(np.zeros(30, bool), np.ones(30, bool)).outcome == "better"
     empty = verdict(np.zeros(0, bool), np.zeros(0, bool))
     assert (empty.outcome, empty.n, empty.may_go_live) == ("unproven", 0, False)
-    assert "Import pictures" in empty.sentence
+    assert "Label or import more pictures" in empty.sentence
 
 
 def test_one_kind_that_suffers_keeps_a_better_model_out() -> None:
@@ -160,7 +160,7 @@ def test_known_kinds_without_gold_pictures_are_named_for_nobody_can_judge_them()
     assert some.sentence.endswith("2 of the 4 kinds it knew have no gold pictures, so nothing shows whether it still "
                                   "knows them.")  # fmt: skip
     none = verdict(np.zeros(400, bool), np.ones(400, bool), shown, old_kinds=KINDS.leaves[2:])
-    assert check(none, "forgetting").sentence.startswith("2 of the 2 kinds it knew have no gold pictures")
+    assert check(none, "forgetting").sentence.startswith("None of the 2 kinds it knew has gold pictures")
     assert "no gold pictures, so" not in verdict(np.ones(400, bool), np.ones(400, bool)).sentence
 
 

@@ -31,8 +31,9 @@ from fgdemo.errors import CheckpointError, FgdemoError, ForbiddenError, StorageE
 from fgdemo.model.classifier import Classifier
 from fgdemo.model_room import ModelRoom
 from fgdemo.services.training import Training
-from fgdemo.services.training_now import LOOKS
+from fgdemo.services.training_now import HEAD_LOOKS, LOOKS, MAPS
 from fgdemo.services.transfers import Transfer
+from fgdemo.specimens import SPECIES, draw_specimen
 from fgdemo.storage.database import open_database, reading, utc_now, writing
 from fgdemo.storage.events import EventLog
 from fgdemo.storage.job_files import JobFiles
@@ -42,7 +43,7 @@ from fgdemo.storage.models import Models
 from fgdemo.storage.roster import Roster
 from fgdemo.storage.schema import image_table, promotion_table
 from fgdemo.storage.schema import model_version_table as table
-from fgdemo.training import Job, ModelVersion, Stage, Verdict
+from fgdemo.training import Job, ModelVersion, Preset, Stage, Verdict
 from fgdemo.ui.serve import Serving, _AwaitedServices
 from fgdemo.ui.train import model_as_json
 from tests.tiny_job import TinyTrial
@@ -171,7 +172,8 @@ def test_a_training_leaves_a_candidate_of_the_labels_as_they_were(home: Path) ->
     assert "epoch 3 of 3" in again.log_tail(MAINTAINER, job)
     speed = median(epoch.images_per_s for epoch in done.epochs)
     passes = {"quick": 6, "standard": 15 * 1.44, "thorough": 30 * 1.96}
-    expected = {preset: (12 * epochs + 24 * LOOKS) / speed for preset, epochs in passes.items()}
+    expected = {preset: (12 * epochs + 24 * LOOKS + MAPS) / speed for preset, epochs in passes.items()}
+    expected["head"] = (24 * HEAD_LOOKS + MAPS) / speed
     assert again.now(MAINTAINER).estimates == pytest.approx(expected, abs=0.05)
 
 
@@ -364,6 +366,27 @@ def test_one_that_was_killed_while_it_was_judged_is_not_trained_again(home: Path
     card.write_bytes(whole)
     done = run_here(home, job, TrainsNoMore())
     assert (done.state, done.candidate) == ("done", training.now(MAINTAINER).models[0].version)
+
+
+class Judges(TinyTrial):
+    """Keeps the model that a candidate is put beside."""
+
+    def judge(self, before: Classifier, *arguments: Any, **more: Any) -> Any:
+        self.before = before
+        return super().judge(before, *arguments, **more)
+
+
+@pytest.mark.parametrize(("preset", "taught"), [("quick", True), ("head", False)])
+def test_a_training_stands_beside_all_that_was_taught_the_head_alone_beside_what_visitors_have(
+    home: Path, preset: Preset, taught: bool
+) -> None:
+    relabel(home)
+    trial, training = Judges(), open_tiny_training(home)
+    done = run_here(home, training.prepare(MAINTAINER, preset).id, trial)
+    assert done.state == "done", done.sentence
+    live = Classifier.load(settings_of(home).checkpoint)
+    picture = draw_specimen(SPECIES[0], 1, 64).picture
+    assert (trial.before.read(picture).probs != live.read(picture).probs).any() == taught
 
 
 def test_nothing_to_go_on_from_is_kept_for_ever(home: Path) -> None:

@@ -152,6 +152,8 @@ def unjudged(class_index: np.ndarray, known: int) -> str:
         return ""
     has, them = ("has", "it") if without == 1 else ("have", "them")
     who = f"{without} of the {known} kinds it knew {has} no gold pictures"
+    if without == known > 1:
+        who = f"None of the {known} kinds it knew has gold pictures"
     return f" {who}, so nothing shows whether it still knows {them}."
 
 

@@ -48,7 +48,7 @@ class Trial:
 
         recipe = PRESETS[preset].changed(changes)
         train_px = train_px_of(base.backbone, base.data_config, recipe)
-        if train_px != recipe.train_px:
+        if recipe.epochs and train_px != recipe.train_px:
             say(f"It learns from pictures of {train_px} px, the network's own size, and not of {recipe.train_px} px.")
         return train_candidate(
             base, corpus, replace(recipe, train_px=train_px), name=name, snapshot=snapshot, device=device,

@@ -10,10 +10,12 @@ from fgdemo.storage.job_files import has_given_label
 from fgdemo.storage.roster import SPLITS, Roster
 from fgdemo.training import LENGTHS, Job, ModelVersion, Preset, Stage
 
-LOOKS = 3.4
+LOOKS, HEAD_LOOKS = 3.1, 1.5
 """What is done with every picture before and after the epochs, to choose the blend, fit the head and judge, takes as
 long as learning from it so many times by the quick preset, whatever the preset (measured on one training, with 800
-pictures to learn from among 1,883)."""
+pictures to learn from among 1,883); and where the head is fitted alone."""
+MAPS = 600
+"""The maps of some gold pictures are tested, in the same unit: that takes as long whatever the number of pictures."""
 IMAGES_PER_S = {"cpu": 20.0, "cuda": 300.0, "jobs": 300.0}
 """Of the quick preset, before there are earlier jobs to go by."""
 
@@ -65,7 +67,7 @@ def estimates(jobs: Sequence[Job], device: str, train: int, others: int) -> dict
     ]
     speed = median(speeds) if speeds else IMAGES_PER_S[device.partition(":")[0]]
     return {
-        preset: round((train * length.epochs * epoch_cost(preset) + (train + others) * LOOKS) / speed, 1)
+        preset: round((train * length.epochs * epoch_cost(preset) + looks_of(preset, train + others)) / speed, 1)
         for preset, length in LENGTHS.items()
     }
 
@@ -73,6 +75,11 @@ def estimates(jobs: Sequence[Job], device: str, train: int, others: int) -> dict
 def epoch_cost(preset: Preset) -> float:
     """What an epoch costs in epochs of the quick preset."""
     return (LENGTHS[preset].train_px / LENGTHS["quick"].train_px) ** 2
+
+
+def looks_of(preset: Preset, pictures: int) -> float:
+    """What is done with so many pictures beside the epochs, in pictures learned from by the quick preset."""
+    return pictures * (LOOKS if LENGTHS[preset].epochs else HEAD_LOOKS) + MAPS
 
 
 def counts(roster: Roster, event: int) -> tuple[int, int, int, int, int]:

@@ -12,7 +12,7 @@ from typing import Any
 from filelock import Timeout
 
 from fgdemo.errors import FgdemoError, TrainingError, UnavailableError
-from fgdemo.services.training_now import LOOKS, epoch_cost, estimates
+from fgdemo.services.training_now import epoch_cost, estimates, looks_of
 from fgdemo.storage import cloud_jobs
 from fgdemo.storage.job_files import JobFiles
 from fgdemo.storage.jobs import Jobs
@@ -118,7 +118,7 @@ class Run:
         if self._epochs:
             last, recent = self._epochs[-1], [epoch.elapsed_s for epoch in self._epochs[-3:]]
             speed = last.images_per_s * epoch_cost(self.job.preset)
-            looks_s = self._looked_at * LOOKS / speed if speed else 0.0
+            looks_s = looks_of(self.job.preset, self._looked_at) / speed if speed else 0.0
             to_come = (last.of - last.number) * sum(recent) / len(recent) + looks_s
         if to_come is None:
             return None
