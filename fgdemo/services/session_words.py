@@ -11,8 +11,8 @@ from fgdemo.taxonomy import Taxonomy
 ORDERS: dict[Order, tuple[str, str]] = {
     "suspicion": ("Labels that look wrong", "Pictures whose label the model doubts, most doubtful first"),
     "pair": ("One pair of look-alikes", "Only pictures of two kinds that are taken for each other"),
-    "uncertain": ("Hard to tell", "Pictures between two kinds, closest first"),
     "typical": ("Unlabelled, typical first", "What is typical of groups that nobody has labelled"),
+    "uncertain": ("Hard to tell", "Pictures between two kinds, closest first"),
     "new": ("New pictures", "The newest import first"),
     "suggestion": ("Suggestions of visitors", "What visitors said is wrong"),
     "adjudication": ("Where experts disagree", "The last word on second opinions that differ"),

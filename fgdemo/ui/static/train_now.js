@@ -115,7 +115,7 @@ function hindranceOf(now) {
   const labelled = labelledOf(now);
   if (labelled < LEAST_LABELLED) {
     const have = labelled ? `Only ${counted(labelled, "picture is", "pictures are")} labelled` : "Nothing is labelled yet";
-    return { words: `${have}: a training needs ${LEAST_LABELLED} or more labelled pictures.`, ways: [way(...(labelled ? LABEL : BRING), true)] };
+    return { words: `${have}: a training needs ${LEAST_LABELLED} or more labelled pictures.`, ways: labelled ? [way(...LABEL, true)] : [way(...BRING, true), way(...LABEL)] };
   }
   const ways = [way(...LABEL, true), way(...BRING)];
   if (!val) return { words: "A training keeps what does best on held-out pictures, and none of the labelled ones is held out. Label more of them: of what comes without splits a tenth is. Or bring in labelled pictures with a “val” folder.", ways };
