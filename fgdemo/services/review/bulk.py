@@ -53,7 +53,7 @@ def answer_many(
 
     Raises:
         StaleBatchError: some have changed since they were shown; it names them.
-        ForbiddenError: some are gold.
+        ForbiddenError: some are gold and have a label.
         StorageError: the question makes no sense, or nothing can be written.
     """
     if not 1 <= len(items) <= LARGEST_BATCH or answer not in get_args(Answer) or (answer == "label") != bool(taxon):
