@@ -57,8 +57,7 @@ export class JobPanel {
     this.job = job;
     const log = quietButton("Show the log", () => this.acts.log(job));
     if (job.state === "interrupted") {
-      const last = job.epochs.at(-1);
-      return [title(job), h("p", { class: "fg-job-said" }, `${job.sentence} ${last ? `It has finished epoch ${last.number} of ${last.of}.` : "Its first epoch was not over."}`), h("p", { class: "fg-row-actions" }, button("Go on", () => this.acts.resume(job), { primary: true }), button("Cancel", () => this.acts.cancel(job)), log), this.curves.root];
+      return [title(job), h("p", { class: "fg-job-said" }, `${job.sentence} ${gotTo(job)}`), h("p", { class: "fg-row-actions" }, button("Go on", () => this.acts.resume(job), { primary: true }), button("Cancel", () => this.acts.cancel(job)), log), this.curves.root];
     }
     if (job.state === "failed") return [title(job), h("p", { class: "fg-job-said is-warning", role: "alert" }, job.sentence), h("p", { class: "fg-row-actions" }, log), this.curves.root];
     if (!candidate) return [title(job), h("p", { class: "fg-job-said" }, job.sentence || "It left no model."), h("p", { class: "fg-row-actions" }, log)];
@@ -86,6 +85,12 @@ const TITLES = { waiting: "A training waits", running: "Training", interrupted: 
 
 function isLive(model) {
   return h("header", { class: "fg-job-head" }, h("h2", { role: "status" }, modelName(model.version), " is live"), h("p", { class: "fg-quiet fg-small" }, `${model.promoted_by ?? ""}, ${when(model.promoted_at)}`));
+}
+
+function gotTo(job) {
+  const last = job.epochs.at(-1);
+  if (last) return `It has finished epoch ${last.number} of ${last.of}.`;
+  return job.preset === "head" ? "" : "Its first epoch was not over.";
 }
 
 /** In [0, 1], of all epochs in an epoch, else of the stage; null where nothing can be said. */
