@@ -9,7 +9,7 @@ from dataclasses import replace
 from sqlalchemy.engine import Engine
 
 from fgdemo.learn.given import GivenPictures
-from fgdemo.learn.live_classifier import embeddings_of, learned
+from fgdemo.learn.live_classifier import embeddings_of, learned, without_gold
 from fgdemo.learn.trial import Trial
 from fgdemo.model.classifier import Classifier
 from fgdemo.services.explainer import Explanation
@@ -61,8 +61,11 @@ class ModelRoom:
         remove_embeddings(self._settings.home / "embeddings", version)
 
     def compare(self, a: str, b: str) -> Verdict:
-        taxa, known = TaxonStore(self._engine), TaxonStore(self._engine).load()
-        before, after = (self._learned(version, taxa) for version in (a, b))
+        known = TaxonStore(self._engine).load()
+        if self._models.get(b).preset == "head":
+            before, after = (self._as_it_is(version) for version in (a, b))
+        else:
+            before, after = (self._learned(version) for version in (a, b))
         given = GivenPictures(self._images, given_labels(self._roster), self._settings.max_picture_mp)
         leaves = {*before.taxonomy.leaves, *after.taxonomy.leaves}
         taxonomy = known.restrict(leaf for leaf in known.leaves if leaf in leaves)
@@ -72,14 +75,14 @@ class ModelRoom:
         )
         return replace(verdict, beside=a)
 
-    def explain(self, image: str, version: str, label: str | None) -> Explanation:
-        """The live model with all that it has learned by key, as the verdict has it; the others as they are."""
+    def explain(self, image: str, version: str, label: str | None, candidate: str) -> Explanation:
         with self._lock:
             self._roster.follow()
-            event = self._roster.event if version == self._models.live else None
+            is_taught = version == self._models.live and self._models.get(candidate).preset != "head"
+            event = self._roster.event if is_taught else None
             classifier = self._opened.pop((version, event), None)
             if classifier is None and event is not None:
-                classifier = self._learned(version, TaxonStore(self._engine))
+                classifier = self._learned(version)
             classifier = classifier or Classifier.load(self._models.folder(version), self._settings.device)
             self._opened = {**dict(list(self._opened.items())[1 - OPEN_MODELS :]), (version, event): classifier}
         picture, _ = decode_reduced(
@@ -94,11 +97,18 @@ class ModelRoom:
         maps = candidates(reading, classifier, shown)
         return Explanation(image, (rows, columns), maps, part_views(reading), ranked[0], rival)
 
-    def _learned(self, version: str, taxa: TaxonStore) -> Classifier:
-        """A model as it would answer if it were live: with all labels in its head."""
+    def _learned(self, version: str) -> Classifier:
+        """A model with all labels in its head."""
         classifier = Classifier.load(self._models.folder(version), self._settings.device)
         self._look(classifier, no_progress)
-        return learned(classifier, self._roster, embeddings_of(self._settings.home, classifier), taxa)
+        embeddings = embeddings_of(self._settings.home, classifier)
+        return learned(classifier, self._roster, embeddings, TaxonStore(self._engine))
+
+    def _as_it_is(self, version: str) -> Classifier:
+        """A model as visitors have it, but for what it knows of gold pictures."""
+        classifier = Classifier.load(self._models.folder(version), self._settings.device)
+        self._look(classifier, no_progress)
+        return without_gold(classifier, self._roster, embeddings_of(self._settings.home, classifier))
 
     def _look(self, classifier: Classifier, progress: Progress) -> None:
         self._roster.follow()

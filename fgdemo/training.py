@@ -144,7 +144,8 @@ class PairChange:
 
 @dataclass(frozen=True)
 class Verdict:
-    """A candidate beside the model that was live (with all it had learned by key), on gold pictures nobody trains on.
+    """A candidate beside the model that was live, on gold pictures nobody trains on: with all that this had learned by
+    key, or as visitors had it where the candidate is a head alone.
 
     Attributes:
         sentence: the whole of it, for a person.

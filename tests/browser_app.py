@@ -82,7 +82,7 @@ class FakeRoom:
     def compare(self, a: str, b: str) -> Verdict:
         raise TrainingError("Fake models cannot be compared.")
 
-    def explain(self, image: str, version: str, label: str | None) -> Explanation:
+    def explain(self, image: str, version: str, label: str | None, candidate: str) -> Explanation:
         raise TrainingError("Fake models explain nothing.")
 
 

@@ -186,9 +186,10 @@ class FakeTraining:
         sentence = f"{self._model(b).version} is better than {self._model(a).version}."
         return replace(GOOD, sentence=sentence, beside=a)
 
-    def maps(self, person: Person, image: str, version: str) -> dict[str, Any]:
+    def maps(self, person: Person, image: str, version: str, candidate: str) -> dict[str, Any]:
         person.require("maintainer")
         self._model(version)
+        self._model(candidate)
         if self.explain is None:
             raise TrainingError("Fake models explain nothing.")
         return asdict(self.explain(person, image))

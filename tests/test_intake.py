@@ -83,6 +83,20 @@ def test_pictures_without_a_label_are_drawn_too_or_who_labels_them_could_never_t
     assert report.splits == {"train": 48, "val": 6, "gold": 6}
 
 
+@pytest.mark.parametrize("burst", [1, 5, 10])
+def test_of_bursts_of_near_duplicates_a_tenth_is_held_out_too(workspace, burst):
+    def frame(series: int, number: int) -> LabelledPicture:
+        file = io.BytesIO()
+        photo_like(series).resize((200 - number, 200 - number)).save(file, "JPEG", quality=90)
+        return LabelledPicture(f"{series:03d}-{number}.jpg", "", "train", file.getvalue)
+
+    frames = [frame(series, number) for series in range(200 // burst) for number in range(burst)]
+    report = workspace.take_in(frames, has_splits=False)
+    assert report.twins >= 0.95 * (200 - 200 // burst)
+    assert report.splits["train"] >= 110
+    assert min(report.splits["val"], report.splits["gold"]) >= 1
+
+
 def test_small_classes_are_drawn_together_and_the_smallest_only_train():
     """As of an ornithologist with 400 pictures: no kind has ten of them, and there must be held-out ones."""
     sizes = {f"kind {n:02d}": 3 + n % 7 for n in range(40)} | {f"rare {n}": 1 + n % 2 for n in range(20)}

@@ -185,8 +185,37 @@ def test_gold_is_never_asked_and_only_adjudicated(workspace):
         say(workspace, session, gold, "lowchen")
     asked = {item.image for item in workspace.labelling.next_items(ADA, session, [], 6)}
     assert image not in asked
-    say(workspace, session, gold, "lowchen", kind="adjudication")
+    with pytest.raises(ForbiddenError, match="do not disagree"):
+        say(workspace, session, gold, "lowchen", kind="adjudication")
+    maintainer = Person("mo", "maintainer")
+    say(workspace, begin(workspace, maintainer), gold, "lowchen", maintainer, kind="adjudication")
     assert workspace.roster.standing(image).taxon == "lowchen"
+
+
+def test_a_second_opinion_about_gold_is_how_its_label_is_put_in_doubt(workspace):
+    workspace.take_in([coloured("lowchen", 1, "", "test")], "2")
+    workspace.learner.refresh()
+    session, image = begin(workspace, order="new"), workspace.roster.image_ids[-1]
+    say(workspace, session, one(workspace, session), "eskimo_dog")  # a slip that Ada did not notice
+    item = workspace.labelling.next_items(BO, begin(workspace, BO, blind=1.0), [], 1)[0]
+    assert (item.image, item.reason) == (image, "second")
+    say(workspace, workspace.labelling.current(BO).id, item, "lowchen", BO)
+    assert workspace.roster.standing(image).taxon == "eskimo_dog"
+    assert workspace.roster.standing(image).disputed
+    cy = Person("cy", "expert")
+    third = begin(workspace, cy, "adjudication")
+    say(workspace, third, one(workspace, third, cy), "lowchen", cy, kind="adjudication")
+    assert workspace.roster.standing(image).taxon == "lowchen"
+
+
+def test_who_is_late_with_gold_is_shown_it_again(workspace):
+    workspace.take_in([coloured("lowchen", 1, "", "test")], "2")
+    workspace.learner.refresh()
+    mine, theirs = begin(workspace, order="new"), begin(workspace, BO, order="new")
+    item = one(workspace, mine)
+    say(workspace, theirs, item, "lowchen", BO)
+    with pytest.raises(StaleError):
+        say(workspace, mine, item, "eskimo_dog")
 
 
 @pytest.mark.parametrize(

@@ -683,7 +683,7 @@ def test_maps_of_any_model(two_models: Path) -> None:
     training = open_tiny_training(two_models)
     image = JobFiles(two_models).read_labels(1)[0]
     for model in training.now(MAINTAINER).models:
-        maps = training.maps(MAINTAINER, image.image, model.version)
+        maps = training.maps(MAINTAINER, image.image, model.version, model.version)
         assert image.taxon in {candidate["taxon"] for candidate in maps["candidates"]}
         rows, columns = maps["grid"]
         assert {len(candidate["evidence"]) for candidate in maps["candidates"]} == {rows * columns}
@@ -695,7 +695,7 @@ def test_maps_follow_the_labels_and_what_goes_live(two_models: Path) -> None:
     image, *_ = relabel(two_models)
 
     def maps(service: Training, version: str) -> list[dict[str, Any]]:
-        return service.maps(MAINTAINER, image, version)["candidates"]
+        return service.maps(MAINTAINER, image, version, version)["candidates"]
 
     as_it_is, before = maps(training, candidate), maps(training, start)
     assert maps(training, start) == before, "while nothing is said, nothing changes"
@@ -824,7 +824,7 @@ def test_others_than_maintainers_may_do_nothing(two_models: Path, person: Person
         lambda: training.roll_back(person),
         lambda: training.delete(person, version),
         lambda: training.compare(person, version, version),
-        lambda: training.maps(person, "0" * 64, version),
+        lambda: training.maps(person, "0" * 64, version, version),
         lambda: training.card(person, version),
     ]
     for question in questions:

@@ -10,7 +10,7 @@ from fgdemo.bootstrap import Workspace, open_workspace
 from fgdemo.commands.cloud import train_as_job
 from fgdemo.errors import CheckpointError
 from fgdemo.learn.given import GivenPictures
-from fgdemo.learn.live_classifier import embeddings_of, learned, members_besides, unlearned
+from fgdemo.learn.live_classifier import embeddings_of, learned, members_besides, unlearned, without_gold
 from fgdemo.learn.recipe import read_changes
 from fgdemo.learn.trial import NO_CHANGES, Trial
 from fgdemo.model.checkpoint import read_checkpoint
@@ -72,10 +72,8 @@ def make_candidate(run: Run, settings: Settings, models: Models, files: JobFiles
     candidate = Classifier.load(models.root / name, device)
     live = Classifier.load(models.live_folder(), device)
     old_kinds = [leaf for leaf in live.taxonomy.leaves if leaf in taxonomy.leaf_index]
-    # A training must be better than the labels alone; the labels alone than what visitors have now.
-    before = live if job.preset == "head" else _learned(run, settings, live, workspace)
     verdict = trial.judge(
-        before, candidate, lambda config: given.gold(taxonomy, config), taxonomy,
+        _before(run, settings, live, workspace), candidate, lambda config: given.gold(taxonomy, config), taxonomy,
         old_kinds, run.progress,
     )  # fmt: skip
     verdict = replace(verdict, beside=live.version)
@@ -113,10 +111,14 @@ def _without_rejected(
     return unlearned(base, workspace.roster, embeddings, rejected)
 
 
-def _learned(run: Run, settings: Settings, live: Classifier, workspace: Workspace) -> Classifier:
-    """The live model with all that it has learned by key from the labels up to the job's event."""
+def _before(run: Run, settings: Settings, live: Classifier, workspace: Workspace) -> Classifier:
+    """What the candidate is put beside: a training beside the live model with all that it has learned by key from the
+    labels up to the job's event, the head alone beside what visitors have."""
     _look(run, settings, workspace, live, workspace.roster)
-    return learned(live, workspace.roster, embeddings_of(settings.home, live), TaxonStore(workspace.engine))
+    embeddings = embeddings_of(settings.home, live)
+    if run.job.preset == "head":
+        return without_gold(live, workspace.roster, embeddings)
+    return learned(live, workspace.roster, embeddings, TaxonStore(workspace.engine))
 
 
 def _look(run: Run, settings: Settings, workspace: Workspace, classifier: Classifier, roster: Roster) -> None:

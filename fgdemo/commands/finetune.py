@@ -74,8 +74,9 @@ def checked_changes(arguments: argparse.Namespace) -> dict[str, Any]:
 
     if arguments.recipe is None:
         return {}
-    changes = read_changes(arguments.recipe)
-    PRESETS[arguments.preset].changed(changes)
+    changes, preset = read_changes(arguments.recipe), PRESETS[arguments.preset]
+    if bool(preset.changed(changes).epochs) != bool(preset.epochs):
+        raise TrainingError("Whether the network is trained is for --preset to say: head has no epochs, the others do.")
     return changes
 
 

@@ -32,8 +32,8 @@ def with_parts_of(base: Classifier, fitted: Classifier, corpus: Corpus) -> Class
     }
     named = carry_names(old, fitted.parts, {group: samples[group] for group in samples if old.of_group(group)})
     taxonomy = corpus.taxonomy
-    mine = {old.group_of(taxonomy.root(leaf)) for leaf in taxonomy.leaves}
-    absent = sorted(mine & {part.group for part in old.parts} - groups)
+    served = {taxonomy.group(leaf) or ("" if "" in groups else old.group_of(leaf)) for leaf in taxonomy.leaves}
+    absent = sorted(served & {part.group for part in old.parts} - groups)
     if not absent:
         return replace(fitted, parts=named)
     before, after = (torch.cat([pair[i] for pair in samples.values()]) for i in (0, 1))

@@ -13,7 +13,7 @@ from fgdemo.learn.drift import without_members
 from fgdemo.learn.learner import Learner
 from fgdemo.model.classifier import Classifier
 from fgdemo.storage.embeddings import Embeddings, LooksShape
-from fgdemo.storage.roster import Roster
+from fgdemo.storage.roster import SPLITS, Roster
 from fgdemo.storage.taxa import TaxonStore
 
 
@@ -60,6 +60,14 @@ def unlearned(classifier: Classifier, roster: Roster, embeddings: Embeddings, im
     keys = roster.image_ids.words(np.array([roster.row_of[image] for image in seen]), 0)
     vectors = embeddings.vectors([embeddings.rows[image] for image in seen])
     return replace(classifier, head=without_members(classifier.head, vectors, keys))
+
+
+def without_gold(classifier: Classifier, roster: Roster, embeddings: Embeddings) -> Classifier:
+    """This classifier without what its head knows of pictures that are gold in `roster`."""
+    ids = roster.image_ids
+    gold = np.flatnonzero(roster.split == SPLITS.index("gold"))
+    known = gold[np.isin(ids.words(gold, 0), classifier.head.members)]
+    return unlearned(classifier, roster, embeddings, [ids[row] for row in known.tolist()])
 
 
 def embeddings_of(home: Path, classifier: Classifier) -> Embeddings:

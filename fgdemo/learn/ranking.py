@@ -109,7 +109,7 @@ class Ranker:
             rows = np.flatnonzero(labelled & (split == part))
             np.add.at(counts, (given[rows], suggested[rows]), 1)
         uncertainty = 1 - (suggested_prob - rival_prob)
-        usable = (held.embedding >= 0) & ~_OUT[roster.kind[:n]] & ~roster.locked[:n] & ~roster.disputed[:n]
+        usable = (held.embedding >= 0) & ~_OUT[roster.kind[:n]] & ~roster.locked(slice(n)) & ~roster.disputed[:n]
         open_rows = np.flatnonzero(usable & ~checked)
         with_label = open_rows[labelled[open_rows]]
         audit = np.flatnonzero(usable)

@@ -1,4 +1,4 @@
-"""How to train: one frozen value, saved in the card, and three of them that are offered by name."""
+"""How to train: one frozen value, saved in the card, and those that are offered by name."""
 
 from __future__ import annotations
 

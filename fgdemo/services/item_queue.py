@@ -7,21 +7,21 @@ from collections.abc import Collection, Iterator
 import numpy as np
 
 from fgdemo.annotation import Order, Person, Ranking, Reason
-from fgdemo.storage.roster import KINDS, SPLITS, Roster
+from fgdemo.storage.roster import KINDS, Roster
 
 AUDIT_EVERY = 10
 DOUBTFUL = 0.5
 """From this suspicion on the model holds another kind for likelier than the given one."""
 _FIRST_STEP = 128
 _FEW = 20_000
-_GOLD = SPLITS.index("gold")
 _OUT = np.isin(KINDS, ("unusable", "none"))
 
 
 def rows_to_ask(roster: Roster, ranking: Ranking, order: Order, pair: tuple[str, str] | None) -> np.ndarray:
     """All rows that belong to an order of work, best first; those answered since the ranking are still among them."""
     if order == "suggestion":
-        return np.flatnonzero(roster.suggested)
+        rows = np.flatnonzero(roster.suggested)
+        return rows[~roster.locked(rows)]
     if order == "adjudication":
         return np.flatnonzero(roster.disputed)
     if order == "pair":
@@ -64,7 +64,7 @@ def to_second(roster: Roster, audit: np.ndarray, skip: Collection[str], count: i
     found: list[str] = []
     for rows in _steps(audit):
         labelled = roster.checked[rows] & (roster.taxon[rows] >= 0) & (roster.annotator[rows] != mine)
-        for row in rows[labelled & ~roster.disputed[rows] & (roster.split[rows] != _GOLD)].tolist():
+        for row in rows[labelled & ~roster.disputed[rows]].tolist():
             image = roster.image_ids[row]
             if image not in skip:
                 found.append(image)
@@ -83,10 +83,10 @@ def _steps(rows: np.ndarray) -> Iterator[np.ndarray]:
 
 def _is_open(roster: Roster, rows: np.ndarray, order: Order) -> np.ndarray:
     if order == "suggestion":
-        return roster.suggested[rows]
+        return roster.suggested[rows] & ~roster.locked(rows)
     if order == "adjudication":
         return roster.disputed[rows]
-    out = roster.checked[rows] | _OUT[roster.kind[rows]] | roster.locked[rows] | roster.disputed[rows]
+    out = roster.checked[rows] | _OUT[roster.kind[rows]] | roster.locked(rows) | roster.disputed[rows]
     return ~out & (roster.taxon[rows] < 0) if order == "typical" else ~out
 
 

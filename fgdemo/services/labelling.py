@@ -196,9 +196,19 @@ class Labelling:
             raise ForbiddenError("An answer is given in one's own name.")
         if said.image not in self._roster:  # it may have come only now
             self._roster.follow()
+        if said.kind == "adjudication":
+            self._require_dispute(person, said)
         kept = self._log.answer(said)
         self._learner.catch_up()
         return kept
+
+    def _require_dispute(self, person: Person, said: LabelEvent) -> None:
+        """Raises ForbiddenError where an expert has the last word about what nobody disputes."""
+        self._roster.follow()
+        standing = self._roster.standing(said.image)
+        as_shown = standing.version == (said.shown_version or 0)  # else the log refuses it as stale
+        if as_shown and not standing.disputed and person.role != "maintainer":
+            raise ForbiddenError("Experts do not disagree about this picture, so there is nothing to adjudicate.")
 
     def undo(self, person: Person, session: int) -> tuple[Item, LabelEvent] | None:
         """Take back this person's last answer of the session that stands; None where there is none.

@@ -49,11 +49,13 @@ class ModelRoom(Protocol):
         ...
 
     def compare(self, a: str, b: str) -> Verdict:
-        """b beside a on the gold pictures, each with all labels in its head. Minutes."""
+        """b beside a on the gold pictures, each with all labels in its head; as they are where b is a head alone.
+        Minutes."""
         ...
 
-    def explain(self, image: str, version: str, label: str | None) -> Explanation:
-        """The maps of a picture by one model, that of `label` among them."""
+    def explain(self, image: str, version: str, label: str | None, candidate: str) -> Explanation:
+        """The maps of a picture by one model, that of `label` among them: the live one with all that it has learned by
+        key, unless `candidate`, which it stands beside, is a head alone; the others as they are."""
         ...
 
 
@@ -264,12 +266,15 @@ class Training:
                 self._verdicts[key] = self._room.compare(a, b)
             return self._verdicts[key]
 
-    def maps(self, person: Person, image: str, version: str) -> dict[str, Any]:
-        """The maps of a picture by one model, in the shape in which the Label page gets those of the learner."""
+    def maps(self, person: Person, image: str, version: str, candidate: str) -> dict[str, Any]:
+        """The maps of a picture by one of two models, as the verdict on `candidate` has it, in the shape in which the
+        Label page gets those of the learner."""
         person.require("maintainer")
         self._roster.follow()
         label = self._roster.standing(image).taxon
-        return asdict(self._room.explain(image, self._models.get(version).version, label))
+        return asdict(
+            self._room.explain(image, self._models.get(version).version, label, self._models.get(candidate).version)
+        )
 
     def card(self, person: Person, version: str) -> Mapping[str, Any]:
         """What a person may read about a model. Raises TrainingError if it cannot be read."""

@@ -85,9 +85,10 @@ def looks_of(preset: Preset, pictures: int) -> float:
 def counts(roster: Roster, event: int) -> tuple[int, int, int, int, int]:
     """train, val, checked, newer, gold: see `TrainingNow`."""
     given = has_given_label(roster)
-    gold = given & (roster.split == SPLITS.index("gold"))
+    n = len(given)
+    gold = given & (roster.split[:n] == SPLITS.index("gold"))
     used = given & ~gold
-    newer = used & (roster.version > event)
-    val = given & (roster.split == SPLITS.index("val"))
-    checked = used & roster.checked
+    newer = used & (roster.version[:n] > event)
+    val = given & (roster.split[:n] == SPLITS.index("val"))
+    checked = used & roster.checked[:n]
     return int((used & ~val).sum()), int(val.sum()), int(checked.sum()), int(newer.sum()), int(gold.sum())

@@ -94,7 +94,8 @@ class Run:
         """Raises CancelledError where the job was cancelled and there is nothing to keep yet."""
         self._listen(what, done, of)
         if self.stop() and not self._epochs:
-            raise CancelledError("Cancelled before the first epoch was done, so it has left no model.")
+            before = "it" if self.job.preset == "head" else "the first epoch"
+            raise CancelledError(f"Cancelled before {before} was done, so it has left no model.")
         if what != self._stage:
             self.say(what)
         elif self._clock_s() - self._told_s < TELL_S:

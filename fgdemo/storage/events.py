@@ -271,10 +271,10 @@ def _versions(connection: Connection, images: Sequence[str]) -> dict[str, int]:
 
 
 def _check_fresh(said: LabelEvent, is_locked: bool, version: int) -> None:
-    if is_locked and said.kind not in ("adjudication", "skip", "unsure"):
-        raise ForbiddenError("This picture is gold: its label is only changed by adjudication.")
     if version != (said.shown_version or 0):
         raise StaleError("Somebody answered about this picture meanwhile. Here it is as it stands now.")
+    if is_locked and not said.blind and said.kind not in ("adjudication", "skip", "unsure"):
+        raise ForbiddenError("This picture is gold: its label is only changed by adjudication.")
 
 
 def _check_texts(row: Mapping[str, Any]) -> None:

@@ -138,7 +138,8 @@ def given_labels(roster: Roster) -> list[GivenLabel]:
 
 def has_given_label(roster: Roster) -> np.ndarray:
     """(n,) bool: see `given_labels`."""
-    return (roster.taxon >= 0) & IS_LABEL[roster.kind] & ~roster.disputed
+    n = len(roster)  # it may grow meanwhile
+    return (roster.taxon[:n] >= 0) & IS_LABEL[roster.kind[:n]] & ~roster.disputed[:n]
 
 
 def _is_held(path: Path) -> bool:

@@ -41,8 +41,9 @@ class Merger:
         """Append what the history of the picture does not hold yet; gives how much that was.
 
         Where the one history goes on from the other, it simply goes on. Where both have gone their own ways, an answer
-        from elsewhere is a blind second opinion if a person here has spoken later, or if the picture is gold, so that
-        a disagreement is put before an expert; a label that a picture was imported with gives way to any person.
+        from elsewhere is a blind second opinion if a person here has spoken later, or if the picture is gold and has a
+        label, so that a disagreement is put before an expert; a label that a picture was imported with gives way to any
+        person.
         """
         query = sa.select(label_event_table).where(label_event_table.c.image == image).order_by(label_event_table.c.id)
         history = [event_of(row) for row in self._connection.execute(query).mappings()]

@@ -4,7 +4,7 @@ Each workspace's events keep their order. Between workspaces the clock decides, 
 an answer comes after the one that it was shown, an undo after what it takes back. Where two workspaces spoke about a
 picture without knowing of each other, the later answer counts as it does after an import
 (`fgdemo.storage.merging.how_it_enters`): a label that a picture came with overrules nobody, and an answer about a
-gold picture becomes a second opinion, to be adjudicated.
+gold picture that has a label becomes a second opinion, to be adjudicated.
 """
 
 from __future__ import annotations

@@ -145,10 +145,9 @@ class Roster:
         """(n,) uint8 index into `SPLITS`."""
         return self._columns["split"][: len(self)]
 
-    @property
-    def locked(self) -> np.ndarray:
-        """(n,) bool: see `Standing.is_locked`."""
-        return (self.split == _GOLD) & ((self.taxon >= 0) | _OUT[self.kind])
+    def locked(self, rows: np.ndarray | slice) -> np.ndarray:
+        """bool for each of the rows: see `Standing.is_locked`."""
+        return (self.split[rows] == _GOLD) & ((self.taxon[rows] >= 0) | _OUT[self.kind[rows]])
 
     @property
     def annotator(self) -> np.ndarray:

@@ -18,24 +18,29 @@ FEWEST = 10
 """Classes with fewer pictures are counted on through, from 1, so that each loses one picture in three at most."""
 ALL_TRAIN = 2
 """Classes with so few pictures only train."""
-IMPORT_ORDER: dict[str, int] = {"test": 0, "val": 1, "train": 2}
-"""Held-out pictures come first, so that a training picture that is the twin of one joins it there."""
+IMPORT_ORDER: Mapping[str, int] = {"test": 0, "val": 1, "train": 2}
+"""Pictures that their source holds out come first, so that a training picture that is the twin of one joins it."""
+DRAWN_ORDER: Mapping[str, int] = {"test": 0, "val": 1, "train": 1}
+"""Of drawn ones the first of a group decides, or every group of near-duplicates with a held-out picture would be held
+out: of bursts of ten pictures nine tenths."""
+NO_ORDER: Mapping[str, int] = {"test": 0, "val": 0, "train": 0}
 
 
 def in_import_order(pictures: Sequence[LabelledPicture], has_splits: bool) -> list[LabelledPicture]:
-    """Held-out first, then by name. Pictures of another workspace keep their order, the first of a group leading.
+    """What its source holds out first, then by name. Pictures of another workspace keep their order, the first of a
+    group leading.
 
     Of a source with train and test alone, val is drawn: without it nothing could be trained.
     """
-    own = [picture for picture in pictures if picture.origin is None]
+    own, order = [picture for picture in pictures if picture.origin is None], IMPORT_ORDER
     if not has_splits:
-        own = _drawn([replace(picture, split="train") for picture in own], VAL_AND_GOLD)
+        own, order = _drawn([replace(picture, split="train") for picture in own], VAL_AND_GOLD), NO_ORDER
     elif {picture.split for picture in own} == {"train", "test"}:
-        own = _drawn(own, VAL)
+        own, order = _drawn(own, VAL), DRAWN_ORDER
     return sorted(
         [*own, *(picture for picture in pictures if picture.origin)],
         key=lambda p: (
-            (1, p.origin.twin_of is not None, "") if p.origin else (0, IMPORT_ORDER[p.split], p.name)
+            (1, p.origin.twin_of is not None, "") if p.origin else (0, order[p.split], p.name)
         ),
     )  # fmt: skip
 

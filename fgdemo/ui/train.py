@@ -133,8 +133,8 @@ def verdicts(training: Training, review: Review, accounts: Accounts) -> Question
 
     @answered(accounts, "maintainer")
     def train_maps(person: Person, asked: dict[str, Any]) -> dict[str, Any]:
-        image, version = (payloads.text(asked.get(name), name) for name in ("image", "version"))
-        return payloads.as_json(training.maps(person, image, version))
+        image, version, candidate = (payloads.text(asked.get(name), name) for name in ("image", "version", "candidate"))
+        return payloads.as_json(training.maps(person, image, version, candidate))
 
     return [train_compare, train_maps]
 

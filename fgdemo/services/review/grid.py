@@ -74,6 +74,7 @@ class Tile:
     checked: bool
     disputed: bool
     suggestion: bool
+    split: str
     locked: bool
 
 
@@ -147,6 +148,7 @@ def _tile(now: Snapshot, row: int) -> Tile:
         checked=standing.checked,
         disputed=standing.disputed,
         suggestion=standing.suggested,
+        split=standing.split,
         locked=standing.is_locked,
     )
 

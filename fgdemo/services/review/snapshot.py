@@ -66,7 +66,7 @@ class Snapshot:
     @cached_property
     def locked(self) -> np.ndarray:
         """(n,) bool: gold with a label; nobody answers here about these."""
-        return self.roster.locked[: self.n]
+        return self.roster.locked(slice(self.n))
 
     @cached_property
     def unchecked(self) -> np.ndarray:

@@ -116,7 +116,7 @@ export class Pictures {
   async maps(image, version) {
     if (!version) return { error: "That model is not known any more." };
     const key = `${image} ${version}`;
-    if (!this.known.has(key)) this.known.set(key, ask(this.server, "train_maps", { image, version }));
+    if (!this.known.has(key)) this.known.set(key, ask(this.server, "train_maps", { image, version, candidate: this.versions.after }));
     const reply = await this.known.get(key);
     if (reply.error) this.known.delete(key);
     return reply;
