@@ -255,6 +255,18 @@ def test_a_new_kind_may_be_met_first_in_a_picture_that_nothing_learns_from(works
     assert new in {taxon for *_, taxa in [workspace.learner.weights_now()] for taxon in taxa}
 
 
+def test_a_suggestion_about_locked_gold_is_not_dealt(workspace):
+    workspace.take_in([coloured("lowchen", 1, "eskimo_dog", "test"), coloured("lowchen", 2, "eskimo_dog")], "2")
+    gold, open_one = workspace.roster.image_ids[-2:]
+    for image in (gold, open_one):
+        workspace.events.append(LabelEvent(image, "suggestion", "visitor", "lowchen"))
+    workspace.learner.refresh()
+    session = begin(workspace, order="suggestion")
+    assert [item.image for item in workspace.labelling.next_items(ADA, session, [], 8)] == [open_one]
+    (left,) = [work.left for work in workspace.labelling.works(ADA) if work.order == "suggestion"]
+    assert left == 1
+
+
 def test_an_answer_about_gold_teaches_the_head_nothing(workspace):
     before, _, _ = workspace.learner.weights_now()
     workspace.take_in([coloured("lowchen", 1, "", "test")], "2")

@@ -21,7 +21,7 @@ from fgdemo.storage.job_files import JobFiles
 from fgdemo.storage.jobs import Jobs
 from fgdemo.storage.label_event import LabelEvent
 from fgdemo.storage.roster import SPLITS
-from fgdemo.training import Job
+from fgdemo.training import Job, Preset, Verdict
 from tests.tiny_job import TinyTrial
 from tests.trainings import MAINTAINER, make_tiny_home, open_tiny_training, settings_of
 
@@ -32,10 +32,15 @@ class Witness(TinyTrial):
     def __init__(self) -> None:
         super().__init__()
         self.base: Classifier | None = None
+        self.before: Classifier | None = None
 
     def train(self, base: Classifier, *args: Any, **options: Any) -> Classifier:
         self.base = base
         return super().train(base, *args, **options)
+
+    def judge(self, before: Classifier, *args: Any, **options: Any) -> Verdict:
+        self.before = before
+        return super().judge(before, *args, **options)
 
 
 @pytest.fixture
@@ -62,10 +67,10 @@ def home(tmp_path: Path) -> Path:
     return made
 
 
-def trained(home: Path, trial: TinyTrial) -> Job:
+def trained(home: Path, trial: TinyTrial, preset: Preset = "quick") -> Job:
     settings = settings_of(home)
     engine = open_database(settings.database_url)
-    job = open_tiny_training(home).prepare(MAINTAINER, "quick").id
+    job = open_tiny_training(home).prepare(MAINTAINER, preset).id
     models, files = open_models(settings, engine), JobFiles(home)
     return run_job(
         Jobs(engine), files, job, lambda run: make_candidate(run, settings, models, files, trial), lambda text: None
@@ -101,6 +106,15 @@ def test_gold_pictures_and_those_that_experts_took_out_are_forgotten(home: Path)
     np.testing.assert_allclose(after.gram, kept.gram, atol=1e-4)
     np.testing.assert_allclose(after.moment, kept.moment, atol=1e-4)
     workspace.engine.dispose()
+
+
+def test_the_head_alone_stands_beside_a_model_that_does_not_know_the_gold_pictures(home: Path) -> None:
+    trial = Witness()
+    assert trained(home, trial, "head").state == "done"
+    live = Classifier.load(settings_of(home).checkpoint).head
+    assert trial.before is not None
+    assert len(live.members) - len(trial.before.head.members) == 6
+    assert trial.before.head.counts.sum() == pytest.approx(live.counts.sum() - 6)
 
 
 def test_a_model_that_has_learned_none_of_them_stays_as_it_is(tmp_path: Path) -> None:

@@ -36,10 +36,12 @@ from fgdemo.services.transfers import Transfer
 from fgdemo.specimens import SPECIES, draw_specimen
 from fgdemo.storage.database import open_database, reading, utc_now, writing
 from fgdemo.storage.events import EventLog
+from fgdemo.storage.images import decode_reduced
 from fgdemo.storage.job_files import JobFiles
 from fgdemo.storage.jobs import Jobs
 from fgdemo.storage.label_event import LabelEvent
 from fgdemo.storage.models import Models
+from fgdemo.storage.originals import ImageStore
 from fgdemo.storage.roster import Roster
 from fgdemo.storage.schema import image_table, promotion_table
 from fgdemo.storage.schema import model_version_table as table
@@ -473,7 +475,10 @@ def test_what_a_person_changes_in_the_recipe_reaches_the_training(home: Path, tm
     recipe.write_text('{"replay": 0.5}')
     run_finetune(Namespace(job=None, preset="quick", recipe=recipe, json=False), settings_of(home), trial)
     assert trial.changes == {"replay": 0.5}
-    for text, told in (('{"replay": "much"}', "“replay” is 'much'"), ("[1]", "JSON object"), ("{", "cannot be read")):
+    for text, told in (
+        ('{"replay": "much"}', "“replay” is 'much'"), ("[1]", "JSON object"), ("{", "cannot be read"),
+        ('{"epochs": 0}', "for --preset to say"),
+    ):  # fmt: skip
         recipe.write_text(text)
         with pytest.raises(TrainingError, match=told):
             run_finetune(Namespace(job=None, preset="quick", recipe=recipe, json=False), settings_of(home), trial)
@@ -704,6 +709,19 @@ def test_maps_follow_the_labels_and_what_goes_live(two_models: Path) -> None:
     swap(training, candidate)
     assert maps(training, candidate) == maps(open_tiny_training(two_models), candidate) != as_it_is
     assert len(training._room._opened) <= 2  # type: ignore[attr-defined]
+
+
+def test_beside_a_head_alone_the_live_model_is_shown_as_visitors_have_it(two_models: Path) -> None:
+    training = open_tiny_training(two_models)
+    candidate, other, start = (model.version for model in training.now(MAINTAINER).models)
+    image, *_ = relabel(two_models)
+    with writing(training._engine) as connection:
+        connection.execute(sa.update(table).where(table.c.version == candidate).values(preset="head"))
+    as_it_is, taught = (training.maps(MAINTAINER, image, start, beside) for beside in (candidate, other))
+    assert as_it_is["candidates"] != taught["candidates"]
+    picture, _ = decode_reduced(ImageStore(two_models / "pictures").read(image), 224, name="", max_picture_mp=60)
+    probs = Classifier.load(settings_of(two_models).checkpoint).read(picture).probs
+    assert max(one["prob"] for one in as_it_is["candidates"]) == pytest.approx(float(probs.max()))
 
 
 @pytest.mark.timeout(300)
