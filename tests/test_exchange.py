@@ -124,6 +124,20 @@ def test_an_import_goes_on_from_an_earlier_one(tmp_path):
         assert (standing.annotator, standing.checked, standing.disputed) == ("ada", True, False)
 
 
+def test_an_answer_from_where_it_trains_puts_a_gold_label_in_doubt_and_does_not_replace_it(tmp_path):
+    """The histories have not parted: there it only goes on from the label that is gold here."""
+    with opened(tmp_path / "a") as one, opened(tmp_path / "b") as other:
+        picture = coloured("lowchen", 1)
+        one.take_in([picture])
+        other.take_in([replace(picture, split="test")])
+        image = one.roster.image_ids[0]
+        say(one, image, "label", "ada", "", 0, 1)
+        assert [said.taxon for said in one.events.history(image)] == ["lowchen", "mourning_warbler"]
+        exchange_of(other, tmp_path / "b").import_from(MAINTAINER, [tmp_path / "a"])
+        standing = other.roster.standing(image)
+        assert (standing.taxon, standing.disputed, standing.split) == ("lowchen", True, "gold")
+
+
 def test_a_picture_that_looks_like_gold_here_does_not_train_here(tmp_path):
     with opened(tmp_path / "a") as one, opened(tmp_path / "b") as other:
         (picture,) = one_more = [coloured("lowchen", 1)]

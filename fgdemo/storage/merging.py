@@ -42,22 +42,26 @@ class Merger:
 
         Where the one history goes on from the other, it simply goes on. Where both have gone their own ways, an answer
         from elsewhere is a blind second opinion if a person here has spoken later, or if the picture is gold and has a
-        label, so that a disagreement is put before an expert; a label that a picture was imported with gives way to any
-        person.
+        label (there in any case, unless it adjudicates), so that a disagreement is put before an expert; a label that a
+        picture was imported with gives way to any person.
         """
         query = sa.select(label_event_table).where(label_event_table.c.image == image).order_by(label_event_table.c.id)
         history = [event_of(row) for row in self._connection.execute(query).mappings()]
         known = self._recognise(said, history)
         fresh = [one for at, one in enumerate(said) if at not in known]
         parted = len(set(known.values())) < len(history)
-        here = standing_of(history, split) if parted else None
+        here = standing_of(history, split)
+        taken_back = {one.undoes for one in fresh if one.kind == "undo"}
+        stands = not any(said[at].ref in taken_back for at, of in known.items() if of == _deciding_id(history))
+        locked = here is not None and here.is_locked and stands
         decided_at = max((e.created_at or "" for e in history if here and e.id == _deciding_id(history)), default="")
         ids = {said[at].ref: event_id for at, event_id in known.items() if said[at].ref is not None}
         written = 0
         for one in fresh:
             if not self._matters(one, history):
                 continue
-            told = _as_second_opinion(one, here, decided_at) if parted else one
+            aside = parted or (locked and one.kind not in ("adjudication", "undo"))
+            told = _as_second_opinion(one, here, decided_at) if aside else one
             if told is None or (told.kind == "undo" and ids.get(told.undoes) is None):
                 continue
             new_id = self._insert(image, told, ids)
