@@ -10,11 +10,11 @@ from fgdemo.storage.job_files import has_given_label
 from fgdemo.storage.roster import SPLITS, Roster
 from fgdemo.training import LENGTHS, Job, ModelVersion, Preset, Stage
 
-LOOKS, HEAD_LOOKS = 3.1, 1.5
+LOOKS, HEAD_LOOKS = 2.8, 1.5
 """What is done with every picture before and after the epochs, to choose the blend, fit the head and judge, takes as
 long as learning from it so many times by the quick preset, whatever the preset (measured on one training, with 800
 pictures to learn from among 1,883); and where the head is fitted alone."""
-MAPS = 600
+MAPS = 1200
 """The maps of some gold pictures are tested, in the same unit: that takes as long whatever the number of pictures."""
 IMAGES_PER_S = {"cpu": 20.0, "cuda": 300.0, "jobs": 300.0}
 """Of the quick preset, before there are earlier jobs to go by."""
