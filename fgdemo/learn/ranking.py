@@ -9,20 +9,19 @@ from typing import Literal
 import numpy as np
 from scipy.optimize import minimize_scalar
 
-from fgdemo.annotation import OUT, Accuracy, Ranking
+from fgdemo.annotation import Accuracy, Ranking
 from fgdemo.learn import acquisition
 from fgdemo.learn.leverages import Leverages
 from fgdemo.learn.live_head import IS_LABEL, TRAIN, LiveHead, Snapshot
 from fgdemo.learn.suspicion import Candidates, doubts
 from fgdemo.model.calibration import fit_temperature, softmax
 from fgdemo.storage.embeddings import Embeddings
-from fgdemo.storage.roster import KINDS, SPLITS, Roster
+from fgdemo.storage.roster import IS_OUT, SPLITS, Roster
 
 AT_ONCE = 256
 """A piece of a ranking that takes some milliseconds, so that answers come between."""
 CALIBRATED_ON = 1000
 FEWEST_CALIBRATED = 30
-_OUT = np.isin(KINDS, OUT)
 _VAL = SPLITS.index("val")
 
 
@@ -109,7 +108,7 @@ class Ranker:
             rows = np.flatnonzero(labelled & (split == part))
             np.add.at(counts, (given[rows], suggested[rows]), 1)
         uncertainty = 1 - (suggested_prob - rival_prob)
-        usable = (held.embedding >= 0) & ~_OUT[roster.kind[:n]] & ~roster.locked(slice(n)) & ~roster.disputed[:n]
+        usable = (held.embedding >= 0) & ~IS_OUT[roster.kind[:n]] & ~roster.locked(slice(n)) & ~roster.disputed[:n]
         open_rows = np.flatnonzero(usable & ~checked)
         with_label = open_rows[labelled[open_rows]]
         audit = np.flatnonzero(usable)

@@ -7,14 +7,13 @@ from collections.abc import Collection, Iterator
 import numpy as np
 
 from fgdemo.annotation import Order, Person, Ranking, Reason
-from fgdemo.storage.roster import KINDS, Roster
+from fgdemo.storage.roster import IS_OUT, Roster
 
 AUDIT_EVERY = 10
 DOUBTFUL = 0.5
 """From this suspicion on the model holds another kind for likelier than the given one."""
 _FIRST_STEP = 128
 _FEW = 20_000
-_OUT = np.isin(KINDS, ("unusable", "none"))
 
 
 def rows_to_ask(roster: Roster, ranking: Ranking, order: Order, pair: tuple[str, str] | None) -> np.ndarray:
@@ -86,7 +85,7 @@ def _is_open(roster: Roster, rows: np.ndarray, order: Order) -> np.ndarray:
         return roster.suggested[rows] & ~roster.locked(rows)
     if order == "adjudication":
         return roster.disputed[rows]
-    out = roster.checked[rows] | _OUT[roster.kind[rows]] | roster.locked(rows) | roster.disputed[rows]
+    out = roster.checked[rows] | IS_OUT[roster.kind[rows]] | roster.locked(rows) | roster.disputed[rows]
     return ~out & (roster.taxon[rows] < 0) if order == "typical" else ~out
 
 

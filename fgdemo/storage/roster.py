@@ -25,7 +25,8 @@ SPLITS: tuple[Split, ...] = get_args(Split)
 _KIND_CODES: dict[str, int] = {kind: code for code, kind in enumerate(KINDS)}
 _SPLIT_CODES: dict[str, int] = {split: code for code, split in enumerate(SPLITS)}
 _SIMPLE = np.isin(KINDS, ("import", "label", "unusable", "none"))
-_OUT = np.isin(KINDS, OUT)
+IS_OUT = np.isin(KINDS, OUT)
+"""By the number of a kind: it takes the picture out of training."""
 _GOLD = SPLITS.index("gold")
 _NO_MATTER = np.isin(KINDS, ("unsure", "skip"))
 _COLUMNS = {
@@ -147,7 +148,7 @@ class Roster:
 
     def locked(self, rows: np.ndarray | slice) -> np.ndarray:
         """bool for each of the rows: see `Standing.is_locked`."""
-        return (self.split[rows] == _GOLD) & ((self.taxon[rows] >= 0) | _OUT[self.kind[rows]])
+        return (self.split[rows] == _GOLD) & ((self.taxon[rows] >= 0) | IS_OUT[self.kind[rows]])
 
     @property
     def annotator(self) -> np.ndarray:

@@ -9,12 +9,11 @@ from functools import cached_property
 import numpy as np
 
 from fgdemo.annotation import Ranking
-from fgdemo.storage.roster import KINDS, Roster
+from fgdemo.storage.roster import IS_OUT, Roster
 from fgdemo.taxonomy import Taxonomy
 
 DOUBTFUL = 0.5
 """From this suspicion on a label is likelier wrong than right."""
-_OUT = np.isin(KINDS, ("unusable", "none"))
 
 
 @dataclass(frozen=True)
@@ -61,7 +60,7 @@ class Snapshot:
     @cached_property
     def out(self) -> np.ndarray:
         """(n,) bool: unusable, or none of these kinds."""
-        return _OUT[self.roster.kind[: self.n]]
+        return IS_OUT[self.roster.kind[: self.n]]
 
     @cached_property
     def locked(self) -> np.ndarray:

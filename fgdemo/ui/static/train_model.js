@@ -43,7 +43,7 @@ export class ModelView {
   drawHead(a, b, now) {
     if (a) {
       const swapped = linkTo({ view: "compare", a: shortName(b.version), b: shortName(a.version) });
-      return this.head.replaceChildren(h("h1", {}, shortName(b.version), h("span", { class: "fg-quiet" }, " beside "), shortName(a.version)), h("p", { class: "fg-quiet fg-small" }, "Each with all labels of today in its head. ", h("a", { class: "fg-link", href: swapped }, "The other way round")));
+      return this.head.replaceChildren(h("h1", {}, shortName(b.version), h("span", { class: "fg-quiet" }, " beside "), shortName(a.version)), h("p", { class: "fg-quiet fg-small" }, b.preset === "head" ? "Both as visitors have them. " : "Each with all labels of today in its head. ", h("a", { class: "fg-link", href: swapped }, "The other way round")));
     }
     const facts = [b.preset ? PRESETS[b.preset]?.[0].toLowerCase() : "", b.parent ? `from ${shortName(b.parent)}` : "came from outside", b.asked_by ? `${b.asked_by}, ${when(b.created_at)}` : "", b.size_bytes ? `${(b.size_bytes / 1e6).toFixed(0)} MB` : ""];
     const live = b.version === now.live ? h("span", { class: "fg-live-mark" }, "live") : "";
