@@ -13,8 +13,9 @@ half, which no method sees:
 
 Prints one JSON line last: `top1`, {"5" | "10" | "all": {method: [mean, low, high]}}, mean over the seeds with 95 %
 limits over the pictures, and with them `recipe`, `pictures` and `seeds`. On two cores it takes many hours: `--keep DIR`
-keeps which pictures each method had right, and a later call goes on from there; `--only` runs some of the methods,
-`--epochs` gives plain and ours fewer passes, for sizes at which 20 would take too long.
+keeps which pictures each method had right, and a later call goes on from there; `--only` runs some of the methods and
+`--seeds` some of the draws, so that several calls can share one folder; `--epochs` gives plain and ours fewer passes,
+for sizes at which 20 would take too long.
 `--small`: six drawn kinds and an untrained tiny network, which shows that it runs and nothing else.
 """
 
@@ -192,7 +193,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=SHARED / "birds100", metavar="DIR")
     parser.add_argument("--weights", default=str(WEIGHTS), help="a file of start weights, or “hub”")
     parser.add_argument("--sizes", nargs="+", default=["5", "10", "all"], help="training pictures a class")
-    parser.add_argument("--seeds", type=int, default=3, help="how many")
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2], metavar="SEED")
     parser.add_argument("--epochs", type=int, default=RECIPE.epochs, help="of plain and of ours")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--only", nargs="+", choices=METHODS, default=list(METHODS), metavar="METHOD")
@@ -207,7 +208,7 @@ def main() -> None:
     top1: dict[str, dict[str, list[float]]] = {}
     for size in arguments.sizes:
         right: dict[str, list[np.ndarray]] = {}
-        for seed in range(arguments.seeds):
+        for seed in arguments.seeds:
             task = whole.with_few(None if size == "all" else int(size), seed)
             methods: dict[str, Callable[[], np.ndarray]] = {
                 "linear_probe": lambda task=task: linear_probe(task, frozen()),

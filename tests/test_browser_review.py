@@ -144,6 +144,28 @@ def test_one_picture_closely_and_another_kind_by_search(page: Page, app: Running
     assert answered(app) == [("label", "eurasian_eagle_owl")]
 
 
+def test_a_maintainer_corrects_a_gold_picture_and_an_expert_is_told_who_can(browser: Browser, app: RunningApp) -> None:
+    app.accounts.add("cy", "maintainer", "long enough")
+    app.workspace.take_in([coloured("lowchen", 6, split="test")], "2")
+    app.workspace.learner.refresh()
+    for name in ("ada", "cy"):
+        page = signed_in(browser, app, name)
+        page.goto(f"{app.url}#review?state=all&split=gold")
+        expect(page.locator(".fg-bulk-will")).to_contain_text("1 gold picture under the cursor")
+        page.keyboard.press("x")
+        said(page, "Locked, so nothing was changed.")
+        page.keyboard.press("/")
+        if name == "cy":
+            page.locator("dialog[open] input").fill("mourning")
+            page.keyboard.press("Enter")
+            said(page, "1 picture → Mourning Warbler. Saved.")
+        else:
+            expect(page.locator("dialog[open]")).to_have_count(0)
+        page.context.close()
+    *_, last = app.events.since(0)
+    assert (last.kind, last.taxon, last.annotator) == ("adjudication", "mourning_warbler", "cy")
+
+
 def test_kinds_lead_to_a_kind_to_its_rival_and_to_a_session_on_the_two(page: Page, app: RunningApp) -> None:
     page.goto(f"{app.url}#review?view=kinds")
     table = page.locator(".fg-kinds")

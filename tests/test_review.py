@@ -155,6 +155,16 @@ def test_gold_without_a_label_can_be_given_one_and_is_locked_then(workspace):
     assert (tile.given, tile.locked) == ("lowchen", True)
 
 
+def test_a_maintainer_has_the_last_word_about_gold_and_can_take_it_back(workspace):
+    gold = shown(workspace, Filter(split="gold"))
+    with pytest.raises(StorageError, match="Only gold pictures"):
+        workspace.review.answer(CY, gold + shown(workspace)[:1], "adjudication", "nashville_warbler", "both")
+    batch, (tile,) = workspace.review.answer(CY, gold, "adjudication", "nashville_warbler", "k")
+    assert (tile.given, tile.checked, tile.locked) == ("nashville_warbler", True, True)
+    (tile,) = workspace.review.undo(CY, batch)
+    assert (tile.given, tile.checked, tile.locked) == ("lowchen", False, True)
+
+
 def test_what_cannot_be_kept_changes_nothing(workspace):
     items = shown(workspace)
     gold = shown(workspace, Filter(split="gold"))
@@ -167,6 +177,7 @@ def test_what_cannot_be_kept_changes_nothing(workspace):
         (items[1:], "label", "no such kind"),
         (items[1:], "none", "lowchen"),
         (items[1:], "adjudication", "lowchen"),
+        (gold, "adjudication", "nashville_warbler"),  # by an expert
         (items[1:] + items[1:2], "none", None),
         ([], "none", None),
     ):

@@ -15,8 +15,9 @@ from fgdemo.taxonomy import Taxonomy
 
 LARGEST_BATCH = 1000
 
-Answer = Literal["label", "confirm", "unusable", "none"]
-"""label: all are this kind; confirm: each keeps the label it has, which thereby is checked."""
+Answer = Literal["label", "confirm", "unusable", "none", "adjudication"]
+"""label: all are this kind; confirm: each keeps the label it has, which thereby is checked; adjudication: a
+maintainer's last word, about gold pictures that have a label and only about those."""
 
 
 @dataclass(frozen=True)
@@ -53,11 +54,14 @@ def answer_many(
 
     Raises:
         StaleBatchError: some have changed since they were shown; it names them.
-        ForbiddenError: some are gold and have a label.
+        ForbiddenError: some are gold and have a label, and it is no adjudication by a maintainer.
         StorageError: the question makes no sense, or nothing can be written.
     """
-    if not 1 <= len(items) <= LARGEST_BATCH or answer not in get_args(Answer) or (answer == "label") != bool(taxon):
+    names_kind = answer in ("label", "adjudication")
+    if not 1 <= len(items) <= LARGEST_BATCH or answer not in get_args(Answer) or names_kind != bool(taxon):
         raise StorageError(f"Choose 1 to {LARGEST_BATCH} pictures and what they are.")
+    if answer == "adjudication":
+        person.require("maintainer")
     if taxon is not None and taxon not in taxonomy.by_id:
         raise StorageError("This kind is not in the workspace: load the page again.")
     if len({item.image for item in items}) < len(items):
@@ -102,7 +106,10 @@ def _check(roster: Roster, items: Sequence[Shown], answer: Answer) -> None:
     if stale:
         raise StaleBatchError(f"{_pictures(len(stale))} changed meanwhile, so nothing was kept.", stale)
     gold = sum(now.is_locked for now in standing)
-    if gold:
+    if answer == "adjudication":
+        if gold < len(items):
+            raise StorageError("Only gold pictures that have a label wait for a last word: nothing was kept.")
+    elif gold:
         raise ForbiddenError(
             f"Only adjudication changes the label of gold pictures, and {gold} of these are gold: nothing was kept."
         )

@@ -41,13 +41,13 @@ class ReviewPage {
     if (!isOpen) closed.replaceChildren(overview ? h("div", { class: "fg-gate" }, h("p", { class: "fg-error", role: "alert" }, overview.error)) : gate(me, "Look over many pictures at once"));
     [closed.hidden, body.hidden] = [isOpen, !isOpen];
     if (!isOpen) return;
-    this.show(routeOf(location.hash), overview, turn);
+    this.show(routeOf(location.hash), overview, turn, me.role === "maintainer");
     this.root.dataset.state = "ready";
     clearTimeout(this.later);
     if (!overview.is_ranked && overview.pictures) this.later = setTimeout(() => turn === this.turn && isShown("review") && !this.pictures.grid.chosen.size && this.open(), LOOK_AGAIN_MS);
   }
 
-  show(route, overview, turn) {
+  show(route, overview, turn, isMaintainer) {
     const isGrid = route.view === "pictures";
     const page = this.$(".fg-review-page");
     const tab = BELONGS[route.view] ?? route.view;
@@ -55,7 +55,7 @@ class ReviewPage {
     drawHead(this.$(".fg-review-head"), overview);
     this.$("dialog").close();
     [this.$(".fg-pictures").hidden, page.hidden] = [!isGrid, isGrid];
-    if (isGrid) this.pictures.open(route, overview);
+    if (isGrid) this.pictures.open(route, overview, isMaintainer);
     else {
       this.pictures.leave();
       page.replaceChildren(h("p", { class: "fg-quiet" }, "…"));

@@ -5,6 +5,7 @@ import { ask } from "./label_queue.js";
 
 const MOST_LIKELY = 9;
 const LEAST_SHARE = 0.02;
+const GOLD = "It measures every model, so it is locked.";
 const KEPT = "fg-review-batches";
 
 /** "1 picture", "12 pictures". */
@@ -26,6 +27,8 @@ export function likely(tiles) {
 }
 
 export class Bulk {
+  mayAdjudicate = false;
+
   /** `onLook()` shows the picture under the cursor large; `onSearch()` and `onKeys()` open their dialogs; `onDone()` after answers were kept or taken back. */
   constructor(root, grid, server, { onLook, onSearch, onKeys, onDone }) {
     Object.assign(this, { root, grid, server, onLook, onSearch, onKeys, onDone, likely: [] });
@@ -41,16 +44,25 @@ export class Bulk {
     this.said.replaceChildren(text);
   }
 
+  /** The gold picture under the cursor whose label only a last word changes, or null. Locked ones cannot be chosen. */
+  get locked() {
+    const [tile] = this.grid.targets;
+    return tile?.locked ? tile : null;
+  }
+
   draw() {
-    const { grid } = this;
+    const { grid, locked } = this;
     const targets = grid.targets;
-    this.likely = likely(targets);
+    this.likely = locked ? [] : likely(targets);
     this.root.classList.toggle("is-choosing", grid.chosen.size > 0);
     this.will.replaceChildren(...this.sentence(targets));
     const button = (key, words, act, title = null) => h("button", { type: "button", class: "fg-keybutton", title, onclick: act }, h("kbd", {}, key), h("span", {}, words));
     const about = pictures(targets.length);
     this.keys.replaceChildren(
-      ...(targets.length
+      ...(locked
+        ? [...(this.mayAdjudicate ? [button("/", "Correct its label", () => this.onSearch(), "A last word on what this gold picture shows")] : []), button("↵", "Look closely", () => this.onLook())]
+        : []),
+      ...(targets.length && !locked
         ? [
             ...this.likely.map(({ taxon, name }, at) => button(String(at + 1), name, () => this.answer("label", taxon, name), `${about} → ${name}`)),
             button("G", targets.length === 1 ? "Label is right" : "Labels are right", () => this.answer("confirm"), `${about}: each keeps its label, now checked`),
@@ -65,11 +77,16 @@ export class Bulk {
     );
   }
 
+  refuseLocked() {
+    this.say(`Locked, so nothing was changed.${this.mayAdjudicate ? " Press / to correct its label." : ""}`, true);
+  }
+
   /** What a key would be about. */
   sentence(targets) {
     const { grid } = this;
     if (!grid.total) return [""];
     if (!targets.length) return [h("span", { class: "fg-quiet" }, "Choose pictures by click, Shift-click, dragging, or the arrow keys.")];
+    if (this.locked) return [h("b", {}, "1 gold picture"), h("span", { class: "fg-quiet" }, ` under the cursor, labelled ${targets[0].given_name}. ${GOLD}${this.mayAdjudicate ? "" : " A maintainer can correct it."}`)];
     if (!grid.chosen.size) return [h("b", {}, "1 picture"), h("span", { class: "fg-quiet" }, ` under the cursor, labelled ${targets[0].given_name}`)];
     const counts = new Map();
     for (const tile of targets) counts.set(tile.given_name, (counts.get(tile.given_name) ?? 0) + 1);
@@ -83,6 +100,7 @@ export class Bulk {
     const targets = this.grid.targets;
     if (!targets.length || this.isBusy) return;
     if (this.grid.isChoosing) return this.say("All pictures are still being fetched: press again when they are chosen.", true);
+    if (this.locked && answer !== "adjudication") return this.refuseLocked();
     this.isBusy = true;
     const key = [...crypto.getRandomValues(new Uint8Array(12))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
     const items = targets.map(({ image, version }) => ({ image, version }));
@@ -90,7 +108,7 @@ export class Bulk {
     const reply = await ask(this.server, "review_answer", { key, answer, taxon, items });
     this.isBusy = false;
     if (reply.error) return this.refuse(reply, targets);
-    const what = { label: `→ ${name}`, confirm: targets.length === 1 ? ": label is right" : ": labels are right", unusable: "→ unusable", none: "→ none of these" }[answer];
+    const what = { label: `→ ${name}`, adjudication: `→ ${name}`, confirm: targets.length === 1 ? ": label is right" : ": labels are right", unusable: "→ unusable", none: "→ none of these" }[answer];
     const words = `${pictures(targets.length)}${what.startsWith(":") ? "" : " "}${what}`;
     this.remember([...this.batches, { batch: reply.batch, words }]);
     const last = Math.max(...targets.map((tile) => this.grid.at.get(tile.image) ?? -1));

@@ -49,7 +49,7 @@ function about(given, suggested, groups) {
 }
 
 /** A dialog with a search over all kinds and groups. */
-export function openSearch(dialog, server, title, onPick) {
+export function openSearch(dialog, server, title, onPick, about = "") {
   const picker = taxonSearch({
     label: "Kind or group",
     search: (query) => ask(server, "review_search", { query }).then((reply) => reply.taxa ?? []),
@@ -59,7 +59,7 @@ export function openSearch(dialog, server, title, onPick) {
     },
   });
   dialog.onkeydown = (event) => event.stopPropagation();
-  dialog.replaceChildren(h("h2", {}, title), picker, h("p", { class: "fg-form-actions fg-search-room" }, h("button", { type: "button", class: "fg-button", onclick: () => dialog.close() }, "Cancel")));
+  dialog.replaceChildren(h("h2", {}, title), about ? h("p", { class: "fg-quiet fg-small" }, about) : "", picker, h("p", { class: "fg-form-actions fg-search-room" }, h("button", { type: "button", class: "fg-button", onclick: () => dialog.close() }, "Cancel")));
   dialog.showModal();
   picker.field.focus();
 }

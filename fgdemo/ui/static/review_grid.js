@@ -121,7 +121,7 @@ export class Grid {
   add(chosen, index, isAsked = false) {
     const tile = this.tiles[index];
     if (tile.locked) {
-      if (isAsked) this.onSay("Gold pictures are locked: only adjudication changes their label.");
+      if (isAsked) this.onSay("Gold pictures measure every model: they are locked, and cannot be chosen.");
     } else if (chosen.size < MOST_CHOSEN) chosen.set(tile.image, tile);
   }
 

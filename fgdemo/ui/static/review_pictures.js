@@ -43,7 +43,8 @@ export class Pictures {
     document.addEventListener("keydown", (event) => this.onKey(event));
   }
 
-  async open(route, overview) {
+  async open(route, overview, mayAdjudicate) {
+    this.bulk.mayAdjudicate = mayAdjudicate;
     const [filter, banner] = [this.root.querySelector(".fg-review-filter"), this.root.querySelector(".fg-banner")];
     const draw = (names, groups, total) => drawFilter(filter, { route, overview, names, groups, server: this.server, dialog: this.dialog, total });
     this.inspector.clear();
@@ -82,8 +83,12 @@ export class Pictures {
   }
 
   search() {
+    const { locked, mayAdjudicate } = this.bulk;
     const count = this.grid.targets.length;
-    if (count) openSearch(this.dialog, this.server, count === 1 ? "What is this picture?" : `What are these ${pictures(count)}?`, (taxon) => this.bulk.answer("label", taxon.taxon, taxon.name));
+    const answer = (kind) => (taxon) => this.bulk.answer(kind, taxon.taxon, taxon.name);
+    if (locked && !mayAdjudicate) this.bulk.refuseLocked();
+    else if (locked) openSearch(this.dialog, this.server, "What is this gold picture?", answer("adjudication"), `Labelled ${locked.given_name}. Your choice is the last word, and what every later model is measured by.`);
+    else if (count) openSearch(this.dialog, this.server, count === 1 ? "What is this picture?" : `What are these ${pictures(count)}?`, answer("label"));
   }
 
   showKeys() {
