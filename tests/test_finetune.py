@@ -240,7 +240,7 @@ def test_out_of_memory_halves_the_pictures_at_a_time_and_not_the_batch() -> None
         lesson, scaler = Lesson(PICTURES, LABELS, tiny_backbone()[1], RECIPE), torch.GradScaler(enabled=False)
         losses, micro = backward(student, batch, lesson, scaler, 8)
         assert micro == fits
-        found.append((losses["classes"], [p.grad for p in student.parameters()]))
+        found.append((losses["classes"].item(), [p.grad for p in student.parameters()]))
     assert found[0][0] == pytest.approx(found[1][0], rel=1e-4)
     for whole, pieces in zip(found[0][1], found[1][1], strict=True):
         torch.testing.assert_close(whole, pieces, rtol=1e-3, atol=1e-5)

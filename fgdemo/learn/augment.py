@@ -1,9 +1,13 @@
-"""Random framing, light and mixing of a whole batch at once, on whatever device the batch lies."""
+"""Random framing, light and mixing of a whole batch at once, on whatever device the batch lies.
+
+What a GPU is sent is sent without waiting for it, or it would stand idle while the next batch is prepared.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -28,10 +32,18 @@ class Framing:
     """Largest relative change of brightness and contrast. Hue is left alone: it is often what decides."""
 
 
+def to_batch(pixels: np.ndarray, config: DataConfig, device: torch.device) -> Tensor:
+    """(B, S, S, 3) uint8 → (B, 3, S, S) float on the device, normalised as the weights expect."""
+    there = torch.from_numpy(pixels)
+    if device.type == "cuda":
+        there = there.pin_memory()
+    return normalise(there.to(device, non_blocking=True), config)
+
+
 def normalise(pixels: Tensor, config: DataConfig) -> Tensor:
     """(B, S, S, 3) uint8 → (B, 3, S, S) float, normalised as the weights expect."""
-    mean = torch.tensor(config.mean, device=pixels.device) * 255
-    std = torch.tensor(config.std, device=pixels.device) * 255
+    mean = torch.tensor(config.mean).to(pixels.device, non_blocking=True) * 255
+    std = torch.tensor(config.std).to(pixels.device, non_blocking=True) * 255
     return ((pixels.float() - mean) / std).permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last)
 
 
@@ -89,11 +101,11 @@ def reframe(
             torch.stack([wide * sin * flip, high * cos, centres[1]], 1),
         ],
         1,
-    ).to(batch)
+    ).to(batch, non_blocking=True)
     grid = functional.affine_grid(theta, [count, 3, size_px, size_px], align_corners=False)
     framed = functional.grid_sample(batch, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
-    gain = (1 + uniform(-1, 1) * framing.light).to(batch)[:, None, None, None]
-    offset = (uniform(-1, 1) * framing.light).to(batch)[:, None, None, None]
+    gain = (1 + uniform(-1, 1) * framing.light).to(batch, non_blocking=True)[:, None, None, None]
+    offset = (uniform(-1, 1) * framing.light).to(batch, non_blocking=True)[:, None, None, None]
     return framed * gain + offset
 
 
@@ -112,7 +124,7 @@ def mix(
     if alpha == 0:
         return batch, targets
     share = _beta(alpha, generator)
-    order = torch.randperm(len(batch), generator=generator).to(batch.device)
+    order = torch.randperm(len(batch), generator=generator).to(batch.device, non_blocking=True)
     if not use_cutmix:
         return batch * share + batch[order] * (1 - share), targets * share + targets[order] * (1 - share)
     side = batch.shape[-1]

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from fgdemo.errors import BackboneError
-from fgdemo.learn.augment import normalise, resize
+from fgdemo.learn.augment import resize, to_batch
 from fgdemo.learn.pictures import Progress, no_progress
 from fgdemo.model.backbone import Backbone, DataConfig
 
@@ -26,7 +26,7 @@ def token_batches(
     """(N, S, S, 3) uint8 → batches of (b, h, w, D) tokens on the backbone's device; seen at S px or at `size_px`."""
     device, done, step = next(backbone.parameters()).device, 0, backbone.pass_size
     while done < len(pixels):
-        batch = normalise(torch.from_numpy(pixels[done : done + step]).to(device), config)
+        batch = to_batch(pixels[done : done + step], config, device)
         try:
             tokens = backbone(resize(batch, size_px or batch.shape[-1]))
         except torch.OutOfMemoryError as error:

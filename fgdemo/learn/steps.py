@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -12,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from fgdemo.errors import TrainingError
-from fgdemo.learn.augment import mix, normalise, reframe, resize
+from fgdemo.learn.augment import mix, reframe, resize, to_batch
 from fgdemo.learn.distributed import ALONE, World
 from fgdemo.learn.emphasis import beside_rivals, contrast_loss
 from fgdemo.learn.part_losses import MIRRORED, PartAnchors, part_loss
@@ -79,15 +78,17 @@ class Lesson:
     def batch(self, chosen: np.ndarray, classes: int, device: torch.device, generator: torch.Generator) -> Batch:
         """These pictures, framed and mixed anew."""
         recipe = self.recipe
-        pixels = normalise(torch.from_numpy(self.pictures.pixels[chosen]).to(device), self.config)
+        pixels = to_batch(self.pictures.pixels[chosen], self.config, device)
         pixels = reframe(pixels, recipe.train_px, recipe.framing, generator, self._places(chosen, generator))
-        labels = torch.from_numpy(self.class_index[chosen]).to(device)
+        labels = torch.from_numpy(self.class_index[chosen]).to(device, non_blocking=True)
         targets = functional.one_hot(labels, classes).float()
         targets = smoothed(targets, recipe.label_smoothing, None if self.checked is None else self.checked[chosen])
         if self.weights is not None:
-            targets = targets * torch.from_numpy(self.weights[chosen]).to(device)[:, None]
+            targets = targets * torch.from_numpy(self.weights[chosen]).to(device, non_blocking=True)[:, None]
         if self.soft is not None:  # they are mixed as the labels are
-            targets = torch.cat([targets, torch.from_numpy(self.soft.probs[chosen]).to(device)], dim=1)
+            targets = torch.cat(
+                [targets, torch.from_numpy(self.soft.probs[chosen]).to(device, non_blocking=True)], dim=1
+            )
         pixels, targets = mix(
             pixels.contiguous(memory_format=torch.channels_last), targets, mixup=recipe.mixup, cutmix=recipe.cutmix,
             generator=generator,
@@ -153,7 +154,7 @@ def train_epoch(
         if isinstance(module, nn.modules.batchnorm._BatchNorm):
             module.eval()
     batches = lesson.batches(train, generator)
-    total: Counter[str] = Counter()
+    total = {name: torch.zeros((), device=device) for name in lesson.terms}
     done = 0
     for step, chosen in enumerate(batches):
         batch = lesson.batch(chosen, student.classifier.out_features, device, generator)
@@ -167,44 +168,48 @@ def train_epoch(
         state.scaler.update()
         state.schedule.step()
         state.ema.update(student, step=state.schedule.last_epoch)
-        total.update({name: world.total(losses.get(name, 0.0) * share) for name in lesson.terms})
+        for name, loss in losses.items():
+            total[name] += loss * share
         done = step + 1
         progress(done, len(batches))
         if world.any(stop()):
             break
-    return {name: value / max(done, 1) for name, value in total.items()}, done, micro
+    return {name: world.total(float(value)) / max(done, 1) for name, value in total.items()}, done, micro
 
 
 def smoothed(targets: Tensor, share: float, checked: np.ndarray | None) -> Tensor:
     """(B, C) targets with `share` spread evenly over all classes (Szegedy 2016), but for (B,) checked labels."""
-    spread = torch.full((len(targets), 1), share, device=targets.device)
+    spread = torch.full((len(targets), 1), share)
     if checked is not None:
-        spread[torch.from_numpy(checked).to(targets.device)] = 0.0
+        spread[torch.from_numpy(checked)] = 0.0
+    spread = spread.to(targets.device, non_blocking=True)
     return targets * (1 - spread) + spread / targets.shape[1]
 
 
 def backward(
     student: Student, batch: Batch, lesson: Lesson, scaler: torch.GradScaler, micro: int
-) -> tuple[dict[str, float], int]:
+) -> tuple[dict[str, Tensor], int]:
     """Gradients of the mean loss of a batch, `micro` pictures at a time; where they do not fit, half as many.
 
     Returns:
-        The terms of the loss in nats, and the number of pictures at a time that did fit.
+        The terms of the loss in nats, left on the device, so that nobody waits for it; and the number of pictures at a
+        time that did fit.
 
     Raises:
         TrainingError: not even one picture fits into the memory.
     """
     while True:
         student.zero_grad(set_to_none=True)
-        total: Counter[str] = Counter()
+        total: dict[str, Tensor] = {}
         try:
             for start in range(0, len(batch), micro):
                 some = batch[start : start + micro]
                 terms = batch_losses(student, some, lesson)
                 share = len(some) / len(batch)
                 scaler.scale(torch.stack(list(terms.values())).sum() * share).backward()
-                total.update({name: float(term.detach()) * share for name, term in terms.items()})
-            return dict(total), micro
+                for name, term in terms.items():
+                    total[name] = total.get(name, 0.0) + term.detach() * share
+            return total, micro
         except torch.OutOfMemoryError as error:
             if micro == 1:
                 raise TrainingError(
@@ -256,7 +261,7 @@ def val_top1(student: Student, lesson: Lesson, chosen: np.ndarray) -> float:
     right, mine = 0, chosen[lesson.world.part(len(chosen))]
     for start in range(0, len(mine), 64):
         some = mine[start : start + 64]
-        pixels = normalise(torch.from_numpy(lesson.pictures.pixels[some]).to(device), lesson.config)
+        pixels = to_batch(lesson.pictures.pixels[some], lesson.config, device)
         with mixed_precision(device):
             logits, _, _ = student(resize(pixels, lesson.recipe.train_px))
         right += int((logits.argmax(1).cpu().numpy() == lesson.class_index[some]).sum())
