@@ -16,6 +16,7 @@ from fgdemo.explain.faithfulness import faithfulness, walk
 from fgdemo.learn.conditions import (
     MORE_GOLD,
     advice,
+    among,
     answers_of,
     calibration_error,
     check_accuracy,
@@ -25,8 +26,8 @@ from fgdemo.learn.conditions import (
     check_maps,
     in_points,
     mcnemar,
+    on_known,
     outcome_of,
-    unjudged,
 )
 from fgdemo.learn.pictures import Progress, no_progress
 from fgdemo.learn.resampling import mean_interval
@@ -136,22 +137,22 @@ def judge(
     difference = mean_interval(change, seed)
     outcome = outcome_of(n, difference)
     known = [taxonomy.leaf_index[kind] for kind in old_kinds if kind in taxonomy.leaf_index]
-    old = np.isin(class_index, known)
+    kept = among(after.probs, class_index, known)
     kinds = _kinds(class_index, was, now, taxonomy)
     checks = (
         check_accuracy(n, difference, outcome),
-        check_kinds(class_index, was, now, [taxonomy[leaf].name for leaf in taxonomy.leaves]),
-        check_forgetting(change[old], class_index[old], len(known), seed),
+        check_kinds(class_index, was, kept, now, [taxonomy[leaf].name for leaf in taxonomy.leaves]),
+        check_forgetting(class_index, was, kept, now, known, seed),
         check_calibration(before.probs, after.probs, class_index, seed),
         check_maps(before.trust, after.trust, seed),
     )
+    sentence = _sentence(n, outcome, difference, checks, kinds, broken, fixed, class_index, taxonomy)
     maps = None
     if before.trust is not None and after.trust is not None:
         maps = float(before.trust.mean()), float(after.trust.mean())
     return Verdict(
         outcome=outcome,
-        sentence=_sentence(n, outcome, difference, checks, kinds, broken, fixed, class_index, taxonomy)
-        + unjudged(class_index[old], len(known)),
+        sentence=f"{sentence} {on_known(class_index, kept, now, known)}".rstrip(),
         checks=checks,
         n=n,
         before=mean_interval(was, seed),
