@@ -177,6 +177,20 @@ def test_to_be_taken_for_a_new_kind_is_not_to_be_forgotten() -> None:
     assert "Taken for kinds that are new: Papillon 51 of 100." in swallowed.sentence
 
 
+def test_few_gold_pictures_of_known_kinds_do_not_keep_out_what_brings_many_new_ones() -> None:
+    shown = np.r_[np.repeat([0, 1], 10), np.repeat([2, 3], 60)]
+    was, now = shown < 2, np.ones(140, bool)
+    was[10], now[0] = False, False  # one fixed, one broken: no forgetting, but with twenty pictures none is excluded
+    found = verdict(was, now, shown, old_kinds=KINDS.leaves[:2])
+    assert found.may_go_live
+    assert (
+        "cannot be excluded (the kinds it knew, each counting the same: 0.0 points"
+        in check(found, "forgetting").sentence
+    )
+    now[1] = False  # an estimate beyond the margin keeps it out, proven or not
+    assert not check(verdict(was, now, shown, old_kinds=KINDS.leaves[:2]), "forgetting").passed
+
+
 def test_one_new_kind_does_not_pay_for_a_little_from_every_other() -> None:
     kinds = Taxonomy.flat([f"kind{i:02}" for i in range(41)])
     shown = np.r_[np.repeat(np.arange(40), 10), np.full(80, 40)]  # 40 known kinds, and a new one with many pictures
@@ -189,7 +203,8 @@ def test_one_new_kind_does_not_pay_for_a_little_from_every_other() -> None:
     assert check(found, "kinds").passed
     assert not found.may_go_live
     assert (
-        "New kinds may cost the known ones more than they bring (each counting the same: −7.3 points" in found.sentence
+        "New kinds may cost the known ones more than they bring (all kinds, each counting the same: −7.3 points"
+        in found.sentence
     )
 
 
