@@ -54,22 +54,20 @@ class ModelRoom:
         self._renew()
 
     def look_at_all(self, version: str, progress: Progress) -> None:
-        classifier = Classifier.load(self._models.folder(version), self._settings.device)
-        self._look(classifier, progress)
+        self._look(self._load(version), progress)
 
     def forget(self, version: str) -> None:
         remove_embeddings(self._settings.home / "embeddings", version)
 
     def compare(self, a: str, b: str) -> Verdict:
         known = TaxonStore(self._engine).load()
-        if self._models.get(b).preset == "head":
-            before, after = (self._as_it_is(version) for version in (a, b))
-        else:
-            before, after = (self._learned(version) for version in (a, b))
+        models = [self._load(version) for version in (a, b)]
+        prepared = self._as_it_is if self._models.get(b).preset == "head" else self._learned
+        before, after = map(prepared, models)
         given = GivenPictures(self._images, given_labels(self._roster), self._settings.max_picture_mp)
         leaves = {*before.taxonomy.leaves, *after.taxonomy.leaves}
         taxonomy = known.restrict(leaf for leaf in known.leaves if leaf in leaves)
-        old_kinds = [leaf for leaf in before.taxonomy.leaves if leaf in taxonomy.leaf_index]
+        old_kinds = [leaf for leaf in models[0].taxonomy.leaves if leaf in taxonomy.leaf_index]
         verdict = self._trial.judge(
             before, after, lambda config: given.gold(taxonomy, config), taxonomy, old_kinds, no_progress
         )
@@ -82,8 +80,8 @@ class ModelRoom:
             event = self._roster.event if is_taught else None
             classifier = self._opened.pop((version, event), None)
             if classifier is None and event is not None:
-                classifier = self._learned(version)
-            classifier = classifier or Classifier.load(self._models.folder(version), self._settings.device)
+                classifier = self._learned(self._load(version))
+            classifier = classifier or self._load(version)
             self._opened = {**dict(list(self._opened.items())[1 - OPEN_MODELS :]), (version, event): classifier}
         picture, _ = decode_reduced(
             self._images.read(image), MODEL_PX, name=f"{image[:12]}…", max_picture_mp=self._settings.max_picture_mp
@@ -97,16 +95,17 @@ class ModelRoom:
         maps = candidates(reading, classifier, shown)
         return Explanation(image, (rows, columns), maps, part_views(reading), ranked[0], rival)
 
-    def _learned(self, version: str) -> Classifier:
+    def _load(self, version: str) -> Classifier:
+        return Classifier.load(self._models.folder(version), self._settings.device)
+
+    def _learned(self, classifier: Classifier) -> Classifier:
         """A model with all labels in its head."""
-        classifier = Classifier.load(self._models.folder(version), self._settings.device)
         self._look(classifier, no_progress)
         embeddings = embeddings_of(self._settings.home, classifier)
         return learned(classifier, self._roster, embeddings, TaxonStore(self._engine))
 
-    def _as_it_is(self, version: str) -> Classifier:
+    def _as_it_is(self, classifier: Classifier) -> Classifier:
         """A model as visitors have it, but for what it knows of gold pictures."""
-        classifier = Classifier.load(self._models.folder(version), self._settings.device)
         self._look(classifier, no_progress)
         return without_gold(classifier, self._roster, embeddings_of(self._settings.home, classifier))
 

@@ -177,17 +177,26 @@ def test_to_be_taken_for_a_new_kind_is_not_to_be_forgotten() -> None:
     assert "Taken for kinds that are new: Papillon 51 of 100." in swallowed.sentence
 
 
+def test_what_a_taught_live_model_takes_for_a_new_kind_makes_up_for_nothing_that_is_forgotten() -> None:
+    shown = np.r_[np.repeat([0, 1], 100), np.full(100, 2)]
+    was, now = np.ones(300, bool), np.ones(300, bool)
+    was[100:120] = False  # taught the third kind by key, it takes some of the second for it
+    now[:20] = False
+    found = verdict(was, now, shown, old_kinds=KINDS.leaves[:2])
+    assert "(the kinds it knew, each counting the same: −10.0 points" in check(found, "forgetting").sentence
+
+
 def test_few_gold_pictures_of_known_kinds_do_not_keep_out_what_brings_many_new_ones() -> None:
     shown = np.r_[np.repeat([0, 1], 10), np.repeat([2, 3], 60)]
     was, now = shown < 2, np.ones(140, bool)
-    was[10], now[0] = False, False  # one fixed, one broken: no forgetting, but with twenty pictures none is excluded
+    was[0], now[1] = False, False  # one fixed, one broken: no forgetting, but with twenty pictures none is excluded
     found = verdict(was, now, shown, old_kinds=KINDS.leaves[:2])
     assert found.may_go_live
     assert (
         "cannot be excluded (the kinds it knew, each counting the same: 0.0 points"
         in check(found, "forgetting").sentence
     )
-    now[1] = False  # an estimate beyond the margin keeps it out, proven or not
+    now[2] = False  # an estimate beyond the margin keeps it out, proven or not
     assert not check(verdict(was, now, shown, old_kinds=KINDS.leaves[:2]), "forgetting").passed
 
 

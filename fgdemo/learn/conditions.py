@@ -35,6 +35,7 @@ McNemar 1947 is exact here (binomial). Everything is seeded: the same answers gi
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.stats import binomtest
@@ -106,25 +107,59 @@ def advice(n: int, difference: Interval) -> str:
     )
 
 
-def among(probs: np.ndarray, class_index: np.ndarray, known: Sequence[int]) -> np.ndarray:
-    """(N,) bool: right of (N, C) probabilities, those of pictures of `known` kinds among these kinds alone."""
-    right = answers_of(probs) == class_index
-    if len(known):
-        answers = answers_of(probs[:, known])
-        right |= (answers >= 0) & (np.asarray(known)[answers] == class_index)
-    return right
+@dataclass(frozen=True)
+class Compared:
+    """Which of N gold pictures the live model and the candidate have right.
+
+    Attributes:
+        class_index: (N,) what they show.
+        known: the kinds that the live model knows.
+        was, now: (N,) bool: right.
+        had, kept: the same, but pictures of known kinds are answered among these alone.
+    """
+
+    class_index: np.ndarray
+    known: Sequence[int]
+    was: np.ndarray
+    now: np.ndarray
+    had: np.ndarray
+    kept: np.ndarray
+
+    @classmethod
+    def of(cls, before: np.ndarray, after: np.ndarray, class_index: np.ndarray, known: Sequence[int]) -> Compared:
+        """Of (N, C) probabilities."""
+        was, now = (answers_of(probs) == class_index for probs in (before, after))
+        had, kept = was, now
+        if len(known):
+            among = (np.append(known, -1)[answers_of(probs[:, known])] == class_index for probs in (before, after))
+            had, kept = (right | besides for right, besides in zip((was, now), among, strict=True))
+        return cls(class_index, known, was, now, had, kept)
+
+    @property
+    def change(self) -> np.ndarray:
+        """1, 0 or −1: newly right, as before, newly wrong."""
+        return self.now.astype(float) - self.was
+
+    @property
+    def old(self) -> np.ndarray:
+        """Which show a known kind."""
+        return np.isin(self.class_index, self.known)
+
+    @property
+    def taken(self) -> np.ndarray:
+        """Which the candidate takes for a kind that is new."""
+        return self.kept & ~self.now
 
 
-def check_kinds(
-    class_index: np.ndarray, was: np.ndarray, kept: np.ndarray, now: np.ndarray, names: Sequence[str]
-) -> Check:
-    """(N,) kinds, and whether each picture was right, still is among the known kinds, and is; `names` of all kinds."""
-    size = len(names)
-    totals = np.bincount(class_index, minlength=size)
-    broken = np.bincount(class_index[was & ~kept], minlength=size)
-    fixed = np.bincount(class_index[kept & ~was], minlength=size)
-    taken = np.bincount(class_index[was & kept & ~now], minlength=size)
-    right_before, lost = np.bincount(class_index[was], minlength=size), broken - fixed
+def check_kinds(found: Compared, names: Sequence[str]) -> Check:
+    """`names` of all kinds."""
+
+    def count(pictures: np.ndarray) -> np.ndarray:
+        return np.bincount(found.class_index[pictures], minlength=len(names))
+
+    totals, right_before = count(np.full(len(found.now), True)), count(found.had)
+    broken, fixed = count(found.had & ~found.kept), count(found.kept & ~found.had)
+    taken, lost = count(found.was & found.taken), broken - fixed
     level = tarone(broken + fixed)
     failed = [
         f"{names[kind]} lost {lost[kind]} of {totals[kind]}"
@@ -160,45 +195,41 @@ def tarone(changed: np.ndarray, level: float = 0.05) -> float:
     return level / tests
 
 
-def check_forgetting(
-    class_index: np.ndarray, was: np.ndarray, kept: np.ndarray, now: np.ndarray, known: Sequence[int], seed: int
-) -> Check:
-    """As `check_kinds`; `known` are the kinds that the live model knows."""
-    old, remarks = np.isin(class_index, known), on_known(class_index, kept, now, known)
+def check_forgetting(found: Compared, seed: int) -> Check:
+    old, remarks = found.old, on_known(found)
     if not old.any():
         return Check("forgetting", True, remarks or "It knew no kinds before.")
-    difference = macro_interval(kept[old].astype(float) - was[old], class_index[old], seed)
-    balance = macro_interval(now.astype(float) - was, class_index, seed)
-    found = f"the kinds it knew, each counting the same: {in_points(difference)}"
+    difference = macro_interval(found.kept[old].astype(float) - found.had[old], found.class_index[old], seed)
+    balance = macro_interval(found.change, found.class_index, seed)
+    among = f"the kinds it knew, each counting the same: {in_points(difference)}"
     together = f"all kinds, each counting the same: {in_points(balance)}"
     if difference[1] < -FORGOTTEN_MARGIN:
         if difference[2] < 0:
-            return Check("forgetting", False, f"It has forgotten some ({found}).")
-        doubt = f"Forgetting more than {FORGOTTEN_MARGIN:.0%} cannot be excluded ({found})"
+            return Check("forgetting", False, f"It has forgotten some ({among}).")
+        doubt = f"Forgetting more than {FORGOTTEN_MARGIN:.0%} cannot be excluded ({among})"
         if difference[0] < -FORGOTTEN_MARGIN or balance[1] <= 0:
             return Check("forgetting", False, f"{doubt}.")
-        return Check(
-            "forgetting", True, f"{doubt}, but none was found, and more is won ({together}). {remarks}".rstrip()
-        )
-    if (kept & ~now).any() and balance[1] < -FORGOTTEN_MARGIN:
+        sentence = f"{doubt}, but none was found, and more is won ({together})."
+    elif found.taken.any() and balance[1] < -FORGOTTEN_MARGIN:
         return Check("forgetting", False, f"New kinds may cost the known ones more than they bring ({together}).")
-    return Check("forgetting", True, f"{found[0].upper()}{found[1:]}. {remarks}".rstrip())
+    else:
+        sentence = f"{among[0].upper()}{among[1:]}."
+    return Check("forgetting", True, f"{sentence} {remarks}".rstrip())
 
 
-def on_known(class_index: np.ndarray, kept: np.ndarray, now: np.ndarray, known: Sequence[int]) -> str:
-    """Sentences on how many pictures of the known kinds are taken for new ones, and on those that no gold picture
+def on_known(found: Compared) -> str:
+    """Sentences on how many pictures of known kinds are taken for new ones, and on known kinds that no gold picture
     shows; mostly empty."""
-    old = np.isin(class_index, known)
-    taken, sentences = int((kept & ~now).sum()), []
+    known, taken, sentences = len(found.known), int(found.taken.sum()), []
     if taken:
-        whose = f"{taken} of the {old.sum()} pictures of kinds it knew {'is' if taken == 1 else 'are'}"
+        whose = f"{taken} of the {found.old.sum()} pictures of kinds it knew {'is' if taken == 1 else 'are'}"
         sentences.append(f"{whose} taken for kinds that are new.")
-    without = len(known) - len(np.unique(class_index[old]))
+    without = known - len(np.unique(found.class_index[found.old]))
     if without:
         has, them = ("has", "it") if without == 1 else ("have", "them")
-        who = f"{without} of the {len(known)} kinds it knew {has} no gold pictures"
-        if without == len(known) > 1:
-            who = f"None of the {len(known)} kinds it knew has gold pictures"
+        who = f"{without} of the {known} kinds it knew {has} no gold pictures"
+        if without == known > 1:
+            who = f"None of the {known} kinds it knew has gold pictures"
         sentences.append(f"{who}, so nothing shows whether it still knows {them}.")
     return " ".join(sentences)
 

@@ -15,8 +15,8 @@ from PIL import Image
 from fgdemo.explain.faithfulness import faithfulness, walk
 from fgdemo.learn.conditions import (
     MORE_GOLD,
+    Compared,
     advice,
-    among,
     answers_of,
     calibration_error,
     check_accuracy,
@@ -125,24 +125,23 @@ def judge(
     Args:
         class_index: (N,) what they show, an index into `taxonomy.leaves`.
         images: N image ids, in the same order.
-        old_kinds: the leaves that the live model knows.
+        old_kinds: the leaves that the live model knows, without what it was taught by key.
     """
     n = len(class_index)
     if n == 0:
         return _nothing_to_judge_by()
     answers = [answers_of(model.probs) for model in (before, after)]
-    was, now = (given == class_index for given in answers)
-    broken, fixed = was & ~now, now & ~was
-    change = now.astype(float) - was
-    difference = mean_interval(change, seed)
-    outcome = outcome_of(n, difference)
     known = [taxonomy.leaf_index[kind] for kind in old_kinds if kind in taxonomy.leaf_index]
-    kept = among(after.probs, class_index, known)
+    found = Compared.of(before.probs, after.probs, class_index, known)
+    was, now = found.was, found.now
+    broken, fixed = was & ~now, now & ~was
+    difference = mean_interval(found.change, seed)
+    outcome = outcome_of(n, difference)
     kinds = _kinds(class_index, was, now, taxonomy)
     checks = (
         check_accuracy(n, difference, outcome),
-        check_kinds(class_index, was, kept, now, [taxonomy[leaf].name for leaf in taxonomy.leaves]),
-        check_forgetting(class_index, was, kept, now, known, seed),
+        check_kinds(found, [taxonomy[leaf].name for leaf in taxonomy.leaves]),
+        check_forgetting(found, seed),
         check_calibration(before.probs, after.probs, class_index, seed),
         check_maps(before.trust, after.trust, seed),
     )
@@ -152,7 +151,7 @@ def judge(
         maps = float(before.trust.mean()), float(after.trust.mean())
     return Verdict(
         outcome=outcome,
-        sentence=f"{sentence} {on_known(class_index, kept, now, known)}".rstrip(),
+        sentence=f"{sentence} {on_known(found)}".rstrip(),
         checks=checks,
         n=n,
         before=mean_interval(was, seed),
