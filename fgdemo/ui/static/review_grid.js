@@ -121,7 +121,7 @@ export class Grid {
   add(chosen, index, isAsked = false) {
     const tile = this.tiles[index];
     if (tile.locked) {
-      if (isAsked) this.onSay("Gold pictures measure every model: they are locked, and cannot be chosen.");
+      if (isAsked && chosen.size) this.onSay("Gold pictures measure every model: they are locked, and cannot be chosen.");
     } else if (chosen.size < MOST_CHOSEN) chosen.set(tile.image, tile);
   }
 
@@ -230,13 +230,15 @@ export class Grid {
 /** One picture of the grid. */
 function drawTile(tile, index, total) {
   const differs = tile.suggested && tile.suggested !== tile.given;
-  const doubt = tile.locked ? "gold, locked" : tile.disputed ? "disputed" : differs && !tile.checked ? tile.suggested_name : "";
-  const words = [tile.given_name, tile.checked ? "checked" : "", doubt && differs ? `looks like ${tile.suggested_name}` : doubt].filter(Boolean).join(", ");
+  const isDoubted = differs && !tile.checked && !tile.disputed;
+  const state = [tile.locked && "gold", tile.disputed && "disputed"].filter(Boolean);
+  const doubt = [...state, ...(isDoubted ? [tile.suggested_name] : [])].join(" · ");
+  const words = [tile.given_name, tile.checked && "checked", ...state, differs && !tile.checked && `looks like ${tile.suggested_name}`].filter(Boolean).join(", ");
   return h(
     "div",
     { class: "fg-tile", id: `fg-tile-${tile.image.slice(0, 24)}`, role: "option", "aria-selected": "false", "aria-label": words, title: words, "aria-posinset": index + 1, "aria-setsize": total, "data-image": tile.image, "data-checked": String(tile.checked), "data-gold": tile.locked ? "true" : null },
     h("img", { src: new URL(tile.thumb, document.baseURI), alt: "", loading: "lazy", decoding: "async", draggable: "false" }),
     h("span", { class: "fg-tile-given" }, tile.checked ? "✓ " : "", tile.given_name),
-    h("span", { class: "fg-tile-taken" }, h("span", {}, doubt), differs && !tile.checked && tile.suggested_prob !== null && doubt === tile.suggested_name ? h("span", { class: "fg-num" }, percent(tile.suggested_prob)) : ""),
+    h("span", { class: "fg-tile-taken" }, h("span", {}, doubt), isDoubted && tile.suggested_prob !== null ? h("span", { class: "fg-num" }, percent(tile.suggested_prob)) : ""),
   );
 }
