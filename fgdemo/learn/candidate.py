@@ -111,27 +111,21 @@ def train_candidate(
         embeddings = embed(backbone, corpus.pictures.pixels, base.data_config, progress=progress)
     known = what_is_known(base, corpus, embeddings)
     start = {key: value.detach().clone() for key, value in backbone.state_dict().items()}
-    epochs: list[Epoch] = []
     if recipe.epochs == 0:
-        return refit(base, corpus, known, Trained(backbone, 0.0), start, recipe, epochs, name, device, progress)
+        return refit(base, corpus, known, Trained(backbone, 0.0), start, recipe, name, device, progress)
     seen = known.embeddings
     if recipe.train_px != base.data_config.size_px:
         backbone.require_size(recipe.train_px)
         seen = embed(backbone, corpus.pictures.pixels, base.data_config, size_px=recipe.train_px, progress=progress)
-
-    def told(epoch: Epoch) -> None:
-        epochs.append(epoch)
-        on_epoch(epoch)
-
     lesson = replace(lesson_of(base, known, corpus, recipe, device), teachers=teachers, world=world)
     with freed_memory_kept():
         trained = finetune(
             backbone, head_start(base, known, corpus, seen), lesson,
-            snapshot=snapshot, device=device, on_epoch=told, progress=progress, stop=stop,
+            snapshot=snapshot, device=device, on_epoch=on_epoch, progress=progress, stop=stop,
         )  # fmt: skip
     if not world.leads:
         return base
-    return refit(base, corpus, known, trained, start, recipe, epochs, name, device, progress)
+    return refit(base, corpus, known, trained, start, recipe, name, device, progress)
 
 
 def require_trainable(corpus: Corpus) -> None:
@@ -231,7 +225,6 @@ def refit(
     trained: Trained,
     start: dict[str, torch.Tensor],
     recipe: Recipe,
-    epochs: list[Epoch],
     name: str,
     device: str,
     progress: Progress,
@@ -254,7 +247,7 @@ def refit(
         "name": name,
         "parent": base.version,
         "recipe": recipe.to_json(),
-        "epochs": [asdict(epoch) for epoch in epochs],
+        "epochs": [asdict(epoch) for epoch in trained.history],
         "epochs_done": trained.epochs_done,
         "kept_epoch": trained.kept_epoch,
         "training_ended": trained.sentence,

@@ -28,14 +28,19 @@ class Trained:
 
     Attributes:
         epochs_done: how many epochs it was trained, e.g. 3.4 of 10.
-        kept_epoch: whose weights these are: the best on val, or the last without val; 0 where no epoch was whole.
+        history: the epochs that were whole.
         sentence: why the training ended by itself before its time; else it is empty.
     """
 
     backbone: Backbone
     epochs_done: float
-    kept_epoch: int = 0
+    history: tuple[Epoch, ...] = ()
     sentence: str = ""
+
+    @property
+    def kept_epoch(self) -> int:
+        """Whose weights these are: the best on val, or the last without val; 0 where no epoch was whole."""
+        return best_epoch(self.history)
 
 
 def finetune(
@@ -130,7 +135,7 @@ def finetune(
             break
     kept = state.best if history else state.averaged
     backbone = kept.backbone.to(memory_format=torch.contiguous_format).cpu().eval().requires_grad_(False)
-    return Trained(backbone, epochs_done, best_epoch(history), sentence)
+    return Trained(backbone, epochs_done, tuple(history), sentence)
 
 
 def fingerprint(backbone: Backbone, lesson: Lesson) -> str:
