@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import csv
-import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,9 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from fgdemo.errors import TaxonomyError
-
-_JOINERS = "\u200c\u200d"
-"""They shape the letters beside them in Persian and Hindi, and make one emoji of two."""
+from fgdemo.naming import NameBook, display_name, display_names, slug, unique_id
 
 
 @dataclass(frozen=True)
@@ -26,37 +23,6 @@ class Taxon:
     parent: str | None = None
     latin: str | None = None
     aliases: tuple[str, ...] = ()
-
-
-def slug(text: str) -> str:
-    """A stable id from any name: lower-case letters and digits of any script, joined by underscores.
-
-    Vowel signs and accents that stand on their own belong to their letter, or names in Thai or Hindi would fall into
-    one. A name of symbols only (an emoji) becomes their numbers.
-    """
-    folded = _folded(_folded(text))  # folding İ leaves a dot that folds again
-    found = "_".join(_words(folded))
-    if not found:
-        found = "_".join(f"u{ord(c):x}" for c in folded if unicodedata.category(c) in ("So", "Sm", "Sc"))
-    return found
-
-
-def display_name(folder: str) -> str:
-    """A readable name from a folder name: `red_eyed_vireo` becomes "Red Eyed Vireo"."""
-    folder = unicodedata.normalize("NFC", folder)
-    words = " ".join(_words(folder)) or "".join(c for c in folder if unicodedata.category(c)[0] in "SM")
-    return words.title() if words.islower() else words
-
-
-def _folded(text: str) -> str:
-    plain = "".join(c for c in text if c not in _JOINERS)
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", plain).casefold())
-
-
-def _words(text: str) -> list[str]:
-    """Runs of letters, digits, the marks on them and the joiners between them."""
-    marked = (c if c.isalnum() or unicodedata.category(c)[0] == "M" or c in _JOINERS else " " for c in text)
-    return [word for word in "".join(marked).split() if any(map(str.isalnum, word))]
 
 
 @dataclass(frozen=True)
@@ -91,8 +57,29 @@ class Taxonomy:
 
     @classmethod
     def flat(cls, folders: Iterable[str]) -> Taxonomy:
-        """One leaf for each folder name, no groups."""
-        return cls(tuple(Taxon(slug(folder), display_name(folder)) for folder in folders))
+        """One leaf for each folder name, no groups; leaves are as many as names that differ, in their order."""
+        return cls.grown(folders, {})
+
+    @classmethod
+    def grown(cls, labels: Iterable[str], groups: Mapping[str, Sequence[str]]) -> Taxonomy:
+        """One leaf for each label, below the groups that are named for it from the root down."""
+        names = display_names(labels)
+        taxa: dict[str, Taxon] = {}
+        folders: dict[tuple[str, ...], str] = {}
+        leaves: set[str] = set()
+        for label, name in names.items():
+            parent, path = None, tuple(groups.get(label, ()))
+            for depth in range(1, len(path) + 1):
+                if path[:depth] not in folders:
+                    group = Taxon(unique_id(path[depth - 1], taxa), display_name(path[depth - 1]), parent)
+                    taxa[group.id] = group
+                    folders[path[:depth]] = group.id
+                parent = folders[path[:depth]]
+            if name not in leaves:
+                leaf = Taxon(unique_id(name, taxa), name, parent, aliases=other_names(label, name))
+                taxa[leaf.id] = leaf
+                leaves.add(name)
+        return cls(tuple(taxa.values()))
 
     @classmethod
     def read_csv(cls, path: Path) -> Taxonomy:
@@ -187,19 +174,27 @@ class Taxonomy:
 
     def match(self, folder: str) -> str | None:
         """The leaf that a class folder means (by id, name, Latin name or alias), or None."""
-        return self._leaf_names.get(slug(folder))
+        return self.match_all([folder]).get(folder)
+
+    def match_all(self, labels: Iterable[str]) -> dict[str, str]:
+        """The leaf of each label of a source that means one; see `fgdemo.naming.NameBook.meant`."""
+        return self._leaf_names.meant(labels)
 
     @cached_property
-    def _leaf_names(self) -> dict[str, str]:
-        names: dict[str, str] = {}
+    def _leaf_names(self) -> NameBook:
+        book = NameBook()
         for leaf in self.leaves:
-            taxon = self.by_id[leaf]
-            for text in (*taxon.aliases, taxon.latin or "", taxon.name):
-                if text:
-                    names.setdefault(slug(text), leaf)
-        return {**names, **{leaf: leaf for leaf in self.leaves}}
+            book.add(leaf, [self.by_id[leaf].name])
+        for leaf in self.leaves:
+            book.add(leaf, [self.by_id[leaf].latin or "", *self.by_id[leaf].aliases])
+        return book
 
     def restrict(self, leaves: Iterable[str]) -> Taxonomy:
         """The smallest taxonomy that still holds these leaves."""
         kept = {taxon.id for leaf in leaves for taxon in self.path(leaf)}
         return Taxonomy(tuple(taxon for taxon in self.taxa if taxon.id in kept))
+
+
+def other_names(label: str, name: str) -> tuple[str, ...]:
+    """The label as an alias of the name that was made of it, where that would not find it again."""
+    return () if slug(label) == slug(name) else (label,)

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fgdemo.errors import TaxonomyError
-from fgdemo.taxonomy import Taxon, Taxonomy, display_name, slug
+from fgdemo.naming import display_name, slug
+from fgdemo.taxonomy import Taxon, Taxonomy
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PHOTOGRAPHS = REPOSITORY.parent / "shared" / "data"

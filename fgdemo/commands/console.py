@@ -67,7 +67,9 @@ def bar(shown: bool = True) -> Iterator[Progress]:
             bar.close()
 
 
-def report_skipped(skipped: Sequence[tuple[str, str]], say: Callable[[str], None]) -> None:
+def report_skipped(skipped: Sequence[tuple[str, str]], say: Callable[[str], None], notes: Sequence[str] = ()) -> None:
+    for note in notes:
+        say(note)
     if skipped:
         say(f"Left out {len(skipped)} {'file' if len(skipped) == 1 else 'files'}:")
         for name, reason in skipped[:20]:

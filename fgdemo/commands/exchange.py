@@ -23,6 +23,8 @@ def import_pictures(arguments: argparse.Namespace, settings: Settings) -> dict[s
     with bar() as progress:
         report = exchange.import_from(OWNER, arguments.data, progress)
     tell_left_out(report.skipped, report.skipped_file, say)
+    for note in report.notes:
+        say(note)
     if report.new_kinds:
         say(f"New kinds: {', '.join(report.new_kinds[:SHOWN])}{' …' if len(report.new_kinds) > SHOWN else ''}")
     splits = ", ".join(f"{count} {split}" for split, count in sorted(report.splits.items(), key=lambda s: -s[1]))
@@ -38,6 +40,7 @@ def import_pictures(arguments: argparse.Namespace, settings: Settings) -> dict[s
         "twins": report.twins,
         "splits": dict(report.splits),
         "new_kinds": list(report.new_kinds),
+        "notes": list(report.notes),
         "left_out": len(report.skipped),
         "skipped": [list(entry) for entry in report.skipped[:SHOWN]],
         "skipped_file": str(report.skipped_file) if report.skipped_file else None,

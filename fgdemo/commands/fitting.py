@@ -60,13 +60,15 @@ def _fit(arguments: argparse.Namespace, settings: Settings, world: World, device
         source = split_off_val(source, share=arguments.val_share, seed=arguments.seed)
     if len(source.labels) < 2:
         raise DatasetError(f"There is only one class ({', '.join(source.labels)}); a classifier needs at least two.")
-    taxonomy = Taxonomy.read_csv(arguments.taxonomy) if arguments.taxonomy else Taxonomy.flat(source.labels)
+    taxonomy = (
+        Taxonomy.read_csv(arguments.taxonomy) if arguments.taxonomy else Taxonomy.grown(source.labels, source.groups)
+    )
     backbone, config = _start(arguments, device)
     used = [picture for picture in source.pictures if picture.split != "test"]
     with bar(world.leads) as progress:
         pictures = decode_all(used, config, max_picture_mp=settings.max_picture_mp, progress=progress)
     skipped = (*source.skipped, *pictures.skipped)
-    report_skipped(skipped, say)
+    report_skipped(skipped, say, source.notes)
     known = label_indices(pictures.labels, taxonomy)  # each class must be in the taxonomy, which may know more
     taxonomy = taxonomy.restrict(taxonomy.leaves[index] for index in sorted(set(known.tolist())))
     class_index = label_indices(pictures.labels, taxonomy)

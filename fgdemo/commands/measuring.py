@@ -72,7 +72,7 @@ def _score(classifier: Classifier, arguments: argparse.Namespace, settings: Sett
     label_indices([picture.label for picture in source.pictures], classifier.taxonomy)
     pictures, embeddings, logits = look(held_out or source.pictures)
     skipped = (*source.skipped, *pictures.skipped)
-    report_skipped(skipped, say)
+    report_skipped(skipped, say, source.notes)
     labels = label_indices(pictures.labels, classifier.taxonomy)
     scores = score(classifier, logits, labels, classifier.distances(embeddings))
     report_scores(scores, classifier.taxonomy, say)
@@ -117,7 +117,7 @@ def _read(arguments: argparse.Namespace, config: DataConfig, settings: Settings,
         pictures = decode_all(
             source.pictures, config, max_picture_mp=settings.max_picture_mp, progress=progress
         )  # fmt: skip
-    report_skipped((*source.skipped, *pictures.skipped), say)
+    report_skipped((*source.skipped, *pictures.skipped), say, source.notes)
     train = np.array(pictures.splits) == "train"
     labels = np.array(pictures.labels)
     known = set(labels[train].tolist())

@@ -54,13 +54,13 @@ def label_indices(labels: Sequence[str], taxonomy: Taxonomy) -> np.ndarray:
     Raises:
         DatasetError: a label that is no leaf of the taxonomy.
     """
-    leaf_of = {label: taxonomy.match(label) for label in sorted(set(labels))}
-    unknown = [label for label, leaf in leaf_of.items() if leaf is None]
+    leaf_of = taxonomy.match_all(labels)
+    unknown = sorted(set(labels) - set(leaf_of))
     if unknown:
         raise DatasetError(
             f"These class names are not in the taxonomy: {', '.join(unknown[:5])}{' …' if len(unknown) > 5 else ''}."
         )
-    index = {label: taxonomy.leaf_index[leaf] for label, leaf in leaf_of.items() if leaf is not None}
+    index = {label: taxonomy.leaf_index[leaf] for label, leaf in leaf_of.items()}
     return np.array([index[label] for label in labels], dtype=np.int64)
 
 

@@ -145,8 +145,9 @@ def _joined(
     features = head.features(embeddings)
     column_of = np.full(len(taxonomy.leaves), -1)  # where each class of the checkpoint goes
     known = np.zeros(len(classes), bool)
+    leaf_of = taxonomy.match_all(classes)
     for at, label in enumerate(classes):
-        leaf = taxonomy.match(label)
+        leaf = leaf_of.get(label)
         if leaf is not None and column_of[taxonomy.leaf_index[leaf]] < 0:
             column_of[taxonomy.leaf_index[leaf]], known[at] = at, True
     others = column_of < 0

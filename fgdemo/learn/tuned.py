@@ -18,7 +18,7 @@ from fgdemo.learn.pictures import Pictures, Progress, no_progress
 from fgdemo.learn.recipe import PRESETS, train_px_of
 from fgdemo.model.backbone import Backbone, DataConfig
 from fgdemo.model.classifier import Classifier
-from fgdemo.taxonomy import Taxonomy, slug
+from fgdemo.taxonomy import Taxonomy
 from fgdemo.training import Preset
 
 VAL_EVERY = 5
@@ -48,7 +48,8 @@ def finetuned(
         The classifier, and (M, C) log-odds of the other pictures, a column for each of `classes`.
     """
     taxonomy = Taxonomy.flat(classes)
-    columns = [taxonomy.leaf_index[slug(name)] for name in classes]
+    leaf_of = taxonomy.match_all(classes)
+    columns = [taxonomy.leaf_index[leaf_of[name]] for name in classes]
     column_of = dict(zip(classes, columns, strict=True))
     train = pictures.where("train")
     labels = [taxonomy.leaves[column_of[pictures.labels[row]]] for row in train]

@@ -34,6 +34,7 @@ class ImportReport:
         splits: how many of the new pictures are in each split.
         new_kinds: names of kinds that the workspace did not know.
         skipped: (name, reason) of everything that was left out.
+        notes: sentences about how the source was understood: columns that were not read, kinds with similar names.
         skipped_file: the table in the workspace that lists them all, or None where nothing was left out.
     """
 
@@ -46,6 +47,7 @@ class ImportReport:
     new_kinds: tuple[str, ...]
     skipped: tuple[tuple[str, str], ...]
     skipped_file: Path | None
+    notes: tuple[str, ...] = ()
 
 
 class Exchange:
@@ -82,16 +84,17 @@ class Exchange:
         source, has_splits = read_for_import(locations)
         Audit(self._engine).note(person, "import", ", ".join(Path(location).name for location in locations))
         report.skipped.extend(source.skipped)
+        report.notes.extend(source.notes)
         try:
             self._intake.take_in(
                 source.pictures, run, has_splits=has_splits, taxa=source.taxa, sessions=source.sessions,
-                report=report, progress=progress,
+                groups=source.groups, report=report, progress=progress,
             )  # fmt: skip
         finally:
             skipped_file = write_left_out(self._home / "imports", run, report.skipped)
         return ImportReport(
             run, report.added, report.known, report.answers, report.twins, dict(report.splits),
-            tuple(report.new_kinds), tuple(report.skipped), skipped_file,
+            tuple(report.new_kinds), tuple(report.skipped), skipped_file, tuple(report.notes),
         )  # fmt: skip
 
     def export_to(

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from fgdemo.services.exchange import Exchange, Exported, ExportFormat, ImportReport
 
 SHOWN_LEFT_OUT = 20
+SHOWN_NOTES = 5
 ESTIMATE_AFTER_S = 2.0
 """Before this an estimate of the time left would be a guess."""
 State = Literal["running", "done", "cancelled", "failed", "interrupted"]
@@ -211,8 +212,9 @@ def _imported(running: Transfer, report: ImportReport) -> Transfer:
         words.append(f"{report.twins:,} are near-duplicates and lie in the split of their twin")
     if report.new_kinds:
         words.append(f"new kinds: {', '.join(report.new_kinds[:8])}{' …' if len(report.new_kinds) > 8 else ''}")
+    sentence = " ".join(["; ".join(words) + ".", *report.notes[:SHOWN_NOTES]])
     return replace(
-        running, state="done", sentence="; ".join(words) + ".", left_out=report.skipped[:SHOWN_LEFT_OUT],
+        running, state="done", sentence=sentence, left_out=report.skipped[:SHOWN_LEFT_OUT],
         left_out_count=len(report.skipped), left_out_file=report.skipped_file,
     )  # fmt: skip
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -47,6 +47,7 @@ class Imported:
     splits: Counter[str] = field(default_factory=Counter)
     new_kinds: list[str] = field(default_factory=list)
     skipped: list[tuple[str, str]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -111,6 +112,7 @@ class Intake:
         has_splits: bool,
         taxa: tuple[Sequence[Taxon], frozenset[str]] = ((), frozenset()),
         sessions: Sequence[PastSession] = (),
+        groups: Mapping[str, Sequence[str]] | None = None,
         report: Imported | None = None,
         progress: Progress = no_progress,
     ) -> Imported:
@@ -125,6 +127,7 @@ class Intake:
             has_splits: the source says what is held out (val, and test, which becomes gold); what it does not say is
                 drawn, see `fgdemo.storage.splits`.
             taxa: of another workspace, and the ids of those that are retired.
+            groups: what new kinds lie below, names from the root down, by their labels.
             report: filled as the import goes on; a new one by default.
 
         Raises:
@@ -133,8 +136,9 @@ class Intake:
         report = report or Imported()
         self._roster.follow()
         labels = {said.label for p in pictures for said in p.history if isinstance(said.label, str)}
-        kinds = settle_kinds(self.engine, labels, *taxa)
+        kinds = settle_kinds(self.engine, labels, *taxa, groups)
         report.new_kinds += kinds.new
+        report.notes += map(plain_text, kinds.notes)
         report.skipped += [(plain_text(label), reason) for label, reason in kinds.faults]
         taxon_of = {taxon.id: here for taxon, here in kinds.taxon_of.items() if isinstance(taxon, Taxon)}
         past = settle_sessions(self.engine, sessions, taxon_of, utc_now().isoformat())

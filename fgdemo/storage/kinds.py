@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
+from fgdemo.naming import NameBook, alike, display_name, display_names, joined, slug, unique_id
 from fgdemo.storage.database import writing
 from fgdemo.storage.schema import label_event_table, taxon_table
 from fgdemo.storage.taxa import LONGEST_NAME
-from fgdemo.taxonomy import Taxon, Taxonomy, display_name, slug
+from fgdemo.taxonomy import Taxon, other_names
 
 
 @dataclass(frozen=True)
@@ -21,20 +22,26 @@ class Kinds:
     taxon_of: the id of the workspace's taxon for each label and each taxon of another workspace.
     new: names of kinds that were added.
     faults: (label, reason) of those that cannot be a kind.
+    notes: sentences about labels that were taken for one kind, and about kinds that are easily confused.
     """
 
     taxon_of: dict[str | Taxon, str] = field(default_factory=dict)
     new: list[str] = field(default_factory=list)
     faults: list[tuple[str, str]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
 def settle_kinds(
-    engine: Engine, labels: Iterable[str], taxa: Sequence[Taxon] = (), retired: Collection[str] = ()
+    engine: Engine,
+    labels: Iterable[str],
+    taxa: Sequence[Taxon] = (),
+    retired: Collection[str] = (),
+    groups: Mapping[str, Sequence[str]] | None = None,
 ) -> Kinds:
     """Match labels (by id, name, Latin name or alias; leaves before groups) and taxa (by id, then like a label).
 
-    What matches nothing is added: a label as a kind at the root, a taxon below the same parent, with the same id. Costs
-    one pass over the taxa, however many labels there are.
+    What matches nothing is added: a label as a kind of the name that it has, below its `groups` (names from the root
+    down), a taxon below the same parent, with the same id. Costs one pass over the taxa, however many labels there are.
 
     Raises:
         StorageError: the database cannot be written; nothing was added.
@@ -43,8 +50,7 @@ def settle_kinds(
         book = _Book(connection, frozenset(retired))
         for taxon in _parents_first(taxa):
             book.settle_taxon(taxon)
-        for label in sorted(set(labels)):
-            book.settle_label(label)
+        book.settle_labels(sorted(set(labels)), groups or {})
         return book.kinds
 
 
@@ -56,56 +62,81 @@ class _Book:
         self.kinds = Kinds()
         self._ids: set[str] = set()
         self._out_of_use: set[str] = set()
-        self._parents: set[str] = set()
+        self._names: dict[str, str] = {}
+        self._here: dict[str, str] = {}
         known = []
         for row in connection.execute(sa.select(taxon_table)).mappings():
             self._ids.add(row["id"])
             if row["retired"]:
                 self._out_of_use.update((row["id"], slug(row["name"])))
             else:
-                known.append(
-                    Taxon(row["id"], row["name"], row["parent"], row["latin"], tuple(json.loads(row["aliases"])))
-                )
-        self._taxonomy = Taxonomy(tuple(known)) if known else None
-        self._parents.update(taxon.parent for taxon in known if taxon.parent)
-        self._groups = {name: t.id for t in reversed(known) for name in (t.id, t.name.casefold(), slug(t.name))}
-        self._added: dict[str, str] = {}
-        self._here: dict[str, str] = {}
+                aliases = tuple(json.loads(row["aliases"]))
+                known.append(Taxon(row["id"], row["name"], row["parent"], row["latin"], aliases))
+        self._parents = {taxon.parent for taxon in known if taxon.parent}
+        self._book = NameBook()
+        leaves, groups = ([t for t in known if (t.id in self._parents) is inner] for inner in (False, True))
+        for some in (leaves, groups):  # a name means the leaf first, and its own name before another one's alias
+            for taxon in some:
+                self._learn(taxon, False)
+            for taxon in some:
+                self._learn(taxon, True)
 
-    def settle_label(self, label: str) -> None:
-        name = display_name(label)
-        found = self._meant(label)
-        if found is None and slug(name) in self._out_of_use:
-            self.kinds.faults.append((label, "is the name of a kind that is no longer in use"))
-        elif found is None and (not slug(name) or len(name) > LONGEST_NAME):
-            self.kinds.faults.append((label, f"is no name: a new kind needs one of 1 to {LONGEST_NAME} characters"))
-        else:
-            self.kinds.taxon_of[label] = found or self._add(Taxon(slug(name), name), False)
+    def settle_labels(self, labels: Sequence[str], groups: Mapping[str, Sequence[str]]) -> None:
+        meant = self._book.meant(labels)
+        self.kinds.taxon_of.update(meant)
+        for taxon, some in joined(meant).items():
+            written = " and ".join(f"“{label}”" for label in some[:5])
+            self.kinds.notes.append(f"{written} are taken for one kind, {self._names.get(taxon, taxon)}.")
+        fresh = display_names(label for label in labels if label not in meant)
+        added: dict[str, str] = {}
+        for label, name in fresh.items():
+            fault = self._fault(name)
+            if fault is not None:
+                self.kinds.faults.append((label, fault))
+                continue
+            if name not in added:
+                parent = self._group(groups.get(label, ()), label)
+                taxon = Taxon(unique_id(name, self._ids), name, parent, aliases=other_names(label, name))
+                added[name] = self._add(taxon, False)
+            self.kinds.taxon_of[label] = added[name]
+        for some in alike([*added, *(self._names[taxon] for taxon in set(meant.values()))]):
+            if any(name in added for name in some):
+                named = " and ".join(f"“{name}”" for name in some)
+                self.kinds.notes.append(f"{named} are different kinds, though their names are nearly the same.")
 
     def settle_taxon(self, taxon: Taxon) -> None:
-        found = taxon.id if taxon.id in self._ids else self._meant(taxon.name)
+        found = taxon.id if taxon.id in self._ids else self._book.meant([taxon.name]).get(taxon.name)
         if found is None:
-            parent = self._parent(taxon)
+            parent = self._parent(self._here.get(taxon.parent) if taxon.parent else None, taxon.name)
             wanted = Taxon(taxon.id, taxon.name, parent, taxon.latin, taxon.aliases)
             found = self._add(wanted, taxon.id in self._retired)
         self.kinds.taxon_of[taxon] = self._here[taxon.id] = found
 
-    def _meant(self, label: str) -> str | None:
-        """The leaf, or else the group, that a label means."""
-        leaf = self._taxonomy.match(label) if self._taxonomy else None
-        plain = display_name(label).casefold()
-        for name in (label, plain, slug(label)):
-            leaf = leaf or self._groups.get(name) or self._added.get(name)
-        return leaf
+    def _fault(self, name: str) -> str | None:
+        if slug(name) in self._out_of_use:
+            return "is the name of a kind that is no longer in use"
+        if not slug(name) or len(name) > LONGEST_NAME:
+            return f"is no name: a new kind needs one of 1 to {LONGEST_NAME} characters"
+        return None
 
-    def _parent(self, taxon: Taxon) -> str | None:
-        """What the taxon's parent is here; None, and a note, where nothing can lie below that."""
-        parent = self._here.get(taxon.parent) if taxon.parent else None
+    def _group(self, path: Sequence[str], label: str) -> str | None:
+        """The taxon of a group by the names from the root down; those that are missing are added."""
+        parent = None
+        for name in path:
+            found = self._book.meant([name]).get(name)
+            if found is None and slug(name):
+                readable = display_name(name)[:LONGEST_NAME]
+                found = self._add(Taxon(unique_id(readable, self._ids), readable, parent), False)
+            parent = self._parent(found, label)
+        return parent
+
+    def _parent(self, parent: str | None, name: str) -> str | None:
+        """The parent; None, and a note, where nothing can lie below that."""
         if parent is None or parent in self._parents:
             return parent
         used = sa.select(label_event_table.c.id).where(label_event_table.c.taxon == parent).limit(1)
         if self._connection.execute(used).first() is not None:
-            self.kinds.faults.append((taxon.name, "stands at the root: its group is a kind with pictures here"))
+            self.kinds.faults.append((name, "stands at the root: its group is a kind with pictures here"))
             return None
         return parent
 
@@ -116,9 +147,14 @@ class _Book:
         self._ids.add(taxon.id)
         if taxon.parent:
             self._parents.add(taxon.parent)
-        self._added |= dict.fromkeys((taxon.id, taxon.name.casefold(), slug(taxon.name)), taxon.id)
+        self._learn(taxon, False)
+        self._learn(taxon, True)
         self.kinds.new.append(taxon.name)
         return taxon.id
+
+    def _learn(self, taxon: Taxon, others: bool) -> None:
+        self._names[taxon.id] = taxon.name
+        self._book.add(taxon.id, [taxon.latin or "", *taxon.aliases] if others else [taxon.name])
 
 
 def _parents_first(taxa: Sequence[Taxon]) -> list[Taxon]:

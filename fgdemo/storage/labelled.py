@@ -157,7 +157,8 @@ class LabelledPicture:
 class Found:
     """What a reader collects: pictures, and (name, reason) of what it left out.
 
-    Another workspace also has taxa, the retired ones among them, and sessions.
+    Another workspace also has taxa, the retired ones among them, and sessions. `groups` holds the groups above a label,
+    from the root down, where folders say so; `notes` are sentences about how the source was understood.
     """
 
     pictures: list[LabelledPicture] = field(default_factory=list)
@@ -165,6 +166,13 @@ class Found:
     taxa: list[Taxon] = field(default_factory=list)
     retired: set[str] = field(default_factory=set)
     sessions: list[PastSession] = field(default_factory=list)
+    groups: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    def note(self, sentence: str) -> None:
+        """Say once how something was understood."""
+        if sentence not in self.notes:
+            self.notes.append(plain_text(sentence))
 
     def skip(self, name: str, reason: str) -> None:
         self.skipped.append((plain_text(name), reason))
@@ -176,3 +184,6 @@ class Found:
         self.taxa.extend(other.taxa)
         self.retired.update(other.retired)
         self.sessions.extend(other.sessions)
+        self.groups.update(other.groups)
+        for sentence in other.notes:
+            self.note(sentence)

@@ -10,8 +10,8 @@ import hashlib
 import random
 import re
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from fgdemo.errors import DatasetError
@@ -41,6 +41,10 @@ class Source:
     taxa: tuple[tuple[Taxon, ...], frozenset[str]] = ((), frozenset())
     """Of other workspaces, and the ids of those that are retired there."""
     sessions: tuple[PastSession, ...] = ()
+    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """What a label lies below, names from the root down, where the source has such groups."""
+    notes: tuple[str, ...] = ()
+    """Sentences about how the source was understood."""
 
     def part(self, split: Split) -> tuple[LabelledPicture, ...]:
         return tuple(picture for picture in self.pictures if picture.split == split)
@@ -79,7 +83,8 @@ def read_sources(locations: Sequence[str | Path], fewest_classes: int = 2) -> So
     if len(labels) < fewest_classes:
         only = f"only the class “{labels[0]}”" if labels else "no class"
         raise DatasetError(f"There is {only} with usable pictures in {where}; at least {fewest_classes} are needed.")
-    return Source(tuple(pictures), labels, (*found.skipped, *doubled))
+    groups = {label: found.groups[label] for label in labels if label in found.groups}
+    return Source(tuple(pictures), labels, (*found.skipped, *doubled), groups=groups, notes=tuple(found.notes))
 
 
 def read_unlabelled(folder: str | Path) -> Source:
@@ -116,7 +121,11 @@ def read_for_import(locations: Sequence[str | Path]) -> tuple[Source, bool]:
     # What is held out was put there on purpose, be it all there is; what is train only may just be called so.
     has_splits = any(picture.split != "train" for picture in found.pictures if picture.origin is None)
     taxa = tuple(found.taxa), frozenset(found.retired)
-    return Source(tuple(found.pictures), labels, tuple(found.skipped), taxa, tuple(found.sessions)), has_splits
+    source = Source(
+        tuple(found.pictures), labels, tuple(found.skipped), taxa, tuple(found.sessions), found.groups,
+        tuple(found.notes),
+    )  # fmt: skip
+    return source, has_splits
 
 
 def split_off_val(source: Source, share: float = 0.2, seed: int = 0) -> Source:

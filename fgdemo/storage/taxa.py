@@ -10,9 +10,10 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from fgdemo.errors import TaxonomyError
+from fgdemo.naming import slug
 from fgdemo.storage.database import reading, writing
 from fgdemo.storage.schema import label_event_table, taxon_table
-from fgdemo.taxonomy import Taxon, Taxonomy, slug
+from fgdemo.taxonomy import Taxon, Taxonomy
 
 LONGEST_NAME = 120
 

@@ -1,0 +1,106 @@
+"""Names of kinds stay as they are written, and names that differ are different kinds."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator
+from itertools import combinations
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fgdemo.naming import NameBook, display_names, exact, slug, unique_id
+from fgdemo.storage.inventory import Inventory
+from fgdemo.taxonomy import Taxonomy
+from tests.workspace import FakeWorkspace, coloured, open_fake_workspace
+
+AWKWARD = (
+    "Mallard ♂", "Mallard ♀", "Mallard", "Grade A+", "Grade A-", "Grade A", "Wilson's Warbler", "wilson's storm-petrel",
+    "<5 mm", ">5 mm", "5 mm", "-5 mm", "Quercus × hispanica", "Gull, herring (juv.)", "C++", "C#", "C", "c", "McKay's",
+    "A.B", "A B", "A/B", "m²", "m2", "0.5", "0,5", "100 %", "100", "🦉", "🦉🦉", "دوري", "Straße", "STRASSE",
+)  # fmt: skip
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Iterator[FakeWorkspace]:
+    opened = open_fake_workspace(tmp_path / "home")
+    yield opened
+    opened.engine.dispose()
+
+
+def test_an_imported_name_stays_as_written_and_is_found_again(workspace: FakeWorkspace) -> None:
+    pictures = [coloured("lowchen", number, name) for number, name in enumerate(AWKWARD)]
+    report = workspace.take_in(pictures)
+    assert report.skipped == []
+    names = {taxon.id: taxon.name for taxon in Inventory(workspace.engine).taxa}
+    names_of_new = [held.history[0].taxon for held in Inventory(workspace.engine)]
+    assert sorted(names[held.history[0].taxon or ""] for held in Inventory(workspace.engine)) == sorted(AWKWARD)
+    again = workspace.take_in([coloured("lowchen", 100 + n, name) for n, name in enumerate(AWKWARD)], "2")
+    assert again.new_kinds == []
+    assert Counter(held.history[0].taxon for held in Inventory(workspace.engine)) == dict.fromkeys(names_of_new, 2)
+
+
+def test_a_fitted_taxonomy_has_one_kind_for_each_name() -> None:
+    taxonomy = Taxonomy.flat(AWKWARD)
+    assert [taxon.name for taxon in taxonomy.taxa] == list(AWKWARD)
+    meant = taxonomy.match_all(AWKWARD)
+    assert [taxonomy[meant[name]].name for name in AWKWARD] == list(AWKWARD)
+
+
+@given(st.lists(st.text(min_size=1, max_size=8).filter(lambda text: bool(slug(text))), min_size=2, max_size=6))
+def test_ids_differ_where_names_differ(names: list[str]) -> None:
+    taxonomy = Taxonomy.flat(names)
+    meant = taxonomy.match_all(names)
+    for one, other in combinations(names, 2):
+        assert (meant[one] == meant[other]) == (exact(one) == exact(other))
+
+
+@pytest.mark.parametrize(
+    ("labels", "names"),
+    [
+        (["red_eyed_vireo", "Tree_Swallow", "robin"], ["Red Eyed Vireo", "Tree Swallow", "robin"]),
+        (["001.Black_footed_Albatross", "002.Laysan_Albatross"], ["Black footed Albatross", "Laysan Albatross"]),
+        (["n02085620-Chihuahua", "n02086240-Shih-Tzu"], ["Chihuahua", "Shih-Tzu"]),
+        (["001.Black_footed_Albatross", "robin"], ["001.Black footed Albatross", "robin"]),
+        (["3-toed woodpecker", "5-spot burnet"], ["3-toed woodpecker", "5-spot burnet"]),
+        (["01_gull", "02_gull"], ["01 Gull", "02 Gull"]),
+        (["a_b", "A_B", "A B"], ["a_b", "A_B", "A B"]),
+        (["_odd", "double__under"], ["_odd", "double__under"]),
+        (["0.5mm", "1.0mm"], ["0.5mm", "1.0mm"]),
+    ],
+)
+def test_folder_names_become_readable_only_where_nothing_is_lost(labels: list[str], names: list[str]) -> None:
+    assert list(display_names(labels).values()) == names
+
+
+def test_one_name_in_two_unicode_forms_is_one_kind() -> None:
+    forms = [unicodedata.normalize(form, "Grünfink ♂") for form in ("NFC", "NFD")]
+    assert len(Taxonomy.flat(forms).leaves) == 1
+
+
+def test_old_ids_stay() -> None:
+    known = ("red_eyed_vireo", "Black-footed Albatross", "Wilson's Warbler", "Le Conte's Sparrow", "🦉🦉", "नीलकंठ")
+    assert [slug(name) for name in known] == [
+        "red_eyed_vireo", "black_footed_albatross", "wilson_s_warbler", "le_conte_s_sparrow", "u1f989_u1f989", "नीलकंठ",
+    ]  # fmt: skip
+    assert unique_id("Robin", {"robin"}) != unique_id("ROBIN", {"robin"})
+
+
+def test_a_loose_name_counts_only_alone() -> None:
+    book = NameBook()
+    book.add("geococcyx", ["Greater Roadrunner", "Geococcyx californianus"])
+    assert book.meant(["GREATER ROADRUNNER"]) == {"GREATER ROADRUNNER": "geococcyx"}
+    assert book.meant(["greater roadrunner", "Greater Roadrunner"]) == {"Greater Roadrunner": "geococcyx"}
+    assert book.meant(["GREATER ROADRUNNER", "greater roadrunner"]) == {}
+    folders = ["Greater_Roadrunner", "Greater-Roadrunner", "279.Greater_Roadrunner"]
+    assert book.meant(folders) == dict.fromkeys(folders, "geococcyx"), "spellings of one name"
+
+
+def test_labels_that_become_one_kind_are_told(workspace: FakeWorkspace) -> None:
+    report = workspace.take_in([coloured("lowchen", n, name) for n, name in enumerate(("Uhu", "Bubo_bubo"))])
+    assert report.notes == ["“Bubo_bubo” and “Uhu” are taken for one kind, Eurasian Eagle-Owl."]
+    report = workspace.take_in([coloured("lowchen", 9 + n, name) for n, name in enumerate(("Kea", "KEA"))])
+    assert report.notes == ["“KEA” and “Kea” are different kinds, though their names are nearly the same."]
