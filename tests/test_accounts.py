@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -10,7 +11,9 @@ import sqlalchemy as sa
 from fgdemo.annotation import VISITOR
 from fgdemo.errors import ForbiddenError, SettingsError
 from fgdemo.storage.accounts import Accounts
-from fgdemo.storage.database import open_database, reading
+from fgdemo.storage.database import open_database, reading, writing
+from fgdemo.storage.names import folded
+from tests.test_passwords import by_scrypt
 
 
 class Clock:
@@ -73,14 +76,88 @@ def test_the_wrong_word_is_refused_in_the_same_sentence(accounts, name, password
         accounts.sign_in(name, password)
 
 
+def guess(accounts, name, place, times):
+    """The sentences that the guesses are refused with."""
+    told = []
+    for _ in range(times):
+        with pytest.raises(ForbiddenError) as refused:
+            accounts.sign_in(name, "a guess", place)
+        told.append(str(refused.value))
+    return told
+
+
 def test_guessing_is_slowed_and_the_right_word_works_again_later(accounts, clock):
-    for _ in range(6):
-        with pytest.raises(ForbiddenError):
-            accounts.sign_in("Ada", "guess")
+    guess(accounts, "Ada", "here", 6)
     with pytest.raises(ForbiddenError, match="Too many"):
-        accounts.sign_in("Ada", "long enough")
+        accounts.sign_in("Ada", "long enough", "here")
     clock.now += timedelta(hours=1)
-    assert accounts.sign_in("Ada", "long enough")
+    assert accounts.sign_in("Ada", "long enough", "here")
+
+
+def test_guessing_is_told_and_slowed_alike_whether_there_is_such_an_account(accounts):
+    assert (
+        guess(accounts, "Ada", "here", 9) == guess(accounts, "nobody", "here", 9) == guess(accounts, "ａＤＡ", "x", 9)
+    )
+    assert len(set(guess(accounts, "nobody", "there", 9))) == 2
+
+
+def test_strangers_elsewhere_lock_nobody_out(accounts, clock):
+    signed_in = accounts.sign_in("Ada", "long enough", "home")
+    for place in range(9):
+        guess(accounts, "Ada", f"stranger {place}", 30)
+    assert accounts.sign_in("Ada", "long enough", "office")
+    for place in range(300):
+        guess(accounts, "Ada", f"stranger {place}", 2)
+    assert accounts.person(signed_in).name == "Ada"
+    assert accounts.sign_in("Ada", "long enough", "home")
+    assert accounts.sign_in("Ada", "long enough", "office")
+
+
+def test_guessing_from_many_places_is_slowed(accounts, clock):
+    tried = [guess(accounts, "Ada", f"place {n}", 1)[0] for n in range(60)]
+    assert tried.count("The name or the password is not right.") < 55
+    with pytest.raises(ForbiddenError, match="Too many"):
+        accounts.sign_in("Ada", "long enough", "yet another")
+    clock.now += timedelta(minutes=1)
+    assert accounts.sign_in("Ada", "long enough", "yet another")
+
+
+def test_many_guesses_at_once_are_no_way_around(accounts):
+    checked = []
+    with ThreadPoolExecutor(16) as pool:
+
+        def one(n):
+            try:
+                accounts.sign_in("Ada", f"guess {n}", "here")
+            except ForbiddenError as error:
+                checked.append("not right" in str(error))
+
+        list(pool.map(one, range(16)))
+    assert sum(checked) <= 6
+
+
+def test_an_old_password_hash_is_kept_anew_when_its_owner_signs_in(accounts):
+    def kept():
+        with reading(accounts._engine) as connection:
+            return connection.execute(sa.text("SELECT password_hash FROM account")).scalar_one()
+
+    with writing(accounts._engine) as connection:
+        connection.execute(sa.text("UPDATE account SET password_hash = :kept"), {"kept": by_scrypt("an old word")})
+    guess(accounts, "Ada", "here", 1)
+    assert kept().startswith("scrypt$")
+    assert accounts.sign_in("Ada", "an old word", "here")
+    anew = kept()
+    assert anew.startswith("$argon2id$")
+    assert accounts.sign_in("Ada", "an old word", "here")
+    assert kept() == anew
+
+
+def test_an_account_that_is_opened_again_opens_no_old_cookie(accounts):
+    token = accounts.sign_in("Ada", "long enough")
+    accounts.disable("ada")
+    accounts.disable("ada", False)
+    assert accounts.person(token) == VISITOR
+    assert accounts.person(accounts.sign_in("Ada", "long enough")).name == "Ada"
 
 
 def test_a_disabled_account_and_an_old_token_are_visitors(accounts, clock):
@@ -124,9 +201,25 @@ def test_a_new_password_signs_everybody_out(accounts):
     ("name", "role", "password"),
     [("ada", "expert", "long enough"), ("", "expert", "long enough"), ("a\u202eb", "expert", "long enough"),
      ("bo", "king", "long enough"), ("bo", "expert", "short"), ("import", "expert", "long enough"),
-     ("x" * 41, "expert", "long enough")],
+     ("x" * 41, "expert", "long enough"), ("ａｄａ", "expert", "long enough"), ("fgDemo", "expert", "long enough"),
+     ("Hf: ada", "expert", "long enough"), ("ａdа\ufe0f", "expert", "long enough"),
+     ("bo\u3164", "expert", "long enough"),
+     ("bo", "expert", " " * 8), ("Bo Robinson", "expert", "bo robinson")],
 )  # fmt: skip
 def test_unusable_accounts_are_refused(accounts, name, role, password):
     with pytest.raises(SettingsError):
         accounts.add(name, role, password)
     assert [account.name for account in accounts.all()] == ["Ada"]
+
+
+@pytest.mark.parametrize("other", ["ＡＤＡ", "ａda", " Ada ", "ªda"])
+def test_a_name_is_the_same_name_however_it_is_written(accounts, other):
+    accounts.set_role(other, "maintainer")
+    accounts.disable(other)
+    assert [(one.name, one.role, one.disabled) for one in accounts.all()] == [("Ada", "maintainer", True)]
+    with pytest.raises(SettingsError):
+        accounts.tokens.add(other, "expert")
+
+
+def test_a_name_without_case_is_in_one_normal_form():
+    assert folded("\u03aa\u0301") == folded("\u0390") == folded("\u03b9\u0308\u0301")

@@ -285,10 +285,30 @@ def test_a_sign_in_is_a_new_one_and_ends_the_one_before(app: RunningApp, web: ht
     )
     assert again.status_code == 200
     assert app.accounts.person(token[1]).role == "visitor"
-    behind_tls = httpx.post(
-        f"{app.url}fgdemo/sign-in", json={"name": "ada", "password": PASSWORD}, headers={"X-Forwarded-Proto": "https"}
-    )
-    assert "Secure" in behind_tls.headers["set-cookie"]
+
+
+@pytest.mark.parametrize(
+    ("headers", "is_secure"),
+    [
+        ({}, False),
+        ({"X-Forwarded-Proto": "http"}, False),
+        ({"X-Forwarded-Proto": "http, https"}, False),
+        ({"X-Forwarded-Proto": "https"}, True),
+        ({"X-Forwarded-Proto": "HTTPS"}, True),
+        ({"X-Forwarded-Proto": "https, http"}, True),
+        ({"X-Forwarded-Proto": "https ,http,http"}, True),
+        ({"X-Forwarded-Proto": "wss"}, True),
+        ({"X-Forwarded-Ssl": "on"}, True),
+        ({"Forwarded": "for=192.0.2.60;proto=https;by=203.0.113.43, for=10.0.0.1;proto=http"}, True),
+        ({"Forwarded": 'For="[2001:db8::1]"; Proto="HTTPS"'}, True),
+        ({"Forwarded": "for=10.0.0.1;proto=http, for=10.0.0.2;proto=https"}, False),
+    ],
+)
+def test_a_cookie_that_came_by_tls_goes_by_tls_only(
+    web: httpx.Client, headers: dict[str, str], is_secure: bool
+) -> None:
+    reply = web.post("fgdemo/sign-out", json={}, headers={**JSON, **headers})
+    assert ("Secure" in reply.headers["set-cookie"]) == is_secure
 
 
 def test_guessing_a_password_is_slowed_over_http(app: RunningApp) -> None:

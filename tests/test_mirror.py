@@ -26,6 +26,7 @@ from fgdemo.storage.jobs import Jobs
 from fgdemo.storage.label_event import LabelEvent
 from fgdemo.storage.models import Models
 from fgdemo.storage.originals import ImageStore
+from fgdemo.storage.passwords import rehashed
 from fgdemo.storage.remarks import Remark, Remarks
 from fgdemo.storage.roster import Roster
 from fgdemo.storage.schema import image_table
@@ -402,6 +403,27 @@ def test_whoever_writes_into_the_mirror_gets_no_file_written_elsewhere_and_nothi
     assert not list(tmp_path.rglob("*pwned*"))
     assert not [path for path in (tmp_path / "fresh").rglob("*") if path.is_file() and path.read_bytes() == pickled]
     assert picture.name not in ImageStore(tmp_path / "fresh" / "pictures")
+
+
+def test_a_mirror_makes_no_account_that_could_not_be_made_here(workspace: FakeWorkspace, tmp_path: Path) -> None:
+    url = str(tmp_path / "mirror")
+    mirror_of(tmp_path / "home", url).send()
+    eve = {
+        "type": "account", "name": "Eve", "folded": "zoe", "role": "visitor", "created_at": MOMENT,
+        "password_hash": rehashed("long enough"),
+    }  # fmt: skip
+    names = ["hf:eve", "ｈｆ：eve", "owner", "Import", "ｅva", "eva "]
+    hashes = ["$argon2id$v=19$m=4194304,t=9,p=1$c29tZXNhbHRzb21lc2FsdA$" + "A" * 43, "long enough",
+              "scrypt$1048576$8$1$" + "00" * 16 + "$" + "00" * 32]  # fmt: skip
+    forged = [*({**eve, "name": name} for name in names), *({**eve, "name": "eva", "password_hash": h} for h in hashes)]
+    (tmp_path / "mirror" / "log" / "20260101T000000Z-0123456789abcdef-000001.jsonl").write_bytes(pack([eve, *forged]))
+    found = restored_into(tmp_path / "fresh", url)
+    told = [what for _, what in found.faults]
+    assert sum("no usable “name”" in what for what in told) == len(names)
+    assert sum("“password_hash”" in what for what in told) == len(hashes)
+    accounts, here = Accounts(database_in(tmp_path / "fresh")), Accounts(workspace.engine).all()
+    assert {one.name for one in accounts.all()} == {"Eve", *(one.name for one in here)}
+    assert accounts.sign_in("eve", "long enough")
 
 
 # --- a mirror that fails ---------------------------------------------------------------------------------------

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import hmac
 import secrets
+import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,6 +14,8 @@ from sqlalchemy.engine import Connection, Engine
 
 from fgdemo.annotation import OWNER, VISITOR, Person, Role
 from fgdemo.errors import ForbiddenError, SettingsError
+from fgdemo.storage import passwords
+from fgdemo.storage.attempts import CLOCK_TOLERANCE, Attempts
 from fgdemo.storage.audit import note
 from fgdemo.storage.database import reading, sortable, utc_now, writing
 from fgdemo.storage.names import HUB_PREFIX, checked_name, checked_role, folded, is_storable, require_free
@@ -21,13 +23,9 @@ from fgdemo.storage.schema import account_table, sign_in_table
 from fgdemo.storage.tokens import Tokens
 
 SIGNED_IN_DAYS = 30
-SHORTEST_PASSWORD, LONGEST_PASSWORD = 8, 1000
-CLOCK_TOLERANCE = timedelta(days=1)
-"""A sign-in or a wrong password from farther in the future was noted by a wrong clock, and counts for nothing."""
-FREE_FAILURES = 5
-"""After so many wrong passwords in a row each further one locks the account twice as long, from a second to an hour."""
-_SCRYPT = {"n": 2**14, "r": 8, "p": 1}
-_NO_ACCOUNT = "scrypt$16384$8$1$" + "00" * 16 + "$" + "00" * 32
+CHECKED_AT_ONCE = 2
+"""To check a password takes memory and a core on purpose, so a crowd at the door has to queue."""
+REFUSED = "The name or the password is not right."
 
 
 @dataclass(frozen=True)
@@ -47,11 +45,11 @@ class HubRoles:
 
     def person(self, user: str, orgs: Iterable[str]) -> Person:
         """Somebody whom the Hub vouches for. No account here can have such a name."""
-        names = {name.casefold() for name in (user, *orgs)}
+        names = {folded(name) for name in (user, *orgs)}
         role: Role = "visitor"
-        if names & {name.casefold() for name in self.maintainers}:
+        if names & {folded(name) for name in self.maintainers}:
             role = "maintainer"
-        elif names & {name.casefold() for name in self.experts}:
+        elif names & {folded(name) for name in self.experts}:
             role = "expert"
         return Person(f"{HUB_PREFIX}{user}", role)
 
@@ -65,6 +63,7 @@ class Accounts:
         self.tokens = Tokens(engine, clock)
         self._engine = engine
         self._clock = clock
+        self._attempts, self._checking = Attempts(), threading.BoundedSemaphore(CHECKED_AT_ONCE)
         self._hub_roles = hub_roles or HubRoles()
 
     def hub_person(self, user: str, orgs: Iterable[str]) -> Person:
@@ -72,15 +71,15 @@ class Accounts:
         return self._hub_roles.person(user, orgs)
 
     def add(self, name: str, role: Role, password: str, by: Person = OWNER) -> Account:
-        """A new account, made `by` somebody. Raises SettingsError: name taken or unusable, password too short."""
+        """A new account, made `by` somebody. Raises SettingsError: name taken or unusable, password too weak."""
         name, role = checked_name(name), checked_role(role)
-        hashed = _hash(password)
+        hashed = passwords.hashed(password, name)
         at = self._clock()
         now = at.isoformat()
         row = {"name": name, "folded": folded(name), "role": role, "password_hash": hashed}
         with writing(self._engine) as connection:
             require_free(connection, name)
-            connection.execute(account_table.insert().values(**row, created_at=now, disabled=False, failures=0))
+            connection.execute(account_table.insert().values(**row, created_at=now, disabled=False))
             note(connection, at, by, "account", f"{name}: added as {role}")
         return Account(name, role, now, False)
 
@@ -93,17 +92,17 @@ class Accounts:
 
     def set_password(self, name: str, password: str, by: Person = OWNER) -> None:
         """Everybody who is signed in to the account is signed out. Raises SettingsError."""
-        hashed = _hash(password)
+        hashed = passwords.hashed(password, name)
         with writing(self._engine) as connection:
-            _change(connection, name, password_hash=hashed, failures=0)
-            this_one = sa.select(account_table.c.name).where(account_table.c.folded == folded(name))
-            connection.execute(sign_in_table.delete().where(sign_in_table.c.account.in_(this_one)))
+            _change(connection, name, password_hash=hashed)
+            _sign_out_all(connection, name)
             note(connection, self._clock(), by, "account", f"{name}: new password")
 
     def disable(self, name: str, disabled: bool = True, by: Person = OWNER) -> None:
-        """Shut an account, or open it again; what it said stays. Raises SettingsError."""
+        """Shut an account, or open it again; what it said stays, and who was signed in is not. Raises SettingsError."""
         with writing(self._engine) as connection:
             _change(connection, name, disabled=disabled)
+            _sign_out_all(connection, name)
             note(connection, self._clock(), by, "account", f"{name}: {'shut' if disabled else 'opened'}")
 
     def all(self) -> list[Account]:
@@ -113,37 +112,45 @@ class Accounts:
         rows = sorted(rows, key=lambda row: row["folded"])  # here, because databases sort in different ways
         return [Account(row["name"], row["role"], row["created_at"], bool(row["disabled"])) for row in rows]
 
-    def sign_in(self, name: str, password: str) -> str:
+    def sign_in(self, name: str, password: str, place: str = "") -> str:
         """A token to be sent with every request. Takes as long for a name that does not exist.
+
+        Args:
+            place: the address that this comes from; wrong passwords slow it down, see `Attempts`.
 
         Raises:
             ForbiddenError: wrong name or password, too many wrong ones, or the account is shut.
         """
         now, wanted = self._clock(), folded(name)
-        this_one = account_table.c.folded == wanted
-        row = None
-        if is_storable(wanted):
-            with reading(self._engine) as connection:
-                row = connection.execute(sa.select(account_table).where(this_one)).mappings().first()
-        right = _matches(password[: LONGEST_PASSWORD + 1], row["password_hash"] if row else _NO_ACCOUNT)
-        if row is not None and _is_locked(row["failures"], row["failed_at"], now):
-            raise ForbiddenError("Too many wrong passwords for this account: wait a while, then try again.")
+        self._attempts.begin(place, wanted, now)
+        row = self._row(wanted)
+        kept = row["password_hash"] if row else passwords.NOBODYS
+        with self._checking:
+            right = passwords.matches(password, kept)
+            anew = passwords.rehashed(password) if row and right and passwords.is_outdated(kept) else kept
         if row is None or not right or row["disabled"]:
-            if row is not None:
-                failed = {"failures": account_table.c.failures + 1, "failed_at": now.isoformat()}
-                with writing(self._engine) as connection:
-                    connection.execute(account_table.update().where(this_one).values(failed))
-            raise ForbiddenError("The name or the password is not right.")
+            raise ForbiddenError(REFUSED)
+        self._attempts.succeed(place, wanted)
         token = secrets.token_urlsafe(32)
         entry = {
             "token_hash": _digest(token), "account": row["name"], "created_at": sortable(now),
             "expires_at": sortable(now + timedelta(days=SIGNED_IN_DAYS)),
         }  # fmt: skip
-        with writing(self._engine) as connection:
-            connection.execute(account_table.update().where(this_one).values(failures=0, failed_at=None))
+        as_checked = (account_table.c.folded == wanted) & (account_table.c.password_hash == kept)
+        with writing(self._engine) as connection:  # which somebody may have shut, or given a new password, meanwhile
+            still = account_table.update().where(as_checked, account_table.c.disabled.is_(sa.false()))
+            if connection.execute(still.values(password_hash=anew)).rowcount == 0:
+                raise ForbiddenError(REFUSED)
             connection.execute(sign_in_table.delete().where(sign_in_table.c.expires_at <= sortable(now)))
             connection.execute(sign_in_table.insert().values(entry))
         return token
+
+    def _row(self, wanted: str) -> sa.RowMapping | None:
+        if not is_storable(wanted):
+            return None
+        with reading(self._engine) as connection:
+            query = sa.select(account_table).where(account_table.c.folded == wanted)
+            return connection.execute(query).mappings().first()
 
     def person(self, token: str | None) -> Person:
         """Who sent this token; a visitor where nobody is signed in with it."""
@@ -175,27 +182,9 @@ def _change(connection: Connection, name: str, **values: object) -> None:
         raise SettingsError(f"There is no account “{name}”.")
 
 
-def _hash(password: str) -> str:
-    if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
-        raise SettingsError(f"A password needs at least {SHORTEST_PASSWORD} characters.")
-    salt = secrets.token_bytes(16)
-    key = hashlib.scrypt(password.encode("utf-8", "surrogatepass"), salt=salt, **_SCRYPT, dklen=32)
-    return f"scrypt${_SCRYPT['n']}${_SCRYPT['r']}${_SCRYPT['p']}${salt.hex()}${key.hex()}"
-
-
-def _matches(password: str, stored: str) -> bool:
-    _, n, r, p, salt, key = stored.split("$")
-    found = hashlib.scrypt(
-        password.encode("utf-8", "surrogatepass"), salt=bytes.fromhex(salt), n=int(n), r=int(r), p=int(p), dklen=32
-    )
-    return hmac.compare_digest(found, bytes.fromhex(key))
-
-
-def _is_locked(failures: int, failed_at: str | None, now: datetime) -> bool:
-    if failed_at is None or failures < FREE_FAILURES:
-        return False
-    wait_s, failed = min(3600, 2 ** min(failures - FREE_FAILURES, 12)), datetime.fromisoformat(failed_at)
-    return failed - CLOCK_TOLERANCE <= now < failed + timedelta(seconds=wait_s)
+def _sign_out_all(connection: Connection, name: str) -> None:
+    this_one = sa.select(account_table.c.name).where(account_table.c.folded == folded(name))
+    connection.execute(sign_in_table.delete().where(sign_in_table.c.account.in_(this_one)))
 
 
 def _digest(token: str) -> str:

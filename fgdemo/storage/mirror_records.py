@@ -15,9 +15,11 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from fgdemo.annotation import Kind, Order, Role
-from fgdemo.errors import StorageError
+from fgdemo.errors import SettingsError, StorageError
 from fgdemo.storage.fields import FaultError, Record, box_of, number_of, text_of, time_of, whole_of
 from fgdemo.storage.label_event import LabelEvent
+from fgdemo.storage.names import checked_name, folded, is_kept
+from fgdemo.storage.passwords import is_believed
 from fgdemo.training import Preset
 
 Identity = tuple[str, int]
@@ -29,7 +31,6 @@ CHECKPOINT_FILES = ("card.json", "model.safetensors")
 _HASH = re.compile("[0-9a-f]{64}")
 _ORIGIN = re.compile("[0-9a-f]{32}")
 _FOLDER = re.compile(r"(?!\.)[\w.@-]{1,80}", re.ASCII)
-_PASSWORD_HASH = re.compile(r"scrypt\$16384\$8\$1\$[0-9a-f]{32}\$[0-9a-f]{64}")
 
 
 def digest_of(record: Record) -> str:
@@ -84,6 +85,30 @@ def _like(pattern: re.Pattern[str], needed: bool = True) -> Callable[[Record, st
     return read
 
 
+def _person_name(record: Record, key: str) -> str:
+    """Of an account or a token: one that could be made here, too, and not one of those that are kept."""
+    name = _needed(record, key)
+    try:
+        usable = checked_name(name) == name and not is_kept(name)
+    except SettingsError:
+        usable = False
+    if not usable:
+        raise FaultError(f"has no usable “{key}”")
+    return name
+
+
+def _folded_name(record: Record, key: str) -> str:
+    """Never as it is told: else two people could have one name."""
+    return folded(_needed(record, "name"))
+
+
+def _password_hash(record: Record, key: str) -> str:
+    kept = record.get(key)
+    if not isinstance(kept, str) or not is_believed(kept):
+        raise FaultError(f"has a “{key}” by no known scheme, or one that takes too long to check")
+    return kept
+
+
 def _one_of(allowed: object) -> Callable[[Record, str], str]:
     words = get_args(allowed)
 
@@ -129,7 +154,7 @@ SESSION: Columns = {
     "pair_a": _text, "pair_b": _text, "goal": whole_of, "blind_share": number_of, "accuracy_before": _json(dict),
 }  # fmt: skip
 ACCOUNT: Columns = {
-    "name": _needed, "folded": _needed, "role": _one_of(Role), "password_hash": _like(_PASSWORD_HASH),
+    "name": _person_name, "folded": _folded_name, "role": _one_of(Role), "password_hash": _password_hash,
     "created_at": _time, "disabled": _flag,
 }  # fmt: skip
 MODEL: Columns = {
@@ -145,7 +170,8 @@ PROMOTION: Columns = {
     "version": _text, "kind": _one_of(Literal["promote", "rollback"]), "promoted_by": _needed, "promoted_at": _time,
 }  # fmt: skip
 TOKEN: Columns = {
-    "name": _needed, "folded": _needed, "role": _one_of(Role), "token_hash": _like(_HASH), "created_at": _time,
+    "name": _person_name, "folded": _folded_name, "role": _one_of(Role), "token_hash": _like(_HASH),
+    "created_at": _time,
 }  # fmt: skip
 TOKEN_REMOVED = "token-removed"
 REMARK: Columns = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from typing import get_args
 
@@ -13,21 +14,25 @@ from fgdemo.errors import SettingsError
 from fgdemo.storage.schema import account_table, token_table
 
 LONGEST_NAME = 40
-KEPT = (VISITOR.name, OWNER.name, "import")
+KEPT = (VISITOR.name, OWNER.name, "import", "fgdemo")
 """Names under which fgdemo itself writes."""
 HUB_PREFIX = "hf:"
 """Begins the name of everybody who signs in with Hugging Face, and of no account: `ada` and `hf:ada` are two people."""
 
 
+UNSEEN = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\ufe00-\ufe0f\U000e0100-\U000e01ef]")
+"""Characters of no width: with them two names would look the same."""
+
+
 def folded(name: str) -> str:
-    """What must be the same for two names to be the same annotator."""
-    return _plain(name).casefold()
+    """What must be the same for two names to be the same annotator: one normal form, without case."""
+    return unicodedata.normalize("NFKC", _plain(name).casefold())
 
 
 def checked_name(name: str) -> str:
     """The name as it is kept. Raises SettingsError where it cannot be one."""
     name = _plain(name)
-    if not 1 <= len(name) <= LONGEST_NAME or not is_storable(name):
+    if not 1 <= len(name) <= LONGEST_NAME or not is_storable(name) or UNSEEN.search(name):
         raise SettingsError(f"A name has 1 to {LONGEST_NAME} ordinary characters.")
     return name
 
@@ -39,6 +44,12 @@ def checked_role(role: str) -> Role:
     return role  # type: ignore[return-value]
 
 
+def is_kept(name: str) -> bool:
+    """Whether the name belongs to fgdemo itself, or to people of the Hub: no account and no token has it."""
+    this_one = folded(name)
+    return this_one in KEPT or "".join(this_one.split()).startswith(HUB_PREFIX)
+
+
 def require_free(connection: Connection, name: str) -> None:
     """Raises SettingsError where a person or a program has this name. To be asked under the write lock."""
     this_one = folded(name)
@@ -46,7 +57,7 @@ def require_free(connection: Connection, name: str) -> None:
         connection.execute(sa.select(table.c.name).where(table.c.folded == this_one)).first() is not None
         for table in (account_table, token_table)
     )
-    if taken or this_one in KEPT or "".join(this_one.split()).startswith(HUB_PREFIX):
+    if taken or is_kept(name):
         raise SettingsError(f"There is an account or a token “{name}” already, or the name is kept for fgdemo itself.")
 
 

@@ -11,6 +11,7 @@ import gradio as gr
 
 from fgdemo.annotation import Person
 from fgdemo.errors import SettingsError
+from fgdemo.storage.names import folded
 from fgdemo.ui import payloads
 from fgdemo.ui.identity import answered
 
@@ -86,7 +87,7 @@ def people(accounts: Accounts) -> list[Callable[..., dict[str, Any]]]:
         name = payloads.text(asked.get("name"), "name")
         if "password" in asked:
             accounts.set_password(name, _password(asked), person)
-        elif name.casefold() == person.name.casefold():
+        elif folded(name) == folded(person.name):
             raise SettingsError("You cannot take rights from yourself: another maintainer can.")
         elif "role" in asked:
             accounts.set_role(name, payloads.text(asked.get("role"), "role"), person)  # type: ignore[arg-type]

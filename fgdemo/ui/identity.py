@@ -20,6 +20,7 @@ from fgdemo.annotation import VISITOR, Person, Role
 from fgdemo.errors import FgdemoError, ForbiddenError, StaleError, UnavailableError
 from fgdemo.storage.tokens import PREFIX
 from fgdemo.ui import payloads
+from fgdemo.ui.forwarded import scheme_of
 from fgdemo.ui.observed import asked, asking_of
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ log = logging.getLogger(__name__)
 COOKIE = "fgdemo_sign_in"
 COOKIE_DAYS = 30
 LARGEST_BODY_BYTES = 10_000
+REFUSED_AFTER_S = 0.5
+"""No refusal comes earlier, so that its time does not tell how the password of an account is kept."""
 _HUB_NAME = re.compile(r"[A-Za-z0-9._-]{1,96}")
 
 
@@ -78,7 +81,7 @@ def _hub_session(request: Any) -> tuple[str, list[str]] | None:
     if not isinstance(user, str) or not _HUB_NAME.fullmatch(user):
         return None
     listed = [one.get("preferred_username") for one in orgs or () if isinstance(one, dict)]
-    return user, [name for name in listed if isinstance(name, str)]
+    return user, [name for name in listed if isinstance(name, str) and _HUB_NAME.fullmatch(name)]
 
 
 def _session(request: Any) -> dict[str, Any]:
@@ -149,19 +152,30 @@ def code_of(error: FgdemoError) -> str:
     return next((code for kind, code in codes if isinstance(error, kind)), "bad")
 
 
-async def sign_in(request: Request, accounts: Accounts, framed: bool = False) -> Response:
+async def sign_in(
+    request: Request, accounts: Accounts, place_of: Callable[[Request], str], framed: bool = False
+) -> Response:
     """POST {name, password} → a cookie. Other content types are refused, so that no foreign form can send it.
 
     Args:
+        place_of: the address that a request comes from.
         framed: another website may show this page in a frame, where a browser keeps an ordinary cookie away from it.
     """
     if not _is_json(request):
         return JSONResponse({"error": "Send JSON."}, 415)
+    answer_at_s = time.monotonic() + REFUSED_AFTER_S
+    response = await _signed_in(request, accounts, place_of(request), framed)
+    if response.status_code == 403:
+        await anyio.sleep(answer_at_s - time.monotonic())
+    return response
+
+
+async def _signed_in(request: Request, accounts: Accounts, place: str, framed: bool) -> Response:
     try:
         given = payloads.fields(json.loads(await _small_body(request)))
         name = payloads.text(given.get("name"), "name")
         password = given.get("password")
-        token = await _in_thread(accounts.sign_in, name, password if isinstance(password, str) else "")
+        token = await _in_thread(accounts.sign_in, name, password if isinstance(password, str) else "", place)
         person = await _in_thread(accounts.person, token)
         before = request.cookies.get(COOKIE)
         if before:  # a browser has one sign-in, and nobody goes on with one that was there before
@@ -195,7 +209,7 @@ async def sign_out(request: Request, accounts: Accounts, framed: bool = False) -
 
 def _set_cookie(response: Response, request: Request, token: str, max_age_s: int, framed: bool) -> None:
     """With TLS the cookie never goes without; no script reads it, and pages of other websites cannot send it."""
-    secure = "https" in (request.url.scheme, request.headers.get("x-forwarded-proto"))
+    secure = scheme_of(request) == "https"
     framed = framed and secure
     response.set_cookie(
         COOKIE, token, max_age=max_age_s, httponly=True, secure=secure, samesite="none" if framed else "lax"

@@ -113,6 +113,7 @@ def launch_options(services: Services) -> dict[str, Any]:
                     services.mirroring,
                     services.settings.hub_sign_in,
                     framed=bool(services.settings.frame_ancestors),
+                    proxies=services.settings.proxies,
                 ),
                 *file_routes(services.transfers, services.incoming, services.accounts),
                 *health_routes(services, metrics),

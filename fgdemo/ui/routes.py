@@ -17,6 +17,7 @@ from fgdemo.errors import FgdemoError, ForbiddenError, UnavailableError
 from fgdemo.storage.images import decode_reduced, jpeg
 from fgdemo.ui.identity import me, sign_in, sign_out, who
 from fgdemo.ui.review import picture_filter
+from fgdemo.ui.visitors import address_of
 
 if TYPE_CHECKING:
     from fgdemo.services.mirroring import Mirroring
@@ -32,11 +33,12 @@ _SAFE = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "defaul
 
 def routes(
     accounts: Accounts, images: ImageStore, review: Review, suggestions: Suggestions, mirroring: Mirroring,
-    hub_sign_in: bool = False, framed: bool = False,
+    hub_sign_in: bool = False, framed: bool = False, proxies: int = 0,
 ) -> list[Route]:  # fmt: skip
-    """All of them lie below `fgdemo/`. `framed`: see `sign_in`."""
+    """All of them lie below `fgdemo/`. `framed`: see `sign_in`; `proxies`: see `address_of`."""
+    entering = partial(sign_in, accounts=accounts, place_of=lambda request: address_of(request, proxies), framed=framed)
     return [
-        Route("/fgdemo/sign-in", partial(sign_in, accounts=accounts, framed=framed), methods=["POST"]),
+        Route("/fgdemo/sign-in", entering, methods=["POST"]),
         Route("/fgdemo/sign-out", partial(sign_out, accounts=accounts, framed=framed), methods=["POST"]),
         Route("/fgdemo/me", partial(me, accounts=accounts, hub_sign_in=hub_sign_in), methods=["GET"]),
         Route("/fgdemo/pictures/{image}/{size}", _for_experts(accounts, partial(_picture, images)), methods=["GET"]),
