@@ -39,8 +39,8 @@ from label_errors import SHARE, SHARED, WEIGHTS, Photographs, Session, most_conf
 
 from fgdemo.learn.acquisition import typical
 from fgdemo.learn.plots import Axis, Line, line_plot, percent_axis, standalone
-from fgdemo.learn.resampling import mean_interval
 from fgdemo.model.head import RidgeHead
+from fgdemo.statistics.bootstrap import mean_interval
 
 EVERY, POINTS = 10, 10
 Ranker = Callable[[Session, np.ndarray, np.ndarray], np.ndarray]

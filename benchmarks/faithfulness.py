@@ -41,6 +41,7 @@ from fgdemo.explain.gradcam import Method, gradcam
 from fgdemo.model.classifier import Classifier
 from fgdemo.model.network import Network
 from fgdemo.settings import REPOSITORY
+from fgdemo.statistics.bootstrap import mean_interval
 from fgdemo.taxonomy import Taxonomy
 
 LIBRARY: dict[str, Method] = {
@@ -206,14 +207,14 @@ def summary(figures: Figures, correlations: list[float]) -> dict[str, dict[str, 
             name: (of[ours] - scores).tolist() for name, scores in of.items() if len(scores) == len(of[ours])
         }
     found: dict[str, dict[str, list[float]] | list[float]] = {
-        figure: {name: _rounded(measure.mean_interval(values)) for name, values in methods.items()}
+        figure: {name: _rounded(mean_interval(np.array(values))) for name, values in methods.items()}
         for figure, methods in (figures | derived).items()
     }
     drops = {name: np.array(values) for name, values in figures["pair_drop_nats"].items()}
     found["pair_effect"] = {
         name: _rounded(measure.pair_effect(values, drops["gradcam"])) for name, values in drops.items()
     }
-    found["randomised_correlation"] = _rounded(measure.mean_interval(correlations))
+    found["randomised_correlation"] = _rounded(mean_interval(np.array(correlations)))
     return found
 
 

@@ -46,9 +46,9 @@ from fgdemo.learn.fit import fit_classifier, label_indices
 from fgdemo.learn.pictures import Pictures, decode_all
 from fgdemo.learn.recipe import Recipe
 from fgdemo.model.backbone import Backbone, DataConfig, start_backbone
-from fgdemo.model.calibration import bootstrap_mean
 from fgdemo.model.head import RidgeHead
 from fgdemo.specimens import SPECIES, draw_specimen
+from fgdemo.statistics.bootstrap import SHARE, mean_interval
 from fgdemo.storage.sources import read_source
 from fgdemo.taxonomy import Taxonomy
 
@@ -226,7 +226,8 @@ def main() -> None:
                 took_s, mean = time.monotonic() - began, right[name][-1].mean()
                 say(f"{size} a class, seed {seed}, {name}: {mean:.4f} ({took_s:.0f} s)")
         top1[size] = {
-            name: [round(value, 4) for value in bootstrap_mean(np.mean(rows, axis=0))] for name, rows in right.items()
+            name: [round(value, 4) for value in mean_interval(np.mean(rows, axis=0), span=SHARE)]
+            for name, rows in right.items()
         }
     print(
         json.dumps(

@@ -36,9 +36,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from fgdemo.explain import faithfulness as measure
-from fgdemo.learn.resampling import mean_interval
 from fgdemo.model.classifier import Classifier
 from fgdemo.settings import REPOSITORY
+from fgdemo.statistics.bootstrap import mean_interval
 from fgdemo.types import CropBox
 
 CROP = CropBox(0.1, 0.1, 0.9, 0.9)

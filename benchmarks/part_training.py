@@ -29,9 +29,9 @@ from fgdemo.learn.embed import embed
 from fgdemo.learn.fit import fit_classifier, label_indices
 from fgdemo.learn.pictures import Pictures, decode_all
 from fgdemo.learn.recipe import PRESETS
-from fgdemo.learn.resampling import mean_interval
 from fgdemo.model.backbone import start_backbone
 from fgdemo.model.classifier import Classifier
+from fgdemo.statistics.proportions import share_interval
 from fgdemo.storage.sources import read_source
 from fgdemo.taxonomy import Taxonomy
 
@@ -58,7 +58,7 @@ def top1(classifier: Classifier, pictures: Pictures) -> list[float]:
     weight, bias = classifier.head.linear()
     scores = embed(classifier.backbone, pictures.pixels[rows], classifier.data_config) @ weight + bias
     right = scores.argmax(1) == label_indices(np.array(pictures.labels)[rows].tolist(), classifier.taxonomy)
-    return [round(value, 4) for value in mean_interval(right.astype(float))]
+    return [round(value, 4) for value in share_interval(right)]
 
 
 def main() -> None:

@@ -61,6 +61,10 @@ def build_parser() -> argparse.ArgumentParser:
     models = verb("models", commands.models, "list the models of the workspace; let one go live, or go back")
     models.add_argument("action", nargs="?", choices=("list", "promote", "rollback", "delete"), default="list")
     models.add_argument("version", nargs="?", metavar="VERSION")
+    models.add_argument(
+        "--accept-loss", type=float, metavar="POINTS",
+        help="promote: your word for a model that is not proven to be no worse, if at most this loss is open",
+    )  # fmt: skip
     user = verb("user", commands.user, "make and change the accounts of experts and maintainers")
     user.add_argument("action", choices=("add", "list", "role", "password", "disable", "enable"))
     user.add_argument("name", nargs="?")

@@ -32,7 +32,7 @@ OPEN_MODELS = 2
 
 
 class ModelRoom:
-    """See `fgdemo.services.training.ModelRoom`, which this is the real one of. Safe for threads.
+    """See `fgdemo.services.promotion.ModelRoom`, which this is the real one of. Safe for threads.
 
     Args:
         renew: lets the model that is live by the database be served.

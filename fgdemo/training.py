@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Interval = tuple[float, float, float]
-"""(mean, low, high) with 95 % bootstrap limits."""
+"""(mean, low, high) with 95 % limits."""
 
 Preset = Literal["head", "quick", "standard", "thorough"]
 """head: the network stays as it is, and what was learned by key is for all; quick: minutes on a CPU; standard: an hour
@@ -114,11 +114,16 @@ class Job:
 
 @dataclass(frozen=True)
 class Check:
-    """One condition of the gate, and what was found, in a sentence."""
+    """One condition of the gate, and what was found, in a sentence.
+
+    Attributes:
+        open: it is not passed, but nothing bad was proven either: there are too few gold pictures to tell.
+    """
 
     name: Literal["accuracy", "kinds", "forgetting", "calibration", "maps"]
     passed: bool
     sentence: str
+    open: bool = False
 
 
 @dataclass(frozen=True)
@@ -142,6 +147,16 @@ class PairChange:
     after: int
 
 
+def points(share: float) -> str:
+    """A share as points of a hundred: 0.036 is “3.6 points”, 0.01 “1 point”."""
+    text = f"{100 * share:.1f}".removesuffix(".0").replace("-", "−")
+    return f"{text} {'point' if text in ('1', '−1') else 'points'}"
+
+
+def gold_pictures(n: int) -> str:
+    return f"{n:,} gold {'picture' if n == 1 else 'pictures'}"
+
+
 @dataclass(frozen=True)
 class Verdict:
     """A candidate beside the model that was live, on gold pictures nobody trains on: with all that this had learned by
@@ -157,6 +172,8 @@ class Verdict:
         ece: (before, after), low is good.
         maps: (before, after) mean trust of the class maps in [−1, 1], high is good; None where it was not measured.
         beside: the version of that model; empty where it is not known, as in verdicts of earlier versions.
+        loss_limit: the largest loss of top-1 that the gold pictures do not exclude, in [0, 1], by a one-sided 95 %
+            limit; None in verdicts of earlier versions, which took too little for proven and count no more.
     """
 
     outcome: Outcome
@@ -174,10 +191,29 @@ class Verdict:
     ece: tuple[float, float] = (0.0, 0.0)
     maps: tuple[float, float] | None = None
     beside: str = ""
+    loss_limit: float | None = None
+
+    def is_beside(self, live: str) -> bool:
+        """Whether it says how the candidate stands beside this model, by limits that count."""
+        return self.beside == live and self.loss_limit is not None
 
     @property
     def may_go_live(self) -> bool:
         return self.outcome in ("better", "not worse") and all(check.passed for check in self.checks)
+
+    @property
+    def may_go_live_on_word(self) -> bool:
+        """Whether nothing speaks against it but that there are too few gold pictures: then it may, if a maintainer who
+        has read `open_loss` says so."""
+        is_open = self.outcome != "worse" and all(check.passed or check.open for check in self.checks)
+        return is_open and not self.may_go_live and self.loss_limit is not None
+
+    @property
+    def open_loss(self) -> str:
+        """The loss that is not excluded, in a clause; empty in verdicts of earlier versions."""
+        if self.loss_limit is None:
+            return ""
+        return f"a loss of up to {points(self.loss_limit)} is not excluded by {gold_pictures(self.n)}"
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from fgdemo.model.calibration import (
-    bootstrap_mean,
     conformal_prob,
     expected_calibration_error,
     fit_temperature,
@@ -125,15 +124,3 @@ def test_a_set_is_never_empty_ordered_and_exactly_the_classes_above(logits: np.n
     assert [probs[i] for i in members] == sorted((probs[i] for i in members), reverse=True)
     if len(members) > 1 or probs.max() >= least:
         assert set(members) == set(np.flatnonzero(probs >= least).tolist())
-
-
-def test_the_bootstrap_interval() -> None:
-    values = np.random.default_rng(0).random(400) < 0.8
-    mean, low, high = bootstrap_mean(values)
-    assert mean == values.mean()
-    assert low < mean < high
-    half_width = 1.96 * math.sqrt(mean * (1 - mean) / 400)
-    assert high - low == pytest.approx(2 * half_width, rel=0.12)
-    assert bootstrap_mean(values) == (mean, low, high)
-    assert bootstrap_mean(np.ones(7)) == (1.0, 1.0, 1.0)
-    assert all(math.isnan(number) for number in bootstrap_mean(np.empty(0)))

@@ -20,7 +20,7 @@ BUNDLED = json.loads(
 def test_the_bundled_card_says_what_there_is_to_know() -> None:
     text = card_markdown(BUNDLED)
     assert text.startswith("# field\\-guide\n")
-    for said in ("174 kinds:", "American Redstart (*Setophaga ruticilla*)", "95 % bootstrap"):
+    for said in ("174 kinds:", "American Redstart (*Setophaga ruticilla*)", "95 % intervals"):
         assert said in text
     assert re.search(r"\| Top-1: the likeliest kind is right \| \d\d\.\d% \(\d\d\.\d% to \d\d\.\d%\) \|", text)
     assert "Backbone `mobilenetv2_100` at 224 px" in text

@@ -17,9 +17,9 @@ from fgdemo.learn.detail import (
     tree_distance,
     unknown_figures,
 )
-from fgdemo.learn.resampling import CHUNK_NUMBERS, crossed_interval, draws_of, macro_interval, mean_interval
-from fgdemo.model.calibration import bootstrap_mean, expected_calibration_error
+from fgdemo.model.calibration import expected_calibration_error
 from fgdemo.specimens import taxonomy as specimen_taxonomy
+from fgdemo.statistics.bootstrap import CHUNK_NUMBERS, crossed_interval, draws_of, macro_interval, mean_interval
 from fgdemo.taxonomy import Taxon, Taxonomy
 
 TREE = Taxonomy(
@@ -34,21 +34,22 @@ def test_every_draw_weighs_as_many_pictures_and_chunks_change_nothing(monkeypatc
     whole = np.concatenate(list(draws_of(50, draws=20)))
     assert whole.shape == (20, 50)
     assert (whole.sum(1) == 50).all()
-    monkeypatch.setattr("fgdemo.learn.resampling.CHUNK_NUMBERS", 150)
+    monkeypatch.setattr("fgdemo.statistics.bootstrap.CHUNK_NUMBERS", 150)
     np.testing.assert_array_equal(np.concatenate(list(draws_of(50, draws=20))), whole)
     assert CHUNK_NUMBERS > 150
 
 
-def test_a_mean_has_the_interval_it_always_had() -> None:
+def test_the_bootstrap_of_many_right_answers_is_that_of_the_normal_distribution() -> None:
     right = np.arange(300) % 10 > 0
-    assert mean_interval(right) == pytest.approx(bootstrap_mean(right), abs=0.005)
-    assert all(np.isnan(mean_interval(np.zeros(0))))
+    half = 1.96 * np.sqrt(0.9 * 0.1 / 300)
+    assert mean_interval(right) == pytest.approx((0.9, 0.9 - half, 0.9 + half), abs=0.005)
 
 
 def test_macro_gives_a_rare_kind_the_same_voice() -> None:
     right = np.r_[np.ones(90), np.zeros(10)]
     mean, low, high = macro_interval(right, np.r_[np.zeros(90, int), np.ones(10, int)])
-    assert (mean, low, high) == (0.5, 0.5, 0.5)
+    # Π (1 − p)^n ≥ 2.5 %: all of it may lie in the rare kind, of which 1 − 0.025^(1/10) may be otherwise.
+    assert (mean, low, high) == pytest.approx((0.5, 0.5 - 0.5 * 0.1542, 0.5 + 0.5 * 0.1542), abs=1e-3)
 
 
 def test_repetitions_are_resampled_too() -> None:
@@ -107,7 +108,7 @@ def test_known_figures_of_four_pictures() -> None:
     (pair,) = found.pairs
     assert (pair.a, pair.b, pair.mistaken, pair.of) == ("house", "marsh", 1, 3)
     assert pair.share[0] == pytest.approx(1 / 3)
-    assert pair.share[1] == 0
+    assert pair.share[1:] == pytest.approx((0.0084, 0.9057), abs=1e-4)  # one of three: Clopper & Pearson
     assert 0.6 < pair.share[2] <= 1
     assert found.risk[-1] == (1, 0.25)
 
@@ -117,13 +118,17 @@ def test_a_flawless_model_has_no_mistakes_to_measure() -> None:
     count = len(taxonomy.leaves)
     found = detail(np.eye(count), np.arange(count), taxonomy, 0.5)
     assert "mistake_distance" not in found.figures
-    assert found.figures["risk_area"] == (0, 0, 0)
+    left = 1 - 0.025 ** (1 / count)  # so many may be wrong although none was
+    assert found.figures["risk_area"] == pytest.approx((0, 0, left))
+    assert found.figures["top1"] == pytest.approx((1, 1 - left, 1))
     assert found.pairs == ()
 
 
 def test_unknown_things_that_all_look_stranger_are_all_found() -> None:
     found = unknown_figures(np.linspace(0, 0.5, 30), np.linspace(0.6, 1, 20))
-    assert found == {"unknown_auroc": (1, 1, 1), "unknown_fpr95": (0, 0, 0)}
+    left = 1 - 0.025 ** (1 / 20)
+    assert found["unknown_auroc"] == pytest.approx((1, 1 - left, 1))
+    assert found["unknown_fpr95"] == pytest.approx((0, 0, left))
     chance = unknown_figures(np.arange(100.0), np.arange(100.0))["unknown_auroc"]
     assert chance[0] == 0.5
     assert chance[1] < 0.5 < chance[2]

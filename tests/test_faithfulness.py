@@ -20,7 +20,6 @@ from fgdemo.explain.faithfulness import (
     deletion_auc,
     faithfulness,
     insertion_auc,
-    mean_interval,
     pair_effect,
     pixel_ranks,
     pointing_game,
@@ -255,10 +254,3 @@ def test_pair_effect_is_the_ratio_of_mean_drops_with_a_paired_interval() -> None
     assert (ratio, low, high) == pytest.approx((2, 2, 2))
     ratio, low, high = pair_effect(2 * np.random.default_rng(1).permutation(gradcam_drops), gradcam_drops)
     assert low < ratio < high
-
-
-def test_intervals_cover_the_mean() -> None:
-    mean, low, high = mean_interval(np.arange(100.0))
-    assert mean == 49.5
-    assert 42 < low < mean < high < 57
-    assert mean_interval([3.0]) == (3.0, 3.0, 3.0)

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny import specimen_pictures, tiny_fit
 
-from fgdemo.learn.conditions import calibration_error, mcnemar, needed, tarone
+from fgdemo.learn.compared import needed
+from fgdemo.learn.conditions import calibration_error, mcnemar, tarone
 from fgdemo.learn.gate import Judged, judge, judged
 from fgdemo.taxonomy import Taxon, Taxonomy
 from fgdemo.training import Check, Verdict
@@ -42,16 +43,61 @@ def check(found: Verdict, name: str) -> Check:
 rights = st.lists(st.tuples(st.booleans(), st.booleans()), min_size=30, max_size=120).map(np.array)
 
 
-@given(rights)
-@settings(max_examples=25, deadline=None)
-def test_a_model_beside_itself_is_not_worse(pairs: np.ndarray) -> None:
-    found = verdict(pairs[:, 0], pairs[:, 0])
-    assert found.outcome == "not worse"
-    assert found.difference == (0, 0, 0)
-    assert found.p_value == 1
-    assert found.may_go_live
+@pytest.mark.parametrize(
+    ("n", "loss", "outcome"),
+    [(0, 1, "unproven"), (1, 0.95, "unproven"), (40, 0.0722, "unproven"), (82, 0.0359, "unproven"),
+     (298, 0.0100024, "unproven"), (299, 0.00996911, "not worse"), (1000, 0.00299, "not worse")],
+)  # fmt: skip
+def test_the_same_answers_do_not_exclude_a_loss(n: int, loss: float, outcome: str) -> None:
+    """By hand: 1 − 0.05^(1/n), which is about 3 / n (the rule of three)."""
+    same = np.arange(n) % 5 > 0
+    found = verdict(same, same)
+    assert found.outcome == outcome
+    assert found.loss_limit == pytest.approx(loss, rel=2e-3)
+    assert (found.difference[0], found.p_value) == (0, 1)
     assert (found.fixed, found.broken, found.kinds, found.pairs) == ((), (), (), ())
-    assert "no kind worse" in found.sentence
+    assert found.may_go_live == (outcome == "not worse")
+    assert found.may_go_live_on_word == (outcome == "unproven"), "whoever has 400 pictures is not locked out"
+    assert found.open_loss.startswith("a loss of up to ")
+
+
+def test_an_unproven_one_says_which_loss_is_not_excluded_and_how_many_pictures_would_tell() -> None:
+    found = verdict(np.ones(40, bool), np.ones(40, bool))
+    assert found.sentence.startswith("Unproven: 0 points on 40 gold pictures; no kind worse. ")
+    assert (
+        "A loss of up to 7.2 points is not excluded by 40 gold pictures; about 299 gold pictures would tell."
+        in found.sentence
+    )
+    assert found.open_loss == "a loss of up to 7.2 points is not excluded by 40 gold pictures"
+
+
+@pytest.mark.parametrize("n", [12, 29, 60])
+def test_what_is_proven_worse_never_goes_live_be_there_ever_so_few_pictures(n: int) -> None:
+    found = verdict(np.ones(n, bool), np.zeros(n, bool))
+    assert (found.outcome, found.may_go_live, found.may_go_live_on_word) == ("worse", False, False)
+
+
+def test_a_word_is_no_way_around_a_kind_that_is_gone_nor_around_dishonest_probabilities() -> None:
+    shown = np.r_[np.zeros(57, int), 3, 3, 3]
+    was, now = np.ones(60, bool), np.ones(60, bool)
+    was[:3], now[57:] = False, False
+    found = verdict(was, now, shown)
+    assert (found.outcome, check(found, "kinds").open, found.may_go_live_on_word) == ("unproven", False, False)
+    was[:3], now[57:] = True, True
+    assert verdict(was, now, shown).may_go_live_on_word
+
+
+def test_a_doubt_about_what_is_forgotten_is_open_and_what_is_proven_forgotten_is_not() -> None:
+    few = np.ones(40, bool)
+    doubt = check(verdict(few, few), "forgetting")
+    assert (doubt.passed, doubt.open) == (False, True)
+    assert "Forgetting more than 2% cannot be excluded" in doubt.sentence
+    shown = np.arange(400) % 4
+    was, now = np.ones(400, bool), np.ones(400, bool)
+    was[shown == 3] = False
+    now[np.flatnonzero(shown == 0)[:15]] = False
+    forgotten = check(verdict(was, now, shown, old_kinds=KINDS.leaves[:3]), "forgetting")
+    assert (forgotten.passed, forgotten.open) == (False, False)
 
 
 @given(rights)
@@ -111,7 +157,7 @@ def test_few_changes_of_many_are_not_worse_and_of_few_unproven() -> None:
 def test_too_few_gold_pictures_prove_nothing() -> None:
     found = verdict(np.zeros(29, bool), np.ones(29, bool))
     assert found.outcome == "unproven"
-    assert "29 gold pictures prove nothing; at least 30 are needed. Label or import more pictures" in found.sentence
+    assert "is not excluded by 29 gold pictures; about 30 gold pictures would tell. Label" in found.sentence
     assert verdict(np.zeros(30, bool), np.ones(30, bool)).outcome == "better"
     empty = verdict(np.zeros(0, bool), np.zeros(0, bool))
     assert (empty.outcome, empty.n, empty.may_go_live) == ("unproven", 0, False)
@@ -229,10 +275,10 @@ def test_known_kinds_without_gold_pictures_are_named_for_nobody_can_judge_them()
 
 
 def test_dishonest_probabilities_and_worse_maps_keep_it_out() -> None:
-    shown = np.arange(200) % 4
-    right = np.arange(200) % 5 > 0  # four of five
+    shown = np.arange(400) % 4
+    right = np.arange(400) % 5 > 0  # four of five
     said = np.where(right, shown, (shown + 1) % 4)
-    images = [str(row) for row in range(200)]
+    images = [str(row) for row in range(400)]
     honest, boastful = Judged(sure(said, prob=0.8), np.full(24, 0.7)), Judged(sure(said, prob=0.999), np.full(24, 0.7))
     found = judge(honest, boastful, shown, images, KINDS, old_kinds=KINDS.leaves)
     assert (found.outcome, found.may_go_live) == ("not worse", False)
@@ -255,8 +301,10 @@ def test_a_row_without_any_answer_is_wrong_even_for_the_first_kind() -> None:
 def test_known_numbers() -> None:
     assert mcnemar(0, 5) == pytest.approx(2 * 0.5**5)
     assert mcnemar(3, 3) == 1
-    assert needed(100, (0.0, -0.02, 0.02)) == 400  # half the width takes four times as many
-    assert needed(100, (-0.02, -0.04, 0.0)) is None
+    assert needed(0, 0, 40) == 299  # 0.95 = 1 − 0.05^(1/299), and 298 leave more than a point
+    assert needed(0, 0, 0) is None
+    assert needed(2, 0, 100) is None  # two points fewer, however many there are
+    assert needed(1, 30, 100) == 30
     assert tarone(np.array([5, 1, 1, 0])) == 0.05  # only one can be significant at all
     assert tarone(np.array([8, 8, 8, 1])) == pytest.approx(0.05 / 3)
     assert calibration_error(np.array([[0.9, 0.1], [0.9, 0.1]]), np.array([0, 1])) == pytest.approx(0.4)

@@ -12,9 +12,10 @@ import pytest
 
 from fgdemo.annotation import VISITOR, Kind, Person, Standing, TaxonChance
 from fgdemo.errors import ForbiddenError, StaleError, StorageError, TaxonomyError
-from fgdemo.services.agreement import cohen_kappa, krippendorff_alpha, wilson
+from fgdemo.services.agreement import cohen_kappa, krippendorff_alpha
 from fgdemo.services.labelling import Labelling
 from fgdemo.services.session_words import reason_sentence
+from fgdemo.statistics.proportions import wilson
 from fgdemo.storage.events import LabelEvent
 from fgdemo.storage.leases import Leases
 from tests.fakes import FakeClassifier

@@ -13,8 +13,8 @@ from fgdemo.learn.bench import Candidate, Cell, frozen, recommend
 from fgdemo.learn.continual import LEARNERS, auac, backward_transfer, draw_sessions, forgetting, sauce, take_course
 from fgdemo.learn.fit import label_indices
 from fgdemo.learn.protocols import PROTOCOLS, Split, compare, held_out_kinds, log_area, low_shot, some_of_each
-from fgdemo.learn.resampling import mean_interval
 from fgdemo.specimens import taxonomy as specimen_taxonomy
+from fgdemo.statistics.proportions import share_interval
 
 
 def clouds(each: int = 12, classes: int = 6, spread: float = 0.6, seed: int = 0) -> Split:
@@ -130,7 +130,7 @@ def test_ridge_forgets_nothing_and_naive_steps_do() -> None:
 
 
 def cell(name: str, picture_s: float, right: np.ndarray) -> Candidate:
-    return Candidate(Cell(name, 224, "frozen", 1, picture_s, mean_interval(right)), right)
+    return Candidate(Cell(name, 224, "frozen", 1, picture_s, share_interval(right)), right)
 
 
 def test_the_fastest_that_is_not_proven_worse_is_recommended() -> None:
@@ -141,6 +141,7 @@ def test_the_fastest_that_is_not_proven_worse_is_recommended() -> None:
     assert chosen.backbone == "good"
     assert cells[2].behind == (0, 0, 0)
     assert cells[0].behind[2] < 0
+    assert chosen.loss_limit == pytest.approx(0.0466, abs=1e-4), "one of a hundred: the exact one-sided limit"
 
 
 def test_a_real_cell() -> None:

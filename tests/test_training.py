@@ -34,6 +34,7 @@ from fgdemo.services.training import Training
 from fgdemo.services.training_now import HEAD_LOOKS, LOOKS, MAPS
 from fgdemo.services.transfers import Transfer
 from fgdemo.specimens import SPECIES, draw_specimen
+from fgdemo.storage.audit import Audit
 from fgdemo.storage.database import open_database, reading, utc_now, writing
 from fgdemo.storage.events import EventLog
 from fgdemo.storage.images import decode_reduced
@@ -46,7 +47,7 @@ from fgdemo.storage.roster import SPLITS, Roster
 from fgdemo.storage.schema import image_table, promotion_table
 from fgdemo.storage.schema import model_version_table as table
 from fgdemo.storage.taxa import TaxonStore
-from fgdemo.training import Job, ModelVersion, Preset, Stage, Verdict
+from fgdemo.training import Check, Job, ModelVersion, Preset, Stage, Verdict
 from fgdemo.ui.serve import Serving, _AwaitedServices
 from fgdemo.ui.train import model_as_json
 from tests.tiny_job import TinyTrial
@@ -559,6 +560,68 @@ def test_a_candidate_that_is_worse_cannot_go_live(two_models: Path) -> None:
     training._models.get = lambda version: worse  # type: ignore[method-assign]
     with pytest.raises(TrainingError, match=r"cannot go live in place of tiny@.*: It is worse by 3 points"):
         training.promote(MAINTAINER, model.version)
+
+
+def unproven(verdict: Verdict, loss_limit: float = 0.0722, **changes: Any) -> Verdict:
+    """As 40 gold pictures leave it of which none changed."""
+    checks = (Check("accuracy", False, "Nothing changed.", open=True), *verdict.checks[1:])
+    return replace(verdict, **{"outcome": "unproven", "checks": checks, "n": 40, "loss_limit": loss_limit, **changes})
+
+
+@pytest.mark.parametrize(
+    ("changes", "accepted", "refused"),
+    [
+        ({}, None, "a loss of up to 7.2 points is not excluded by 40 gold pictures"),
+        ({}, 0.05, "You accept a loss of up to 5 points, but a loss of up to 7.2 points is not excluded"),
+        ({}, 1.5, "lies between 0 and 100 points"),
+        ({"outcome": "worse"}, 1.0, "cannot go live in place of"),
+        ({"checks": (Check("kinds", False, "Pug lost 12 of 100."),)}, 1.0, "cannot go live in place of"),
+        ({}, 0.0722, None),
+        ({}, 0.1, None),
+    ],
+)
+def test_what_is_not_proven_goes_live_on_the_word_of_a_maintainer_alone(
+    two_models: Path, changes: dict[str, Any], accepted: float | None, refused: str | None
+) -> None:
+    training, models = open_tiny_training(two_models), open_models(settings_of(two_models))
+    model, *_, start = training.now(MAINTAINER).models
+    assert model.verdict
+    models.rejudge(model.version, unproven(model.verdict, **changes))
+    if refused:
+        with pytest.raises(TrainingError, match=refused):
+            training.promote(MAINTAINER, model.version, accepted)
+        assert models.live == start.version
+        return
+    training.promote(MAINTAINER, model.version, accepted)
+    training.wait()
+    assert models.live == model.version
+    entry = Audit(open_database(settings_of(two_models).database_url)).newest()[-1]
+    assert (entry.person, entry.action) == ("mo", "model")
+    assert f"in place of {start.version}, accepting a loss of up to" in entry.about
+    assert "a loss of up to 7.2 points is not excluded by 40 gold pictures; not proven: accuracy" in entry.about
+
+
+def test_a_verdict_by_limits_that_no_longer_count_is_made_anew(
+    two_models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was "not worse" by a bootstrap of identical answers, and is not proven by exact limits."""
+    training, models = open_tiny_training(two_models), open_models(settings_of(two_models))
+    model, *_, start = training.now(MAINTAINER).models
+    assert model.verdict
+    models.rejudge(model.version, replace(model.verdict, loss_limit=None))
+    compare = ModelRoom.compare
+    monkeypatch.setattr(ModelRoom, "compare", lambda room, a, b: unproven(compare(room, a, b)))
+    training.promote(MAINTAINER, model.version)
+    training.wait()
+    now = training.now(MAINTAINER)
+    assert now.live == start.version
+    assert "It may on the word of a maintainer who knows that a loss of up to 7.2 points" in now.trouble
+    judged = now.models[0].verdict
+    assert judged
+    assert judged.may_go_live_on_word, "the page shows what was found, and asks for the word"
+    training.promote(MAINTAINER, model.version, judged.loss_limit)
+    training.wait()
+    assert models.live == model.version
 
 
 def test_a_model_is_as_good_as_the_verdict_says_that_is_beside_it() -> None:

@@ -97,7 +97,7 @@ class TinyTrial(Trial):
         )
         return Verdict(
             "not worse", f"Tried on {len(pictures.names)} gold pictures.", (Check("accuracy", True, "Tiny."),),
-            len(pictures.names), top1[0], top1[1], (0.0, 0.0, 0.0), 1.0, fixed, broken,
+            len(pictures.names), top1[0], top1[1], (0.0, 0.0, 0.0), 1.0, fixed, broken, loss_limit=0.0,
         )  # fmt: skip
 
     def _right(self, model: Classifier, pixels: np.ndarray, labels: tuple[str, ...]) -> np.ndarray:

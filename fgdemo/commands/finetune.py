@@ -102,7 +102,8 @@ def models(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]:
     if arguments.action in ("promote", "delete") and not arguments.version:
         raise SettingsError(f"Which model? python -m fgdemo models {arguments.action} VERSION")
     if arguments.action == "promote":
-        training.promote(OWNER, arguments.version)
+        accepted = None if arguments.accept_loss is None else arguments.accept_loss / 100
+        training.promote(OWNER, arguments.version, accepted)
     elif arguments.action == "rollback":
         training.roll_back(OWNER)
     elif arguments.action == "delete":

@@ -206,10 +206,12 @@ def _bench(classifier: Classifier, arguments: argparse.Namespace, settings: Sett
             about = {"classes": len(classes), "train": len(pictures.where("train"))}
             say(f"{found[-1].cell.name}: {percent(found[-1].cell.top1)}, {found[-1].cell.picture_s * 1000:.0f} ms")
     cells, chosen = recommend(found)
-    say(f"Recommended: {chosen.name}")
+    test = len(found[0].right)
+    open_loss = f" A loss of up to {chosen.loss_limit:.1%} against the best is not excluded by {test} pictures."
+    say(f"Recommended: {chosen.name}.{open_loss if chosen.loss_limit else ''}")
     return {
         **about,
-        "test": len(found[0].right),
+        "test": test,
         "device": classifier.device,
         "cells": [{"name": cell.name, **cell.to_json()} for cell in cells],
         "recommended": chosen.name,

@@ -31,7 +31,9 @@ from torch import Tensor
 from torch.nn import functional
 from torchvision.transforms.functional import gaussian_blur
 
+from fgdemo.statistics.bootstrap import interval
 from fgdemo.taxonomy import Taxonomy
+from fgdemo.training import Interval
 from fgdemo.types import CropBox, Trust
 
 STEPS = 8
@@ -274,22 +276,9 @@ def removal_drop(
     return difference[0] - difference[1:]
 
 
-def mean_interval(values: Sequence[float] | np.ndarray, resamples: int = 2000) -> tuple[float, float, float]:
-    """(mean, low, high): bootstrap 95 % interval over pictures, seeded."""
-    sample = np.asarray(values, dtype=np.float64)
-    rows = np.random.default_rng(0).integers(0, len(sample), (resamples, len(sample)))
-    low, high = np.percentile(sample[rows].mean(1), [2.5, 97.5])
-    return float(sample.mean()), float(low), float(high)
-
-
-def pair_effect(
-    contrast_drops: np.ndarray, gradcam_drops: np.ndarray, resamples: int = 2000
-) -> tuple[float, float, float]:
+def pair_effect(contrast_drops: np.ndarray, gradcam_drops: np.ndarray) -> Interval:
     """(ratio, low, high): mean drop by the A-versus-B map over mean drop by Grad-CAM of A, paired over pictures.
 
     Above 1 the contrast map finds what tells the pair apart better than the class map does.
     """
-    rows = np.random.default_rng(0).integers(0, len(contrast_drops), (resamples, len(contrast_drops)))
-    ratios = contrast_drops[rows].mean(1) / gradcam_drops[rows].mean(1)
-    low, high = np.percentile(ratios, [2.5, 97.5])
-    return float(contrast_drops.mean() / gradcam_drops.mean()), float(low), float(high)
+    return interval(lambda weights: (weights @ contrast_drops) / (weights @ gradcam_drops), len(contrast_drops))

@@ -1,14 +1,14 @@
 """Which backbone, at which resolution, frozen or fine-tuned: accuracy against the time a picture takes.
 
 The smallest is recommended that is not worse than the best: the upper 95 % limit of its paired difference to the best
-reaches 0. That excludes a proven loss, not any loss: more held-out pictures make the choice sharper.
+reaches 0. That excludes a proven loss, not any loss: which loss is not excluded is said with it.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,8 +18,8 @@ from fgdemo.learn.augment import normalise
 from fgdemo.learn.embed import embed
 from fgdemo.learn.pictures import Pictures, Progress, no_progress
 from fgdemo.learn.protocols import Split, ridge
-from fgdemo.learn.resampling import mean_interval
 from fgdemo.model.backbone import Backbone, DataConfig
+from fgdemo.statistics.proportions import change_interval, loss_limit, share_interval
 from fgdemo.training import Interval
 
 TIMED, WARM_UP = 12, 3
@@ -33,6 +33,7 @@ class Cell:
         training: frozen (a ridge head on it as it is) or fine-tuned.
         picture_s: seconds a picture, alone, forward pass only, on the device of this run; median.
         behind: top-1 less that of the best cell, paired.
+        loss_limit: how far behind the best it may be in truth, by a one-sided 95 % limit; in [0, 1].
     """
 
     backbone: str
@@ -42,6 +43,7 @@ class Cell:
     picture_s: float
     top1: Interval
     behind: Interval = (0.0, 0.0, 0.0)
+    loss_limit: float = 0.0
 
     @property
     def name(self) -> str:
@@ -81,7 +83,7 @@ def candidate(
     parameters = sum(parameter.numel() for parameter in backbone.parameters())
     seconds = picture_s(backbone, config, pictures.pixels)
     name = backbone.spec.name
-    return Candidate(Cell(name, config.size_px, training, parameters, seconds, mean_interval(right)), right)
+    return Candidate(Cell(name, config.size_px, training, parameters, seconds, share_interval(right)), right)
 
 
 @torch.inference_mode()
@@ -100,9 +102,12 @@ def picture_s(backbone: Backbone, config: DataConfig, pixels: np.ndarray) -> flo
 def recommend(candidates: Sequence[Candidate]) -> tuple[tuple[Cell, ...], Cell]:
     """All cells beside the best, fastest first, and the one to take. Every `right` must be of the same pictures."""
     best = max(candidates, key=lambda candidate: candidate.right.mean())
-    cells = [
-        Cell(**{**asdict(one.cell), "behind": mean_interval(one.right.astype(float) - best.right)})
-        for one in candidates
-    ]
+    cells = [one.cell if one is best else _beside(one, best) for one in candidates]
     cells.sort(key=lambda cell: cell.picture_s)
     return tuple(cells), next(cell for cell in cells if cell.behind[2] >= 0)
+
+
+def _beside(one: Candidate, best: Candidate) -> Cell:
+    broken, fixed = int((best.right & ~one.right).sum()), int((one.right & ~best.right).sum())
+    behind = change_interval(best.right, one.right)
+    return replace(one.cell, behind=behind, loss_limit=loss_limit(broken, fixed, len(best.right)))

@@ -17,13 +17,16 @@ from typing import Any
 import numpy as np
 
 from fgdemo.learn.evaluate import Pair, auroc, fpr_at_95, worst_pairs
-from fgdemo.learn.resampling import draws_of, interval, limits, macro_interval, mean_interval
+from fgdemo.statistics.bootstrap import SHARE, draws_of, interval, limits, macro_interval, mean_interval
+from fgdemo.statistics.proportions import share_interval, unseen_share
 from fgdemo.taxonomy import Taxonomy
 from fgdemo.training import Interval
 
 BINS = 15
 CURVE_POINTS = 101
 ANSWERED = 0.8
+LEAST_PROB = 1e-12
+"""Below this a probability costs no more nats."""
 
 
 @dataclass(frozen=True)
@@ -95,14 +98,14 @@ def detail(probs: np.ndarray, labels: np.ndarray, taxonomy: Taxonomy, least_prob
     mistakes = {"mistake_distance": mean_interval(steps)} if len(wrong) else {}
     return Detail(
         figures={
-            "top1": mean_interval(right),
-            "top5": mean_interval((order[:, :5] == labels[:, None]).any(1)),
+            "top1": share_interval(right),
+            "top5": share_interval((order[:, :5] == labels[:, None]).any(1)),
             "macro": macro_interval(right, labels),
             "ece": ece_interval(probs, labels),
-            "nll": mean_interval(-np.log(np.maximum(given, 1e-12))),
-            "brier": mean_interval(squared),
-            "coverage": mean_interval(inside),
-            "set_size": mean_interval(np.maximum((probs >= least_prob).sum(1), 1)),
+            "nll": mean_interval(-np.log(np.maximum(given, LEAST_PROB)), span=(0.0, -np.log(LEAST_PROB))),
+            "brier": mean_interval(squared, span=(0.0, 2.0)),
+            "coverage": share_interval(inside),
+            "set_size": mean_interval(np.maximum((probs >= least_prob).sum(1), 1), span=(1.0, probs.shape[1])),
             **selective(probs.max(1), right),
             **mistakes,
         },
@@ -115,13 +118,13 @@ def detail(probs: np.ndarray, labels: np.ndarray, taxonomy: Taxonomy, least_prob
 
 def pair_score(pair: Pair) -> PairScore:
     mistaken = np.arange(pair.of) < pair.mistaken
-    return PairScore(pair.a, pair.b, pair.mistaken, pair.of, mean_interval(mistaken))
+    return PairScore(pair.a, pair.b, pair.mistaken, pair.of, share_interval(mistaken))
 
 
 def ece_interval(probs: np.ndarray, labels: np.ndarray) -> Interval:
     """Expected calibration error as in `fgdemo.model.calibration`. Resampled ones lie higher: noise only adds."""
     gaps = bin_gaps(probs.max(1), probs.argmax(1) == labels)
-    return interval(lambda weights: np.abs(weights @ gaps).sum(1) / weights.sum(1), len(labels))
+    return interval(lambda weights: np.abs(weights @ gaps).sum(1) / weights.sum(1), len(labels), span=SHARE)
 
 
 def bin_gaps(confidence: np.ndarray, right: np.ndarray) -> np.ndarray:
@@ -161,8 +164,8 @@ def selective(confidence: np.ndarray, right: np.ndarray) -> dict[str, Interval]:
         return area, 1 - np.take_along_axis(risk, place, 1)[:, 0]
 
     return {
-        "risk_area": interval(lambda weights: both(weights)[0], len(right)),
-        "selective": interval(lambda weights: both(weights)[1], len(right)),
+        "risk_area": interval(lambda weights: both(weights)[0], len(right), span=SHARE),
+        "selective": interval(lambda weights: both(weights)[1], len(right), span=SHARE),
     }
 
 
@@ -188,7 +191,7 @@ def kind_scores(answers: np.ndarray, labels: np.ndarray, taxonomy: Taxonomy) -> 
         KindScore(
             taxonomy.leaves[kind],
             int((labels == kind).sum()),
-            mean_interval(answers[labels == kind] == kind),
+            share_interval(answers[labels == kind] == kind),
             int(false[kind]),
         )
         for kind in np.unique(labels)
@@ -207,7 +210,9 @@ def unknown_figures(known: np.ndarray, strange: np.ndarray) -> dict[str, Interva
         (np.repeat(known, one.astype(int)), np.repeat(strange, other.astype(int)))
         for one, other in zip(*rows, strict=True)
     ]
-    return {
-        name: (measure(known, strange), *limits(np.array([measure(*pair) for pair in drawn])))
-        for name, measure in measures.items()
-    }
+    unseen = unseen_share([min(len(known), len(strange))])
+    found = {}
+    for name, measure in measures.items():
+        value, (low, high) = measure(known, strange), limits(np.array([measure(*pair) for pair in drawn]))
+        found[name] = value, min(low, value * (1 - unseen)), max(high, value + unseen * (1 - value))
+    return found

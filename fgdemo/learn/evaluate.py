@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from fgdemo.model.calibration import bootstrap_mean, expected_calibration_error, nll, softmax
+from fgdemo.model.calibration import expected_calibration_error, nll, softmax
 from fgdemo.model.classifier import Classifier
+from fgdemo.statistics.proportions import share_interval
 from fgdemo.taxonomy import Taxonomy
 from fgdemo.training import Interval
 
@@ -75,9 +76,9 @@ def score(classifier: Classifier, logits: np.ndarray, labels: np.ndarray, distan
     strange = classifier.unknown(logits.max(1) * classifier.calibration.temperature, distances)
     return Scores(
         n=len(labels),
-        top1=bootstrap_mean(right),
-        top5=bootstrap_mean((order[:, :5] == labels[:, None]).any(1)),
-        groups={str(root): bootstrap_mean(right[roots == root]) for root in sorted(set(roots))}
+        top1=share_interval(right),
+        top5=share_interval((order[:, :5] == labels[:, None]).any(1)),
+        groups={str(root): share_interval(right[roots == root]) for root in sorted(set(roots))}
         if len(set(roots)) < 20
         else {},
         ece=expected_calibration_error(probs, labels),

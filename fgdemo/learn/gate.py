@@ -13,29 +13,23 @@ import torch
 from PIL import Image
 
 from fgdemo.explain.faithfulness import faithfulness, walk
+from fgdemo.learn.compared import MORE_GOLD, Compared, advice, answers_of, check_accuracy, in_points, outcome_of
 from fgdemo.learn.conditions import (
-    MORE_GOLD,
-    Compared,
-    advice,
-    answers_of,
     calibration_error,
-    check_accuracy,
     check_calibration,
     check_forgetting,
     check_kinds,
     check_maps,
-    in_points,
     mcnemar,
     on_known,
-    outcome_of,
 )
 from fgdemo.learn.pictures import Progress, no_progress
-from fgdemo.learn.resampling import mean_interval
 from fgdemo.model.calibration import softmax
 from fgdemo.model.classifier import Classifier
+from fgdemo.statistics.proportions import change_interval, share_interval
 from fgdemo.storage.images import decode_picture
 from fgdemo.taxonomy import Taxonomy
-from fgdemo.training import Check, Interval, KindChange, Outcome, PairChange, Verdict
+from fgdemo.training import Check, Interval, KindChange, Outcome, PairChange, Verdict, gold_pictures, points
 
 BATCH = 32
 MOST_PAIRS = 20
@@ -135,17 +129,17 @@ def judge(
     found = Compared.of(before.probs, after.probs, class_index, known)
     was, now = found.was, found.now
     broken, fixed = was & ~now, now & ~was
-    difference = mean_interval(found.change, seed)
-    outcome = outcome_of(n, difference)
+    difference = change_interval(was, now)
+    outcome = outcome_of(n, difference, found.loss)
     kinds = _kinds(class_index, was, now, taxonomy)
     checks = (
-        check_accuracy(n, difference, outcome),
+        check_accuracy(found, difference, outcome),
         check_kinds(found, [taxonomy[leaf].name for leaf in taxonomy.leaves]),
         check_forgetting(found, seed),
         check_calibration(before.probs, after.probs, class_index, seed),
         check_maps(before.trust, after.trust, seed),
     )
-    sentence = _sentence(n, outcome, difference, checks, kinds, broken, fixed, class_index, taxonomy)
+    sentence = _sentence(found, outcome, difference, checks, kinds, taxonomy)
     maps = None
     if before.trust is not None and after.trust is not None:
         maps = float(before.trust.mean()), float(after.trust.mean())
@@ -154,8 +148,8 @@ def judge(
         sentence=f"{sentence} {on_known(found)}".rstrip(),
         checks=checks,
         n=n,
-        before=mean_interval(was, seed),
-        after=mean_interval(now, seed),
+        before=share_interval(was),
+        after=share_interval(now),
         difference=difference,
         p_value=mcnemar(int(broken.sum()), int(fixed.sum())),
         fixed=tuple(image for image, is_fixed in zip(images, fixed.tolist(), strict=True) if is_fixed),
@@ -164,13 +158,15 @@ def judge(
         pairs=_pairs(class_index, answers[0], answers[1], taxonomy),
         ece=(calibration_error(before.probs, class_index), calibration_error(after.probs, class_index)),
         maps=maps,
+        loss_limit=found.loss,
     )
 
 
 def _nothing_to_judge_by() -> Verdict:
     none = (0.0, 0.0, 0.0)
     sentence = f"There are no gold pictures to judge by. {MORE_GOLD}"
-    return Verdict("unproven", sentence, (Check("accuracy", False, sentence),), 0, none, none, none, 1.0)
+    check = Check("accuracy", False, sentence, open=True)
+    return Verdict("unproven", sentence, (check,), 0, none, none, none, 1.0, loss_limit=1.0)
 
 
 # --- what changed, and the sentence -----------------------------------------------------------------------------
@@ -208,25 +204,22 @@ def _pairs(
 
 
 def _sentence(
-    n: int,
+    found: Compared,
     outcome: Outcome,
     difference: Interval,
     checks: Sequence[Check],
     kinds: Sequence[KindChange],
-    broken: np.ndarray,
-    fixed: np.ndarray,
-    class_index: np.ndarray,
     taxonomy: Taxonomy,
 ) -> str:
     words = {"better": "Better by", "worse": "Worse:", "not worse": "Not worse:", "unproven": "Unproven:"}
-    clauses = [f"{words[outcome]} {in_points(difference)} on {n} gold {'picture' if n == 1 else 'pictures'}"]
+    told = points(difference[0]) if outcome == "unproven" else in_points(difference)
+    clauses = [f"{words[outcome]} {told} on {gold_pictures(len(found.now))}"]
     if checks[1].passed:
         clauses.append("no kind worse" if all(kind.after > kind.before for kind in kinds) else "no kind clearly worse")
     if kinds:
-        of_most = class_index == taxonomy.leaf_index[kinds[0].taxon]
-        clauses.append(
-            f"{taxonomy[kinds[0].taxon].name}: {(fixed & of_most).sum()} fixed, {(broken & of_most).sum()} broken"
-        )
-    more = [advice(n, difference)] if outcome == "unproven" else []
+        of_most = found.class_index == taxonomy.leaf_index[kinds[0].taxon]
+        fixed, broken = of_most & found.now & ~found.was, of_most & found.was & ~found.now
+        clauses.append(f"{taxonomy[kinds[0].taxon].name}: {fixed.sum()} fixed, {broken.sum()} broken")
+    more = [advice(found)] if outcome == "unproven" else []
     more += [check.sentence for check in checks[1:] if not check.passed]
     return " ".join((f"{'; '.join(clauses)}.", *more))

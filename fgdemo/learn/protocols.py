@@ -18,9 +18,10 @@ from sklearn.linear_model import LogisticRegression
 
 from fgdemo.errors import DatasetError
 from fgdemo.learn.detail import unknown_figures
-from fgdemo.learn.resampling import crossed_interval, macro_interval, mean_interval
 from fgdemo.model.head import RidgeHead
 from fgdemo.model.unknown import ClassDistances, UnknownScale
+from fgdemo.statistics.bootstrap import crossed_interval, macro_interval
+from fgdemo.statistics.proportions import change_interval, share_interval
 from fgdemo.training import Interval
 
 NEIGHBOURS, NEIGHBOUR_TEMPERATURE = 20, 0.07
@@ -103,9 +104,9 @@ def compare(split: Split, others: Mapping[str, Protocol] | None = None) -> dict[
     best = max(right, key=lambda name: right[name].mean())
     return {
         name: Outcome(
-            mean_interval(found),
+            share_interval(found),
             macro_interval(found, split.test_labels),
-            mean_interval(found.astype(float) - right[best]),
+            (0.0, 0.0, 0.0) if name == best else change_interval(right[best], found),
             round(elapsed[name], 3),
         )
         for name, found in right.items()

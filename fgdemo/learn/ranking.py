@@ -15,6 +15,7 @@ from fgdemo.learn.leverages import Leverages
 from fgdemo.learn.live_head import IS_LABEL, TRAIN, LiveHead, Snapshot
 from fgdemo.learn.suspicion import Candidates, doubts
 from fgdemo.model.calibration import fit_temperature, softmax
+from fgdemo.statistics.proportions import wilson
 from fgdemo.storage.embeddings import Embeddings
 from fgdemo.storage.roster import IS_OUT, SPLITS, Roster
 
@@ -159,7 +160,5 @@ def _accuracy(confusion: np.ndarray, on: Literal["val", "train"]) -> Accuracy | 
     n = int(confusion.sum())
     if not n:
         return None
-    share, z = float(np.trace(confusion)) / n, 1.96
-    middle = (share + z * z / (2 * n)) / (1 + z * z / n)
-    half = z / (1 + z * z / n) * float(np.sqrt(share * (1 - share) / n + z * z / (4 * n * n)))
-    return Accuracy(share, max(0.0, middle - half), min(1.0, middle + half), n, on)
+    right = int(np.trace(confusion))
+    return Accuracy(right / n, *wilson(right, n), n, on)

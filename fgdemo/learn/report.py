@@ -103,7 +103,7 @@ def _score(result: Mapping[str, Any], taxonomy: Taxonomy | None) -> str:
         for row in result["pairs"]
     ][:MOST_PAIRS]
     return (
-        f"<p>{n:,} held-out pictures. Every figure has its 95 % bootstrap interval over pictures.</p>"
+        f"<p>{n:,} held-out pictures. Every figure has its 95 % interval over pictures.</p>"
         f'<div class="figures">{cards}</div><div class="two"><section><h2>Are its probabilities honest?</h2>'
         "<p>On the dashed line they are. Areas are numbers of pictures.</p>"
         f"{reliability_plot(bins, 'Share right against confidence')}</section>"
@@ -176,8 +176,15 @@ def _bench(result: Mapping[str, Any]) -> str:
     header = ("", "side", "a picture", "parameters", "top-1", "behind the best")
     return _about(result) + _section(
         "Which backbone, at which size?",
-        f"The fastest that is not proven worse than the best: {result['recommended']}.",
+        f"The fastest that is not proven worse than the best: {result['recommended']}. "
+        f"{_open_loss(result['cells'][chosen]['loss_limit'], result['test'])}",
         _table(header, rows, chosen),
+    )
+
+
+def _open_loss(share: float, n: int) -> str:
+    return (
+        f"A loss of up to {100 * share:.1f} points against the best is not excluded by {n:,} pictures." if share else ""
     )
 
 
@@ -208,7 +215,7 @@ def _continual(result: Mapping[str, Any]) -> str:
 def _about(result: Mapping[str, Any]) -> str:
     return (
         f"<p>{result['classes']} kinds; learned from {result['train']:,} pictures, tested on {result['test']:,}. "
-        "Intervals are 95 % bootstrap.</p>"
+        "Intervals are 95 %.</p>"
     )
 
 

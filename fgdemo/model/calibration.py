@@ -98,14 +98,3 @@ def prediction_set(probs: np.ndarray, least_prob: float) -> tuple[int, ...]:
     order = np.argsort(-probs, kind="stable")
     size = max(1, int((probs >= least_prob).sum()))
     return tuple(int(index) for index in order[:size])
-
-
-def bootstrap_mean(values: np.ndarray, seed: int = 0, draws: int = 1000) -> tuple[float, float, float]:
-    """Mean of (N,) values with its 95 % bootstrap interval: (mean, low, high)."""
-    if len(values) == 0:
-        return float("nan"), float("nan"), float("nan")
-    generator = np.random.default_rng(seed)
-    numbers = values.astype(np.float64)
-    means = [numbers[generator.integers(0, len(values), len(values))].mean() for _ in range(draws)]
-    low, high = np.quantile(means, [0.025, 0.975])
-    return float(values.mean()), float(low), float(high)

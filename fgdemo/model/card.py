@@ -66,7 +66,7 @@ def _figures(card: Mapping[str, Any]) -> Iterator[str]:
         return
     split = {"val": "held-out pictures (val)", "leave-one-out": "training pictures, each left out once"}
     where = split.get(str(metrics.get("split")), "held-out pictures")
-    yield f"## How good it is\n\nOn {_text(metrics.get('n', 'some'))} {where}; 95 % bootstrap intervals:"
+    yield f"## How good it is\n\nOn {_text(metrics.get('n', 'some'))} {where}; 95 % intervals:"
     yield "\n".join(("| | |", "|---|---|", *rows))
     names = {row.get("id"): row.get("name") for row in _list(card.get("taxonomy")) if isinstance(row, Mapping)}
     pairs = [pair for pair in _list(metrics.get("worst_pairs")) if isinstance(pair, Mapping)][:MOST_PAIRS]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+
+from fgdemo.statistics.proportions import wilson
 
 
 @dataclass(frozen=True)
@@ -85,13 +86,3 @@ def krippendorff_alpha(answers: Sequence[Mapping[str, Hashable]]) -> float | Non
         disagree += sum(count * (size - count) for count in unit.values()) / (size - 1)
     expected = sum(count * (n - count) for count in total.values()) / (n - 1)
     return 1 - disagree / expected
-
-
-def wilson(right: int, n: int, z: float = 1.96) -> tuple[float, float]:
-    """95 % interval of a share (Wilson 1927); (0, 1) where nothing was counted."""
-    if n == 0:
-        return 0.0, 1.0
-    share = right / n
-    middle = (share + z * z / (2 * n)) / (1 + z * z / n)
-    half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    return max(0.0, middle - half), min(1.0, middle + half)

@@ -9,13 +9,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from functools import partial
-from typing import Any, Protocol, get_args
+from typing import Any, get_args
 
 from sqlalchemy.engine import Engine
 
 from fgdemo.annotation import Person
 from fgdemo.errors import FgdemoError, TrainingError
-from fgdemo.services.explainer import Explanation
+from fgdemo.services.promotion import ModelRoom, word_on
 from fgdemo.services.swap import Swap
 from fgdemo.services.training_now import TrainingNow, counts, estimates
 from fgdemo.services.training_process import COMMAND, Processes
@@ -25,38 +25,11 @@ from fgdemo.storage.cloud_jobs import PREFIX, Flavour, flavour_of
 from fgdemo.storage.database import utc_now
 from fgdemo.storage.job_files import JobFiles
 from fgdemo.storage.jobs import OPEN, Jobs
-from fgdemo.storage.labelled import Progress
-from fgdemo.storage.models import Models
+from fgdemo.storage.models import Models, Word
 from fgdemo.storage.roster import Roster
 from fgdemo.training import NO_VAL, Job, ModelVersion, Preset, Verdict
 
 GOES_ON_IN_LOG = "The log of this training is empty."
-
-
-class ModelRoom(Protocol):
-    """The heavy parts; the real one is `fgdemo.model_room.ModelRoom`."""
-
-    def serve_live(self) -> None:
-        """Let the model that is live by the database answer from now on; running requests finish on the old one."""
-        ...
-
-    def look_at_all(self, version: str, progress: Progress) -> None:
-        """Have a model look at all pictures of the workspace that it has not seen."""
-        ...
-
-    def forget(self, version: str) -> None:
-        """Remove what a model has seen."""
-        ...
-
-    def compare(self, a: str, b: str) -> Verdict:
-        """b beside a on the gold pictures, each with all labels in its head; as they are where b is a head alone.
-        Minutes."""
-        ...
-
-    def explain(self, image: str, version: str, label: str | None, candidate: str) -> Explanation:
-        """The maps of a picture by one model, that of `label` among them: the live one with all that it has learned by
-        key, unless `candidate`, which it stands beside, is a head alone; the others as they are."""
-        ...
 
 
 class Training:
@@ -201,10 +174,16 @@ class Training:
 
     # --- models -------------------------------------------------------------------------------------------
 
-    def promote(self, person: Person, version: str) -> ModelVersion:
+    def promote(self, person: Person, version: str, accept_loss: float | None = None) -> ModelVersion:
         """Begin to let a model go live: it looks at pictures that came in since, then it answers. `now` tells how far.
 
-        A candidate whose verdict is beside another model than the one that is live now is compared with that first.
+        A candidate whose verdict is beside another model than the one that is live now, or is of an earlier version of
+        this program, is compared with the live one first.
+
+        Args:
+            accept_loss: the word of the maintainer for a candidate that is not proven to be no worse: the largest loss
+                of accuracy, in [0, 1], that they take upon themself. It goes live if no larger one is open, and the
+                record of who did what keeps both. A word never lets one go live that is proven worse in anything.
 
         Raises:
             TrainingError: its verdict forbids it, it is live already, or another swap or an import runs.
@@ -213,21 +192,25 @@ class Training:
         model, live = self._models.get(version), self._models.live
         if model.state == "live":
             raise TrainingError(f"{version} is live already.")
-        is_candidate, verdict = model.state == "candidate", model.verdict
-        if verdict and verdict.beside != live:
-            verdict = None  # it says nothing about these two
+        is_candidate = model.state == "candidate"
+        word: Word | None = None
+        verdict = model.verdict if model.verdict and model.verdict.is_beside(live) else None
         if is_candidate and verdict:
-            _require_passed(version, verdict)
+            word = word_on(person, version, verdict, accept_loss)
 
         def judge() -> None:
+            nonlocal word
             if is_candidate and not verdict:
                 self._swap.progress(f"comparing it with {live}", 0, 0)
-                _require_passed(version, self.compare(person, live, version))
+                found = self.compare(person, live, version)
+                if found.may_go_live_on_word:  # so that the page shows what there is to be read first
+                    self._models.rejudge(version, found)
+                word = word_on(person, version, found, accept_loss)
 
         self._swap.begin(
             judge,
             lambda: self._room.look_at_all(version, self._swap.progress),
-            lambda: self._models.promote(version, person.name, live if is_candidate else None),
+            lambda: self._models.promote(version, person.name, live if is_candidate else None, word),
             self._serve_live,
         )
         return model
@@ -303,8 +286,3 @@ class Training:
     def wait(self) -> None:
         """Until no swap runs."""
         self._swap.wait()
-
-
-def _require_passed(version: str, verdict: Verdict) -> None:
-    if not verdict.may_go_live:
-        raise TrainingError(f"{version} cannot go live in place of {verdict.beside}: {verdict.sentence}")

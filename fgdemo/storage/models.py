@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from itertools import groupby
 from pathlib import Path
@@ -14,12 +14,22 @@ from typing import Any, Literal
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
+from fgdemo.annotation import Person
 from fgdemo.errors import TrainingError
+from fgdemo.storage.audit import note
 from fgdemo.storage.database import reading, sortable, utc_now, writing
 from fgdemo.storage.schema import model_version_table, promotion_table
 from fgdemo.training import Check, KindChange, ModelState, ModelVersion, PairChange, Preset, Verdict
 
 Kind = Literal["promote", "rollback"]
+
+
+@dataclass(frozen=True)
+class Word:
+    """What somebody takes upon themself."""
+
+    person: Person
+    about: str
 
 
 class Models:
@@ -118,10 +128,17 @@ class Models:
             if connection.execute(sa.select(model_version_table.c.job).where(here)).first() is None:
                 connection.execute(model_version_table.insert().values(row))
 
-    def promote(self, version: str, by: str, instead_of: str | None = None) -> None:
+    def rejudge(self, version: str, verdict: Verdict) -> None:
+        """Put another verdict in place of the one that a model was listed with: another model is live since."""
+        with writing(self._engine) as connection:
+            here = model_version_table.c.version == version
+            connection.execute(model_version_table.update().where(here).values(verdict=json.dumps(asdict(verdict))))
+
+    def promote(self, version: str, by: str, instead_of: str | None = None, word: Word | None = None) -> None:
         """It is live from the moment when this returns.
 
         Args:
+            word: what a person takes upon themself, for the record of who did what; None where all was proven.
             instead_of: the version that it was compared with, which must be live until then.
 
         Raises:
@@ -135,6 +152,8 @@ class Models:
                     f"{live} has gone live meanwhile, and {version} was not compared with it: try again."
                 )
             self._insert(connection, None if version == self.configured else version, "promote", by)
+            if word is not None:
+                note(connection, self._clock(), word.person, "model", f"{version}: {word.about}")
 
     def roll_back(self, by: str) -> str:
         """The one that was live before is live again. Raises TrainingError where there was none."""

@@ -88,7 +88,9 @@ def models(training: Training, accounts: Accounts) -> Questions:
 
     @answered(accounts, "maintainer")
     def train_promote(person: Person, asked: dict[str, Any]) -> dict[str, Any]:
-        training.promote(person, payloads.text(asked.get("version"), "version"))
+        accepted = asked.get("accept_loss")
+        accept_loss = None if accepted is None else payloads.number(accepted, "accept_loss")
+        training.promote(person, payloads.text(asked.get("version"), "version"), accept_loss)
         return now_as_json(training.now(person))
 
     @answered(accounts, "maintainer")
@@ -168,7 +170,8 @@ def sum_as_json(verdict: Verdict) -> dict[str, Any]:
     """A verdict without its kinds and pictures, of which there may be thousands."""
     fields = payloads.as_json(replace(verdict, fixed=(), broken=(), kinds=(), pairs=()))
     counts = {f"{side}_count": len(getattr(verdict, side)) for side in ("fixed", "broken")}
-    return {**fields, **counts, "may_go_live": verdict.may_go_live}
+    live = {name: getattr(verdict, name) for name in ("may_go_live", "may_go_live_on_word", "open_loss")}
+    return {**fields, **counts, **live}
 
 
 def _accuracy(model: ModelVersion, others: Sequence[ModelVersion]) -> dict[str, Any] | None:

@@ -9,6 +9,7 @@ import { JobPanel } from "./train_job.js";
 import { drawState, drawSwap, Starter } from "./train_now.js";
 import { ModelView } from "./train_model.js";
 import { linkTo, modelOf, routeOf, shortName } from "./train_route.js";
+import { onWord } from "./train_verdict.js";
 import { confirmIn, costOfStopping } from "./train_words.js";
 
 const BUSY_MS = 2000;
@@ -29,6 +30,7 @@ class TrainPage {
       resume: (job) => this.act("train_resume", { job: job.id }),
       log: (job) => this.showLog(job),
       promote: (version) => this.act("train_promote", { version }),
+      promoteOnWord: ({ version, verdict }) => confirmIn(this.dialog, `Make ${shortName(version)} live without proof?`, onWord(verdict, shortName(this.now.live)), "Make it live on my word", () => this.act("train_promote", { version, accept_loss: verdict.loss_limit })),
       rollBack: () => this.act("train_roll_back", {}),
       remove: (version) => confirmIn(this.dialog, `Delete ${shortName(version)}?`, "Its weights and what it has seen are removed for good. Your labels stay.", "Delete it", () => this.remove(version)),
     };

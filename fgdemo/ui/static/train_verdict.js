@@ -52,26 +52,39 @@ export function modelActions(model, now, acts, more = null) {
   if (isLive) {
     if (now.previous) actions.push(button(`Roll back to ${shortName(now.previous)}`, acts.rollBack, { disabled: busy }));
   } else {
-    const judged = model.state !== "candidate" || model.verdict?.beside === now.live;
+    const judged = model.state !== "candidate" || isBeside(model.verdict, now.live);
     refused = model.state === "candidate" && judged && !model.verdict.may_go_live;
     if (refused) why = refusal(model.verdict);
     else if (!judged) why = h("span", {}, comparedFirst(model.verdict, now.live), " ", h("a", { class: "fg-link", href: linkTo({ view: "compare", a: addressOf(now.models, now.live), b: addressOf(now.models, model.version) }) }, "See how they compare"));
-    actions.push(button("Make it live", () => acts.promote(model.version), { primary: true, disabled: refused || busy, describedby: why ? "fg-why-not" : null }));
+    if (refused && model.verdict.may_go_live_on_word) actions.push(button("Make it live all the same…", () => acts.promoteOnWord(model), { disabled: busy, describedby: "fg-why-not" }));
+    else actions.push(button("Make it live", () => acts.promote(model.version), { primary: true, disabled: refused || busy, describedby: why ? "fg-why-not" : null }));
   }
   if (more) actions.push(more);
   if (!isLive && model.version !== now.previous && model.job !== null) actions.push(button("Delete", () => acts.remove(model.version)));
   return h("div", { class: "fg-model-actions" }, h("p", { class: "fg-row-actions" }, ...actions), why ? h("p", { class: `fg-small ${refused ? "fg-why-not" : "fg-quiet"}`, id: "fg-why-not" }, why) : "");
 }
 
+/** Whether a verdict says how its candidate stands beside this model, by limits that count: earlier ones had none. */
+function isBeside(verdict, live) {
+  return verdict?.beside === live && typeof verdict.loss_limit === "number";
+}
+
+/** What a maintainer reads before a candidate goes live of which too little is proven. */
+export function onWord(verdict, live) {
+  const open = verdict.open_loss;
+  const failed = verdict.checks.filter((check) => !check.passed && check.name !== "accuracy").map((check) => check.sentence);
+  return [`${open.charAt(0).toUpperCase()}${open.slice(1)} (95 % certain). Nothing speaks against it otherwise, but nothing proves it either.`, ...failed, `More gold pictures would tell. Your word is kept with these figures, and ${live} can be rolled back to.`].join(" ");
+}
+
 /** What is done before a candidate goes live that was not compared with the model that is live now. */
 function comparedFirst(verdict, live) {
-  const known = !verdict ? "It was never judged" : verdict.beside ? `It was compared with ${shortName(verdict.beside)}, which is not live now` : "It is not known which model it was compared with";
+  const known = !verdict ? "It was never judged" : verdict.beside === live ? "It was judged by an earlier version, which took too little for proven" : verdict.beside ? `It was compared with ${shortName(verdict.beside)}, which is not live now` : "It is not known which model it was compared with";
   return `${known}: before it goes live it is compared with ${shortName(live)}, which takes minutes.`;
 }
 
 function refusal(verdict) {
   if (verdict.outcome === "worse") return "It cannot go live: it is worse than what is live.";
-  if (verdict.outcome === "unproven") return "It cannot go live: the gold pictures do not prove that it is no worse.";
+  if (verdict.may_go_live_on_word) return `It does not go live by itself: ${verdict.open_loss}.`;
   const failed = verdict.checks.filter((check) => !check.passed).map((check) => (CHECKS[check.name] ?? check.name).toLowerCase());
   return `It cannot go live: ${failed.join(", ")} did not pass.`;
 }

@@ -1,0 +1,1 @@
+"""How sure a figure is: exact limits of shares and of paired changes, and one bootstrap for everything else."""
