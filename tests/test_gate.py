@@ -120,7 +120,7 @@ def test_a_better_one_says_by_how_much_and_where() -> None:
     assert found.may_go_live
     assert found.difference[0] == pytest.approx(20 / 312)
     assert found.sentence.startswith("Better by 6.4 points [")
-    assert found.sentence.endswith("on 312 gold pictures; no kind worse; Blenheim: 20 fixed, 0 broken.")
+    assert found.sentence.endswith("on 312 gold pictures; no kind worse; blenheim: 20 fixed, 0 broken.")
     assert found.p_value == pytest.approx(2 * 0.5**20)
     (kind,) = found.kinds
     assert (kind.taxon, kind.n, kind.before, kind.after) == ("blenheim", 78, 58, 78)
@@ -172,7 +172,7 @@ def test_one_kind_that_suffers_keeps_a_better_model_out() -> None:
     found = verdict(was, now, shown)
     assert found.outcome == "better"
     assert not found.may_go_live
-    assert "Pug lost 12 of 100" in found.sentence
+    assert "pug lost 12 of 100" in found.sentence
     now[np.flatnonzero(shown == 3)[2:12]] = True  # two of a hundred may be chance
     assert verdict(was, now, shown).may_go_live
 
@@ -214,13 +214,13 @@ def beside_a_new_kind(taken: int, of_new: int = 100) -> Verdict:
 def test_to_be_taken_for_a_new_kind_is_not_to_be_forgotten() -> None:
     found = beside_a_new_kind(20)
     assert found.may_go_live
-    assert "no kind clearly worse; Pekinese: 100 fixed, 0 broken." in found.sentence
+    assert "no kind clearly worse; pekinese: 100 fixed, 0 broken." in found.sentence
     assert found.sentence.endswith("20 of the 200 pictures of kinds it knew are taken for kinds that are new.")
     assert check(found, "forgetting").sentence.startswith("The kinds it knew, each counting the same: 0.0 points")
     assert beside_a_new_kind(50).may_go_live
     swallowed = beside_a_new_kind(51)
     assert not swallowed.may_go_live
-    assert "Taken for kinds that are new: Papillon 51 of 100." in swallowed.sentence
+    assert "Taken for kinds that are new: papillon 51 of 100." in swallowed.sentence
 
 
 def test_what_a_taught_live_model_takes_for_a_new_kind_makes_up_for_nothing_that_is_forgotten() -> None:
