@@ -141,7 +141,7 @@ def bad_pictures() -> dict[str, tuple[bytes, str]]:
         "svg": (b'\xef\xbb\xbf<?xml version="1.0"?>\n<!-- x -->\n<svg xmlns="http://www.w3.org/2000/svg"/>', "SVG"),
         "html": (b"<!DOCTYPE html><html><body>404</body></html>", "web page"),
         "heic": (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(64), "as JPEG"),
-        "avif": (b"\0\0\0\x1cftypavif\0\0\0\0avifmif1" + bytes(64), "as JPEG"),
+        "avif": (b"\0\0\0\x1cftypavif\0\0\0\0avifmif1" + bytes(64), "damaged|as JPEG"),
         "truncated jpeg": (encoded(photo, "JPEG")[:5000], "cut off"),
         "truncated png": (encoded(photo, "PNG")[:5000], "cut off"),
         "truncated gif": (encoded(photo, "GIF")[:5000], "cut off"),

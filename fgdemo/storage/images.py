@@ -9,8 +9,8 @@ import struct
 import unicodedata
 import zlib
 
-import numpy as np
 from PIL import (
+    AvifImagePlugin,
     BmpImagePlugin,
     GifImagePlugin,
     Image,
@@ -19,9 +19,14 @@ from PIL import (
     PngImagePlugin,
     TiffImagePlugin,
     WebPImagePlugin,
+    features,
 )
 
 from fgdemo.errors import PictureError
+from fgdemo.storage.bounds import check_work
+from fgdemo.storage.colours import to_srgb
+from fgdemo.storage.orientation import ORIENTATION, SIDEWAYS, TURNS, exif_in_text, orientation_of
+from fgdemo.storage.profiles import stated_profile
 
 SHORTEST_SIDE_PX = 8
 LARGEST_ASPECT = 20
@@ -38,7 +43,8 @@ _READERS: tuple[tuple[bytes, type[ImageFile.ImageFile]], ...] = (
     (b"II*\0", TiffImagePlugin.TiffImageFile),
     (b"MM\0*", TiffImagePlugin.TiffImageFile),
 )
-_READABLE = "JPEG, PNG, WebP, GIF, BMP or TIFF"
+_READABLE = "JPEG, PNG, WebP, AVIF, GIF, BMP or TIFF"
+_AVIF_BRANDS = {b"avif", b"avis"}
 _HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
 
 # What Pillow's decoders raise on damaged or hostile bytes (fuzzed: see tests/test_images.py); its remarks on damaged
@@ -47,31 +53,14 @@ DAMAGE = (OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, Ar
            RuntimeError, MemoryError, AssertionError, UserWarning, struct.error, zlib.error)  # fmt: skip
 TOO_LARGE = (Image.DecompressionBombError, Image.DecompressionBombWarning)
 
-_ORIENTATION_TAG = 0x0112
-_TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-_SIDEWAYS = {
-    Image.Transpose.TRANSPOSE,
-    Image.Transpose.ROTATE_270,
-    Image.Transpose.TRANSVERSE,
-    Image.Transpose.ROTATE_90,
-}
-_GREY = (128, 128, 128)
-
 
 def decode_picture(data: bytes, *, name: str = "the picture", max_picture_mp: int = 60) -> Image.Image:
     """Turn untrusted bytes into an upright RGB picture that owns its pixels and carries no metadata.
 
-    The first frame of an animation is taken; the EXIF orientation is applied; CMYK, palette, 1-bit, 16-bit and
-    floating-point pictures become 8-bit RGB. Transparent places become mid-grey: unlike white or black it hides neither
-    a light nor a dark subject, and it is about what a network's normalisation maps to zero.
+    The first frame of an animation is taken; the orientation that EXIF or XMP tell is applied; the colour profile is;
+    CMYK, palette, 1-bit, 16-bit and floating-point pictures become 8-bit sRGB. Transparent places become mid-grey:
+    unlike white or black it hides neither a light nor a dark subject, and it is about what a network's normalisation
+    maps to zero.
 
     Args:
         data: the file's bytes.
@@ -99,6 +88,7 @@ def decode_reduced(
     """
     shown = shown_name(name)
     reader = _reader_for(data, shown)
+    check_work(data, shown)
     try:
         picture = reader(io.BytesIO(data))
     except TOO_LARGE as error:
@@ -112,15 +102,14 @@ def decode_reduced(
             scale = at_least_px / min(width, height)
             picture.draft("RGB", (math.ceil(width * scale), math.ceil(height * scale)))
         is_reduced = picture.size != (width, height)
-        picture.load()
-        turn = _turn(picture)
-        upright = picture if turn is None else picture.transpose(turn)
-        rgb = _rgb(upright)
+        told = load(picture, data)
+        rgb = to_srgb(picture, _stated_profile(picture, data))
+        upright = rgb.transpose(TURNS[told]) if told in TURNS else rgb
         if not is_reduced:  # What the header says of a TIFF is before turning it in some versions of Pillow.
-            width, height = rgb.size
-        elif turn in _SIDEWAYS:
+            width, height = upright.size
+        elif told in SIDEWAYS:
             width, height = height, width
-        return rgb, (width, height)
+        return upright, (width, height)
     except TOO_LARGE as error:
         raise _too_large(shown, max_picture_mp) from error
     except DAMAGE as error:
@@ -146,17 +135,27 @@ def _reader_for(data: bytes, shown: str) -> type[ImageFile.ImageFile]:
     for magic, reader in _READERS:
         if data.startswith(magic) and (magic != b"RIFF" or data[8:12] == b"WEBP"):
             return reader
-    if data[4:8] == b"ftyp" and (data[8:12] in _HEIC_BRANDS or data[8:12] in (b"avif", b"avis")):
-        kind = "a HEIC" if data[8:12] in _HEIC_BRANDS else "an AVIF"
-        raise PictureError(
-            f"{shown} is {kind} picture, whatever its name says: open it, save or export it as JPEG, and send that."
-        )
+    if data[4:8] == b"ftyp" and data[8:12] in _AVIF_BRANDS | _HEIC_BRANDS:
+        return _avif_reader(data, shown)
     head = data[:4096].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if head.startswith(b"<"):
         if b"<svg" in head:
             raise PictureError(f"{shown} is an SVG drawing, not a photograph: export it as PNG or JPEG.")
         raise PictureError(f"{shown} is a web page or text, not a picture: save the picture itself and send that.")
     raise PictureError(f"{shown} is not a picture that can be read: send a {_READABLE} file.")
+
+
+def _avif_reader(data: bytes, shown: str) -> type[ImageFile.ImageFile]:
+    """Pillow's own, where it was built with it. `mif1` and `msf1` may be either: the other brands of the file tell."""
+    brands = data[8 : min(int.from_bytes(data[:4], "big"), 256)]
+    is_avif = any(brand in brands for brand in _AVIF_BRANDS)
+    if is_avif and features.check("avif"):
+        return AvifImagePlugin.AvifImageFile
+    kind = "an AVIF" if is_avif else "a HEIC"
+    raise PictureError(
+        f"{shown} is {kind} picture, which cannot be read here: open it, save or export it as JPEG, and send that "
+        "(an iPhone sends JPEG with Settings › Camera › Formats › Most Compatible)."
+    )
 
 
 def _check_size(width: int, height: int, shown: str, max_picture_mp: int) -> None:
@@ -177,38 +176,29 @@ def _too_large(shown: str, max_picture_mp: int, size: str = "") -> PictureError:
     return PictureError(f"{shown} has more than {max_picture_mp} megapixels{size}: scale it down and send it again.")
 
 
-def _turn(picture: Image.Image) -> Image.Transpose | None:
-    """How to bring the picture upright. TIFFs are already turned by Pillow when they are loaded."""
-    try:
-        return _TURNS.get(picture.getexif().get(_ORIENTATION_TAG, 1))
-    except DAMAGE:
-        return None  # Damaged metadata is no reason to refuse whole pixels.
+def load(picture: ImageFile.ImageFile, data: bytes) -> int:
+    """Read the pixels of a file that was opened; gives the orientation that they still have, 1 for upright."""
+    if not isinstance(picture, TiffImagePlugin.TiffImageFile):
+        picture.load()
+        exif = picture.info.get("exif") or exif_in_text(str(picture.info.get("Raw profile type exif", "")).encode())
+        xmp = b"" if isinstance(picture, AvifImagePlugin.AvifImageFile) else _xmp(picture)  # HEIF says so
+        return orientation_of(exif, xmp)
+    is_turned = picture.getexif().get(ORIENTATION) in TURNS  # then Pillow turns it when it is loaded
+    picture.load()
+    return 1 if is_turned else orientation_of(data, _xmp(picture))
 
 
-def _rgb(picture: Image.Image) -> Image.Image:
-    if picture.mode.startswith("I") or picture.mode == "F":
-        picture = _from_deep_grey(picture)
-    elif picture.has_transparency_data:
-        layers = picture.convert("RGBA")
-        picture = Image.new("RGB", picture.size, _GREY)
-        picture.paste(layers, mask=layers.getchannel("A"))
-    copy = picture.convert("RGB")
-    copy.info = {}
-    return copy
+def _stated_profile(picture: ImageFile.ImageFile, data: bytes) -> bytes | None:
+    """What a PNG says of its colours without a profile."""
+    info = picture.info
+    if not isinstance(picture, PngImagePlugin.PngImageFile) or "srgb" in info or "icc_profile" in info:
+        return None
+    return stated_profile(data, info.get("gamma"), info.get("chromaticity"))
 
 
-def _from_deep_grey(picture: Image.Image) -> Image.Image:
-    """8-bit grey from 16-bit, 32-bit or floating-point grey; Pillow's own conversion clips them to white.
-
-    Full scale is the smallest usual one that holds the brightest pixel, because cameras store 12 bits in 16 and
-    programs write floats up to 1; anything else is stretched from its darkest to its brightest pixel.
-    """
-    values = np.nan_to_num(np.asarray(picture).astype(np.float32))
-    low, high = 0.0, next((full for full in (1.0, 255.0, 4095.0, 65535.0) if values.max() <= full), None)
-    if high is None or values.min() < 0:
-        low, high = float(values.min()), float(values.max())
-    scaled = (values - low) * (255.0 / max(high - low, 1e-12))
-    return Image.fromarray(np.rint(scaled).astype(np.uint8))
+def _xmp(picture: ImageFile.ImageFile) -> bytes:
+    told = picture.info.get("xmp", b"")
+    return told if isinstance(told, bytes) else b""
 
 
 def jpeg(picture: Image.Image, longest_px: int, quality: int = 85) -> bytes:

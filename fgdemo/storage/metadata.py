@@ -4,7 +4,7 @@ The pixels stay as they are, bit by bit, and so do what they need to be shown ri
 colour profile, transparency. Doing it twice changes nothing, so a picture has one id however often it comes.
 
 Formats: JPEG (ITU T.81 annex B, Exif 3.0), PNG (third edition), WebP (RFC 9649), GIF89a, TIFF 6.0. BMP has no place for
-metadata.
+metadata. An AVIF becomes a PNG.
 """
 
 from __future__ import annotations
@@ -17,15 +17,28 @@ from collections.abc import Callable, Iterator
 
 from PIL import Image, TiffImagePlugin
 
-from fgdemo.storage.images import DAMAGE, TOO_LARGE, decode_picture
+from fgdemo.storage.bounds import check_work
+from fgdemo.storage.colours import is_white_zero
+from fgdemo.storage.images import DAMAGE, TOO_LARGE, decode_picture, load, shown_name
+from fgdemo.storage.orientation import (
+    TURNS,
+    exif_in_text,
+    exif_orientation,
+    exif_with,
+    orientation_of,
+    unpacked,
+    xmp_orientation,
+)
 
-_ORIENTATION = 0x0112
 _JPEG_KEPT = frozenset({0xE0, 0xEE})
 """APP0 (JFIF) and APP14 (Adobe) say how the colours are coded; APP2 is kept where it is a colour profile."""
 _JPEG_MARK = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]", re.DOTALL)
 _ICC = b"ICC_PROFILE\0"
+_XMP_MARK = b"http://ns.adobe.com/xap/1.0/\0"
+_XMP_WORD, _EXIF_WORD = b"XML:com.adobe.xmp", b"Raw profile type exif"
 _PNG_DROPPED = frozenset({b"eXIf", b"tEXt", b"zTXt", b"iTXt", b"tIME"})
 _WEBP_KEPT = frozenset({b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ANIM", b"ANMF", b"ICCP"})
+_TIFFS = (b"II*\0", b"MM\0*")
 _TIFF_KEPT = frozenset(
     {254, 255, 256, 257, 258, 259, 262, 266, 273, 274, 277, 278, 279, 282, 283, 284, 290, 291, 292, 293, 296, 301, 317,
      318, 319, 320, 321, 322, 323, 324, 325, 332, 338, 339, 340, 341, 347, 512, 513, 514, 515, 519, 520, 521, 529, 530,
@@ -34,8 +47,8 @@ _TIFF_KEPT = frozenset(
 """Tags that say how the pixels are coded, and the colour profile."""
 
 
-class _OddError(Exception):
-    """The file is not laid out as its format says."""
+class OddError(Exception):
+    """The file cannot be cleaned without decoding it: `rewritten` does that."""
 
 
 def without_metadata(data: bytes, *, name: str = "the picture", max_picture_mp: int = 60) -> bytes:
@@ -50,23 +63,49 @@ def without_metadata(data: bytes, *, name: str = "the picture", max_picture_mp: 
     Raises:
         PictureError: it is laid out wrongly, and cannot be decoded either.
     """
+    try:
+        return cut_out(data, name=name)
+    except OddError:
+        return rewritten(data, name=name, max_picture_mp=max_picture_mp)
+
+
+def cut_out(data: bytes, *, name: str = "the picture") -> bytes:
+    """What `without_metadata` gives where that needs no decoding.
+
+    Raises:
+        OddError: it does.
+        PictureError: reading the file takes too long.
+    """
+    check_work(data, shown_name(name))
+    if data[4:8] == b"ftyp":
+        raise OddError
     for magic, clean in _CLEANERS:
         if data.startswith(magic):
             try:
-                return clean(data) if clean is not _tiff else _tiff(data, max_picture_mp)
-            except (_OddError, *DAMAGE, *TOO_LARGE):
-                file = io.BytesIO()
-                decode_picture(data, name=name, max_picture_mp=max_picture_mp).save(file, "PNG")
-                return file.getvalue()
+                return clean(data)
+            except (*DAMAGE, *TOO_LARGE) as error:
+                raise OddError from error
     return data
 
 
+def rewritten(data: bytes, *, name: str = "the picture", max_picture_mp: int = 60) -> bytes:
+    """The pixels in a new file: a TIFF as TIFF, in its own colours; anything else as PNG, upright. See above."""
+    if data.startswith(_TIFFS):
+        try:
+            return _tiff_anew(data, max_picture_mp)
+        except (OddError, *DAMAGE, *TOO_LARGE):
+            pass
+    file = io.BytesIO()
+    decode_picture(data, name=name, max_picture_mp=max_picture_mp).save(file, "PNG")
+    return file.getvalue()
+
+
 def _jpeg(data: bytes) -> bytes:
-    kept, turn = bytearray(data[:2]), 1
+    kept, exif, xmp = bytearray(data[:2]), None, None
     at = 2
     while at < len(data):
         if data[at] != 0xFF:
-            raise _OddError
+            raise OddError
         mark = data[at + 1]
         if mark == 0xFF:  # filling
             at += 1
@@ -76,10 +115,12 @@ def _jpeg(data: bytes) -> bytes:
             break
         end = at + 2 + struct.unpack_from(">H", data, at + 2)[0]
         if end > len(data):
-            raise _OddError
+            raise OddError
         segment = data[at:end]
         if mark == 0xE1 and segment[4:10] == b"Exif\0\0":
-            turn = _orientation(segment[10:]) if turn == 1 else turn
+            exif = exif or exif_orientation(segment[10:])
+        elif mark == 0xE1 and segment[4:].startswith(_XMP_MARK):
+            xmp = xmp or xmp_orientation(segment[4 + len(_XMP_MARK) :])
         elif _is_needed(mark, segment):
             kept += segment
         at = end
@@ -87,10 +128,11 @@ def _jpeg(data: bytes) -> bytes:
             found = _JPEG_MARK.search(data, at)
             at = found.start() if found else len(data)
             kept += data[end:at]
+    turn = exif or xmp or 1
     if turn != 1:
-        exif = b"Exif\0\0" + _exif(turn)
+        block = b"Exif\0\0" + exif_with(turn)
         first = 2 + (2 + struct.unpack_from(">H", kept, 4)[0] if kept[3] == 0xE0 else 0)  # JFIF comes first
-        kept[first:first] = struct.pack(">BBH", 0xFF, 0xE1, len(exif) + 2) + exif
+        kept[first:first] = struct.pack(">BBH", 0xFF, 0xE1, len(block) + 2) + block
     return bytes(kept)
 
 
@@ -101,25 +143,49 @@ def _is_needed(mark: int, segment: bytes) -> bool:
 
 
 def _png(data: bytes) -> bytes:
-    kept, turn = bytearray(data[:8]), 1
+    chunks = list(_png_chunks(data))
+    kinds = [kind for kind, _ in chunks]
+    turn = _png_turn(chunks)
+    told = _chunk(b"eXIf", exif_with(turn)) if turn != 1 else b""
+    came_last = b"eXIf" in kinds and b"IDAT" in kinds and kinds.index(b"eXIf") > kinds.index(b"IDAT")
+    kept = bytearray(data[:8])
+    for kind, whole in chunks:
+        if told and kind == (b"IEND" if came_last else b"IDAT"):
+            kept, told = kept + told, b""
+        if kind not in _PNG_DROPPED:
+            kept += whole
+    return bytes(kept)
+
+
+def _png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Kind and whole of each chunk, up to the last that counts."""
     at = 8
     while at < len(data):
         length, kind = struct.unpack_from(">I4s", data, at)
         end = at + 12 + length
         if end > len(data):
-            raise _OddError
-        if kind == b"eXIf":
-            turn = _orientation(data[at + 8 : end - 4])
-        if kind not in _PNG_DROPPED:
-            if kind == b"IDAT" and turn != 1:
-                kept, turn = kept + _chunk(b"eXIf", _exif(turn)), 1
-            kept += data[at:end]
+            raise OddError
+        yield kind, data[at:end]
         at = end
         if kind == b"IEND":
             break
-    if turn != 1:  # it came after the pixels
-        kept[-12:-12] = _chunk(b"eXIf", _exif(turn))
-    return bytes(kept)
+
+
+def _png_turn(chunks: list[tuple[bytes, bytes]]) -> int:
+    """The orientation from its EXIF block, which ImageMagick writes as text, or its XMP packet."""
+    block = packet = text = b""
+    for kind, whole in chunks:
+        content = whole[8:-4]
+        if kind == b"eXIf":
+            block = content
+        elif kind in (b"tEXt", b"zTXt") and content.startswith(_EXIF_WORD + b"\0"):
+            told = content[len(_EXIF_WORD) + 1 :]
+            text = exif_in_text(unpacked(told[1:]) if kind == b"zTXt" else told)
+        elif kind == b"iTXt" and content.startswith(_XMP_WORD + b"\0"):
+            is_packed = content[len(_XMP_WORD) + 1 : len(_XMP_WORD) + 2] == b"\1"
+            told = content[len(_XMP_WORD) + 3 :].split(b"\0", 2)[-1]
+            packet = unpacked(told) if is_packed else told
+    return orientation_of(block or text, packet)
 
 
 def _chunk(kind: bytes, content: bytes) -> bytes:
@@ -128,12 +194,10 @@ def _chunk(kind: bytes, content: bytes) -> bytes:
 
 def _webp(data: bytes) -> bytes:
     if data[8:12] != b"WEBP":
-        raise _OddError
-    chunks, turn = list(_riff(data)), 1
-    kept = bytearray()
-    for kind, content in chunks:
-        if kind == b"EXIF":
-            turn = _orientation(content.removeprefix(b"Exif\0\0"))
+        raise OddError
+    chunks, kept = list(_riff(data)), bytearray()
+    told = dict(reversed(chunks))
+    turn = orientation_of(told.get(b"EXIF", b""), told.get(b"XMP ", b""))
     for kind, content in chunks:
         if kind == b"VP8X":
             flags = (content[0] & ~0x0C) | (0x08 if turn != 1 else 0)  # 0x08: EXIF, 0x04: XMP
@@ -141,7 +205,7 @@ def _webp(data: bytes) -> bytes:
         if kind in _WEBP_KEPT:
             kept += _riff_chunk(kind, content)
     if turn != 1:
-        kept += _riff_chunk(b"EXIF", _exif(turn))
+        kept += _riff_chunk(b"EXIF", exif_with(turn))
     return b"RIFF" + struct.pack("<I", len(kept) + 4) + b"WEBP" + bytes(kept)
 
 
@@ -150,7 +214,7 @@ def _riff(data: bytes) -> Iterator[tuple[bytes, bytes]]:
     while at + 8 <= end:
         kind, length = struct.unpack_from("<4sI", data, at)
         if at + 8 + length > len(data):
-            raise _OddError
+            raise OddError
         yield kind, data[at + 8 : at + 8 + length]
         at += 8 + length + length % 2
 
@@ -178,47 +242,33 @@ def _gif(data: bytes) -> bytes:
         elif data[at] == 0x2C:
             needed, at = True, blocks(at + 11 + table(data[at + 9]))
         else:
-            raise _OddError
+            raise OddError
         if needed:
             kept += data[start:at]
     return bytes(kept) + b";"
 
 
-def _tiff(data: bytes, max_picture_mp: int = 60) -> bytes:
+def _tiff(data: bytes) -> bytes:
     picture = TiffImagePlugin.TiffImageFile(io.BytesIO(data))
-    if getattr(picture, "n_frames", 1) == 1 and set(picture.tag_v2) <= _TIFF_KEPT:
-        return data
-    if picture.width * picture.height > max_picture_mp * 1_000_000:
-        raise _OddError
+    if picture.is_animated or not set(picture.tag_v2) <= _TIFF_KEPT:
+        raise OddError
+    return data
+
+
+def _tiff_anew(data: bytes, max_picture_mp: int) -> bytes:
+    check_work(data, "")
+    picture = TiffImagePlugin.TiffImageFile(io.BytesIO(data))
+    if picture.width * picture.height > max_picture_mp * 1_000_000 or is_white_zero(picture):
+        raise OddError
     profile = picture.info.get("icc_profile")
-    picture.load()  # which turns it upright
-    bare = Image.frombytes(picture.mode, picture.size, picture.tobytes())
+    turn = TURNS.get(load(picture, data))
+    upright = picture if turn is None else picture.transpose(turn)
+    bare = Image.frombytes(upright.mode, upright.size, upright.tobytes())
     if picture.mode == "P":
         bare.putpalette(picture.getpalette("RGB") or [])
     file = io.BytesIO()
     bare.save(file, "TIFF", compression="tiff_adobe_deflate", **({"icc_profile": profile} if profile else {}))
     return file.getvalue()
-
-
-def _orientation(tiff: bytes) -> int:
-    """The orientation that an EXIF block tells, 1 where it tells none."""
-    order = {b"II": "<", b"MM": ">"}.get(tiff[:2])
-    try:
-        if order is None:
-            return 1
-        at = struct.unpack_from(f"{order}I", tiff, 4)[0]
-        for entry in range(struct.unpack_from(f"{order}H", tiff, at)[0]):
-            tag, kind, _, value = struct.unpack_from(f"{order}HHIH", tiff, at + 2 + 12 * entry)
-            if tag == _ORIENTATION and kind == 3:
-                return value if 1 <= value <= 8 else 1
-    except struct.error:
-        pass  # a damaged block says nothing
-    return 1
-
-
-def _exif(turn: int) -> bytes:
-    """An EXIF block that holds the orientation and nothing else."""
-    return struct.pack(">2sHIHHHIHHI", b"MM", 42, 8, 1, _ORIENTATION, 3, 1, turn, 0, 0)
 
 
 _CLEANERS: tuple[tuple[bytes, Callable[[bytes], bytes]], ...] = (
