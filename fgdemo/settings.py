@@ -57,6 +57,8 @@ class Settings:
     """How many proxies stand before this server: so many entries of X-Forwarded-For are believed."""
     frame_ancestors: str = ""
     """Websites, separated by spaces, that may show this page in a frame."""
+    connections_per_address: int = 200
+    """So many connections, or behind proxies requests, may one address have open at once."""
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ) -> Settings:
@@ -89,6 +91,7 @@ class Settings:
             keep_suggestions_days=_whole(env, "FGDEMO_KEEP_SUGGESTIONS_DAYS", 90),
             proxies=_whole(env, "FGDEMO_PROXIES", int(on_space), least=0),
             frame_ancestors=_origins(env, "FGDEMO_FRAME_ANCESTORS", "https://huggingface.co" if on_space else ""),
+            connections_per_address=_whole(env, "FGDEMO_CONNECTIONS_PER_ADDRESS", 200),
         )
 
     def variables(self, env: Mapping[str, str] = os.environ) -> dict[str, str]:
@@ -111,6 +114,7 @@ class Settings:
             "FGDEMO_KEEP_SUGGESTIONS_DAYS": str(self.keep_suggestions_days),
             "FGDEMO_PROXIES": str(self.proxies),
             "FGDEMO_FRAME_ANCESTORS": self.frame_ancestors,
+            "FGDEMO_CONNECTIONS_PER_ADDRESS": str(self.connections_per_address),
         }
 
 

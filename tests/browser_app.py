@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
+import gradio as gr
 from PIL import Image
 from playwright.sync_api import Browser, Page
 
@@ -52,6 +53,7 @@ class RunningApp:
     workspace: FakeWorkspace
     accounts: Accounts
     services: Services
+    page: gr.Blocks
 
 
 def measured_trust(picture: Image.Image, box: CropBox | None, a: str, b: str) -> dict[str, Trust]:
@@ -131,7 +133,7 @@ def running_app(
     app = build_app(services)
     _, url, _ = app.launch(**launch_options(services), prevent_thread_lock=True, quiet=True)
     try:
-        yield RunningApp(url, workspace.events, workspace.images, workspace, services.accounts, services)
+        yield RunningApp(url, workspace.events, workspace.images, workspace, services.accounts, services, app)
     finally:
         app.close()
         workspace.engine.dispose()

@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse
 from fgdemo.errors import BusyError
 from fgdemo.services.limits import Deed, Limits, Visitor, rates
 from fgdemo.ui.identity import COOKIE
+from fgdemo.ui.observed import route_of
 from fgdemo.ui.visitors import address_of
 
 if TYPE_CHECKING:
@@ -27,8 +28,6 @@ UPLOAD, INCOMING = "/gradio_api/upload", "/fgdemo/data/incoming/"
 OURS = "/fgdemo/"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 DEEDS: dict[str, Deed] = {UPLOAD: "upload", "/fgdemo/sign-in": "sign-in"}
-NOT_SERVED = ("/gradio_api/proxy=", "/proxy=", "/gradio_api/process_recording", "/gradio_api/stream/")
-"""What Gradio offers to other apps: fetching from elsewhere, and recordings."""
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
@@ -65,7 +64,7 @@ class Guard:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
-        path, started = _path(scope), ""
+        path, started = path_of(scope), ""
 
         async def answer(message: Message) -> None:
             nonlocal started
@@ -88,9 +87,9 @@ class Guard:
             return None
         except Exception as error:
             if path.startswith(OURS):
-                log.exception("%s %r failed", scope["method"], path)
-            else:  # one line: anybody can bring it about as often as they like
-                log.warning("%s %r failed: %.300r", scope["method"], path[:300], error)
+                log.exception("%s failed", route_of(path))
+            else:  # one line, and nothing that was sent: anybody can bring it about as often as they like
+                log.warning("%s failed: %s", route_of(path), type(error).__name__)
             if not started:
                 await _failed(path)(scope, receive, answer)
             elif started.startswith("text/event-stream"):  # of an event that there is not
@@ -99,8 +98,6 @@ class Guard:
 
     def _refusal(self, request: Request, path: str) -> JSONResponse | None:
         """Why a request goes no further; None if it may."""
-        if path.startswith(NOT_SERVED):
-            return JSONResponse({"error": "There is nothing here."}, 404)
         if request.method not in SAFE_METHODS and _is_foreign(request, path, self._settings.proxies):
             return JSONResponse({"error": "This was sent by the page of another website, so it is refused."}, 403)
         length = request.headers.get("content-length", "0")
@@ -154,7 +151,8 @@ def busy(error: BusyError) -> JSONResponse:
     return JSONResponse({"error": str(error)}, 429, headers={"Retry-After": str(error.retry_after_s)})
 
 
-def _path(scope: Scope) -> str:
+def path_of(scope: Scope) -> str:
+    """What is asked for, without the path below which all of this is served."""
     path, root = scope["path"], scope.get("root_path", "").rstrip("/")
     return path[len(root) :] if root and path.startswith(f"{root}/") else path
 

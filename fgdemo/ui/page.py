@@ -14,9 +14,11 @@ from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
 from fgdemo.ui.api import add_api
+from fgdemo.ui.blocks import SESSIONS, PageBlocks, closing
 from fgdemo.ui.classify import classify_tab
 from fgdemo.ui.data import data_page
 from fgdemo.ui.files import file_routes
+from fgdemo.ui.gate import Gate
 from fgdemo.ui.guard import Guard
 from fgdemo.ui.health import figures_of, health_routes
 from fgdemo.ui.label import label_page
@@ -26,6 +28,7 @@ from fgdemo.ui.review import review_page
 from fgdemo.ui.routes import routes
 from fgdemo.ui.theme import GROUND, GROUND_DARK, theme
 from fgdemo.ui.train import train_page
+from fgdemo.ui.uncollected import Uncollected
 from fgdemo.ui.visitors import spending
 
 if TYPE_CHECKING:
@@ -66,21 +69,9 @@ HEAD = """
 """
 
 
-class _WithHubSignIn(gr.Blocks):
-    """Gradio serves its sign-in with Hugging Face (`/login/huggingface`) without its button: our head has one."""
-
-    @property
-    def expects_oauth(self) -> bool:
-        return True
-
-
 def build_app(services: Services) -> gr.Blocks:
     """The whole page and its API, ready for `launch(**launch_options(services))`."""
-    with (_WithHubSignIn if services.settings.hub_sign_in else gr.Blocks)(
-        title="fgdemo",
-        analytics_enabled=False,
-        fill_width=True,
-    ) as app:
+    with PageBlocks(services.settings, title="fgdemo", analytics_enabled=False, fill_width=True) as app:
         gr.HTML(
             html_template=HEADER,
             js_on_load=HEADER_SCRIPT.format(module=json.dumps(f"{static_url()}/nav.js")),
@@ -98,7 +89,7 @@ def build_app(services: Services) -> gr.Blocks:
 
 def launch_options(services: Services) -> dict[str, Any]:
     """Arguments for `Blocks.launch`: our looks, no traces of visitors, no tracebacks, an API and an MCP server."""
-    metrics = Metrics(partial(figures_of, services))
+    metrics, uncollected = Metrics(partial(figures_of, services)), Uncollected()
     return {
         "theme": theme(),
         "head": HEAD.format(static=static_url(), ground=GROUND, ground_dark=GROUND_DARK),
@@ -118,7 +109,12 @@ def launch_options(services: Services) -> dict[str, Any]:
                 *file_routes(services.transfers, services.incoming, services.accounts),
                 *health_routes(services, metrics),
             ],
-            "middleware": [Middleware(Observed, metrics=metrics), Middleware(Guard, settings=services.settings)],
+            "middleware": [
+                Middleware(Observed, metrics=metrics),
+                Middleware(Guard, settings=services.settings),
+                Middleware(Gate, settings=services.settings, uncollected=uncollected),
+            ],
+            "lifespan": closing(uncollected),
         },
         "favicon_path": STATIC / "favicon.svg",
         "footer_links": ["api"],  # hidden by our CSS, and opened from our head
@@ -130,6 +126,7 @@ def launch_options(services: Services) -> dict[str, Any]:
         "run_history": False,
         "show_error": False,
         "ssr_mode": False,
+        "state_session_capacity": SESSIONS,
     }
 
 

@@ -44,10 +44,11 @@ def address_of(request: Any, proxies: int) -> str:
     if proxies:
         told = [one.strip() for one in (request.headers.get("x-forwarded-for") or "").split(",") if one.strip()]
         address = told[-proxies] if len(told) >= proxies else (told or [address])[0]
-    return _block(address)
+    return block_of(address)
 
 
-def _block(address: str) -> str:
+def block_of(address: str) -> str:
+    """Of an IPv6 address the block that one household has; any other address as it is."""
     try:
         known = ipaddress.ip_address(address.strip("[]"))
     except ValueError:
