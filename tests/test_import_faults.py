@@ -423,7 +423,7 @@ def test_typical_tasks_of_label_studio(workspace, tmp_path):
         "4.png": [("import", "import", None, False, None)],
         "5.png": [("label", "label-studio-3", "eurasian_eagle_owl", False, None)],
     }
-    assert len(report.skipped) == 7
+    assert len(report.skipped) == 8
     created = {e.created_at for held in Inventory(workspace.engine) for e in held.history if e.seconds_spent}
     assert created == {"2024-03-01T10:00:00.123456+00:00"}
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from fgdemo.errors import DatasetError
 from fgdemo.storage import archives, files, hub
-from fgdemo.storage.label_studio import TASKS, read_tasks, read_tasks_in
+from fgdemo.storage.label_studio import export_among, read_tasks, read_tasks_in
 from fgdemo.storage.labelled import Found
 from fgdemo.storage.outputs import restore
 from fgdemo.storage.records import WORKSPACE_TABLE, read_workspace_lines
@@ -16,6 +17,8 @@ from fgdemo.storage.workspaces import DATABASE, read_workspace
 
 PICTURES_TABLE = "pictures.csv"
 """The table that an export writes beside pictures."""
+_WITH_CONTROL = re.compile(r"(.+\.(?:json|csv|tsv))#([^/\\]+)", re.IGNORECASE | re.DOTALL)
+"""An export of Label Studio, and the control that names the kind."""
 
 
 def read_any(location: str | Path) -> Found | None:
@@ -24,7 +27,9 @@ def read_any(location: str | Path) -> Found | None:
     Raises:
         DatasetError: it is one of these, but cannot be read.
     """
-    path = Path(str(location)).expanduser()
+    named = _WITH_CONTROL.fullmatch(str(location))
+    text, control = named.groups() if named else (str(location), None)
+    path = Path(text).expanduser()
     ending = path.suffix.lower()
     if ending == ".zip":
         return _read_zip(path)
@@ -32,8 +37,8 @@ def read_any(location: str | Path) -> Found | None:
         if not path.exists():
             raise DatasetError(f"There is no file “{path}”.")
         return read_workspace_lines(FolderTree(path.parent), path.name)
-    if ending == ".json":
-        return read_tasks(path)
+    if ending == ".json" or (ending in (".csv", ".tsv") and export_among(FolderTree(path.parent), [path.name])):
+        return read_tasks(path, control)
     restore(path)
     if not path.is_dir():
         return None
@@ -41,8 +46,9 @@ def read_any(location: str | Path) -> Found | None:
         return read_workspace(path)
     if (path / WORKSPACE_TABLE).is_file():
         return read_workspace_lines(FolderTree(path), WORKSPACE_TABLE)
-    if (path / TASKS).is_file():
-        return read_tasks(path / TASKS)
+    tasks = export_among(FolderTree(path), [file.name for file in path.iterdir() if file.is_file()])
+    if tasks is not None:
+        return read_tasks(path / tasks)
     if (path / PICTURES_TABLE).is_file():
         return read_table_in(FolderTree(path), PICTURES_TABLE)
     if not hub.holds_parquet(path) and not files.has_class_folders(path):
@@ -55,8 +61,9 @@ def _read_zip(path: Path) -> Found:
     found, tree, tables = archives.read_zip(path)
     if WORKSPACE_TABLE in tables:
         return _with_faults(found, read_workspace_lines(tree, WORKSPACE_TABLE))
-    if TASKS in tables:
-        return _with_faults(found, read_tasks_in(tree, TASKS, tree.names()))
+    tasks = export_among(tree, tables)
+    if tasks is not None:
+        return _with_faults(found, read_tasks_in(tree, tasks, tree.names()))
     spreadsheets = [name for name in tables if name.lower().endswith(".csv")]
     if PICTURES_TABLE in tables:
         return _with_faults(found, read_table_in(tree, PICTURES_TABLE))

@@ -11,7 +11,8 @@ Where each answer goes:
 | none of these | `none/SPLIT/` | none | split `other` | the choice “(none of these)” |
 
 SPLIT is train, val or test; gold is `test`, and nothing else ever is, so it cannot become training data. Pictures that
-visitors sent have no split and are in train. Only jsonl holds the whole history; the others hold what is true now.
+visitors sent have no split and are in train. Only jsonl and label-studio hold the whole history; the others hold what
+is true now.
 Every folder also has `fgdemo-export.json`, which says what is in it; imagefolder and csv also have `pictures.csv`.
 """
 

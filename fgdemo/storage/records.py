@@ -7,7 +7,7 @@ by its events, oldest first; one of type `end` with the counts, by which a file 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict
 from typing import Any, cast, get_args
 
@@ -39,12 +39,7 @@ def workspace_records(inventory: Inventory, place: Callable[[Holding], str | Non
     """
     yield {"type": "fgdemo", "format": FORMAT, "pictures": inventory.pictures, "events": inventory.events}
     for taxon in inventory.taxa:
-        yield {
-            "type": "taxon",
-            **asdict(taxon),
-            "aliases": list(taxon.aliases),
-            "retired": taxon.id in inventory.retired,
-        }
+        yield taxon_record(taxon, inventory.retired)
     keys = {}
     for row in inventory.sessions:
         keys[row["id"]] = (row["annotator"], row["opened_at"])
@@ -61,14 +56,24 @@ def workspace_records(inventory: Inventory, place: Callable[[Holding], str | Non
         if file is None:
             continue
         pictures, events = pictures + 1, events + len(held.history)
-        columns = {name: value for name, value in vars(held).items() if name not in ("history", "standing")}
-        yield {"type": "picture", "file": file, **columns}
+        yield {"type": "picture", "file": file, **picture_columns(held)}
         for event in held.history:
-            yield _event_record(event, keys)
+            yield event_record(event, keys)
     yield {"type": "end", "pictures": pictures, "events": events}
 
 
-def _event_record(event: LabelEvent, keys: Mapping[int, tuple[str, str]]) -> dict[str, Any]:
+def picture_columns(held: Holding) -> dict[str, Any]:
+    """A picture without what was said about it, as a line of a workspace has it."""
+    return {name: value for name, value in vars(held).items() if name not in ("history", "standing")}
+
+
+def taxon_record(taxon: Taxon, retired: Collection[str]) -> dict[str, Any]:
+    """A taxon as a line of a workspace has it."""
+    return {"type": "taxon", **asdict(taxon), "aliases": list(taxon.aliases), "retired": taxon.id in retired}
+
+
+def event_record(event: LabelEvent, keys: Mapping[int, tuple[str, str]]) -> dict[str, Any]:
+    """An event as a line of a workspace has it; `keys` says how the sessions are known elsewhere."""
     told = {name: value for name, value in vars(event).items() if value is not None and value is not False}
     if event.box:
         told["box"] = asdict(event.box)
@@ -129,7 +134,7 @@ def assemble(records: Iterable[tuple[int, Record]], name: str, locate: Locate, f
     def finish() -> None:
         if current is not None:
             try:
-                found.pictures.append(_picture(current[0], tuple(said), locate))
+                found.pictures.append(listed_picture(current[0], tuple(said), locate))
             except FaultError as fault:
                 found.skip(_shown(current[0], f"line {current[1]} of {name}"), str(fault))
 
@@ -138,7 +143,7 @@ def assemble(records: Iterable[tuple[int, Record]], name: str, locate: Locate, f
         pictures, events = pictures + (kind == "picture"), events + (kind == "event")
         try:
             if kind == "taxon":
-                taxon = _taxon(record)
+                taxon = taxon_of(record)
                 taxa[taxon.id] = taxon
                 found.retired.update({taxon.id} if record.get("retired") is True else ())
             elif kind == "session":
@@ -149,7 +154,7 @@ def assemble(records: Iterable[tuple[int, Record]], name: str, locate: Locate, f
             elif kind == "event":
                 if current is None or record.get("image") != current[0].get("image"):
                     raise FaultError("is about another picture than the line before it")
-                said.append(_said(record, taxa))
+                said.append(said_of(record, taxa))
             elif kind == "end":
                 ended = (record.get("pictures"), record.get("events")) == (pictures, events)
         except FaultError as fault:
@@ -163,7 +168,8 @@ def assemble(records: Iterable[tuple[int, Record]], name: str, locate: Locate, f
 # --- one record ------------------------------------------------------------------------------------------------
 
 
-def _picture(record: Record, said: tuple[Said, ...], locate: Locate) -> LabelledPicture:
+def listed_picture(record: Record, said: tuple[Said, ...], locate: Locate) -> LabelledPicture:
+    """Raises FaultError."""
     image, twin_of = text_of(record, "image", 64, needed=True) or "", text_of(record, "twin_of", 64)
     if not all(len(one) == 64 and set(one) <= _HEX for one in (image, twin_of or image)):
         raise FaultError("has no usable “image” or “twin_of”: 64 hexadecimal digits are meant")
@@ -186,7 +192,8 @@ def _picture(record: Record, said: tuple[Said, ...], locate: Locate) -> Labelled
     return LabelledPicture(name, "", listed_split, where[0], where[1], said, origin)
 
 
-def _said(record: Record, taxa: Mapping[str, Taxon]) -> Said:
+def said_of(record: Record, taxa: Mapping[str, Taxon]) -> Said:
+    """Raises FaultError."""
     kind = record.get("kind")
     if kind not in get_args(Kind):
         raise FaultError("has an unknown “kind” of event")
@@ -222,7 +229,8 @@ def _said(record: Record, taxa: Mapping[str, Taxon]) -> Said:
     )
 
 
-def _taxon(record: Record) -> Taxon:
+def taxon_of(record: Record) -> Taxon:
+    """Raises FaultError."""
     aliases = record.get("aliases") or []
     if not isinstance(aliases, list) or len(aliases) > 1000 or not all(map(is_text, aliases)):
         raise FaultError("has unusable “aliases”")
