@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageDraw
 
+from fgdemo.bidi import isolated
 from fgdemo.explain.overlay import over, parts_layer, scale_strip, signed_layer
 from fgdemo.explain.typeset import fitted, font, right, run, signed, wrapped
 from fgdemo.types import Candidate, Classification, PartView, Trust
@@ -68,7 +69,7 @@ def _header(draw: ImageDraw.ImageDraw, classification: Classification) -> int:
               fill=INK, font=font(34, 600))  # fmt: skip
     x = float(MARGIN)
     for step, taxon in enumerate(classification.path):
-        x = run(draw, (x, 92), ("  ›  " if step else "") + taxon.name, font(18), SOFT)
+        x = run(draw, (x, 92), ("  ›  " if step else "") + isolated(taxon.name), font(18), SOFT)
     if classification.path and classification.path[-1].latin:
         x = run(draw, (x, 92), f"   {classification.path[-1].latin}", font(18, italic=True), SOFT)
     run(draw, (x, 92), f"    ·    {classification.unknown.sentence}", font(18), SOFT)
@@ -210,9 +211,9 @@ def _verdict(a: Candidate, b: Candidate, total: float) -> str:
     ahead, behind = (a, b) if total >= 0 else (b, a)
     times = np.exp(min(abs(total), 20.0))
     if times < 1.1:
-        return f"{a.name} and {b.name} are as likely as each other"
+        return f"{isolated(a.name)} and {isolated(b.name)} are as likely as each other"
     how = f"{times:.1f}" if times < 10 else f"{float(f'{times:.2g}'):,.0f}" if times < 1e6 else "over a million"
-    return f"{ahead.name} is {how} times likelier than {behind.name}"
+    return f"{isolated(ahead.name)} is {how} times likelier than {isolated(behind.name)}"
 
 
 def _class_bars(draw: ImageDraw.ImageDraw, at: tuple[int, int], width: int, classification: Classification) -> int:
@@ -232,7 +233,7 @@ def _class_bars(draw: ImageDraw.ImageDraw, at: tuple[int, int], width: int, clas
         draw.rectangle((x + 410, y + 4, tip, y + 18), fill=colours.get(candidate.taxon, NEUTRAL))
         right(draw, x + width, y, f"{100 * candidate.prob:.1f} %", font(16), INK)
         y += 31
-    names = ", ".join(taxon.name for taxon in classification.prediction_set)
+    names = ", ".join(isolated(taxon.name) for taxon in classification.prediction_set)
     sure = f"With {classification.coverage:.0%} certainty one of: ".replace("%", " %", 1)
     for line in wrapped(sure + names, font(15), width)[:3]:
         draw.text((x, y + 9), line, fill=SOFT, font=font(15))

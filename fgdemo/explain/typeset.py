@@ -5,7 +5,9 @@ from __future__ import annotations
 from functools import lru_cache
 from pathlib import Path
 
-from PIL import ImageDraw, ImageFont
+from PIL import ImageDraw, ImageFont, features
+
+from fgdemo.bidi import FIRST_STRONG, POP
 
 FONTS = Path(__file__).parents[1] / "ui" / "static" / "fonts"
 
@@ -29,18 +31,25 @@ def signed(value: float, digits: int = 1) -> str:
     return text if not float(text) else ("+" if value > 0 else "−") + text
 
 
+def drawable(text: str) -> str:
+    """What Pillow can set: only with Raqm does it know in which order text is read, and what says so has no look."""
+    return text if features.check("raqm") else text.replace(FIRST_STRONG, "").replace(POP, "")
+
+
 def run(draw: ImageDraw.ImageDraw, at: tuple[float, float], text: str, face: Font, colour: str) -> float:
     """Set text and return where it ends."""
+    text = drawable(text)
     draw.text(at, text, fill=colour, font=face)
     return at[0] + face.getlength(text)
 
 
 def right(draw: ImageDraw.ImageDraw, x: float, y: float, text: str, face: Font, colour: str) -> None:
-    draw.text((x, y), text, fill=colour, font=face, anchor="ra")
+    draw.text((x, y), drawable(text), fill=colour, font=face, anchor="ra")
 
 
 def fitted(text: str, face: Font, room_px: float) -> str:
     """The text, or as much of it as fits, with an ellipsis."""
+    text = drawable(text)
     if face.getlength(text) <= room_px:
         return text
     while text and face.getlength(text + "…") > room_px:
@@ -50,7 +59,7 @@ def fitted(text: str, face: Font, room_px: float) -> str:
 
 def wrapped(text: str, face: Font, room_px: float) -> list[str]:
     lines = [""]
-    for word in text.split():
+    for word in drawable(text).split():
         longer = f"{lines[-1]} {word}".strip()
         if face.getlength(longer) > room_px and lines[-1]:
             lines.append(word)

@@ -210,18 +210,25 @@ class Labelling:
         if as_shown and not standing.disputed and person.role != "maintainer":
             raise ForbiddenError("Experts do not disagree about this picture, so there is nothing to adjudicate.")
 
-    def undo(self, person: Person, session: int) -> tuple[Item, LabelEvent] | None:
+    def undo(self, person: Person, session: int, answer: int | None = None) -> tuple[Item, LabelEvent] | None:
         """Take back this person's last answer of the session that stands; None where there is none.
+
+        Args:
+            answer: take back this one. Where it was taken back already, as by a request whose reply was lost, nothing
+                happens, and what is given is the same.
 
         Raises:
             StaleError: somebody said something newer about that picture.
         """
         with self._undoing:  # else two at once would both take back the same answer
-            events = self._sittings.of(person, session).events
-            if not events:
-                return None
-            last = events[-1]
-            self._log.undo([last.id or 0], person, session)
+            sitting = self._sittings.of(person, session)
+            last = sitting.undone.get(answer or 0)
+            if last is None:
+                standing = [said for said in sitting.events if answer in (None, said.id)]
+                if not standing:
+                    return None
+                last = standing[-1]
+                self._log.undo([last.id or 0], person, session)
         self._leases.take([last.image], person.name, session, 1, {last.image})
         reason: Reason = last.reason or "new"  # type: ignore[assignment]
         return self.item(person, last.image, reason), last

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fgdemo.annotation import Order, Reason, Standing, TaxonChance
+from fgdemo.bidi import isolated
 from fgdemo.services.wording import percent
 from fgdemo.taxonomy import Taxonomy
 
@@ -25,10 +26,11 @@ def reason_sentence(reason: Reason, standing: Standing, chances: Sequence[TaxonC
     other = next((c for c in chances if c.taxon != standing.taxon), None)
     if reason == "suspicion" and other is not None:
         if chances[0].taxon == standing.taxon:
-            return f"Label is rather right, but {percent(other.prob)} for {taxonomy[other.taxon].name}"
-        return f"Label looks doubtful: {percent(other.prob)} for {taxonomy[other.taxon].name}"
+            return f"Label is rather right, but {percent(other.prob)} for {isolated(taxonomy[other.taxon].name)}"
+        return f"Label looks doubtful: {percent(other.prob)} for {isolated(taxonomy[other.taxon].name)}"
     if reason in ("uncertain", "pair") and len(chances) > 1:
-        return f"Between {taxonomy[chances[0].taxon].name} and {taxonomy[chances[1].taxon].name}"
+        one, two = (isolated(taxonomy[chance.taxon].name) for chance in chances[:2])
+        return f"Between {one} and {two}"
     return {
         "suspicion": "Label looks doubtful",
         "uncertain": "Hard to tell",

@@ -20,6 +20,7 @@ class Sitting:
 
     Attributes:
         events: its answers that stand, oldest first.
+        undone: its answers that were taken back, by id.
         seconded: pictures about which this person has given a blind second opinion, in any session.
         before: the label that stood at each `shown_version` of its answers.
         event: id of the newest event read.
@@ -28,6 +29,7 @@ class Sitting:
     session: LabellingSession
     seconded: set[str]
     events: list[LabelEvent] = field(default_factory=list)
+    undone: dict[int, LabelEvent] = field(default_factory=dict)
     before: dict[int, str | None] = field(default_factory=dict)
     event: int = 0
 
@@ -81,5 +83,6 @@ class Sittings:
                 undone = next((one for one in reversed(events) if one.id == said.undoes), None)
                 if undone is not None:
                     events.remove(undone)
+                    sitting.undone[undone.id or 0] = undone
                     sitting.seconded.discard(undone.image)
             sitting.events, sitting.event = events, news[-1].id or 0

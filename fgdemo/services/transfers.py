@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from fgdemo.annotation import Person
+from fgdemo.bidi import isolated
 from fgdemo.errors import FgdemoError, StorageError
 from fgdemo.storage.originals import write_durably
 
@@ -211,7 +212,8 @@ def _imported(running: Transfer, report: ImportReport) -> Transfer:
     if report.twins:
         words.append(f"{report.twins:,} are near-duplicates and lie in the split of their twin")
     if report.new_kinds:
-        words.append(f"new kinds: {', '.join(report.new_kinds[:8])}{' …' if len(report.new_kinds) > 8 else ''}")
+        named = ", ".join(map(isolated, report.new_kinds[:8]))
+        words.append(f"new kinds: {named}{' …' if len(report.new_kinds) > 8 else ''}")
     sentence = " ".join(["; ".join(words) + ".", *report.notes[:SHOWN_NOTES]])
     return replace(
         running, state="done", sentence=sentence, left_out=report.skipped[:SHOWN_LEFT_OUT],

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from fgdemo.bidi import isolated
 from fgdemo.taxonomy import Taxon, Taxonomy
 from fgdemo.types import Answer, KnownGroup, UnknownVerdict
 
@@ -23,7 +24,11 @@ def percent(prob: float) -> str:
 
 
 def with_article(name: str) -> str:
-    """`a Nashville Warbler`, `an owl`, `a Eurasian Eagle-Owl`; a name that looks plural gets no article."""
+    """`a Nashville Warbler`, `an owl`, `a Eurasian Eagle-Owl`; a name that looks plural gets no article.
+
+    Names that are written from right to left keep their place in the sentence.
+    """
+    name = isolated(name)
     if re.search(r"[^s]s$", name) and not re.search(r"[aiou]s$", name):
         return name
     sounds_like_yu_or_wu = re.match(r"eu|ew|one\b|u[^aeiou\W][aeiouy]", name, re.IGNORECASE)
@@ -48,14 +53,14 @@ def known_kinds(total: int, groups: Sequence[KnownGroup]) -> str:
         return f"Knows {kinds}."
     nouns = [group.name.lower() if group.name.istitle() else group.name for group in groups[:GROUPS_NAMED]]
     named = [
-        f"{group.kinds} {noun if group.kinds == 1 else plural(noun)}"
+        f"{group.kinds} {isolated(noun if group.kinds == 1 else plural(noun))}"
         for group, noun in zip(groups, nouns, strict=False)
     ]
     others = total - sum(group.kinds for group in groups[:GROUPS_NAMED])
     if others:
         named.append("1 other" if others == 1 else f"{others} others")
     elif len(named) == 1:
-        return f"Knows {kinds} of {nouns[0]}."
+        return f"Knows {kinds} of {isolated(nouns[0])}."
     return f"Knows {kinds}: {', '.join(named[:-1])} and {named[-1]}."
 
 

@@ -22,6 +22,7 @@ from PIL import (
     features,
 )
 
+from fgdemo.bidi import isolated
 from fgdemo.errors import PictureError
 from fgdemo.storage.bounds import check_work
 from fgdemo.storage.colours import to_srgb
@@ -126,7 +127,7 @@ def shown_name(name: str) -> str:
     last = "".join(c for c in last if unicodedata.category(c)[0] != "C").strip()
     if not last:
         return "The picture"
-    return f"“{last if len(last) <= 60 else last[:40] + '…' + last[-16:]}”"
+    return f"“{isolated(last if len(last) <= 60 else last[:40] + '…' + last[-16:])}”"
 
 
 def _reader_for(data: bytes, shown: str) -> type[ImageFile.ImageFile]:

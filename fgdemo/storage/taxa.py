@@ -9,6 +9,7 @@ from collections.abc import Iterable
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
+from fgdemo.bidi import isolated
 from fgdemo.errors import TaxonomyError
 from fgdemo.naming import slug
 from fgdemo.storage.database import reading, writing
@@ -64,14 +65,16 @@ def _new_taxon(
         raise TaxonomyError(f"A new kind needs a name of 1 to {LONGEST_NAME} characters.")
     taken = next((taxon for taxon in taxa.values() if slug(taxon.name) == slug(name) or taxon.id == slug(name)), None)
     if taken is not None:
-        raise TaxonomyError(f"There is a kind of this name already: {taken.name}.")
+        raise TaxonomyError(f"There is a kind of this name already: {isolated(taken.name)}.")
     if parent is not None:
         if parent not in taxa:
             raise TaxonomyError("The group that the new kind shall belong to does not exist.")
         used = sa.select(label_event_table.c.id).where(label_event_table.c.taxon == parent).limit(1)
         is_group = any(taxon.parent == parent for taxon in taxa.values())
         if not is_group and connection.execute(used).first() is not None:
-            raise TaxonomyError(f"{taxa[parent].name} is a kind with labelled pictures, so nothing can lie below it.")
+            raise TaxonomyError(
+                f"{isolated(taxa[parent].name)} is a kind with labelled pictures, so nothing can lie below it."
+            )
     return Taxon(slug(name), name, parent, " ".join((latin or "").split()) or None)
 
 

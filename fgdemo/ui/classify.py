@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import functools
-import json
 import logging
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 from gradio.context import LocalContext
 
-from fgdemo.errors import FgdemoError
+from fgdemo.errors import BusyError, FgdemoError
 from fgdemo.settings import Settings
 from fgdemo.ui import payloads
+from fgdemo.ui.identity import code_of
+from fgdemo.ui.mounting import mounted
 
 if TYPE_CHECKING:
     from fgdemo.services.suggestions import Suggestions
@@ -23,27 +23,13 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-MARKUP = Path(__file__).parent / "static" / "classify.html"
-SCRIPT = (
-    "import(new URL({module}, document.baseURI))"
-    ".then((tab) => tab.mount(element, {{ server, upload, maxMb: {max_mb}, keepDays: {keep_days} }}))"
-)
-
 
 def classify_tab(
     workbench: Workbench, suggestions: Suggestions, settings: Settings, spend: Spend, static_url: str
 ) -> gr.HTML:
     """Place the tab in the current Blocks. `static_url` is where `static/` is served, relative to the page."""
-    module = json.dumps(f"{static_url}/classify.js")
-    return gr.HTML(
-        html_template=MARKUP.read_text(encoding="utf-8"),
-        js_on_load=SCRIPT.format(
-            module=module, max_mb=settings.max_upload_mb, keep_days=settings.keep_suggestions_days
-        ),
-        apply_default_css=False,
-        elem_id="fg-page-classify",
-        server_functions=[*questions(workbench, spend), *telling(suggestions, spend)],
-    )
+    options = {"maxMb": settings.max_upload_mb, "keepDays": settings.keep_suggestions_days}
+    return mounted("classify", static_url, [*questions(workbench, spend), *telling(suggestions, spend)], options)
 
 
 def questions(workbench: Workbench, spend: Spend) -> list[Callable[..., dict[str, Any]]]:
@@ -146,13 +132,15 @@ def answered(question: Callable[[Mapping[str, Any], Any], dict[str, Any]]) -> Ca
             return question(payloads.fields(payload), request)
         except payloads.PictureGoneError as error:
             return {"error": str(error), "gone": True}
+        except BusyError as error:
+            return {"error": str(error), "code": "busy", "retry_after_s": error.retry_after_s}
         except FgdemoError as error:
-            return {"error": str(error)}
+            return {"error": str(error), "code": code_of(error)}
         except gr.Error as error:  # no GPU could be lent, which ZeroGPU says in words of its own
             return {"error": str(error.message)}
         except Exception:
             log.exception("%s failed", question.__name__)
-            return {"error": "Something went wrong on the server, and is in its log. Please try again."}
+            return {"error": "Something went wrong on the server, and is in its log.", "code": "failed"}
 
     # Gradio reads the signature to see where the request goes, so it must not be that of `question`.
     functools.update_wrapper(answer, question)

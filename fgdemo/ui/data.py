@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -14,26 +12,20 @@ from fgdemo.errors import SettingsError
 from fgdemo.storage.names import folded
 from fgdemo.ui import payloads
 from fgdemo.ui.identity import answered
+from fgdemo.ui.mounting import mounted
 
 if TYPE_CHECKING:
     from fgdemo.services.transfers import Transfer, Transfers
     from fgdemo.storage.accounts import Accounts
     from fgdemo.storage.incoming import Incoming
 
-MARKUP = Path(__file__).parent / "static" / "data.html"
-SCRIPT = "import(new URL({module}, document.baseURI)).then((page) => page.mount(element, {{ server }}))"
 LONGEST_LOCATION = 1000
 
 
 def data_page(transfers: Transfers, incoming: Incoming, accounts: Accounts, static_url: str) -> gr.HTML:
     """Place the page in the current Blocks."""
-    return gr.HTML(
-        html_template=MARKUP.read_text(encoding="utf-8"),
-        js_on_load=SCRIPT.format(module=json.dumps(f"{static_url}/data.js")),
-        apply_default_css=False,
-        elem_id="fg-page-data",
-        server_functions=[*moving(transfers, incoming, accounts), *people(accounts)],
-    )
+    questions = [*moving(transfers, incoming, accounts), *people(accounts)]
+    return mounted("data", static_url, questions)
 
 
 def moving(transfers: Transfers, incoming: Incoming, accounts: Accounts) -> list[Callable[..., dict[str, Any]]]:

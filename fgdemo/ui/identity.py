@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from fgdemo.annotation import VISITOR, Person, Role
-from fgdemo.errors import FgdemoError, ForbiddenError, StaleError, UnavailableError
+from fgdemo.errors import BusyError, FgdemoError, ForbiddenError, StaleError, UnavailableError
 from fgdemo.storage.tokens import PREFIX
 from fgdemo.ui import payloads
 from fgdemo.ui.forwarded import scheme_of
@@ -115,8 +115,8 @@ def answered(
     Args:
         with_token: the question is given the person's `hub_token`, too.
 
-    What goes wrong becomes one sentence with a code: forbidden, stale, bad (the message says what to do), or failed,
-    which means that the same may work later, so that the page keeps an answer and sends it again.
+    What goes wrong becomes one sentence with a code: forbidden, stale, bad (the message says what to do), or busy and
+    failed, which mean that the same may work later, so that the page keeps an answer and sends it again.
     """
 
     def decorate(question: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
@@ -131,6 +131,8 @@ def answered(
                     if isinstance(error, UnavailableError):
                         log.warning("%s: %s", question.__name__, error)
                     reply = {"error": str(error), "code": code_of(error)}
+                    if isinstance(error, BusyError):
+                        reply["retry_after_s"] = error.retry_after_s
                 except Exception:
                     log.exception("%s failed", question.__name__)
                     reply = {"error": "Something went wrong on the server, and is in its log.", "code": "failed"}
@@ -148,7 +150,7 @@ def answered(
 
 def code_of(error: FgdemoError) -> str:
     """What kind of refusal an error is, for a page or a program."""
-    codes = ((ForbiddenError, "forbidden"), (StaleError, "stale"), (UnavailableError, "failed"))
+    codes = ((ForbiddenError, "forbidden"), (StaleError, "stale"), (UnavailableError, "failed"), (BusyError, "busy"))
     return next((code for kind, code in codes if isinstance(error, kind)), "bad")
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -17,29 +15,22 @@ from fgdemo.storage.events import LabelEvent
 from fgdemo.taxonomy import Taxonomy
 from fgdemo.ui import payloads
 from fgdemo.ui.identity import answered
+from fgdemo.ui.mounting import mounted
 
 if TYPE_CHECKING:
     from fgdemo.services.labelling import Item, Labelling
     from fgdemo.services.review import Review
     from fgdemo.storage.accounts import Accounts
 
-MARKUP = Path(__file__).parent / "static" / "label.html"
-SCRIPT = "import(new URL({module}, document.baseURI)).then((page) => page.mount(element, {{ server }}))"
-
 
 def label_page(labelling: Labelling, review: Review, accounts: Accounts, static_url: str) -> gr.HTML:
     """Place the page in the current Blocks."""
-    return gr.HTML(
-        html_template=MARKUP.read_text(encoding="utf-8"),
-        js_on_load=SCRIPT.format(module=json.dumps(f"{static_url}/label.js")),
-        apply_default_css=False,
-        elem_id="fg-page-label",
-        server_functions=[
-            *sessions(labelling, accounts),
-            *items(labelling, accounts),
-            *explanations(labelling, review, accounts),
-        ],
-    )
+    questions = [
+        *sessions(labelling, accounts),
+        *items(labelling, accounts),
+        *explanations(labelling, review, accounts),
+    ]
+    return mounted("label", static_url, questions)
 
 
 def sessions(labelling: Labelling, accounts: Accounts) -> list[Callable[..., dict[str, Any]]]:
@@ -120,7 +111,7 @@ def items(labelling: Labelling, accounts: Accounts) -> list[Callable[..., dict[s
 
     @answered(accounts, "expert")
     def label_undo(person: Person, asked: dict[str, Any]) -> dict[str, Any]:
-        undone = labelling.undo(person, _session(asked))
+        undone = labelling.undo(person, _session(asked), payloads.optional_number(asked.get("answer"), "answer"))
         if undone is None:
             return {"nothing": True}
         return {

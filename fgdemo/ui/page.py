@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -23,6 +21,7 @@ from fgdemo.ui.guard import Guard
 from fgdemo.ui.health import figures_of, health_routes
 from fgdemo.ui.label import label_page
 from fgdemo.ui.metrics import Metrics
+from fgdemo.ui.mounting import STATIC, mounted
 from fgdemo.ui.observed import Observed
 from fgdemo.ui.review import review_page
 from fgdemo.ui.routes import routes
@@ -34,7 +33,6 @@ from fgdemo.ui.visitors import spending
 if TYPE_CHECKING:
     from fgdemo.bootstrap import Services
 
-STATIC = Path(__file__).parent / "static"
 THREADS_BESIDE = 40
 
 HEADER = """
@@ -50,8 +48,8 @@ HEADER = """
   <button type="button" data-do="api" disabled>API</button>
   <dialog class="fg-dialog" aria-label="Sign in"></dialog>
 </header>
+<div class="fg fg-trouble" role="status" hidden><p></p><button type="button" class="fg-link">Try now</button></div>
 """
-HEADER_SCRIPT = "import(new URL({module}, document.baseURI)).then((head) => head.mount(element))"
 HEAD = """
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="theme-color" content="{ground}" media="(prefers-color-scheme: light)">
@@ -72,11 +70,7 @@ HEAD = """
 def build_app(services: Services) -> gr.Blocks:
     """The whole page and its API, ready for `launch(**launch_options(services))`."""
     with PageBlocks(services.settings, title="fgdemo", analytics_enabled=False, fill_width=True) as app:
-        gr.HTML(
-            html_template=HEADER,
-            js_on_load=HEADER_SCRIPT.format(module=json.dumps(f"{static_url()}/nav.js")),
-            apply_default_css=False,
-        )
+        mounted("nav", static_url(), markup=HEADER)
         spend = spending(services.settings, services.accounts)
         classify_tab(services.workbench, services.suggestions, services.settings, spend, static_url())
         label_page(services.labelling, services.review, services.accounts, static_url())

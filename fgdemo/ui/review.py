@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -16,14 +14,13 @@ from fgdemo.services.review.bulk import LARGEST_BATCH
 from fgdemo.ui import payloads
 from fgdemo.ui.identity import answered
 from fgdemo.ui.label import event, sources
+from fgdemo.ui.mounting import mounted
 
 if TYPE_CHECKING:
     from fgdemo.services.labelling import Labelling
     from fgdemo.services.review import Review, Tile
     from fgdemo.storage.accounts import Accounts
 
-MARKUP = Path(__file__).parent / "static" / "review.html"
-SCRIPT = "import(new URL({module}, document.baseURI)).then((page) => page.mount(element, {{ server }}))"
 MOST_CELLS = 2000
 _FILTERED_BY = ("given", "suggested", "split", "annotator", "imported")
 
@@ -32,18 +29,13 @@ Questions = list[Callable[..., dict[str, Any]]]
 
 def review_page(review: Review, labelling: Labelling, accounts: Accounts, static_url: str) -> gr.HTML:
     """Place the page in the current Blocks."""
-    return gr.HTML(
-        html_template=MARKUP.read_text(encoding="utf-8"),
-        js_on_load=SCRIPT.format(module=json.dumps(f"{static_url}/review.js")),
-        apply_default_css=False,
-        elem_id="fg-page-review",
-        server_functions=[
-            *pictures(review, accounts),
-            *answers(review, accounts),
-            *tables(review, accounts),
-            *work(labelling, accounts),
-        ],
-    )
+    questions = [
+        *pictures(review, accounts),
+        *answers(review, accounts),
+        *tables(review, accounts),
+        *work(labelling, accounts),
+    ]
+    return mounted("review", static_url, questions)
 
 
 def pictures(review: Review, accounts: Accounts) -> Questions:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -15,6 +13,7 @@ from fgdemo.errors import TrainingError
 from fgdemo.training import Job, ModelVersion, Verdict
 from fgdemo.ui import payloads
 from fgdemo.ui.identity import answered
+from fgdemo.ui.mounting import mounted
 from fgdemo.ui.review import tiles
 
 if TYPE_CHECKING:
@@ -24,8 +23,6 @@ if TYPE_CHECKING:
     from fgdemo.storage.accounts import Accounts
     from fgdemo.taxonomy import Taxonomy
 
-MARKUP = Path(__file__).parent / "static" / "train.html"
-SCRIPT = "import(new URL({module}, document.baseURI)).then((page) => page.mount(element, {{ server }}))"
 MOST_PICTURES = 200
 """Of those that are right now, or no longer; nobody looks at more of them."""
 CARD_LEAVES_OUT = frozenset({"backbone", "calibration", "format", "head", "input", "parts", "taxonomy", "unknown"})
@@ -36,17 +33,8 @@ Questions = list[Callable[..., dict[str, Any]]]
 
 def train_page(training: Training, review: Review, accounts: Accounts, static_url: str) -> gr.HTML:
     """Place the page in the current Blocks. `review` gives the names of kinds and the labels of pictures."""
-    return gr.HTML(
-        html_template=MARKUP.read_text(encoding="utf-8"),
-        js_on_load=SCRIPT.format(module=json.dumps(f"{static_url}/train.js")),
-        apply_default_css=False,
-        elem_id="fg-page-train",
-        server_functions=[
-            *jobs(training, accounts),
-            *models(training, accounts),
-            *verdicts(training, review, accounts),
-        ],
-    )
+    questions = [*jobs(training, accounts), *models(training, accounts), *verdicts(training, review, accounts)]
+    return mounted("train", static_url, questions)
 
 
 def jobs(training: Training, accounts: Accounts) -> Questions:

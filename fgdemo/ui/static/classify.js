@@ -3,14 +3,15 @@
 
 import { showAnswer, showCandidates, showPredictionSet } from "./answer.js";
 import { hasCamera, takePhoto } from "./camera.js";
+import { ask, askAbout, keepAsking, keepTrying } from "./client.js";
 import { h, isTyping, signed } from "./dom.js";
 import { isFree, listenForPictures } from "./intake.js";
 import { partLabels, partsLayer, signedLayer, spotlightLayer } from "./layers.js";
 import { gradient, partSums } from "./maps.js";
 import { showNeighbours, showReasons } from "./reasons.js";
 import { openKeys } from "./keys.js";
+import { isShown } from "./nav.js";
 import { openReceipt, receiptInAddress } from "./receipt.js";
-import { NO_ANSWER, Server } from "./server.js";
 import { openSuggestion } from "./suggest.js";
 import { taxonSearch } from "./taxon_search.js";
 import { Viewer } from "./viewer.js";
@@ -18,10 +19,11 @@ import { VIEWS, describe } from "./views.js";
 
 const SETTLE_MS = 300; // A and B must rest this long before the slow questions are asked
 const FAITHLESS = 0.1;
+const READ_MS = 120_000; // there may be others before this one
 
-/** Bring the tab to life. `server` holds the Python functions, `upload` stores a File on the server. */
-export function mount(element, { server, upload, maxMb, keepDays }) {
-  return new ClassifyTab(element.querySelector(".fg-classify"), new Server(server, upload), { maxMb, keepDays });
+/** Bring the tab to life. */
+export function mount(element, { maxMb, keepDays }) {
+  return new ClassifyTab(element.querySelector(".fg-classify"), { maxMb, keepDays });
 }
 
 /** In the head of the page: which model is served; null where none could be loaded. */
@@ -31,8 +33,8 @@ function showModel(about) {
 }
 
 class ClassifyTab {
-  constructor(root, server, { maxMb, keepDays }) {
-    Object.assign(this, { root, server, maxMb, keepDays });
+  constructor(root, { maxMb, keepDays }) {
+    Object.assign(this, { root, maxMb, keepDays });
     this.upright = null; // {file, name, path} of the picture that is shown
     this.result = null;
     this.a = this.b = null; // taxon ids
@@ -60,7 +62,7 @@ class ClassifyTab {
   /** What the model knows. The server is here sooner than its model: the answer comes when that is loaded. */
   async introduce() {
     const before = this.result;
-    const about = await this.server.ask("about", {});
+    const about = await keepAsking("about");
     if (this.result !== before) return; // which says it already, and later
     if (!about.error) {
       showModel(about);
@@ -84,13 +86,7 @@ class ClassifyTab {
     this.viewer.setCropping(false);
     this.viewer.clear();
     this.viewer.setPicture(url).catch(() => {}); // some formats only the server can show
-    let reply;
-    try {
-      picture.path = await this.server.store(file);
-      reply = await this.server.ask("classify", {}, picture);
-    } catch {
-      reply = { error: NO_ANSWER };
-    }
+    const reply = await this.read(picture, {}, turn);
     URL.revokeObjectURL(url);
     if (turn !== this.turn) return;
     if (!reply.error) this.upright = picture;
@@ -101,10 +97,19 @@ class ClassifyTab {
   async reread({ box = this.result?.box ?? null, asked = null, rival = null }) {
     if (!this.upright) return;
     const turn = this.begin();
-    const reply = await this.server.ask("classify", { box, asked, rival }, this.upright);
+    const reply = await this.read(this.upright, { box, asked, rival }, turn);
     if (turn !== this.turn) return;
     this.viewer.setCropping(false);
     await this.settle(reply);
+  }
+
+  /** Asked again for as long as the person waits for this one. */
+  read(picture, question, turn) {
+    return this.keep(picture, "classify", question, () => turn === this.turn && isShown("classify"));
+  }
+
+  keep(picture, name, question, isWanted) {
+    return keepTrying(() => askAbout(picture, name, question, { timeoutMs: READ_MS }), { isWanted });
   }
 
   begin() {
@@ -270,13 +275,13 @@ class ClassifyTab {
     const { result, upright } = this;
     const isCurrent = () => result === this.result && this.a === pair.a && this.b === pair.b;
     this.later = setTimeout(async () => {
-      const near = await this.server.ask("neighbours", { box: result.box, taxa: [pair.a, pair.b] }, upright);
+      const near = await this.keep(upright, "neighbours", { box: result.box, taxa: [pair.a, pair.b] }, isCurrent);
       if (isCurrent()) {
         const [a, b] = [this.candidate(pair.a), this.candidate(pair.b)];
         showNeighbours(this.$(".fg-neighbours"), { a, b }, near.error ? null : near);
       }
       if (!isCurrent() || this.measured.has(key)) return;
-      const trust = await this.server.ask("trust", { box: result.box, ...pair }, upright);
+      const trust = await this.keep(upright, "trust", { box: result.box, ...pair }, isCurrent);
       if (result !== this.result) return;
       this.measured.set(key, trust.error || !trust.class ? null : trust); // null: nothing measures it here
       if (isCurrent()) this.showTrust();
@@ -367,10 +372,8 @@ class ClassifyTab {
     }
   }
 
-  async search(query) {
-    const reply = await this.server.ask("search_taxa", { query });
-    if (reply.error) this.showError(reply.error);
-    return reply.error ? [] : reply.taxa;
+  search(query) {
+    return ask("search_taxa", { query });
   }
 
   compare() {
@@ -379,7 +382,10 @@ class ClassifyTab {
     if (place.hidden) return;
     const search = taxonSearch({
       label: "Compare with…",
-      search: async (query) => (await this.search(query)).filter((taxon) => taxon.is_leaf),
+      search: async (query) => {
+        const reply = await this.search(query);
+        return reply.error ? reply : { taxa: reply.taxa.filter((taxon) => taxon.is_leaf) };
+      },
       onPick: (taxon) => {
         place.hidden = true;
         this.pick("b", taxon.taxon);
@@ -395,7 +401,7 @@ class ClassifyTab {
   /** A visitor has opened the link to a picture that was left here. */
   showReceipt() {
     const receipt = receiptInAddress();
-    if (receipt) openReceipt(this.$('[data-dialog="receipt"]'), receipt, (name, question) => this.server.ask(name, question));
+    if (receipt) openReceipt(this.$('[data-dialog="receipt"]'), receipt);
   }
 
   wrong() {
@@ -407,7 +413,7 @@ class ClassifyTab {
       save: (suggestion) => {
         const likeliest = result.path.at(-1)?.taxon ?? null;
         const question = { ...suggestion, answered: likeliest, box: result.box, model_version: result.model_version };
-        return this.server.ask("suggest", question, upright);
+        return askAbout(upright, "suggest", question);
       },
     });
   }

@@ -1,8 +1,8 @@
 // The Data page: pictures in, pictures out, people. A transfer runs on the server, so the page may be left meanwhile.
 
 import { drawPeople, drawTransfer } from "./data_views.js";
+import { ask, keepAsking } from "./client.js";
 import { h } from "./dom.js";
-import { ask } from "./label_queue.js";
 import { gate, isShown, whoAmI } from "./nav.js";
 import { filesOf, newBatch, sendFiles } from "./uploads.js";
 
@@ -15,13 +15,13 @@ const FORMATS = [
   ["label-studio", "Label Studio", "Tasks with annotations and predictions, with the pictures."],
 ];
 
-export function mount(element, { server }) {
-  return new DataPage(element.querySelector(".fg-data"), server);
+export function mount(element) {
+  return new DataPage(element.querySelector(".fg-data"));
 }
 
 class DataPage {
-  constructor(root, server) {
-    Object.assign(this, { root, server, format: "imagefolder", sending: null });
+  constructor(root) {
+    Object.assign(this, { root, format: "imagefolder", sending: null });
     const acts = {
       files: () => this.$('[data-field="files"]').click(),
       folder: () => this.$('[data-field="folder"]').click(),
@@ -65,7 +65,7 @@ class DataPage {
       return;
     }
     this.follow();
-    this.showPeople(await ask(this.server, "people_list", {}));
+    this.showPeople(await keepAsking("people_list", {}, { isWanted: () => isShown("data") }));
   }
 
   listenForDrops(place) {
@@ -90,25 +90,32 @@ class DataPage {
     show("sending", 0, 1);
     const error = await sendFiles(batch, files, show, this.sending.signal);
     this.sending = null;
-    if (error) this.show({ kind: "import", about, state: "failed", sentence: error, left_out: [] });
+    if (error) this.fail(error, about);
     else this.begin("data_import", { batch, about: about.slice(0, 200) });
   }
 
   async begin(question, asked) {
-    const reply = await ask(this.server, question, asked);
-    if (reply.error) this.show({ state: "failed", about: "", sentence: reply.error, left_out: [] });
-    else {
-      this.show(reply.transfer);
-      this.follow();
-    }
+    const reply = await ask(question, asked);
+    if (!reply.error) this.show(reply.transfer);
+    else if (!reply.lost) return this.fail(reply.error);
+    const now = await this.follow(); // where the answer was lost, this shows what became of it
+    if (reply.lost && now?.transfer?.state !== "running") this.fail(`${reply.error} Nothing seems to have begun: try again.`);
+    return undefined;
+  }
+
+  fail(sentence, about = "") {
+    this.show({ kind: "import", about, state: "failed", sentence, left_out: [] });
   }
 
   /** Look at the transfer once a second while it runs and somebody looks. */
   async follow() {
     clearTimeout(this.timer);
-    const reply = await ask(this.server, "data_now", {});
+    const turn = (this.turn = (this.turn ?? 0) + 1);
+    const reply = await keepAsking("data_now", {}, { isWanted: () => turn === this.turn && isShown("data") });
+    if (turn !== this.turn) return null;
     if (!this.sending && !reply.error) this.show(reply.transfer);
     if (reply.transfer?.state === "running" && isShown("data")) this.timer = setTimeout(() => this.follow(), POLL_MS);
+    return reply;
   }
 
   show(transfer, onCancel = () => this.begin("data_cancel", {})) {
@@ -133,15 +140,24 @@ class DataPage {
 
   showPeople(reply) {
     this.$('[data-message="people"]').textContent = reply.error ?? "";
-    if (reply.error) return;
-    drawPeople(this.$(".fg-people"), reply, async (change) => this.showPeople(await ask(this.server, "people_change", change)), this.$("dialog"));
+    if (!reply.error) drawPeople(this.$(".fg-people"), reply, (change) => this.changePeople("people_change", change), this.$("dialog"));
+  }
+
+  /** Where that fails, the people are shown as they are, and not as somebody has just wished them. */
+  async changePeople(question, asked) {
+    const reply = await ask(question, asked);
+    if (!reply.error) this.showPeople(reply);
+    else {
+      this.showPeople(await keepAsking("people_list", {}, { isWanted: () => isShown("data") }));
+      this.$('[data-message="people"]').textContent = reply.lost ? `${reply.error} Nothing is known of this change: here is how it stands now.` : reply.error;
+    }
+    return reply;
   }
 
   async addPerson(event) {
     event.preventDefault();
     const [name, role, password] = ["#fg-new-name", "#fg-new-role", "#fg-new-password"].map((field) => this.$(field));
-    const reply = await ask(this.server, "people_add", { name: name.value, role: role.value, password: password.value });
-    this.showPeople(reply);
+    const reply = await this.changePeople("people_add", { name: name.value, role: role.value, password: password.value });
     if (!reply.error) name.value = password.value = "";
   }
 }

@@ -1,9 +1,10 @@
 // The Label page: one key a picture. This module holds what is on the screen and what each key does.
 
 import { h, isTyping } from "./dom.js";
+import { ask, keepAsking } from "./client.js";
 import { openHistory, openNewKind } from "./label_dialogs.js";
 import { openKeys, readKeys, storeKeys } from "./label_keys.js";
-import { LabelQueue, ask } from "./label_queue.js";
+import { LabelQueue } from "./label_queue.js";
 import { Study } from "./label_study.js";
 import { accuracySentence, drawChoices, drawKeys, drawPlan, drawReading, drawStanding, drawWhy, offered } from "./label_views.js";
 import { gate, isShown, whoAmI } from "./nav.js";
@@ -16,19 +17,19 @@ const READING_MS = 1500;
 
 export { historyList } from "./label_dialogs.js";
 
-export function mount(element, { server }) {
-  return new LabelPage(element.querySelector(".fg-label"), server);
+export function mount(element) {
+  return new LabelPage(element.querySelector(".fg-label"));
 }
 
 class LabelPage {
-  constructor(root, server) {
-    Object.assign(this, { root, server, item: null, report: null, comment: "", keys: readKeys() });
-    this.queue = new LabelQueue(server, {
+  constructor(root) {
+    Object.assign(this, { root, item: null, report: null, comment: "", keys: readKeys() });
+    this.queue = new LabelQueue({
       onItems: (reply) => this.onItems(reply),
       onSaving: () => this.showStanding(),
       onRefused: (answer, reply) => this.onRefused(answer, reply),
     });
-    this.study = new Study(root, server);
+    this.study = new Study(root);
     document.addEventListener("fg-page", (event) => event.detail === "label" && this.open());
     document.addEventListener("keydown", (event) => this.onKey(event));
     document.addEventListener("keyup", (event) => this.onKeyUp(event));
@@ -54,7 +55,8 @@ class LabelPage {
       return;
     }
     this.opened = true;
-    const reply = await ask(this.server, "label_open", {});
+    await this.queue.resume(me.name);
+    const reply = await keepAsking("label_open", {}, { isWanted: () => isShown("label") });
     if (reply.error) {
       this.opened = false;
       this.$(".fg-label-gate").replaceChildren(h("div", { class: "fg-gate" }, h("p", { class: "fg-error" }, reply.error)));
@@ -78,20 +80,27 @@ class LabelPage {
   }
 
   plan(reply) {
+    const message = h("p", { class: "fg-form-message", role: "alert" });
     drawPlan(this.$(".fg-plan"), reply, async (plan) => {
-      const started = await ask(this.server, "label_start", plan);
-      if (started.error) this.$(".fg-plan").append(h("p", { class: "fg-error", role: "alert" }, started.error));
-      else this.begin(started.session);
+      const started = await ask("label_start", plan);
+      // A session that was begun although its answer was lost is found by asking.
+      if (started.lost) return this.openAgain();
+      if (started.error) return message.replaceChildren(started.error);
+      return this.begin(started.session);
     });
+    this.$(".fg-plan").append(message);
     this.show("plan");
   }
 
   begin(report) {
     this.report = report;
+    this.turn = 0;
     this.queue.begin(report.id, report.done);
     drawKeys(this.$(".fg-label-keys"), this.keys, (action) => this.act(action, true));
     this.show("sitting");
     this.showStanding();
+    if (this.refused) this.banner(`An answer from before could not be kept. ${this.refused}`);
+    this.refused = "";
     this.next();
   }
 
@@ -126,21 +135,22 @@ class LabelPage {
   }
 
   onItems(reply) {
-    if (reply.error) this.banner(reply.error);
+    if (reply.error) return this.banner(reply.error, !this.item);
     if (this.item || this.root.dataset.state !== "sitting") return;
     if (this.queue.items.length) return this.next();
-    this.refreshReport().then(() => {
-      if (this.item) return;
+    return this.refreshReport().then(() => {
+      if (this.item) return undefined;
       if (this.report.left === 0 && !reply.waiting) return this.finish();
       this.$(".fg-reason").textContent = "Others are looking at the pictures that are left, or new ones are being ranked.";
       this.waiting = setTimeout(() => this.queue.fill(null), WAIT_MS);
+      return undefined;
     });
   }
 
-  /** A sentence over the picture, for some seconds or for as long as it `stays` true. */
-  banner(text, stays = false) {
+  /** A sentence over the picture, for some seconds or for as long as it `stays` true, with what to do about it. */
+  banner(text, stays = false, action = "") {
     const banner = this.$(".fg-banner");
-    banner.textContent = text;
+    banner.replaceChildren(text, " ", action);
     banner.hidden = !text;
     clearTimeout(this.bannerTimer);
     if (text && !stays) this.bannerTimer = setTimeout(() => (banner.hidden = true), 8000);
@@ -172,6 +182,10 @@ class LabelPage {
   }
 
   onRefused(answer, reply) {
+    if (answer.session !== this.queue.session) {
+      this.refused = reply.error;
+      return;
+    }
     if (!reply.stale) this.banner(reply.error ?? "The answer was not kept.");
     if (!reply.stale) return;
     // It comes next: a picture changed under the fingers would get the answer meant for the one before it.
@@ -200,8 +214,9 @@ class LabelPage {
 
   async refreshReport() {
     await this.queue.sending;
-    const reply = await ask(this.server, "label_report", { session: this.report.id });
-    if (!reply.error) this.report = reply.session;
+    const turn = ++this.turn;
+    const reply = await ask("label_report", { session: this.report.id });
+    if (!reply.error && turn === this.turn) this.report = reply.session;
     this.showStanding();
   }
 
@@ -209,15 +224,17 @@ class LabelPage {
     if (this.report) drawStanding(this.$(".fg-standing"), this.report, this.queue, () => this.finish());
     this.root.dataset.unsaved = String(this.queue.unsaved.length);
     const { problem } = this.queue;
-    if (problem) this.banner(problem, true);
+    const again = h("button", { type: "button", class: "fg-link", onclick: () => document.dispatchEvent(new Event("fg-try")) }, "Try now");
+    if (problem) this.banner(problem, true, again);
     else if (this.problem) this.banner("Saved again.");
     this.problem = problem;
   }
 
   async finish() {
     await this.queue.sending;
-    const reply = await ask(this.server, "label_close", { session: this.report.id });
-    const report = reply.session ?? this.report;
+    const reply = await keepAsking("label_close", { session: this.report.id });
+    if (reply.error) return this.banner(reply.error);
+    const report = reply.session;
     this.queue.begin(null, 0);
     this.item = null;
     this.$(".fg-finished").replaceChildren(
@@ -226,7 +243,7 @@ class LabelPage {
       h("p", { class: "fg-quiet" }, "Every answer is saved."),
       h("p", { class: "fg-row-actions" }, h("button", { type: "button", class: "fg-button fg-primary", onclick: () => this.openAgain() }, "Another session"), h("a", { class: "fg-button", href: "#review" }, "Review")),
     );
-    this.show("finished");
+    return this.show("finished");
   }
 
   // --- keys --------------------------------------------------------------------------------------------
@@ -288,7 +305,7 @@ class LabelPage {
   }
 
   search(query) {
-    return ask(this.server, "label_search", { query }).then((reply) => reply.taxa ?? []);
+    return ask("label_search", { query });
   }
 
   closeField() {
@@ -328,7 +345,7 @@ class LabelPage {
     if (!item) return;
     openNewKind(this.$("dialog"), {
       search: (query) => this.search(query),
-      make: (kind) => ask(this.server, "label_new_taxon", kind),
+      make: (kind) => ask("label_new_taxon", kind),
       onMade: (taxon) => (this.item === item ? this.answer("label", taxon.taxon) : this.banner("The kind is there now; the picture had changed meanwhile.")),
     });
   }
@@ -337,7 +354,7 @@ class LabelPage {
     const { item } = this;
     if (!item) return;
     if (item.blind) return openHistory(this.$("dialog"), [], true);
-    const reply = await ask(this.server, "label_history", { image: item.image });
+    const reply = await ask("label_history", { image: item.image });
     if (reply.error) return this.banner(reply.error);
     openHistory(this.$("dialog"), reply.events, false);
   }

@@ -10,11 +10,16 @@ export function openNewKind(dialog, { search, make, onMade }) {
   const name = h("input", { type: "text", id: "fg-kind", maxlength: 120, required: true });
   const latin = h("input", { type: "text", id: "fg-latin", maxlength: 120, class: "fg-latin-field" });
   const message = h("p", { class: "fg-form-message", role: "alert" });
-  const groups = async (query) => (await search(query)).filter((taxon) => !taxon.is_leaf);
+  const groups = async (query) => {
+    const reply = await search(query);
+    return reply.error ? reply : { taxa: reply.taxa.filter((taxon) => !taxon.is_leaf) };
+  };
   const group = taxonSearch({ label: "Group it belongs to (may be left empty)", search: groups, onPick: (taxon) => (parent = taxon.taxon), onText: () => (parent = null) });
   const submit = async (event) => {
     event.preventDefault();
+    send.disabled = true;
     const reply = await make({ name: name.value, latin: latin.value || null, parent });
+    send.disabled = false;
     if (reply.error) {
       message.textContent = reply.error;
       return;

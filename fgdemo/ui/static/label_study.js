@@ -2,7 +2,7 @@
 // The slow questions are asked only about a picture that has rested for a moment.
 
 import { partLabels, partsLayer, signedLayer } from "./layers.js";
-import { ask } from "./label_queue.js";
+import { keepAsking } from "./client.js";
 import { drawBars, drawReferences } from "./label_views.js";
 import { difference, strongest } from "./maps.js";
 import { Viewer } from "./viewer.js";
@@ -10,8 +10,8 @@ import { Viewer } from "./viewer.js";
 const REST_MS = 250;
 
 export class Study {
-  constructor(root, server) {
-    Object.assign(this, { root, server, item: null, explanation: null, view: null });
+  constructor(root) {
+    Object.assign(this, { root, item: null, explanation: null, view: null });
     this.viewer = new Viewer(this.$(".fg-stage"));
     this.viewer.setOpacity(0.8);
   }
@@ -58,7 +58,7 @@ export class Study {
     await this.#explain(item);
     if (this.item !== item || !this.explanation) return;
     const { asked, rival, candidates } = this.explanation;
-    const found = await ask(this.server, "label_references", { image: item.image, a: asked, b: rival });
+    const found = await keepAsking("label_references", { image: item.image, a: asked, b: rival }, this.#whileShown(item));
     const find = (taxon) => candidates.find((one) => one.taxon === taxon);
     if (this.item === item && !found.error) drawReferences(this.$(".fg-refs"), found, [find(asked), find(rival)]);
   }
@@ -67,17 +67,27 @@ export class Study {
   #explain(item) {
     if (this.asking?.item === item) return this.asking.done;
     const [a, second] = item.choices;
-    const compare = (b) => ask(this.server, "label_explain", { image: item.image, a: a.taxon, b });
+    const compare = (b) => keepAsking("label_explain", { image: item.image, a: a.taxon, b }, this.#whileShown(item));
     const given = item.given && item.given.taxon !== a.taxon ? item.given.taxon : null;
     const asked = given ? compare(given).then((reply) => (reply.code === "bad" ? compare(second?.taxon ?? null) : reply)) : compare(second?.taxon ?? null);
     const done = asked.then((reply) => {
-      if (this.item !== item || reply.error) return;
+      if (this.item !== item) return;
+      if (reply.error) {
+        this.asking = null;
+        if (this.view) this.note(reply.error);
+        return;
+      }
       this.explanation = reply;
       drawBars(this.$(".fg-item-bars"), reply);
       this.#drawMap();
     });
     this.asking = { item, done };
     return done;
+  }
+
+  /** The picture can be answered without its map, so that nothing on the page asks for patience. */
+  #whileShown(item) {
+    return { isWanted: () => this.item === item, onTrouble: (reply) => this.view && this.note(`${reply.error} Trying again…`) };
   }
 
   #drawMap() {

@@ -1,5 +1,7 @@
 // In the head of the page, for experts: how far the backup is. Nothing where there is none.
 
+import { get } from "./client.js";
+
 const ASK_MS = 5000;
 
 /** Keep `place` up to date from now on. */
@@ -17,23 +19,14 @@ export function followMirror(place) {
   const tick = async () => {
     if (!document.hidden && performance.now() - asked >= ASK_MS) {
       asked = performance.now();
-      const reply = await ask();
-      if (reply?.mirror === null) return; // there is none, and will be none before the server is started again
-      if (reply) last = { mirror: reply.mirror, at: performance.now() };
+      const reply = await get("fgdemo/mirror");
+      if (reply.mirror === null) return; // there is none, and will be none before the server is started again
+      if (reply.mirror) last = { mirror: reply.mirror, at: performance.now() };
     }
     show();
     setTimeout(tick, 1000);
   };
   tick();
-}
-
-async function ask() {
-  try {
-    const reply = await fetch(new URL("fgdemo/mirror", document.baseURI));
-    return reply.ok ? await reply.json() : undefined;
-  } catch {
-    return undefined; // the page says elsewhere that the server does not answer
-  }
 }
 
 function words({ answers, waiting, elapsed_s, fault }, since_s) {

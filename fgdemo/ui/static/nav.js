@@ -1,16 +1,24 @@
 // The head of the page: which of the pages is shown, who is signed in, the way to the API.
 
+import { get, keepTrying, loadAgain, post } from "./client.js";
 import { h } from "./dom.js";
 import { followMirror } from "./mirror.js";
+import { mendPictures } from "./pictures.js";
 
 const PAGES = ["classify", "label", "review", "train", "data"];
 const HUB = "hf:"; // begins the name of whoever signs in with Hugging Face
 let person = null; // a promise of {name, role, any_account, hub_sign_in}
 
-/** Who is signed in. The pages ask this, too. */
+/** Who is signed in, asked until the server says so: nobody is taken for a visitor because an answer was lost. */
 export function whoAmI() {
-  person ??= fetch(new URL("fgdemo/me", document.baseURI)).then((reply) => (reply.ok ? reply.json() : Promise.reject())).catch(() => ({ name: "visitor", role: "visitor", any_account: true }));
+  person ??= keepTrying(() => get("fgdemo/me")).then((me) => (me.error ? { name: "visitor", role: "visitor", any_account: true } : me));
   return person;
+}
+
+/** Whether the sign-in that this page was opened with has ended. */
+export async function isSignedOut() {
+  const me = await keepTrying(() => get("fgdemo/me"));
+  return me.code === "forbidden" || me.role === "visitor";
 }
 
 /** Whether the page of this name is the one that is shown. */
@@ -34,15 +42,40 @@ export async function mount(element) {
   };
   addEventListener("hashchange", show);
   document.addEventListener("fg-sign-in", () => openSignIn(dialog));
+  mendPictures();
+  let mayAnswer = false;
+  followTrouble(element.querySelector(".fg-trouble"), () => mayAnswer);
   show();
   const me = await whoAmI();
   const signedIn = me.role !== "visitor" || me.name.startsWith(HUB);
+  mayAnswer = me.role !== "visitor";
   if (me.role !== "visitor") followMirror(element.querySelector(".fg-mirror"));
   for (const page of ["train", "data"]) nav.querySelector(`[href="#${page}"]`).hidden = me.role !== "maintainer" && !isShown(page);
   button.replaceChildren(...(signedIn ? [shownName(me), h("span", {}, ` · ${me.role}`)] : ["Sign in"]));
   button.title = signedIn ? "Sign out" : "";
   button.addEventListener("click", () => (signedIn ? openSignOut(dialog, me) : openSignIn(dialog)));
   button.disabled = false;
+}
+
+/** One line for all pages: why something is asked again, or what else the page needs to go on. */
+function followTrouble(line, wasAllowed) {
+  const [words, button] = line.children;
+  const again = () => document.dispatchEvent(new Event("fg-try"));
+  let [isStuck, act] = [false, again];
+  const stuck = (sentence, name, what) => {
+    [isStuck, act, line.hidden] = [true, what, false];
+    [words.textContent, button.textContent] = [sentence, name];
+  };
+  button.addEventListener("click", () => act());
+  document.addEventListener("fg-outdated", () => stuck("The server was renewed meanwhile.", "Load the page again", loadAgain));
+  document.addEventListener("fg-forbidden", async () => {
+    if (wasAllowed() && !isStuck && (await isSignedOut())) stuck("You are not signed in any more.", "Sign in", () => document.dispatchEvent(new Event("fg-sign-in")));
+  });
+  document.addEventListener("fg-trouble", ({ detail: sentence }) => {
+    if (isStuck) return;
+    line.hidden = !sentence;
+    if (sentence) words.textContent = `${sentence} Trying again…`;
+  });
 }
 
 /** "ada", or "ada (Hugging Face)", who may be somebody else. */
@@ -62,15 +95,6 @@ export function gate(me, what) {
       : h("p", { class: "fg-quiet" }, "Nobody has an account here yet. Make the first one on the machine that serves this page: ", first),
     h("p", {}, h("button", { type: "button", class: "fg-button fg-primary", onclick: () => document.dispatchEvent(new Event("fg-sign-in")) }, "Sign in")),
   );
-}
-
-async function post(path, body) {
-  try {
-    const reply = await fetch(new URL(path, document.baseURI), { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
-    return await reply.json();
-  } catch {
-    return { error: "The server did not answer. Look at the connection, then try again." };
-  }
 }
 
 /** The way to Hugging Face and back to the page one was on; nothing where that is not offered. */
@@ -93,7 +117,7 @@ async function openSignIn(dialog) {
     const reply = await post("fgdemo/sign-in", { name: name.value, password: password.value });
     send.disabled = false;
     if (reply.error) message.textContent = reply.error;
-    else location.reload();
+    else loadAgain();
   };
   dialog.replaceChildren(
     h(
@@ -114,9 +138,11 @@ async function openSignIn(dialog) {
 }
 
 function openSignOut(dialog, me) {
+  const message = h("p", { class: "fg-form-message", role: "alert" });
   const leave = async () => {
-    await post("fgdemo/sign-out", {});
-    location.reload();
+    const reply = await post("fgdemo/sign-out", {});
+    if (reply.error) message.textContent = reply.error;
+    else loadAgain();
   };
   dialog.replaceChildren(
     h(
@@ -124,6 +150,7 @@ function openSignOut(dialog, me) {
       { class: "fg" },
       h("h2", {}, `Signed in as ${shownName(me)}`),
       h("p", { class: "fg-quiet" }, `Your role is ${me.role}. What you have answered is kept when you leave.`),
+      message,
       h(
         "p",
         { class: "fg-form-actions" },

@@ -1,5 +1,6 @@
 // The picture that a visitor left with a suggestion: the link with which it can be deleted, and what that link opens.
 
+import { ask, keepAsking } from "./client.js";
 import { h } from "./dom.js";
 
 const MARK = "#classify&receipt="; // behind the hash, so that it stands in no log of any server
@@ -32,16 +33,16 @@ export function receiptInAddress() {
   return location.hash.startsWith(MARK) ? location.hash.slice(MARK.length) : null;
 }
 
-/** What became of the picture, and a button that deletes it. `ask(name, question)` asks the server. */
-export async function openReceipt(dialog, receipt, ask) {
+/** What became of the picture, and a button that deletes it. */
+export async function openReceipt(dialog, receipt) {
   const close = () => dialog.close();
   const show = (reply) => {
     const words = reply.error ?? WORDS[reply.state](day(reply.kept_until));
     const canDelete = !reply.error && ["kept", "used"].includes(reply.state);
-    const remove = h("button", { type: "button", class: "fg-button fg-primary", hidden: !canDelete }, "Delete my picture");
+    const remove = h("button", { type: "button", class: "fg-button fg-primary", hidden: !canDelete && !reply.again }, reply.again ? "Try again" : "Delete my picture");
     remove.addEventListener("click", async () => {
       remove.disabled = true;
-      show(await ask("forget_picture", { receipt }));
+      show(await ask(reply.again ? "my_picture" : "forget_picture", { receipt })); // never deleted by a second try alone
     });
     dialog.replaceChildren(
       h("h2", { id: "fg-receipt-title" }, "Your picture"),
@@ -50,6 +51,6 @@ export async function openReceipt(dialog, receipt, ask) {
     );
   };
   dialog.addEventListener("close", () => history.replaceState(null, "", "#classify"), { once: true });
-  show(await ask("my_picture", { receipt }));
+  show(await keepAsking("my_picture", { receipt }));
   dialog.showModal();
 }

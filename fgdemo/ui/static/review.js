@@ -1,7 +1,7 @@
 // The Review page: its views, and the way between them. Each view is an address, so that links and Back work.
 
+import { ask, keepAsking } from "./client.js";
 import { h } from "./dom.js";
-import { ask } from "./label_queue.js";
 import { gate, isShown, whoAmI } from "./nav.js";
 import { showAnnotators } from "./review_annotators.js";
 import { showConfusions } from "./review_confusions.js";
@@ -14,14 +14,14 @@ const PAGES = { confusions: showConfusions, kinds: showKinds, kind: showKind, pa
 const LOOK_AGAIN_MS = 3000;
 const BELONGS = { kind: "kinds", pair: "confusions" };
 
-export function mount(element, { server }) {
-  return new ReviewPage(element.querySelector(".fg-review"), server);
+export function mount(element) {
+  return new ReviewPage(element.querySelector(".fg-review"));
 }
 
 class ReviewPage {
-  constructor(root, server) {
-    Object.assign(this, { root, server, turn: 0 });
-    this.pictures = new Pictures(this.$(".fg-pictures"), this.$("dialog"), server, () => this.refreshHead());
+  constructor(root) {
+    Object.assign(this, { root, turn: 0 });
+    this.pictures = new Pictures(this.$(".fg-pictures"), this.$("dialog"), () => this.refreshHead());
     document.addEventListener("fg-page", (event) => event.detail === "review" && this.open());
     this.root.dataset.ready = "true";
     if (isShown("review")) this.open();
@@ -34,7 +34,8 @@ class ReviewPage {
   async open() {
     const turn = ++this.turn;
     const me = await whoAmI();
-    const overview = me.role === "visitor" ? null : await ask(this.server, "review_open", {});
+    const isWanted = () => turn === this.turn && isShown("review");
+    const overview = me.role === "visitor" ? null : await keepAsking("review_open", {}, { isWanted });
     if (turn !== this.turn) return;
     const [closed, body] = [this.$(".fg-review-gate"), this.$(".fg-review-body")];
     const isOpen = Boolean(overview && !overview.error);
@@ -59,13 +60,14 @@ class ReviewPage {
     else {
       this.pictures.leave();
       page.replaceChildren(h("p", { class: "fg-quiet" }, "…"));
-      PAGES[route.view]({ root: page, server: this.server, route, overview, isCurrent: () => turn === this.turn });
+      PAGES[route.view]({ root: page, route, overview, isCurrent: () => turn === this.turn });
     }
   }
 
   async refreshHead() {
-    const overview = await ask(this.server, "review_open", {});
-    if (!overview.error) drawHead(this.$(".fg-review-head"), overview);
+    const { turn } = this;
+    const overview = await ask("review_open", {});
+    if (!overview.error && turn === this.turn) drawHead(this.$(".fg-review-head"), overview);
   }
 }
 

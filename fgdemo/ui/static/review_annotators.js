@@ -1,12 +1,12 @@
 // Who answered what, and how far independent opinions agree.
 
+import { keepAsking } from "./client.js";
 import { h, percent } from "./dom.js";
-import { ask } from "./label_queue.js";
 import { agreement } from "./review_kind.js";
 import { linkTo } from "./review_route.js";
 
-export async function showAnnotators({ root, server, isCurrent }) {
-  const found = await ask(server, "review_annotators", {});
+export async function showAnnotators({ root, isCurrent }) {
+  const found = await keepAsking("review_annotators", {}, { isWanted: isCurrent });
   if (!isCurrent()) return;
   if (found.error) return root.replaceChildren(h("p", { class: "fg-error", role: "alert" }, found.error));
   if (!found.people.length) return root.replaceChildren(h("p", { class: "fg-review-empty" }, "Nobody has answered yet. ", h("a", { class: "fg-button", href: "#label" }, "Begin")));

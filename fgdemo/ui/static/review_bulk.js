@@ -1,7 +1,7 @@
 // What the chosen pictures are: what each key would do, what was done, and the way back. Nothing happens by halves.
 
 import { h } from "./dom.js";
-import { ask } from "./label_queue.js";
+import { keepAsking } from "./client.js";
 
 const MOST_LIKELY = 9;
 const LEAST_SHARE = 0.02;
@@ -30,8 +30,8 @@ export class Bulk {
   mayAdjudicate = false;
 
   /** `onLook()` shows the picture under the cursor large; `onSearch()` and `onKeys()` open their dialogs; `onDone()` after answers were kept or taken back. */
-  constructor(root, grid, server, { onLook, onSearch, onKeys, onDone }) {
-    Object.assign(this, { root, grid, server, onLook, onSearch, onKeys, onDone, likely: [] });
+  constructor(root, grid, { onLook, onSearch, onKeys, onDone }) {
+    Object.assign(this, { root, grid, onLook, onSearch, onKeys, onDone, likely: [] });
     this.batches = JSON.parse(sessionStorage.getItem(KEPT) ?? "[]");
     this.said = h("p", { class: "fg-bulk-said", role: "status" });
     this.will = h("p", { class: "fg-bulk-will" });
@@ -105,7 +105,10 @@ export class Bulk {
     const key = [...crypto.getRandomValues(new Uint8Array(12))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
     const items = targets.map(({ image, version }) => ({ image, version }));
     this.say(`Saving ${pictures(targets.length)}…`);
-    const reply = await ask(this.server, "review_answer", { key, answer, taxon, items });
+    const { turn } = this.grid;
+    // The key makes them one answer, however often it is sent.
+    const onTrouble = ({ error }) => this.say(`${pictures(targets.length)} not saved yet. ${error} Trying again…`, true);
+    const reply = await keepAsking("review_answer", { key, answer, taxon, items }, { onTrouble });
     this.isBusy = false;
     if (reply.error) return this.refuse(reply, targets);
     const what = { label: `→ ${name}`, adjudication: `→ ${name}`, confirm: targets.length === 1 ? ": label is right" : ": labels are right", unusable: "→ unusable", none: "→ none of these" }[answer];
@@ -113,8 +116,10 @@ export class Bulk {
     this.remember([...this.batches, { batch: reply.batch, words }]);
     const last = Math.max(...targets.map((tile) => this.grid.at.get(tile.image) ?? -1));
     this.grid.take(reply.tiles);
-    this.grid.clear();
-    this.grid.moveOn(last);
+    if (turn === this.grid.turn) {
+      this.grid.clear();
+      this.grid.moveOn(last);
+    }
     this.draw();
     this.say(`${words}. Saved.`);
     return this.onDone();
@@ -135,10 +140,10 @@ export class Bulk {
     const last = this.batches.at(-1);
     if (!last || this.isBusy) return;
     this.isBusy = true;
-    const reply = await ask(this.server, "review_undo", { batch: last.batch });
+    const onTrouble = ({ error }) => this.say(`Not taken back yet. ${error} Trying again…`, true);
+    const reply = await keepAsking("review_undo", { batch: last.batch }, { onTrouble });
     this.isBusy = false;
-    // Where the server did not answer, or could not, it may be tried again.
-    if (!reply.lost && reply.code !== "failed" && reply.code !== "forbidden") this.remember(this.batches.slice(0, -1));
+    if (reply.code !== "forbidden" && reply.code !== "outdated") this.remember(this.batches.slice(0, -1));
     if (!reply.error) this.grid.take(reply.tiles);
     this.draw();
     this.say(reply.error ?? `Taken back: ${last.words}.`, Boolean(reply.error));

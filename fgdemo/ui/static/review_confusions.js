@@ -1,16 +1,16 @@
 // What is taken for what: the matrix, and its worst cells as a list, which is the same in words.
 
+import { keepAsking } from "./client.js";
 import { h, percent } from "./dom.js";
-import { ask } from "./label_queue.js";
 import { bandsOf, MatrixCanvas } from "./review_matrix.js";
 import { go, linkTo } from "./review_route.js";
 
 const [LISTED, LISTED_NARROW] = [40, 12]; // on a phone the matrix comes after the list
 const SMALL_PX = 8; // a finger cannot mean one cell of this size: it goes into the group first
 
-export async function showConfusions({ root, server, route, isCurrent }) {
+export async function showConfusions({ root, route, isCurrent }) {
   const isHeldOut = route.on === "val";
-  const found = await ask(server, "review_matrix", { held_out: isHeldOut });
+  const found = await keepAsking("review_matrix", { held_out: isHeldOut }, { isWanted: isCurrent });
   if (!isCurrent()) return;
   if (found.error) return root.replaceChildren(h("p", { class: "fg-error", role: "alert" }, found.error));
   const band = found.bands.find((one) => one.taxon === route.group) ?? null;

@@ -1,7 +1,7 @@
 // Which pictures the grid shows: one control a thing, each a part of the address.
 
 import { h } from "./dom.js";
-import { ask } from "./label_queue.js";
+import { ask } from "./client.js";
 import { filterOf, go, linkTo } from "./review_route.js";
 import { taxonSearch } from "./taxon_search.js";
 
@@ -10,7 +10,7 @@ const SORTS = { suspicion: "Most doubtful first", similarity: "Look-alikes toget
 const KINDS = { given: ["labelled", "any kind"], suggested: ["looks like", "any kind"] };
 
 /** Draw the controls. `names` says how the kinds of the route are called, `groups` which of them are groups. */
-export function drawFilter(root, { route, overview, names, groups, server, dialog, total }) {
+export function drawFilter(root, { route, overview, names, groups, dialog, total }) {
   const change = (part) => go({ ...route, ...part });
   const select = (name, label, options) => {
     const field = h("select", { "aria-label": label, title: label, onchange: () => change({ [name]: field.value }) }, ...options.map(([value, words]) => h("option", { value, selected: (route[name] ?? "") === value }, words)));
@@ -19,7 +19,7 @@ export function drawFilter(root, { route, overview, names, groups, server, dialo
   const kind = (name) => {
     const [words, any] = KINDS[name];
     const taxon = route[name];
-    const choose = h("button", { type: "button", class: "fg-filter-kind", "aria-pressed": String(Boolean(taxon)), onclick: () => openSearch(dialog, server, `Pictures ${words} which kind or group?`, (found) => change({ [name]: found.taxon })) }, h("span", { class: "fg-quiet" }, words), " ", taxon ? h("b", {}, names[taxon] ?? taxon) : any);
+    const choose = h("button", { type: "button", class: "fg-filter-kind", "aria-pressed": String(Boolean(taxon)), onclick: () => openSearch(dialog, `Pictures ${words} which kind or group?`, (found) => change({ [name]: found.taxon })) }, h("span", { class: "fg-quiet" }, words), " ", taxon ? h("b", {}, names[taxon] ?? taxon) : any);
     return h("span", { class: "fg-filter-pair" }, choose, taxon ? h("button", { type: "button", class: "fg-filter-clear", "aria-label": `${words} any kind again`, onclick: () => change({ [name]: null }) }, "×") : "");
   };
   const when = (run) => (Number.isNaN(Date.parse(run)) ? run : new Date(run).toLocaleString([], { dateStyle: "medium", timeStyle: "short" }));
@@ -49,10 +49,10 @@ function about(given, suggested, groups) {
 }
 
 /** A dialog with a search over all kinds and groups. */
-export function openSearch(dialog, server, title, onPick, about = "") {
+export function openSearch(dialog, title, onPick, about = "") {
   const picker = taxonSearch({
     label: "Kind or group",
-    search: (query) => ask(server, "review_search", { query }).then((reply) => reply.taxa ?? []),
+    search: (query) => ask("review_search", { query }),
     onPick: (taxon) => {
       dialog.close();
       onPick(taxon);

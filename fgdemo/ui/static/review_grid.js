@@ -1,7 +1,7 @@
 // The grid of pictures: pages that arrive as one scrolls, a cursor, and what is chosen. It knows nothing of answers.
 
 import { h, percent } from "./dom.js";
-import { ask } from "./label_queue.js";
+import { keepAsking } from "./client.js";
 
 const PAGE = 120;
 const MOST_CHOSEN = 1000; // the server takes so many in one answer
@@ -10,8 +10,8 @@ const DRAG_PX = 6;
 
 export class Grid {
   /** `onChange()` when the cursor or the choice changes; `onLook(tile, isLarge)` when one is looked at; `onSay(sentence)`. */
-  constructor(root, more, server, { onChange, onLook, onSay }) {
-    Object.assign(this, { root, moreLine: more, server, onChange, onLook, onSay, turn: 0 });
+  constructor(root, more, { onChange, onLook, onSay }) {
+    Object.assign(this, { root, moreLine: more, onChange, onLook, onSay, turn: 0 });
     this.reset({});
     new IntersectionObserver((seen) => seen[0].isIntersecting && this.more(), { rootMargin: "900px" }).observe(more);
     this.listen();
@@ -41,7 +41,8 @@ export class Grid {
   }
 
   async fetch(turn) {
-    const reply = await ask(this.server, "review_grid", { ...this.filter, view: this.view, offset: this.tiles.length, limit: PAGE });
+    const question = { ...this.filter, view: this.view, offset: this.tiles.length, limit: PAGE };
+    const reply = await keepAsking("review_grid", question, { isWanted: () => turn === this.turn });
     if (turn !== this.turn) return {};
     this.loading = null;
     if (reply.error) {

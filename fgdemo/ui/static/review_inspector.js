@@ -3,7 +3,7 @@
 
 import { h, percent } from "./dom.js";
 import { partLabels, partsLayer, signedLayer } from "./layers.js";
-import { ask } from "./label_queue.js";
+import { keepAsking } from "./client.js";
 import { drawBars } from "./label_views.js";
 import { difference, strongest } from "./maps.js";
 import { linkTo } from "./review_route.js";
@@ -15,8 +15,8 @@ const SAID = { unsure: "unsure", skip: "looked at later", unusable: "unusable", 
 
 export class Inspector {
   /** `onStep(key)` moves the cursor while it is large; `onClose()` when it is small again. */
-  constructor(root, server, { onClose }) {
-    Object.assign(this, { root, server, onClose, view: "contrast", tile: null, turn: 0 });
+  constructor(root, { onClose }) {
+    Object.assign(this, { root, onClose, view: "contrast", tile: null, turn: 0 });
     this.stage = h("div", { class: "fg-stage" }, h("canvas", { role: "img", "aria-label": "" }), h("p", { class: "fg-stage-note", hidden: true }));
     this.views = h("div", { class: "fg-segments", role: "group", "aria-label": "What is shown" }, ...Object.entries(VIEWS).map(([name, words]) => h("button", { type: "button", "data-view": name, onclick: () => this.show(name) }, words)));
     [this.head, this.bars, this.past] = [h("div", { class: "fg-inspector-head" }), h("div", { class: "fg-inspector-bars" }), h("div", { class: "fg-past" })];
@@ -64,12 +64,14 @@ export class Inspector {
   }
 
   async study(tile, turn) {
-    const history = ask(this.server, "review_history", { image: tile.image });
+    // The picture can be answered without them, so nothing on the page asks for patience.
+    const isShown = { isWanted: () => turn === this.turn, onTrouble: (reply) => this.note(`${reply.error} Trying again…`) };
+    const history = keepAsking("review_history", { image: tile.image }, isShown);
     const a = tile.suggested;
     const b = tile.given && tile.given !== a ? tile.given : tile.rival;
-    let reply = a ? await ask(this.server, "review_explain", { image: tile.image, a, b }) : null;
+    let reply = a ? await keepAsking("review_explain", { image: tile.image, a, b }, isShown) : null;
     // A group, or a kind without pictures, has no map: then against the next likeliest.
-    if (reply?.error && b !== tile.rival) reply = await ask(this.server, "review_explain", { image: tile.image, a, b: tile.rival });
+    if (reply?.error && b !== tile.rival) reply = await keepAsking("review_explain", { image: tile.image, a, b: tile.rival }, isShown);
     if (turn !== this.turn) return;
     if (reply && !reply.error) {
       this.explanation = reply;

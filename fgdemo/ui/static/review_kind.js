@@ -1,12 +1,12 @@
 // One kind by itself, and two kinds side by side.
 
 import { h, named, signed } from "./dom.js";
-import { ask } from "./label_queue.js";
+import { ask, keepAsking } from "./client.js";
 import { interval } from "./review_kinds.js";
 import { linkTo } from "./review_route.js";
 
-export async function showKind({ root, server, route, isCurrent }) {
-  const found = await ask(server, "review_kind", { taxon: route.taxon ?? "" });
+export async function showKind({ root, route, isCurrent }) {
+  const found = await keepAsking("review_kind", { taxon: route.taxon ?? "" }, { isWanted: isCurrent });
   if (!isCurrent()) return;
   if (found.error) return root.replaceChildren(...refused(found.error));
   const { kind } = found;
@@ -15,7 +15,7 @@ export async function showKind({ root, server, route, isCurrent }) {
   const parts = h("div");
   root.replaceChildren(
     h("header", { class: "fg-kind-head" }, h("h1", {}, ...named(kind)), kind.group ? h("p", { class: "fg-quiet" }, kind.group) : ""),
-    h("p", { class: "fg-row-actions" }, found.rival ? workButton(server, kind.taxon, found.rival, `Label it against ${found.rival_name}`) : "", h("a", { class: "fg-button", href: all() }, kind.n === 1 ? "Its picture" : `All ${kind.n.toLocaleString("en")} pictures`), found.rival ? h("a", { class: "fg-button", href: linkTo({ view: "pair", a: kind.taxon, b: found.rival }) }, `Compare with ${found.rival_name}`) : ""),
+    h("p", { class: "fg-row-actions" }, found.rival ? workButton(kind.taxon, found.rival, `Label it against ${found.rival_name}`) : "", h("a", { class: "fg-button", href: all() }, kind.n === 1 ? "Its picture" : `All ${kind.n.toLocaleString("en")} pictures`), found.rival ? h("a", { class: "fg-button", href: linkTo({ view: "pair", a: kind.taxon, b: found.rival }) }, `Compare with ${found.rival_name}`) : ""),
     facts([
       ["Labelled", [h("b", { class: "fg-num" }, kind.n.toLocaleString("en")), ...splits]],
       ["Checked", [h("b", { class: "fg-num" }, kind.checked.toLocaleString("en"))]],
@@ -28,12 +28,12 @@ export async function showKind({ root, server, route, isCurrent }) {
     strip("Typical", found.typical, "The model is surest of these."),
     strip("Odd", found.odd, "Labelled so, but they look like something else.", found.odd.length ? h("a", { class: "fg-link", href: all({ state: "all" }) }, "most doubtful first") : ""),
   );
-  drawParts(parts, server, kind.taxon, found.rival, isCurrent);
+  drawParts(parts, kind.taxon, found.rival, isCurrent);
 }
 
-export async function showPair({ root, server, route, isCurrent }) {
+export async function showPair({ root, route, isCurrent }) {
   const [one, two] = [route.a ?? "", route.b ?? ""];
-  const found = await ask(server, "review_pair", { a: one, b: two });
+  const found = await keepAsking("review_pair", { a: one, b: two }, { isWanted: isCurrent });
   if (!isCurrent()) return;
   if (found.error) return root.replaceChildren(...refused(found.error));
   const { a, b } = found;
@@ -43,7 +43,7 @@ export async function showPair({ root, server, route, isCurrent }) {
   const line = (words, left, right) => h("tr", {}, h("th", { scope: "row" }, words), h("td", {}, left), h("td", {}, right));
   root.replaceChildren(
     h("header", { class: "fg-kind-head" }, h("h1", {}, h("span", { class: "fg-a" }, a.name), h("span", { class: "fg-quiet" }, " or "), h("span", { class: "fg-b" }, b.name))),
-    h("p", { class: "fg-row-actions" }, workButton(server, a.taxon, b.taxon, "Label this pair"), h("a", { class: "fg-button", href: linkTo({ view: "pair", a: b.taxon, b: a.taxon }) }, "Swap A and B")),
+    h("p", { class: "fg-row-actions" }, workButton(a.taxon, b.taxon, "Label this pair"), h("a", { class: "fg-button", href: linkTo({ view: "pair", a: b.taxon, b: a.taxon }) }, "Swap A and B")),
     h(
       "div",
       { class: "fg-pair-columns" },
@@ -54,7 +54,7 @@ export async function showPair({ root, server, route, isCurrent }) {
     strip([h("b", { class: "fg-b" }, "B"), ` ${b.name}, typical`], found.b_typical),
     strip("Between the two", found.between, "Hardest to tell."),
   );
-  drawParts(parts, server, a.taxon, b.taxon, isCurrent);
+  drawParts(parts, a.taxon, b.taxon, isCurrent);
 }
 
 function refused(error) {
@@ -62,10 +62,10 @@ function refused(error) {
 }
 
 /** Begin a labelling session on two kinds. The Label page is loaded anew, so that it finds the session. */
-function workButton(server, a, b, words) {
+function workButton(a, b, words) {
   const message = h("span", { class: "fg-error", role: "alert" });
   const begin = async () => {
-    const reply = await ask(server, "review_session", { a, b });
+    const reply = await ask("review_session", { a, b });
     if (reply.error) return message.replaceChildren(reply.error);
     location.hash = "#label";
     return location.reload();
@@ -97,10 +97,10 @@ function strip(title, tiles, about = "", more = "") {
   return h("section", { class: "fg-strip-row" }, h("h2", {}, ...[title].flat(), about ? h("span", { class: "fg-quiet" }, ` ${about}`) : "", more ? " " : "", more), tiles.length ? h("div", {}, ...tiles.map(picture)) : h("p", { class: "fg-quiet" }, "No picture."));
 }
 
-async function drawParts(root, server, a, b, isCurrent) {
+async function drawParts(root, a, b, isCurrent) {
   if (!b) return root.replaceChildren(h("p", { class: "fg-quiet" }, "Nothing is like it yet."));
   root.replaceChildren(h("p", { class: "fg-quiet" }, "Looking at typical pictures of both…"));
-  const { parts, error } = await ask(server, "review_parts", { a, b });
+  const { parts, error } = await keepAsking("review_parts", { a, b }, { isWanted: isCurrent });
   if (!isCurrent()) return;
   if (error || !parts.length) return root.replaceChildren(h("p", { class: "fg-quiet" }, error ?? "Too few pictures of both to say."));
   const most = Math.max(1e-9, ...parts.map((part) => Math.abs(part.value)));

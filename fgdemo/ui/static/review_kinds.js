@@ -1,7 +1,7 @@
 // All kinds in numbers, to be sorted and searched.
 
+import { keepAsking } from "./client.js";
 import { h, percent } from "./dom.js";
-import { ask } from "./label_queue.js";
 import { go, linkTo } from "./review_route.js";
 
 const FIRST = 400;
@@ -14,8 +14,8 @@ const COLUMNS = {
   held_out: ["Known, held out", (kind) => (kind.held_out ? kind.held_out.right / kind.held_out.n : 2), 1],
 };
 
-export async function showKinds({ root, server, route, isCurrent }) {
-  const { kinds, error } = await ask(server, "review_kinds", {});
+export async function showKinds({ root, route, isCurrent }) {
+  const { kinds, error } = await keepAsking("review_kinds", {}, { isWanted: isCurrent });
   if (!isCurrent()) return;
   if (error) return root.replaceChildren(h("p", { class: "fg-error", role: "alert" }, error));
   if (!kinds.length) return root.replaceChildren(h("p", { class: "fg-review-empty" }, "No picture has a label yet. ", h("a", { class: "fg-button", href: "#label" }, "Label some")));

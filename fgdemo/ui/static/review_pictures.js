@@ -26,12 +26,12 @@ const KEYS = [
 const ARROWS = new Set(["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End"]);
 
 export class Pictures {
-  constructor(root, dialog, server, onDone) {
-    Object.assign(this, { root, dialog, server });
+  constructor(root, dialog, onDone) {
+    Object.assign(this, { root, dialog });
     const $ = (selector) => root.querySelector(selector);
     this.tiles = $(".fg-tiles");
-    this.inspector = new Inspector($(".fg-inspector"), server, { onClose: () => this.tiles.focus({ preventScroll: true }) });
-    this.grid = new Grid(this.tiles, $(".fg-more"), server, {
+    this.inspector = new Inspector($(".fg-inspector"), { onClose: () => this.tiles.focus({ preventScroll: true }) });
+    this.grid = new Grid(this.tiles, $(".fg-more"), {
       onChange: () => this.bulk?.draw(),
       onLook: (tile, isLarge) => {
         this.inspector.look(tile);
@@ -39,14 +39,14 @@ export class Pictures {
       },
       onSay: (text) => this.bulk.say(text),
     });
-    this.bulk = new Bulk($(".fg-bulk"), this.grid, server, { onLook: () => this.look(), onSearch: () => this.search(), onKeys: () => this.showKeys(), onDone: () => this.afterAnswer(onDone) });
+    this.bulk = new Bulk($(".fg-bulk"), this.grid, { onLook: () => this.look(), onSearch: () => this.search(), onKeys: () => this.showKeys(), onDone: () => this.afterAnswer(onDone) });
     document.addEventListener("keydown", (event) => this.onKey(event));
   }
 
   async open(route, overview, mayAdjudicate) {
     this.bulk.mayAdjudicate = mayAdjudicate;
     const [filter, banner] = [this.root.querySelector(".fg-review-filter"), this.root.querySelector(".fg-banner")];
-    const draw = (names, groups, total) => drawFilter(filter, { route, overview, names, groups, server: this.server, dialog: this.dialog, total });
+    const draw = (names, groups, total) => drawFilter(filter, { route, overview, names, groups, dialog: this.dialog, total });
     this.inspector.clear();
     this.bulk.say("");
     banner.hidden = true;
@@ -87,8 +87,8 @@ export class Pictures {
     const count = this.grid.targets.length;
     const answer = (kind) => (taxon) => this.bulk.answer(kind, taxon.taxon, taxon.name);
     if (locked && !mayAdjudicate) this.bulk.refuseLocked();
-    else if (locked) openSearch(this.dialog, this.server, "What is this gold picture?", answer("adjudication"), `Labelled ${locked.given_name}. Your choice is the last word, and what every later model is measured by.`);
-    else if (count) openSearch(this.dialog, this.server, count === 1 ? "What is this picture?" : `What are these ${pictures(count)}?`, answer("label"));
+    else if (locked) openSearch(this.dialog, "What is this gold picture?", answer("adjudication"), `Labelled ${locked.given_name}. Your choice is the last word, and what every later model is measured by.`);
+    else if (count) openSearch(this.dialog, count === 1 ? "What is this picture?" : `What are these ${pictures(count)}?`, answer("label"));
   }
 
   showKeys() {

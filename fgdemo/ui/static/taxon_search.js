@@ -5,7 +5,7 @@ import { h, named } from "./dom.js";
 const PAUSE_MS = 120;
 let instances = 0;
 
-/** `search(query)` resolves to taxa; `onPick(taxon)` when one is chosen. Returns the element; `.field` is its input. */
+/** `search(query)` resolves to {taxa}, or {error}; `onPick(taxon)` when one is chosen. Returns the element; `.field` is its input. */
 export function taxonSearch({ label, search, onPick, onText }) {
   const id = `fg-search-${++instances}`;
   const list = h("ul", { id, role: "listbox", hidden: true });
@@ -50,13 +50,16 @@ export function taxonSearch({ label, search, onPick, onText }) {
   async function refresh() {
     const turn = ++asked;
     const query = field.value.trim();
-    const taxa = query ? await search(query) : [];
-    if (turn !== asked || !taxa) return;
-    [found, foundFor] = [taxa, query];
+    const reply = query ? await search(query) : { taxa: [] };
+    if (turn !== asked) return;
+    const taxa = reply.taxa ?? [];
+    [found, foundFor] = [taxa, reply.error ? null : query];
     const items = found.map((taxon, index) =>
       h("li", { role: "option", id: `${id}-${index}`, onpointerdown: (event) => (event.preventDefault(), pick(taxon)) }, ...named(taxon), taxon.is_leaf ? null : h("span", { class: "fg-quiet" }, " group")),
     );
-    list.replaceChildren(...(items.length || !query ? items : [h("li", { class: "fg-quiet" }, "No kind of that name")]));
+    const none = h("li", { class: "fg-quiet" }, reply.error ?? "No kind of that name");
+    if (reply.again) none.append(" ", h("button", { type: "button", class: "fg-link", onpointerdown: (event) => (event.preventDefault(), refresh()) }, "Try again"));
+    list.replaceChildren(...(items.length || !query ? items : [none]));
     list.hidden = !query;
     field.setAttribute("aria-expanded", String(!list.hidden));
     highlight(0);

@@ -2,7 +2,7 @@
 // process of its own, so the page may be left meanwhile, and any other page finds it.
 
 import { h } from "./dom.js";
-import { ask } from "./label_queue.js";
+import { ask, keepAsking } from "./client.js";
 import { gate, isShown, whoAmI } from "./nav.js";
 import { drawHistory } from "./train_models.js";
 import { JobPanel } from "./train_job.js";
@@ -17,13 +17,13 @@ const IDLE_MS = 15_000;
 const OPEN = ["waiting", "running"];
 const PARTS = ["state", "job", "starter", "history"];
 
-export function mount(element, { server }) {
-  return new TrainPage(element.querySelector(".fg-train"), server);
+export function mount(element) {
+  return new TrainPage(element.querySelector(".fg-train"));
 }
 
 class TrainPage {
-  constructor(root, server) {
-    Object.assign(this, { root, server, now: null, route: null, view: null, shown: {}, turn: 0 });
+  constructor(root) {
+    Object.assign(this, { root, now: null, route: null, view: null, shown: {}, turn: 0 });
     this.acts = {
       start: (preset) => this.act("train_start", { preset }),
       cancel: (job) => confirmIn(this.dialog, "Stop this training?", costOfStopping(job), "Stop it", () => this.act("train_cancel", { job: job.id })),
@@ -69,9 +69,9 @@ class TrainPage {
   async follow() {
     clearTimeout(this.timer);
     const turn = ++this.turn;
-    const reply = await ask(this.server, "train_now", {});
+    const reply = await keepAsking("train_now", {}, { isWanted: () => turn === this.turn && this.isWatched });
     if (turn !== this.turn) return;
-    this.take(reply);
+    if (!reply.again) this.take(reply);
     this.wait();
   }
 
@@ -84,10 +84,12 @@ class TrainPage {
   /** Do something, then show how everything stands after it. */
   async act(question, asked) {
     const turn = ++this.turn;
-    const reply = await ask(this.server, question, asked);
+    const reply = await ask(question, asked);
     if (turn !== this.turn && !reply.error) return this.follow();
     this.take(reply);
-    this.wait();
+    // What became of a deed whose answer was lost is seen from how everything stands now.
+    if (reply.lost) this.follow().then(() => this.say(`${reply.error} This is how everything stands now: look before you try again.`));
+    else this.wait();
     return !reply.error;
   }
 
@@ -131,10 +133,10 @@ class TrainPage {
     if (route.view === "home") {
       page.replaceChildren(...PARTS.map((part) => h("section", { class: `fg-train-${part}` })));
       this.jobs = new JobPanel(this.$(".fg-train-job"), this.acts);
-      this.starter = new Starter(this.$(".fg-train-starter"), this.acts.start, () => this.server.train_offer({}));
+      this.starter = new Starter(this.$(".fg-train-starter"), this.acts.start, () => keepAsking("train_offer", {}, { isWanted: () => this.isWatched }));
       this.view = null;
     } else {
-      this.view = new ModelView(page, this.server, this.acts);
+      this.view = new ModelView(page, this.acts);
       scrollTo(0, 0);
     }
   }
@@ -160,7 +162,7 @@ class TrainPage {
   async showLog(job) {
     const text = h("pre", { class: "fg-log", tabindex: 0 }, "…");
     const load = async () => {
-      const reply = await ask(this.server, "train_log", { job: job.id });
+      const reply = await ask("train_log", { job: job.id });
       text.textContent = reply.error ?? reply.log;
       text.scrollTop = text.scrollHeight;
     };

@@ -1,7 +1,7 @@
 // One model of the Train page closely, or one beside another: verdict, pictures, kinds, card.
 
 import { h } from "./dom.js";
-import { ask } from "./label_queue.js";
+import { keepAsking } from "./client.js";
 import { Curves } from "./train_curves.js";
 import { cardFields, changes } from "./train_models.js";
 import { Pictures } from "./train_pictures.js";
@@ -9,9 +9,11 @@ import { linkTo, modelOf, shortName } from "./train_route.js";
 import { drawSum, modelActions } from "./train_verdict.js";
 import { button, PRESETS, when } from "./train_words.js";
 
+const COMPARE_MS = 900_000; // two models look at all gold pictures
+
 export class ModelView {
-  constructor(root, server, acts) {
-    Object.assign(this, { root, server, acts, key: null, gone: false, pictures: null });
+  constructor(root, acts) {
+    Object.assign(this, { root, acts, key: null, gone: false, pictures: null });
     this.head = h("header", { class: "fg-model-head" });
     this.sum = h("section", { class: "fg-model-sum" });
     this.actions = h("section", { class: "fg-model-acts" });
@@ -52,9 +54,10 @@ export class ModelView {
   }
 
   async load(a, b, now) {
-    const about = a ? null : ask(this.server, "train_card", { version: b.version });
+    const isWanted = () => !this.gone;
+    const about = a ? null : keepAsking("train_card", { version: b.version }, { isWanted });
     this.sum.replaceChildren(h("p", { class: "fg-quiet", role: "status" }, a ? "Both models look at the gold pictures. The first time that takes minutes; the page may be left meanwhile." : "…"));
-    const reply = await ask(this.server, "train_compare", { a: a?.version ?? null, b: b.version });
+    const reply = await keepAsking("train_compare", { a: a?.version ?? null, b: b.version }, { isWanted, timeoutMs: COMPARE_MS });
     if (this.gone) return;
     const { verdict } = reply;
     if (reply.error) this.sum.replaceChildren(h("p", { class: "fg-error", role: "alert" }, reply.error), h("p", {}, button("Try again", () => this.again(a, b, now))));
@@ -74,7 +77,7 @@ export class ModelView {
 
   drawMore(verdict, model, a) {
     const place = (picture) => linkTo({ view: a ? "compare" : "model", a: a ? shortName(a.version) : null, b: shortName(model.version), picture });
-    this.pictures = new Pictures(this.server, verdict, { before: verdict.beside, after: model.version, linkTo: place });
+    this.pictures = new Pictures(verdict, { before: verdict.beside, after: model.version, linkTo: place });
     const names = ({ a_name: one, b_name: other }) => h("span", {}, one, h("span", { class: "fg-quiet" }, " / "), other);
     const kinds = changes("Kinds: gold pictures that are right", verdict.kinds, (kind) => kind.taxon_name, "more");
     const pairs = changes("Look-alikes: taken for the other", verdict.pairs, names, "fewer");

@@ -1,7 +1,7 @@
 // The pictures that only one of two models has right: small ones, and one large, twice, with the maps of both.
 
 import { h, percent } from "./dom.js";
-import { ask } from "./label_queue.js";
+import { keepAsking } from "./client.js";
 import { partLabels, partsLayer, signedLayer } from "./layers.js";
 import { strongest } from "./maps.js";
 import { shortName } from "./train_route.js";
@@ -9,13 +9,14 @@ import { button } from "./train_words.js";
 import { Viewer } from "./viewer.js";
 
 const AT_FIRST = 24;
+const MAPS_MS = 300_000; // a model that is not served has to be loaded first
 const VIEWS = { picture: "Picture", said: "What it says", label: "The label", parts: "Parts" };
 const SIDES = ["before", "after"];
 
 export class Pictures {
   /** `verdict` has tiles as `fixed` and `broken`; `linkTo(image | null)` is the address of a picture, or of none. */
-  constructor(server, verdict, { before, after, linkTo }) {
-    Object.assign(this, { server, verdict, versions: { before, after }, linkTo, view: "said", tile: null, known: new Map() });
+  constructor(verdict, { before, after, linkTo }) {
+    Object.assign(this, { verdict, versions: { before, after }, linkTo, view: "said", tile: null, known: new Map() });
     this.tiles = [...verdict.fixed.map((tile) => ({ ...tile, change: "newly right" })), ...verdict.broken.map((tile) => ({ ...tile, change: "newly wrong" }))];
     this.dialog = h("dialog", { class: "fg-large", "aria-label": "One picture, by both models" });
     this.root = h("section", { class: "fg-swapped" }, this.strip("fixed", "Newly right"), this.strip("broken", "Newly wrong"), this.dialog);
@@ -116,10 +117,15 @@ export class Pictures {
   async maps(image, version) {
     if (!version) return { error: "That model is not known any more." };
     const key = `${image} ${version}`;
-    if (!this.known.has(key)) this.known.set(key, ask(this.server, "train_maps", { image, version, candidate: this.versions.after }));
+    if (!this.known.has(key)) this.known.set(key, this.asked(image, version));
     const reply = await this.known.get(key);
     if (reply.error) this.known.delete(key);
     return reply;
+  }
+
+  asked(image, version) {
+    const options = { isWanted: () => this.tile?.image === image, timeoutMs: MAPS_MS };
+    return keepAsking("train_maps", { image, version, candidate: this.versions.after }, options);
   }
 
   choose(view) {

@@ -8,6 +8,7 @@
 
 import { dragged, gripAt, grown, isLargeEnough, moved } from "./crop.js";
 import { drawBox, drawLabel } from "./marks.js";
+import { picture } from "./pictures.js";
 
 const MARGIN_PX = 12; // around the picture while a box is drawn, so that its edges can be reached
 const REACH_PX = 18; // how near to a corner of the box a finger must be to take it
@@ -41,18 +42,18 @@ export class Viewer {
 
   /** Show the picture at `url`; resolves when it is on the screen, or was overtaken by another. Keeps box and maps. */
   async setPicture(url) {
-    const picture = new Image();
-    this.awaited = picture;
-    picture.src = url;
-    await picture.decode();
-    if (this.awaited !== picture) return;
-    this.picture = picture;
+    const { image, painted } = picture(url);
+    this.awaited = image;
+    const isWhole = await painted;
+    if (this.awaited !== image) return;
+    if (!isWhole) throw new Error("The picture cannot be shown.");
+    this.picture = image;
     this.#resize();
   }
 
   /** Show an Image that is decoded already, at once. */
-  showPicture(picture) {
-    this.awaited = this.picture = picture;
+  showPicture(image) {
+    this.awaited = this.picture = image;
     this.box = this.draft = null;
     this.zoom = 1;
     this.centre = [0.5, 0.5];

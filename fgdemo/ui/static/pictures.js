@@ -1,0 +1,37 @@
+// Pictures of the workspace. One that did not come because the server did not answer is asked for again.
+
+import { pause, status } from "./client.js";
+
+const TRIES = 6; // of a small picture; then its place stays empty
+const isOurs = (url) => String(url).includes("/fgdemo/pictures/");
+
+/** {image, painted}: an Image, and whether it is whole, once that is known: an offline moment is no broken picture. */
+export function picture(url) {
+  const image = new Image();
+  image.src = url;
+  return { image, painted: isWhole(image, url) };
+}
+
+async function isWhole(image, url) {
+  for (let failures = 1; ; failures += 1) {
+    const isDecoded = await image.decode().then(() => true, () => false);
+    if (isDecoded || !isOurs(url)) return isDecoded;
+    const reply = await status(url);
+    if (!reply.again && failures > 1) return false; // the server has it, and it cannot be shown
+    await pause(reply, failures);
+    image.src = url;
+  }
+}
+
+/** Small pictures anywhere on the page, from now on. */
+export function mendPictures() {
+  document.addEventListener("error", async ({ target }) => {
+    if (!(target instanceof HTMLImageElement) || !isOurs(target.src)) return;
+    const { src } = target;
+    const tries = Number(target.dataset.tries ?? 0) + 1;
+    target.dataset.tries = tries;
+    if (tries > TRIES) return;
+    await pause({}, tries);
+    if (target.isConnected && target.src === src) target.src = src;
+  }, true);
+}

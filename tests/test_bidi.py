@@ -1,0 +1,36 @@
+"""Names that are written from right to left stay in their place in a sentence, and none can look like another."""
+
+from __future__ import annotations
+
+import pytest
+
+from fgdemo.bidi import isolated, shown
+from fgdemo.services.wording import with_article
+from fgdemo.storage.images import shown_name
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("Nashville Warbler", "Nashville Warbler"),
+        ("Mallard ♂", "Mallard ♂"),
+        ("🐦 Rook", "🐦 Rook"),
+        ("שחרור", "\u2068שחרור\u2069"),
+        ("طائر 12", "\u2068طائر 12\u2069"),
+        ("Rook שחור", "\u2068Rook שחור\u2069"),
+        ("exe.\u202egpj", "exe.\ufffdgpj"),
+        ("a\u2069b\u2067c", "a\ufffdb\ufffdc"),
+        ("bell\x07\x1b[31m", "bell\ufffd\ufffd[31m"),
+        ("می\u200cخواهم", "\u2068می\u200cخواهم\u2069"),  # a joiner that Persian needs
+        ("👩\u200d🔬", "👩\u200d🔬"),
+    ],
+)
+def test_a_name_in_a_sentence(name: str, expected: str) -> None:
+    assert isolated(name) == expected
+    assert isolated(name).count("\u2068") == isolated(name).count("\u2069")
+
+
+def test_sentences_keep_their_order() -> None:
+    assert with_article("שחרור") == "a \u2068שחרור\u2069"
+    assert shown_name("תמונה.jpg") == "“\u2068תמונה.jpg\u2069”"
+    assert shown("\u202eabc") == "\ufffdabc"
