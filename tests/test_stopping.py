@@ -30,13 +30,14 @@ PEOPLE = ("ada", "bo", "cy")
 
 
 class Server:
-    def __init__(self, home: Path, log: Path, *more: str) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+    def __init__(self, home: Path, log: Path, *more: str, port: int | None = None) -> None:
+        if port is None:
+            with socket.socket() as probe:
+                probe.bind(("127.0.0.1", 0))
+                port = probe.getsockname()[1]
         uploads = {"GRADIO_SERVER_PORT": str(port), "GRADIO_TEMP_DIR": str(home / "uploads"), "OMP_NUM_THREADS": "1"}
         command = [sys.executable, "-m", "tests.stoppable_server", str(home), *more]
-        self.url, self.log = f"http://127.0.0.1:{port}", log
+        self.url, self.log, self.port = f"http://127.0.0.1:{port}", log, port
         self.http = httpx.Client(base_url=self.url, timeout=WAIT_S)
         with log.open("w") as out:
             self.process = subprocess.Popen(
@@ -71,8 +72,8 @@ class Server:
 
 
 @contextmanager
-def serving(home: Path, log: Path, *more: str) -> Iterator[Server]:
-    server = Server(home, log, *more)
+def serving(home: Path, log: Path, *more: str, port: int | None = None) -> Iterator[Server]:
+    server = Server(home, log, *more, port=port)
     try:
         yield server
     finally:

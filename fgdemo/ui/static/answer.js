@@ -1,6 +1,7 @@
 // The answer in words, the taxonomy path, and the candidates with their bars.
 
 import { h, named, percent } from "./dom.js";
+import { iso } from "./names.js";
 
 const LISTED = 5;
 
@@ -34,6 +35,7 @@ export function showAnswer(root, result) {
 
 /** The text, with "Red-winged" and "81 %" kept on one line each. */
 function unbroken(text) {
+  if (text.includes("\u2068")) return [text]; // or a name that is written from right to left would be cut
   return text.split(/(\S+-\S+|[<>]?\d+\s%)/).map((piece, at) => (at % 2 ? h("span", { class: "fg-unbroken" }, piece) : piece));
 }
 
@@ -56,7 +58,7 @@ function row(candidate, isLikely, { a, b }, onPick) {
         type: "button",
         class: `fg-pick fg-pick-${side}`,
         "aria-pressed": String(role === side),
-        "aria-label": `${title}: ${name}`,
+        "aria-label": `${title}: ${iso(name)}`,
         title,
         "data-pick": `${side}:${taxon}`,
         onclick: () => onPick(side, taxon),
@@ -68,7 +70,7 @@ function row(candidate, isLikely, { a, b }, onPick) {
     { class: `fg-candidate${isLikely ? " is-likely" : ""}`, "data-role": role, "data-taxon": taxon },
     pick("a", "Ask about this kind"),
     pick("b", "Compare with this kind"),
-    h("span", { class: "fg-candidate-name", title: candidate.latin ? `${name}, ${candidate.latin}` : name }, ...named(candidate)),
+    h("span", { class: "fg-candidate-name", title: candidate.latin ? `${iso(name)}, ${iso(candidate.latin)}` : name }, ...named(candidate)),
     h("span", { class: "fg-bar", "aria-hidden": "true" }, h("span", { style: { width: `${Math.max(0.4, 100 * prob)}%` } })),
     h("span", { class: "fg-num" }, percent(prob)),
   );
@@ -81,10 +83,10 @@ export function showPredictionSet(element, result) {
   let text;
   const none = names.length === 1 && result.prediction_set[0].prob < 0.5; // kept in the set because one must be
   if (none) text = "No kind stands out";
-  else if (names.length === 1) text = `Only ${names[0]} is plausible`;
-  else if (names.length === 2) text = `Either ${names[0]} or ${names[1]}`;
-  else if (names.length <= 4) text = `One of ${names.slice(0, -1).join(", ")} or ${names.at(-1)}`;
-  else text = `One of ${names.length} kinds, most likely ${names[0]} or ${names[1]}`;
+  else if (names.length === 1) text = `Only ${iso(names[0])} is plausible`;
+  else if (names.length === 2) text = `Either ${iso(names[0])} or ${iso(names[1])}`;
+  else if (names.length <= 4) text = `One of ${names.slice(0, -1).map(iso).join(", ")} or ${iso(names.at(-1))}`;
+  else text = `One of ${names.length} kinds, most likely ${iso(names[0])} or ${iso(names[1])}`;
   const whole = result.unknown.is_unknown ? `If it is one I know: ${text[0].toLowerCase()}${text.slice(1)}` : text;
   const promise = none ? "" : ` (right ${times} times in 100)`;
   element.textContent = names.length ? `${whole}${promise}.` : "";

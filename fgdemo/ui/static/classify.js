@@ -9,6 +9,7 @@ import { isFree, listenForPictures } from "./intake.js";
 import { partLabels, partsLayer, signedLayer, spotlightLayer } from "./layers.js";
 import { gradient, partSums } from "./maps.js";
 import { showNeighbours, showReasons } from "./reasons.js";
+import { digitOf, keyOf } from "./keyboard.js";
 import { openKeys } from "./keys.js";
 import { isShown } from "./nav.js";
 import { openReceipt, receiptInAddress } from "./receipt.js";
@@ -343,15 +344,16 @@ class ClassifyTab {
   }
 
   key(event) {
-    if (isTyping(event) || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (!this.result && event.key !== "?") return;
-    const view = VIEWS[Number(event.key) - 1];
-    const action = { "+": "in", "=": "in", "-": "out", 0: "fit", c: "crop", "?": "keys" }[event.key.toLowerCase()];
+    const key = keyOf(event);
+    if (isTyping(event) || key === null || (!this.result && key !== "?")) return;
+    const digit = digitOf(event);
+    const view = VIEWS[digit - 1];
+    const action = digit === 0 ? "fit" : { "+": "in", "=": "in", "-": "out", c: "crop", "?": "keys" }[key];
     if (view) {
       this.view = view;
       this.showView();
     } else if (action) this.act(action);
-    else if (event.key === "Escape") this.escape();
+    else if (key === "Escape") this.escape();
     else return;
     event.preventDefault();
   }

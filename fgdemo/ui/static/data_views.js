@@ -1,6 +1,7 @@
 // What the Data page draws: a transfer as it stands, and the people.
 
 import { h } from "./dom.js";
+import { iso } from "./names.js";
 
 /** A transfer, or nothing where there has been none. */
 export function drawTransfer(root, transfer, { onCancel, onGoOn }) {
@@ -15,7 +16,7 @@ export function drawTransfer(root, transfer, { onCancel, onGoOn }) {
       h("p", { class: "fg-row-actions" }, h("button", { type: "button", class: "fg-button fg-primary", onclick: onGoOn }, "Go on with it")),
     );
   }
-  const words = [h("p", {}, transfer.about && transfer.kind === "import" ? h("b", {}, `${transfer.about}: `) : "", transfer.sentence)];
+  const words = [h("p", {}, transfer.about && transfer.kind === "import" ? h("b", {}, `${iso(transfer.about)}: `) : "", transfer.sentence)];
   if (transfer.state === "done" && transfer.kind === "export" && transfer.size_bytes !== null) {
     const download = h("a", { class: "fg-button fg-primary", href: new URL("fgdemo/data/export", document.baseURI), download: "" }, `Download, ${megabytes(transfer.size_bytes)}`);
     words.push(h("p", { class: "fg-row-actions" }, download));
@@ -63,7 +64,7 @@ export function drawPeople(root, { people, me }, onChange, dialog) {
       ? h("span", {}, person.role)
       : h(
           "select",
-          { "aria-label": `Role of ${person.name}`, onchange: (event) => onChange({ name: person.name, role: event.target.value }) },
+          { "aria-label": `Role of ${iso(person.name)}`, onchange: (event) => onChange({ name: person.name, role: event.target.value }) },
           ...["visitor", "expert", "maintainer"].map((name) => h("option", { value: name, selected: name === person.role }, name)),
         );
   const shut = (person) => (person.name === me ? h("span", { class: "fg-quiet" }, "you") : h("button", { type: "button", class: "fg-link", onclick: () => onChange({ name: person.name, disabled: !person.disabled }) }, person.disabled ? "Open again" : "Shut"));
@@ -87,7 +88,7 @@ function askPassword(dialog, name, onChange) {
     onChange({ name, password: field.value });
   };
   const actions = h("p", { class: "fg-form-actions" }, h("button", { type: "button", class: "fg-button", onclick: () => dialog.close() }, "Cancel"), h("button", { type: "submit", class: "fg-button fg-primary" }, "Change it"));
-  dialog.replaceChildren(h("form", { onsubmit: submit }, h("h2", {}, `A new password for ${name}`), h("p", { class: "fg-quiet" }, "Everybody who is signed in to this account is signed out."), h("label", { for: "fg-changed-password" }, "Password, 8 characters or more"), field, actions));
+  dialog.replaceChildren(h("form", { onsubmit: submit }, h("h2", {}, `A new password for ${iso(name)}`), h("p", { class: "fg-quiet" }, "Everybody who is signed in to this account is signed out."), h("label", { for: "fg-changed-password" }, "Password, 8 characters or more"), field, actions));
   dialog.showModal();
   field.focus();
 }

@@ -1,4 +1,9 @@
-// Small tools for building elements. Text always goes in as text: nothing here parses HTML.
+// Small tools for building elements. Text always goes in as text: nothing here parses HTML. What is written from right to
+// left keeps its place among what stands around it.
+
+import { closedIn, isTurned, shown } from "./names.js";
+
+const SAID = new Set(["title", "alt", "aria-label", "placeholder"]);
 
 /** h("p", {class: "x", onclick: f, hidden: true}, "text", node, …) → element. */
 export function h(tag, props = {}, ...children) {
@@ -7,10 +12,20 @@ export function h(tag, props = {}, ...children) {
     if (value === null || value === undefined || value === false) continue;
     if (key.startsWith("on")) element.addEventListener(key.slice(2), value);
     else if (key === "style") for (const [name, text] of Object.entries(value)) element.style.setProperty(name, text);
-    else element.setAttribute(key, value === true ? "" : String(value));
+    else element.setAttribute(key, value === true ? "" : SAID.has(key) ? shown(String(value)) : String(value));
   }
-  element.append(...children.filter((child) => child !== null && child !== undefined));
+  if (tag === "textarea" || (tag === "input" && ["text", "search"].includes(element.type))) element.dir = "auto";
+  element.append(...children.filter((child) => child !== null && child !== undefined).map((child) => (typeof child === "string" ? written(child, tag) : child)));
   return element;
+}
+
+/** Text in its own place: an element of its own where it is written from right to left. */
+function written(text, tag) {
+  if (!isTurned(text)) return shown(text);
+  if (tag === "option") return closedIn(text); // which holds no elements
+  const own = document.createElement("bdi");
+  own.append(shown(text));
+  return own;
 }
 
 /** A name and, in italics, its Latin name. */

@@ -52,7 +52,7 @@ export function means(event, binding) {
 export function stopRepeats() {
   const stop = (event) => {
     const isText = event.target instanceof HTMLElement && (event.target.isContentEditable || event.target.matches("textarea, input, select"));
-    if (!isRepeatedDeed(event) || (isText && event.key !== "Enter") || event.target instanceof HTMLTextAreaElement) return;
+    if (!isRepeatedDeed(event) || event.ctrlKey || event.metaKey || event.altKey || (isText && event.key !== "Enter") || event.target instanceof HTMLTextAreaElement) return;
     event.preventDefault();
     event.stopImmediatePropagation();
   };

@@ -1,6 +1,7 @@
 // The list of keys, behind "?".
 
 import { h } from "./dom.js";
+import { keyOf } from "./keyboard.js";
 
 const KEYS = [
   [["1", "2", "3", "4"], "picture, class map, A versus B, parts"],
@@ -17,7 +18,7 @@ export function openKeys(dialog) {
   dialog.onclick = (event) => event.target === dialog && close(); // beside it
   dialog.onkeydown = (event) => {
     event.stopPropagation(); // the page would take "?" as the wish to see this list
-    if (event.key === "?") close();
+    if (keyOf(event) === "?") close();
   };
   dialog.replaceChildren(
     h("h2", { id: "fg-keys-title" }, "Keys"),

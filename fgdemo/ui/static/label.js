@@ -3,10 +3,12 @@
 import { h, isTyping } from "./dom.js";
 import { ask, keepAsking } from "./client.js";
 import { openHistory, openNewKind } from "./label_dialogs.js";
-import { openKeys, readKeys, storeKeys } from "./label_keys.js";
+import { digitOf } from "./keyboard.js";
+import { actionOf, isChosen, openKeys, readKeys, storeKeys } from "./label_keys.js";
 import { LabelQueue } from "./label_queue.js";
 import { Study } from "./label_study.js";
 import { accuracySentence, drawChoices, drawKeys, drawPlan, drawReading, drawStanding, drawWhy, offered } from "./label_views.js";
+import { iso } from "./names.js";
 import { gate, isShown, whoAmI } from "./nav.js";
 import { taxonSearch } from "./taxon_search.js";
 
@@ -208,7 +210,7 @@ class LabelPage {
     if (this.item) this.queue.items.unshift(this.item);
     this.queue.putBack(reply.item);
     this.next();
-    this.study.note(`Taken back: ${reply.undone.name ?? reply.undone.kind}`);
+    this.study.note(`Taken back: ${iso(reply.undone.name ?? reply.undone.kind)}`);
     this.refreshReport();
   }
 
@@ -249,36 +251,36 @@ class LabelPage {
   // --- keys --------------------------------------------------------------------------------------------
 
   onKey(event) {
-    if (!isShown("label") || this.root.dataset.state !== "sitting" || isTyping(event) || event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
-    const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-    const action = Object.keys(this.keys).find((one) => this.keys[one] === key);
-    if (!action && !/^[0-9]$/.test(key)) return;
-    if ((key === "Enter" || key === " ") && isReachedByTab(event.target)) return;
+    if (!isShown("label") || this.root.dataset.state !== "sitting" || isTyping(event) || document.querySelector("dialog[open]")) return;
+    const action = actionOf(event, this.keys);
+    const number = digitOf(event);
+    if (!action && !number) return;
+    if (["Enter", " "].includes(event.key) && isReachedByTab(event.target)) return;
     event.preventDefault(); // also keeps Enter and Space from pressing the button that has the focus
-    if (!event.repeat) this.press(key, action);
+    if (action === "explain") this.held = event.code;
+    this.press(isChosen(action, this.keys) ? null : number, action);
   }
 
-  press(key, action) {
-    if (this.undoing) return this.undoing.then(() => this.press(key, action));
+  /** A number comes before what its key writes besides, as "/" on a Thai keyboard. */
+  press(number, action) {
+    if (this.undoing) return this.undoing.then(() => this.press(number, action));
+    const choice = number && this.item && offered(this.item)[number - 1];
+    if (choice) return this.answer("label", choice.taxon);
     if (action) return this.act(action, false);
-    if (key === "0") return this.act("none", false);
-    const choice = this.item && offered(this.item)[Number(key) - 1];
-    if (choice) this.answer("label", choice.taxon);
-    return undefined;
+    return this.item && this.banner(`No kind has the number ${number} here. Press / to search all of them.`);
   }
 
   onKeyUp(event) {
-    const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-    if (key !== this.keys.explain || !this.heldSince) return;
+    if (event.code !== this.held || !this.heldSince) return;
     if (performance.now() - this.heldSince > TAP_MS) this.study.setView(null);
-    this.heldSince = null;
+    this.heldSince = this.held = null;
   }
 
   act(action, byTouch) {
     const { item } = this;
     const actions = {
-      accept: () => item?.choices.length && this.answer("label", item.choices[0].taxon),
-      keep: () => item?.given && this.answer("label", item.given.taxon),
+      accept: () => (item?.choices.length ? this.answer("label", item.choices[0].taxon) : this.nothingTo("The model has not looked at this picture yet, so there is no likeliest kind to accept.")),
+      keep: () => (item?.given ? this.answer("label", item.given.taxon) : this.nothingTo(item?.blind ? "This is a second opinion: what others said is hidden, so say what it is." : "This picture has no label yet that could be right.")),
       unsure: () => this.answer("unsure"),
       skip: () => this.answer("skip"),
       unusable: () => this.answer("unusable"),
@@ -296,6 +298,10 @@ class LabelPage {
       help: () => openKeys(this.$("dialog"), this.keys, (keys) => this.changeKeys(keys)),
     };
     actions[action]?.();
+  }
+
+  nothingTo(sentence) {
+    if (this.item) this.banner(`${sentence} Press a number, or / to search.`);
   }
 
   changeKeys(keys) {
@@ -322,7 +328,7 @@ class LabelPage {
     if (!this.item) return;
     const place = this.$(".fg-find");
     const picker = taxonSearch({ label: "Kind or group", search: (query) => this.search(query), onPick: (taxon) => this.answer("label", taxon.taxon) });
-    picker.field.addEventListener("keydown", (event) => event.key === "Escape" && this.closeField());
+    picker.field.addEventListener("keydown", (event) => event.key === "Escape" && !event.isComposing && this.closeField());
     place.replaceChildren(picker);
     place.hidden = false;
     picker.field.focus();
@@ -334,7 +340,7 @@ class LabelPage {
     const field = h("textarea", { rows: 2, maxlength: 2000, placeholder: "Comment, kept with your answer. Esc when done.", "aria-label": "Comment" });
     field.value = this.comment;
     field.addEventListener("input", () => (this.comment = field.value.trim()));
-    field.addEventListener("keydown", (event) => event.key === "Escape" && field.blur());
+    field.addEventListener("keydown", (event) => event.key === "Escape" && !event.isComposing && field.blur());
     place.replaceChildren(field);
     place.hidden = false;
     field.focus();

@@ -2,6 +2,7 @@
 
 import { h } from "./dom.js";
 import { ACTIONS } from "./label_keys.js";
+import { iso } from "./names.js";
 import { taxonSearch } from "./taxon_search.js";
 
 /** Ask for a new kind and its place in the tree. `make({name, latin, parent})` gives {taxon} or {error}. */
@@ -51,7 +52,7 @@ export function historyList(events, blind = false) {
   const rows = events
     .filter((event) => event.kind !== "undo")
     .reverse()
-    .map((event) => h("li", { class: undone.has(event.id) ? "is-undone" : null }, h("b", {}, event.name ?? { import: "no label", ...ACTION_WORDS }[event.kind] ?? event.kind), h("span", { class: "fg-quiet" }, ` ${event.kind === "import" ? "came with the picture" : event.annotator}, ${new Date(event.when).toLocaleString()}${undone.has(event.id) ? ", taken back" : ""}`), event.comment ? h("p", {}, `“${event.comment}”`) : null));
+    .map((event) => h("li", { class: undone.has(event.id) ? "is-undone" : null }, h("b", {}, event.name ?? { import: "no label", ...ACTION_WORDS }[event.kind] ?? event.kind), h("span", { class: "fg-quiet" }, ` ${event.kind === "import" ? "came with the picture" : iso(event.annotator)}, ${new Date(event.when).toLocaleString()}${undone.has(event.id) ? ", taken back" : ""}`), event.comment ? h("p", {}, `“${event.comment}”`) : null));
   return h("div", { class: "fg-history" }, h("h2", {}, "What was said about this picture"), blind ? h("p", { class: "fg-quiet" }, "Hidden until you have given your opinion.") : h("ol", {}, ...rows));
 }
 

@@ -1,6 +1,7 @@
 // The keys of a session: what each does, which key it is, and how a person changes that.
 
 import { h } from "./dom.js";
+import { bindingOf, digitOf, keyOf, means } from "./keyboard.js";
 
 const STORED = "fgdemo.label.keys";
 export const ACTIONS = {
@@ -20,7 +21,7 @@ export const ACTIONS = {
   help: ["?", "All keys", "Keys"],
 };
 
-/** {action: key}, with what this person has changed. */
+/** {action: key}, with what this person has changed: a key is its character, or {key, code} with its place. */
 export function readKeys() {
   let changed = {};
   try {
@@ -28,10 +29,25 @@ export function readKeys() {
   } catch {
     // unreadable: the usual keys
   }
-  return Object.fromEntries(Object.entries(ACTIONS).map(([action, [key]]) => [action, typeof changed[action] === "string" ? changed[action] : key]));
+  return Object.fromEntries(Object.entries(ACTIONS).map(([action, [key]]) => [action, isBinding(changed[action]) ? changed[action] : key]));
 }
 
-export function keyName(key) {
+function isBinding(one) {
+  return typeof one === "string" || (typeof one?.key === "string" && typeof one.code === "string");
+}
+
+/** What a key press means with these keys, or undefined. */
+export function actionOf(event, keys) {
+  return Object.keys(keys).find((action) => means(event, keys[action]));
+}
+
+/** Whether a person has chosen the key of this action. */
+export function isChosen(action, keys) {
+  return Boolean(action) && keys[action] !== ACTIONS[action][0];
+}
+
+export function keyName(binding) {
+  const key = binding.key ?? binding;
   return { " ": "Space", Enter: "↵" }[key] ?? (key.length === 1 ? key.toUpperCase() : key);
 }
 
@@ -55,19 +71,20 @@ export function openKeys(dialog, keys, onChange) {
   };
   dialog.onkeydown = (event) => {
     event.stopPropagation();
-    if (!waiting) return event.key === "?" ? close() : undefined;
+    if (!waiting) return keyOf(event) === "?" ? close() : undefined;
     event.preventDefault();
+    const binding = bindingOf(event);
+    if (!binding) return undefined; // Shift, or an accent that a letter follows
     if (event.key !== "Escape") {
-      const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-      const taken = Object.keys(keys).find((action) => keys[action] === key && action !== waiting);
-      if (taken || /^[1-9]$/.test(key) || key === "Tab") message.textContent = `${keyName(key)} is in use.`;
+      const taken = actionOf(event, keys);
+      if ((taken && taken !== waiting) || digitOf(event) > 0 || event.key === "Tab") message.textContent = `${keyName(digitOf(event) > 0 ? String(digitOf(event)) : binding)} is in use.`;
       else {
         message.textContent = "";
-        keys = onChange({ ...keys, [waiting]: key });
+        keys = onChange({ ...keys, [waiting]: binding });
       }
     }
     waiting = null;
-    draw();
+    return draw();
   };
   dialog.tabIndex = -1;
   draw();

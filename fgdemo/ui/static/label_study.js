@@ -5,6 +5,7 @@ import { partLabels, partsLayer, signedLayer } from "./layers.js";
 import { keepAsking } from "./client.js";
 import { drawBars, drawReferences } from "./label_views.js";
 import { difference, strongest } from "./maps.js";
+import { iso } from "./names.js";
 import { Viewer } from "./viewer.js";
 
 const REST_MS = 250;
@@ -102,6 +103,6 @@ export class Study {
     }
     const values = difference(a, b);
     this.viewer.setLayer(signedLayer(values, grid, this.viewer.aspect, { positive: "a", negative: "b", peak: strongest(values).peak }));
-    return this.note(`Blue speaks for ${a.name}, orange for ${b.name}`);
+    return this.note(`Blue speaks for ${iso(a.name)}, orange for ${iso(b.name)}`);
   }
 }

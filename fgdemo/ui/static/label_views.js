@@ -4,6 +4,7 @@ import { h, named, percent, signed } from "./dom.js";
 import { ACTIONS, keyName } from "./label_keys.js";
 import { partSums } from "./maps.js";
 import { spotlightLayer } from "./layers.js";
+import { iso } from "./names.js";
 
 /** The start screen; `onStart({order, pair, goal, blind_share})`. */
 export function drawPlan(root, { person: me, works, pairs }, onStart) {
@@ -59,11 +60,11 @@ export function drawWhy(root, item) {
   const given = root.querySelector(".fg-given");
   if (item.blind) given.replaceChildren(h("p", { class: "fg-quiet" }, "Second opinion: others’ answers are hidden"));
   else if (item.given) {
-    const by = item.given.annotator === "import" ? "came with the picture" : `said ${item.given.annotator}`;
+    const by = item.given.annotator === "import" ? "came with the picture" : `said ${iso(item.given.annotator)}`;
     given.replaceChildren(h("p", { class: "fg-small" }, "Given label"), h("p", { class: "fg-given-name", "data-taxon": item.given.taxon }, ...named(item.given)), h("p", { class: "fg-quiet fg-small" }, item.given.checked ? `${by}, checked` : by));
   } else given.replaceChildren(h("p", { class: "fg-quiet" }, "No label yet"));
   for (const [name, comment] of item.suggestions) given.append(h("p", {}, "A visitor: ", h("b", {}, name), comment ? `, “${comment}”` : ""));
-  for (const [annotator, name] of item.opinions) given.append(h("p", {}, `${annotator}: `, h("b", {}, name)));
+  for (const [annotator, name] of item.opinions) given.append(h("p", {}, `${iso(annotator)}: `, h("b", {}, name)));
 }
 
 /** The candidates that have a number key: five, and more only where they are not next to impossible. */
@@ -111,7 +112,7 @@ export function drawReferences(root, found, [a, b]) {
   root.replaceChildren(
     strip("a", a, found.a),
     strip("b", b, found.b),
-    found.part ? h("p", { class: "fg-quiet fg-small" }, h("span", { class: "fg-dot", style: { background: found.part.colour } }), ` most alike in: ${found.part.name}`) : "",
+    found.part ? h("p", { class: "fg-quiet fg-small" }, h("span", { class: "fg-dot", style: { background: found.part.colour } }), ` most alike in: ${iso(found.part.name)}`) : "",
   );
 }
 
@@ -126,7 +127,7 @@ function referenceStrip(pictures) {
 }
 
 function referencePicture(one, taxon, found) {
-  const frame = h("button", { type: "button", tabindex: -1, class: one.checked ? "fg-ref-picture is-checked" : "fg-ref-picture", title: `${taxon.name}, likeness ${one.similarity.toFixed(2)}${one.checked ? ", checked" : ""}` });
+  const frame = h("button", { type: "button", tabindex: -1, class: one.checked ? "fg-ref-picture is-checked" : "fg-ref-picture", title: `${iso(taxon.name)}, likeness ${one.similarity.toFixed(2)}${one.checked ? ", checked" : ""}` });
   const picture = h("img", { src: new URL(one.thumb, document.baseURI), alt: taxon.name });
   frame.append(picture);
   if (one.part_map && found.part) {

@@ -1,7 +1,10 @@
 // What the viewer draws over a picture besides maps: the name of a part, and the crop box.
 
+import { shown } from "./names.js";
+
 /** `label` is {text, colour, x, y} with its place in fractions of the rectangle. */
-export function drawLabel(context, { text, colour, x, y }, [left, top, width, height], fontFamily) {
+export function drawLabel(context, { text: name, colour, x, y }, [left, top, width, height], fontFamily) {
+  const text = shown(name);
   context.font = `500 13px ${fontFamily}`;
   const length = context.measureText(text).width + 30;
   const at = [left + x * width - length / 2, top + y * height - 12];

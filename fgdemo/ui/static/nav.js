@@ -2,7 +2,9 @@
 
 import { get, keepTrying, loadAgain, post } from "./client.js";
 import { h } from "./dom.js";
+import { stopRepeats } from "./keyboard.js";
 import { followMirror } from "./mirror.js";
+import { iso } from "./names.js";
 import { mendPictures } from "./pictures.js";
 
 const PAGES = ["classify", "label", "review", "train", "data"];
@@ -43,6 +45,7 @@ export async function mount(element) {
   addEventListener("hashchange", show);
   document.addEventListener("fg-sign-in", () => openSignIn(dialog));
   mendPictures();
+  stopRepeats();
   let mayAnswer = false;
   followTrouble(element.querySelector(".fg-trouble"), () => mayAnswer);
   show();
@@ -80,7 +83,7 @@ function followTrouble(line, wasAllowed) {
 
 /** "ada", or "ada (Hugging Face)", who may be somebody else. */
 function shownName(me) {
-  return me.name.startsWith(HUB) ? `${me.name.slice(HUB.length)} (Hugging Face)` : me.name;
+  return me.name.startsWith(HUB) ? `${me.name.slice(HUB.length)} (Hugging Face)` : iso(me.name);
 }
 
 /** What a page shows to a person who may not use it. */

@@ -1,6 +1,7 @@
 // Why A and not B: the part bars that sum to ln(p_A / p_B), and the nearest labelled pictures of both.
 
 import { h, signed } from "./dom.js";
+import { iso } from "./names.js";
 
 /** `onPart(id, "hover" | "leave" | "press")`; `pinned` is the id of the part that stays lit, or null. */
 export function showReasons(root, { a, b, sums, pinned }, onPart) {
@@ -44,7 +45,7 @@ function bar({ kind, part, value }, longest, pinned, onPart) {
         class: "fg-part-bar",
         "data-part": id,
         "aria-pressed": String(pinned === part.id),
-        "aria-label": `${part.name}: ${signed(value)} for A. Show this part on the picture`,
+        "aria-label": `${iso(part.name)}: ${signed(value)} for A. Show this part on the picture`,
         onpointerenter: (event) => event.pointerType !== "touch" && onPart(part.id, "hover"),
         onpointerleave: (event) => event.pointerType !== "touch" && onPart(part.id, "leave"),
         onfocus: () => onPart(part.id, "hover"),
@@ -90,7 +91,7 @@ function strip(taxon, side, neighbours) {
   const pictures = neighbours.slice(0, 4).map((one) =>
     h("img", {
       src: one.thumbnail.startsWith("data:image/") ? one.thumbnail : "",
-      alt: `${taxon.name}, likeness ${one.similarity.toFixed(2)}`,
+      alt: `${iso(taxon.name)}, likeness ${one.similarity.toFixed(2)}`,
       title: `likeness ${one.similarity.toFixed(2)}${one.checked ? ", label checked by an expert" : ""}`,
       class: one.checked ? "is-checked" : null,
       loading: "lazy",

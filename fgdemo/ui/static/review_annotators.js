@@ -2,6 +2,7 @@
 
 import { keepAsking } from "./client.js";
 import { h, percent } from "./dom.js";
+import { iso } from "./names.js";
 import { agreement } from "./review_kind.js";
 import { linkTo } from "./review_route.js";
 
@@ -17,7 +18,7 @@ export async function showAnnotators({ root, isCurrent }) {
     found.overall.n
       ? h("p", {}, agreement(found.overall), h("span", { class: "fg-quiet fg-small" }, " Pictures about which somebody gave an opinion without seeing the one before."))
       : h("p", { class: "fg-quiet" }, "There are none yet. Choose a share of second opinions when you begin a session: then pictures that others have answered are asked again, without their answers. ", h("a", { class: "fg-link", href: "#label" }, "Begin a session")),
-    found.overall.n ? h("div", { class: "fg-people-columns" }, pairs("Who agrees with whom", found.pairs.map((pair) => [`${pair.a}, ${pair.b}`, null, pair.agreement])), pairs("What they differ about", found.kinds.map((pair) => [`${pair.a_name} or ${pair.b_name}`, linkTo({ view: "pair", a: pair.a, b: pair.b }), pair.agreement, pair.differ]))) : "",
+    found.overall.n ? h("div", { class: "fg-people-columns" }, pairs("Who agrees with whom", found.pairs.map((pair) => [`${iso(pair.a)}, ${iso(pair.b)}`, null, pair.agreement])), pairs("What they differ about", found.kinds.map((pair) => [`${iso(pair.a_name)} or ${iso(pair.b_name)}`, linkTo({ view: "pair", a: pair.a, b: pair.b }), pair.agreement, pair.differ]))) : "",
   );
 }
 

@@ -2,6 +2,7 @@
 
 import { h } from "./dom.js";
 import { keepAsking } from "./client.js";
+import { iso } from "./names.js";
 
 const MOST_LIKELY = 9;
 const LEAST_SHARE = 0.02;
@@ -64,7 +65,7 @@ export class Bulk {
         : []),
       ...(targets.length && !locked
         ? [
-            ...this.likely.map(({ taxon, name }, at) => button(String(at + 1), name, () => this.answer("label", taxon, name), `${about} → ${name}`)),
+            ...this.likely.map(({ taxon, name }, at) => button(String(at + 1), name, () => this.answer("label", taxon, name), `${about} → ${iso(name)}`)),
             button("G", targets.length === 1 ? "Label is right" : "Labels are right", () => this.answer("confirm"), `${about}: each keeps its label, now checked`),
             button("/", "Another kind", () => this.onSearch()),
             button("X", "Unusable", () => this.answer("unusable"), `${about} → unusable`),
@@ -86,12 +87,12 @@ export class Bulk {
     const { grid } = this;
     if (!grid.total) return [""];
     if (!targets.length) return [h("span", { class: "fg-quiet" }, "Choose pictures by click, Shift-click, dragging, or the arrow keys.")];
-    if (this.locked) return [h("b", {}, "1 gold picture"), h("span", { class: "fg-quiet" }, ` under the cursor, labelled ${targets[0].given_name}. ${GOLD}${this.mayAdjudicate ? "" : " A maintainer can correct it."}`)];
-    if (!grid.chosen.size) return [h("b", {}, "1 picture"), h("span", { class: "fg-quiet" }, ` under the cursor, labelled ${targets[0].given_name}`)];
+    if (this.locked) return [h("b", {}, "1 gold picture"), h("span", { class: "fg-quiet" }, ` under the cursor, labelled ${iso(targets[0].given_name)}. ${GOLD}${this.mayAdjudicate ? "" : " A maintainer can correct it."}`)];
+    if (!grid.chosen.size) return [h("b", {}, "1 picture"), h("span", { class: "fg-quiet" }, ` under the cursor, labelled ${iso(targets[0].given_name)}`)];
     const counts = new Map();
     for (const tile of targets) counts.set(tile.given_name, (counts.get(tile.given_name) ?? 0) + 1);
     const most = [...counts].sort((a, b) => b[1] - a[1]);
-    const named = most.slice(0, 3).map(([name, count]) => (most.length === 1 ? `labelled ${name}` : `${count} ${name}`));
+    const named = most.slice(0, 3).map(([name, count]) => (most.length === 1 ? `labelled ${iso(name)}` : `${count} ${iso(name)}`));
     const rest = most.length > 3 ? `, ${most.length - 3} more kinds` : "";
     return [h("b", { class: "fg-num" }, `${pictures(targets.length)} chosen`), h("span", { class: "fg-quiet" }, ` · ${named.join(", ")}${rest}`), " ", h("button", { type: "button", class: "fg-link", onclick: () => grid.clear() }, "none")];
   }
@@ -101,6 +102,8 @@ export class Bulk {
     if (!targets.length || this.isBusy) return;
     if (this.grid.isChoosing) return this.say("All pictures are still being fetched: press again when they are chosen.", true);
     if (this.locked && answer !== "adjudication") return this.refuseLocked();
+    const bare = answer === "confirm" ? targets.filter((tile) => !tile.given).length : 0;
+    if (bare) return this.say(`${pictures(bare)} ${bare === 1 ? "has" : "have"} no label yet that could be right. Say what ${bare === 1 ? "it is" : "they are"}: a number, or / to search.`, true);
     this.isBusy = true;
     const key = [...crypto.getRandomValues(new Uint8Array(12))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
     const items = targets.map(({ image, version }) => ({ image, version }));
@@ -111,7 +114,7 @@ export class Bulk {
     const reply = await keepAsking("review_answer", { key, answer, taxon, items }, { onTrouble });
     this.isBusy = false;
     if (reply.error) return this.refuse(reply, targets);
-    const what = { label: `→ ${name}`, adjudication: `→ ${name}`, confirm: targets.length === 1 ? ": label is right" : ": labels are right", unusable: "→ unusable", none: "→ none of these" }[answer];
+    const what = { label: `→ ${iso(name)}`, adjudication: `→ ${iso(name)}`, confirm: targets.length === 1 ? ": label is right" : ": labels are right", unusable: "→ unusable", none: "→ none of these" }[answer];
     const words = `${pictures(targets.length)}${what.startsWith(":") ? "" : " "}${what}`;
     this.remember([...this.batches, { batch: reply.batch, words }]);
     const last = Math.max(...targets.map((tile) => this.grid.at.get(tile.image) ?? -1));

@@ -2,6 +2,7 @@
 
 import { keepAsking } from "./client.js";
 import { h, percent } from "./dom.js";
+import { iso } from "./names.js";
 import { bandsOf, MatrixCanvas } from "./review_matrix.js";
 import { go, linkTo } from "./review_route.js";
 
@@ -39,7 +40,7 @@ function crumbs(found, band, route) {
     band ? h("a", { class: "fg-link", href: go_to(null) }, all) : h("b", {}, all),
     ...path.flatMap((one) => [h("span", { class: "fg-quiet" }, " › "), one === band ? h("b", {}, one.name) : h("a", { class: "fg-link", href: go_to(one.taxon) }, one.name)]),
     found.left_out_kinds ? h("span", { class: "fg-quiet" }, ` (the most confused; ${found.left_out_kinds} others are not drawn)`) : "",
-    inner.length ? h("select", { "aria-label": "Go into a group", onchange: (event) => (location.hash = go_to(event.target.value)) }, h("option", { value: "" }, "Go into a group…"), ...inner.map((one) => h("option", { value: one.taxon }, `${one.name} (${one.last - one.first})`))) : "",
+    inner.length ? h("select", { "aria-label": "Go into a group", onchange: (event) => (location.hash = go_to(event.target.value)) }, h("option", { value: "" }, "Go into a group…"), ...inner.map((one) => h("option", { value: one.taxon }, `${iso(one.name)} (${one.last - one.first})`))) : "",
   );
 }
 
@@ -88,7 +89,7 @@ function list(cells, split) {
       "li",
       {},
       h("a", { class: "fg-cell", href: linkTo({ given: cell.given, suggested: cell.suggested, state: "all", split }) }, h("span", {}, cell.given_name, h("span", { class: "fg-quiet" }, " → "), cell.suggested_name), h("span", { class: "fg-num" }, String(cell.count), h("span", { class: "fg-quiet" }, ` of ${cell.of}`)), h("span", { class: "fg-bar", "aria-hidden": "true" }, h("span", { style: { width: `${(100 * cell.count) / most}%` } }))),
-      h("a", { class: "fg-link fg-small", href: linkTo({ view: "pair", a: cell.given, b: cell.suggested }), "aria-label": `Compare ${cell.given_name} and ${cell.suggested_name}` }, "compare"),
+      h("a", { class: "fg-link fg-small", href: linkTo({ view: "pair", a: cell.given, b: cell.suggested }), "aria-label": `Compare ${iso(cell.given_name)} and ${iso(cell.suggested_name)}` }, "compare"),
     );
   const items = h("ol", {}, ...cells.slice(0, listed).map(row));
   const rest = cells.length > listed ? h("button", { type: "button", class: "fg-link", onclick: (event) => (items.append(...cells.slice(listed).map(row)), event.target.remove()) }, `${cells.length - listed} more`) : "";

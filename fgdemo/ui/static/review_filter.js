@@ -2,6 +2,7 @@
 
 import { h } from "./dom.js";
 import { ask } from "./client.js";
+import { iso } from "./names.js";
 import { filterOf, go, linkTo } from "./review_route.js";
 import { taxonSearch } from "./taxon_search.js";
 
@@ -33,7 +34,7 @@ export function drawFilter(root, { route, overview, names, groups, dialog, total
     kind("suggested"),
     select("state", "State", Object.entries(STATES)),
     splits.length > 1 || route.split ? select("split", "Split", [["", "All splits"], ...splits.map((name) => [name, name])]) : "",
-    overview.annotators.length > 1 || route.annotator ? select("annotator", "Whose label", [["", "By anybody"], ...overview.annotators.map((name) => [name, name === "import" ? "As imported" : `By ${name}`])]) : "",
+    overview.annotators.length > 1 || route.annotator ? select("annotator", "Whose label", [["", "By anybody"], ...overview.annotators.map((name) => [name, name === "import" ? "As imported" : `By ${iso(name)}`])]) : "",
     overview.imports.length > 1 || route.imported ? select("imported", "Import", [["", "All imports"], ...overview.imports.map((run) => [run, when(run)])]) : "",
     select("sort", "Order", Object.entries(SORTS)),
     names[given] ? about(given, suggested, groups) : "",

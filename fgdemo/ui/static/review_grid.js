@@ -2,6 +2,7 @@
 
 import { h, percent } from "./dom.js";
 import { keepAsking } from "./client.js";
+import { iso } from "./names.js";
 
 const PAGE = 120;
 const MOST_CHOSEN = 1000; // the server takes so many in one answer
@@ -233,8 +234,8 @@ function drawTile(tile, index, total) {
   const differs = tile.suggested && tile.suggested !== tile.given;
   const isDoubted = differs && !tile.checked && !tile.disputed;
   const state = [tile.locked && "gold", tile.disputed && "disputed"].filter(Boolean);
-  const doubt = [...state, ...(isDoubted ? [tile.suggested_name] : [])].join(" · ");
-  const words = [tile.given_name, tile.checked && "checked", ...state, differs && !tile.checked && `looks like ${tile.suggested_name}`].filter(Boolean).join(", ");
+  const doubt = [...state, ...(isDoubted ? [iso(tile.suggested_name)] : [])].join(" · ");
+  const words = [iso(tile.given_name), tile.checked && "checked", ...state, differs && !tile.checked && `looks like ${iso(tile.suggested_name)}`].filter(Boolean).join(", ");
   return h(
     "div",
     { class: "fg-tile", id: `fg-tile-${tile.image.slice(0, 24)}`, role: "option", "aria-selected": "false", "aria-label": words, title: words, "aria-posinset": index + 1, "aria-setsize": total, "data-image": tile.image, "data-checked": String(tile.checked), "data-gold": tile.locked ? "true" : null },

@@ -6,6 +6,7 @@ import { partLabels, partsLayer, signedLayer } from "./layers.js";
 import { keepAsking } from "./client.js";
 import { drawBars } from "./label_views.js";
 import { difference, strongest } from "./maps.js";
+import { iso } from "./names.js";
 import { linkTo } from "./review_route.js";
 import { Viewer } from "./viewer.js";
 
@@ -54,7 +55,7 @@ export class Inspector {
     this.root.classList.add("is-filled");
     this.viewer.setLayer(null);
     this.note("");
-    this.stage.querySelector("canvas").setAttribute("aria-label", `Labelled ${tile.given_name}${tile.suggested ? `, looks like ${tile.suggested_name}` : ""}`);
+    this.stage.querySelector("canvas").setAttribute("aria-label", `Labelled ${iso(tile.given_name)}${tile.suggested ? `, looks like ${iso(tile.suggested_name)}` : ""}`);
     this.drawHead(tile);
     drawBars(this.bars, null);
     this.past.replaceChildren();
@@ -133,7 +134,7 @@ function drawHistory(root, reply) {
   const line = (event) => {
     const words = { adjudication: " (adjudicated)", suggestion: " (suggested)" }[event.kind] ?? "";
     const isUndone = undone.has(event.id);
-    return h("li", { class: isUndone ? "is-undone" : null }, h("b", {}, event.name ?? SAID[event.kind] ?? event.kind), h("span", { class: "fg-quiet" }, `${words} · ${event.kind === "import" ? "came with the picture" : event.annotator}, ${new Date(event.when).toLocaleString([], { dateStyle: "medium", timeStyle: "short" })}${isUndone ? ", taken back" : ""}`), event.comment ? h("p", {}, `“${event.comment}”`) : "");
+    return h("li", { class: isUndone ? "is-undone" : null }, h("b", {}, event.name ?? SAID[event.kind] ?? event.kind), h("span", { class: "fg-quiet" }, `${words} · ${event.kind === "import" ? "came with the picture" : iso(event.annotator)}, ${new Date(event.when).toLocaleString([], { dateStyle: "medium", timeStyle: "short" })}${isUndone ? ", taken back" : ""}`), event.comment ? h("p", {}, `“${event.comment}”`) : "");
   };
   root.replaceChildren(h("h2", { class: "fg-small" }, "History"), h("ol", {}, ...reply.events.filter((event) => event.kind !== "undo").reverse().map(line)));
 }

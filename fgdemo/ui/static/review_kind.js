@@ -2,6 +2,7 @@
 
 import { h, named, signed } from "./dom.js";
 import { ask, keepAsking } from "./client.js";
+import { iso } from "./names.js";
 import { interval } from "./review_kinds.js";
 import { linkTo } from "./review_route.js";
 
@@ -15,7 +16,7 @@ export async function showKind({ root, route, isCurrent }) {
   const parts = h("div");
   root.replaceChildren(
     h("header", { class: "fg-kind-head" }, h("h1", {}, ...named(kind)), kind.group ? h("p", { class: "fg-quiet" }, kind.group) : ""),
-    h("p", { class: "fg-row-actions" }, found.rival ? workButton(kind.taxon, found.rival, `Label it against ${found.rival_name}`) : "", h("a", { class: "fg-button", href: all() }, kind.n === 1 ? "Its picture" : `All ${kind.n.toLocaleString("en")} pictures`), found.rival ? h("a", { class: "fg-button", href: linkTo({ view: "pair", a: kind.taxon, b: found.rival }) }, `Compare with ${found.rival_name}`) : ""),
+    h("p", { class: "fg-row-actions" }, found.rival ? workButton(kind.taxon, found.rival, `Label it against ${iso(found.rival_name)}`) : "", h("a", { class: "fg-button", href: all() }, kind.n === 1 ? "Its picture" : `All ${kind.n.toLocaleString("en")} pictures`), found.rival ? h("a", { class: "fg-button", href: linkTo({ view: "pair", a: kind.taxon, b: found.rival }) }, `Compare with ${iso(found.rival_name)}`) : ""),
     facts([
       ["Labelled", [h("b", { class: "fg-num" }, kind.n.toLocaleString("en")), ...splits]],
       ["Checked", [h("b", { class: "fg-num" }, kind.checked.toLocaleString("en"))]],
@@ -50,8 +51,8 @@ export async function showPair({ root, route, isCurrent }) {
       h("table", { class: "fg-table fg-pair-table" }, h("thead", {}, h("tr", {}, h("td"), column("a", a), column("b", b))), h("tbody", {}, line("Labelled", a.n.toLocaleString("en"), b.n.toLocaleString("en")), line("Checked", String(a.checked), String(b.checked)), line("Look like the other", counted(a, b, found.a_as_b, "train"), counted(b, a, found.b_as_a, "train")), line("… of the held-out", counted(a, b, found.a_as_b_held_out, "val"), counted(b, a, found.b_as_a_held_out, "val")), line("Known, left out in turn", interval(a.left_out), interval(b.left_out)), line("Known, held out", interval(a.held_out), interval(b.held_out)), h("tr", {}, h("th", { scope: "row" }, "Second opinions"), h("td", { colspan: 2 }, agreement(found.agreement))))),
       h("section", {}, h("h2", {}, "Parts that tell ", h("b", { class: "fg-a" }, "A"), " from ", h("b", { class: "fg-b" }, "B")), parts),
     ),
-    strip([h("b", { class: "fg-a" }, "A"), ` ${a.name}, typical`], found.a_typical),
-    strip([h("b", { class: "fg-b" }, "B"), ` ${b.name}, typical`], found.b_typical),
+    strip([h("b", { class: "fg-a" }, "A"), ` ${iso(a.name)}, typical`], found.a_typical),
+    strip([h("b", { class: "fg-b" }, "B"), ` ${iso(b.name)}, typical`], found.b_typical),
     strip("Between the two", found.between, "Hardest to tell."),
   );
   drawParts(parts, a.taxon, b.taxon, isCurrent);
@@ -92,7 +93,7 @@ function taken(title, cells, nameOf) {
 
 function strip(title, tiles, about = "", more = "") {
   const link = (tile) => (tile.suggested && tile.given && tile.suggested !== tile.given ? { given: tile.given, suggested: tile.suggested, state: "all" } : { given: tile.given, state: "all" });
-  const words = (tile) => `${tile.given_name}${tile.checked ? ", checked" : ""}${tile.suggested && tile.suggested !== tile.given ? `, looks like ${tile.suggested_name}` : ""}`;
+  const words = (tile) => `${iso(tile.given_name)}${tile.checked ? ", checked" : ""}${tile.suggested && tile.suggested !== tile.given ? `, looks like ${iso(tile.suggested_name)}` : ""}`;
   const picture = (tile) => h("a", { class: "fg-mini", href: linkTo(link(tile)), title: words(tile) }, h("img", { src: new URL(tile.thumb, document.baseURI), alt: words(tile), loading: "lazy" }), h("span", { class: "fg-small" }, tile.suggested !== tile.given ? tile.suggested_name : tile.checked ? "✓" : ""));
   return h("section", { class: "fg-strip-row" }, h("h2", {}, ...[title].flat(), about ? h("span", { class: "fg-quiet" }, ` ${about}`) : "", more ? " " : "", more), tiles.length ? h("div", {}, ...tiles.map(picture)) : h("p", { class: "fg-quiet" }, "No picture."));
 }

@@ -2,6 +2,7 @@
 
 import { keepAsking } from "./client.js";
 import { h, percent } from "./dom.js";
+import { finds } from "./names.js";
 import { go, linkTo } from "./review_route.js";
 
 const FIRST = 400;
@@ -25,8 +26,7 @@ export async function showKinds({ root, route, isCurrent }) {
   const body = h("tbody");
   const field = h("input", { type: "search", placeholder: `Find among ${kinds.length} kinds`, "aria-label": "Find a kind", value: route.find ?? "", maxlength: 120, oninput: () => fill() });
   const fill = () => {
-    const words = field.value.toLowerCase().trim();
-    const matching = kinds.filter((kind) => `${kind.name} ${kind.latin ?? ""} ${kind.group}`.toLowerCase().includes(words));
+    const matching = kinds.filter((kind) => finds(field.value, `${kind.name} ${kind.latin ?? ""} ${kind.group}`));
     body.replaceChildren(...matching.slice(0, FIRST).map(row), ...(matching.length > FIRST ? [note(`${matching.length - FIRST} more: find them by name.`)] : []), ...(matching.length ? [] : [note("No kind of that name.")]));
   };
   const head = (name, [words]) => h("th", { scope: "col", "data-column": name, "aria-sort": name === by ? (direction > 0 ? "ascending" : "descending") : null }, h("a", { href: linkTo({ ...route, by: name }) }, words));

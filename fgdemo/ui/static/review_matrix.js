@@ -1,6 +1,8 @@
 // The confusion matrix as a picture: labels down, what the model takes them for across. Zero is clear; a cell's strength
 // grows with the logarithm of its count, so that one odd picture is seen beside a hundred.
 
+import { shown } from "./names.js";
+
 const ROOM = { wide: 168, narrow: 8 }; // for names, where they can be read
 const READABLE_PX = 13; // a row of this height has room for its name
 const LARGEST_PX = 72; // of one cell
@@ -207,8 +209,9 @@ export function bandsOf(found, first, last) {
 }
 
 function fitted(context, text, width) {
-  if (context.measureText(text).width <= width) return text;
-  let end = text.length;
-  while (end > 1 && context.measureText(`${text.slice(0, end)}…`).width > width) end -= 1;
-  return `${text.slice(0, end)}…`;
+  const whole = shown(text);
+  if (context.measureText(whole).width <= width) return whole;
+  const pieces = [...new Intl.Segmenter().segment(whole)].map(({ segment }) => segment); // no half of an emoji
+  while (pieces.length > 1 && context.measureText(`${pieces.join("")}…`).width > width) pieces.pop();
+  return `${pieces.join("")}…`;
 }

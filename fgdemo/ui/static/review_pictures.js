@@ -1,6 +1,8 @@
 // The view of many pictures: filter, grid, one picture closely, and the keys that say what they are.
 
 import { h, isTyping } from "./dom.js";
+import { digitOf, keyOf } from "./keyboard.js";
+import { iso } from "./names.js";
 import { isShown } from "./nav.js";
 import { Bulk, pictures } from "./review_bulk.js";
 import { drawFilter, openSearch } from "./review_filter.js";
@@ -87,7 +89,7 @@ export class Pictures {
     const count = this.grid.targets.length;
     const answer = (kind) => (taxon) => this.bulk.answer(kind, taxon.taxon, taxon.name);
     if (locked && !mayAdjudicate) this.bulk.refuseLocked();
-    else if (locked) openSearch(this.dialog, "What is this gold picture?", answer("adjudication"), `Labelled ${locked.given_name}. Your choice is the last word, and what every later model is measured by.`);
+    else if (locked) openSearch(this.dialog, "What is this gold picture?", answer("adjudication"), `Labelled ${iso(locked.given_name)}. Your choice is the last word, and what every later model is measured by.`);
     else if (count) openSearch(this.dialog, count === 1 ? "What is this picture?" : `What are these ${pictures(count)}?`, answer("label"));
   }
 
@@ -99,7 +101,7 @@ export class Pictures {
   }
 
   onKey(event) {
-    if (this.root.hidden || !isShown("review") || isTyping(event) || event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
+    if (this.root.hidden || !isShown("review") || isTyping(event) || document.querySelector("dialog[open]")) return;
     const { grid, bulk, inspector } = this;
     const isButton = event.target.matches?.("button:focus-visible, a:focus-visible") && !inspector.isLarge;
     if (isButton && (event.key === "Enter" || event.key === " ")) return;
@@ -116,13 +118,13 @@ export class Pictures {
       Enter: () => this.look(),
       Escape: () => (inspector.isLarge ? inspector.setLarge(false) : grid.clear()),
     };
-    const number = /^[1-9]$/.test(event.key) ? bulk.likely[Number(event.key) - 1] : null;
-    const act = acts[event.key] ?? acts[event.key.toLowerCase()];
-    if (ARROWS.has(event.key)) {
+    const key = keyOf(event);
+    const number = bulk.likely[digitOf(event) - 1];
+    if (ARROWS.has(key)) {
       if (!inspector.isLarge) this.tiles.focus({ preventScroll: true });
-      grid.step(event.key, event.shiftKey);
+      grid.step(key, event.shiftKey);
     } else if (number) bulk.answer("label", number.taxon, number.name);
-    else if (act && !event.repeat) act();
+    else if (acts[key]) acts[key]();
     else return;
     event.preventDefault();
   }

@@ -81,6 +81,7 @@ export function taxonSearch({ label, search, onPick, onText }) {
   });
   field.addEventListener("blur", close);
   field.addEventListener("keydown", (event) => {
+    if (event.isComposing) return; // Enter ends what is being composed
     if (event.key === "ArrowDown" || event.key === "ArrowUp") {
       event.preventDefault();
       if (list.hidden) refresh();

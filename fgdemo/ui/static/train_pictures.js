@@ -2,8 +2,10 @@
 
 import { h, percent } from "./dom.js";
 import { keepAsking } from "./client.js";
+import { digitOf, keyOf } from "./keyboard.js";
 import { partLabels, partsLayer, signedLayer } from "./layers.js";
 import { strongest } from "./maps.js";
+import { iso } from "./names.js";
 import { shortName } from "./train_route.js";
 import { button } from "./train_words.js";
 import { Viewer } from "./viewer.js";
@@ -30,7 +32,7 @@ export class Pictures {
   strip(side, words) {
     const tiles = this.verdict[side];
     const count = this.verdict[`${side}_count`];
-    const picture = (tile) => h("a", { class: "fg-mini", href: this.linkTo(tile.image), "data-image": tile.image, title: tile.given_name }, h("img", { src: new URL(tile.thumb, document.baseURI), alt: `${tile.given_name}, ${words.toLowerCase()}`, loading: "lazy" }), h("span", { class: "fg-small" }, tile.given_name));
+    const picture = (tile) => h("a", { class: "fg-mini", href: this.linkTo(tile.image), "data-image": tile.image, title: tile.given_name }, h("img", { src: new URL(tile.thumb, document.baseURI), alt: `${iso(tile.given_name)}, ${words.toLowerCase()}`, loading: "lazy" }), h("span", { class: "fg-small" }, tile.given_name));
     const grid = h("div", { class: "fg-minis" }, ...tiles.slice(0, AT_FIRST).map(picture));
     const more = tiles.length > AT_FIRST ? button(`All ${tiles.length}`, () => (grid.append(...tiles.slice(AT_FIRST).map(picture)), more.remove())) : "";
     return h("section", { class: "fg-swapped-side", "data-side": side }, h("h2", {}, words, " ", h("span", { class: "fg-quiet fg-num" }, count.toLocaleString("en"))), tiles.length ? grid : h("p", { class: "fg-quiet" }, count ? "These pictures have left the workspace." : "None."), more);
@@ -64,8 +66,8 @@ export class Pictures {
   }
 
   key(event) {
-    const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-    const view = Object.keys(VIEWS)[Number(event.key) - 1];
+    const by = { ArrowLeft: -1, ArrowRight: 1 }[keyOf(event)];
+    const view = Object.keys(VIEWS)[digitOf(event) - 1];
     if (by && !(event.target instanceof HTMLCanvasElement && this.viewers.some((viewer) => viewer.zoom > 1.01))) this.step(by);
     else if (view) this.choose(view);
   }
@@ -108,8 +110,8 @@ export class Pictures {
     this.found[side] = reply;
     const asked = reply.candidates.find((one) => one.taxon === reply.asked);
     const isRight = asked.taxon === tile.given;
-    said.replaceChildren(name, h("span", { class: "fg-said-sign", "data-right": String(isRight), role: "img", "aria-label": isRight ? "right" : "wrong" }, isRight ? "✓" : "✗"), h("b", {}, ` ${asked.name} `), h("span", { class: "fg-num fg-quiet" }, percent(asked.prob)));
-    this.stages[place].querySelector("canvas").setAttribute("aria-label", `${version} says ${asked.name}, ${percent(asked.prob)}`);
+    said.replaceChildren(name, h("span", { class: "fg-said-sign", "data-right": String(isRight), role: "img", "aria-label": isRight ? "right" : "wrong" }, isRight ? "✓" : "✗"), h("b", {}, ` ${iso(asked.name)} `), h("span", { class: "fg-num fg-quiet" }, percent(asked.prob)));
+    this.stages[place].querySelector("canvas").setAttribute("aria-label", `${version} says ${iso(asked.name)}, ${percent(asked.prob)}`);
     this.draw(place);
   }
 
@@ -142,9 +144,9 @@ export class Pictures {
     if (this.view === "parts") return viewer.setLayer(partsLayer(found.parts, found.grid, viewer.aspect), partLabels(found.parts, found.grid));
     const taxon = this.view === "said" ? found.asked : this.tile.given;
     const one = found.candidates.find((candidate) => candidate.taxon === taxon);
-    if (!one) return viewer.setLayer(null), this.note(place, `It knows no ${this.tile.given_name}.`);
+    if (!one) return viewer.setLayer(null), this.note(place, `It knows no ${iso(this.tile.given_name)}.`);
     viewer.setLayer(signedLayer(one.evidence, found.grid, viewer.aspect, { positive: "evidence", negative: "against", peak: strongest(one.evidence).peak }));
-    return this.note(place, this.view === "label" ? `What speaks for ${one.name}` : "");
+    return this.note(place, this.view === "label" ? `What speaks for ${iso(one.name)}` : "");
   }
 
   note(place, words) {

@@ -2,6 +2,7 @@
 
 import { signed } from "./dom.js";
 import { difference, partAt, placeInWords, strongest } from "./maps.js";
+import { iso } from "./names.js";
 
 export const VIEWS = ["picture", "class", "contrast", "parts"];
 const FAINT = 0.02; // of the peak; less is called nothing
@@ -20,17 +21,17 @@ export function describe(view, result, a, b) {
 
 function where(place, grid, parts) {
   const part = partAt(parts, place);
-  return `at the ${placeInWords(place, grid)}${part ? ` (${part.name})` : ""}`;
+  return `at the ${placeInWords(place, grid)}${part ? ` (${iso(part.name)})` : ""}`;
 }
 
 function classMap(a, grid, parts) {
   const { place, value, peak } = strongest(a.evidence);
   const scale = { positive: "evidence", negative: "against", peak };
   if (value <= FAINT * peak) {
-    const words = `No positive evidence for ${a.name} in this picture.`;
+    const words = `No positive evidence for ${iso(a.name)} in this picture.`;
     return { values: a.evidence, scale, words, note: words };
   }
-  const words = `Speaks for ${a.name}; strongest ${signed(value)} ${where(place, grid, parts)}.`;
+  const words = `Speaks for ${iso(a.name)}; strongest ${signed(value)} ${where(place, grid, parts)}.`;
   return { values: a.evidence, scale, words, note: "" };
 }
 
@@ -39,7 +40,7 @@ function contrastMap(a, b, grid, parts) {
   const most = strongest(values);
   const least = strongest(values.map((value) => -value));
   const said = ({ place, value, peak }, taxon) =>
-    value > FAINT * peak ? `for ${taxon.name} ${where(place, grid, parts)}` : `nothing for ${taxon.name}`;
+    value > FAINT * peak ? `for ${iso(taxon.name)} ${where(place, grid, parts)}` : `nothing for ${iso(taxon.name)}`;
   const scale = { positive: "a", negative: "b", peak: most.peak };
   return { values, scale, words: `Strongest ${said(most, a)}; ${said(least, b)}.`, note: "" };
 }
@@ -51,7 +52,7 @@ function partMap(parts) {
   }
   const named = parts.filter((part) => !/^part \d+$/.test(part.name)).map((part) => part.name);
   const words = named.length
-    ? `${parts.length} parts: ${parts.map((part) => part.name).join(", ")}.`
+    ? `${parts.length} parts: ${parts.map((part) => iso(part.name)).join(", ")}.`
     : `${parts.length} parts that the model found by itself; they have no names yet.`;
   return { parts, words, note: "" };
 }
