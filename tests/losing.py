@@ -45,7 +45,7 @@ def kind_of(request: Request) -> str:
     """The server function that is asked, or the route: `fgdemo/pictures`, `label.js`."""
     path = urlsplit(request.url).path
     if "component_server" in path:
-        return request.post_data_json["fn_name"]
+        return (request.post_data_json or {})["fn_name"]
     if path.endswith(".js"):
         return path.rpartition("/")[2]
     return "/".join(path.strip("/").split("/")[:3] if "/data/" in path else path.strip("/").split("/")[:2])

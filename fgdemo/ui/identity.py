@@ -130,9 +130,8 @@ def answered(
                 except FgdemoError as error:
                     if isinstance(error, UnavailableError):
                         log.warning("%s: %s", question.__name__, error)
-                    reply = {"error": str(error), "code": code_of(error)}
-                    if isinstance(error, BusyError):
-                        reply["retry_after_s"] = error.retry_after_s
+                    wait = {"retry_after_s": error.retry_after_s} if isinstance(error, BusyError) else {}
+                    reply = {"error": str(error), "code": code_of(error), **wait}
                 except Exception:
                     log.exception("%s failed", question.__name__)
                     reply = {"error": "Something went wrong on the server, and is in its log.", "code": "failed"}
