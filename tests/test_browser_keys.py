@@ -65,6 +65,7 @@ PRESSES = [
 
 def test_what_a_press_means_on_each_keyboard(page: Page, app: RunningApp) -> None:
     page.goto(app.url)
+    expect(page.locator(".fg-model")).to_contain_text("5 kinds")
     source = page.evaluate("document.querySelector('link[href*=\"classify.js\"]').href").replace("classify", "keyboard")
     said = page.evaluate(
         """async ([source, presses]) => {
@@ -179,6 +180,7 @@ def test_a_key_is_chosen_by_what_it_writes_and_kept_with_its_place(page: Page, a
     kept = json.loads(page.evaluate("localStorage.getItem('fgdemo.label.keys')"))
     assert kept["unsure"] == {"key": "q", "code": "KeyQ"}
     page.evaluate(SEND, {"key": "؟", "code": "Slash", "shiftKey": True})  # closes the list, as it opened it
+    expect(page.locator(".fg-label dialog")).to_be_hidden()
     press(page, "q")
     saved(page)
     assert answered(app) == [("unsure", None)]

@@ -14,8 +14,13 @@ export function isTurned(text) {
 
 /** The text with what turns text around made visible, but for names that `iso` has closed in. */
 export function shown(text) {
-  const depths = [...text].reduce((known, one) => [...known, known.at(-1) + (one === FIRST_STRONG) - (one === POP)], [0]);
-  const isClosed = depths.at(-1) === 0 && depths.every((depth) => depth >= 0);
+  if (text.search(TURNING) < 0) return text;
+  let [depth, least] = [0, 0];
+  for (const one of text) {
+    depth += (one === FIRST_STRONG) - (one === POP);
+    least = Math.min(least, depth);
+  }
+  const isClosed = depth === 0 && least === 0; // each one that is opened is closed
   return text.replace(TURNING, (one) => (isClosed && (one === FIRST_STRONG || one === POP) ? one : "\ufffd"));
 }
 

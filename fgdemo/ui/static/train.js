@@ -14,6 +14,7 @@ import { confirmIn, costOfStopping } from "./train_words.js";
 
 const BUSY_MS = 2000;
 const IDLE_MS = 15_000;
+const DEED_MS = 120_000; // the machines of Hugging Face take their time
 const OPEN = ["waiting", "running"];
 const PARTS = ["state", "job", "starter", "history"];
 
@@ -84,7 +85,7 @@ class TrainPage {
   /** Do something, then show how everything stands after it. */
   async act(question, asked) {
     const turn = ++this.turn;
-    const reply = await ask(question, asked);
+    const reply = await ask(question, asked, { timeoutMs: DEED_MS });
     if (turn !== this.turn && !reply.error) return this.follow();
     this.take(reply);
     // What became of a deed whose answer was lost is seen from how everything stands now.
