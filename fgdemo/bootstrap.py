@@ -31,6 +31,7 @@ from fgdemo.settings import Settings
 from fgdemo.storage.accounts import Accounts, HubRoles
 from fgdemo.storage.cloud_jobs import PREFIX
 from fgdemo.storage.database import open_database, register_taxa
+from fgdemo.storage.decoding import Decoder, DecodingProcesses
 from fgdemo.storage.embeddings import Embeddings
 from fgdemo.storage.events import EventLog
 from fgdemo.storage.incoming import Incoming
@@ -92,20 +93,22 @@ class Workspace:
 
 
 def open_workspace(
-    settings: Settings, classifier: Classifier, engine: Engine | None = None, roster: Roster | None = None
-) -> Workspace:
+    settings: Settings, classifier: Classifier, engine: Engine | None = None, roster: Roster | None = None,
+    images: ImageStore | None = None,
+) -> Workspace:  # fmt: skip
     """Open (or make) the workspace and let it know the classifier's taxa.
 
     Args:
         engine: of its database, where that is open already.
         roster: of that database, where there is one already; it is as large as the workspace.
+        images: its pictures, where they are decoded elsewhere than in this process.
 
     Raises:
         StorageError: it cannot be opened.
     """
     engine = engine or open_database(settings.database_url)
     register_taxa(engine, classifier.taxonomy)
-    images = ImageStore(settings.home / "pictures")
+    images = images or ImageStore(settings.home / "pictures", Decoder(settings.max_picture_mp))
     roster = Roster(engine) if roster is None else roster
     embeddings = embeddings_of(settings.home, classifier)
     library = Library(roster, embeddings, images)
@@ -141,9 +144,11 @@ def build_services(settings: Settings, go_live: Callable[[Services], None] = lam
 
     def renew() -> None:
         live = Classifier.load(models.live_folder(), settings.device)
-        go_live(_services(settings, engine, roster, live, training, transfers, mirroring))
+        go_live(_services(settings, engine, roster, images, live, training, transfers, mirroring))
 
-    images = ImageStore(settings.home / "pictures")
+    decoder = DecodingProcesses(settings.max_picture_mp)
+    decoder.start()
+    images = ImageStore(settings.home / "pictures", decoder)
     transfers = Transfers(
         Exchange(settings.home, engine, images), settings.home, swapping=lambda: training.is_swapping
     )  # fmt: skip
@@ -152,7 +157,7 @@ def build_services(settings: Settings, go_live: Callable[[Services], None] = lam
         device=_trains_on(settings), trouble=trouble, importing=lambda: transfers.is_running,
     )  # fmt: skip
     training.clear_leftovers()
-    services = _services(settings, engine, roster, classifier, training, transfers, mirroring)
+    services = _services(settings, engine, roster, images, classifier, training, transfers, mirroring)
     mirroring.start()
     return services
 
@@ -176,13 +181,13 @@ def _load_live(settings: Settings, models: Models) -> tuple[Classifier, str]:
 
 
 def _services(
-    settings: Settings, engine: Engine, roster: Roster, classifier: Classifier, training: Training,
+    settings: Settings, engine: Engine, roster: Roster, images: ImageStore, classifier: Classifier, training: Training,
     transfers: Transfers, mirroring: Mirroring,
 ) -> Services:  # fmt: skip
     """All that depends on the model, around that which does not and stays when another one goes live."""
     from fgdemo.explain.faithfulness import trust
 
-    workspace = open_workspace(settings, classifier, engine, roster)
+    workspace = open_workspace(settings, classifier, engine, roster, images)
     taxa = TaxonStore(workspace.engine)
     learner = Learner(
         classifier.head,
@@ -193,9 +198,7 @@ def _services(
         taxa.load,
     )
     learner.start()
-    looking = Looking(
-        workspace.embeddings, workspace.images, workspace.roster, classifier.look, settings.max_picture_mp
-    )
+    looking = Looking(workspace.embeddings, workspace.images, workspace.roster, classifier.look)
     looking.start()
     mirroring.use(workspace.embeddings)
     transfers.use(_exchange(settings, classifier, workspace))
@@ -211,11 +214,10 @@ def _services(
 
     explainer = Explainer(
         LiveClassifier(classifier, learner, taxa), learner, workspace.roster, workspace.embeddings, workspace.images,
-        settings.max_picture_mp,
     )  # fmt: skip
     return Services(
         workbench=Workbench(
-            classifier, workspace.library, partial(trust, classifier), settings.max_picture_mp, settings.most_waiting
+            classifier, workspace.library, partial(trust, classifier), images.decoder, settings.most_waiting
         ),
         suggestions=Suggestions(
             workspace.events,
@@ -223,7 +225,6 @@ def _services(
             Remarks(workspace.engine),
             pictures,
             classifier.taxonomy,
-            settings.max_picture_mp,
         ),
         accounts=Accounts(workspace.engine, hub_roles=HubRoles(settings.maintainers, settings.experts)),
         labelling=Labelling(workspace.engine, workspace.roster, learner, taxa, classifier, explainer),
@@ -272,6 +273,5 @@ def open_exchange(settings: Settings, classifier: Classifier) -> Exchange:
 def _exchange(settings: Settings, classifier: Classifier, workspace: Workspace) -> Exchange:
     intake = Intake(
         workspace.engine, workspace.images, workspace.roster, workspace.embeddings, classifier.look,
-        settings.max_picture_mp,
     )  # fmt: skip
     return Exchange(settings.home, workspace.engine, workspace.images, intake)

@@ -16,7 +16,6 @@ from fgdemo.services.explainer import Explanation
 from fgdemo.services.views import candidates, part_views, worth_comparing
 from fgdemo.settings import Settings
 from fgdemo.storage.embeddings import remove_embeddings
-from fgdemo.storage.images import decode_reduced
 from fgdemo.storage.job_files import given_labels
 from fgdemo.storage.labelled import Progress, no_progress
 from fgdemo.storage.looking import MODEL_PX, look_at_missing
@@ -83,9 +82,7 @@ class ModelRoom:
                 classifier = self._learned(self._load(version))
             classifier = classifier or self._load(version)
             self._opened = {**dict(list(self._opened.items())[1 - OPEN_MODELS :]), (version, event): classifier}
-        picture, _ = decode_reduced(
-            self._images.read(image), MODEL_PX, name=f"{image[:12]}…", max_picture_mp=self._settings.max_picture_mp
-        )
+        picture, _ = self._images.decoder.decode(self._images.read(image), MODEL_PX, name=f"{image[:12]}…")
         reading = classifier.read(picture)
         ranked = [classifier.taxonomy.leaves[i] for i in (-reading.probs).argsort(kind="stable")]
         rival = worth_comparing(classifier, ranked[0], ranked, reading.probs)
@@ -113,5 +110,5 @@ class ModelRoom:
         self._roster.follow()
         look_at_missing(
             embeddings_of(self._settings.home, classifier), self._images, self._roster.image_ids, classifier.look,
-            self._settings.max_picture_mp, progress,
+            progress,
         )  # fmt: skip

@@ -126,6 +126,18 @@ def _names(env: Mapping[str, str], name: str) -> tuple[str, ...]:
     return names
 
 
+_NEEDED_TO_START = (
+    "PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PYTHONPATH", "PYTHONHOME", "SYSTEMROOT",
+    "TEMP", "TMP", "TMPDIR", "LANG",
+)  # fmt: skip
+
+
+def bare_variables(env: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The environment of a process that handles what strangers send: no secrets, one thread."""
+    kept = {name: env[name] for name in _NEEDED_TO_START if name in env}
+    return {**kept, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+
+
 def own_process(settings: Settings) -> None:
     """Set what has to stand in the environment before Gradio and its server start, in a process that only serves.
 

@@ -105,7 +105,7 @@ def services_over(
     exchange = Exchange(settings.home, workspace.engine, workspace.images, workspace.intake())
     return Services(
         workbench=Workbench(
-            workspace.classifier, library, measured_trust, settings.max_picture_mp, settings.most_waiting
+            workspace.classifier, library, measured_trust, workspace.images.decoder, settings.most_waiting
         ),
         suggestions=workspace.suggestions(settings.keep_suggestions_days),
         accounts=Accounts(workspace.engine),

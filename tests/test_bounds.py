@@ -78,10 +78,10 @@ def test_other_formats_are_not_even_tried(head: bytes) -> None:
 
 def test_what_programs_write_passes() -> None:
     noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (200, 300, 3), np.uint8))
-    files = [encoded(noise, kind) for kind in ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")]
+    files = [encoded(noise, kind) for kind in ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")]
     files += [
         encoded(noise, "JPEG", progressive=True, exif=b"Exif\0\0" + bytes(60_000), icc_profile=bytes(500_000)),
-        encoded(noise, "GIF", save_all=True, append_images=[noise.rotate(n) for n in range(1, 40)]),
+        encoded(noise, "GIF", save_all=True, append_images=[noise.rotate(n) for n in range(1, 9)]),
         encoded(noise, "TIFF", tiffinfo={278: 1}),
         encoded(noise, "TIFF", compression="jpeg"),
         jpeg_scans(14, 1500),

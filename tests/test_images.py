@@ -306,7 +306,7 @@ def test_thumbnail_is_small_upright_and_made_once(tmp_path, monkeypatch):
     picture = Image.open(io.BytesIO(first))
     assert (picture.format, max(picture.size)) == ("JPEG", THUMBNAIL_PX)
     assert_corners(picture)
-    monkeypatch.setattr("fgdemo.storage.originals.decode_reduced", None)
+    store.decoder = None
     assert store.thumbnail(image_id) == first
     store.remove(image_id)
     assert files_under(tmp_path) == []

@@ -11,6 +11,7 @@ from PIL import Image
 from fgdemo.errors import FgdemoError, PictureError, StorageError, TaxonomyError
 from fgdemo.services.suggestions import Suggestions, clean_text
 from fgdemo.storage.database import open_database, register_taxa, writing
+from fgdemo.storage.decoding import Decoder
 from fgdemo.storage.events import EventLog, standing_of
 from fgdemo.storage.originals import ImageStore, image_id_of
 from fgdemo.storage.remarks import Remarks
@@ -42,13 +43,13 @@ def events(engine):
 
 @pytest.fixture
 def pictures(tmp_path):
-    return ImageStore(tmp_path / "pictures")
+    return ImageStore(tmp_path / "pictures", Decoder(max_picture_mp=1))
 
 
 @pytest.fixture
 def suggestions(engine, events, pictures):
     left = VisitorPictures(engine, pictures, 90, lambda: NOON)
-    return Suggestions(events, pictures, Remarks(engine, lambda: NOON), left, TAXONOMY, max_picture_mp=1)
+    return Suggestions(events, pictures, Remarks(engine, lambda: NOON), left, TAXONOMY)
 
 
 def add(suggestions, data=None, **changes) -> str:

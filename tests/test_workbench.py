@@ -20,6 +20,7 @@ from PIL import Image
 from fgdemo.errors import PictureError, TaxonomyError
 from fgdemo.services.wording import answer_for, known_kinds, percent, plural, unknown_verdict, with_article
 from fgdemo.services.workbench import READINGS_KEPT, Workbench
+from fgdemo.storage.decoding import Decoder
 from fgdemo.storage.labelled import LabelledPicture
 from fgdemo.storage.library import Library
 from fgdemo.storage.originals import image_id_of
@@ -342,7 +343,7 @@ def test_a_path_is_read_and_a_missing_one_is_said(workbench, tmp_path):
 
 
 def test_bad_pictures_never_reach_the_model(classifier):
-    workbench = Workbench(classifier, max_picture_mp=1)
+    workbench = Workbench(classifier, decoder=Decoder(max_picture_mp=1))
     for bad in (b"", b"<svg/>", photo("red", (2000, 1000))):
         with pytest.raises(PictureError):
             workbench.classify(bad, name="a")
@@ -356,7 +357,7 @@ def test_asking_again_needs_no_second_forward_pass(classifier, monkeypatch):
     workbench = Workbench(classifier)
     data = photo("red")
     first = workbench.classify(data, name="a")
-    monkeypatch.setattr("fgdemo.services.workbench.decode_reduced", None)
+    monkeypatch.setattr(workbench, "_decoder", None)
     again = workbench.classify(data, name="a", asked="lowchen", rival="eskimo_dog")
     assert classifier.reads == 1
     assert (again.display, again.answer) == (first.display, first.answer)

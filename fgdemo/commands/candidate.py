@@ -107,7 +107,7 @@ def _without_rejected(
         return base
     run.say(f"{len(rejected)} pictures that {base.version} has learned are gold or left out here: taken out of it.")
     embeddings = embeddings_of(settings.home, base)
-    look_at_missing(embeddings, workspace.images, rejected, base.look, settings.max_picture_mp, run.progress)
+    look_at_missing(embeddings, workspace.images, rejected, base.look, run.progress)
     return unlearned(base, workspace.roster, embeddings, rejected)
 
 
@@ -126,5 +126,5 @@ def _look(run: Run, settings: Settings, workspace: Workspace, classifier: Classi
     roster.follow()
     look_at_missing(
         embeddings_of(settings.home, classifier), workspace.images, roster.image_ids, classifier.look,
-        settings.max_picture_mp, run.progress,
+        run.progress,
     )  # fmt: skip

@@ -14,9 +14,10 @@ from fgdemo.settings import Settings
 def predict(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]:
     """One line a picture; a bad picture is a sentence in its place and never stops the rest."""
     from fgdemo.services.workbench import Workbench
+    from fgdemo.storage.decoding import Decoder
 
     classifier = load(arguments, settings)
-    workbench = Workbench(classifier, max_picture_mp=settings.max_picture_mp)
+    workbench = Workbench(classifier, decoder=Decoder(settings.max_picture_mp))
     say = speaker(arguments)
     rows = []
     for path in arguments.pictures:
@@ -44,10 +45,11 @@ def explain(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]
     from fgdemo.explain.faithfulness import trust
     from fgdemo.explain.sheet import explain_sheet
     from fgdemo.services.workbench import Workbench
+    from fgdemo.storage.decoding import Decoder
     from fgdemo.storage.images import decode_picture
 
     classifier = load(arguments, settings)
-    workbench = Workbench(classifier, max_picture_mp=settings.max_picture_mp)
+    workbench = Workbench(classifier, decoder=Decoder(settings.max_picture_mp))
     encoded = picture_bytes(arguments.picture)
     found = workbench.classify(encoded, name=arguments.picture.name, asked=arguments.a, rival=arguments.b)
     picture = decode_picture(encoded, name=arguments.picture.name, max_picture_mp=settings.max_picture_mp)

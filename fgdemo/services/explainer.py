@@ -13,7 +13,6 @@ from fgdemo.errors import TaxonomyError
 from fgdemo.services.aside import Aside
 from fgdemo.services.views import candidates, part_views, worth_comparing
 from fgdemo.storage.embeddings import Embeddings
-from fgdemo.storage.images import decode_reduced
 from fgdemo.storage.originals import ImageStore
 from fgdemo.storage.roster import Roster
 from fgdemo.types import Candidate, Classifier, Part, PartView, Reading
@@ -85,14 +84,12 @@ class Explainer:
         roster: Roster,
         embeddings: Embeddings,
         images: ImageStore,
-        max_picture_mp: int = 60,
     ) -> None:
         self._live = live
         self._learner = learner
         self._roster = roster
         self._embeddings = embeddings
         self._images = images
-        self._max_picture_mp = max_picture_mp
         self._readings: OrderedDict[str, tuple[Classifier, Reading]] = OrderedDict()
         self._reading = Aside("explain", niceness=1)
 
@@ -159,9 +156,7 @@ class Explainer:
         if known is not None and known[0] is classifier:
             self._readings.move_to_end(image)
             return known[1]
-        picture, _ = decode_reduced(
-            self._images.read(image), MODEL_PX, name=f"{image[:12]}…", max_picture_mp=self._max_picture_mp
-        )
+        picture, _ = self._images.decoder.decode(self._images.read(image), MODEL_PX, name=f"{image[:12]}…")
         reading = classifier.read(picture)
         self._readings[image] = classifier, reading
         while len(self._readings) > READINGS_KEPT:

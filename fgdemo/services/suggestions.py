@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from fgdemo.annotation import Person
 from fgdemo.errors import StorageError, TaxonomyError
 from fgdemo.storage.events import EventLog, LabelEvent, NewPicture
-from fgdemo.storage.images import decode_reduced
-from fgdemo.storage.metadata import without_metadata
 from fgdemo.storage.originals import THUMBNAIL_PX, ImageStore, image_id_of
 from fgdemo.storage.remarks import Remark, Remarks
 from fgdemo.storage.visitor_pictures import SOURCE, LeftPicture, VisitorPictures, key_of, new_receipt
@@ -47,7 +45,6 @@ class Suggestions:
         remarks: where words without a picture are kept.
         pictures: what becomes of the pictures.
         taxonomy: the taxa that may be suggested, groups included.
-        max_picture_mp: largest picture that is decoded, in megapixels.
     """
 
     def __init__(
@@ -57,11 +54,9 @@ class Suggestions:
         remarks: Remarks,
         pictures: VisitorPictures,
         taxonomy: Taxonomy,
-        max_picture_mp: int = 60,
     ) -> None:
         self._events, self._images, self._remarks, self._pictures = events, images, remarks, pictures
         self._taxonomy = taxonomy
-        self._max_picture_mp = max_picture_mp
 
     @property
     def keep_days(self) -> int:
@@ -109,11 +104,11 @@ class Suggestions:
         for field, text, longest in (("name", new_name, LONGEST_NEW_NAME), ("comment", comment, LONGEST_COMMENT)):
             if text and len(text) > longest:
                 raise StorageError(f"The {field} has {len(text)} characters; at most {longest} can be kept.")
-        _, (width, height) = decode_reduced(data, THUMBNAIL_PX, name=name, max_picture_mp=self._max_picture_mp)
+        _, (width, height) = self._images.decoder.decode(data, THUMBNAIL_PX, name=name)
         if not keep_picture:
             kept = self._remarks.add(Remark(answered, taxon, new_name, comment, model_version))
             return Suggested(str(kept), None, None)
-        original, receipt = without_metadata(data, name=name, max_picture_mp=self._max_picture_mp), new_receipt()
+        original, receipt = self._images.decoder.without_metadata(data, name=name), new_receipt()
         event = self._events.append_with_picture(
             LabelEvent(
                 image=image_id_of(original),

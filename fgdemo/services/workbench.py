@@ -18,9 +18,9 @@ from fgdemo.services.aside import Aside
 from fgdemo.services.taxon_search import TaxonSearch
 from fgdemo.services.views import candidates, part_views, worth_comparing
 from fgdemo.services.wording import answer_for, known_kinds, unknown_verdict
-from fgdemo.storage.images import data_url, decode_reduced, jpeg, shown_name
+from fgdemo.storage.decoding import Decoder
+from fgdemo.storage.images import data_url, jpeg, shown_name
 from fgdemo.storage.library import Library
-from fgdemo.storage.metadata import without_metadata
 from fgdemo.storage.originals import image_id_of
 from fgdemo.types import (
     About,
@@ -41,8 +41,6 @@ DISPLAY_PX = 1280
 MODEL_PX = 960
 """Large JPEGs are decoded so that the shorter side of what the model sees keeps this; no model here reads more."""
 READINGS_KEPT = 16
-DECODED_AT_ONCE = 2
-"""Decoding the largest picture allowed takes some hundred megabytes."""
 TRUST_PATIENCE_S = 10.0
 MOST_MEASURING = 4
 """So many wait for a trust figure, which takes seconds and is no answer that anybody needs."""
@@ -74,7 +72,7 @@ class Workbench:
         classifier: the model that is served.
         library: the labelled pictures of the workspace, or None.
         trust: measures how faithful the maps are, or None to leave that out.
-        max_picture_mp: largest picture that is decoded, in megapixels.
+        decoder: decodes what visitors send; in this process by default.
         most_waiting: so many pictures wait for the model at once; one more is refused.
     """
 
@@ -83,18 +81,17 @@ class Workbench:
         classifier: Classifier,
         library: Library | None = None,
         trust: TrustFunction | None = None,
-        max_picture_mp: int = 60,
+        decoder: Decoder | None = None,
         most_waiting: int = 64,
     ) -> None:
         self._classifier = classifier
         self._library = library
         self._trust = trust
-        self._max_picture_mp = max_picture_mp
+        self._decoder = decoder or Decoder()
         self._most_waiting = most_waiting
         self._search = TaxonSearch(classifier.taxonomy)
         self._recent: OrderedDict[tuple[str, CropBox | None], _Read] = OrderedDict()
         self._recent_lock = threading.Lock()
-        self._decoding = threading.Semaphore(DECODED_AT_ONCE)
         self._forward = Aside("forward", niceness=1)
         self._measuring = Aside("trust", niceness=10)
         self._answering = 0
@@ -170,6 +167,10 @@ class Workbench:
             elapsed_ms=round((time.perf_counter() - started) * 1000, 1),
         )
 
+    def picture(self, data: bytes | Path, *, name: str) -> Image.Image:
+        """All its pixels. Raises PictureError, BusyError."""
+        return self._decoder.decode(_bytes_of(data, name), name=name)[0]
+
     def trust(self, data: bytes | Path, *, name: str, box: CropBox | None, a: str, b: str) -> dict[str, Trust]:
         """How faithful the maps "class" (of `a`) and "contrast" (`a` − `b`) are to this picture's pixels.
 
@@ -187,7 +188,8 @@ class Workbench:
         if not self._asked_trust.acquire(blocking=False):
             raise BusyError(MANY_HERE, TRY_AGAIN_S)
         try:
-            return self._measuring.do(self._measure, _bytes_of(data, name), name, box, a, b, self._trust)
+            picture, _ = self._decode(_bytes_of(data, name), name, box)
+            return self._measuring.do(self._measure, picture, box, a, b, self._trust)
         finally:
             self._asked_trust.release()
 
@@ -212,9 +214,8 @@ class Workbench:
         return self._search.find(query, limit)
 
     def _measure(
-        self, data: bytes, name: str, box: CropBox | None, a: str, b: str, trust: TrustFunction
+        self, picture: Image.Image, box: CropBox | None, a: str, b: str, trust: TrustFunction
     ) -> dict[str, Trust]:
-        picture, _ = self._decode(data, name, box)
         with self._quiet:  # Not for ever: on a page that is never quiet, measurements come slowly but come.
             self._quiet.wait_for(lambda: self._answering == 0, timeout=TRUST_PATIENCE_S)
         return trust(picture, box, a, b)
@@ -229,7 +230,7 @@ class Workbench:
         with self._waiting_for_answer():
             picture, (width, height) = self._decode(data, name, box)
             display = data_url(jpeg(picture, DISPLAY_PX))
-            stored_id = image_id_of(without_metadata(data, name=name, max_picture_mp=self._max_picture_mp))
+            stored_id = image_id_of(self._decoder.without_metadata(data, name=name)) if self._library else image_id
 
             def read() -> _Read:
                 known = self._recall(key)  # Somebody may have asked the same while we waited.
@@ -252,8 +253,7 @@ class Workbench:
 
     def _decode(self, data: bytes, name: str, box: CropBox | None) -> tuple[Image.Image, tuple[int, int]]:
         share = min(box.right - box.left, box.bottom - box.top) if box else 1.0
-        with self._decoding:
-            return decode_reduced(data, round(MODEL_PX / share), name=name, max_picture_mp=self._max_picture_mp)
+        return self._decoder.decode(data, round(MODEL_PX / share), name=name)
 
     @contextmanager
     def _waiting_for_answer(self) -> Iterator[None]:

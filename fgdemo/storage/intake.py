@@ -13,17 +13,15 @@ from PIL import Image
 from sqlalchemy.engine import Connection, Engine
 
 from fgdemo.annotation import Split
-from fgdemo.errors import PictureError, StorageError
+from fgdemo.errors import BusyError, PictureError, StorageError
 from fgdemo.storage.database import reading, utc_now, writing
 from fgdemo.storage.embeddings import Embeddings, Looks
 from fgdemo.storage.events import EventLog
 from fgdemo.storage.image_ids import packed
-from fgdemo.storage.images import decode_reduced
 from fgdemo.storage.kinds import Kinds, settle_kinds
 from fgdemo.storage.labelled import LabelledPicture, PastSession, Progress, Said, no_progress, plain_text
 from fgdemo.storage.looking import MODEL_PX, look_at_missing
 from fgdemo.storage.merging import Merger, settle_sessions
-from fgdemo.storage.metadata import without_metadata
 from fgdemo.storage.originals import ImageStore, image_id_of
 from fgdemo.storage.roster import SPLITS, Roster
 from fgdemo.storage.schema import image_table
@@ -92,7 +90,6 @@ class Intake:
         roster: Roster,
         embeddings: Embeddings,
         look: Callable[[Sequence[Image.Image]], Looks],
-        max_picture_mp: int = 60,
         are_twins: AreTwins = alike,
     ) -> None:
         self.engine = engine
@@ -101,7 +98,6 @@ class Intake:
         self._roster = roster
         self._embeddings = embeddings
         self._look = look
-        self._max_picture_mp = max_picture_mp
         self._are_twins = are_twins
 
     def take_in(
@@ -152,9 +148,7 @@ class Intake:
                 read = zip(batch, pool.map(lambda one: self._read(one, this), batch), strict=True)
                 self._store([one for one in (self._usable(p, r, this) for p, r in read) if one], this, pool)
                 progress("taking in pictures", start + len(batch), len(listed))
-        report.skipped += look_at_missing(
-            self._embeddings, self._images, self._roster.image_ids, self._look, self._max_picture_mp, progress
-        )
+        report.skipped += look_at_missing(self._embeddings, self._images, self._roster.image_ids, self._look, progress)
         return report
 
     def _read(self, listed: LabelledPicture, run: _Run) -> _Ready | str:
@@ -165,7 +159,7 @@ class Intake:
             loaded = listed.load()
             if listed.origin is not None and listed.origin.image != image_id_of(loaded):
                 return "is not the picture that it was when it was exported"
-            original = without_metadata(loaded, name=listed.name, max_picture_mp=self._max_picture_mp)
+            original = self._images.decoder.without_metadata(loaded, name=listed.name)
             image = image_id_of(original)
             if listed.origin is not None:
                 run.renamed[listed.origin.image] = image
@@ -173,8 +167,8 @@ class Intake:
             if image in self._roster and (image not in run.bare or still_bare):
                 self._images.put(original)  # in case that somebody has deleted the file
                 return _Ready(listed, image)
-            picture, size = decode_reduced(original, MODEL_PX, name=listed.name, max_picture_mp=self._max_picture_mp)
-        except (PictureError, StorageError) as error:
+            picture, size = self._images.decoder.decode(original, MODEL_PX, name=listed.name)
+        except (PictureError, StorageError, BusyError) as error:
             return str(error)
         except OSError as error:
             return f"cannot be read ({error.strerror or 'input/output error'})"

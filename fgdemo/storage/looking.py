@@ -9,9 +9,8 @@ from collections.abc import Callable, Sequence
 
 from PIL import Image
 
-from fgdemo.errors import FgdemoError, PictureError, StorageError
+from fgdemo.errors import BusyError, FgdemoError, PictureError, StorageError
 from fgdemo.storage.embeddings import Embeddings, Looks
-from fgdemo.storage.images import decode_reduced
 from fgdemo.storage.labelled import Progress, no_progress
 from fgdemo.storage.originals import ImageStore
 from fgdemo.storage.roster import Roster
@@ -27,7 +26,6 @@ def look_at_missing(
     images: ImageStore,
     image_ids: Sequence[str],
     look: Callable[[Sequence[Image.Image]], Looks],
-    max_picture_mp: int = 60,
     progress: Progress = no_progress,
 ) -> list[tuple[str, str]]:
     """Keep the looks of those of these pictures of which `embeddings` has none: another model saw them, or they were
@@ -46,11 +44,9 @@ def look_at_missing(
         for image in missing[start : start + BATCH]:
             try:
                 original = images.read(image)
-                pictures.append(
-                    decode_reduced(original, MODEL_PX, name=f"{image[:12]}…", max_picture_mp=max_picture_mp)[0]
-                )
+                pictures.append(images.decoder.decode(original, MODEL_PX, name=f"{image[:12]}…")[0])
                 kept.append(image)
-            except (PictureError, StorageError) as error:
+            except (PictureError, StorageError, BusyError) as error:
                 skipped.append((image[:12], str(error)))
         if kept:
             embeddings.append(kept, look(pictures))
@@ -70,10 +66,10 @@ class Looking:
 
     def __init__(
         self, embeddings: Embeddings, images: ImageStore, roster: Roster,
-        look: Callable[[Sequence[Image.Image]], Looks], max_picture_mp: int,
+        look: Callable[[Sequence[Image.Image]], Looks],
     ) -> None:  # fmt: skip
         self._embeddings, self._images, self._roster = embeddings, images, roster
-        self._look, self._max_picture_mp = look, max_picture_mp
+        self._look = look
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="looking", daemon=True)
 
@@ -89,7 +85,7 @@ class Looking:
             try:
                 self._roster.follow()
                 ids = self._roster.image_ids
-                look_at_missing(self._embeddings, self._images, ids, self._look, self._max_picture_mp, self._progress)
+                look_at_missing(self._embeddings, self._images, ids, self._look, self._progress)
             except FgdemoError:
                 log.exception("pictures that were not looked at yet could not be looked at")
 

@@ -13,7 +13,8 @@ from pathlib import Path
 from PIL import Image
 
 from fgdemo.errors import StorageError, UnavailableError
-from fgdemo.storage.images import decode_reduced, jpeg
+from fgdemo.storage.decoding import Decoder
+from fgdemo.storage.images import jpeg
 
 THUMBNAIL_PX = 224
 _JPEG_END = b"\xff\xd9"
@@ -29,10 +30,14 @@ class ImageStore:
     """A folder of original picture files, each named by the sha256 of its bytes, and their thumbnails.
 
     A file appears under its name only when it is whole and on the disk, so any number of processes may share a folder.
+
+    Args:
+        decoder: decodes what comes in and what lies here; in this process by default.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, decoder: Decoder | None = None) -> None:
         self._root = root
+        self.decoder = decoder or Decoder()
 
     def put(self, data: bytes) -> str:
         """Keep the bytes, unless they are kept already; they are on the disk when this returns. Gives their id.
@@ -82,7 +87,7 @@ class ImageStore:
             kept = path.read_bytes()
             if kept.endswith(_JPEG_END):  # a power cut may leave half of it
                 return kept
-        picture, _ = decode_reduced(self.read(image_id), 2 * THUMBNAIL_PX, name=f"{image_id[:12]}…")
+        picture, _ = self.decoder.decode(self.read(image_id), 2 * THUMBNAIL_PX, name=f"{image_id[:12]}…")
         return self.make_thumbnail(image_id, picture)
 
     def make_thumbnail(self, image_id: str, picture: Image.Image) -> bytes:

@@ -40,7 +40,7 @@ DEEDS: dict[str, Deed] = {
 def add_api(services: Services, spend: Spend) -> None:
     """Add the endpoints to the current Blocks."""
     questions: list[tuple[Role, list[Callable[..., Any]]]] = [
-        ("visitor", picture_questions(services.workbench, services.settings)),
+        ("visitor", picture_questions(services.workbench)),
         ("visitor", word_questions(services.workbench, services.suggestions)),
         ("expert", labelling_questions(services.labelling)),
         ("maintainer", export_questions(services.transfers)),

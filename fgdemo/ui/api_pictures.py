@@ -12,7 +12,6 @@ from gradio.data_classes import FileData
 from gradio.utils import get_upload_folder
 
 from fgdemo.services.suggestions import Suggested
-from fgdemo.storage.images import decode_picture
 from fgdemo.storage.visitor_pictures import LeftPicture
 from fgdemo.types import About, Classification, CropBox, Neighbour, TaxonHit, Trust
 from fgdemo.ui import payloads
@@ -20,10 +19,9 @@ from fgdemo.ui import payloads
 if TYPE_CHECKING:
     from fgdemo.services.suggestions import Suggestions
     from fgdemo.services.workbench import Workbench
-    from fgdemo.settings import Settings
 
 
-def picture_questions(workbench: "Workbench", settings: "Settings") -> list[Callable[..., Any]]:
+def picture_questions(workbench: "Workbench") -> list[Callable[..., Any]]:
     """What the model says of a picture."""
 
     def about() -> About:
@@ -110,7 +108,7 @@ def picture_questions(workbench: "Workbench", settings: "Settings") -> list[Call
         measured = None
         if measure_trust is True:
             measured = workbench.trust(path, name=name, box=crop, a=found.asked, b=found.rival)
-        shown = decode_picture(path.read_bytes(), name=name, max_picture_mp=settings.max_picture_mp)
+        shown = workbench.picture(path, name=name)
         folder = Path(get_upload_folder()) / secrets.token_hex(16)  # among the uploads, which are cleared away
         folder.mkdir(parents=True)
         explain_sheet(found, shown, measured).save(folder / "why.png")

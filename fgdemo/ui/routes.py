@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from fgdemo.errors import FgdemoError, ForbiddenError, UnavailableError
-from fgdemo.storage.images import decode_reduced, jpeg
+from fgdemo.storage.images import jpeg
 from fgdemo.ui.identity import me, sign_in, sign_out, who
 from fgdemo.ui.review import picture_filter
 from fgdemo.ui.visitors import address_of
@@ -77,7 +77,7 @@ def _picture(images: ImageStore, request: Request) -> Response:
     if size == "thumbnail":
         content = images.thumbnail(image)
     else:
-        content = jpeg(decode_reduced(images.read(image), DISPLAY_PX, name=f"{image[:12]}…")[0], DISPLAY_PX)
+        content = jpeg(images.decoder.decode(images.read(image), DISPLAY_PX, name=f"{image[:12]}…")[0], DISPLAY_PX)
     headers = {**_SAFE, "Cache-Control": "private, max-age=86400, immutable"}  # an id names its bytes for ever
     return Response(content, media_type="image/jpeg", headers=headers)
 

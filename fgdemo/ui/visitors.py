@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from fgdemo.services.limits import Deed, Limits, Visitor, rates
+from fgdemo.storage.decoding import decode_for
 from fgdemo.ui.identity import who
 
 if TYPE_CHECKING:
@@ -25,10 +26,11 @@ def spending(settings: Settings, accounts: Accounts) -> Spend:
 
     def spend(request: Any, deed: Deed) -> None:
         person = who(request, accounts)
+        visitor = Visitor(f"person {person.name}", person.role)
         if person.role == "visitor":
-            limits.spend(Visitor(address_of(request, settings.proxies)), deed)
-        else:
-            limits.spend(Visitor(f"person {person.name}", person.role), deed)
+            visitor = Visitor(address_of(request, settings.proxies))
+        limits.spend(visitor, deed)
+        decode_for(visitor.key)
 
     return spend
 

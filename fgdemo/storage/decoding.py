@@ -1,0 +1,198 @@
+"""The one door through which a server decodes what strangers send.
+
+Headers bound what a decoder does (see `bounds`); whatever they overlook ends with the process in which it runs.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections import Counter
+from contextvars import ContextVar
+from typing import Any
+
+from PIL import Image
+
+from fgdemo.errors import BusyError, PictureError, UnavailableError
+from fgdemo.storage.decode_process import DecodeProcess
+from fgdemo.storage.images import decode_reduced, shown_name
+from fgdemo.storage.metadata import OddError, cut_out, rewritten
+
+LIMIT_S = 10.0
+"""The largest picture that is allowed takes three seconds on a slow machine."""
+PATIENCE_S = 1.0
+"""Whoever waits for longer ends the decode that has run the longest, if that has run for as long."""
+START_S = 30.0
+WATCH_EVERY_S = 0.1
+TRY_AGAIN_S = 10
+_FEWEST, _MOST = 3, 8
+
+_asking_for: ContextVar[str] = ContextVar("decode_for", default="")
+
+
+def decode_for(visitor: str) -> None:
+    """Whatever is decoded in this context from now on is for this visitor; different visitors take turns."""
+    _asking_for.set(visitor)
+
+
+class Decoder:
+    """Decodes here and now: for the command line, where people bring pictures of their own.
+
+    Args:
+        max_picture_mp: largest picture that is decoded, in megapixels.
+    """
+
+    def __init__(self, max_picture_mp: int = 60) -> None:
+        self.max_picture_mp = max_picture_mp
+
+    def decode(
+        self, data: bytes, at_least_px: int | None = None, *, name: str = "the picture"
+    ) -> tuple[Image.Image, tuple[int, int]]:
+        """See `decode_reduced`. Raises PictureError, and BusyError where others wait."""
+        return decode_reduced(data, at_least_px, name=name, max_picture_mp=self.max_picture_mp)
+
+    def without_metadata(self, data: bytes, *, name: str = "the picture") -> bytes:
+        """See `fgdemo.storage.metadata.without_metadata`. Raises PictureError, BusyError."""
+        try:
+            return cut_out(data, name=name)
+        except OddError:
+            return self._rewritten(data, name)
+
+    def _rewritten(self, data: bytes, name: str) -> bytes:
+        return rewritten(data, name=name, max_picture_mp=self.max_picture_mp)
+
+
+class DecodingProcesses(Decoder):
+    """Decodes in a few processes that can be ended: for a server, to which strangers send pictures.
+
+    A decode that takes longer than `LIMIT_S` is ended. So is the longest one where others wait: nobody waits for
+    somebody else's picture for much longer than `PATIENCE_S`. Whoever has fewest pictures at work is next, and one
+    visitor never has all processes.
+
+    Args:
+        most: so many processes, of some 50 MB each.
+    """
+
+    def __init__(self, max_picture_mp: int = 60, most: int | None = None, limit_s: float = LIMIT_S) -> None:
+        super().__init__(max_picture_mp)
+        self._most = most or min(max(_FEWEST, (os.cpu_count() or 1) + 1), _MOST)
+        self._limit_s = limit_s
+        self._turn = threading.Condition()
+        self._idle: list[DecodeProcess] = []
+        self._working: list[DecodeProcess] = []
+        self._waiting: list[tuple[float, str, object]] = []
+        self._is_stopped = False
+
+    def start(self) -> None:
+        """Start the first process, so that the first picture does not wait for it, and the watch over all."""
+        with self._turn:
+            self._idle.append(self._started())
+        threading.Thread(target=self._watch, name="decoding", daemon=True).start()
+
+    def stop(self) -> None:
+        with self._turn:
+            self._is_stopped = True
+            for process in (*self._idle, *self._working):
+                process.kill()
+            self._turn.notify_all()
+
+    def decode(
+        self, data: bytes, at_least_px: int | None = None, *, name: str = "the picture"
+    ) -> tuple[Image.Image, tuple[int, int]]:
+        answer, pixels = self._ask({"do": "decode", "at_least_px": at_least_px}, data, name)
+        return Image.frombytes("RGB", tuple(answer["size"]), pixels), tuple(answer["full"])
+
+    def _rewritten(self, data: bytes, name: str) -> bytes:
+        return self._ask({"do": "rewrite"}, data, name)[1]
+
+    def _ask(self, question: dict[str, Any], data: bytes, name: str) -> tuple[dict[str, Any], bytes]:
+        whole = {**question, "name": name, "max_picture_mp": self.max_picture_mp, "limit_s": self._limit_s}
+        for _ in range(2):  # a process may have died since its last picture
+            process = self._taken(_asking_for.get())
+            try:
+                answer, content = process.ask(whole, data)
+            except (OSError, ValueError):
+                self._gone(process)
+                if process.ended_for:
+                    raise self._reason(process.ended_for, name) from None
+                continue
+            self._given_back(process)
+            if "error" in answer:
+                raise PictureError(answer["error"])
+            return answer, content
+        raise PictureError(f"{shown_name(name)} could not be read: it is damaged, or takes too much memory.")
+
+    def _reason(self, ended_for: str, name: str) -> Exception:
+        if ended_for == "others":
+            sentence = f"{shown_name(name)} takes long to read, and others are waiting: try again in a few seconds."
+            return BusyError(sentence, TRY_AGAIN_S)
+        return PictureError(f"{shown_name(name)} takes too long to read: export it again as JPEG or PNG.")
+
+    def _taken(self, visitor: str) -> DecodeProcess:
+        me = (time.monotonic(), visitor, object())
+        with self._turn:
+            self._waiting.append(me)
+            try:
+                while True:
+                    if self._is_stopped:
+                        raise UnavailableError("The server is stopping: try again in a moment.")
+                    if self._next() is me and (process := self._free()):
+                        process.begin(visitor)
+                        self._working.append(process)
+                        return process
+                    self._turn.wait(1)
+            finally:
+                self._waiting.remove(me)
+                self._turn.notify_all()
+
+    def _next(self) -> tuple[float, str, object] | None:
+        at_work = Counter(process.visitor for process in self._working)
+        may = [one for one in self._waiting if at_work[one[1]] < max(1, self._most - 1)]
+        return min(may, key=lambda one: (at_work[one[1]], one[0]), default=None)
+
+    def _free(self) -> DecodeProcess | None:
+        if self._idle:
+            return self._idle.pop()
+        return self._started() if len(self._working) < self._most else None
+
+    def _started(self) -> DecodeProcess:
+        try:
+            return DecodeProcess()
+        except OSError as error:
+            sentence = f"No picture can be read just now ({error.strerror}): try again in a minute."
+            raise UnavailableError(sentence) from error
+
+    def _given_back(self, process: DecodeProcess) -> None:
+        with self._turn:
+            self._working.remove(process)
+            self._idle.append(process)
+            self._turn.notify_all()
+
+    def _gone(self, process: DecodeProcess) -> None:
+        """Forget a process that was ended or has died, and start another for who comes next."""
+        process.end()
+        with self._turn:
+            self._working.remove(process)
+            if not self._is_stopped:
+                self._idle.append(self._started())
+            self._turn.notify_all()
+
+    def _watch(self) -> None:
+        while True:
+            with self._turn:
+                self._turn.wait_for(lambda: self._working or self._is_stopped)
+                if self._is_stopped:
+                    return
+                self._end_overdue(time.monotonic())
+            time.sleep(WATCH_EVERY_S)
+
+    def _end_overdue(self, now_s: float) -> None:
+        ran = {process: now_s - process.since_s for process in self._working if not process.ended_for}
+        for process, ran_s in ran.items():
+            if ran_s > (self._limit_s if process.is_ready else START_S):
+                process.kill("too long")
+        wait = {visitor for since_s, visitor, _ in self._waiting if now_s - since_s > PATIENCE_S}
+        slow = [one for one in ran if one.is_ready and ran[one] > PATIENCE_S and wait - {one.visitor}]
+        if slow and len(self._working) >= self._most:
+            max(slow, key=ran.__getitem__).kill("others")

@@ -1,0 +1,132 @@
+"""Pictures are decoded in processes of their own, which end where one takes too long."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from bombs import encoded, png
+from PIL import Image
+
+from fgdemo.errors import FgdemoError, PictureError, UnavailableError
+from fgdemo.settings import bare_variables
+from fgdemo.storage.decoding import Decoder, DecodingProcesses, decode_for
+from fgdemo.storage.images import decode_reduced
+from fgdemo.storage.metadata import without_metadata
+
+
+def photograph() -> Image.Image:
+    return Image.effect_noise((900, 600), 60).convert("RGB")
+
+
+@pytest.fixture(scope="module")
+def slow() -> bytes:
+    """Takes seconds, and no header is to blame: 59 megapixels of 16 bits."""
+    return png(7700, 7700, depth=16, colour=6)
+
+
+@pytest.fixture(scope="module")
+def decoder() -> Iterator[DecodingProcesses]:
+    processes = DecodingProcesses(most=2)
+    processes.start()
+    yield processes
+    processes.stop()
+
+
+def test_what_comes_back_is_what_would_be_decoded_here(decoder: DecodingProcesses) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    for data in (encoded(photograph(), "JPEG", exif=exif), encoded(photograph().convert("LA"), "PNG")):
+        for at_least_px in (None, 100):
+            picture, full = decoder.decode(data, at_least_px)
+            expected, expected_full = decode_reduced(data, at_least_px)
+            assert full == expected_full
+            assert np.array_equal(np.asarray(picture), np.asarray(expected))
+
+
+def test_metadata_go_there_too(decoder: DecodingProcesses) -> None:
+    for data in (encoded(photograph(), "TIFF", tiffinfo={315: "Ada Lovelace"}), encoded(photograph(), "AVIF")):
+        there, here = decoder.without_metadata(data), without_metadata(data)
+        assert b"Ada" not in there
+        assert np.array_equal(np.asarray(decode_reduced(there, None)[0]), np.asarray(decode_reduced(here, None)[0]))
+
+
+def test_sentences_are_the_same(decoder: DecodingProcesses) -> None:
+    for data in (b"", b"words", encoded(photograph(), "JPEG")[:3000], encoded(Image.new("1", (20000, 10000)), "PNG")):
+        told = []
+        for either in (decoder, Decoder()):
+            with pytest.raises(PictureError) as caught:
+                either.decode(data, name="a \N{OWL}.jpg")
+            told.append(str(caught.value))
+        assert told[0] == told[1]
+
+
+def test_a_decode_that_takes_too_long_is_ended_and_the_next_is_not(slow: bytes) -> None:
+    processes = DecodingProcesses(most=1, limit_s=0.3)
+    processes.start()
+    try:
+        for _ in range(2):
+            with pytest.raises(PictureError, match=r"“bomb.png” takes too long to read: .*"):
+                processes.decode(slow, name="bomb.png")
+        assert processes.decode(encoded(photograph(), "JPEG"))[1] == (900, 600)
+    finally:
+        processes.stop()
+    with pytest.raises(UnavailableError):
+        processes.decode(encoded(photograph(), "JPEG"))
+
+
+def asked(decoder: DecodingProcesses, visitor: str, data: bytes) -> str:
+    decode_for(visitor)
+    try:
+        decoder.decode(data)
+        return "read"
+    except FgdemoError as error:
+        return str(error)
+
+
+def test_nobody_waits_for_the_pictures_of_others(slow: bytes) -> None:
+    processes = DecodingProcesses(most=1)
+    processes.start()
+    try:
+        with ThreadPoolExecutor(2) as pool:
+            first = pool.submit(asked, processes, "a", slow)
+            while not processes._working:
+                pass
+            assert asked(processes, "b", encoded(photograph(), "JPEG")) == "read"
+            assert "others are waiting" in first.result()
+    finally:
+        processes.stop()
+
+
+def test_one_visitor_never_has_all_processes(slow: bytes) -> None:
+    processes = DecodingProcesses(most=2)
+    processes.start()
+    with ThreadPoolExecutor(2) as pool:
+        theirs = [pool.submit(asked, processes, "a", slow) for _ in range(2)]
+        while not (processes._working and processes._waiting):
+            pass
+        assert asked(processes, "b", encoded(photograph(), "JPEG")) == "read"
+        assert not any(one.done() for one in theirs)
+        processes.stop()
+        assert {one.result() for one in theirs} == {"The server is stopping: try again in a moment."}
+
+
+def test_a_process_that_dies_costs_nobody_a_picture(decoder: DecodingProcesses) -> None:
+    for process in decoder._idle:
+        os.kill(process._process.pid, signal.SIGKILL)
+    assert decoder.decode(encoded(photograph(), "JPEG"))[1] == (900, 600)
+
+
+def test_it_has_no_secrets() -> None:
+    given = {
+        "HF_TOKEN": "x",
+        "DATABASE_URL": "y",
+        "OAUTH_CLIENT_SECRET": "z",
+        "PATH": "/bin",
+        "AWS_SECRET_ACCESS_KEY": "k",
+    }
+    assert set(bare_variables(given)) == {"PATH", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"}
