@@ -32,6 +32,7 @@ from fgdemo.storage.accounts import Accounts, HubRoles
 from fgdemo.storage.cloud_jobs import PREFIX
 from fgdemo.storage.database import open_database, register_taxa
 from fgdemo.storage.decoding import Decoder, DecodingProcesses
+from fgdemo.storage.disk import Disk
 from fgdemo.storage.embeddings import Embeddings
 from fgdemo.storage.events import EventLog
 from fgdemo.storage.incoming import Incoming
@@ -108,7 +109,9 @@ def open_workspace(
     """
     engine = engine or open_database(settings.database_url)
     register_taxa(engine, classifier.taxonomy)
-    images = images or ImageStore(settings.home / "pictures", Decoder(settings.max_picture_mp))
+    images = images or ImageStore(
+        settings.home / "pictures", Decoder(settings.max_picture_mp), settings.disk_reserve_bytes
+    )
     roster = Roster(engine) if roster is None else roster
     embeddings = embeddings_of(settings.home, classifier)
     library = Library(roster, embeddings, images)
@@ -148,7 +151,7 @@ def build_services(settings: Settings, go_live: Callable[[Services], None] = lam
 
     decoder = DecodingProcesses(settings.max_picture_mp)
     decoder.start()
-    images = ImageStore(settings.home / "pictures", decoder)
+    images = ImageStore(settings.home / "pictures", decoder, settings.disk_reserve_bytes)
     transfers = Transfers(
         Exchange(settings.home, engine, images), settings.home, swapping=lambda: training.is_swapping
     )  # fmt: skip
@@ -202,8 +205,10 @@ def _services(
     looking.start()
     mirroring.use(workspace.embeddings)
     transfers.use(_exchange(settings, classifier, workspace))
-    incoming = Incoming(settings.home / "incoming")
-    pictures = VisitorPictures(workspace.engine, workspace.images, settings.keep_suggestions_days)
+    incoming = Incoming(settings.home / "incoming", settings.disk_reserve_bytes)
+    pictures = VisitorPictures(
+        workspace.engine, workspace.images, settings.keep_suggestions_days, settings.visitor_pictures_mb * 1_000_000
+    )
     housekeeping = Housekeeping(chores(settings, incoming, pictures))
     housekeeping.start()
 
@@ -233,7 +238,9 @@ def _services(
         training=training,
         incoming=incoming,
         images=workspace.images,
-        operations=Operations(engine, classifier.version, lambda: transfers.is_running, mirroring.lag),
+        operations=Operations(
+            engine, classifier.version, lambda: transfers.is_running, mirroring.lag, Disk(settings.home)
+        ),
         settings=settings,
         mirroring=mirroring,
         stop=stop,

@@ -53,6 +53,10 @@ class Settings:
     """So many pictures wait for the model at once; whoever comes then is asked to come back."""
     keep_suggestions_days: int = 90
     """After so many days the picture of a suggestion that no expert has accepted is removed."""
+    visitor_pictures_mb: int = 2000
+    """So much may the pictures that visitors left take, all together."""
+    disk_reserve_mb: int = 1000
+    """So much of the disk stays free of pictures, uploads and imports: labels go on being stored."""
     proxies: int = 0
     """How many proxies stand before this server: so many entries of X-Forwarded-For are believed."""
     frame_ancestors: str = ""
@@ -89,10 +93,16 @@ class Settings:
             asks_per_minute=_whole(env, "FGDEMO_ASKS_PER_MINUTE", 120),
             most_waiting=_whole(env, "FGDEMO_MOST_WAITING", 64),
             keep_suggestions_days=_whole(env, "FGDEMO_KEEP_SUGGESTIONS_DAYS", 90),
+            visitor_pictures_mb=_whole(env, "FGDEMO_VISITOR_PICTURES_MB", 2000, least=0),
+            disk_reserve_mb=_whole(env, "FGDEMO_DISK_RESERVE_MB", 1000, least=0),
             proxies=_whole(env, "FGDEMO_PROXIES", int(on_space), least=0),
             frame_ancestors=_origins(env, "FGDEMO_FRAME_ANCESTORS", "https://huggingface.co" if on_space else ""),
             connections_per_address=_whole(env, "FGDEMO_CONNECTIONS_PER_ADDRESS", 200),
         )
+
+    @property
+    def disk_reserve_bytes(self) -> int:
+        return self.disk_reserve_mb * 1_000_000
 
     def variables(self, env: Mapping[str, str] = os.environ) -> dict[str, str]:
         """The environment in which another process has these settings."""
@@ -112,6 +122,8 @@ class Settings:
             "FGDEMO_ASKS_PER_MINUTE": str(self.asks_per_minute),
             "FGDEMO_MOST_WAITING": str(self.most_waiting),
             "FGDEMO_KEEP_SUGGESTIONS_DAYS": str(self.keep_suggestions_days),
+            "FGDEMO_VISITOR_PICTURES_MB": str(self.visitor_pictures_mb),
+            "FGDEMO_DISK_RESERVE_MB": str(self.disk_reserve_mb),
             "FGDEMO_PROXIES": str(self.proxies),
             "FGDEMO_FRAME_ANCESTORS": self.frame_ancestors,
             "FGDEMO_CONNECTIONS_PER_ADDRESS": str(self.connections_per_address),

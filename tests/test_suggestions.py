@@ -48,7 +48,7 @@ def pictures(tmp_path):
 
 @pytest.fixture
 def suggestions(engine, events, pictures):
-    left = VisitorPictures(engine, pictures, 90, lambda: NOON)
+    left = VisitorPictures(engine, pictures, 90, clock=lambda: NOON)
     return Suggestions(events, pictures, Remarks(engine, lambda: NOON), left, TAXONOMY)
 
 

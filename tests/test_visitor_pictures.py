@@ -39,7 +39,7 @@ def image_of(workspace: FakeWorkspace, saved: Suggested) -> str:
 
 def later(workspace: FakeWorkspace, days: float) -> VisitorPictures:
     return VisitorPictures(
-        workspace.engine, workspace.images, 90, lambda: datetime.now(timezone.utc) + timedelta(days=days)
+        workspace.engine, workspace.images, 90, clock=lambda: datetime.now(timezone.utc) + timedelta(days=days)
     )
 
 

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 
 from sqlalchemy.engine import Engine
 
-from fgdemo.errors import StorageError
+from fgdemo.errors import StorageError, UnavailableError
 from fgdemo.services.mirroring import MirrorNow
 from fgdemo.storage.database import check_database
+from fgdemo.storage.disk import Disk
 from fgdemo.storage.events import EventLog
 from fgdemo.storage.jobs import OPEN, Jobs
 
@@ -52,6 +53,7 @@ class Operations:
         model_version: of the model that answers.
         transferring: whether an import or export runs.
         mirror: how far the mirror is; None where there is none.
+        disk: of the workspace; None where nothing is asked of it.
     """
 
     def __init__(
@@ -60,7 +62,9 @@ class Operations:
         model_version: str,
         transferring: Callable[[], bool] = lambda: False,
         mirror: Callable[[], MirrorNow | None] = lambda: None,
+        disk: Disk | None = None,
     ) -> None:
+        self._disk = disk
         self._engine, self._model_version = engine, model_version
         self._transferring, self._mirror = transferring, mirror
         self._log, self._jobs = EventLog(engine), Jobs(engine)
@@ -71,6 +75,8 @@ class Operations:
         """Asks the database, so it takes as long as that."""
         try:
             check_database(self._engine)
+            if self._disk is not None and self._disk.is_full():
+                raise UnavailableError("The disk of the workspace is full.")
             return Health(True, "", self._model_version, self._mirror())
         except StorageError as error:
             return Health(False, str(error), self._model_version)

@@ -109,6 +109,7 @@ class Suggestions:
             kept = self._remarks.add(Remark(answered, taxon, new_name, comment, model_version))
             return Suggested(str(kept), None, None)
         original, receipt = self._images.decoder.without_metadata(data, name=name), new_receipt()
+        self._pictures.reserve_room(len(original))
         event = self._events.append_with_picture(
             LabelEvent(
                 image=image_id_of(original),

@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import IO
 
 from fgdemo.errors import StorageError
+from fgdemo.storage.disk import Disk
 from fgdemo.storage.originals import disk_complaint
 from fgdemo.storage.safe_names import safe_name
 
-RESERVE_BYTES = 1_000_000_000
-"""So much of the disk stays free for the pictures and the database themselves."""
 FORGOTTEN_AFTER_S = 7 * 86_400
 DEEPEST = 8
 _BATCH = re.compile("[0-9a-f]{32}")
@@ -28,10 +27,12 @@ class Incoming:
 
     Args:
         folder: where they lie; nothing else does.
+        reserve_bytes: so much of the disk stays free.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, reserve_bytes: int = 0) -> None:
         self._folder = folder
+        self._disk = Disk(folder, reserve_bytes)
 
     @contextmanager
     def receive(self, batch: str, path: str) -> Iterator[IO[bytes]]:
@@ -57,14 +58,8 @@ class Incoming:
             part.unlink(missing_ok=True)
 
     def require_room(self, size_bytes: int) -> None:
-        """Raises StorageError where a file of this size would fill the disk."""
-        self._folder.mkdir(parents=True, exist_ok=True)
-        free = shutil.disk_usage(self._folder).free - RESERVE_BYTES
-        if size_bytes > free:
-            raise StorageError(
-                f"The server's disk has room for {max(0, free) // 1_000_000:,} MB more, and this would be "
-                f"{size_bytes // 1_000_000:,} MB: send it in parts, or free some space."
-            )
+        """Raises UnavailableError where a file of this size would fill the disk."""
+        self._disk.require_room(size_bytes)
 
     def locations(self, batch: str) -> list[str]:
         """What an import is to read of a batch: its tables and archives, or else the folder as a whole.

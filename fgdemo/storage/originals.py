@@ -14,6 +14,7 @@ from PIL import Image
 
 from fgdemo.errors import StorageError, UnavailableError
 from fgdemo.storage.decoding import Decoder
+from fgdemo.storage.disk import Disk
 from fgdemo.storage.images import jpeg
 
 THUMBNAIL_PX = 224
@@ -33,21 +34,24 @@ class ImageStore:
 
     Args:
         decoder: decodes what comes in and what lies here; in this process by default.
+        reserve_bytes: so much of the disk stays free.
     """
 
-    def __init__(self, root: Path, decoder: Decoder | None = None) -> None:
+    def __init__(self, root: Path, decoder: Decoder | None = None, reserve_bytes: int = 0) -> None:
         self._root = root
+        self._disk = Disk(root, reserve_bytes)
         self.decoder = decoder or Decoder()
 
     def put(self, data: bytes) -> str:
         """Keep the bytes, unless they are kept already; they are on the disk when this returns. Gives their id.
 
         Raises:
-            UnavailableError: the disk is full or cannot be written; nothing was stored.
+            UnavailableError: the disk is full but for its reserve, or cannot be written; nothing was stored.
         """
         image_id = image_id_of(data)
         path = self.path(image_id)
         if not path.exists():
+            self._disk.require_room(len(data))
             write_durably(path, data)
         return image_id
 
@@ -66,6 +70,13 @@ class ImageStore:
             raise StorageError(f"The picture {image_id[:12]}… is not in the workspace.") from error
         except OSError as error:
             raise StorageError(f"The picture {image_id[:12]}… cannot be read ({error.strerror}).") from error
+
+    def size_bytes(self, image_id: str) -> int:
+        """Of the original; 0 where it is not there."""
+        try:
+            return self.path(image_id).stat().st_size
+        except OSError:
+            return 0
 
     def remove(self, image_id: str) -> None:
         """Forget a picture and its thumbnail; nothing happens if it is not there."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,7 +17,7 @@ from typing import Literal
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from fgdemo.errors import PictureError
+from fgdemo.errors import PictureError, UnavailableError
 from fgdemo.storage.database import reading, utc_now, writing
 from fgdemo.storage.events import EventLog
 from fgdemo.storage.label_event import REMOVED, LabelEvent, standing_of
@@ -48,14 +49,39 @@ class VisitorPictures:
 
     Args:
         keep_days: after so many days a picture that no expert has accepted is removed.
+        most_bytes: so much may those take, all together.
     """
 
     def __init__(
-        self, engine: Engine, images: ImageStore, keep_days: int, clock: Callable[[], datetime] = utc_now
-    ) -> None:
+        self, engine: Engine, images: ImageStore, keep_days: int, most_bytes: int | None = None,
+        clock: Callable[[], datetime] = utc_now,
+    ) -> None:  # fmt: skip
+        self._most_bytes, self._kept_bytes = most_bytes, 0
+        self._lock = threading.Lock()
         self._engine, self._images, self._clock = engine, images, clock
         self._log = EventLog(engine, clock)
         self.keep_days = keep_days
+
+    def reserve_room(self, size_bytes: int) -> None:
+        """Count a picture that is about to be kept.
+
+        Counted is what came through this object, and anew on disk once that is too much: what was removed or accepted
+        meanwhile takes no room any more.
+
+        Raises:
+            UnavailableError: visitors' pictures have no room left.
+        """
+        if self._most_bytes is None:
+            return
+        with self._lock:
+            if not self._kept_bytes or self._kept_bytes + size_bytes > self._most_bytes:
+                self._kept_bytes = sum(self._images.size_bytes(image) for image in self._unaccepted())
+            if self._kept_bytes + size_bytes > self._most_bytes:
+                raise UnavailableError(
+                    "There is no more room for pictures of visitors just now. Send your words without the picture: "
+                    "they are kept."
+                )
+            self._kept_bytes += size_bytes
 
     def look(self, receipt: str) -> LeftPicture:
         """What became of the picture of this receipt. Raises PictureError if there is no such receipt."""
@@ -90,6 +116,12 @@ class VisitorPictures:
                 self._remove(image, f"No expert accepted the picture in {self.keep_days} days, so it was removed.")
                 removed += 1
         return removed
+
+    def _unaccepted(self) -> list[str]:
+        with reading(self._engine) as connection:
+            rows = sa.select(image_table.c.id).where(image_table.c.source == SOURCE)
+            left = list(connection.execute(rows).scalars())
+        return [image for image, history in self._log.histories(left).items() if not _is_accepted(history)]
 
     def _suggestion(self, receipt: str) -> LabelEvent:
         said = self._log.by_answer_key(key_of(receipt))

@@ -9,8 +9,9 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse
 
-from fgdemo.errors import BusyError
+from fgdemo.errors import BusyError, UnavailableError
 from fgdemo.services.limits import Deed, Limits, Visitor, rates
+from fgdemo.storage.disk import Disk
 from fgdemo.ui.identity import COOKIE
 from fgdemo.ui.observed import route_of
 from fgdemo.ui.visitors import address_of
@@ -57,6 +58,7 @@ class Guard:
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self._app, self._settings = app, settings
         self._limits = Limits(rates(settings.asks_per_minute))
+        self._disk = Disk(settings.home, settings.disk_reserve_bytes)
         self._policy = POLICY.format(
             frames=settings.frame_ancestors, hub=" https://huggingface.co" if settings.space else ""
         ).strip()
@@ -108,8 +110,12 @@ class Guard:
         if deed is not None:
             try:
                 self._limits.spend(Visitor(address_of(request, self._settings.proxies)), deed)
+                if deed == "upload":
+                    self._disk.require_room(int(length) if length.isdecimal() else 0)
             except BusyError as error:
                 return busy(error)
+            except UnavailableError as error:
+                return JSONResponse({"error": str(error)}, 503)
         return None
 
     def _most_bytes(self, path: str) -> int | None:
