@@ -14,8 +14,10 @@ from fgdemo.annotation import VISITOR, Kind, Person, Standing, TaxonChance
 from fgdemo.errors import ForbiddenError, StaleError, StorageError, TaxonomyError
 from fgdemo.services.agreement import cohen_kappa, krippendorff_alpha
 from fgdemo.services.labelling import Labelling
+from fgdemo.services.review import Shown
 from fgdemo.services.session_words import reason_sentence
 from fgdemo.statistics.proportions import wilson
+from fgdemo.storage.database import utc_now
 from fgdemo.storage.events import LabelEvent
 from fgdemo.storage.leases import Leases
 from tests.fakes import FakeClassifier
@@ -207,6 +209,63 @@ def test_a_second_opinion_about_gold_is_how_its_label_is_put_in_doubt(workspace)
     third = begin(workspace, cy, "adjudication")
     say(workspace, third, one(workspace, third, cy), "lowchen", cy, kind="adjudication")
     assert workspace.roster.standing(image).taxon == "lowchen"
+
+
+def test_blind_is_believed_only_where_it_was_dealt_so(workspace):
+    workspace.take_in([coloured("lowchen", 1, "eskimo_dog", "test")], "2")
+    workspace.learner.refresh()
+    session, image = begin(workspace), workspace.roster.image_ids[-1]
+    before = workspace.events.history(image)
+    gold = workspace.labelling.item(ADA, image, "second")
+    for kind in ("label", "none", "skip"):
+        with pytest.raises(ForbiddenError, match="not asked for a second opinion"):
+            say(workspace, session, gold, "lowchen" if kind == "label" else None, kind=kind)
+    other = one(workspace, session)
+    say(workspace, session, replace(other, reason="second", blind=False), "lowchen")
+    again, _ = workspace.labelling.undo(ADA, session)  # what an answer called itself is no deal
+    with pytest.raises(ForbiddenError, match="not asked for a second opinion"):
+        say(workspace, session, replace(again, blind=True), "lowchen")
+    assert workspace.events.history(image) == before
+
+
+def test_a_second_opinion_that_was_dealt_stays_one_after_a_pause_and_after_an_undo(workspace, monkeypatch):
+    first = begin(workspace)
+    say(workspace, first, one(workspace, first), "nashville_warbler")
+    second = begin(workspace, BO, blind=1.0)
+    blind = one(workspace, second, BO)
+    monkeypatch.setattr(workspace.labelling._leases, "_clock", lambda: utc_now() + timedelta(hours=1))
+    workspace.labelling.close(ADA, first)  # which clears away what has ended
+    kept = say(workspace, second, blind, "mourning_warbler", BO, key="once")
+    assert say(workspace, second, blind, "mourning_warbler", BO, key="once") == kept
+    again, _ = workspace.labelling.undo(BO, second)
+    assert again.blind
+    say(workspace, second, again, "lowchen", BO)
+    assert workspace.roster.standing(blind.image).disputed
+
+
+@pytest.mark.parametrize("party", ["ada", "bo", "ＢＯ"])
+def test_no_expert_settles_a_dispute_of_their_own(workspace, party):
+    first = begin(workspace)
+    item = one(workspace, first)
+    say(workspace, first, item, "nashville_warbler")
+    second = begin(workspace, BO, blind=1.0)
+    say(workspace, second, one(workspace, second, BO), "mourning_warbler", BO)
+    person = Person(party, "expert")
+    own = begin(workspace, person, "adjudication")
+    if party != "ＢＯ":  # nobody can sign in under two forms of one name
+        assert workspace.labelling.next_items(person, own, [], 1) == ()
+        assert workspace.labelling.report(person, own).left == 0
+    disputed = workspace.labelling.item(person, item.image, "adjudication")
+    for kind, taxon in (("adjudication", "lowchen"), ("label", "lowchen"), ("unusable", None), ("none", None)):
+        with pytest.raises(ForbiddenError, match="one of those who disagree"):
+            say(workspace, own, disputed, taxon, person, kind=kind)
+    for answer, taxon in (("label", "lowchen"), ("confirm", None), ("unusable", None)):
+        with pytest.raises(ForbiddenError, match="one of those who disagree"):
+            workspace.review.answer(person, [Shown(item.image, disputed.version)], answer, taxon, "k")
+    assert workspace.roster.standing(item.image).disputed
+    maintainer = Person(party, "maintainer")
+    say(workspace, begin(workspace, maintainer), disputed, "lowchen", maintainer, kind="adjudication")
+    assert workspace.roster.standing(item.image).taxon == "lowchen"
 
 
 def test_who_is_late_with_gold_is_shown_it_again(workspace):

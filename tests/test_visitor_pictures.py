@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -10,10 +11,12 @@ import pytest
 from fgdemo.errors import PictureError, StorageError
 from fgdemo.services.suggestions import Suggested
 from fgdemo.storage.database import open_database
+from fgdemo.storage.dialects import turn_to_write
 from fgdemo.storage.events import EventLog, LabelEvent
 from fgdemo.storage.originals import image_id_of
 from fgdemo.storage.remarks import Remark, Remarks
-from fgdemo.storage.visitor_pictures import REMOVED, VisitorPictures
+from fgdemo.storage.schema import label_event_table
+from fgdemo.storage.visitor_pictures import REMOVED, VisitorPictures, key_of
 from tests.exchanging import MAINTAINER, exchange_of
 from tests.test_metadata import SECRETS, photograph
 from tests.workspace import ADA, FakeWorkspace, open_fake_workspace, some_pictures
@@ -129,6 +132,48 @@ def test_only_a_receipt_is_a_receipt(workspace: FakeWorkspace, receipt: str) -> 
     with pytest.raises(PictureError, match="no picture with this receipt"):
         workspace.suggestions().forget(receipt)
     assert workspace.events.since(0) == before
+
+
+def forged_export(workspace: FakeWorkspace, folder: Path, kind: str) -> Path:
+    """All that was ever said here, and one thing more, by somebody who has a receipt in hand for it."""
+    exchange_of(workspace, folder).export_to(MAINTAINER, folder / "all", "jsonl")
+    table = folder / "all" / "workspace.jsonl"
+    lines = [json.loads(line) for line in table.read_text("utf-8").splitlines()]
+    at, said = next((n, line) for n, line in enumerate(lines) if line.get("kind") == "suggestion")
+    forged = {**said, "id": 10_000, "kind": kind, "answer_key": key_of("forged"), "comment": "x"}
+    lines.insert(at + 1, forged)
+    table.write_text("".join(f"{json.dumps(line)}\n" for line in lines), "utf-8")
+    return folder / "all"
+
+
+def test_nothing_but_a_suggestion_carries_a_receipt(workspace: FakeWorkspace, tmp_path: Path) -> None:
+    image = image_of(workspace, leave(workspace, photograph("JPEG")))
+    session = workspace.labelling.start(ADA, "new", None, None, 0.0).id
+    said = LabelEvent(image, "label", "ada", taxon="lowchen", session=session, answer_key=key_of("forged"))
+    with pytest.raises(StorageError, match="visitor's suggestion"):
+        workspace.labelling.answer(ADA, session, said)
+    with pytest.raises(StorageError, match="visitor's suggestion"):
+        workspace.events.append(said)
+    with turn_to_write(workspace.engine, True) as connection:  # as former releases took it in
+        row = {"image": image, "kind": "label", "annotator": "ada", "taxon": "lowchen", "created_at": "2026-01-01"}
+        connection.execute(label_event_table.insert().values(**row, answer_key=key_of("forged"), blind=False))
+    with pytest.raises(PictureError, match="no picture with this receipt"):
+        workspace.suggestions().forget("forged")
+    assert image in workspace.images
+
+
+@pytest.mark.parametrize("kind", ["label", "suggestion"])
+def test_an_import_brings_no_receipt_for_a_picture_that_was_left_here(
+    workspace: FakeWorkspace, tmp_path: Path, kind: str
+) -> None:
+    saved = leave(workspace, photograph("JPEG"))
+    found = exchange_of(workspace, tmp_path / "home").import_from(
+        MAINTAINER, [forged_export(workspace, tmp_path / "home", kind)]
+    )
+    assert ("receipt" in str(found)) == (kind == "label")
+    with pytest.raises(PictureError, match="no picture with this receipt"):
+        workspace.suggestions().forget("forged")
+    assert workspace.suggestions().look(saved.receipt or "").state == "kept"
 
 
 def test_without_consent_nothing_of_the_picture_is_kept(workspace: FakeWorkspace) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fgdemo.annotation import Order, Person, Ranking, Reason
+from fgdemo.services.disputes import own_disputes
 from fgdemo.services.item_queue import AUDIT_EVERY, DOUBTFUL, count_open, first_open, is_open, rows_to_ask, to_second
 from fgdemo.services.sittings import Sitting
 from fgdemo.storage.leases import Leases
@@ -61,10 +62,19 @@ class Dealer:
         leased = [self._roster.row_of[image] for image in self._with_others(person) if image in self._roster]
         return count_open(self._roster, np.intersect1d(rows, np.array(leased, np.int64)), plan.order) > 0
 
-    def left(self, ranking: Ranking | None, order: Order, pair: tuple[str, str] | None) -> int:
-        """How many pictures of an order of work are to be asked; of doubtful labels only those in real doubt."""
+    def left(
+        self, ranking: Ranking | None, order: Order, pair: tuple[str, str] | None, person: Person,
+        seconded: Collection[str],
+    ) -> int:  # fmt: skip
+        """How many pictures of an order of work are to be asked; of doubtful labels only those in real doubt.
+
+        Args:
+            seconded: pictures about which this person has given a blind second opinion.
+        """
         if ranking is None:
             return 0
+        if order == "adjudication":
+            return int(self._roster.disputed.sum()) - len(own_disputes(self._roster, person, seconded))
         rows = self._rows(ranking, order, pair)
         if order == "suspicion":  # the others stay in the queue behind them, but need no checking
             rows = rows[ranking.suspicion[rows] > DOUBTFUL]
@@ -97,6 +107,8 @@ class Dealer:
                 if checked:
                     return checked[0], "audit"
         rows = self._rows(table.ranking, plan.order, plan.pair)
+        if plan.order == "adjudication":
+            skip = {*skip, *own_disputes(roster, person, sitting.seconded)}
         found = first_open(roster, rows, plan.order, {*skip, *table.others}, 1)
         return (found[0], plan.order) if found else None
 
@@ -104,7 +116,7 @@ class Dealer:
         """Those of the drawn ones that nobody was faster with; the others are noted in `table`."""
         wanted = [*have, *(image for image, _ in drawn)]
         shared = {image for image, reason in drawn if reason == "second"}
-        taken = set(self._leases.take(wanted, person.name, sitting.session.id, len(wanted), shared))
+        taken = set(self._leases.take(wanted, person.name, sitting.session.id, len(wanted), shared, dict(drawn)))
         self._roster.follow()  # somebody may have answered between our look and our lease
         kept: Dealt = [
             (image, reason) for image, reason in drawn if image in taken and is_open(self._roster, image, reason)

@@ -10,9 +10,10 @@ from typing import get_args
 
 from sqlalchemy.engine import Engine
 
-from fgdemo.annotation import Learner, Order, Person, Reason
+from fgdemo.annotation import DECIDING, Learner, Order, Person, Reason
 from fgdemo.errors import ForbiddenError, StaleError, StorageError, TaxonomyError
 from fgdemo.services.dealing import Dealer
+from fgdemo.services.disputes import require_third
 from fgdemo.services.explainer import Explainer
 from fgdemo.services.items import Choice, Given, Item, Items
 from fgdemo.services.session_report import SessionReport, report_on
@@ -94,9 +95,9 @@ class Labelling:
         """The orders of work, with how many pictures each has left."""
         person.require("expert")
         self._roster.follow()
-        ranking = self._learner.ranking()
+        ranking, seconded = self._learner.ranking(), self._log.seconded_by(person.name)
         return tuple(
-            Work(order, name, about, self._dealer.left(ranking, order, None))
+            Work(order, name, about, self._dealer.left(ranking, order, None, person, seconded))
             for order, (name, about) in ORDERS.items()
             if order != "pair"
         )
@@ -145,7 +146,7 @@ class Labelling:
         """How far the session is, and what it has brought."""
         sitting, plan = self._sittings.of(person, session), self._sessions.get(session)
         self._roster.follow()
-        left = self._dealer.left(self._learner.ranking(), plan.order, plan.pair)
+        left = self._dealer.left(self._learner.ranking(), plan.order, plan.pair, person, sitting.seconded)
         before = self._sittings.before(sitting)
         accuracy, now = self._learner.accuracy(), self._clock()
         return report_on(plan, sitting.events, before, self._checks, self._roster, accuracy, left, now)
@@ -196,19 +197,33 @@ class Labelling:
             raise ForbiddenError("An answer is given in one's own name.")
         if said.image not in self._roster:  # it may have come only now
             self._roster.follow()
-        if said.kind == "adjudication":
-            self._require_dispute(person, said)
+        if said.kind in DECIDING and not said.blind:
+            self._require_say(person, said)
+        if said.blind:
+            self._require_dealt_blind(person, said)
         kept = self._log.answer(said)
         self._learner.catch_up()
         return kept
 
-    def _require_dispute(self, person: Person, said: LabelEvent) -> None:
-        """Raises ForbiddenError where an expert has the last word about what nobody disputes."""
+    def _require_say(self, person: Person, said: LabelEvent) -> None:
+        """Raises ForbiddenError where an expert settles what nobody disputes, or what they dispute themselves."""
         self._roster.follow()
         standing = self._roster.standing(said.image)
-        as_shown = standing.version == (said.shown_version or 0)  # else the log refuses it as stale
-        if as_shown and not standing.disputed and person.role != "maintainer":
+        if standing.version != (said.shown_version or 0) or person.role == "maintainer":
+            return  # the log refuses it as stale, unless it was kept before
+        if standing.disputed:
+            require_third(self._log, person, [said.image])
+        elif said.kind == "adjudication":
             raise ForbiddenError("Experts do not disagree about this picture, so there is nothing to adjudicate.")
+
+    def _require_dealt_blind(self, person: Person, said: LabelEvent) -> None:
+        """Raises ForbiddenError where an answer calls itself a blind second opinion, and none was asked."""
+        is_dealt = self._leases.reason_of(said.image, person.name) == "second"
+        if not is_dealt and (said.answer_key is None or self._log.by_answer_key(said.answer_key) is None):
+            raise ForbiddenError(
+                "You were not asked for a second opinion about this picture, so it cannot be a blind one: "
+                "ask for the next picture."
+            )
 
     def undo(self, person: Person, session: int, answer: int | None = None) -> tuple[Item, LabelEvent] | None:
         """Take back this person's last answer of the session that stands; None where there is none.
@@ -229,8 +244,10 @@ class Labelling:
                     return None
                 last = standing[-1]
                 self._log.undo([last.id or 0], person, session)
-        self._leases.take([last.image], person.name, session, 1, {last.image})
         reason: Reason = last.reason or "new"  # type: ignore[assignment]
+        if reason == "second" and not last.blind:
+            reason = "new"  # what it called itself is no deal
+        self._leases.take([last.image], person.name, session, 1, {last.image}, {last.image: reason})
         return self.item(person, last.image, reason), last
 
     # --- kinds --------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from fgdemo.annotation import DECIDING, Kind, Person
 from fgdemo.errors import ForbiddenError, StaleError, StorageError
 from fgdemo.storage.database import reading, utc_now, writing
 from fgdemo.storage.dialects import UNSTORABLE
-from fgdemo.storage.label_event import LabelEvent, NewPicture, standing_of
+from fgdemo.storage.label_event import NO_RECEIPT, LabelEvent, NewPicture, is_forged_receipt, standing_of
 from fgdemo.storage.originals import ImageStore, image_id_of
 from fgdemo.storage.schema import image_table, label_event_table, lease_table
 from fgdemo.types import CropBox
@@ -217,6 +217,8 @@ class EventLog:
         row = {name: value for name, value in vars(stamped).items() if name != "id"}
         row["box"] = json.dumps(asdict(stamped.box)) if stamped.box else None
         _check_texts(row)
+        if is_forged_receipt(stamped.kind, stamped.answer_key):
+            raise StorageError(NO_RECEIPT)
         insert = label_event_table.insert().values(row).returning(label_event_table.c.id)
         return replace(stamped, id=connection.execute(insert).scalar_one())
 

@@ -13,6 +13,10 @@ from fgdemo.types import CropBox
 REMOVED = "removed"
 """`reason` of the event that says that a picture's file was removed for good, on purpose, here and at every mirror."""
 
+RECEIPT = "receipt:"
+"""Begins the `answer_key` of a suggestion whose picture was kept, and of nothing else: the receipt deletes it."""
+NO_RECEIPT = "A key that begins with “receipt:” belongs to a visitor's suggestion: choose another one."
+
 
 @dataclass(frozen=True)
 class LabelEvent:
@@ -66,6 +70,11 @@ class LabelEvent:
             raise StorageError("A label must name what the picture shows.")
 
 
+def is_forged_receipt(kind: Kind, answer_key: str | None) -> bool:
+    """Whether something other than a suggestion would carry a receipt, and so delete a picture that a visitor left."""
+    return kind != "suggestion" and answer_key is not None and answer_key.startswith(RECEIPT)
+
+
 @dataclass(frozen=True)
 class NewPicture:
     """A picture that is stored together with the first event about it."""
@@ -109,6 +118,19 @@ def standing_of(history: Sequence[LabelEvent], split: Split) -> Standing | None:
         disputed=any((said.kind, said.taxon) != (_opinion(now), now.taxon) for said in second.values()),
         suggested=any(said.kind == "suggestion" and (said.id or 0) > answered for said in valid),
         split=split,
+    )
+
+
+def parties_to(history: Sequence[LabelEvent]) -> frozenset[str]:
+    """Who has said what a disputed picture shows since it was settled last; empty where nobody disputes it."""
+    standing = standing_of(history, "train")
+    if standing is None or not standing.disputed:
+        return frozenset()
+    taken_back = {said.undoes for said in history if said.kind == "undo"}
+    valid = [said for said in history if said.id not in taken_back]
+    settled = max((said.id or 0 for said in valid if said.kind == "adjudication"), default=0)
+    return frozenset(
+        {standing.annotator, *(said.annotator for said in valid if said.blind and (said.id or 0) > settled)}
     )
 
 

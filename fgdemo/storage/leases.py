@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -14,6 +14,8 @@ from fgdemo.storage.schema import lease_table
 LEASE_S = 300
 SKEW_S = 60
 """So far may the clocks of two servers differ."""
+REASON_KEPT = timedelta(days=1)
+"""So long it is known why a picture was dealt to a person who has not answered yet, however long the pause was."""
 
 
 class Leases:
@@ -29,11 +31,15 @@ class Leases:
         self._clock = clock
 
     def take(
-        self, images: Sequence[str], annotator: str, session: int, count: int, shared: Collection[str] = ()
-    ) -> list[str]:
+        self, images: Sequence[str], annotator: str, session: int, count: int, shared: Collection[str] = (),
+        reasons: Mapping[str, str] | None = None,
+    ) -> list[str]:  # fmt: skip
         """Lease the first `count` of these pictures that nobody else holds, in their order, in one transaction.
 
         What the annotator holds already is renewed. Of the pictures in `shared` others' leases do not matter.
+
+        Args:
+            reasons: why each is dealt; one that is renewed keeps its reason.
         """
         with writing(self._engine, durable=False) as connection:
             now = self._clock()  # not before: waiting for the others takes time
@@ -41,13 +47,15 @@ class Leases:
             others = {image for image, holder in held if holder != annotator}
             free = [image for image in dict.fromkeys(images) if image not in others or image in shared]
             taken = free[:count]
+            mine = (lease_table.c.annotator == annotator) & lease_table.c.image.in_(taken)
+            known = connection.execute(sa.select(lease_table.c.image, lease_table.c.reason).where(mine))
+            why = {**{row.image: row.reason for row in known}, **(reasons or {})}
             rows = [
                 {"image": image, "annotator": annotator, "session": session, "leased_at": sortable(now),
-                 "expires_at": sortable(now + timedelta(seconds=LEASE_S))}
+                 "expires_at": sortable(now + timedelta(seconds=LEASE_S)), "reason": why.get(image)}
                 for image in taken
             ]  # fmt: skip
             if rows:
-                mine = (lease_table.c.annotator == annotator) & lease_table.c.image.in_(taken)
                 connection.execute(lease_table.delete().where(mine))
                 connection.execute(lease_table.insert(), rows)
             return taken
@@ -58,8 +66,15 @@ class Leases:
         if images is not None:
             mine = mine & lease_table.c.image.in_(list(images))
         with writing(self._engine, durable=False) as connection:
-            ended = ~_holds(self._clock())
-            connection.execute(lease_table.delete().where(mine | ended))
+            now = self._clock()
+            forgotten = lease_table.c.reason.is_(None) | (lease_table.c.leased_at <= sortable(now - REASON_KEPT))
+            connection.execute(lease_table.delete().where(mine | (~_holds(now) & forgotten)))
+
+    def reason_of(self, image: str, annotator: str) -> str | None:
+        """Why this picture was dealt to this person; None where it was not, was answered, or was given back."""
+        this_one = (lease_table.c.image == image) & (lease_table.c.annotator == annotator)
+        with reading(self._engine) as connection:
+            return connection.execute(sa.select(lease_table.c.reason).where(this_one)).scalar()
 
     def held(self) -> dict[str, set[str]]:
         """The holders of every picture that is leased now."""

@@ -64,6 +64,8 @@ class Merger:
             told = _as_second_opinion(one, here, decided_at) if aside else one
             if told is None or (told.kind == "undo" and ids.get(told.undoes) is None):
                 continue
+            if history and told.kind == "suggestion":  # its receipt is for the picture there: others left this one here
+                told = replace(told, answer_key=None)
             new_id = self._insert(image, told, ids)
             written += 1
             if one.ref is not None:

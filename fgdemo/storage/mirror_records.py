@@ -17,7 +17,7 @@ from typing import Any, Literal, get_args
 from fgdemo.annotation import Kind, Order, Role
 from fgdemo.errors import SettingsError, StorageError
 from fgdemo.storage.fields import FaultError, Record, box_of, number_of, text_of, time_of, whole_of
-from fgdemo.storage.label_event import LabelEvent
+from fgdemo.storage.label_event import LabelEvent, is_forged_receipt
 from fgdemo.storage.names import checked_name, folded, is_kept
 from fgdemo.storage.passwords import is_believed
 from fgdemo.training import Preset
@@ -247,6 +247,8 @@ def told_of(record: Record) -> Told:
     identity, undoes = identity_of(record, "identity"), identity_of(record, "undoes")
     if identity is None or (row["kind"] == "undo") != (undoes is not None):
         raise FaultError("has no identity, or is an undo that takes nothing back")
+    if is_forged_receipt(row["kind"], row["answer_key"]):
+        raise FaultError("carries a receipt, which only a visitor's suggestion has")
     session = record.get("session")
     if session is not None and not (isinstance(session, list) and [type(one) for one in session] == [str, str]):
         raise FaultError("has an unusable “session”")

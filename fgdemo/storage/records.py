@@ -16,6 +16,7 @@ from fgdemo.errors import DatasetError
 from fgdemo.storage.events import LabelEvent
 from fgdemo.storage.fields import FaultError, Record, box_of, is_text, number_of, text_of, time_of, whole_of
 from fgdemo.storage.inventory import Holding, Inventory
+from fgdemo.storage.label_event import is_forged_receipt
 from fgdemo.storage.labelled import Found, LabelledPicture, Origin, PastSession, Said, Split
 from fgdemo.storage.tables import LONGEST_ANNOTATOR, LONGEST_COMMENT
 from fgdemo.storage.taxa import LONGEST_NAME
@@ -205,6 +206,9 @@ def said_of(record: Record, taxa: Mapping[str, Taxon]) -> Said:
     undoes = whole_of(record, "undoes")
     if (kind == "undo") != (undoes is not None):
         raise FaultError("takes nothing back, or is not an undo")
+    answer_key = text_of(record, "answer_key", 300)
+    if is_forged_receipt(cast(Kind, kind), answer_key):
+        raise FaultError("carries a receipt, which only a visitor's suggestion has")
     session = record.get("session_key")
     if session is not None and not (isinstance(session, list) and len(session) == 2 and all(map(is_text, session))):
         raise FaultError("has an unusable “session_key”")
@@ -221,7 +225,7 @@ def said_of(record: Record, taxa: Mapping[str, Taxon]) -> Said:
         box=box_of(record),
         reason=text_of(record, "reason", 40),
         batch=text_of(record, "batch", 200),
-        answer_key=text_of(record, "answer_key", 300),
+        answer_key=answer_key,
         ref=whole_of(record, "id"),
         undoes=undoes,
         shown=whole_of(record, "shown_version"),

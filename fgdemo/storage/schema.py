@@ -269,6 +269,7 @@ MIGRATIONS = (
             )""",
         ),
     ),
+    Migration(9, ("ALTER TABLE lease ADD COLUMN reason TEXT",)),  # why a picture was dealt
 )
 
 SERIAL = {
@@ -291,7 +292,7 @@ label_event_table = _table(
 session_table = _table(
     "session", "id annotator opened_at closed_at order_of_work pair_a pair_b goal blind_share accuracy_before"
 )
-lease_table = _table("lease", "image annotator session leased_at expires_at")
+lease_table = _table("lease", "image annotator session leased_at expires_at reason")
 account_table = _table("account", "name folded role password_hash created_at disabled failures failed_at")
 sign_in_table = _table("sign_in", "token_hash account created_at expires_at")
 token_table = _table("token", "name folded role token_hash created_at last_used_at")

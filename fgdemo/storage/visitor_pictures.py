@@ -20,7 +20,7 @@ from sqlalchemy.engine import Engine
 from fgdemo.errors import PictureError, UnavailableError
 from fgdemo.storage.database import reading, utc_now, writing
 from fgdemo.storage.events import EventLog
-from fgdemo.storage.label_event import REMOVED, LabelEvent, standing_of
+from fgdemo.storage.label_event import RECEIPT, REMOVED, LabelEvent, standing_of
 from fgdemo.storage.originals import ImageStore
 from fgdemo.storage.schema import image_table
 
@@ -125,7 +125,7 @@ class VisitorPictures:
 
     def _suggestion(self, receipt: str) -> LabelEvent:
         said = self._log.by_answer_key(key_of(receipt))
-        if said is None:
+        if said is None or said.kind != "suggestion":
             raise PictureError("There is no picture with this receipt: copy the whole link once more.")
         return said
 
@@ -157,7 +157,7 @@ def new_receipt() -> str:
 
 def key_of(receipt: str) -> str:
     """What the log knows of a receipt."""
-    return f"receipt:{hashlib.sha256(receipt.encode('utf-8', 'surrogatepass')).hexdigest()}"
+    return f"{RECEIPT}{hashlib.sha256(receipt.encode('utf-8', 'surrogatepass')).hexdigest()}"
 
 
 def is_removed(history: list[LabelEvent]) -> bool:

@@ -9,6 +9,7 @@ from typing import Literal, get_args
 
 from fgdemo.annotation import Person
 from fgdemo.errors import ForbiddenError, StaleError, StorageError
+from fgdemo.services.disputes import require_third
 from fgdemo.storage.events import EventLog, LabelEvent
 from fgdemo.storage.roster import Roster
 from fgdemo.taxonomy import Taxonomy
@@ -54,7 +55,8 @@ def answer_many(
 
     Raises:
         StaleBatchError: some have changed since they were shown; it names them.
-        ForbiddenError: some are gold and have a label, and it is no adjudication by a maintainer.
+        ForbiddenError: some are gold and have a label, and it is no adjudication by a maintainer; or an expert would
+            settle a dispute of their own.
         StorageError: the question makes no sense, or nothing can be written.
     """
     names_kind = answer in ("label", "adjudication")
@@ -69,6 +71,7 @@ def answer_many(
     batch = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{person.name}/{key}"))
     if not log.by_batch(batch):  # else it was kept already, and the pictures are stale because of that
         _check(roster, items, answer)
+        require_third(log, person, [item.image for item in items if roster.standing(item.image).disputed])
     events = [
         LabelEvent(
             item.image, "label" if answer == "confirm" else answer, person.name,
