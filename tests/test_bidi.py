@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fgdemo.bidi import isolated, shown
+from fgdemo.explain import typeset
 from fgdemo.services.wording import with_article
 from fgdemo.storage.images import shown_name
 
@@ -34,3 +35,10 @@ def test_sentences_keep_their_order() -> None:
     assert with_article("שחרור") == "a \u2068שחרור\u2069"
     assert shown_name("תמונה.jpg") == "“\u2068תמונה.jpg\u2069”"
     assert shown("\u202eabc") == "\ufffdabc"
+
+
+@pytest.mark.parametrize("has_raqm", [True, False])
+def test_the_sheet_sets_no_signs_that_it_cannot_read(has_raqm: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(typeset.features, "check", lambda feature: has_raqm and feature == "raqm")
+    text = f"{isolated('שחרור')} or {isolated('עורב')}"
+    assert typeset.drawable(text) == (text if has_raqm else "שחרור or עורב")

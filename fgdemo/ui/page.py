@@ -42,13 +42,13 @@ HEADER = """
     <a href="#classify">Classify</a><a href="#label">Label</a><a href="#review">Review</a>
     <a href="#train" hidden>Train</a><a href="#data" hidden>Data</a>
   </nav>
+  <span class="fg-trouble" role="status" hidden><span></span> <button type="button">Try now</button></span>
   <span class="fg-mirror" role="status" hidden></span>
   <span class="fg-model" role="status">loading the model…</span>
   <button type="button" data-do="person" disabled>Sign in</button>
   <button type="button" data-do="api" disabled>API</button>
   <dialog class="fg-dialog" aria-label="Sign in"></dialog>
 </header>
-<div class="fg fg-trouble" role="status" hidden><p></p><button type="button" class="fg-link">Try now</button></div>
 """
 HEAD = """
 <meta name="viewport" content="width=device-width, initial-scale=1">

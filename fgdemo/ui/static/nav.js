@@ -67,7 +67,7 @@ function followTrouble(line, wasAllowed) {
   let [isStuck, act] = [false, again];
   const stuck = (sentence, name, what) => {
     [isStuck, act, line.hidden] = [true, what, false];
-    [words.textContent, button.textContent] = [sentence, name];
+    [words.textContent, words.title, button.textContent] = [sentence, sentence, name];
   };
   button.addEventListener("click", () => act());
   document.addEventListener("fg-outdated", () => stuck("The server was renewed meanwhile.", "Load the page again", loadAgain));
@@ -77,7 +77,7 @@ function followTrouble(line, wasAllowed) {
   document.addEventListener("fg-trouble", ({ detail: sentence }) => {
     if (isStuck) return;
     line.hidden = !sentence;
-    if (sentence) words.textContent = `${sentence} Trying again…`;
+    if (sentence) words.title = words.textContent = `${sentence} Trying again…`;
   });
 }
 
