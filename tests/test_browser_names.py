@@ -118,6 +118,7 @@ def test_an_emoji_is_searched_on_every_page(page: Page, app: RunningApp) -> None
 
 def test_a_prediction_of_names_from_right_to_left_keeps_its_order(page: Page, app: RunningApp) -> None:
     page.goto(app.url)
+    expect(page.locator(".fg-model")).to_contain_text("5 kinds")
     source = page.evaluate("document.querySelector('link[href*=\"classify.js\"]').href")
     said = page.evaluate(
         """async ([source, names]) => {

@@ -112,6 +112,19 @@ def test_undo_goes_back_any_number_of_steps(workspace):
     assert workspace.labelling.report(ADA, session).done == 0
 
 
+def test_an_undo_that_is_asked_again_takes_back_one_answer(workspace):
+    session = begin(workspace)
+    kept = [say(workspace, session, one(workspace, session), "lowchen") for _ in range(3)]
+    first = workspace.labelling.undo(ADA, session, kept[-1].id)
+    assert first is not None
+    again = workspace.labelling.undo(ADA, session, kept[-1].id)
+    assert again is not None
+    assert [found[1].id for found in (first, again)] == [kept[-1].id] * 2
+    assert again[0].image == kept[-1].image
+    assert workspace.labelling.report(ADA, session).done == 2
+    assert workspace.labelling.undo(ADA, session, 10**6) is None
+
+
 def test_nobody_takes_back_what_another_said_and_not_what_was_answered_since(workspace):
     session = begin(workspace)
     kept = say(workspace, session, one(workspace, session), "lowchen")

@@ -205,7 +205,8 @@ class LabelPage {
   async takeBack() {
     const reply = await this.queue.undo();
     this.undoing = null;
-    if (reply.error) return this.banner(reply.error);
+    if (reply.lost) this.refreshReport();
+    if (reply.error) return this.banner(reply.lost ? `${reply.error} See by how many are done whether it was taken back.` : reply.error);
     if (reply.nothing) return this.banner("There is nothing to take back in this session.");
     if (this.item) this.queue.items.unshift(this.item);
     this.queue.putBack(reply.item);
@@ -218,7 +219,10 @@ class LabelPage {
     await this.queue.sending;
     const turn = ++this.turn;
     const reply = await ask("label_report", { session: this.report.id });
-    if (!reply.error && turn === this.turn) this.report = reply.session;
+    if (!reply.error && turn === this.turn) {
+      this.report = reply.session;
+      if (!this.queue.unsaved.length) this.queue.confirmed = reply.session.done;
+    }
     this.showStanding();
   }
 
