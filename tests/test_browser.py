@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
+from gradio.utils import get_upload_folder
+from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
 from fgdemo.annotation import Person
@@ -65,6 +67,15 @@ def choose(page: Page, path: Path, answer: str | re.Pattern[str] = re.compile(r"
     page.locator(".fg-classify input[type=file]").set_input_files(path)
     expect(page.locator(".fg-answer h1")).to_have_text(answer)
     expect(page.locator('.fg-classify[data-state="answered"]')).to_be_visible()
+
+
+def test_an_avif_is_sent_as_a_jpeg(page: Page, tmp_path: Path) -> None:
+    """Servers whose Pillow was built without AVIF cannot read one, and none reads the HEIC that Safari shows."""
+    file = tmp_path / "warbler.avif"
+    Image.open(picture(tmp_path / "warbler.png", YELLOW, YELLOW)).save(file, "AVIF")
+    choose(page, file)
+    (sent,) = Path(get_upload_folder()).rglob("warbler.avif")
+    assert sent.read_bytes().startswith(b"\xff\xd8\xff")
 
 
 def drawn(page: Page) -> str:

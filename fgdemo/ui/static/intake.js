@@ -1,14 +1,16 @@
 // How pictures come in: chosen, dropped anywhere on the page, or pasted.
 
 import { isTyping } from "./dom.js";
+import { readable } from "./readable.js";
 
 /** Whether this tab is on the screen, with no dialog over it. */
 export function isFree(root) {
   return root.isConnected && root.offsetParent !== null && !document.querySelector("dialog[open]");
 }
 
-/** `onFile(file)` for each; returns {choose}, which opens the file chooser. */
-export function listenForPictures(root, onFile) {
+/** `onFile(file)` for each, of a kind that the server reads; returns {choose}, which opens the file chooser. */
+export function listenForPictures(root, onReadable) {
+  const onFile = async (file) => onReadable(await readable(file));
   const field = root.querySelector('input[type="file"]');
   const take = () => {
     if (field.files[0]) onFile(field.files[0]);

@@ -1,6 +1,7 @@
 // Files from the browser to the server, a few at a time, with the bytes counted.
 
 import { keepTrying, putFile } from "./client.js";
+import { readable } from "./readable.js";
 
 const AT_ONCE = 3;
 
@@ -38,7 +39,8 @@ export async function sendFiles(batch, files, onProgress, signal) {
   let problem = null;
   const worker = async () => {
     for (let next = waiting.shift(); next && !problem && !signal.aborted; next = waiting.shift()) {
-      const { file, path } = next;
+      const { path } = next;
+      const file = await readable(next.file);
       const onBytes = (bytes) => {
         sent.set(path, bytes);
         onProgress("sending", [...sent.values()].reduce((sum, one) => sum + one, 0), total);
