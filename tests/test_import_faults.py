@@ -17,10 +17,11 @@ from PIL import Image
 
 from fgdemo.errors import DatasetError, StorageError
 from fgdemo.storage import intake as intake_module
-from fgdemo.storage.archives import read_zip
+from fgdemo.storage.archives import open_zip
 from fgdemo.storage.embeddings import Embeddings
 from fgdemo.storage.events import LabelEvent
 from fgdemo.storage.inventory import Inventory
+from fgdemo.storage.layouts import read_tree
 from fgdemo.storage.originals import ImageStore
 from fgdemo.storage.sources import read_for_import
 from tests.exchanging import MAINTAINER, exchange_of, fill
@@ -184,8 +185,7 @@ def test_a_bomb_in_every_shape_is_left_out(tmp_path):
         archive.writestr("x.png", b"\0" * 10_000_000)
     entries = {"a/ratio.png": b"\0" * 10_000_000, "a/nested.zip": inner.getvalue(), "a/nested.png": inner.getvalue(),
                "pictures.csv": b"path,label\n" + b"a" * 10_000_000}  # fmt: skip
-    found, _, tables = read_zip(packed(tmp_path / "b.zip", entries))
-    assert tables == []
+    found = read_tree(open_zip(packed(tmp_path / "b.zip", entries)), partly_labelled=True)
     assert dict(found.skipped) == {
         "a/nested.zip": "is an archive in the archive",
         "a/ratio.png": "is too large when unpacked",
@@ -207,7 +207,7 @@ def test_entries_over_each_other_are_refused(tmp_path):
         at += 46
     path.write_bytes(content)
     with pytest.raises(DatasetError, match="lie over each other"):
-        read_zip(path)
+        open_zip(path)
 
 
 def test_an_encrypted_archive_is_named_entry_by_entry(tmp_path):
@@ -216,8 +216,7 @@ def test_an_encrypted_archive_is_named_entry_by_entry(tmp_path):
     for magic, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
         content[content.find(magic) + flags] |= 1
     path.write_bytes(content)
-    found, _, _ = read_zip(path)
-    assert found.skipped == [("a/1.png", "is encrypted")]
+    assert open_zip(path).listing().faults == [("a/1.png", "is encrypted")]
 
 
 def test_ten_thousand_empty_files_are_a_few_lines(tmp_path, capsys, workspace):

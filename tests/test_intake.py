@@ -11,9 +11,10 @@ import pytest
 from PIL import Image
 
 from fgdemo.errors import DatasetError
-from fgdemo.storage.archives import read_zip
+from fgdemo.storage.archives import open_zip
 from fgdemo.storage.intake import Intake
 from fgdemo.storage.labelled import LabelledPicture
+from fgdemo.storage.layouts import read_tree
 from fgdemo.storage.originals import image_id_of
 from fgdemo.storage.sources import read_for_import
 from fgdemo.storage.splits import in_import_order
@@ -216,15 +217,15 @@ def test_hostile_entries_are_named_and_nothing_is_written(tmp_path):
     link.external_attr = 0o120777 << 16
     entries = [("../../out.png", png()), ("/abs/x.png", png()), ("a/bomb.png", b"\0" * 5_000_000), ("C:\\x.png", png()),
                (link, "/etc/passwd"), ("a/page.svg", "<svg/>"), ("a/ok.png", png())]  # fmt: skip
-    found, _, _ = read_zip(archive(tmp_path / "evil.zip", entries))
+    found = read_tree(open_zip(archive(tmp_path / "evil.zip", entries)), partly_labelled=True)
     assert [p.name for p in found.pictures] == ["a/ok.png"]
     assert len(found.skipped) == 6
     assert [path.name for path in tmp_path.rglob("*")] == ["evil.zip"]
 
 
 def test_ten_thousand_empty_files_are_all_named(tmp_path):
-    found, _, _ = read_zip(archive(tmp_path / "e.zip", [(f"a/{n}.png", b"") for n in range(10_000)]))
-    assert len(found.skipped) == 10_000
+    tree = open_zip(archive(tmp_path / "e.zip", [(f"a/{n}.png", b"") for n in range(10_000)]))
+    assert len(tree.listing().faults) == 10_000
     with pytest.raises(DatasetError, match="of 10000 files none"):
         read_for_import([tmp_path / "e.zip"])
 
@@ -233,7 +234,7 @@ def test_ten_thousand_empty_files_are_all_named(tmp_path):
 def test_what_is_no_archive_is_one_sentence(tmp_path, content):
     (tmp_path / "x.zip").write_bytes(content)
     with pytest.raises(DatasetError, match="not a zip archive"):
-        read_zip(tmp_path / "x.zip")
+        open_zip(tmp_path / "x.zip")
 
 
 def test_a_damaged_entry_is_left_out_by_whoever_reads_it(tmp_path, workspace):

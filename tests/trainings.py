@@ -16,9 +16,8 @@ from fgdemo.services.training import Training
 from fgdemo.settings import Settings
 from fgdemo.specimens import SPECIES, draw_specimen
 from fgdemo.storage.database import open_database
-from fgdemo.storage.files import LabelledPicture
 from fgdemo.storage.intake import Intake
-from fgdemo.storage.labelled import Split
+from fgdemo.storage.labelled import LabelledPicture, Split
 from fgdemo.storage.originals import ImageStore
 from fgdemo.storage.roster import Roster
 from fgdemo.training import Job

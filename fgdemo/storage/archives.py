@@ -2,60 +2,77 @@
 
 from __future__ import annotations
 
+import struct
 import zipfile
+import zlib
 from pathlib import Path
 
 from fgdemo.errors import DatasetError
-from fgdemo.storage.files import LEFT_BY_THE_SYSTEM
-from fgdemo.storage.labelled import PICTURE_ENDINGS, SPLIT_NAMES, Found, LabelledPicture, ending_of
+from fgdemo.storage.files import Listing, is_litter
+from fgdemo.storage.labelled import PICTURE_ENDINGS, ending_of
 from fgdemo.storage.trees import LARGEST_PICTURE_BYTES, LARGEST_TABLE_BYTES, Archive, ZipTree
 
 MOST_ENTRIES = 1_000_000
 LARGEST_RATIO = 200
 """A picture hardly shrinks when it is packed; what shrinks to less than this was made to fill a disk."""
-NO_PICTURE = "is not a picture by its ending"
-_TABLES = (".csv", ".json", ".jsonl", ".parquet")
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
+_UTF8_FLAG, _UNICODE_PATH = 0x800, 0x7075
 
 
-def read_zip(path: Path) -> tuple[Found, ZipTree, list[str]]:
-    """Class folders, train/val/test folders of class folders, or loose pictures (without labels) in an archive.
+def open_zip(path: Path) -> ZipTree:
+    """The entries of an archive as a tree; those that lead out of it, links, bombs and encrypted ones are faults.
 
-    Entries that lead out of it, links, bombs and encrypted ones are named in `skipped`.
-
-    Returns:
-        What was found; the entries as a tree; and the names of tables at the top of that tree, which may know better
-        what the pictures show.
+    Names that were packed by Windows have slashes for backslashes here, and names that are UTF-8 are read so, whatever
+    the archive says of them.
 
     Raises:
         DatasetError: not there, not a zip archive, more than a million entries, or entries that lie over each other.
     """
     archive = _opened(path)
-    entries = archive.entries()
-    found, usable, tables = Found(), [], {}
-    for entry in sorted(entries, key=lambda entry: entry.filename):
-        name = entry.filename
+    listing, names = Listing(), {}
+    for entry in sorted(archive.entries(), key=lambda entry: entry.filename):
+        name = _name(entry)
+        fault = _fault(entry, name)
         if name.endswith("/"):
+            listing.folders.add(name.rstrip("/"))
+        elif is_litter(name) and fault is None:
             continue
-        fault = _fault(entry)
-        if fault is None and not _is_hidden(name):
-            usable.append(entry)
-        elif fault == NO_PICTURE and name.lower().endswith(_TABLES) and not _is_hidden(name):
-            tables[name] = min(entry.file_size, LARGEST_TABLE_BYTES)
-        elif fault:
-            found.skip(name, fault)
-    folders = [tuple(entry.filename.split("/")[:-1]) for entry in usable]
-    shared = _shared_folders(folders)
-    top, tops = _top_tables(list(tables))
-    tree = ZipTree(archive, {entry.filename: entry.file_size for entry in usable} | tables, top)
-    whole = ZipTree(archive, {}, "")
-    for entry, folder in zip(usable, folders, strict=True):
-        first, second = (*folder[shared:], "", "")[:2]
-        split = SPLIT_NAMES.get(first.lower()) if second else None
-        label = second if split else first
-        load = whole.loader(entry.filename)
-        found.pictures.append(LabelledPicture(entry.filename, label, split or "train", load, entry.file_size))
-    return found, tree, tops
+        elif fault is not None:
+            listing.faults.append((name, fault))
+        elif name in listing.files:
+            listing.faults.append((name, "is in the archive twice, so only the first was read"))
+        else:
+            listing.add(name, entry.file_size if ending_of(name) in PICTURE_ENDINGS else _table_size(entry))
+            names[name] = entry.filename
+            parts = name.split("/")[:-1]
+            listing.folders.update("/".join(parts[: depth + 1]) for depth in range(len(parts)))
+    return ZipTree(archive, listing, names)
+
+
+def _table_size(entry: zipfile.ZipInfo) -> int:
+    return min(entry.file_size, LARGEST_TABLE_BYTES)
+
+
+def _name(entry: zipfile.ZipInfo) -> str:
+    """The entry's path with slashes. Without a flag names are cp437 by the standard, and UTF-8 by habit."""
+    name = entry.filename
+    if not entry.flag_bits & _UTF8_FLAG and not name.isascii():
+        try:
+            raw = name.encode("cp437")
+            name = _unicode_path(entry.extra, raw) or raw.decode("utf-8")
+        except UnicodeError:
+            pass  # it is cp437
+    return name.replace("\\", "/")
+
+
+def _unicode_path(extra: bytes, raw: bytes) -> str | None:
+    """The name in the Info-ZIP field for it (APPNOTE 4.6.9), if that is about this name."""
+    while len(extra) >= 4:
+        kind, length = struct.unpack("<HH", extra[:4])
+        body, extra = extra[4 : 4 + length], extra[4 + length :]
+        if kind == _UNICODE_PATH and len(body) > 5 and struct.unpack("<I", body[1:5])[0] == zlib.crc32(raw):
+            return body[5:].decode("utf-8")
+    return None
 
 
 def _opened(path: Path) -> Archive:
@@ -73,44 +90,23 @@ def _opened(path: Path) -> Archive:
     return archive
 
 
-def _fault(entry: zipfile.ZipInfo) -> str | None:
+def _fault(entry: zipfile.ZipInfo, name: str) -> str | None:
     """Why an entry is not read; None if it may be."""
-    name = entry.filename
-    parts = name.replace("\\", "/").split("/")
-    if ".." in parts or name.startswith(("/", "\\")) or ":" in parts[0]:
+    parts = name.split("/")
+    if ".." in parts or name.startswith("/") or ":" in parts[0]:
         return "leads out of the archive"
+    if name.endswith("/"):
+        return None
     if (entry.external_attr >> 16) & 0o170000 not in (0, 0o100000):
         return "is a link or a device, not a file"
     if entry.flag_bits & 1:
         return "is encrypted"
     if entry.file_size == 0:
-        return "is an empty file"
+        return None if is_litter(name) else "is an empty file"
     if entry.file_size > LARGEST_RATIO * max(entry.compress_size, 1):
         return "is too large when unpacked"
     if ending_of(name) not in PICTURE_ENDINGS:
-        return "is an archive in the archive" if name.lower().endswith(".zip") else NO_PICTURE
+        return None
     if entry.file_size > LARGEST_PICTURE_BYTES:
         return "is too large when unpacked"
     return None if entry.compress_type in _METHODS else "is packed in a way that cannot be read"
-
-
-def _is_hidden(name: str) -> bool:
-    return any(part.startswith(".") or part.lower() in LEFT_BY_THE_SYSTEM for part in name.split("/"))
-
-
-def _shared_folders(folders: list[tuple[str, ...]]) -> int:
-    """How many outer folders wrap everything: an archive of “birds” often begins with “birds/”."""
-    shared = 0
-    while folders and all(len(folder) > shared + 1 for folder in folders):
-        names = {folder[shared] for folder in folders}
-        if len(names) > 1 or next(iter(names)).lower() in SPLIT_NAMES:
-            break
-        shared += 1
-    return shared
-
-
-def _top_tables(tables: list[str]) -> tuple[str, list[str]]:
-    """The outermost folder that holds tables, and their names in it."""
-    top = min((name.rpartition("/")[0] for name in tables), key=lambda folder: (folder.count("/"), folder), default="")
-    prefix = f"{top}/" if top else ""
-    return prefix, sorted(n[len(prefix) :] for n in tables if n.rpartition("/")[0] == top)

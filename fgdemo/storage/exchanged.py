@@ -1,87 +1,126 @@
-"""Sources that are more than class folders: zip archives, exports, other workspaces, tasks of Label Studio."""
+"""Files and folders on this disk as sources: what each is, and who reads it."""
 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 from fgdemo.errors import DatasetError
-from fgdemo.storage import archives, files, hub
-from fgdemo.storage.label_studio import export_among, read_tasks, read_tasks_in
-from fgdemo.storage.labelled import Found
+from fgdemo.storage.archives import open_zip
+from fgdemo.storage.files import require_folder
+from fgdemo.storage.folders import split_in
+from fgdemo.storage.label_studio import export_among, read_tasks
+from fgdemo.storage.labelled import PICTURE_ENDINGS, Found, LabelledPicture, ending_of
+from fgdemo.storage.layouts import read_tree
 from fgdemo.storage.outputs import restore
-from fgdemo.storage.records import WORKSPACE_TABLE, read_workspace_lines
-from fgdemo.storage.tables import read_table_in
-from fgdemo.storage.trees import FolderTree, ZipTree
+from fgdemo.storage.parquet import holds_parquet, read_parquet
+from fgdemo.storage.records import read_workspace_lines
+from fgdemo.storage.sheets import ENDINGS
+from fgdemo.storage.tables import read_table
+from fgdemo.storage.tars import COMPRESSED, OTHERS, open_tar
+from fgdemo.storage.trees import FolderTree, Tree
 from fgdemo.storage.workspaces import DATABASE, read_workspace
 
-PICTURES_TABLE = "pictures.csv"
-"""The table that an export writes beside pictures."""
+IN_FOLDERS = (".zip", ".tar")
 _WITH_CONTROL = re.compile(r"(.+\.(?:json|csv|tsv))#([^/\\]+)", re.IGNORECASE | re.DOTALL)
 """An export of Label Studio, and the control that names the kind."""
 
 
-def read_any(location: str | Path) -> Found | None:
-    """What such a source holds; None where the location is another kind of source.
+def read_local(path: Path, partly_labelled: bool) -> Found | None:
+    """What a file or folder holds; None where there is none, and no name of a known kind of file.
+
+    Args:
+        partly_labelled: pictures without a label are taken too, rather than named and left out.
 
     Raises:
-        DatasetError: it is one of these, but cannot be read.
+        DatasetError: it cannot be read.
     """
-    named = _WITH_CONTROL.fullmatch(str(location))
-    text, control = named.groups() if named else (str(location), None)
-    path = Path(text).expanduser()
+    named = _WITH_CONTROL.fullmatch(str(path))
+    control = named[2] if named else None
+    path = Path(named[1]) if named else path
+    restore(path)
+    if path.is_dir():
+        return _read_folder(path, partly_labelled)
     ending = path.suffix.lower()
-    if ending == ".zip":
-        return _read_zip(path)
-    if ending == ".jsonl":
-        if not path.exists():
-            raise DatasetError(f"There is no file “{path}”.")
-        return read_workspace_lines(FolderTree(path.parent), path.name)
+    if ending in (".zip", ".tar") or path.name.lower().endswith(COMPRESSED):
+        return read_tree(_opened(path), partly_labelled)
+    if ending in OTHERS:
+        raise DatasetError(f"“{path.name}” is a {OTHERS[ending]} archive, which is not read: pack it as .zip or .tar.")
+    if ending == ".parquet" and path.name.lower() != "metadata.parquet":
+        return read_parquet(path, partly_labelled)
     if ending == ".json" or (ending in (".csv", ".tsv") and export_among(FolderTree(path.parent), [path.name])):
         return read_tasks(path, control)
-    restore(path)
-    if not path.is_dir():
-        return None
-    if (path / DATABASE).is_file():
-        return read_workspace(path)
-    if (path / WORKSPACE_TABLE).is_file():
-        return read_workspace_lines(FolderTree(path), WORKSPACE_TABLE)
-    tasks = export_among(FolderTree(path), [file.name for file in path.iterdir() if file.is_file()])
-    if tasks is not None:
-        return read_tasks(path / tasks)
-    if (path / PICTURES_TABLE).is_file():
-        return read_table_in(FolderTree(path), PICTURES_TABLE)
-    if not hub.holds_parquet(path) and not files.has_class_folders(path):
-        return files.read_any_folder(path)
+    if ending == ".jsonl" and _is_workspace(path):
+        return read_workspace_lines(FolderTree(path.parent), path.name)
+    if ending in ENDINGS:
+        return read_table(path, partly_labelled)
+    if path.exists():
+        require_folder(path)
     return None
 
 
-def _read_zip(path: Path) -> Found:
-    """An archive: an export, a table with its pictures, or pictures in folders."""
-    found, tree, tables = archives.read_zip(path)
-    if WORKSPACE_TABLE in tables:
-        return _with_faults(found, read_workspace_lines(tree, WORKSPACE_TABLE))
-    tasks = export_among(tree, tables)
-    if tasks is not None:
-        return _with_faults(found, read_tasks_in(tree, tasks, tree.names()))
-    spreadsheets = [name for name in tables if name.lower().endswith(".csv")]
-    if PICTURES_TABLE in tables:
-        return _with_faults(found, read_table_in(tree, PICTURES_TABLE))
-    if len(spreadsheets) == 1 and _is_table(tree, spreadsheets[0]):
-        return _with_faults(found, read_table_in(tree, spreadsheets[0]))
-    for name in tables:
-        found.skip(
-            name, "is not read inside an archive: unpack it" if name.endswith(".parquet") else archives.NO_PICTURE
+def read_any_folder(root: Path) -> Found:
+    """Every picture below a folder, however it is arranged, with an empty label.
+
+    Raises:
+        DatasetError: not a folder, or it cannot be read.
+    """
+    tree = FolderTree(root)
+    listing = tree.listing()
+    found = Found(skipped=list(listing.faults))
+    for name, size in listing.files.items():
+        if ending_of(name) in PICTURE_ENDINGS:
+            found.pictures.append(LabelledPicture(name, "", "train", tree.loader(name), size))
+        else:
+            found.skip(name, "is not a picture by its ending")
+    return found
+
+
+def _read_folder(path: Path, partly_labelled: bool) -> Found:
+    if (path / DATABASE).is_file():
+        return read_workspace(path)
+    tree = FolderTree(path)
+    listing = tree.listing()
+    has_pictures = any(ending_of(name) in PICTURE_ENDINGS for name in listing.files)
+    if holds_parquet(path):
+        try:
+            return read_parquet(path, partly_labelled)
+        except DatasetError:
+            if not has_pictures:
+                raise
+    archives = [name for name in listing.files if name.lower().endswith(IN_FOLDERS)]
+    if archives and not has_pictures:
+        return _read_archives(path, archives, partly_labelled)
+    found = read_tree(tree, partly_labelled)
+    if not found.pictures and not listing.folders and not partly_labelled:
+        raise DatasetError(
+            f"“{path}” has no class folders: put the pictures of each class in a folder of its own, "
+            "or name a CSV table with the columns path and label."
         )
     return found
 
 
-def _with_faults(entries: Found, read: Found) -> Found:
-    """What the table says, and the entries of the archive that may not be read, but for those that are no pictures."""
-    read.skipped[:0] = [entry for entry in entries.skipped if entry[1] != archives.NO_PICTURE]
-    return read
+def _read_archives(root: Path, names: list[str], partly_labelled: bool) -> Found:
+    """A folder of archives, such as `train.zip` and `test.zip`: all of them, each in the split that its name says."""
+    found = Found()
+    for name in names:
+        part = read_tree(_opened(root / name), partly_labelled)
+        split = split_in(Path(name).stem)
+        if split is not None:
+            part.pictures[:] = [replace(picture, split=split) for picture in part.pictures]
+        found.extend(part, f"{name}/" if len(names) > 1 else "")
+    return found
 
 
-def _is_table(tree: ZipTree, name: str) -> bool:
-    head = tree.read(name)[:10_000].decode("utf-8-sig", "replace").partition("\n")[0].lower()
-    return "label" in head and any(title in head for title in ("path", "file", "image"))
+def _opened(path: Path) -> Tree:
+    return open_zip(path) if path.suffix.lower() == ".zip" else open_tar(path)
+
+
+def _is_workspace(path: Path) -> bool:
+    """Whether lines of JSON are those of a workspace; a file that is not there is nothing else."""
+    try:
+        with path.open("rb") as file:
+            return b'"file_name"' not in file.read(2000)
+    except OSError as error:
+        raise DatasetError(f"There is no file “{path}”.") from error

@@ -5,15 +5,17 @@ Where each answer goes:
 | | imagefolder | csv | datasets | label-studio |
 |---|---|---|---|---|
 | a kind | `SPLIT/KIND/` | `answer` kind | split SPLIT, `label` | annotation; prediction if unchecked |
-| only a group | `group/SPLIT/GROUP/` | group | split `other`, `kind` | the same, the group's name |
-| no label yet | `unlabelled/SPLIT/` | unlabelled | split `other` | a task without annotation |
-| unusable | `unusable/SPLIT/` | unusable | split `other` | the choice “(unusable)” |
-| none of these | `none/SPLIT/` | none | split `other` | the choice “(none of these)” |
+| only a group | `__other/group/SPLIT/GROUP/` | group | split `other`, `kind` | the same, the group's name |
+| no label yet | `__other/unlabelled/SPLIT/` | unlabelled | split `other` | a task without annotation |
+| unusable | `__other/unusable/SPLIT/` | unusable | split `other` | the choice “(unusable)” |
+| none of these | `__other/none/SPLIT/` | none | split `other` | the choice “(none of these)” |
 
 SPLIT is train, val or test; gold is `test`, and nothing else ever is, so it cannot become training data. Pictures that
 visitors sent have no split and are in train. Only jsonl and label-studio hold the whole history; the others hold what
 is true now.
-Every folder also has `fgdemo-export.json`, which says what is in it; imagefolder and csv also have `pictures.csv`.
+Every folder also has `fgdemo-export.json`, which says what is in it; imagefolder and csv also have `pictures.csv`,
+which is what an import reads, and `taxonomy.csv`. In an imagefolder `datasets.load_dataset("imagefolder", …)` and
+torchvision's `ImageFolder` (of a split) see the kinds and nothing else: they pass over `__other`.
 """
 
 from __future__ import annotations
@@ -106,7 +108,7 @@ def export_workspace(
             if format == "jsonl":
                 events = _write_history(output, pieces, tally)
             elif format in ("imagefolder", "csv"):
-                export_tables.write_pictures(output, _counted(pieces, tally), by_class=format == "imagefolder")
+                export_tables.write_pictures(output, pieces, _counted(pieces, tally), format == "imagefolder")
             elif format == "datasets":
                 export_datasets.write_parquet(output, _counted(pieces, tally), inventory)
             else:

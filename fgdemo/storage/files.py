@@ -1,112 +1,84 @@
-"""Pictures on this disk, in class folders or in no order."""
+"""All files of a folder on this disk, but for what systems and storage boxes leave beside pictures."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from functools import partial
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from fgdemo.errors import DatasetError
-from fgdemo.storage.labelled import PICTURE_ENDINGS, SPLIT_NAMES, Found, LabelledPicture, Split, ending_of
-from fgdemo.storage.trees import read_file
 
-LEFT_BY_THE_SYSTEM = frozenset({"thumbs.db", "desktop.ini", "__macosx"})
-MASKS = "masks"
-"""Where masks of the pictures lie, beside train and val."""
+LITTER = frozenset(
+    {
+        "thumbs.db", "ehthumbs.db", "ehthumbs_vista.db", "desktop.ini", "__macosx", "icon\r", "@eadir", "#recycle",
+        "#snapshot", "@recycle", "@recently-snapshot", "$recycle.bin", "system volume information", "lost+found",
+        "__pycache__", "zbthumbnail.info", "picasa.ini",
+    }
+)  # fmt: skip
+"""What systems and storage boxes leave behind, in lower case; names that begin with a dot are litter too."""
 
 
-def read_class_folders(root: Path) -> Found:
-    """One folder a class, below train, val and test folders where there are such.
+@dataclass(frozen=True)
+class Listing:
+    """What lies in a folder or an archive.
+
+    Attributes:
+        files: bytes of each file by its path with slashes, in order; nothing hidden and no litter.
+        folders: paths of all folders in it.
+        faults: (name, reason) of what cannot be read.
+    """
+
+    files: dict[str, int] = field(default_factory=dict)
+    folders: set[str] = field(default_factory=set)
+    faults: list[tuple[str, str]] = field(default_factory=list)
+
+    def add(self, name: str, size: int) -> None:
+        """A file; one without bytes is a fault."""
+        if size:
+            self.files[name] = size
+        else:
+            self.faults.append((name, "is an empty file"))
+
+
+def is_litter(name: str) -> bool:
+    """Whether a path leads to something hidden, or to what a system has left."""
+    return any(part.startswith(".") or part.lower() in LITTER for part in name.split("/"))
+
+
+def list_folder(root: Path) -> Listing:
+    """Everything below a folder in order of name; links to folders and links that leave it are not followed.
 
     Raises:
-        DatasetError: not a folder, cannot be read, or no folder in it.
+        DatasetError: not a folder, or it or a folder in it cannot be read.
     """
-    _require_folder(root)
-    found = Found()
-    folders = [entry for entry in _visible(root) if entry.is_dir()]
-    if not folders:
-        raise DatasetError(
-            f"“{root}” has no class folders: put the pictures of each class in a folder of its own, "
-            "or name a CSV table with the columns path and label."
-        )
-    splits: dict[str, Split] = {}
-    for entry in folders:
-        split = SPLIT_NAMES.get(entry.name.lower())
-        if split and any(child.is_dir() for child in _visible(Path(entry.path))):
-            splits[entry.name] = split
-    if not splits:
-        _read_classes(root, root, "train", found)
-        return found
-    for entry in folders:
-        if entry.name in splits:
-            _read_classes(root, Path(entry.path), splits[entry.name], found)
-        elif entry.name != MASKS:
-            found.skip(entry.name, "is not a train, val or test folder")
-    return found
-
-
-def has_class_folders(root: Path) -> bool:
-    """Whether there is a folder in it; otherwise it holds pictures that nobody has sorted."""
-    return any(entry.is_dir() for entry in _visible(root))
-
-
-def read_any_folder(location: str | Path) -> Found:
-    """Every picture below a folder, with an empty label.
-
-    Raises:
-        DatasetError: not a folder, or it cannot be read.
-    """
-    root = Path(location).expanduser()
-    _require_folder(root)
-    found = Found()
+    require_folder(root)
+    found = Listing()
     for entry in _visible(root):
         for file in _walk(root, entry, found):
-            _add(root, file, "", "train", found)
+            found.add(_name(root, file), file.stat().st_size)
     return found
 
 
-def _require_folder(root: Path) -> None:
+def require_folder(root: Path) -> None:
+    """Raise DatasetError where there is no such folder."""
     if not root.exists():
         raise DatasetError(f"There is no folder “{root}”.")
     if not root.is_dir():
         raise DatasetError(f"“{root}” is a file; a folder with one folder of pictures for each class is expected.")
 
 
-def _read_classes(root: Path, folder: Path, split: Split, found: Found) -> None:
-    for entry in _visible(folder):
-        name = _name(root, entry)
-        if not entry.is_dir():
-            found.skip(name, "lies outside the class folders")
-            continue
-        before = len(found.pictures)
-        for file in _walk(root, entry, found):
-            _add(root, file, entry.name, split, found)
-        if len(found.pictures) == before and not entry.is_symlink():
-            found.skip(name, "is a class folder without pictures")
-
-
-def _add(root: Path, file: os.DirEntry[str], label: str, split: Split, found: Found) -> None:
-    name, size = _name(root, file), file.stat().st_size
-    if size == 0:
-        found.skip(name, "is an empty file")
-    elif ending_of(name) not in PICTURE_ENDINGS:
-        found.skip(name, "is not a picture by its ending")
-    else:
-        found.pictures.append(LabelledPicture(name, label, split, partial(read_file, file.path), size))
-
-
-def _walk(root: Path, entry: os.DirEntry[str], found: Found) -> Iterator[os.DirEntry[str]]:
-    """All files below in order of name; links to folders and links that leave the source are not followed."""
+def _walk(root: Path, entry: os.DirEntry[str], found: Listing) -> Iterator[os.DirEntry[str]]:
     if entry.is_symlink() and (entry.is_dir() or not _inside(root, Path(entry.path))):
-        found.skip(_name(root, entry), "is a link that is not followed")
+        found.faults.append((_name(root, entry), "is a link that is not followed"))
     elif entry.is_dir():
+        found.folders.add(_name(root, entry))
         for child in _visible(Path(entry.path)):
             yield from _walk(root, child, found)
     elif entry.is_file():
         yield entry
     else:
-        found.skip(_name(root, entry), "is not a file")
+        found.faults.append((_name(root, entry), "is not a file"))
 
 
 def _name(root: Path, entry: os.DirEntry[str]) -> str:
@@ -117,7 +89,7 @@ def _name(root: Path, entry: os.DirEntry[str]) -> str:
 def _visible(folder: Path) -> list[os.DirEntry[str]]:
     try:
         with os.scandir(folder) as entries:
-            kept = [e for e in entries if not e.name.startswith(".") and e.name.lower() not in LEFT_BY_THE_SYSTEM]
+            kept = [entry for entry in entries if not is_litter(entry.name)]
     except OSError as error:
         raise DatasetError(f"The folder “{folder.name}” cannot be read ({error.strerror}).") from error
     return sorted(kept, key=lambda entry: entry.name)

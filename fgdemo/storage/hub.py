@@ -1,4 +1,4 @@
-"""Pictures of a data set of the Hugging Face Hub, or of Parquet files of that kind, through `datasets`.
+"""Pictures of a data set of the Hugging Face Hub, through `datasets`.
 
 `datasets` takes seconds to import, so it is imported where it is needed.
 """
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fgdemo.errors import DatasetError
+from fgdemo.storage.columns import choose_label
 from fgdemo.storage.labelled import SPLIT_NAMES, Found, LabelledPicture, Split, instant
 from fgdemo.storage.tables import said_by
 
@@ -29,30 +30,12 @@ def read_hub(name: str, partly_labelled: bool = False) -> Found:
     return _read(f"The data set “{name}”", name, partly_labelled)
 
 
-def holds_parquet(folder: Path) -> bool:
-    """Whether the folder, or a folder in it, holds Parquet files."""
-    return any(next(folder.glob(pattern), None) is not None for pattern in ("*.parquet", "*/*.parquet"))
-
-
-def read_parquet(path: Path, partly_labelled: bool = False) -> Found:
-    """A Parquet file, or a folder of them as the Hub keeps them. See `read_hub`.
-
-    Raises:
-        DatasetError: not there, damaged, or no pictures with labels in it.
-    """
-    if not path.exists():
-        raise DatasetError(f"There is no file “{path}”.")
-    if path.is_file():
-        return _read(f"The file “{path}”", "parquet", partly_labelled, data_files=str(path))
-    return _read(f"The folder “{path}”", str(path), partly_labelled)
-
-
-def _read(what: str, path: str, partly_labelled: bool, data_files: str | None = None) -> Found:
+def _read(what: str, path: str, partly_labelled: bool) -> Found:
     import datasets
     from datasets.exceptions import DatasetNotFoundError, DatasetsError
 
     try:
-        splits = datasets.load_dataset(path, data_files=data_files)
+        splits = datasets.load_dataset(path)
     except DatasetNotFoundError as error:
         raise DatasetError(
             f"{what} is not a folder here, and not on the Hugging Face Hub (or needs a login)."
@@ -76,7 +59,7 @@ def _read(what: str, path: str, partly_labelled: bool, data_files: str | None = 
 def _read_split(what: str, split_name: str, split: Split, rows: datasets.Dataset, found: Found) -> None:
     import datasets
 
-    image, label = _columns(what, rows.features)
+    image, label = _columns(what, rows.features, found)
     feature = rows.features[label]
     pictures = rows.select_columns([image]).cast_column(image, datasets.Image(decode=False))
     for index, value in enumerate(rows[label]):
@@ -107,18 +90,26 @@ def _read_answers(split_name: str, rows: datasets.Dataset, found: Found) -> None
         found.pictures.append(LabelledPicture(f"{split_name}/{index}", label, split, load, None, (said,)))
 
 
-def _columns(what: str, features: datasets.Features) -> tuple[str, str]:
-    """The picture column, and the label column with the finest classes."""
+def _columns(what: str, features: datasets.Features, found: Found) -> tuple[str, str]:
+    """The picture column, and the label column: `label`, else the one with the finest classes, which is told."""
     import datasets
 
     images = [name for name, feature in features.items() if isinstance(feature, datasets.Image)]
     classes = {name: len(f.names) for name, f in features.items() if isinstance(f, datasets.ClassLabel)}
-    if not classes and "label" in features:
-        classes = {"label": 0}
+    if not classes:
+        label, notes = choose_label([name for name in features if name not in images], what, ())
+        classes = {label: 0} if label else {}
+        for sentence in notes:
+            found.note(sentence)
     if not images or not classes:
         missing = "pictures" if not images else "labels"
         raise DatasetError(f"{what} has no column of {missing}; its columns are {', '.join(features)}.")
-    return images[0], max(classes, key=lambda name: classes[name])
+    picture = "image" if "image" in images else images[0]
+    label = "label" if "label" in classes else max(classes, key=lambda name: classes[name])
+    rest = [name for name in features if name not in (picture, label)]
+    if rest:
+        found.note(f"The labels are those of “{label}”; not read: {', '.join(f'“{name}”' for name in rest[:8])}.")
+    return picture, label
 
 
 def _row_bytes(rows: datasets.Dataset, column: str, index: int) -> bytes:

@@ -84,7 +84,10 @@ SPLIT_NAMES: dict[str, Split] = {
     "dev": "val",
     "test": "test",
     "testing": "test",
+    "eval": "test",
+    "evaluation": "test",
 }
+"""As the library `datasets` has them."""
 
 
 @dataclass(frozen=True, slots=True)

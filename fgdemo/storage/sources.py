@@ -1,4 +1,4 @@
-"""Labelled pictures as people have them: class folders, train/val/test folders, a table, a Hub data set.
+"""Labelled pictures as people have them: folders, archives, tables, Parquet files, Hub data sets.
 
 A source is *found* here, not decoded: a file that turns out to be damaged is for whoever decodes it to name and
 to leave out. Nothing is left out silently, except hidden files: `Source.skipped` names the rest with the reason.
@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from fgdemo.errors import DatasetError
-from fgdemo.storage import exchanged, files, hub, tables
+from fgdemo.storage import exchanged, hub
 from fgdemo.storage.labelled import Found, LabelledPicture, PastSession, Split
 from fgdemo.taxonomy import Taxon
 
@@ -74,7 +74,7 @@ def read_sources(locations: Sequence[str | Path], fewest_classes: int = 2) -> So
     found = Found()
     for location in locations:
         prefix = f"{Path(location).name or location}/" if len(locations) > 1 else ""
-        found.extend(_find(location), prefix)
+        found.extend(_with_labels(_find(location)), prefix)
     where = " and ".join(f"“{location}”" for location in locations)
     if not found.pictures:
         raise DatasetError(f"There are no pictures in {where}: expected one folder of pictures for each class.")
@@ -93,7 +93,7 @@ def read_unlabelled(folder: str | Path) -> Source:
     Raises:
         DatasetError: no such folder, or no picture in it.
     """
-    found = files.read_any_folder(folder)
+    found = exchanged.read_any_folder(Path(folder).expanduser())
     if not found.pictures:
         raise DatasetError(f"There are no pictures in “{folder}”.")
     return Source(tuple(found.pictures), (), tuple(found.skipped))
@@ -112,7 +112,7 @@ def read_for_import(locations: Sequence[str | Path]) -> tuple[Source, bool]:
     found = Found()
     for location in locations:
         prefix = f"{Path(location).name or location}/" if len(locations) > 1 else ""
-        found.extend(exchanged.read_any(location) or _find(location, partly_labelled=True), prefix)
+        found.extend(_find(location, partly_labelled=True), prefix)
     if not found.pictures:
         where = " and ".join(f"“{location}”" for location in locations)
         reason = f" (of {len(found.skipped)} files none could be used)" if found.skipped else ""
@@ -157,16 +157,27 @@ def _find(location: str | Path, partly_labelled: bool = False) -> Found:
     text = str(location)
     if text.startswith("hf:"):
         return hub.read_hub(text.removeprefix("hf:"), partly_labelled)
-    path = Path(text).expanduser()
-    if path.suffix.lower() == ".parquet" or (path.is_dir() and hub.holds_parquet(path)):
-        return hub.read_parquet(path, partly_labelled)
-    if path.suffix.lower() == ".csv":
-        return tables.read_table(path, partly_labelled)
-    if path.exists():
-        return files.read_class_folders(path)
+    found = exchanged.read_local(Path(text).expanduser(), partly_labelled)
+    if found is not None:
+        return found
     if re.fullmatch(r"[\w-][\w.-]*/[\w.-]+", text):
         return hub.read_hub(text, partly_labelled)
     raise DatasetError(f"There is no folder “{text}”. A data set of the Hugging Face Hub is written hf:owner/name.")
+
+
+def _with_labels(found: Found) -> Found:
+    """The pictures that have one label: where a source knows a history, the one that was given last."""
+    if any(picture.origin is not None for picture in found.pictures):
+        raise DatasetError("This is a workspace, whose labels have a history: import it, or export it as imagefolder.")
+    labelled = []
+    for picture in found.pictures:
+        given = [said.label for said in picture.said if isinstance(said.label, str) and not said.blind]
+        if picture.label or given:
+            labelled.append(replace(picture, label=picture.label or given[-1]))
+        else:
+            found.skip(picture.name, "has no label")
+    found.pictures[:] = labelled
+    return found
 
 
 # --- the same bytes twice ----------------------------------------------------------------------------------

@@ -1,15 +1,14 @@
-"""CSV tables of pictures: those that people make, and those that an export writes."""
+"""Tables of pictures: those that people make, and those that an export writes."""
 
 from __future__ import annotations
 
-import csv
-import io
-import posixpath
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fgdemo.annotation import Kind
 from fgdemo.errors import DatasetError
+from fgdemo.storage.columns import Columns, choose_columns
 from fgdemo.storage.labelled import (
     PICTURE_ENDINGS,
     SPLIT_NAMES,
@@ -22,10 +21,11 @@ from fgdemo.storage.labelled import (
     plain_text,
 )
 from fgdemo.storage.left_out import harmful_again
+from fgdemo.storage.places import OUTSIDE, Places
+from fgdemo.storage.sheets import Sheet, read_sheet
 from fgdemo.storage.trees import FolderTree, Tree
+from fgdemo.taxonomy import Taxon
 
-PATH_COLUMNS = ("path", "file_name", "filename", "file", "image_path")
-ANNOTATOR_COLUMNS = ("annotator", "labeller", "labeler", "labelled_by", "annotator_id")
 LONGEST_ANNOTATOR = 120
 LONGEST_COMMENT = 2000
 NO_LABEL = {"unusable": "unusable", "none": "none", "unlabelled": "import"}
@@ -33,29 +33,33 @@ NO_LABEL = {"unusable": "unusable", "none": "none", "unlabelled": "import"}
 
 
 @dataclass(frozen=True)
-class _Row:
+class Row:
+    """What one line of a table says about one picture. `split` is None where it does not say."""
+
     where: str
     path: str
     label: str
-    split: Split
-    annotator: str
-    answer: str
-    checked: bool
-    comment: str
-    at: str | None
+    split: Split | None = None
+    annotator: str = ""
+    answer: str = ""
+    checked: bool = False
+    comment: str = ""
+    at: str | None = None
+    taxon: str = ""
 
 
 def read_table(path: Path, partly_labelled: bool = False) -> Found:
-    """A CSV table (comma, semicolon or tab) with the columns path, label and, if there are splits, split.
+    """A table (CSV with comma, semicolon, tab or bar; lines of JSON) with the columns path, label and, if there are
+    splits, split.
 
     It may also have annotator, and what an export writes: answer, checked, comment, labelled_at. Several rows about one
     picture by several annotators are their opinions: the first counts, the others are second opinions.
 
     Args:
-        partly_labelled: also take the pictures that an export lists without a kind, or with a group only.
+        partly_labelled: also take the pictures that are listed without a kind, or with a group only.
 
     Raises:
-        DatasetError: not UTF-8 text, a column missing, an unknown split, or a path that leaves the table's folder.
+        DatasetError: not UTF-8 text, a column missing, an unknown split, or no path within the table's folder.
     """
     if not path.exists():
         raise DatasetError(f"There is no table “{path}”.")
@@ -63,45 +67,111 @@ def read_table(path: Path, partly_labelled: bool = False) -> Found:
 
 
 def read_table_in(tree: Tree, name: str, partly_labelled: bool = True) -> Found:
-    """The same for a table in a tree; its paths begin at the top of the tree."""
-    try:
-        text = tree.read(name).decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DatasetError(f"The table “{name}” cannot be read as UTF-8 text.") from error
+    """The same for a table in a tree; its paths begin at its folder, or at the top of the tree."""
+    sheet = read_sheet(tree, name)
+    columns = choose_columns(sheet)
+    if not columns.label:
+        there = ", ".join(filter(None, sheet.titles)) or "none"
+        raise DatasetError(f"The table “{name}” needs a header line with the columns path and label; it has {there}.")
     found = Found()
-    pictures: dict[str, list[_Row]] = {}
-    for row in _rows(text, name, found):
-        if "\0" in row.path or row.path.startswith(("/", "../")) or row.path == "..":
-            raise DatasetError(
-                f"“{row.path}” in {row.where} lies outside the folder of the table; put the pictures beside it."
-            )
-        if partly_labelled or row.answer not in (*NO_LABEL, "group"):
-            pictures.setdefault(row.path, []).append(row)
-        else:
-            found.skip(row.path, f"has no kind ({row.answer})")
-    for picture, rows in pictures.items():
-        _add(tree, picture, rows, found)
+    pictures = Located(tree, Places(tree), found)
+    for row in read_rows(sheet, columns, found):
+        pictures.add(row, name.rpartition("/")[0])
+    if not pictures.rows and pictures.outside:
+        first = pictures.outside[0]
+        raise DatasetError(
+            f"“{first.path}” in {first.where} lies outside the folder of the table; put the pictures beside it."
+        )
+    for file, rows in pictures.rows.items():
+        add_picture(tree, file, rows, found, partly_labelled)
     return found
 
 
-def _add(tree: Tree, path: str, rows: list[_Row], found: Found) -> None:
-    size, first = tree.size(path), rows[0]
-    if size is None:
-        found.skip(path, f"is not there ({first.where})")
-    elif size == 0:
-        found.skip(path, "is an empty file")
-    elif ending_of(path) not in PICTURE_ENDINGS:
-        found.skip(path, "is not a picture by its ending")
-    elif len(rows) > 1 and not all(row.annotator for row in rows):
+class Located:
+    """Rows by the file that they are about. Those that lead to no file are named in `found`."""
+
+    def __init__(self, tree: Tree, places: Places, found: Found) -> None:
+        self.rows: dict[str, list[Row]] = {}
+        self.outside: list[Row] = []
+        self._tree, self._places, self._found = tree, places, found
+
+    def add(self, row: Row, folder: str) -> None:
+        """A row of a table in this folder."""
+        file, why = self._places.find(row.path, folder)
+        if file is None:
+            self.outside += [row] if why == OUTSIDE else []
+            self._found.skip(row.path, f"{why} ({row.where})")
+        elif ending_of(file) not in PICTURE_ENDINGS:
+            self._found.skip(row.path, "is not a picture by its ending")
+        elif self._tree.size(file) == 0:
+            self._found.skip(row.path, "is an empty file")
+        else:
+            self.rows.setdefault(file, []).append(row)
+
+
+def add_picture(
+    tree: Tree,
+    file: str,
+    rows: list[Row],
+    found: Found,
+    partly_labelled: bool,
+    taxa: Mapping[str, Taxon] | None = None,
+) -> None:
+    """A file with all that tables say of it; without `partly_labelled` rows without a kind are named and left out.
+
+    Args:
+        taxa: of another workspace, by their ids, where the table comes from an export of it.
+    """
+    if not partly_labelled:
+        for row in rows:
+            if row.answer in (*NO_LABEL, "group"):
+                found.skip(row.path, f"has no kind ({row.answer})")
+            elif not row.label:
+                found.skip(row.where, "has no path or no label")
+        rows = [row for row in rows if row.label and row.answer not in (*NO_LABEL, "group")]
+    if not rows:
+        return
+    first, size = rows[0], tree.size(file)
+    if len(rows) > 1 and not all(row.annotator for row in rows):
         for row in rows:  # a table without annotators that names a picture twice: whoever reads on sees both
-            found.pictures.append(LabelledPicture(path, row.label, row.split, tree.loader(path), size))
-    else:
-        said = tuple(
-            said_by(row.answer, row.label, row.annotator, row.checked or len(rows) > 1, row.comment, row.at, at > 0)
-            for at, row in enumerate(rows)
-        )
-        plain = LabelledPicture(path, first.label, first.split, tree.loader(path), size)
-        found.pictures.append(plain if said == plain.history else replace(plain, said=said))
+            found.pictures.append(LabelledPicture(file, row.label, row.split or "train", tree.loader(file), size))
+        return
+    said = tuple(
+        said_by(row.answer, row.label, row.annotator, row.checked or len(rows) > 1, row.comment, row.at, at > 0)
+        for at, row in enumerate(rows)
+    )
+    known = [taxa.get(row.taxon) if taxa and one.label else None for row, one in zip(rows, said, strict=True)]
+    said = tuple(replace(one, label=taxon) if taxon else one for one, taxon in zip(said, known, strict=True))
+    plain = LabelledPicture(file, "" if known[0] else first.label, first.split or "train", tree.loader(file), size)
+    found.pictures.append(plain if said == plain.history else replace(plain, said=said))
+
+
+def read_rows(sheet: Sheet, columns: Columns, found: Found) -> Iterator[Row]:
+    """The rows of a table; those that say nothing usable are named, and so are columns that are not read."""
+    for sentence in columns.notes:
+        found.note(sentence)
+    for where, cells in sheet.rows(found.skip):
+        told = {title: harmful_again(text) for title, text in cells.items()}
+        path, label, answer = told.get(columns.path, ""), told.get(columns.label, ""), told.get("answer", "")
+        if not path:
+            found.skip(where, "has no path or no label")
+        elif label.startswith("[") and columns.label and sheet.name.lower().endswith((".jsonl", ".parquet")):
+            found.skip(where, f"has several labels ({label[:80]})")
+        else:
+            yield Row(
+                where, path, "" if answer in NO_LABEL else label, _split(told.get(columns.split), where),
+                told.get(columns.annotator, ""), answer, told.get("checked", "").lower() in ("true", "yes", "1"),
+                told.get("comment", ""), instant(told.get("labelled_at")), told.get("taxon", ""),
+            )  # fmt: skip
+
+
+def _split(text: str | None, where: str) -> Split | None:
+    if not text:
+        return None
+    split = SPLIT_NAMES.get({"gold": "test"}.get(text.lower(), text.lower()))
+    if split is None:
+        raise DatasetError(f"The split “{text}” in {where} must be train, val or test.")
+    return split
 
 
 def said_by(
@@ -125,48 +195,3 @@ def said_by(
         plain_text(comment, "\n\t")[:LONGEST_COMMENT] or None,
         blind=second, reason="second" if second else None,
     )  # fmt: skip
-
-
-def _rows(text: str, name: str, found: Found) -> list[_Row]:
-    delimiter = max(",;\t", key=text.partition("\n")[0].count)
-    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, restval="")
-    try:
-        columns = {title.strip().lower(): title for title in reader.fieldnames or ()}
-    except csv.Error as error:
-        raise DatasetError(f"The table “{name}” cannot be read ({error}).") from error
-    path_column = next((title for title in PATH_COLUMNS if title in columns), None)
-    if path_column is None or "label" not in columns:
-        there = ", ".join(columns) or "none"
-        raise DatasetError(f"The table “{name}” needs a header line with the columns path and label; it has {there}.")
-    annotators = next((title for title in ANNOTATOR_COLUMNS if title in columns), "")
-    rows: list[_Row] = []
-    try:
-        for raw in reader:
-            cells = {title: harmful_again((raw[own] or "").strip()) for title, own in columns.items()}
-            where, answer = f"line {reader.line_num} of “{name}”", cells.get("answer", "")
-            row = _Row(
-                where, _path(cells[path_column]), cells["label"] if answer not in NO_LABEL else "",
-                _split(cells.get("split"), where), cells.get(annotators, ""), answer,
-                cells.get("checked", "").lower() in ("true", "yes", "1"), cells.get("comment", ""),
-                instant(cells.get("labelled_at")),
-            )  # fmt: skip
-            if not row.path or not (row.label or answer in NO_LABEL):
-                found.skip(where, "has no path or no label")
-            else:
-                rows.append(row)
-    except csv.Error as error:
-        raise DatasetError(f"Line {reader.line_num + 1} of “{name}” cannot be read ({error}).") from error
-    return rows
-
-
-def _path(text: str) -> str:
-    return posixpath.normpath(text.replace("\\", "/")) if text else ""
-
-
-def _split(text: str | None, where: str) -> Split:
-    if text is None:
-        return "train"
-    split = SPLIT_NAMES.get({"gold": "test"}.get(text.lower(), text.lower()))
-    if split is None:
-        raise DatasetError(f"The split “{text}” in {where} must be train, val or test.")
-    return split

@@ -1,4 +1,4 @@
-"""Files that lie together, in a folder or in a zip archive, under one kind of name."""
+"""Files that lie together, in a folder or in an archive, under one kind of name."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Protocol
 
 from fgdemo.errors import DatasetError
+from fgdemo.storage.files import Listing, list_folder
 
 LARGEST_PICTURE_BYTES = 200_000_000
 LARGEST_TABLE_BYTES = 2_000_000_000
@@ -37,6 +38,35 @@ class Tree(Protocol):
         """A table. Raises DatasetError."""
         ...
 
+    def listing(self) -> Listing:
+        """Everything in it. Raises DatasetError."""
+        ...
+
+
+class Below:
+    """A folder of a tree as a tree of its own."""
+
+    def __init__(self, tree: Tree, folder: str) -> None:
+        self._tree, self._prefix = tree, f"{folder}/" if folder else ""
+        self.title = tree.title
+
+    def size(self, name: str) -> int | None:
+        return self._tree.size(self._prefix + name)
+
+    def loader(self, name: str) -> Callable[[], bytes]:
+        return self._tree.loader(self._prefix + name)
+
+    def read(self, name: str) -> bytes:
+        return self._tree.read(self._prefix + name)
+
+    def listing(self) -> Listing:
+        whole, cut = self._tree.listing(), len(self._prefix)
+        return Listing(
+            {name[cut:]: size for name, size in whole.files.items() if name.startswith(self._prefix)},
+            {name[cut:] for name in whole.folders if name.startswith(self._prefix)},
+            [(name[cut:], reason) for name, reason in whole.faults if name.startswith(self._prefix)],
+        )
+
 
 class FolderTree:
     """The files of a folder, links that leave it left out."""
@@ -44,6 +74,12 @@ class FolderTree:
     def __init__(self, root: Path) -> None:
         self.title, self._root, self._real = root.name, root, root.resolve()
         self._inside: dict[str, bool] = {}
+        self._listing: Listing | None = None
+
+    def listing(self) -> Listing:
+        if self._listing is None:
+            self._listing = list_folder(self._root)
+        return self._listing
 
     def size(self, name: str) -> int | None:
         folder = name.rpartition("/")[0]
@@ -87,24 +123,27 @@ def read_file(path: str) -> bytes:
 
 
 class ZipTree:
-    """Entries of an archive that may be read, below its folder `prefix`. Opened once, whatever is read."""
+    """Entries of an archive that may be read. Opened once, whatever is read.
 
-    def __init__(self, archive: Archive, sizes: dict[str, int], prefix: str) -> None:
-        self.title, self._archive, self._sizes, self._prefix = archive.path.name, archive, sizes, prefix
+    Args:
+        entries: the name in the archive for each path.
+    """
 
-    def names(self) -> list[str]:
-        """All that may be read, below the prefix."""
-        return [name.removeprefix(self._prefix) for name in self._sizes if name.startswith(self._prefix)]
+    def __init__(self, archive: Archive, listing: Listing, entries: dict[str, str]) -> None:
+        self.title, self._archive, self._listing, self._entries = archive.path.name, archive, listing, entries
+
+    def listing(self) -> Listing:
+        return self._listing
 
     def size(self, name: str) -> int | None:
-        return self._sizes.get(self._prefix + name)
+        return self._listing.files.get(name)
 
     def loader(self, name: str) -> Callable[[], bytes]:
-        return partial(self._archive.load, self._prefix + name)
+        return partial(self._archive.load, self._entries[name])
 
     def read(self, name: str) -> bytes:
         try:
-            return self._archive.load(self._prefix + name, LARGEST_TABLE_BYTES)
+            return self._archive.load(self._entries[name], LARGEST_TABLE_BYTES)
         except OSError as error:
             raise DatasetError(f"“{name}” in “{self.title}” cannot be read ({error.strerror}).") from error
 

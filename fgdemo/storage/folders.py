@@ -1,0 +1,131 @@
+"""Pictures in folders: train, val and test, groups, classes."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from fgdemo.storage.labelled import SPLIT_NAMES, Split
+
+Path = tuple[str, ...]
+MASKS = "masks"
+"""Where masks of the pictures lie, beside train and val."""
+
+
+@dataclass(frozen=True)
+class Arrangement:
+    """What the folders of pictures mean.
+
+    Attributes:
+        top: folders that wrap everything, as in an archive of “birds” that begins with “birds/”.
+        splits: the split of each folder below `top` that is one; empty where there are none.
+        kinds: the groups and the label of each path of folders below a split (or `top`), which may be the label of a
+            folder above it.
+        notes: sentences about what is not plain.
+    """
+
+    top: Path = ()
+    splits: dict[str, Split] = field(default_factory=dict)
+    kinds: dict[Path, tuple[Path, str]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    def split_of(self, folder: Path) -> Split | None:
+        """The split of a picture in this folder; None where it lies in none although there are some."""
+        inner = folder[len(self.top) :]
+        if not self.splits:
+            return "train"
+        return self.splits.get(inner[0]) if inner else None
+
+    def label_of(self, folder: Path) -> tuple[Path, str]:
+        """Groups and label of a picture in this folder; the label is empty where it lies in no class folder."""
+        inner = folder[len(self.top) + (1 if self.splits else 0) :]
+        return self.kinds.get(inner, ((), ""))
+
+
+def arrange(folders: Iterable[Path], is_split: Collection[str] = ()) -> Arrangement:
+    """Understand the folders that hold pictures (one entry a picture, or one a folder).
+
+    Args:
+        is_split: folders that are splits by what lies in them, such as a table, though no folders do.
+    """
+    unlike = list(dict.fromkeys(folders))
+    shared = _shared(unlike)
+    inner = [folder[shared:] for folder in unlike]
+    splits = _splits(inner, is_split)
+    below = [path[1:] for path in inner if path[:1] and path[0] in splits] if splits else inner
+    notes: list[str] = []
+    kinds = _kinds({path for path in below if path}, notes)
+    labels = Counter(label for _, label in set(kinds.values()))
+    named = {
+        path: (groups, label if labels[label] == 1 else " ".join((*groups, label)))
+        for path, (groups, label) in kinds.items()
+    }
+    return Arrangement(unlike[0][:shared] if unlike else (), splits, named, tuple(notes))
+
+
+def split_in(words: str) -> Split | None:
+    """The split that a name such as `train-00000-of-00002`, `labels_val` or `my test` says."""
+    spaced = "".join(c if c.isalnum() else " " for c in words.lower()).split()
+    found = {SPLIT_NAMES[word] for word in spaced if word in SPLIT_NAMES}
+    return found.pop() if len(found) == 1 else None
+
+
+def _shared(folders: Sequence[Path]) -> int:
+    """How many outer folders wrap everything; one that holds classes is left if it is a split."""
+    shared = 0
+    while folders and all(len(folder) > shared + 1 for folder in folders):
+        names = {folder[shared] for folder in folders}
+        if len(names) > 1 or next(iter(names)).lower() in SPLIT_NAMES:
+            break
+        shared += 1
+    return shared
+
+
+def _splits(inner: Sequence[Path], is_split: Collection[str]) -> dict[str, Split]:
+    """Folders that are called like a split, if one has folders in it or a table, or there are only such folders."""
+    deep = {path[0] for path in inner if len(path) > 1}
+    tops = {path[0] for path in inner if path}
+    called = {top: SPLIT_NAMES[top.lower()] for top in sorted(tops) if top.lower() in SPLIT_NAMES}
+    certain = called.keys() & (deep | set(is_split))
+    if called and (certain or (called.keys() == tops and all(inner))):
+        return called if called.keys() == tops or certain == called.keys() else {t: called[t] for t in certain}
+    return {}
+
+
+def _kinds(paths: set[Path], notes: list[str]) -> dict[Path, tuple[Path, str]]:
+    """Groups and label of each path of folders.
+
+    Folders within folders are kinds within a group, unless pictures lie beside them, or the same names come again and
+    again (2019, 2020, or adult, juvenile): then they are parts of their class.
+    """
+    within: defaultdict[str, set[Path]] = defaultdict(set)
+    for path in paths:
+        within[path[0]].add(path[1:])
+    inner = {top: {path[0] for path in some if path} for top, some in within.items() if any(some)}
+    if not _are_groups(inner, [top for top, some in within.items() if () in some]):
+        if inner:
+            some = sorted(f"{top}/{name}" for top, names in inner.items() for name in names)
+            shown = ", ".join(some[:3]) + (" …" if len(some) > 3 else "")
+            notes.append(f"Folders in class folders ({shown}) are read as parts of their class.")
+        return {path: ((), path[0]) for path in paths}
+    found: dict[Path, tuple[Path, str]] = {}
+    for top, some in within.items():
+        if top not in inner:
+            found[top,] = (), top
+            continue
+        for path, (groups, label) in _kinds(some, notes).items():
+            found[(top, *path)] = (top, *groups), label
+    shown = ", ".join(sorted(inner)[:3]) + (" …" if len(inner) > 3 else "")
+    notes.append(f"Folders with folders of pictures in them ({shown}) are read as groups of kinds.")
+    return found
+
+
+def _are_groups(inner: dict[str, set[str]], direct: Collection[str]) -> bool:
+    if not inner or inner.keys() & set(direct):
+        return False
+    uses = Counter(name.lower() for names in inner.values() for name in names)
+    repeated = sum(count > 1 for count in uses.values())
+    if 2 * repeated >= len(uses) or not any(any(map(str.isalpha, name)) for name in uses):
+        return False
+    return any(len(names) > 1 for names in inner.values()) or (not direct and len(inner) > 1)

@@ -1,0 +1,172 @@
+"""Tables as people and programs write them: CSV of any kind, lines of JSON, Parquet without pictures."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from fgdemo.errors import DatasetError
+from fgdemo.storage.trees import Tree
+
+ENDINGS = (".csv", ".tsv", ".tab", ".jsonl", ".ndjson", ".parquet")
+DELIMITERS = ",;\t|"
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+
+Cells = dict[str, str]
+Fault = Callable[[str, str], None]
+"""(where, reason) of a row that cannot be read."""
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A table. `titles` are lower-case and without blanks; `rows` gives (where it stands, cells by title)."""
+
+    name: str
+    titles: tuple[str, ...]
+    rows: Callable[[Fault], Iterator[tuple[str, Cells]]]
+
+
+def read_sheet(tree: Tree, name: str) -> Sheet:
+    """The table in a file of a tree.
+
+    Raises:
+        DatasetError: no UTF-8 text, no header line, two columns of one title, or damaged. The rows raise it too.
+    """
+    if name.lower().endswith(".parquet"):
+        return _parquet(tree, name)
+    text = _text(tree.read(name), name)
+    if name.lower().endswith((".jsonl", ".ndjson")):
+        return _json_lines(text, name)
+    return _csv(text, name)
+
+
+def _text(content: bytes, name: str) -> str:
+    nulls = content[:200].count(0) / max(len(content[:200]), 1)
+    if content.startswith(_UTF16) or 0.3 < nulls < 0.7:
+        raise DatasetError(f"“{name}” is UTF-16 text: save it as UTF-8, in Excel as “CSV UTF-8”.")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        written = content[error.start : error.start + 1].decode("cp1252", "replace")
+        raise DatasetError(
+            f"“{name}” is no UTF-8 text: line {line} has a “{written}” as Windows-1252 (cp1252) writes it. "
+            "Save it as UTF-8, in Excel as “CSV UTF-8”."
+        ) from error
+
+
+def _csv(text: str, name: str) -> Sheet:
+    begin, first = 1, text.partition("\n")[0].strip().strip('"').lower()
+    told = first[4:] if first.startswith("sep=") and len(first) == 5 else ""
+    if told:
+        text, begin = text.partition("\n")[2], 2
+    delimiter = told or _delimiter(text)
+
+    def reader() -> Any:
+        return csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+
+    try:
+        header = next(reader(), [])
+    except csv.Error as error:
+        raise DatasetError(f"The table “{name}” cannot be read ({error}).") from error
+    titles = _titles(header, name)
+
+    def rows(fault: Fault) -> Iterator[tuple[str, Cells]]:
+        lines = reader()
+        next(lines, None)
+        try:
+            for cells in lines:
+                where = f"line {lines.line_num + begin - 1} of “{name}”"
+                if not any(cell.strip() for cell in cells):
+                    continue
+                if len(cells) > len(titles) and any(cell.strip() for cell in cells[len(titles) :]):
+                    fault(where, f"has {len(cells)} cells, and the header line {len(titles)}: put quotes around them")
+                else:
+                    full = [*cells, *[""] * len(titles)]
+                    yield where, {title: cell.strip() for title, cell in zip(titles, full, strict=False)}
+        except csv.Error as error:
+            raise DatasetError(f"Line {lines.line_num + begin - 1} of “{name}” cannot be read ({error}).") from error
+
+    return Sheet(name, titles, rows)
+
+
+def _delimiter(text: str) -> str:
+    """The one that makes most columns of the header line; a comma within quotes makes none."""
+
+    def columns(delimiter: str) -> int:
+        try:
+            return len(next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), []))
+        except csv.Error:
+            return 0
+
+    return max(DELIMITERS, key=columns)
+
+
+def _titles(header: Sequence[str], name: str) -> tuple[str, ...]:
+    titles = tuple(title.strip().lower() for title in header)
+    doubled = sorted({title for title in titles if title and titles.count(title) > 1})
+    if doubled:
+        raise DatasetError(f"The table “{name}” has the column “{doubled[0]}” twice: rename one of them.")
+    return titles
+
+
+def _json_lines(text: str, name: str) -> Sheet:
+    titles: dict[str, None] = {}
+    records: list[tuple[int, dict[str, Any] | None]] = []
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.strip():
+            try:
+                record = json.loads(line)
+            except (ValueError, RecursionError):
+                record = None
+            records.append((number, record if isinstance(record, dict) else None))
+            titles |= dict.fromkeys(str(key).strip().lower() for key in records[-1][1] or ())
+
+    def rows(fault: Fault) -> Iterator[tuple[str, Cells]]:
+        for number, record in records:
+            where = f"line {number} of “{name}”"
+            if record is None:
+                fault(where, "is no JSON object")
+            else:
+                yield where, {str(key).strip().lower(): cell(value) for key, value in record.items()}
+
+    return Sheet(name, tuple(titles), rows)
+
+
+def _parquet(tree: Tree, name: str) -> Sheet:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.ParquetFile(io.BytesIO(tree.read(name)))
+        plain = [f.name for f in table.schema_arrow if not pa.types.is_binary(f.type)]
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise DatasetError(f"“{name}” cannot be read as Parquet ({type(error).__name__}).") from error
+    titles = _titles(plain, name)
+
+    def rows(fault: Fault) -> Iterator[tuple[str, Cells]]:
+        number = 0
+        for batch in table.iter_batches(1000, columns=plain):
+            for record in batch.to_pylist():
+                number += 1
+                values = zip(titles, record.values(), strict=True)
+                yield f"row {number} of “{name}”", {title: cell(value) for title, value in values}
+
+    return Sheet(name, titles, rows)
+
+
+def cell(value: Any) -> str:
+    """A value of JSON or Parquet as the text that a CSV cell would hold; several values become a JSON list."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value.strip()
+    if isinstance(value, list) and len(value) == 1:
+        return cell(value[0])
+    if isinstance(value, bool) or not isinstance(value, (list, dict)):
+        return str(value).lower() if isinstance(value, bool) else str(value)
+    return json.dumps(value, ensure_ascii=False)
