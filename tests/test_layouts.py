@@ -140,17 +140,12 @@ def test_metadata_without_labels_leaves_them_to_the_class_folders(tmp_path: Path
 def test_a_folder_of_archives_named_by_splits(tmp_path: Path, kind: str) -> None:
     for split in ("train", "test"):
         make = zipped if kind == "zip" else tarred
-        make(put(tmp_path / "in", []) / f"{split}.{kind}" if (tmp_path / "in").exists() else _made(tmp_path) / f"{split}.{kind}",
-             [f"robin/{split}1.jpg", f"wren/{split}2.jpg"])  # fmt: skip
+        (tmp_path / "in").mkdir(exist_ok=True)
+        make(tmp_path / "in" / f"{split}.{kind}", [f"robin/{split}1.jpg", f"wren/{split}2.jpg"])
     source = imported(tmp_path / "in")
     assert Counter((p.label, p.split) for p in source.pictures) == Counter(
         [(label, split) for label in ("robin", "wren") for split in ("train", "test")]
     )
-
-
-def _made(root: Path) -> Path:
-    (root / "in").mkdir()
-    return root / "in"
 
 
 # --- tables ------------------------------------------------------------------------------------------------------
@@ -218,6 +213,7 @@ def test_rows_that_are_not_understood_are_named(tmp_path: Path) -> None:
     reasons = dict(source.skipped)
     assert reasons["line 3 of “labels.csv”"] == "has 3 cells, and the header line 2: put quotes around them"
     assert reasons["9.jpg"] == "is not there (line 4 of “labels.csv”)"
+    assert reasons["/b/1.jpg"] == "would be the same file as “1.jpg” (line 6 of “labels.csv”)"
     assert reasons["C:\\a\\3.jpg"] == "is the name of several files (line 5 of “labels.csv”)"
 
 

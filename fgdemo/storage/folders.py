@@ -67,7 +67,7 @@ def arrange(folders: Iterable[Path], is_split: Collection[str] = ()) -> Arrangem
 def split_in(words: str) -> Split | None:
     """The split that a name such as `train-00000-of-00002`, `labels_val` or `my test` says."""
     spaced = "".join(c if c.isalnum() else " " for c in words.lower()).split()
-    found = {SPLIT_NAMES[word] for word in spaced if word in SPLIT_NAMES}
+    found: set[Split] = {SPLIT_NAMES[word] for word in spaced if word in SPLIT_NAMES}
     return found.pop() if len(found) == 1 else None
 
 
@@ -86,7 +86,7 @@ def _splits(inner: Sequence[Path], is_split: Collection[str]) -> dict[str, Split
     """Folders that are called like a split, if one has folders in it or a table, or there are only such folders."""
     deep = {path[0] for path in inner if len(path) > 1}
     tops = {path[0] for path in inner if path}
-    called = {top: SPLIT_NAMES[top.lower()] for top in sorted(tops) if top.lower() in SPLIT_NAMES}
+    called: dict[str, Split] = {top: SPLIT_NAMES[top.lower()] for top in sorted(tops) if top.lower() in SPLIT_NAMES}
     certain = called.keys() & (deep | set(is_split))
     if called and (certain or (called.keys() == tops and all(inner))):
         return called if called.keys() == tops or certain == called.keys() else {t: called[t] for t in certain}

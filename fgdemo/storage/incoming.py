@@ -18,8 +18,8 @@ from fgdemo.storage.safe_names import safe_name
 FORGOTTEN_AFTER_S = 7 * 86_400
 DEEPEST = 8
 _BATCH = re.compile("[0-9a-f]{32}")
-_WHOLE = (".zip", ".csv", ".tsv", ".json", ".jsonl", ".parquet")
-"""Files that describe all the others of a batch, or hold them."""
+_WHOLE = (".zip", ".tar", ".csv", ".tsv", ".json", ".jsonl", ".parquet")
+"""Files that describe all the others of a batch, or hold pictures."""
 
 
 class Incoming:
@@ -62,7 +62,7 @@ class Incoming:
         self._disk.require_room(size_bytes)
 
     def locations(self, batch: str) -> list[str]:
-        """What an import is to read of a batch: its tables and archives, or else the folder as a whole.
+        """What an import is to read of a batch: one file that says or holds all, archives, or the folder as a whole.
 
         Raises:
             StorageError: nothing has arrived.
@@ -72,8 +72,12 @@ class Incoming:
         if not files:
             raise StorageError("Nothing has arrived: choose the files once more.")
         whole = [str(path) for path in files if path.suffix.lower() in _WHOLE]
-        archives = [path for path in whole if path.lower().endswith(".zip")]
-        return archives if len(archives) == len(files) else whole or [str(folder)]
+        return whole if len(whole) == len(files) or self._are_tasks(whole) else [str(folder)]
+
+    @staticmethod
+    def _are_tasks(whole: list[str]) -> bool:
+        """Tasks of Label Studio, or lines of a workspace, say by themselves where their pictures lie."""
+        return len(whole) == 1 and whole[0].lower().endswith((".json", ".jsonl")) and "metadata" not in whole[0]
 
     def remove(self, locations: list[str]) -> None:
         """Clear away the batches in which these locations lie; other locations are left alone."""

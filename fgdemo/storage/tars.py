@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tarfile
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -17,17 +16,11 @@ COMPRESSED = (".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".tar.z
 OTHERS = {".7z": "7z", ".rar": "RAR", ".lzh": "LZH", ".cab": "CAB"}
 
 
-@dataclass(frozen=True)
 class TarTree:
     """Files of an uncompressed archive: where each begins, and how long it is."""
 
-    path: Path
-    places: dict[str, int]
-    found: Listing
-
-    @property
-    def title(self) -> str:
-        return self.path.name
+    def __init__(self, path: Path, places: dict[str, int], listing: Listing) -> None:
+        self.title, self.path, self.places, self.found = path.name, path, places, listing
 
     def listing(self) -> Listing:
         return self.found
