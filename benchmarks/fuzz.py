@@ -14,6 +14,13 @@ nesting), and with bodies that are no JSON at all. One JSON line last:
   leaks          answers that hold a canary: of a file in the workspace, beside it, in the checkpoint, in the working
                  directory, a row of the database that is for nobody, or a password
   unauthorised   changes of any table by requests of somebody without the right, and refusals that did not come
+  fetches        lookups of, and connections to, hosts that only strangers named, counted inside the served process
+  memory_ratio   memory of the served process after everything and after it has swept, over that before; before is
+                 measured after a tenth of the requests, when all code is loaded
+  beside_p95_s   seconds until a visitor beside all this, who uploads a picture and asks about it, has the answer
+
+Beside the knocking, from addresses of their own (`fuzz_hostile.py`): pictures that are bombs, ids of every length,
+answers that nobody collects, addresses in place of pictures, routes that nobody needs, connections left open.
 """
 
 from __future__ import annotations
@@ -36,6 +43,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # runs from a clone, nothing needs to be installed
 
+import fuzz_hostile as hostile
 import httpx
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
@@ -43,6 +51,7 @@ from sqlalchemy.engine import Engine
 from fgdemo.annotation import Role
 from fgdemo.settings import REPOSITORY
 from fgdemo.storage.accounts import Accounts
+from fgdemo.ui.allowed import JOINS
 from fgdemo.ui.identity import COOKIE
 from tests.workspace import open_fake_workspace, some_pictures
 
@@ -50,6 +59,8 @@ CANARY = "canary-7c1e55d0"
 PASSWORD = "long enough " + CANARY
 ROLES: tuple[Role | None, ...] = (None, "visitor", "expert", "maintainer")
 METHODS = ("GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS")
+MARK = "mark-of-a-stranger"
+"""What no log may hold."""
 FAULTS = ("Traceback (most recent", "Something went wrong on the server", "Internal Server Error", "site-packages")
 FOR_EVERYBODY = {
     "about", "classify", "trust", "neighbours", "search_taxa", "suggest", "my_picture", "forget_picture"
@@ -60,12 +71,16 @@ OF_MAINTAINERS = ("data_", "people_", "train_")
 LEFT_TO_NOBODY = ("lease", "sign_in", "session")
 """Tables that change by merely looking, or by signing in."""
 
+SWEPT_AFTER_S = 140
+"""So long does the server keep what nobody collects, and a little."""
 ODD_TEXTS = (
+    *hostile.ADDRESSES[:4], MARK, f"\n{MARK}",
     "", " ", "\0", "\ud800", "../" * 12 + "etc/passwd", "/etc/passwd", "..\\..\\x", "<script>alert(1)</script>",
     "'; DROP TABLE image; --", "{{7*7}}", "%00", "%2e%2e%2f", "\u202e" * 20, "a" * 300, "a" * 20_000, "🦉" * 50, "null",
     "__class__", "file:///etc/passwd", "http://127.0.0.1:1/", "-1", "1e999", "\r\nSet-Cookie: a=b", "${jndi:x}", "*",
 )  # fmt: skip
 ODD_VALUES = (
+    *hostile.ADDRESS_FILES[:2],
     None, True, False, 0, -1, 1, 2**31, 2**63, 10**40, 1.5, -0.0, 1e308, [], {}, [[]], [None] * 50, {"": None},
     {"path": "/etc/passwd"}, {"__proto__": {}},
 )  # fmt: skip
@@ -79,6 +94,7 @@ class Tally:
     server_errors: int = 0
     leaks: int = 0
     unauthorised: int = 0
+    fetches: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
     shown: Counter[str] = field(default_factory=Counter)
 
@@ -169,10 +185,14 @@ class Fuzzer:
         with self.tally.lock:
             self.tally.requests += 1
         self._judge(door, role, reply, text, body)
+        if reply.status_code == 200 and f"/{path}".startswith(JOINS) and "event_id" in text:
+            event = json.loads(text)["event_id"]
+            collected = Door("GET", f"gradio_api/call/x/{event}", door.name)
+            self.knock(collected, role)
 
     def _judge(self, door: Door, role: Role | None, reply: httpx.Response, text: str, body: bytes) -> None:
         who = f"{door.method} {door.path} {door.name} as {role}"
-        if reply.status_code >= 500:
+        if reply.status_code >= 500 and not hostile.is_sentence(text):
             self.tally.note("server_errors", f"{who}: {reply.status_code} {text[:200]!r} for {body[:200]!r}")
         elif any(fault in text for fault in FAULTS) and "fgdemo-static" not in door.path:
             self.tally.note("server_errors", f"{who}: {text[:300]!r} for {body[:200]!r}")
@@ -314,47 +334,84 @@ def prepare(scratch: Path) -> tuple[Path, Engine, dict[Role | None, str | None],
     return home, workspace.engine, tokens, words
 
 
+def served(scratch: Path, home: Path, log: Any) -> tuple[subprocess.Popen[str], dict[str, Any]]:
+    """The server, and what it says of itself."""
+    command = [sys.executable, "-m", "tests.fuzz_server", str(home), str(scratch / "fetched.txt"), *hostile.FETCHED]
+    environment = {**os.environ, "GRADIO_TEMP_DIR": str(home / "uploads"), "OMP_NUM_THREADS": "1"}
+    server = subprocess.Popen(command, cwd=REPOSITORY, env=environment, stdout=subprocess.PIPE, stderr=log, text=True)
+    assert server.stdout is not None
+    told = json.loads(next(line for line in server.stdout if line.startswith("{")))
+    threading.Thread(target=log.writelines, args=(server.stdout,), daemon=True).start()
+    return server, told
+
+
 def measure(scratch: Path, given: argparse.Namespace) -> dict[str, Any]:
     home, engine, tokens, words = prepare(scratch)
-    command = [sys.executable, "-m", "tests.fuzz_server", str(home)]
-    environment = {**os.environ, "GRADIO_TEMP_DIR": str(home / "uploads"), "OMP_NUM_THREADS": "1"}
     tally = Tally()
     with (scratch / "server.log").open("w") as log:
-        server = subprocess.Popen(
-            command, cwd=REPOSITORY, env=environment, stdout=subprocess.PIPE, stderr=log, text=True
-        )
+        server, told = served(scratch, home, log)
         try:
-            assert server.stdout is not None
-            told = json.loads(next(line for line in server.stdout if line.startswith("{")))
-            url = told["url"]
-            threading.Thread(target=server.stdout.read, daemon=True).start()
-            content = some_pictures(1, 0)[0].load()
+            url, content = told["url"], some_pictures(1, 0)[0].load()
             sent = httpx.post(f"{url}gradio_api/upload", files={"files": ("a.png", content)}, timeout=120)
             words |= {"path": sent.json()[0]}
             words["picture"] = {**words["picture"], "path": words["path"]}
             place = Place(url, home, engine, tokens, words, tuple(told["paths"]))
-            for number, role in enumerate(ROLES):
-                before = digest(engine, LEFT_TO_NOBODY)
-                knock_everywhere(place, role, given.requests // len(ROLES), given.seed + number, given.threads, tally)
-                after = digest(engine, LEFT_TO_NOBODY)
-                free = {"remark", "image", "label_event"} if role != "maintainer" else set(after)
-                free |= {"taxon"} if role == "expert" else set()  # new kinds
-                for table in after.keys() - free:
-                    if before[table] != after[table] and not (table == "account" and only_failures(engine)):
-                        tally.note("unauthorised", f"the table {table} was changed as {role}")
-                if role in (None, "visitor"):
-                    judge_events(engine, tally, role)
+            component = next(door.component for door in doors(place) if door.name == "classify" and door.component)
+            beside = hostile.Beside(url, component, content)
+            bombs = hostile.bombs()
+            warm = hostile.Attack(url, component, bombs)
+            with hostile.under_attack(warm, hostile.Beside(url, component, content)):
+                knock_everywhere(place, None, given.requests // 10, given.seed + 99, given.threads, tally)
+            time.sleep(SWEPT_AFTER_S)
+            before_bytes = hostile.resident_bytes(server.pid)
+            attack = hostile.Attack(url, component, bombs)
+            with hostile.under_attack(attack, beside):
+                for number, role in enumerate(ROLES):
+                    knock_as(place, role, given, number, tally)
+            time.sleep(SWEPT_AFTER_S)
+            after_bytes = hostile.resident_bytes(server.pid)
         finally:
             server.terminate()
             server.wait(60)
-    logged = (scratch / "server.log").read_text(errors="replace")
-    if CANARY in logged:
-        tally.note("leaks", "the log of the server holds a canary")
-    if tally.server_errors:
-        (Path(tempfile.gettempdir()) / "fgdemo-fuzz.log").write_text(logged)
+    for fault in (*warm.faults, *attack.faults):
+        tally.note("unauthorised" if "answers 200" in fault else "server_errors", fault)
+    if beside.failed:
+        tally.note("server_errors", f"the visitor beside had no answer {beside.failed} times")
+    judge_log(scratch, tally)
     for what, count in tally.shown.most_common(20):
         print(f"{count:5d}  {what[:300]}", file=sys.stderr)
-    return {name: getattr(tally, name) for name in ("requests", "server_errors", "leaks", "unauthorised")}
+    print(f"beside the knocking: {attack.counts}; {len(beside.elapsed_s)} answers", file=sys.stderr)
+    tally.requests += sum(warm.counts.values()) + sum(attack.counts.values()) + len(beside.elapsed_s)
+    figures = {name: getattr(tally, name) for name in ("requests", "server_errors", "leaks", "unauthorised", "fetches")}
+    return {
+        **figures, "memory_ratio": round(after_bytes / before_bytes, 3), "beside_p95_s": round(beside.p95_s(), 2)
+    }  # fmt: skip
+
+
+def judge_log(scratch: Path, tally: Tally) -> None:
+    """What the server wrote down, and whom it looked for."""
+    logged = (scratch / "server.log").read_text(errors="replace")
+    for secret, what in ((CANARY, "a canary"), (MARK, "what strangers sent")):
+        if secret in logged:
+            tally.note("leaks", f"the log of the server holds {what}")
+    tally.fetches = len((scratch / "fetched.txt").read_text().splitlines())
+    if tally.server_errors or tally.leaks:
+        (Path(tempfile.gettempdir()) / "fgdemo-fuzz.log").write_text(logged)
+
+
+def knock_as(place: Place, role: Role | None, given: argparse.Namespace, number: int, tally: Tally) -> None:
+    """A share of the requests as one role; then, what has changed that must not."""
+    engine = place.engine
+    before = digest(engine, LEFT_TO_NOBODY)
+    knock_everywhere(place, role, given.requests // len(ROLES), given.seed + number, given.threads, tally)
+    after = digest(engine, LEFT_TO_NOBODY)
+    free = {"remark", "image", "label_event"} if role != "maintainer" else set(after)
+    free |= {"taxon"} if role == "expert" else set()  # new kinds
+    for table in after.keys() - free:
+        if before[table] != after[table] and not (table == "account" and only_failures(engine)):
+            tally.note("unauthorised", f"the table {table} was changed as {role}")
+    if role in (None, "visitor"):
+        judge_events(engine, tally, role)
 
 
 def only_failures(engine: Engine) -> bool:

@@ -1,8 +1,13 @@
-"""The whole page in a process of its own, over a workspace that is there already. Says its address, and its routes."""
+"""The whole page in a process of its own, over a workspace that is there already. Says its address, and its routes.
+
+With more arguments than the workspace: a file, and hosts. Each time the process looks for one of them, or connects to
+it, its name is added to the file.
+"""
 
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -13,6 +18,8 @@ from tests.workspace import open_fake_workspace
 
 def main() -> None:
     home = Path(sys.argv[1])
+    if len(sys.argv) > 2:
+        watch(Path(sys.argv[2]), tuple(sys.argv[3:]))
     workspace = open_fake_workspace(home)
     workspace.learner.refresh()
     services = services_over(settings_in(home), workspace)
@@ -22,6 +29,22 @@ def main() -> None:
         json.dumps({"url": url, "paths": sorted({path for route in app.routes for path in paths(route)})}), flush=True
     )
     page.block_thread()
+
+
+def watch(noted: Path, hosts: tuple[str, ...]) -> None:
+    """Note every host of these that is looked for from now on, whoever does it and in whatever way."""
+    file = os.open(noted, os.O_CREAT | os.O_WRONLY | os.O_APPEND)
+
+    def hook(event: str, given: tuple[object, ...]) -> None:
+        if event not in ("socket.getaddrinfo", "socket.connect"):
+            return
+        told = given[0] if event == "socket.getaddrinfo" else given[1]
+        told = told[0] if isinstance(told, tuple) else told
+        host = told.decode("ascii", "replace") if isinstance(told, bytes) else str(told)
+        if host in hosts:
+            os.write(file, f"{host}\n".encode())
+
+    sys.addaudithook(hook)
 
 
 def paths(route: object, prefix: str = "") -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass
 
@@ -34,11 +35,15 @@ class Route:
     path: str
     why: str
 
-    def matches(self, path: str) -> bool:
+    @functools.cached_property
+    def _pattern(self) -> re.Pattern[str]:
         pattern = re.escape(self.path).replace(r"\{", "{").replace(r"\}", "}")
         for name, form in _PLACES.items():
             pattern = pattern.replace(f"{{{name}}}", form)
-        return re.fullmatch(f"{pattern}/?" if "{file}" not in self.path else pattern, path) is not None
+        return re.compile(pattern if "{file}" in self.path else f"{pattern}/?")
+
+    def matches(self, path: str) -> bool:
+        return self._pattern.fullmatch(path) is not None
 
 
 ROUTES = (
