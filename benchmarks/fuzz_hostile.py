@@ -144,18 +144,27 @@ class Attack:
             b"GET /gradio_api/heartbeat/held HTTP/1.1\r\nHost: a\r\n\r\n", b"GET /config HTTP/1.1\r\nHost: a\r\n\r\n",
         )  # fmt: skip
         held: list[socket.socket] = []
-        with client(self.url, 5) as web:
-            while not self.ended.wait(0.05):
-                with contextlib.suppress(OSError):
-                    held.append(socket.create_connection((host, port), 5, source_address=("127.0.0.5", 0)))
-                    held[-1].sendall(halves[len(held) % len(halves)])
-                    self.counts["connections"] = self.counts.get("connections", 0) + 1
-                if len(held) > 600:
-                    held.pop(0).close()
-                if len(held) % 100 == 0 and web.get("healthz").status_code != 200:
-                    self.faults.append("healthz does not answer 200")
+        while not self.ended.wait(0.05):
+            with contextlib.suppress(OSError):
+                held.append(socket.create_connection((host, port), 5, source_address=("127.0.0.5", 0)))
+                held[-1].sendall(halves[len(held) % len(halves)])
+                self.counts["connections"] = self.counts.get("connections", 0) + 1
+            if len(held) > 600:
+                held.pop(0).close()
+            if self.counts.get("connections", 0) % 100 == 0:
+                self.look_at_health()
         for one in held:
             one.close()
+
+    def look_at_health(self) -> None:
+        """From the very address that holds all connections open."""
+        try:
+            with client(self.url, 5) as web:
+                status = web.get("healthz").status_code
+        except httpx.HTTPError as error:
+            status = type(error).__name__
+        if status != 200:
+            self.faults.append(f"healthz: {status}")
 
     def sent(self, web: httpx.Client, part: str, path: str, **named: Any) -> httpx.Response:
         """A POST; what the server calls its own fault is one."""

@@ -32,8 +32,8 @@ LEAST_BYTES = 2_000
 """Slow lines may be slow, but not silent."""
 LOOK_EVERY_S = 1.0
 MOST = 2_000
-SPARE = 16
-"""So many connections above the others may ask how the server is, and nothing else."""
+SPARE = 64
+"""So many connections above the others may ask how the server is, and nothing else; the oldest of more is closed."""
 HEALTH = "/healthz"
 
 
