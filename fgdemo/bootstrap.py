@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -42,6 +42,7 @@ from fgdemo.storage.looking import Looking
 from fgdemo.storage.models import Models
 from fgdemo.storage.originals import ImageStore
 from fgdemo.storage.remarks import Remarks
+from fgdemo.storage.rereading import reread
 from fgdemo.storage.roster import Roster
 from fgdemo.storage.sweeping import Swept, sweep
 from fgdemo.storage.taxa import TaxonStore
@@ -91,6 +92,11 @@ class Workspace:
     roster: Roster
     embeddings: Embeddings
     library: Library
+
+    def image_ids(self) -> Sequence[str]:
+        """All pictures as of now. Raises StorageError."""
+        self.roster.follow()
+        return self.roster.image_ids
 
 
 def open_workspace(
@@ -191,6 +197,7 @@ def _services(
     from fgdemo.explain.faithfulness import trust
 
     workspace = open_workspace(settings, classifier, engine, roster, images)
+    reread(settings.home, workspace.images, workspace.embeddings, workspace.image_ids)
     taxa = TaxonStore(workspace.engine)
     learner = Learner(
         classifier.head,

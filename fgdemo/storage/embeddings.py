@@ -142,6 +142,27 @@ class Embeddings:
         except OSError as error:
             raise StorageError(disk_complaint(error)) from error
 
+    def forget(self, images: Sequence[str]) -> None:
+        """Write the files without the looks of these pictures. Rows change, so only before others hold any.
+
+        Raises:
+            OSError: they cannot be written; what was there still is.
+        """
+        gone = [row for row in map(self.rows.get, images) if row is not None]
+        if not gone:
+            return
+        with FileLock(self._lock_file, timeout=LOCK_TIMEOUT_S):
+            kept = np.setdiff1d(np.arange(len(self._vector_map)), gone)
+            for path, records in ((self._vectors, self._vector_map), (self._places, self._place_map)):
+                shorter = path.with_suffix(f"{path.suffix}.new")
+                with shorter.open("wb") as file:
+                    for start in range(0, len(kept), FORGET_FROM):
+                        file.write(records[kept[start : start + FORGET_FROM]].tobytes())
+                    file.flush()
+                    os.fsync(file.fileno())
+                shorter.replace(path)
+            self._read(self._count())
+
     def _count(self) -> int:
         """Whole records that both files hold."""
         try:
