@@ -8,7 +8,7 @@
 // The document hears of it: "fg-trouble" says why something is asked again (and "fg-try" asks at once), "fg-outdated" and
 // "fg-forbidden" that asking again helps nothing.
 
-const ANSWER_MS = 30_000; // a question; slow ones say otherwise
+const ANSWER_MS = 40_000; // a question, also the first one, which waits for the model; slow ones say otherwise
 const STILL_MS = 60_000; // an upload of which nothing moves
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 8000;

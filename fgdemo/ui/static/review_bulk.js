@@ -34,6 +34,7 @@ export class Bulk {
   constructor(root, grid, { onLook, onSearch, onKeys, onDone }) {
     Object.assign(this, { root, grid, onLook, onSearch, onKeys, onDone, likely: [] });
     this.batches = JSON.parse(sessionStorage.getItem(KEPT) ?? "[]");
+    addEventListener("beforeunload", (event) => this.isBusy && event.preventDefault()); // an answer is on its way
     this.said = h("p", { class: "fg-bulk-said", role: "status" });
     this.will = h("p", { class: "fg-bulk-will" });
     this.keys = h("div", { class: "fg-bulk-keys" });
