@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 from sqlalchemy.engine import Engine
 
-from fgdemo.errors import CheckpointError
+from fgdemo.errors import CheckpointError, TrainingError
 from fgdemo.learn.learner import Learner
 from fgdemo.learn.live_classifier import LiveClassifier, embeddings_of
 from fgdemo.mirrors import open_mirror, restore_if_fresh, restore_seen
@@ -46,6 +47,7 @@ from fgdemo.storage.rereading import reread
 from fgdemo.storage.roster import Roster
 from fgdemo.storage.sweeping import Swept, sweep
 from fgdemo.storage.taxa import TaxonStore
+from fgdemo.storage.unfinished import clear_unfinished
 from fgdemo.storage.visitor_pictures import VisitorPictures
 
 log = logging.getLogger(__name__)
@@ -184,7 +186,9 @@ def _load_live(settings: Settings, models: Models) -> tuple[Classifier, str]:
         try:
             return Classifier.load(models.folder(live), settings.device), trouble
         except CheckpointError as error:
-            trouble = f"{live} could not be loaded, so {models.roll_back('fgdemo')} is live again. {error}"
+            with suppress(TrainingError):  # another server on this database has gone back already
+                models.roll_back("fgdemo", live)
+            trouble = f"{live} could not be loaded, so {models.live} is live again. {error}"
             log.error(trouble)
     return Classifier.load(models.live_folder(), settings.device), trouble
 
@@ -262,6 +266,7 @@ def chores(settings: Settings, incoming: Incoming, pictures: VisitorPictures) ->
         Chore("clearing uploads", lambda: sweep(uploads), 60),
         Chore("clearing exports", lambda: sweep(exports), 3600),
         Chore("clearing half-finished imports", incoming.remove_forgotten, 3600),
+        Chore("clearing what a crash has left", lambda: clear_unfinished(settings.home), 86_400),
         Chore("removing visitors' pictures", pictures.expire, 3600),
     ]
 

@@ -99,6 +99,10 @@ def build_parser() -> argparse.ArgumentParser:
     ):
         sub = verb(name, run, about)
         sub.add_argument("url", nargs="?", metavar="URL", help="a folder, fsspec URL or hf:// (default: FGDEMO_MIRROR)")
+        if name == "restore":
+            sub.add_argument(
+                "--accept-rights", action="store_true", help="people and tokens may get a higher role by the mirror"
+            )
     verb("doctor", commands.doctor, "check that the workspace is whole; exit code 1 where it is not")
     verb("serve", commands.serve, "open the page in a browser (as python app.py does)")
     for sub in (evaluate, suspects, predict, explain, imported):

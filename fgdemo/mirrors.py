@@ -42,11 +42,13 @@ def open_mirror(settings: Settings, engine: Engine | None = None) -> Mirror | No
     )  # fmt: skip
 
 
-def restore_from(settings: Settings, engine: Engine, url: str, progress: Progress = no_progress) -> Restored:
+def restore_from(
+    settings: Settings, engine: Engine, url: str, progress: Progress = no_progress, accept_rights: bool = False
+) -> Restored:
     """Add all that the mirror at `url` holds to the workspace. Raises as `fgdemo.storage.restoring.restore`."""
     return restore(
         engine, ImageStore(settings.home / "pictures"), Path(settings.home / "models"), open_destination(url),
-        MirrorState(engine, url).name, read_checkpoint, progress,
+        MirrorState(engine, url).name, read_checkpoint, progress, accept_rights,
     )  # fmt: skip
 
 
@@ -61,6 +63,8 @@ def restore_if_fresh(settings: Settings, engine: Engine) -> bool:
     began = time.monotonic()
     found = restore_from(settings, engine, settings.mirror)
     _tell(found.faults)
+    for right in () if found.accepted else found.raised:
+        log.warning("not taken from the mirror, as nobody has said yes (restore --accept-rights): %s", right)
     if found.segments:
         log.warning(
             "restored from the mirror: %d events, %d pictures, %d models in %.1f s",

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from fgdemo.storage.database import open_database, reading
+from fgdemo.storage.database import open_database, reading, utc_now
 from fgdemo.storage.destinations import open_destination
 from fgdemo.storage.inventory import Inventory
 from fgdemo.storage.mirror import Mirror
@@ -31,19 +32,25 @@ def database_in(home: Path) -> Engine:
     return open_database(f"sqlite:///{home / 'fgdemo.sqlite'}")
 
 
-def mirror_of(home: Path, url: str, engine: Engine | None = None) -> Mirror:
+def mirror_of(home: Path, url: str, engine: Engine | None = None, clock: Callable[[], datetime] = utc_now) -> Mirror:
     engine = engine or database_in(home)
     models = Models(engine, home / "models", home / "configured")
     images = ImageStore(home / "pictures")
-    return Mirror(engine, images, models, home, open_destination(url), MirrorState(engine, url))
+    return Mirror(engine, images, models, home, open_destination(url), MirrorState(engine, url), clock)
 
 
 def restored_into(
-    home: Path, url: str, engine: Engine | None = None, check: Callable[[Path], object] = lambda folder: None
+    home: Path,
+    url: str,
+    engine: Engine | None = None,
+    check: Callable[[Path], object] = lambda folder: None,
+    accept_rights: bool = False,
 ) -> Restored:
     engine = engine or database_in(home)
     images, state = ImageStore(home / "pictures"), MirrorState(engine, url)
-    return restore(engine, images, home / "models", open_destination(url), state.name, check)
+    return restore(
+        engine, images, home / "models", open_destination(url), state.name, check, accept_rights=accept_rights
+    )
 
 
 def contents(engine: Engine) -> dict[str, Any]:

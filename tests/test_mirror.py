@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import json
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -331,15 +331,55 @@ def test_what_only_grows_is_sent_once_and_never_doubled(tmp_path: Path, monkeypa
 # --- damage ----------------------------------------------------------------------------------------------------
 
 
-def test_a_torn_segment_is_named_and_all_before_the_tear_comes_back(workspace: FakeWorkspace, tmp_path: Path) -> None:
-    url = str(tmp_path / "mirror")
-    mirror_of(tmp_path / "home", url).send()
-    (segment,) = (tmp_path / "mirror" / "log").iterdir()
-    lines = segment.read_bytes().splitlines(keepends=True)
-    segment.write_bytes(b"".join(lines[:-4]) + lines[-4][:30])  # three events and the last line are gone
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (lambda lines: [*lines[:-2], lines[-2][:30]], "was cut off, so it was left out"),
+        (lambda lines: lines[:-1], "was cut off, so it was left out"),
+        (lambda lines: [*lines[:-2], lines[-1]], "was changed after it was written, so it was left out"),
+        (lambda lines: [lines[0], lines[1].replace(b'"', b"'", 1), *lines[2:]], "was changed"),
+        (lambda lines: [*lines, b"{}\n"], "was cut off, so it was left out"),
+        (lambda lines: [], "first line does not say so"),
+    ],
+)
+def test_a_segment_that_is_not_whole_is_left_out(
+    tmp_path: Path, damage: Callable[[list[bytes]], list[bytes]], said: str
+) -> None:
+    url, made = str(tmp_path / "mirror"), open_fake_workspace(tmp_path / "home")
+    made.take_in(some_pictures(2, 0))
+    mirror = mirror_of(tmp_path / "home", url)
+    mirror.send()
+    label(made, made.roster.image_ids[0], "bo", "lowchen")
+    mirror.send()
+    _, last = sorted((tmp_path / "mirror" / "log").iterdir())
+    last.write_bytes(b"".join(damage(last.read_bytes().splitlines(keepends=True))))
     found = restored_into(tmp_path / "fresh", url)
-    assert found.events == len(workspace.events.since(0)) - 3
-    assert [what for _, what in found.faults] == ["was torn", "was cut off: what is there was read"]
+    assert found.events == len(made.events.since(0)) - 1
+    assert [(where, said in what) for where, what in found.faults] == [(f"log/{last.name}", True)]
+
+
+def test_a_segment_that_is_missing_is_named_and_a_copy_of_one_changes_nothing(tmp_path: Path) -> None:
+    url, made = str(tmp_path / "mirror"), open_fake_workspace(tmp_path / "home")
+    made.take_in(some_pictures(2, 0))
+    mirror = mirror_of(tmp_path / "home", url)
+    for n in range(3):
+        label(made, made.roster.image_ids[n], "bo", "lowchen")
+        mirror.send()
+    one, two, three = sorted((tmp_path / "mirror" / "log").iterdir())
+    copied = one.with_name(one.name.replace("-000001", "-000009"))
+    shutil.copy(one, copied)
+    found = restored_into(tmp_path / "fresh", url)
+    assert found.faults == ((f"log/{copied.name}", "is a copy of another one: passed over"),)
+    assert contents(database_in(tmp_path / "fresh")) == contents(made.engine)
+    copied.unlink()
+    two.unlink()
+    Accounts(made.engine).add("mia", "maintainer", "long enough")
+    mirror.send()
+    found = restored_into(tmp_path / "later", url)
+    assert found.faults == ((f"log/{three.name}", "was written after one that is missing, or was left out"),)
+    assert found.events == len(made.events.since(0)) - 1
+    assert (found.raised, found.accepted, found.accounts) == (("mia would be maintainer here",), False, 0)
+    assert restored_into(tmp_path / "later", url, accept_rights=True).accounts == 1
 
 
 def test_what_a_crash_left_half_written_is_no_damage(workspace: FakeWorkspace, tmp_path: Path) -> None:
@@ -388,7 +428,7 @@ def test_whoever_writes_into_the_mirror_gets_no_file_written_elsewhere_and_nothi
     (log / "x.pkl").write_bytes(pickled)
     picture = next(path for path in (tmp_path / "mirror" / "pictures").rglob("*") if path.is_file())
     picture.write_bytes(b"another picture")
-    found = restored_into(tmp_path / "fresh", url, check=read_checkpoint)
+    found = restored_into(tmp_path / "fresh", url, check=read_checkpoint, accept_rights=True)
     told = "\n".join(f"{where}: {what}" for where, what in found.faults)
     for expected in (
         "no usable “id”", "no usable “folder”", "model-9", "other files than a checkpoint has", "“password_hash”",

@@ -7,6 +7,7 @@ import os
 import resource
 import shutil
 import signal
+import threading
 import time
 from argparse import Namespace
 from collections.abc import Callable, Mapping
@@ -522,6 +523,26 @@ def test_a_model_that_another_process_let_go_live_is_served(two_models: Path) ->
     assert elsewhere.now(MAINTAINER).promoting is None
 
 
+@pytest.mark.parametrize("deeds", [("back", "back"), ("back", "first"), ("first", "first"), ("first", "back")])
+def test_of_two_servers_that_change_the_model_at_once_one_does_and_the_other_is_told(
+    two_models: Path, monkeypatch: pytest.MonkeyPatch, deeds: tuple[str, str]
+) -> None:
+    servers = [open_tiny_training(two_models) for _ in deeds]
+    models = open_models(settings_of(two_models))
+    second, first, start = (model.version for model in servers[0].now(MAINTAINER).models)
+    for version in (first, start, first, second):
+        models.promote(version, "mo")
+    before, both = promotions(two_models), threading.Barrier(2)
+    monkeypatch.setattr(ModelRoom, "look_at_all", lambda room, version, progress: both.wait(60))
+    for server, deed in zip(servers, deeds, strict=True):
+        server.roll_back(MAINTAINER) if deed == "back" else server.promote(MAINTAINER, first)
+    for server in servers:
+        server.wait()
+    assert (models.live, promotions(two_models)) == (first, before + 1)
+    (told,) = [server.now(MAINTAINER).trouble for server in servers if server.now(MAINTAINER).trouble]
+    assert first in told
+
+
 def test_promote_and_roll_back(two_models: Path) -> None:
     served = []
     models = open_models(settings_of(two_models))
@@ -732,7 +753,7 @@ def test_a_start_gives_up_where_no_roll_back_helps(two_models: Path, monkeypatch
     for model in open_models(settings).all()[:2]:
         open_models(settings).promote(model.version, "mo")
     (two_models / "models" / "model-1" / "model.safetensors").unlink()
-    monkeypatch.setattr(Models, "roll_back", lambda models, by: backs.append(by) or models.live)
+    monkeypatch.setattr(Models, "roll_back", lambda models, by, live: backs.append(by) or models.live)
     with pytest.raises(CheckpointError):
         build_services(settings)
     assert len(backs) == 2

@@ -19,6 +19,7 @@ from fgdemo.settings import Settings
 from fgdemo.storage import cloud_jobs
 from fgdemo.storage.job_files import GivenLabel, JobFiles
 from fgdemo.storage.originals import ImageStore
+from fgdemo.storage.unfinished import held_folder
 from fgdemo.taxonomy import Taxonomy
 from fgdemo.training import Epoch
 
@@ -126,20 +127,15 @@ def _write_archive(
 
 def _fetch(job: cloud_jobs.CloudJob, out: Path) -> None:
     """Beside its place, then renamed; whoever loads it checks it, as any checkpoint of a stranger."""
-    folder: Path | None = None
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
-        cloud_jobs.fetch(job, folder)
-        shutil.rmtree(folder / ".fetched", ignore_errors=True)
-        if out.exists():
-            shutil.rmtree(out)
-        folder.rename(out)
+        with held_folder(out.parent, f".{out.name}-") as folder:
+            cloud_jobs.fetch(job, folder)
+            shutil.rmtree(folder / ".fetched", ignore_errors=True)
+            if out.exists():
+                shutil.rmtree(out)
+            folder.rename(out)
     except OSError as error:
         raise HubError(f"The candidate could not be fetched ({error.strerror or type(error).__name__}).") from error
-    finally:
-        if folder is not None:
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _tell(run: Run, message: dict[str, Any]) -> None:

@@ -38,14 +38,14 @@ def backup(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]:
 
 
 def restore(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]:
-    """Add all that the mirror holds to the workspace."""
+    """Add all that the mirror holds to the workspace; exit code 1 where something was left out."""
     from fgdemo import mirrors
     from fgdemo.storage.database import open_database
 
     say, settings = speaker(arguments), _of(arguments, settings)
     engine = open_database(settings.database_url)
     with bar() as progress:
-        found = mirrors.restore_from(settings, engine, settings.mirror, progress)
+        found = mirrors.restore_from(settings, engine, settings.mirror, progress, arguments.accept_rights)
     if not found.segments:
         raise StorageError("There is no mirror, or an empty one.")
     for where, what in found.faults[:SHOWN]:
@@ -54,9 +54,17 @@ def restore(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]
         say(f"  … and {len(found.faults) - SHOWN} more faults")
     say(
         f"Restored: {found.events} events, {found.pictures} pictures, {found.taxa} kinds and groups, "
-        f"{found.accounts} accounts, {found.models} models. What was here already stays."
+        f"{found.accounts} accounts, {found.models} models."
     )
+    if found.raised:
+        say("By this mirror:" if found.accepted else "Not taken, as somebody would get more rights by it:")
+    for right in found.raised:
+        say(f"  {right}")
+    if found.raised and not found.accepted:
+        say("If that is right: the same again with --accept-rights.")
     return {
+        "healthy": not found.faults and (found.accepted or not found.raised),
+        "raised": list(found.raised), "accepted": found.accepted,
         "segments": found.segments, "events": found.events, "pictures": found.pictures, "taxa": found.taxa,
         "accounts": found.accounts, "models": found.models, "faults": [list(fault) for fault in found.faults[:SHOWN]],
         "damaged": len(found.faults),

@@ -10,7 +10,6 @@ import hashlib
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from fgdemo.errors import CheckpointError
+from fgdemo.storage.unfinished import held_folder
 
 FORMAT = 1
 WEIGHTS = "model.safetensors"
@@ -50,21 +50,16 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
         text = json.dumps(card, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     except ValueError as error:
         raise CheckpointError(f"The card of {folder.name} holds a number that is not finite.") from error
-    beside: Path | None = None
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-        beside.chmod(0o755)
-        _write(beside / WEIGHTS, payload)
-        _write(beside / CARD, text.encode())
-        _swap(beside, folder)
+        with held_folder(folder.parent, f".{folder.name}-") as beside:
+            beside.chmod(0o755)
+            _write(beside / WEIGHTS, payload)
+            _write(beside / CARD, text.encode())
+            _swap(beside, folder)
     except OSError as error:
         raise CheckpointError(
             f"The checkpoint {folder.name} could not be written ({error.strerror}); what was there is unchanged."
         ) from error
-    finally:
-        if beside is not None:
-            shutil.rmtree(beside, ignore_errors=True)
 
 
 def require_replaceable(folder: Path) -> None:

@@ -210,7 +210,7 @@ class Training:
         self._swap.begin(
             judge,
             lambda: self._room.look_at_all(version, self._swap.progress),
-            lambda: self._models.promote(version, person.name, live if is_candidate else None, word),
+            lambda: self._models.promote(version, person.name, live, word),
             self._serve_live,
         )
         return model
@@ -218,7 +218,7 @@ class Training:
     def roll_back(self, person: Person) -> ModelVersion:
         """Begin to let the model that was live before answer again. Raises TrainingError as `promote`."""
         person.require("maintainer")
-        version = self._models.previous
+        live, version = self._models.live, self._models.previous
         if version is None:
             raise TrainingError("No other model was live before this one, so there is nothing to go back to.")
 
@@ -226,7 +226,7 @@ class Training:
             with contextlib.suppress(FgdemoError):  # whoever goes back needs that at once; what is missing comes later
                 self._room.look_at_all(version, self._swap.progress)
 
-        self._swap.begin(look, partial(self._models.roll_back, person.name), self._serve_live)
+        self._swap.begin(look, partial(self._models.roll_back, person.name, live), self._serve_live)
         return self._models.get(version)
 
     def delete(self, person: Person, version: str) -> None:

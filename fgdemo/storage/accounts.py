@@ -94,7 +94,7 @@ class Accounts:
         """Everybody who is signed in to the account is signed out. Raises SettingsError."""
         hashed = passwords.hashed(password, name)
         with writing(self._engine) as connection:
-            _change(connection, name, password_hash=hashed)
+            _change(connection, name, password_hash=hashed, passwords=account_table.c.passwords + 1)
             _sign_out_all(connection, name)
             note(connection, self._clock(), by, "account", f"{name}: new password")
 

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from fgdemo.errors import SettingsError, StorageError, UnavailableError
-from fgdemo.storage.originals import BEING_WRITTEN, disk_is_full, write_durably
+from fgdemo.storage.originals import disk_is_full, write_durably
+from fgdemo.storage.unfinished import BEING_WRITTEN, clear_unfinished
 
 HUB = "hf://datasets/"
 WRITERS = 4
@@ -107,6 +108,7 @@ class FolderDestination:
         except (ValueError, ImportError) as error:
             raise SettingsError(f"The mirror cannot be opened: {error}") from error
         self._is_local = isinstance(self._fs, LocalFileSystem)
+        self._is_tidy = not self._is_local
 
     def names(self, folder: str) -> dict[str, int]:
         root = self._root.strip("/") + "/"
@@ -128,6 +130,9 @@ class FolderDestination:
             return self._fs.cat_file(f"{self._root}/{name}")
 
     def write(self, files: Sequence[Sending]) -> None:
+        if not self._is_tidy:
+            clear_unfinished(Path(self._root))
+            self._is_tidy = True
         *others, last = files
         with ThreadPoolExecutor(WRITERS) as pool:
             list(pool.map(self._put, others))

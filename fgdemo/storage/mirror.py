@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from filelock import FileLock, Timeout
 from sqlalchemy.engine import Connection, Engine
 
-from fgdemo.storage.database import reading, sortable, utc_now
+from fgdemo.storage.database import reading, utc_now
 from fgdemo.storage.destinations import Destination, GoneError, Sending
 from fgdemo.storage.embeddings import Embeddings
 from fgdemo.storage.label_event import REMOVED
@@ -37,23 +37,24 @@ from fgdemo.storage.mirror_records import (
     record_of,
 )
 from fgdemo.storage.mirror_state import MirrorState, identities, own_origin
-from fgdemo.storage.mirror_tables import changed, changed_rows, new_rows, promotion_name
+from fgdemo.storage.mirror_tables import changed, changed_rows, new_rows
 from fgdemo.storage.models import Models
 from fgdemo.storage.originals import ImageStore
+from fgdemo.storage.promotions import promotions, row_of_promotion
+from fgdemo.storage.row_versions import note_changes
 from fgdemo.storage.schema import (
     image_table,
     job_epoch_table,
     job_table,
     label_event_table,
     model_version_table,
-    promotion_table,
     session_table,
 )
-from fgdemo.storage.segments import SegmentNames, pack
+from fgdemo.storage.segments import SegmentWriter
 
 log = logging.getLogger(__name__)
 
-EVENTS_AT_ONCE = 2000
+EVENTS_AT_ONCE, IMAGES_AT_ONCE = 2000, 500
 MARK, MARK_CONTENT = "fgdemo-mirror.json", b'{"type": "fgdemo-mirror", "format": 1}\n'
 _BRINGS_PICTURE = ("import", "suggestion")
 
@@ -99,7 +100,7 @@ class Mirror:
         self.state, self.destination = state, destination
         self._engine, self._images, self._models = engine, images, models
         self._lock = FileLock(home / "mirror.lock")
-        self._clock, self._names = clock, SegmentNames(clock())
+        self._segments = SegmentWriter(clock())
         self._hashes: dict[tuple[str, int, int], str] = {}
         self._embeddings: Embeddings | None = None
 
@@ -125,11 +126,13 @@ class Mirror:
             if self.state.has_sent():
                 log.warning("the mirror is empty: everything is sent there again")
                 self.state.forget()
+            self._segments.begin_again()
             self.destination.write([Sending(MARK, MARK_CONTENT)])
         total, of = Sent(), self.state.waiting()
         while (batch := self._said() or self._models_batch()) is not None:
-            end = Sending(self._names.next(), pack(batch.records))
-            self.destination.write([*batch.files, end])
+            name, content = self._segments.next(batch.records)
+            self.destination.write([*batch.files, Sending(name, content)])
+            self._segments.written(content)
             if batch.removed:
                 self.destination.remove(batch.removed)
             self.state.note(batch.event, batch.digests)
@@ -165,6 +168,7 @@ class Mirror:
 
     def _said(self) -> _Batch | None:
         """The next events with their pictures, and what is new or has changed in the tables beside them."""
+        note_changes(self._engine, self._segments.process)
         cursor, known = self.state.event(), self.state.digests()
         table = label_event_table
         own = own_origin(self._engine)
@@ -175,7 +179,9 @@ class Mirror:
             rows = connection.execute(query).mappings().all()
             if not (rows or small or grown):
                 return None
+            before = _before(connection, rows)
             named = {row[key] for row in rows for key in ("id", "undoes", "shown_version")} - {None}
+            named |= set(before.values())
             origins = identities(connection, named)
             sessions = _sessions(connection, {row["session"] for row in rows} - {None})
             removed = {row["image"] for row in rows if row["reason"] == REMOVED and row["image"] not in self._images}
@@ -188,11 +194,10 @@ class Mirror:
         there = [row for row in pictures if row["id"] in self._images]
         files = [Sending(picture_file(row["id"]), self._images.path(row["id"]), is_named_by_hash=True) for row in there]
         missing = [row["id"] for row in pictures if row["id"] not in self._images and row["name"]]
-        now = sortable(self._clock())  # between two workspaces that share a mirror the later change decides
-        records: list[Mapping[str, Any]] = [{**record, "changed_at": now} for _, _, record in small]
+        records: list[Mapping[str, Any]] = [record for _, _, record in small]
         records += grown
         records += [record_of("picture", row, IMAGE) for row in pictures]
-        records += [event_record(row, identity, sessions) for row in rows]
+        records += [event_record(row, identity, sessions, before.get(row["id"])) for row in rows]
         digests = {(kind, name): digest_of(record) for kind, name, record in small} | marks
         event = rows[-1]["id"] if rows else cursor
         sent = Sent(len(rows), len(files), 0, len(small) + len(grown), missing)
@@ -207,8 +212,7 @@ class Mirror:
             query = sa.select(model_version_table).order_by(model_version_table.c.created_at)
             models = connection.execute(query).mappings().all()
             events = identities(connection, {row["event"] for row in models})
-            query = sa.select(promotion_table).order_by(promotion_table.c.id)
-            promotions = connection.execute(query).mappings().all()
+            went_live = [row_of_promotion(one) for one in promotions(connection)]
         for row in models:
             files = {} if row["deleted_at"] else self._checkpoint(row["folder"])
             digests = {name: digest for name, (digest, _) in files.items()}
@@ -221,9 +225,7 @@ class Mirror:
                 told["event"] = events.get(row["event"], (own, row["event"]))
             sending = [Sending(checkpoint_file(digest), path, is_named_by_hash=True) for digest, path in files.values()]
             return _Batch([told], sending, None, {("model", row["version"]): mark}, Sent(models=1))
-        new = changed(
-            (("promotion", promotion_name(row), record_of("promotion", row, PROMOTION)) for row in promotions), known
-        )
+        new = changed((("promotion", row["ident"], record_of("promotion", row, PROMOTION)) for row in went_live), known)
         if not new:
             return None
         marks = {(kind, name): digest_of(record) for kind, name, record in new}
@@ -261,6 +263,17 @@ def picture_file(image: str) -> str:
 def checkpoint_file(digest: str) -> str:
     """Where a mirror keeps a file of a checkpoint, by its sha256."""
     return f"checkpoints/{digest[:2]}/{digest}"
+
+
+def _before(connection: Connection, rows: Sequence[sa.RowMapping]) -> dict[int, int]:
+    """The event before each of these about the same picture, where there is one."""
+    table, images, found = label_event_table, sorted({row["image"] for row in rows}), {}
+    numbers = {row["id"] for row in rows}
+    before = sa.func.lag(table.c.id).over(partition_by=table.c.image, order_by=table.c.id).label("before")
+    for start in range(0, len(images), IMAGES_AT_ONCE):
+        query = sa.select(table.c.id, before).where(table.c.image.in_(images[start : start + IMAGES_AT_ONCE]))
+        found |= {row.id: row.before for row in connection.execute(query) if row.before is not None}
+    return {number: event for number, event in found.items() if number in numbers}
 
 
 def _sessions(connection: Connection, numbers: set[int]) -> dict[int, tuple[str, str]]:

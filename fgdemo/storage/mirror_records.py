@@ -69,6 +69,10 @@ def _whole(record: Record, key: str) -> int:
     return found
 
 
+def _one_or_more(record: Record, key: str) -> int:
+    return max(whole_of(record, key) or 1, 1)
+
+
 def _flag(record: Record, key: str) -> bool:
     return record.get(key) is True
 
@@ -155,7 +159,7 @@ SESSION: Columns = {
 }  # fmt: skip
 ACCOUNT: Columns = {
     "name": _person_name, "folded": _folded_name, "role": _one_of(Role), "password_hash": _password_hash,
-    "created_at": _time, "disabled": _flag,
+    "created_at": _time, "disabled": _flag, "passwords": _one_or_more,
 }  # fmt: skip
 MODEL: Columns = {
     "version": _needed, "folder": _like(_FOLDER), "parent": _text, "preset": _text, "created_at": _time,
@@ -168,17 +172,21 @@ JOB: Columns = {
 }  # fmt: skip
 PROMOTION: Columns = {
     "version": _text, "kind": _one_of(Literal["promote", "rollback"]), "promoted_by": _needed, "promoted_at": _time,
+    "ident": _text, "depth": whole_of, "takes": _json(list),
 }  # fmt: skip
+"""Those written before have no `ident`, `depth` and `takes`."""
 TOKEN: Columns = {
     "name": _person_name, "folded": _folded_name, "role": _one_of(Role), "token_hash": _like(_HASH),
     "created_at": _time,
 }  # fmt: skip
 TOKEN_REMOVED = "token-removed"
+REMOVED_TOKEN: Columns = {"name": _needed, "token_hash": _like(_HASH, needed=False)}
+"""Mirrors written before have no hash there."""
 REMARK: Columns = {
     "answered": _text, "taxon": _text, "new_name": _text, "comment": _text, "model_version": _text, "created_at": _time,
 }  # fmt: skip
 AUDIT: Columns = {"at": _time, "person": _needed, "role": _one_of(Role), "action": _needed, "about": _or_empty}
-_AS_JSON = ("aliases", "accuracy_before", "verdict", "metrics", "stage")
+_AS_JSON = ("aliases", "accuracy_before", "verdict", "metrics", "stage", "takes")
 
 
 def record_of(kind: str, row: Mapping[Any, Any], columns: Columns) -> dict[str, Any]:
@@ -203,13 +211,17 @@ def row_of(record: Record, columns: Columns) -> Row:
 
 @dataclass(frozen=True)
 class Told:
-    """An event of a mirror: its `id`, `undoes`, `shown_version` and `session` are not set, but these are."""
+    """An event of a mirror: its `id`, `undoes`, `shown_version` and `session` are not set, but these are.
+
+    `after` is what was said of the picture before, as far as it was known; mirrors written before do not say it.
+    """
 
     identity: Identity
     event: LabelEvent
     undoes: Identity | None
     shown: Identity | None
     session: tuple[str, str] | None
+    after: Identity | None = None
 
     @property
     def key(self) -> tuple[str, int, str, str]:
@@ -225,9 +237,12 @@ _EVENT: Columns = {
 
 
 def event_record(
-    row: Mapping[Any, Any], identity: Callable[[int], Identity | None], sessions: Mapping[int, tuple[str, str]]
+    row: Mapping[Any, Any],
+    identity: Callable[[int], Identity | None],
+    sessions: Mapping[int, tuple[str, str]],
+    after: int | None,
 ) -> dict[str, Any]:
-    """A row of `label_event` for a mirror."""
+    """A row of `label_event` for a mirror, which came after the event `after` about the same picture."""
     told = {key: row[key] for key in _EVENT if row[key] is not None and row[key] is not False}
     told["blind"] = bool(row["blind"])
     told["identity"] = identity(row["id"])
@@ -236,6 +251,8 @@ def event_record(
     for key in ("undoes", "shown_version"):
         if row[key] is not None and identity(row[key]) is not None:
             told[key] = identity(row[key])
+    if after is not None:
+        told["after"] = identity(after)
     if row["session"] in sessions:
         told["session"] = sessions[row["session"]]
     return {"type": "event", **told}
@@ -256,7 +273,8 @@ def told_of(record: Record) -> Told:
         event = LabelEvent(**row, box=box_of(record))
     except StorageError as error:
         raise FaultError(str(error)) from error
-    return Told(identity, event, undoes, identity_of(record, "shown_version"), tuple(session) if session else None)
+    shown, after = identity_of(record, "shown_version"), identity_of(record, "after")
+    return Told(identity, event, undoes, shown, tuple(session) if session else None, after)
 
 
 def identity_of(record: Record, key: str) -> Identity | None:

@@ -12,6 +12,7 @@ from fgdemo.storage.mirror_records import (
     ACCOUNT,
     AUDIT,
     REMARK,
+    REMOVED_TOKEN,
     SESSION,
     TAXON,
     TOKEN,
@@ -20,10 +21,12 @@ from fgdemo.storage.mirror_records import (
     digest_of,
     record_of,
 )
+from fgdemo.storage.row_versions import FACETS, Version, versions_of
 from fgdemo.storage.schema import (
     account_table,
     audit_table,
     remark_table,
+    removed_token_table,
     session_table,
     taxon_table,
     token_table,
@@ -35,6 +38,7 @@ CHANGING: tuple[tuple[str, sa.TableClause, tuple[str, ...], Columns], ...] = (
     ("session", session_table, ("annotator", "opened_at"), SESSION),
     ("account", account_table, ("name",), ACCOUNT),
     ("token", token_table, ("name",), TOKEN),
+    (TOKEN_REMOVED, removed_token_table, ("token_hash",), REMOVED_TOKEN),
 )
 GROWING: Mapping[str, tuple[sa.TableClause, Columns, str]] = {
     "remark": (remark_table, REMARK, "created_at"),
@@ -50,25 +54,17 @@ Known = Mapping[tuple[str, str], str]
 """What the mirror has: digests of rows, and how far a growing table was sent, by (kind, name)."""
 
 
-def promotion_name(row: Mapping[Any, Any]) -> str:
-    """By which a promotion is known everywhere."""
-    return f"{row['promoted_at']} {row['kind']} {row['version']}"
-
-
 def changed(rows: Iterable[Small], known: Known) -> list[Small]:
     """Those that the mirror does not have like this."""
     return [(kind, name, record) for kind, name, record in rows if known.get((kind, name)) != digest_of(record)]
 
 
 def changed_rows(connection: Connection, known: Known) -> list[Small]:
-    """The rows of the changing tables that the mirror does not have like this.
-
-    A token that was removed is told, too: it must not open anything after a restart.
-    """
+    """The rows of the changing tables that the mirror does not have like this, as `note_changes` has numbered them."""
     rows = list(_rows(connection))
-    there = {name for kind, name, _ in rows if kind == "token"}
-    gone = [name for kind, name in known if kind == "token" and name not in there]
-    rows += [("token", name, record_of(TOKEN_REMOVED, {"name": name}, {"name": TOKEN["name"]})) for name in gone]
+    told = {record["name"] for kind, _, record in rows if kind in ("token", TOKEN_REMOVED)}
+    gone = [name for kind, name in known if kind == "token" and name not in told]  # by an earlier fgdemo
+    rows += [("token", name, {"type": TOKEN_REMOVED, "name": name}) for name in gone]
     return changed(rows, known)
 
 
@@ -93,5 +89,13 @@ def all_sent(connection: Connection, kind: str) -> dict[tuple[str, str], str]:
 
 def _rows(connection: Connection) -> Iterator[Small]:
     for kind, table, key, columns in CHANGING:
+        versions = versions_of(connection, kind) if kind in FACETS else {}
         for row in connection.execute(sa.select(table)).mappings():
-            yield kind, " ".join(row[column] for column in key), record_of(kind, row, columns)
+            name = " ".join(row[column] for column in key)
+            yield kind, name, with_versions(record_of(kind, row, columns), versions.get(name, {}))
+
+
+def with_versions(record: dict[str, Any], versions: Mapping[str, Version]) -> dict[str, Any]:
+    """The record of a row that changes; a facet that was never changed is not told."""
+    told = {facet: dict(version) for facet, version in versions.items() if version}
+    return {**record, "versions": told} if told else record

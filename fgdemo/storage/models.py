@@ -7,9 +7,8 @@ import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from itertools import groupby
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
@@ -18,10 +17,9 @@ from fgdemo.annotation import Person
 from fgdemo.errors import TrainingError
 from fgdemo.storage.audit import note
 from fgdemo.storage.database import reading, sortable, utc_now, writing
-from fgdemo.storage.schema import model_version_table, promotion_table
+from fgdemo.storage.promotions import Live, Promotion, append, deleted_models, live_of, promotions
+from fgdemo.storage.schema import model_version_table
 from fgdemo.training import Check, KindChange, ModelState, ModelVersion, PairChange, Preset, Verdict
-
-Kind = Literal["promote", "rollback"]
 
 
 @dataclass(frozen=True)
@@ -63,9 +61,8 @@ class Models:
                 here.created_at.desc(), here.version
             )  # fmt: skip
             rows = connection.execute(query).mappings().all()
-            promotions = _promotions(connection)
-        live = promotions[-1].version if promotions else None
-        last = {one.version: one for one in promotions}
+            log, live = promotions(connection), _live(connection).versions[-1]
+        last = {one.version: one for one in log}
         own = [_model(row, _state(row["version"], live, last), last.get(row["version"])) for row in rows]
         configured = last.get(None)
         return *own, ModelVersion(
@@ -84,18 +81,18 @@ class Models:
     @property
     def live(self) -> str:
         """The version that is live."""
-        return self._lived()[-1] or self.configured
+        return self._lived().versions[-1] or self.configured
 
     @property
     def previous(self) -> str | None:
         """The version that a roll-back leads to; None where the first one is live."""
-        stack = self._lived()
-        return (stack[-2] or self.configured) if len(stack) > 1 else None
+        versions = self._lived().versions
+        return (versions[-2] or self.configured) if len(versions) > 1 else None
 
     @property
     def roll_backs(self) -> int:
         """How many there can be, one after the other."""
-        return len(self._lived()) - 1
+        return len(self._lived().versions) - 1
 
     def folder(self, version: str) -> Path:
         """Where its checkpoint is. Raises TrainingError if there is no such model."""
@@ -146,30 +143,41 @@ class Models:
         """
         with writing(self._engine) as connection:
             self._require(connection, version)
-            live = _stack(_promotions(connection))[-1] or self.configured
+            live = _live(connection).versions[-1] or self.configured
             if instead_of not in (None, live):
                 raise TrainingError(
                     f"{live} has gone live meanwhile, and {version} was not compared with it: try again."
                 )
-            self._insert(connection, None if version == self.configured else version, "promote", by)
+            recorded = None if version == self.configured else version
+            append(connection, recorded, "promote", by, sortable(self._clock()))
             if word is not None:
                 note(connection, self._clock(), word.person, "model", f"{version}: {word.about}")
 
-    def roll_back(self, by: str) -> str:
-        """The one that was live before is live again. Raises TrainingError where there was none."""
+    def roll_back(self, by: str, instead_of: str | None = None) -> str:
+        """The one that was live before is live again.
+
+        Args:
+            instead_of: the version that is to be left, which must be live until then.
+
+        Raises:
+            TrainingError: there was none before, or somebody else has changed which one is live.
+        """
         with writing(self._engine) as connection:
-            stack = _stack(_promotions(connection))
-            if len(stack) < 2:
+            lived = _live(connection)
+            if instead_of not in (None, live := lived.versions[-1] or self.configured):
+                raise TrainingError(f"Somebody else was faster: {live} is live already, so nothing was changed.")
+            if len(lived.versions) < 2:
                 raise TrainingError("No other model was live before this one, so there is nothing to go back to.")
-            self._insert(connection, stack[-2], "rollback", by)
-        return stack[-2] or self.configured
+            leads_to = lived.versions[-2]
+            append(connection, leads_to, "rollback", by, sortable(self._clock()), lived.idents[-1])
+        return leads_to or self.configured
 
     def delete(self, version: str) -> None:
         """Take it from the list and from the disk. Raises TrainingError for the live one and the one before it."""
         folder = self.folder(version)
         with writing(self._engine) as connection:
-            stack = [one or self.configured for one in _stack(_promotions(connection))[-2:]]
-            if version in stack or version == self.configured:
+            kept = [one or self.configured for one in _live(connection).versions[-2:]]
+            if version in kept or version == self.configured:
                 raise TrainingError("The live model, the one before it, and the one of the settings are kept.")
             here = model_version_table.c.version == version
             connection.execute(model_version_table.update().where(here).values(deleted_at=sortable(self._clock())))
@@ -189,9 +197,9 @@ class Models:
             if folder.name not in kept and name.startswith("model-") and not unfinished(name):
                 shutil.rmtree(folder, ignore_errors=True)
 
-    def _lived(self) -> list[str | None]:
+    def _lived(self) -> Live:
         with reading(self._engine) as connection:
-            return _stack(_promotions(connection))
+            return _live(connection)
 
     def _require(self, connection: Connection, version: str) -> None:
         here = model_version_table.c
@@ -199,44 +207,18 @@ class Models:
         if version != self.configured and connection.execute(query).first() is None:
             raise TrainingError(f"There is no model {version}: it may have been deleted.")
 
-    def _insert(self, connection: Connection, version: str | None, kind: Kind, by: str) -> None:
-        row = {"version": version, "kind": kind, "promoted_by": by, "promoted_at": sortable(self._clock())}
-        connection.execute(promotion_table.insert().values(row))
+
+def _live(connection: Connection) -> Live:
+    return live_of(promotions(connection), deleted_models(connection))
 
 
-def _promotions(connection: Connection) -> list[Any]:
-    """All of them, oldest first, with the moment when their model was deleted."""
-    here, models = promotion_table, model_version_table
-    query = sa.select(here, models.c.deleted_at).join_from(
-        here, models, here.c.version == models.c.version, isouter=True
-    )  # fmt: skip
-    return list(connection.execute(query.order_by(here.c.id)))
-
-
-def _stack(promotions: list[Any]) -> list[str | None]:
-    """The models that were live one after the other, the live one last; None stands for the settings' own.
-
-    A roll-back takes the last one away, so a second one goes back further instead of forth again. Models that were
-    deleted are left out, and what was live before and after them counts once, or a roll-back would change nothing.
-    """
-    stack: list[str | None] = [None]
-    for one in promotions:
-        if one.kind == "rollback":
-            while len(stack) > 1 and stack[-1] != one.version:
-                stack.pop()
-        if one.version != stack[-1]:
-            stack.append(one.version)
-    deleted = {one.version for one in promotions if one.deleted_at is not None}
-    return [version for version, _ in groupby(version for version in stack if version not in deleted)]
-
-
-def _state(version: str, live: str | None, last: Mapping[str | None, Any]) -> ModelState:
+def _state(version: str, live: str | None, last: Mapping[str | None, Promotion]) -> ModelState:
     if version == live:
         return "live"
     return "retired" if version in last else "candidate"
 
 
-def _model(row: Mapping[Any, Any], state: ModelState, promotion: Any | None) -> ModelVersion:
+def _model(row: Mapping[Any, Any], state: ModelState, promotion: Promotion | None) -> ModelVersion:
     verdict = verdict_of(json.loads(row["verdict"])) if row["verdict"] else None
     return ModelVersion(
         version=row["version"], state=state, created_at=row["created_at"], parent=row["parent"], event=row["event"],

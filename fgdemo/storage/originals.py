@@ -7,7 +7,6 @@ import errno
 import hashlib
 import os
 import re
-import tempfile
 from pathlib import Path
 
 from PIL import Image
@@ -16,6 +15,7 @@ from fgdemo.errors import StorageError, UnavailableError
 from fgdemo.storage.decoding import Decoder
 from fgdemo.storage.disk import Disk
 from fgdemo.storage.images import jpeg
+from fgdemo.storage.unfinished import held_file
 
 THUMBNAIL_PX = 224
 _JPEG_END = b"\xff\xd9"
@@ -115,10 +115,6 @@ class ImageStore:
         return self._root / kind / image_id[:2] / image_id
 
 
-BEING_WRITTEN = ".new-"
-"""So begins the name of a file that is not whole yet; a crash may leave it behind."""
-
-
 def write_durably(path: Path, data: bytes) -> None:
     """`write_whole`, which is on the disk when this returns."""
     write_whole(path, data, durable=True)
@@ -136,13 +132,16 @@ def write_whole(path: Path, data: bytes, *, durable: bool) -> None:
     temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=BEING_WRITTEN, dir=path.parent)
+        handle, temporary = held_file(path.parent)
         with os.fdopen(handle, "wb") as file:
             file.write(data)
+            file.flush()
             if durable:
-                file.flush()
                 os.fsync(file.fileno())
-        Path(temporary).replace(path)
+            if os.name != "nt":  # which renames nothing that is open
+                temporary = Path(temporary).replace(path)
+        if temporary != path:
+            Path(temporary).replace(path)
         temporary = None
         if durable:
             sync_folder(path.parent)

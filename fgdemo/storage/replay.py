@@ -1,7 +1,8 @@
 """In which order the events of a mirror happened, whoever wrote them.
 
-Each workspace's events keep their order. Between workspaces the clock decides, but nothing comes before what it names:
-an answer comes after the one that it was shown, an undo after what it takes back. Where two workspaces spoke about a
+Each workspace's events keep their order, and nothing comes before what it names: an event comes after those that were
+known of its picture, an answer after the one that it was shown, an undo after what it takes back. Only where neither
+knew of the other the clock decides. Where two workspaces spoke about a
 picture without knowing of each other, the later answer counts as it does after an import
 (`fgdemo.storage.merging.how_it_enters`): a label that a picture came with overrules nobody, and an answer about a
 gold picture that has a label becomes a second opinion, to be adjudicated.
@@ -44,7 +45,9 @@ def in_order(told: Iterable[Told], here: Collection[Identity] = ()) -> list[Told
             heapq.heapify(heads)
         _, origin = heapq.heappop(heads)
         head = lanes[origin][-1]
-        needed = [named for named in (head.undoes, head.shown) if named in to_come and named != head.identity]
+        needed = [
+            named for named in (head.undoes, head.shown, head.after) if named in to_come and named != head.identity
+        ]
         if needed:
             waiting[needed[0]].append(origin)  # type: ignore[index]
             continue
@@ -103,7 +106,8 @@ class Replay:
         deciding = [one.id or 0 for one in history if one.kind in (*DECIDING, "undo") and not one.blind]
         if not deciding or self._origins.get(deciding[-1]) == told.identity[0]:
             return False
-        return told.shown is None or self._numbers.get(told.shown) != deciding[-1]
+        known = [self._numbers.get(name, 0) for name in (told.shown, told.after) if name is not None]
+        return deciding[-1] not in known and history[-1].id not in known
 
     def _as_told_elsewhere(self, event: LabelEvent, history: Sequence[LabelEvent]) -> LabelEvent | None:
         split = self._splits.get(event.image, "train")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -14,13 +15,11 @@ from fgdemo.annotation import Split
 from fgdemo.errors import StorageError
 from fgdemo.storage.dialects import next_serial
 from fgdemo.storage.events import LabelEvent, event_of
+from fgdemo.storage.label_event import REMOVED
 from fgdemo.storage.mirror_content import MirrorContent
 from fgdemo.storage.mirror_records import (
-    ACCOUNT,
-    PROMOTION,
     SESSION,
     TAXON,
-    TOKEN,
     Columns,
     Identity,
     Row,
@@ -30,43 +29,45 @@ from fgdemo.storage.mirror_records import (
     record_of,
 )
 from fgdemo.storage.mirror_state import note_in
-from fgdemo.storage.mirror_tables import GROWING, all_sent, promotion_name
+from fgdemo.storage.mirror_tables import GROWING, all_sent, with_versions
+from fgdemo.storage.removals import removed_for_good
 from fgdemo.storage.replay import Replay, in_order
-from fgdemo.storage.schema import (
-    account_table,
-    event_origin_table,
-    image_table,
-    job_epoch_table,
-    job_table,
-    label_event_table,
-    model_version_table,
-    promotion_table,
-    session_table,
-    taxon_table,
-    token_table,
-)
+from fgdemo.storage.restored_models import add_models
+from fgdemo.storage.restored_people import RestoredPeople
+from fgdemo.storage.row_versions import FACETS, Versioned, merged, note_changes_in, note_version, versions_of
+from fgdemo.storage.schema import event_origin_table, image_table, label_event_table, session_table, taxon_table
 from fgdemo.storage.segments import Damage
 
+BY = "fgdemo"
+REMOVED_ELSEWHERE = "The picture was removed elsewhere, so it is removed here."
 AT_ONCE = 5000
 Key = tuple[str, int, str, str]
 
 
 class Rows:
-    """Adds what is missing. `events`, `taxa` and `accounts` say how many that were.
+    """Adds what is missing, and takes away what was taken away elsewhere. `events` and `taxa` say how many are new.
 
     Args:
         own: the origin of this workspace.
+        accept_rights: see `RestoredPeople`.
+        now: ISO 8601, UTC.
+
+    Attributes:
+        removed: ids of pictures whose files must not be there any more.
     """
 
-    def __init__(self, connection: Connection, own: str, damage: Damage) -> None:
-        self._connection, self._own, self._damage = connection, own, damage
-        self.events = self.taxa = self.accounts = 0
+    def __init__(self, connection: Connection, own: str, damage: Damage, accept_rights: bool, now: str) -> None:
+        self._connection, self._own, self._damage, self._now = connection, own, damage, now
+        self.people = RestoredPeople(connection, accept_rights)
+        self.removed: set[str] = set()
+        self.events = self.taxa = 0
         self._digests: dict[tuple[str, str], str] = {}
         self._numbers: dict[Identity, int] = {}
-        self._was_fresh = True
+        self._was_fresh, self._newest = True, None
 
     def add(self, content: MirrorContent, models: Sequence[tuple[ToldModel, str]]) -> None:
         """Raises StorageError where something does not fit together; then the transaction must not be kept."""
+        note_changes_in(self._connection, secrets.token_hex(8))
         known = self._known_events()
         self._was_fresh = not known
         self._add_taxa(content.taxa)
@@ -74,26 +75,32 @@ class Rows:
         sessions = self._add_sessions(content.sessions)
         fresh = [told for key, told in content.events.items() if key not in known]
         self._add_events(fresh, splits, sessions)
-        self._add_people(content.accounts, account_table, "account", ACCOUNT, failures=0)
-        self._add_people(content.tokens, token_table, "token", TOKEN)
-        self._add_models(models)
-        self._add_promotions(content.promotions)
+        self._newest = self._connection.execute(sa.select(sa.func.max(label_event_table.c.id))).scalar()
+        self._remove_pictures(content)
+        self.people.add(content.accounts, content.tokens, content.removed_tokens)
+        self._digests |= self.people.digests
+        self._digests |= add_models(self._connection, models, content, self._numbers, self._damage)
         self._add_grown(content.grown)
 
-    def note(self, destination: str, now: str) -> None:
+    def note(self, destination: str) -> None:
         """What came from this destination, as it is here now, need not be sent there again."""
-        newest = None
-        if self._was_fresh:
-            newest = self._connection.execute(sa.select(sa.func.max(label_event_table.c.id))).scalar()
-        note_in(self._connection, destination, newest, self._digests, now)
+        note_in(self._connection, destination, self._newest if self._was_fresh else None, self._digests, self._now)
 
     # --- small tables -------------------------------------------------------------------------------------
 
-    def _add_taxa(self, taxa: Mapping[str, Row]) -> None:
-        here = set(self._connection.execute(sa.select(taxon_table.c.id)).scalars())
-        waiting = {taxon: row for taxon, row in taxa.items() if taxon not in here}
+    def _add_taxa(self, taxa: Mapping[str, Sequence[Versioned]]) -> None:
+        """What is missing, parents first; names and what is in use are as they were changed last."""
+        rows = self._connection.execute(sa.select(taxon_table)).mappings()
+        here = {row["id"]: {**row, "retired": bool(row["retired"])} for row in rows}
+        versions = versions_of(self._connection, "taxon")
+        states: dict[str, Versioned] = {}
+        for taxon, told in taxa.items():
+            own = [Versioned(here[taxon], versions.get(taxon, {}))] if taxon in here else []
+            states[taxon] = merged("taxon", [*own, *told])
+        waiting = {taxon: dict(state.row) for taxon, state in states.items() if taxon not in here}
+        known = set(here)
         while waiting:
-            ready = [row for row in waiting.values() if row["parent"] is None or row["parent"] in here]
+            ready = [row for row in waiting.values() if row["parent"] is None or row["parent"] in known]
             if not ready:
                 for row in waiting.values():
                     self._damage.name(f"the taxon {row['id']}", f"lies below {row['parent']}, which is nowhere")
@@ -101,9 +108,16 @@ class Rows:
             self._connection.execute(taxon_table.insert(), ready)
             self.taxa += len(ready)
             for row in ready:
-                here.add(row["id"])
+                known.add(row["id"])
                 del waiting[row["id"]]
-                self._remember("taxon", row["id"], row, TAXON)
+        for taxon, state in states.items():
+            if taxon in here:
+                values = {**state.row, "parent": here[taxon]["parent"]}
+                if values != here[taxon]:
+                    self._connection.execute(taxon_table.update().where(taxon_table.c.id == taxon).values(values))
+            note_version(self._connection, "taxon", taxon, state, list(FACETS["taxon"]))
+            record = with_versions(record_of("taxon", state.row, TAXON), state.versions)
+            self._digests["taxon", taxon] = digest_of(record)
 
     def _add_pictures(self, pictures: Mapping[str, Row]) -> dict[str, Split]:
         """Gives the split of every picture."""
@@ -119,29 +133,18 @@ class Rows:
 
     def _add_sessions(self, sessions: Mapping[tuple[str, str], Row]) -> dict[tuple[str, str], int]:
         """Gives the number of every session."""
-        columns = (session_table.c.annotator, session_table.c.opened_at, session_table.c.id)
-        numbers = {(row.annotator, row.opened_at): row.id for row in self._connection.execute(sa.select(*columns))}
+        known = session_table.c
+        columns = (known.annotator, known.opened_at, known.id, known.closed_at)
+        here = {(row.annotator, row.opened_at): row for row in self._connection.execute(sa.select(*columns))}
+        numbers = {key: row.id for key, row in here.items()}
         for key, row in sorted(sessions.items(), key=lambda one: one[0][1]):
             if key not in numbers:
                 numbers[key] = self._insert_one(session_table, row)
                 self._remember("session", " ".join(key), row, SESSION)
+            elif here[key].closed_at is None and row["closed_at"] is not None:
+                closing = session_table.update().where(known.id == numbers[key])
+                self._connection.execute(closing.values(closed_at=row["closed_at"]))
         return numbers
-
-    def _add_people(
-        self, people: Mapping[str, Row], table: sa.TableClause, kind: str, columns: Columns, **more: int
-    ) -> None:
-        """Who is here stays as they are, and nobody gets the name of another."""
-        taken = {
-            folded
-            for one in (account_table, token_table)
-            for folded in self._connection.execute(sa.select(one.c.folded)).scalars()
-        }
-        for name, row in people.items():
-            if row["folded"] not in taken:
-                self._connection.execute(table.insert().values(**row, **more))
-                taken.add(row["folded"])
-                self.accounts += kind == "account"
-                self._remember(kind, name, row, columns)
 
     def _add_grown(self, grown: Mapping[str, Mapping[str, Row]]) -> None:
         taxa = set(self._connection.execute(sa.select(taxon_table.c.id)).scalars())
@@ -205,6 +208,27 @@ class Rows:
         self._insert(event_origin_table, origins)
         self.events = len(rows)
 
+    def _remove_pictures(self, content: MirrorContent) -> None:
+        """What was removed elsewhere is removed here; what this workspace has said since, unsent, counts too."""
+        images = {one.event.image for one in content.events.values() if one.event.reason == REMOVED}
+        identities = {number: identity for identity, number in self._numbers.items()}
+        told = {one.identity: one for one in content.events.values() if one.event.image in images}
+        histories = self._histories(images) if images else {}
+        for history in histories.values():
+            before: Identity | None = None
+            for event in history:
+                identity = identities[event.id or 0]
+                told.setdefault(identity, Told(identity, event, None, None, None, before))
+                before = identity
+        self.removed = removed_for_good(told.values()) & set(histories)
+        for image in sorted(self.removed):
+            self._connection.execute(image_table.update().where(image_table.c.id == image).values(name=""))
+            if histories[image][-1].reason != REMOVED:  # whoever reads the log shall find the removal last
+                last = LabelEvent(
+                    image, "unusable", BY, comment=REMOVED_ELSEWHERE, reason=REMOVED, created_at=self._now
+                )
+                self._connection.execute(label_event_table.insert().values(_event_row(last)))
+
     def _usable(self, told: Iterable[Told], splits: Mapping[str, Split]) -> list[Told]:
         """Those whose picture and taxon are known, and which take back something that is."""
         taxa = set(self._connection.execute(sa.select(taxon_table.c.id)).scalars())
@@ -232,45 +256,6 @@ class Rows:
             if row["image"] in images:
                 found.setdefault(row["image"], []).append(event_of(row))
         return found
-
-    # --- models -------------------------------------------------------------------------------------------
-
-    def _add_models(self, models: Sequence[tuple[ToldModel, str]]) -> None:
-        for told, folder in models:
-            event = self._numbers.get(told.event, 0) if told.event else 0
-            job = None if told.job is None else self._add_job(told, event)
-            row = {**told.row, "metrics": told.row["metrics"] or "{}"}
-            self._connection.execute(model_version_table.insert().values(**{
-                **row, "folder": folder, "event": event, "job": job,
-            }))  # fmt: skip
-            mark = digest_of({"files": dict(told.files), "deleted_at": told.row["deleted_at"]})
-            self._digests["model", told.row["version"]] = mark
-
-    def _add_job(self, told: ToldModel, event: int) -> int:
-        """The training that left a model; it is over, whatever it was when the model was sent."""
-        assert told.job is not None
-        job = dict(told.job)
-        if job["state"] not in ("done", "cancelled"):
-            job |= {"state": "done", "ended_at": told.row["created_at"]}
-        job |= {
-            "event": event, "candidate": told.row["version"], "stage": job["stage"] or "{}",
-            "sentence": job["sentence"] or "", "cancel_requested": False,
-        }  # fmt: skip
-        number = self._insert_one(job_table, job)
-        epochs = [{"job": number, "number": at, "epoch": epoch} for at, epoch in sorted(told.epochs.items())]
-        self._insert(job_epoch_table, epochs)
-        return number
-
-    def _add_promotions(self, promotions: Sequence[Row]) -> None:
-        """What went live, after all that did so here."""
-        models = set(self._connection.execute(sa.select(model_version_table.c.version)).scalars())
-        here = {promotion_name(row) for row in self._connection.execute(sa.select(promotion_table)).mappings()}
-        for row in promotions:
-            if row["version"] is not None and row["version"] not in models:
-                self._damage.name(f"the promotion of {row['version']}", "is of a model that is not there")
-            elif promotion_name(row) not in here:
-                self._connection.execute(promotion_table.insert().values(**row))
-                self._remember("promotion", promotion_name(row), row, PROMOTION)
 
     # --- rows ---------------------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""A workspace from a mirror: what is there already stays, what is missing is added, whatever is damaged is named.
+"""A workspace from a mirror: what is missing is added, what was taken away elsewhere goes, damage is left out.
 
 Pictures and checkpoints come first, each checked against its hash; then all rows in one transaction. So nothing is half
 there wherever this stops, and the same again goes on from there. Nobody is signed in afterwards: sign-ins, leases and
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -27,12 +26,13 @@ from fgdemo.storage.mirror_content import MirrorContent, read_mirror
 from fgdemo.storage.mirror_records import ToldModel
 from fgdemo.storage.mirror_state import own_origin
 from fgdemo.storage.originals import ImageStore, disk_complaint, image_id_of, write_durably
+from fgdemo.storage.restored_people import has_people
 from fgdemo.storage.restored_rows import Rows
 from fgdemo.storage.schema import label_event_table, model_version_table
 from fgdemo.storage.segments import Damage
+from fgdemo.storage.unfinished import clear_unfinished, held_folder
 
 WORKERS = 8
-BESIDE = ".restored-"
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,8 @@ class Restored:
 
     Attributes:
         faults: (where, what) of everything that was damaged and left out.
+        raised: a sentence for each right that somebody gets by it.
+        accepted: whether they have these rights now; else the same again with a yes is needed.
     """
 
     segments: int
@@ -50,6 +52,8 @@ class Restored:
     accounts: int
     models: int
     faults: tuple[tuple[str, str], ...]
+    raised: tuple[str, ...] = ()
+    accepted: bool = True
 
 
 def is_fresh(engine: Engine) -> bool:
@@ -66,10 +70,15 @@ def restore(
     state: str,
     check: Callable[[Path], object],
     progress: Progress = no_progress,
+    accept_rights: bool = False,
 ) -> Restored:
     """Add to a workspace all that a mirror holds.
 
+    A workspace in which there is nothing and nobody yet takes the rights of people, too, where all segments of the
+    mirror are whole: whoever named the mirror has said yes by that.
+
     Args:
+        accept_rights: whether somebody may get a higher role, an open account, a password or a token by the mirror.
         state: `MirrorState.name` of the destination. What comes from there need not be sent there again.
         check: raises CheckpointError where a folder is no checkpoint that may be loaded.
 
@@ -78,6 +87,7 @@ def restore(
         StorageError: the workspace cannot be written, or what the mirror holds does not fit together.
     """
     damage = Damage()
+    clear_unfinished(models_root.parent)
     content = read_mirror(destination, damage, progress)
     own = own_origin(engine)
     pictures = _fetch_pictures(content, images, destination, damage, progress)
@@ -90,14 +100,19 @@ def restore(
         if (folder := _fetch_model(told, models_root, destination, check, damage)) is not None
     ]
     progress("writing the workspace", 0, 1)
+    is_untouched = is_fresh(engine)
     with writing(engine) as connection:
-        rows = Rows(connection, own, damage)
+        accepted = accept_rights or (content.is_whole and is_untouched and not has_people(connection))
+        rows = Rows(connection, own, damage, accepted, sortable(utc_now()))
         rows.add(content, models)
         if content.segments:
-            rows.note(state, sortable(utc_now()))
+            rows.note(state)
+    for image in rows.removed:
+        images.remove(image)
     progress("writing the workspace", 1, 1)
     return Restored(
-        content.segments, pictures, rows.events, rows.taxa, rows.accounts, len(models), tuple(damage.faults)
+        content.segments, pictures, rows.events, rows.taxa, rows.people.accounts, len(models), tuple(damage.faults),
+        tuple(rows.people.raised), accepted,
     )  # fmt: skip
 
 
@@ -105,13 +120,13 @@ def _fetch_pictures(
     content: MirrorContent, images: ImageStore, destination: Destination, damage: Damage, progress: Progress
 ) -> int:
     """The files that are not here yet; gives how many came."""
-    missing = [image for image in content.pictures if image not in images]
+    missing = [image for image in content.pictures if image not in images and image not in content.removed]
 
     def fetch(image: str) -> str:
         try:
             original = destination.read(picture_file(image))
         except GoneError:
-            return "" if image in content.removed else "is not in the mirror"
+            return "is not in the mirror"
         if image_id_of(original) != image:
             return "is another file than its name says, so it was not taken"
         images.put(original)
@@ -140,9 +155,8 @@ def _fetch_model(
     try:
         if version != f"{name}@{told.files['model.safetensors'][:8]}":
             raise CheckpointError("its name and its weights do not belong together")
-        root.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=BESIDE, dir=root) as beside:
-            folder = Path(beside) / name
+        with held_folder(root) as beside:
+            folder = beside / name
             for file, digest in told.files.items():
                 content = destination.read(checkpoint_file(digest))
                 if hashlib.sha256(content).hexdigest() != digest:

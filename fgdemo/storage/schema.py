@@ -270,6 +270,24 @@ MIGRATIONS = (
         ),
     ),
     Migration(9, ("ALTER TABLE lease ADD COLUMN reason TEXT",)),  # why a picture was dealt
+    Migration(
+        10,  # what a mirror brings is put in order by what was known, not by clocks
+        (
+            "ALTER TABLE promotion ADD COLUMN ident TEXT",
+            "ALTER TABLE promotion ADD COLUMN depth BIGINT",
+            "ALTER TABLE promotion ADD COLUMN takes TEXT",
+            "ALTER TABLE account ADD COLUMN passwords INTEGER NOT NULL DEFAULT 1",
+            "CREATE TABLE removed_token (token_hash TEXT PRIMARY KEY, name TEXT NOT NULL)",
+            """CREATE TABLE row_version (
+                kind TEXT NOT NULL,
+                name TEXT NOT NULL,
+                facet TEXT NOT NULL,
+                digest TEXT NOT NULL,
+                version TEXT NOT NULL,
+                PRIMARY KEY (kind, name, facet)
+            )""",
+        ),
+    ),
 )
 
 SERIAL = {
@@ -293,7 +311,7 @@ session_table = _table(
     "session", "id annotator opened_at closed_at order_of_work pair_a pair_b goal blind_share accuracy_before"
 )
 lease_table = _table("lease", "image annotator session leased_at expires_at reason")
-account_table = _table("account", "name folded role password_hash created_at disabled failures failed_at")
+account_table = _table("account", "name folded role password_hash created_at disabled failures failed_at passwords")
 sign_in_table = _table("sign_in", "token_hash account created_at expires_at")
 token_table = _table("token", "name folded role token_hash created_at last_used_at")
 job_table = _table(
@@ -305,10 +323,12 @@ job_epoch_table = _table("job_epoch", "job number epoch")
 model_version_table = _table(
     "model_version", "version folder parent event job preset created_at verdict metrics size_bytes deleted_at"
 )
-promotion_table = _table("promotion", "id version kind promoted_by promoted_at")
+promotion_table = _table("promotion", "id version kind promoted_by promoted_at ident depth takes")
 audit_table = _table("audit", "id at person role action about")
 workspace_origin_table = _table("workspace_origin", "id")
 event_origin_table = _table("event_origin", "event origin number")
 mirror_table = _table("mirror", "destination event sent_at")
 mirrored_table = _table("mirrored", "destination kind name digest")
+removed_token_table = _table("removed_token", "token_hash name")
+row_version_table = _table("row_version", "kind name facet digest version")
 remark_table = _table("remark", "id answered taxon new_name comment model_version created_at")

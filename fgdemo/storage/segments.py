@@ -1,8 +1,8 @@
 """Segments of a mirror: JSON lines that one process wrote in one go, and never changes.
 
-The first line says what it is, the last one how many lines are between and their sha256, so that a segment that was
-torn, or changed afterwards, is known. Its name is the start of the process, a random id of it, and a number that
-grows.
+The first line says what it is and the sha256 of the segment before it, the last one how many lines are between and
+their sha256. So a segment that was torn, or changed afterwards, or is missing, is known. Its name is the start of the
+process, a random id of it, and a number that grows.
 """
 
 from __future__ import annotations
@@ -15,6 +15,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+
+from fgdemo.storage.fields import FaultError
+from fgdemo.storage.strict_json import BadJsonError, read_object
 
 FOLDER = "log"
 FORMAT = 1
@@ -30,21 +33,45 @@ def is_segment(name: str) -> bool:
     return _NAME.fullmatch(name) is not None
 
 
-class SegmentNames:
-    """The names of the segments that one process writes."""
+def process_of(name: str) -> str:
+    """By what the segments of one process are known."""
+    return name.rpartition("-")[0]
+
+
+class SegmentWriter:
+    """Names and fills the segments that one process writes.
+
+    Attributes:
+        process: its random id, 16 hexadecimal digits.
+    """
 
     def __init__(self, started: datetime) -> None:
-        self._of_process = f"{FOLDER}/{started:%Y%m%dT%H%M%SZ}-{secrets.token_hex(8)}"
-        self._number = 0
+        self.process = secrets.token_hex(8)
+        self._of_process = f"{FOLDER}/{started:%Y%m%dT%H%M%SZ}-{self.process}"
+        self._number, self._before = 0, ""
 
-    def next(self) -> str:
+    def begin_again(self) -> None:
+        """Those that were written are no more: the next one is the first."""
+        self._before = ""
+
+    def next(self, records: Iterable[Record]) -> tuple[str, bytes]:
+        """The name and the bytes of the next segment."""
         self._number += 1
-        return f"{self._of_process}-{self._number:06d}.jsonl"
+        return f"{self._of_process}-{self._number:06d}.jsonl", pack(records, self._before)
+
+    def written(self, content: bytes) -> None:
+        """This segment is at the mirror, so the next one can name it."""
+        self._before = hashlib.sha256(content).hexdigest()
 
 
-def pack(records: Iterable[Record]) -> bytes:
-    """The bytes of a segment."""
-    lines = [_line({"type": "fgdemo-mirror", "format": FORMAT}), *map(_line, records)]
+def pack(records: Iterable[Record], before: str | None = None) -> bytes:
+    """The bytes of a segment.
+
+    Args:
+        before: sha256 of the segment of the same process before it; empty for the first, None where that is not said.
+    """
+    head = {"type": "fgdemo-mirror", "format": FORMAT} | ({} if before is None else {"before": before})
+    lines = [_line(head), *map(_line, records)]
     digest = hashlib.sha256(b"".join(lines)).hexdigest()
     return b"".join([*lines, _line({"type": "end", "records": len(lines) - 1, "sha256": digest})])
 
@@ -63,41 +90,43 @@ class Damage:
         self.faults.append((where, what))
 
 
-def unpack(name: str, content: bytes, damage: Damage) -> list[tuple[int, Record]]:
-    """The records of a segment with the numbers of their lines; what cannot be read is named, and the rest is given."""
-    first, _, _ = content.partition(b"\n")
-    head = _parsed(first)
+@dataclass(frozen=True)
+class Segment:
+    """A segment that is whole.
+
+    Attributes:
+        records: with the numbers of their lines.
+        before: sha256 of the one before it; empty for the first of a process, None where an earlier fgdemo wrote it.
+    """
+
+    records: tuple[tuple[int, Record], ...]
+    before: str | None
+
+
+def unpack(content: bytes) -> Segment:
+    """What a segment holds. Raises FaultError where it is not whole: nothing of it can be believed then."""
+    lines = content.split(b"\n")
+    head = _parsed(lines[0])
     if head is None or head.get("type") != "fgdemo-mirror":
-        damage.name(name, "was not written by fgdemo: its first line does not say so")
-        return []
+        raise FaultError("was not written by fgdemo: its first line does not say so. It was left out")
     if head.get("format") != FORMAT:
-        damage.name(name, f"has the format {head.get('format')!r}; this fgdemo reads {FORMAT}")
-        return []
-    records, start, number, end = [], len(first) + 1, 1, None
-    while start < len(content):
-        stop = content.find(b"\n", start)
-        is_torn, stop = stop < 0, len(content) if stop < 0 else stop
-        number += 1
-        record = _parsed(content[start:stop])
-        if record is None:
-            damage.name(f"{name}, line {number}", "was torn" if is_torn else "is no JSON object")
-        elif record.get("type") == "end":
-            end = record, start
-        else:
-            records.append((number, record))
-        start = stop + 1
-    if end is None:
-        damage.name(name, "was cut off: what is there was read")
-    elif end[0].get("sha256") != hashlib.sha256(content[: end[1]]).hexdigest():
-        damage.name(name, "was changed after it was written: what can be understood was read")
-    return records
+        raise FaultError(f"has the format {str(head.get('format'))[:40]}; this fgdemo reads {FORMAT}. It was left out")
+    end = _parsed(lines[-2]) if len(lines) > 2 and not lines[-1] else None
+    if end is None or end.get("type") != "end":
+        raise FaultError("was cut off, so it was left out")
+    if end.get("sha256") != hashlib.sha256(content[: -len(lines[-2]) - 1]).hexdigest():
+        raise FaultError("was changed after it was written, so it was left out")
+    records = [(number, _parsed(line)) for number, line in enumerate(lines[1:-2], 2)]
+    broken = [number for number, record in records if record is None]
+    if broken:
+        raise FaultError(f"has a line {broken[0]} that is no JSON object, so it was left out")
+    before = head.get("before")
+    told = tuple((number, record) for number, record in records if record is not None)
+    return Segment(told, before if isinstance(before, str) else None)
 
 
 def _parsed(line: bytes) -> dict[str, Any] | None:
-    if len(line) > LONGEST_LINE:
-        return None
     try:
-        record = json.loads(line)
-    except (ValueError, RecursionError):
+        return read_object(line, LONGEST_LINE)
+    except BadJsonError:
         return None
-    return record if isinstance(record, dict) else None

@@ -16,7 +16,7 @@ from fgdemo.errors import ForbiddenError, SettingsError, StorageError
 from fgdemo.storage.audit import note
 from fgdemo.storage.database import reading, sortable, utc_now, writing
 from fgdemo.storage.names import checked_name, checked_role, folded, require_free
-from fgdemo.storage.schema import token_table
+from fgdemo.storage.schema import removed_token_table, token_table
 
 PREFIX = "fgd_"
 """By which a token of ours is known: a proxy before the app may use the same header for its own."""
@@ -55,9 +55,12 @@ class Tokens:
     def remove(self, name: str) -> None:
         """It opens nothing from the next request on; what was said with it stays. Raises SettingsError."""
         with writing(self._engine) as connection:
-            gone = connection.execute(token_table.delete().where(token_table.c.folded == folded(name)))
-            if gone.rowcount == 0:
+            here = token_table.c.folded == folded(name)
+            gone = connection.execute(sa.select(token_table.c.token_hash, token_table.c.name).where(here)).first()
+            if gone is None:
                 raise SettingsError(f"There is no token “{name}”.")
+            connection.execute(token_table.delete().where(here))
+            connection.execute(removed_token_table.insert().values(token_hash=gone.token_hash, name=gone.name))
             note(connection, self._clock(), OWNER, "token", f"{name}: removed")
 
     def all(self) -> list[Token]:
