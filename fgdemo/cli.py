@@ -13,6 +13,7 @@ from fgdemo import __version__, commands
 from fgdemo.errors import FgdemoError
 from fgdemo.logs import configure_logs
 from fgdemo.settings import Settings
+from fgdemo.storage.sqlite_files import move_over
 from fgdemo.training import Preset
 
 RECIPE_HELP = "JSON with fields of the recipe (fgdemo/learn/recipe.py) that are to be otherwise"
@@ -183,6 +184,7 @@ def _three(text: str) -> tuple[float, float, float]:
 def main(argv: Sequence[str] | None = None) -> int:
     """Returns the exit code: 0 done, 1 refused with one sentence, 130 stopped (argparse exits with 2 by itself)."""
     arguments = build_parser().parse_args(argv)
+    settings = None
     try:
         settings = Settings.from_env()
         configure_logs(settings.log)
@@ -193,6 +195,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("\nfgdemo: stopped.", file=sys.stderr)
         return 130
+    finally:
+        if settings is not None:
+            move_over(settings.database_url)
     if arguments.json and result:
         print(json.dumps(result, ensure_ascii=False))
     return 0 if result.get("healthy", True) else 1

@@ -105,12 +105,12 @@ class Settings:
         return self.disk_reserve_mb * 1_000_000
 
     def variables(self, env: Mapping[str, str] = os.environ) -> dict[str, str]:
-        """The environment in which another process has these settings."""
+        """The environment in which another process has these settings, wherever it runs."""
         return {
             **env,
             "FGDEMO_HOME": str(self.home),
-            "FGDEMO_CHECKPOINT": str(self.checkpoint),
-            "DATABASE_URL": self.database_url,
+            "FGDEMO_CHECKPOINT": str(self.checkpoint.absolute()),
+            "DATABASE_URL": _from_anywhere(self.database_url),
             "FGDEMO_DEVICE": self.device,
             "FGDEMO_MAX_UPLOAD_MB": str(self.max_upload_mb),
             "FGDEMO_MAX_PICTURE_MP": str(self.max_picture_mp),
@@ -142,6 +142,31 @@ _NEEDED_TO_START = (
     "PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PYTHONPATH", "PYTHONHOME", "SYSTEMROOT",
     "TEMP", "TMP", "TMPDIR", "LANG",
 )  # fmt: skip
+
+
+_TRAINING_NAMES = re.compile(
+    r"(PATH|HOME|USER|LOGNAME|LANG|LC_\w+|TZ|TMPDIR|TEMP|TMP|SYSTEMROOT|USERPROFILE|APPDATA|LOCALAPPDATA|COMSPEC|PATHEXT"
+    r"|LD_LIBRARY_PATH|DYLD_LIBRARY_PATH|PYTHONPATH|PYTHONHASHSEED|PYTHONUTF8|VIRTUAL_ENV|CONDA_PREFIX|XDG_CACHE_HOME"
+    r"|SSL_CERT_FILE|SSL_CERT_DIR|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE|HTTPS?_PROXY|NO_PROXY|https?_proxy|no_proxy"
+    r"|(CUDA|NVIDIA|NCCL|OMP|MKL|OPENBLAS|KMP|PYTORCH|TORCH|TORCHINDUCTOR|ROCR|HIP|HSA)_\w+"
+    r"|HF_(HOME|HUB_CACHE|ENDPOINT|HUB_OFFLINE|HUB_DOWNLOAD_TIMEOUT)|HUGGINGFACE_HUB_CACHE|SPACE_ID)"
+)
+"""What the process of a training needs of this one: where things are, and how the machine is used."""
+_NOT_FOR_TRAINING = ("FGDEMO_MIRROR", "FGDEMO_MAINTAINERS", "FGDEMO_EXPERTS")
+
+
+def training_variables(settings: Settings, env: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The environment of a training: by a list, so that no secret of this process gets there."""
+    given = settings.variables({name: value for name, value in env.items() if _TRAINING_NAMES.fullmatch(name)})
+    return {name: value for name, value in given.items() if name not in _NOT_FOR_TRAINING}
+
+
+def _from_anywhere(database_url: str) -> str:
+    """The URL with the whole path of an SQLite file."""
+    scheme, slashes, path = database_url.partition(":///")
+    if not scheme.startswith("sqlite") or not path or path.startswith(":memory:"):
+        return database_url
+    return f"{scheme}{slashes}{Path(path).absolute()}"
 
 
 def bare_variables(env: Mapping[str, str] = os.environ) -> dict[str, str]:

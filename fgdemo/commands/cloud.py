@@ -19,6 +19,7 @@ from fgdemo.settings import Settings
 from fgdemo.storage import cloud_jobs
 from fgdemo.storage.job_files import GivenLabel, JobFiles
 from fgdemo.storage.originals import ImageStore
+from fgdemo.storage.strict_json import read_object
 from fgdemo.storage.unfinished import held_folder
 from fgdemo.taxonomy import Taxonomy
 from fgdemo.training import Epoch
@@ -83,7 +84,7 @@ def train_snapshot(repo: str, device: str, say: Callable[[str], None]) -> dict[s
         folder = Path(name)
         with zipfile.ZipFile(cloud_jobs.get_archive(repo, folder)) as archive:
             archive.extractall(folder)  # no name leads out of it: zipfile sees to that
-        asked = json.loads((folder / "asked.json").read_text(encoding="utf-8"))
+        asked = read_object((folder / "asked.json").read_bytes())
         base = Classifier.load(folder / "checkpoint", device)
         labels = [GivenLabel(**one) for one in asked["labels"]]
         given = GivenPictures(ImageStore(folder / "pictures"), labels, asked["max_picture_mp"], _progress(say))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 from fgdemo.errors import BackboneError, TrainingError
 from fgdemo.learn.augment import Framing
 from fgdemo.model.backbone import Backbone, DataConfig
+from fgdemo.storage.strict_json import BadJsonError, read_object
 from fgdemo.training import LENGTHS, Preset
 
 
@@ -95,15 +95,18 @@ def _is_of_kind(value: Any, kind: Any) -> bool:
     return isinstance(value, numbers) and not isinstance(value, bool) and 0 <= value < float("inf")
 
 
+LARGEST_RECIPE_BYTES = 1_000_000
+
+
 def read_changes(path: Path) -> dict[str, Any]:
     """The fields of a recipe in a JSON file. Raises TrainingError where it cannot be read or is none."""
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise TrainingError(f"The recipe {path.name} cannot be read ({error}).") from error
-    if not isinstance(values, dict):
-        raise TrainingError(f'The recipe {path.name} must be a JSON object such as {{"replay": 0.5}}.')
-    return values
+        return read_object(path.read_bytes(), LARGEST_RECIPE_BYTES)
+    except OSError as error:
+        raise TrainingError(f"The recipe {path.name} cannot be read ({error.strerror}).") from error
+    except BadJsonError as error:
+        told = f'The recipe {path.name} {error}; it must be a JSON object such as {{"replay": 0.5}}.'
+        raise TrainingError(told) from error
 
 
 PRESETS: Mapping[Preset, Recipe] = {

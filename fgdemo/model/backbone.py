@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -19,6 +18,7 @@ from timm.data.config import resolve_data_config
 from torch import Tensor, nn
 
 from fgdemo.errors import BackboneError, SettingsError
+from fgdemo.storage.strict_json import BadJsonError, read_json
 
 MIN_GRID = 14
 """Rows and columns of tokens below which a map cannot point at a bill or an eye-ring."""
@@ -277,8 +277,8 @@ def parse_options(pairs: list[str]) -> dict[str, Any]:
         if not equals or not key:
             raise SettingsError(f"The option “{pair}” must look like name=value.")
         try:
-            options[key] = json.loads(value)
-        except json.JSONDecodeError:
+            options[key] = read_json(value)
+        except BadJsonError:
             options[key] = value
     return options
 

@@ -20,12 +20,14 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from fgdemo.errors import CheckpointError
+from fgdemo.storage.strict_json import BadJsonError, read_object
 from fgdemo.storage.unfinished import held_folder
 
 FORMAT = 1
 WEIGHTS = "model.safetensors"
 CARD = "card.json"
 REQUIRED = ("format", "backbone", "input", "taxonomy", "parts", "head", "calibration", "unknown", "weights_sha256")
+LARGEST_CARD_BYTES = 50_000_000
 
 
 @dataclass(frozen=True)
@@ -133,11 +135,9 @@ def read_checkpoint(folder: Path) -> Checkpoint:
 
 def _read_card(folder: Path) -> dict[str, Any]:
     try:
-        card = json.loads(_read(folder / CARD), parse_constant=_no_constant)
-    except ValueError as error:
-        raise CheckpointError(f"{folder.name}/{CARD} is not valid JSON ({error}).") from error
-    if not isinstance(card, dict):
-        raise CheckpointError(f"{folder.name}/{CARD} must hold one JSON object.")
+        card = read_object(_read(folder / CARD), LARGEST_CARD_BYTES)
+    except BadJsonError as error:
+        raise CheckpointError(f"{folder.name}/{CARD} {error}.") from error
     if card.get("format") != FORMAT:
         raise CheckpointError(
             f"{folder.name}/{CARD} has format {card.get('format')!r}; this fgdemo reads format {FORMAT}. Update fgdemo."
@@ -146,10 +146,6 @@ def _read_card(folder: Path) -> dict[str, Any]:
     if missing:
         raise CheckpointError(f"{folder.name}/{CARD} lacks {', '.join(missing)}.")
     return card
-
-
-def _no_constant(name: str) -> float:
-    raise ValueError(f"{name} is no JSON number")
 
 
 def _read(path: Path) -> bytes:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from fgdemo.model.backbone import BackboneSpec, DataConfig, build_backbone
+from fgdemo.model.budget import budget_of, require_small_numbers
 from fgdemo.model.checkpoint import Checkpoint
 from fgdemo.model.classifier import Calibration, Classifier
 from fgdemo.model.head import Readout, RidgeHead
@@ -90,7 +91,10 @@ def from_checkpoint(name: str, found: Checkpoint, device: str) -> Classifier:
     for key, array in arrays.items():
         if array.dtype.kind == "f" and not np.isfinite(array).all():
             raise ValueError(f"{key} holds numbers that are not finite")
-    backbone = build_backbone(BackboneSpec(**card["backbone"]))
+    spec = BackboneSpec(**card["backbone"])
+    require_small_numbers(spec.options)
+    with budget_of(sum(array.size for key, array in arrays.items() if key.startswith("backbone."))):
+        backbone = build_backbone(spec)
     weights = {
         key: torch.from_numpy(arrays[f"backbone.{key}"]).to(old.dtype) for key, old in backbone.state_dict().items()
     }

@@ -12,6 +12,7 @@ from fgdemo.annotation import Person
 from fgdemo.errors import StorageError
 from fgdemo.storage.audit import Audit
 from fgdemo.storage.database import utc_now
+from fgdemo.storage.dialects import may_write
 from fgdemo.storage.export import Exported, ExportFormat, export_workspace
 from fgdemo.storage.intake import Imported, Intake
 from fgdemo.storage.labelled import Progress, no_progress
@@ -118,5 +119,6 @@ class Exchange:
         person.require("maintainer")
         exported = export_workspace(self._engine, self._images, out, format, push_to=push_to, progress=progress)
         pushed = f", pushed to {push_to}" if push_to else ""
-        Audit(self._engine).note(person, "export", f"{exported.pictures} pictures as {format}{pushed}")
+        if may_write(self._engine):  # where nothing can be written down, whoever reads the files can copy them, too
+            Audit(self._engine).note(person, "export", f"{exported.pictures} pictures as {format}{pushed}")
         return exported

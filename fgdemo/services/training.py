@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
@@ -27,6 +26,7 @@ from fgdemo.storage.job_files import JobFiles
 from fgdemo.storage.jobs import OPEN, Jobs
 from fgdemo.storage.models import Models, Word
 from fgdemo.storage.roster import Roster
+from fgdemo.storage.strict_json import BadJsonError, read_object
 from fgdemo.training import NO_VAL, Job, ModelVersion, Preset, Verdict
 
 GOES_ON_IN_LOG = "The log of this training is empty."
@@ -263,8 +263,8 @@ class Training:
         """What a person may read about a model. Raises TrainingError if it cannot be read."""
         person.require("maintainer")
         try:
-            return json.loads((self._models.folder(version) / "card.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+            return read_object((self._models.folder(version) / "card.json").read_bytes())
+        except (OSError, BadJsonError) as error:
             raise TrainingError(f"The card of {version} cannot be read.") from error
 
     def follow(self) -> None:

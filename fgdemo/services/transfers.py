@@ -14,6 +14,7 @@ from fgdemo.annotation import Person
 from fgdemo.bidi import isolated
 from fgdemo.errors import FgdemoError, StorageError
 from fgdemo.storage.originals import write_durably
+from fgdemo.storage.strict_json import read_object
 
 if TYPE_CHECKING:
     from fgdemo.services.exchange import Exchange, Exported, ExportFormat, ImportReport
@@ -198,7 +199,7 @@ class Transfers:
 
     def _read_pending(self) -> tuple[list[str], str]:
         try:
-            found = json.loads(self._pending.read_text(encoding="utf-8"))
+            found = read_object(self._pending.read_bytes())
             return [str(location) for location in found["locations"]], str(found["about"])
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise StorageError("What the interrupted import was of cannot be read: begin it anew.") from error

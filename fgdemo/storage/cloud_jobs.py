@@ -20,6 +20,7 @@ from typing import Any
 from fgdemo.errors import HubError, TrainingError
 from fgdemo.storage.hub_access import hub_answers
 from fgdemo.storage.originals import write_durably
+from fgdemo.storage.strict_json import read_object
 from fgdemo.training import Epoch, Preset
 
 PREFIX = "jobs:"
@@ -119,7 +120,7 @@ def _write_down(job: CloudJob, where: Path) -> None:
 def begun_before(where: Path) -> CloudJob | None:
     """The job that `begin` wrote down, or None."""
     try:
-        return CloudJob(**json.loads(where.read_text(encoding="utf-8")))
+        return CloudJob(**read_object(where.read_bytes()))
     except (OSError, ValueError, TypeError):
         return None
 
@@ -233,11 +234,13 @@ def stage_message(what: str, done: int, of: int) -> str:
     return MARK + json.dumps({"stage": what, "done": done, "of": of})
 
 
+LONGEST_MESSAGE = 100_000
+
+
 def message_of(line: str) -> dict[str, Any] | None:
     """What a line of output says to who follows; None for all others."""
     if not line.startswith(MARK):
         return None
     with suppress(ValueError):
-        found = json.loads(line[len(MARK) :])
-        return found if isinstance(found, dict) else None
+        return read_object(line[len(MARK) :], LONGEST_MESSAGE)
     return None

@@ -15,10 +15,11 @@ from sqlalchemy import event, exc
 from sqlalchemy.engine import Connection, Engine, make_url
 
 from fgdemo.errors import StorageError, UnavailableError
+from fgdemo.storage.patience import POOL_S, REACH, be_patient
+from fgdemo.storage.sqlite_files import is_read_only, open_read_only
 
 BUSY_TIMEOUT_S = 15.0
 """So long does a writer wait for another one."""
-CONNECT_TIMEOUT_S = 10
 MOST_CONNECTIONS = 40
 """As many as the page has threads, so that no reader waits for a connection that a waiting writer has."""
 WRITER_LOCK = 7_365_219
@@ -30,11 +31,15 @@ BUSY = "Another program has been writing to the database for too long, so nothin
 NO_RIGHT = (
     "The database may not be written: check the permissions of the workspace's folder, or of the database's user."
 )
+READ_ONLY = "The workspace lies where nothing can be written: here it can only be read (doctor, models, export)."
 NOT_OPENED = "The database cannot be opened: check DATABASE_URL, and that the workspace's folder can be written."
 NO_FILE = "The database file is no longer there: restore it from a copy, or start again."
 NO_SERVER = (
     "The database server does not answer, so nothing was stored: try again. "
     "If that does not help, check DATABASE_URL and that the server runs."
+)
+TOO_SLOW = (
+    "The database took too long to answer, so nothing was stored: try again, or look at what the server is doing."
 )
 DAMAGED = "The database file is damaged: restore it from a copy, or set FGDEMO_HOME to another workspace."
 APPEND_ONLY = "A label event is never changed or deleted: append another one."
@@ -55,6 +60,7 @@ _IN_POSTGRESQL = (
     (("58",), FAILING),
     (("55P03", "40P01"), BUSY),
     (("42501", "25006"), NO_RIGHT),
+    (("57014",), TOO_SLOW),
     (("08", "53", "57P", "28", "3D000"), NO_SERVER),
     (("XX001", "XX002"), DAMAGED),
 )
@@ -75,10 +81,12 @@ def make_engine(url: str) -> Engine:
         options: dict[str, Any] = {"max_overflow": MOST_CONNECTIONS, "execution_options": {"turn": threading.Lock()}}
         if kind == "postgresql":
             # A server may be restarted under us, and may have other defaults than we need.
-            reach = {"connect_timeout": CONNECT_TIMEOUT_S}
-            return sa.create_engine(
-                parsed, pool_pre_ping=True, isolation_level="READ COMMITTED", connect_args=reach, **options
-            )
+            options |= {"pool_pre_ping": True, "pool_timeout": POOL_S, "isolation_level": "READ COMMITTED"}
+            engine = sa.create_engine(parsed, connect_args=REACH, **options)
+            be_patient(engine)
+            return engine
+        if is_read_only(parsed.database):
+            return _read_only_engine(parsed, options)
         if parsed.database:
             Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
         engine = sa.create_engine(parsed, **options)
@@ -94,6 +102,20 @@ def make_engine(url: str) -> Engine:
     event.listen(engine, "connect", _configure_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _read_only_engine(url: sa.URL, options: dict[str, Any]) -> Engine:
+    """Of an SQLite database in a place where nothing can be written; to write to it is refused in a sentence."""
+    options["execution_options"] |= {"is_read_only": True}
+    engine = sa.create_engine(url, creator=lambda: open_read_only(url.database or ""), **options)
+    event.listen(engine, "connect", _let_us_begin)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def may_write(engine: Engine) -> bool:
+    """Whether the database lies in a place where something can be written."""
+    return not engine.get_execution_options().get("is_read_only", False)
 
 
 def require_file(engine: Engine) -> None:
@@ -120,6 +142,8 @@ def turn_to_write(engine: Engine, durable: bool = True) -> Iterator[Connection]:
     Raises:
         UnavailableError: others have been writing for too long.
     """
+    if not may_write(engine):
+        raise UnavailableError(READ_ONLY)
     turn: threading.Lock = engine.get_execution_options()["turn"]
     if not turn.acquire(timeout=max(BUSY_TIMEOUT_S, 0.001)):
         raise UnavailableError(BUSY)
@@ -154,6 +178,8 @@ def complaint(error: exc.SQLAlchemyError | UnicodeError) -> StorageError:
     words, state = str(cause or error).lower(), getattr(cause, "sqlstate", None)
     if "append-only" in words:
         return StorageError(APPEND_ONLY)
+    if isinstance(error, exc.TimeoutError):
+        return UnavailableError(TOO_SLOW)
     if isinstance(error, exc.IntegrityError):
         return StorageError(UNKNOWN_NAME)
     if isinstance(error, (exc.DataError, UnicodeError)):
@@ -170,8 +196,12 @@ def _unknown(error: Exception) -> str:
     return f"The database could not do this, so nothing was stored ({type(error).__name__})."
 
 
-def _configure_sqlite(connection: sqlite3.Connection, _record: object) -> None:
+def _let_us_begin(connection: sqlite3.Connection, _record: object) -> None:
     connection.isolation_level = None  # Python's sqlite3 shall not begin transactions by itself; _begin_sqlite does.
+
+
+def _configure_sqlite(connection: sqlite3.Connection, _record: object) -> None:
+    _let_us_begin(connection, _record)
     connection.execute(f"PRAGMA busy_timeout = {round(BUSY_TIMEOUT_S * 1000)}")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")

@@ -17,6 +17,7 @@ from fgdemo.annotation import Split
 from fgdemo.errors import TrainingError
 from fgdemo.storage.originals import write_durably
 from fgdemo.storage.roster import KINDS, SPLITS, Roster
+from fgdemo.storage.strict_json import read_object
 
 IS_LABEL = np.isin(KINDS, ("import", "label", "adjudication"))
 
@@ -97,7 +98,7 @@ class JobFiles:
         """Raises TrainingError where they were never written, or are damaged."""
         try:
             text = (self.folder(job) / "labels.jsonl").read_text(encoding="utf-8")
-            return [GivenLabel(**json.loads(line)) for line in text.splitlines()]
+            return [GivenLabel(**read_object(line)) for line in text.splitlines()]
         except (OSError, ValueError, TypeError) as error:
             raise TrainingError(f"The labels of training {job} cannot be read: begin a new one.") from error
 

@@ -19,6 +19,7 @@ from fgdemo.storage.audit import note
 from fgdemo.storage.database import reading, sortable, utc_now, writing
 from fgdemo.storage.promotions import Live, Promotion, append, deleted_models, live_of, promotions
 from fgdemo.storage.schema import model_version_table
+from fgdemo.storage.strict_json import read_object
 from fgdemo.training import Check, KindChange, ModelState, ModelVersion, PairChange, Preset, Verdict
 
 
@@ -48,7 +49,7 @@ class Models:
     def configured(self) -> str:
         """The version of the checkpoint that the settings name."""
         try:
-            card = json.loads((self._configured / "card.json").read_text(encoding="utf-8"))
+            card = read_object((self._configured / "card.json").read_bytes())
             return f"{self._configured.name}@{str(card['weights_sha256'])[:8]}"
         except (OSError, ValueError, KeyError, TypeError):
             return self._configured.name  # whoever loads it says what is wrong

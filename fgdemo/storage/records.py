@@ -18,6 +18,7 @@ from fgdemo.storage.fields import FaultError, Record, box_of, is_text, number_of
 from fgdemo.storage.inventory import Holding, Inventory
 from fgdemo.storage.label_event import is_forged_receipt
 from fgdemo.storage.labelled import Found, LabelledPicture, Origin, PastSession, Said, Split
+from fgdemo.storage.strict_json import BadJsonError, read_object
 from fgdemo.storage.tables import LONGEST_ANNOTATOR, LONGEST_COMMENT
 from fgdemo.storage.taxa import LONGEST_NAME
 from fgdemo.storage.trees import Tree
@@ -114,13 +115,9 @@ def _lines(content: bytes, name: str, found: Found) -> Iterator[tuple[int, Recor
         number += 1
         line, start = content[start : min(end, start + LONGEST_LINE + 1)], end + 1
         try:
-            if len(line) > LONGEST_LINE:
-                raise ValueError("too long")
-            record = json.loads(line) if line.strip() else {"type": "blank"}
-            if not isinstance(record, dict):
-                raise ValueError("no object")
-        except (ValueError, RecursionError):
-            found.skip(f"line {number} of {name}", "is no JSON object")
+            record = read_object(line, LONGEST_LINE) if line.strip() else {"type": "blank"}
+        except BadJsonError as error:
+            found.skip(f"line {number} of {name}", str(error))
             continue
         yield number, record
 

@@ -28,6 +28,14 @@ KEPT_THERE = (".gitattributes",)
 JOBS_SCOPES = ("contribute-repos", "jobs")
 """What a person grants the Space so that it may train in their name: a repository of its own, and to run a job."""
 _SECRET = re.compile("TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL|_KEY$|DATABASE_URL")
+_SECRET_VALUE = re.compile(
+    r"hf_\w{20,}|fgd_[\w-]{20,}|gh[pousr]_\w{20,}|AKIA[0-9A-Z]{16}|sk-[\w-]{20,}|-----BEGIN|://[^/\s@:]*:[^/\s@]+@"
+)
+_PUBLISHED = frozenset(
+    [".py", ".js", ".css", ".html", ".svg", ".woff2", ".csv", ".json", ".md", ".txt", ".safetensors"]
+)
+_REQUIREMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(\[[a-z0-9,._-]+\])?[<>=!~][<>=!~0-9a-z.,*]*")
+"""A name on PyPI with the versions that will do: no other index, URL, file or option of pip."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +70,7 @@ def space_contents(repository: Path, checkpoint: Path, variables: Mapping[str, s
         StorageError: this is no git checkout, or something that is needed is not there.
         HubError: a variable that looks like a secret.
     """
-    secrets = sorted(name for name in variables if _SECRET.search(name.upper()))
+    secrets = sorted(n for n, value in variables.items() if _SECRET.search(n.upper()) or _SECRET_VALUE.search(value))
     if secrets:
         raise HubError(
             f"{secrets[0]} looks like a secret, and everybody can read the variables of a Space: "
@@ -72,8 +80,10 @@ def space_contents(repository: Path, checkpoint: Path, variables: Mapping[str, s
     missing = [name for name in NEEDED if not any(path == name or path.startswith(name) for path in files)]
     if missing:
         raise StorageError(f"{missing[0]} is not in the repository, and a Space needs it.")
-    variables = dict(variables)
-    if checkpoint.resolve() != (repository / BUNDLED).resolve():
+    _require_plain(repository, [path for path in files if path in NEEDED or path.startswith(NEEDED)])
+    _require_known_packages((repository / "requirements.txt").read_text(encoding="utf-8"))
+    variables, checkpoint = dict(variables), checkpoint.resolve()
+    if checkpoint != (repository / BUNDLED).resolve():
         files = {path: file for path, file in files.items() if not path.startswith(f"{BUNDLED}/")}
         variables["FGDEMO_CHECKPOINT"] = f"checkpoints/{checkpoint.name}"
         for name in CHECKPOINT_FILES:
@@ -86,11 +96,35 @@ def space_contents(repository: Path, checkpoint: Path, variables: Mapping[str, s
     return SpaceContents(dict(sorted(files.items())), variables)
 
 
+def _require_plain(repository: Path, paths: list[str]) -> None:
+    """Raises StorageError where something would be published that lies elsewhere, or that no Space needs."""
+    root = repository.resolve()
+    for path in paths:
+        file = repository / path
+        if file.is_symlink() or not file.resolve().is_relative_to(root):
+            raise StorageError(f"{path} is a link, and what it leads to would be published: put the file itself there.")
+        is_hidden = any(part.startswith(".") for part in PurePosixPath(path).parts)
+        if is_hidden or (file.suffix not in _PUBLISHED and file.name not in ("LICENSE", "model.safetensors")):
+            raise StorageError(f"{path} is nothing that a Space needs, and would be published: remove it from git.")
+
+
+def _require_known_packages(requirements: str) -> None:
+    """Raises StorageError where pip would take something else than a named version range from its own index."""
+    for line in requirements.splitlines():
+        needed = line.partition("#")[0].strip()
+        if needed and not _REQUIREMENT.fullmatch(needed):
+            raise StorageError(
+                f"requirements.txt has “{needed[:80]}”: only names with versions, such as tqdm>=4, are taken."
+            )
+
+
 def _tracked(repository: Path) -> list[str]:
     """What git tracks of what is needed, and is there."""
     try:
         listed = subprocess.run(
-            ["git", "-C", str(repository), "ls-files", "-z", "--", *NEEDED], capture_output=True, check=True
+            ["git", "-c", "core.fsmonitor=false", "-C", str(repository), "ls-files", "-z", "--", *NEEDED],
+            capture_output=True,
+            check=True,
         ).stdout.decode()
     except (OSError, subprocess.CalledProcessError) as error:
         raise StorageError(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import json
 import logging
 import re
 import time
@@ -24,7 +23,8 @@ from fgdemo.ui.forwarded import scheme_of
 from fgdemo.ui.observed import asked, asking_of
 
 if TYPE_CHECKING:
-    from fgdemo.storage.accounts import Accounts
+    from fgdemo.storage.strict_json import read_json
+from fgdemo.storage.accounts import Accounts
 
 log = logging.getLogger(__name__)
 
@@ -173,7 +173,7 @@ async def sign_in(
 
 async def _signed_in(request: Request, accounts: Accounts, place: str, framed: bool) -> Response:
     try:
-        given = payloads.fields(json.loads(await _small_body(request)))
+        given = payloads.fields(read_json(await _small_body(request)))
         name = payloads.text(given.get("name"), "name")
         password = given.get("password")
         token = await _in_thread(accounts.sign_in, name, password if isinstance(password, str) else "", place)

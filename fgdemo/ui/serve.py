@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 from fgdemo.errors import FgdemoError, UnavailableError
 from fgdemo.logs import adopt_server_logs
 from fgdemo.settings import Settings
+from fgdemo.storage.sqlite_files import move_over
 from fgdemo.ui.page import build_app, launch_options
 from fgdemo.ui.stopping import StoppedError, leave, stopped_by_signals
 
@@ -126,7 +127,13 @@ def serve(settings: Settings, load: Callable[[Settings, Callable[[Services], Non
             finally:
                 ended.set()
     except StoppedError:
-        leave(app, serving.stop)
+
+        def put_away() -> None:
+            move_over(settings.database_url)  # first, because a mirror that hangs may take all the time there is
+            serving.stop()
+            move_over(settings.database_url)
+
+        leave(app, put_away)
     except BaseException:
         app.close()
         raise
