@@ -52,7 +52,7 @@ def repository(tmp_path: Path) -> Path:
                "benchmarks/b.py", "pyproject.toml")  # fmt: skip
     for name in (*tracked, "fgdemo/.env", "fgdemo/scratch.py", "checkpoints/.mine-training.pt", "fgdemo.sqlite"):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text(name, encoding="utf-8")
+        (root / name).write_text("torch>=2\n" if name == "requirements.txt" else name, encoding="utf-8")
     subprocess.run(["git", "init", "-q", str(root)], check=True)
     subprocess.run(["git", "-C", str(root), "add", *tracked], check=True)
     return root
@@ -228,3 +228,120 @@ def test_names_of_people_in_the_settings_are_checked() -> None:
     assert (settings.maintainers, settings.experts) == (("ada", "lab"), ())
     with pytest.raises(FgdemoError, match="FGDEMO_EXPERTS names “a b”"):
         Settings.from_env({"FGDEMO_EXPERTS": "a b"})
+
+
+# --- what must never be published --------------------------------------------------------------------------------
+
+
+def tracked(repository: Path, name: str, content: str | Path) -> None:
+    file = repository / name
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.unlink(missing_ok=True)
+    file.symlink_to(content) if isinstance(content, Path) else file.write_text(content, encoding="utf-8")
+    subprocess.run(["git", "-C", str(repository), "add", "-f", name], check=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("fgdemo/notes.txt", Path("/etc/hostname")),
+        ("fgdemo/ui/page.py", Path("../../fgdemo.sqlite")),
+        ("fgdemo/.env", "TOKEN=1"),
+        ("fgdemo/.hidden/x.py", ""),
+        ("checkpoints/mine/model.pkl", ""),
+        ("checkpoints/mine/model.pt", ""),
+        ("fgdemo/server.pem", ""),
+        ("fgdemo/copy.sqlite", ""),
+    ],
+)
+def test_what_would_be_published_by_mistake_is_refused_by_its_name(
+    repository: Path, name: str, content: str | Path
+) -> None:
+    tracked(repository, name, content)
+    with pytest.raises(StorageError, match=re.escape(name)):
+        space_contents(repository, repository / BUNDLED, {})
+
+
+def test_a_folder_that_is_a_link_is_not_followed(repository: Path, tmp_path: Path) -> None:
+    (repository / "fgdemo" / "ui").rename(tmp_path / "ui")
+    (repository / "fgdemo" / "ui").symlink_to(tmp_path / "ui")
+    with pytest.raises(StorageError, match="is a link"):
+        space_contents(repository, repository / BUNDLED, {})
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "--extra-index-url https://example.org/simple",
+        "-i https://example.org",
+        "--find-links .",
+        "-r more.txt",
+        "-e .",
+        "torch",
+        "torch @ https://example.org/torch.whl",
+        "git+https://example.org/x",
+        "./torch",
+        "torch>=2; x",
+        "torch>=2 --hash=x",
+        "torch>=2 \\",
+    ],
+)
+def test_only_named_versions_are_installed(repository: Path, line: str) -> None:
+    tracked(repository, "requirements.txt", f"numpy>=2\n{line}\n")
+    with pytest.raises(StorageError, match="only names with versions"):
+        space_contents(repository, repository / BUNDLED, {})
+
+
+def test_our_own_requirements_are_packages_that_we_know() -> None:
+    """Another name is another package: whoever adds one has looked whose it is."""
+    lines = (REPOSITORY / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    names = {re.split(r"[\[<>=!~]", line)[0] for line in lines if line and not line.startswith("#")}
+    assert names <= {
+        "argon2-cffi",
+        "datasets",
+        "grad-cam",
+        "gradio",
+        "numpy",
+        "pillow",
+        "prometheus_client",
+        "psutil",
+        "pyarrow",
+        "safetensors",
+        "scipy",
+        "sqlalchemy",
+        "threadpoolctl",
+        "timm",
+        "torch",
+        "torchvision",
+        "tqdm",
+    }
+    space_contents(REPOSITORY, REPOSITORY / BUNDLED, {})
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "hf_" + "a" * 30,
+        "s3://AKIAABCDEFGHIJKLMNOP/x",
+        "https://me:secret@example.org",
+        "postgresql://a:b@c/d",
+        "fgd_" + "a" * 40,
+    ],
+)
+def test_a_secret_under_a_harmless_name_is_refused(repository: Path, value: str) -> None:
+    with pytest.raises(HubError, match="FGDEMO_MIRROR looks like a secret"):
+        space_contents(repository, repository / BUNDLED, {"FGDEMO_MIRROR": value})
+
+
+def test_a_checkpoint_that_is_no_checkpoint_is_not_published(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "card.json").write_text("{}")
+    (mine / "model.safetensors").write_bytes(b"\x80\x04cos\nsystem\n.")
+    monkeypatch.setenv("FGDEMO_CHECKPOINT", str(mine))
+    monkeypatch.setenv("FGDEMO_HOME", str(tmp_path / "home"))
+    assert main(["deploy", "ada/page", "--dry-run", str(tmp_path / "out")]) == 1
+    assert "card.json" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()

@@ -16,13 +16,16 @@ def deploy(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]:
 
     Raises:
         SettingsError: a --variable that is none.
+        CheckpointError: what is to be served is no checkpoint.
         StorageError, HubError: see `fgdemo.storage.space`.
     """
+    from fgdemo.model.checkpoint import read_checkpoint
     from fgdemo.storage.hub_access import require_name
     from fgdemo.storage.space import publish, space_contents, write_folder
 
     say = speaker(arguments)
     require_name(arguments.space)
+    read_checkpoint(settings.checkpoint)
     contents = space_contents(REPOSITORY, settings.checkpoint, _variables(arguments.variable))
     told = f"{len(contents.files)} files, {contents.size_bytes / 1e6:.1f} MB"
     result: dict[str, Any] = {

@@ -59,13 +59,13 @@ class Processes:
         """Raises TrainingError where the system does not let it; the job is over then, unless it can go on later."""
         device = self._settings.device if job.device.startswith(PREFIX) else job.device
         own = {"HF_TOKEN": hub_token} if hub_token else {}
-        environment = training_variables(replace(self._settings, device=device)) | own
+        variables = training_variables(replace(self._settings, device=device)) | own
         try:
             self._files.folder(job.id).mkdir(parents=True, exist_ok=True)
             with self._files.log(job.id).open("ab") as log_file:
                 process = subprocess.Popen(
                     [*self._command, str(job.id)], stdin=subprocess.DEVNULL, stdout=log_file, stderr=log_file,
-                    start_new_session=True, env=environment, cwd=REPOSITORY,
+                    start_new_session=True, env=variables, cwd=REPOSITORY,
                 )  # fmt: skip
         except OSError as error:
             sentence = f"Its process could not be started ({error.strerror})."

@@ -21,8 +21,11 @@ POOL_S = 15.0
 """So long is waited for one of our own connections."""
 REACH = {
     "connect_timeout": CONNECT_TIMEOUT_S,
-    "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 15_000,
-}  # fmt: skip
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 15_000,
+}
 """For libpq: a machine that is gone is noticed."""
 
 
