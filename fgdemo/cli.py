@@ -78,10 +78,16 @@ def build_parser() -> argparse.ArgumentParser:
     convert.add_argument("checkpoint", metavar="CHECKPOINT", help="a folder, or a version that `models` lists")
     convert.add_argument("out", type=Path, metavar="OUT", help="an .onnx file, or a folder for timm")
     convert.add_argument("--format", choices=("onnx", "timm"), required=True)
-    convert.add_argument(
-        "--check", type=Path, nargs="+", default=[], metavar="PICTURE",
-        help="compare on these (default: gold and val pictures of the workspace for its models, else drawn birds)",
-    )  # fmt: skip
+    push = verb("push", commands.push, "put a model on the Hugging Face Hub, for timm; private, and only if confirmed")
+    push.add_argument("checkpoint", metavar="MODEL", help="a folder, or a version that `models` lists")
+    push.add_argument("name", metavar="OWNER/NAME")
+    push.add_argument("--public", action="store_true", help="everybody sees it (a model that is there stays as it is)")
+    push.add_argument("--yes", action="store_true", help="do not ask")
+    for sub in (convert, push):
+        sub.add_argument(
+            "--check", type=Path, nargs="+", default=[], metavar="PICTURE",
+            help="compare on these (default: gold and val pictures of the workspace for its models, else drawn birds)",
+        )  # fmt: skip
     specimens = verb("specimens", commands.specimens, "draw look-alike specimens to try everything without a download")
     specimens.add_argument("folder", type=Path)
     specimens.add_argument("--per-class", type=int, default=40)

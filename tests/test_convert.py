@@ -4,22 +4,29 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 import timm
 import torch
+from huggingface_hub import ModelCard, metadata_load
 from PIL import Image
 from timm.data.config import resolve_data_config
 from timm.data.transforms_factory import create_transform
-from tiny import tiny_fit
+from tiny import tiny_backbone, tiny_fit
 
 from fgdemo.cli import main
 from fgdemo.errors import CheckpointError
+from fgdemo.model.backbone import DataConfig
 from fgdemo.model.classifier import Classifier
-from fgdemo.model.convert import to_onnx, to_timm
+from fgdemo.model.convert import to_onnx
+from fgdemo.model.for_timm import to_timm
+from fgdemo.model.network import Network
+from fgdemo.model.timm_card import timm_card
 from fgdemo.specimens import SPECIES, draw_specimen
+from fgdemo.taxonomy import Taxon, Taxonomy
 
 PICTURES = [draw_specimen(species, seed).picture for seed, species in enumerate(SPECIES)]
 
@@ -51,7 +58,7 @@ def test_onnx_gives_the_same_logits_and_says_what_they_are(classifier: Classifie
 
 def test_timm_loads_it_with_label_names(classifier: Classifier, tmp_path: Path) -> None:
     written = to_timm(classifier, tmp_path / "birds", PICTURES)
-    assert (tmp_path / "birds" / "README.md").read_text(encoding="utf-8").startswith("# ")
+    assert "\n# " in (tmp_path / "birds" / "README.md").read_text(encoding="utf-8")
     assert written.difference < 1e-4
     assert [path.name for path in tmp_path.iterdir()] == ["birds"]
     model: Any = timm.create_model(f"local-dir:{tmp_path / 'birds'}", pretrained=True).eval()
@@ -84,15 +91,81 @@ def test_a_file_that_says_something_else_is_not_kept(tmp_path: Path, monkeypatch
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_network_with_another_head_is_refused_for_timm(tmp_path: Path) -> None:
-    classifier = tiny_fit("test_byobnet").classifier
-    bias = classifier.network.bias.clone()
+def network_of(name: str, size_px: int, **options: Any) -> Any:
+    """A classifier, as far as it is converted, whose weights and position embeddings are drawn."""
+    backbone, config = tiny_backbone(name, size_px, **options)
+    drawn, leaves = torch.Generator().manual_seed(0), tuple("abc")
     with torch.no_grad():
-        classifier.network.backbone.net.add_module("head", torch.nn.Linear(1, 1))  # weights that timm's has no room for
-        with pytest.raises(CheckpointError, match="has no linear classifier right on the mean of its tokens"):
-            to_timm(classifier, tmp_path / "birds", PICTURES)
-    assert torch.equal(bias, classifier.network.bias)
+        for parameter in backbone.net.parameters():
+            parameter.add_(0.05 * torch.randn(parameter.shape, generator=drawn))
+    weight, zero = torch.randn(backbone.dim, 3, generator=drawn), torch.zeros(backbone.dim)
+    network = Network(backbone, weight, torch.ones(3), zero, torch.nn.Identity()).eval()  # type: ignore[arg-type]
+    taxonomy = Taxonomy(tuple(Taxon(leaf, leaf.upper()) for leaf in leaves))
+    return SimpleNamespace(backbone=backbone, data_config=config, network=network, taxonomy=taxonomy, card={},
+                           pixels=lambda picture: _pixels(config, picture))  # fmt: skip
+
+
+def _pixels(config: DataConfig, picture: Image.Image) -> torch.Tensor:
+    pixels = torch.from_numpy(np.array(config.squash(picture), np.float32) / 255).permute(2, 0, 1)
+    return (pixels - torch.tensor(config.mean).reshape(3, 1, 1)) / torch.tensor(config.std).reshape(3, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "size_px"),
+    [
+        ("test_vit", 96),  # a class token, position embeddings of another size
+        ("test_vit3", 128),  # a pool by attention, registers among the tokens
+        ("deit_tiny_distilled_patch16_224", 96),  # a distillation token and two heads
+        ("swin_tiny_patch4_window7_224", 96),  # windows that shrink with the picture
+    ],
+)
+def test_timm_takes_transformers_of_any_size(name: str, size_px: int, tmp_path: Path) -> None:
+    classifier = network_of(name, size_px)
+    written = to_timm(classifier, tmp_path / "birds", PICTURES[:2])
+    assert written.difference < 1e-4
+    config = json.loads((tmp_path / "birds" / "config.json").read_text(encoding="utf-8"))
+    again: Any = timm.create_model(
+        config["architecture"], num_classes=3, checkpoint_path=str(tmp_path / "birds" / "model.safetensors"),
+        **config["model_args"],
+    ).eval()  # fmt: skip
+    pixels = classifier.pixels(PICTURES[0])[None]
+    with torch.inference_mode():
+        np.testing.assert_allclose(again(pixels).numpy(), classifier.network(pixels).numpy(), atol=1e-4)
+
+
+def test_a_network_with_another_head_is_refused_for_timm(tmp_path: Path) -> None:
+    classifier = network_of("levit_128s", 224)
+    with pytest.raises(CheckpointError, match="has no linear classifier right on the mean of its tokens"):
+        to_timm(classifier, tmp_path / "birds", PICTURES)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("licences", "licence"),
+    [([], "unknown"), (["Apache-2.0"], "apache-2.0"), (["Released under the MIT licence"], "mit"),
+     (["CC BY-NC 4.0"], "cc-by-nc-4.0"), (["Apache-2.0", "CC BY-NC 4.0"], "other"), (["ask me"], "other")],
+)  # fmt: skip
+def test_the_card_for_timm_has_front_matter_that_the_hub_reads(
+    licences: list[str], licence: str, tmp_path: Path
+) -> None:
+    card = {
+        "name": 'birds: "yes"\n---\nlibrary_name: evil', "licences": licences,
+        "data": {"sources": ["hf:lab/birds", "garden"], "train": 40, "val": 8},
+        "metrics": {"split": "val", "n": 8, "top1": [0.875, 0.5, 1.0], "top5": float("nan")},
+        "backbone": {"name": "resnet18.a1_in1k", "size_px": 224}, "start_weights": "hub",
+    }  # fmt: skip
+    (tmp_path / "README.md").write_text(timm_card(card), encoding="utf-8")
+    front: Any = metadata_load(tmp_path / "README.md")
+    assert front["library_name"] == "timm"
+    assert front["pipeline_tag"] == "image-classification"
+    assert (front["license"], "license_name" in front) == (licence, licence == "other")
+    assert (front["datasets"], front["metrics"]) == (["lab/birds"], ["accuracy"])
+    assert front["base_model"] == "timm/resnet18.a1_in1k"
+    assert {"timm", "image-classification"} <= set(front["tags"])
+    (result,) = front["model-index"][0]["results"]
+    assert result["metrics"] == [{"type": "accuracy", "value": 0.875, "name": "Top-1 accuracy"}]
+    assert result["dataset"]["name"] == "lab/birds, garden"
+    assert ModelCard.load(tmp_path / "README.md").data.license == licence
 
 
 def test_the_verb_converts_a_checkpoint(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,7 +1,7 @@
 """What each verb of the command line does. Heavy libraries are imported by the verb that needs them."""
 
 from fgdemo.commands.console import Verb
-from fgdemo.commands.converting import convert
+from fgdemo.commands.converting import convert, push
 from fgdemo.commands.deploying import audit, deploy
 from fgdemo.commands.doctor import doctor
 from fgdemo.commands.exchange import export, import_pictures
@@ -29,6 +29,7 @@ __all__ = [
     "models",
     "name_parts",
     "predict",
+    "push",
     "restore",
     "serve",
     "specimens",

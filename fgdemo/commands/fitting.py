@@ -129,7 +129,7 @@ def _card(
         "start_weights": Path(arguments.weights).name,
         "seed": arguments.seed,
         "data": {
-            "sources": [Path(location).name for location in arguments.data],
+            "sources": [one if one.startswith("hf:") else Path(one).name for one in arguments.data],
             "train": len(pictures.where("train")),
             "val": len(pictures.where("val")),
             "skipped": len(skipped),
