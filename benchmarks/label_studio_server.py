@@ -21,7 +21,7 @@ from urllib.parse import urlencode
 
 Form = Literal["JSON", "JSON_MIN", "CSV"]
 TOKEN = "0123456789abcdef0123456789abcdef01234567"
-START_S = 300
+START_S = 900
 
 
 @dataclass(frozen=True)
