@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import datasets
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from bombs import BOMBS, encoded, jpeg_kind, jpeg_scans, jpeg_twelve_bits, png
 from PIL import Image, ImageFile
 
-from fgdemo.errors import PictureError
+from fgdemo.errors import DatasetError, PictureError
 from fgdemo.storage.bounds import check_work
 from fgdemo.storage.images import decode_picture
 from fgdemo.storage.metadata import without_metadata
+from fgdemo.storage.sources import read_for_import
 
 DAMAGED_ANYHOW = {"PNG, profile of 30 MB"}
 HARMLESS = {"TIFF, 200,000 pages"}
@@ -96,3 +102,21 @@ def test_what_is_cut_off_is_for_the_decoder_to_say(kind: str) -> None:
     data = encoded(Image.new("RGB", (40, 40)), kind)
     for end in range(len(data)):
         check_work(data[:end], "it")
+
+
+def test_a_parquet_that_unpacks_to_very_much_more_is_refused(tmp_path: Path) -> None:
+    values = pa.array([bytes(250_000_000), encoded(Image.new("RGB", (40, 40)), "PNG")], pa.binary())
+    pq.write_table(pa.table({"image": values, "label": ["a", "b"]}), tmp_path / "bomb.parquet", compression="zstd")
+    with pytest.raises(DatasetError, match="too large when unpacked"):
+        read_for_import([tmp_path / "bomb.parquet"])
+
+
+def test_a_parquet_is_read_where_it_lies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same large picture in each row takes a kilobyte; nothing is unpacked onto a disk."""
+    rows = [{"bytes": encoded(Image.new("RGB", (600, 600)), "BMP"), "path": None}] * 60
+    picture = pa.array(rows, pa.struct([("bytes", pa.binary()), ("path", pa.string())]))
+    pq.write_table(pa.table({"image": picture, "label": ["a", "b"] * 30}), tmp_path / "a.parquet", compression="zstd")
+    monkeypatch.setattr(datasets, "load_dataset", None)
+    source, _ = read_for_import([tmp_path / "a.parquet"])
+    assert [len(one.load()) for one in source.pictures] == [len(rows[0]["bytes"])] * 60
+    assert [path.name for path in tmp_path.rglob("*")] == ["a.parquet"]

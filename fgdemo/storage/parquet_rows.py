@@ -13,6 +13,7 @@ from fgdemo.storage.trees import LARGEST_PICTURE_BYTES
 if TYPE_CHECKING:
     import pyarrow.parquet as pq
 
+LARGEST_RATIO = 200
 ROWS_AT_ONCE = 16
 """So many pictures are in memory at once, however large the row groups are."""
 
@@ -93,9 +94,19 @@ class ParquetRows:
         import pyarrow.parquet as pq
 
         try:
-            return pq.ParquetFile(self.path)
+            opened = pq.ParquetFile(self.path)
         except (pa.ArrowException, OSError, ValueError) as error:
             raise DatasetError(self._fault(error)) from error
+        self._require_honest(opened.metadata)
+        return opened
+
+    def _require_honest(self, told: pq.FileMetaData) -> None:
+        """A row group of pictures hardly shrinks; one that unpacks to very much more was made to fill a memory."""
+        for number in range(told.num_row_groups):
+            group = told.row_group(number)
+            packed = sum(group.column(at).total_compressed_size for at in range(group.num_columns))
+            if group.total_byte_size > max(LARGEST_RATIO * packed, LARGEST_PICTURE_BYTES):
+                raise DatasetError(f"“{self.path.name}” is too large when unpacked: write its pictures uncompressed.")
 
     def _fault(self, error: Exception) -> str:
         return f"“{self.path.name}” cannot be read as a table of pictures ({type(error).__name__})."
