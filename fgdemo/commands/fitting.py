@@ -69,6 +69,8 @@ def _fit(arguments: argparse.Namespace, settings: Settings, world: World, device
         pictures = decode_all(used, config, max_picture_mp=settings.max_picture_mp, progress=progress)
     skipped = (*source.skipped, *pictures.skipped)
     report_skipped(skipped, say, source.notes)
+    for sentence in _kinds_held_out(pictures, [p.label for p in source.pictures if p.split == "test"]):
+        say(sentence)
     known = label_indices(pictures.labels, taxonomy)  # each class must be in the taxonomy, which may know more
     taxonomy = taxonomy.restrict(taxonomy.leaves[index] for index in sorted(set(known.tolist())))
     class_index = label_indices(pictures.labels, taxonomy)
@@ -99,6 +101,23 @@ def _fit(arguments: argparse.Namespace, settings: Settings, world: World, device
         snapshot_of(arguments.out).unlink(missing_ok=True)
     say(f"Written: {arguments.out}")
     return {"checkpoint": str(arguments.out), "skipped": len(skipped), **scores.to_json()}
+
+
+def _kinds_held_out(pictures: Pictures, tested: Sequence[str]) -> list[str]:
+    """What is to be told of kinds that are held out only.
+
+    Raises:
+        DatasetError: fewer than two kinds have pictures to learn from.
+    """
+    trained = {pictures.labels[row] for row in pictures.where("train")}
+    if len(trained) < 2:
+        there = f"only of “{next(iter(trained))}”" if trained else "none at all"
+        raise DatasetError(f"There must be readable training pictures of at least two classes; there are {there}.")
+    told = []
+    for split, labels in (("val", [pictures.labels[row] for row in pictures.where("val")]), ("test", tested)):
+        for label in sorted(set(labels) - trained):
+            told.append(f"“{label}” has pictures in {split} only, so the model learns nothing of it.")
+    return told
 
 
 def _start(arguments: argparse.Namespace, device: str) -> tuple[Backbone, DataConfig]:

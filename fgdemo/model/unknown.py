@@ -43,7 +43,9 @@ class ClassDistances:
         scatter = head.gram[:-1, :-1]
         within = scatter - (means.T * counts) @ means
         free = max(float(head.counts.sum()) - len(counts), 1.0)
-        return cls(head, _precision(within / free), _precision(scatter / head.counts.sum()), means)
+        overall = scatter / head.counts.sum()
+        least = 1e-4 * float(np.trace(overall))  # where no class has two pictures, or all of a class are the same
+        return cls(head, _precision(within / free, least), _precision(overall), means)
 
     @cached_property
     def _excess(self) -> np.ndarray:
@@ -91,8 +93,8 @@ class ClassDistances:
         return distance[:, self.head.counts > 0].min(1) - background
 
 
-def _precision(covariance: np.ndarray) -> np.ndarray:
-    shrink = 0.01 * float(np.trace(covariance)) / len(covariance) + 1e-9
+def _precision(covariance: np.ndarray, least_trace: float = 0.0) -> np.ndarray:
+    shrink = 0.01 * max(float(np.trace(covariance)), least_trace) / len(covariance) + 1e-9
     return scipy.linalg.inv(covariance + shrink * np.eye(len(covariance)))
 
 
