@@ -59,6 +59,8 @@ class Settings:
     """So much of the disk stays free of pictures, uploads and imports: labels go on being stored."""
     proxies: int = 0
     """How many proxies stand before this server: so many entries of X-Forwarded-For are believed."""
+    root_path: str = ""
+    """Below which path all of this is served, e.g. `/tools/fgdemo`, or the whole address with it; empty for none."""
     frame_ancestors: str = ""
     """Websites, separated by spaces, that may show this page in a frame."""
     connections_per_address: int = 200
@@ -96,6 +98,7 @@ class Settings:
             visitor_pictures_mb=_whole(env, "FGDEMO_VISITOR_PICTURES_MB", 2000, least=0),
             disk_reserve_mb=_whole(env, "FGDEMO_DISK_RESERVE_MB", 1000, least=0),
             proxies=_whole(env, "FGDEMO_PROXIES", int(on_space), least=0),
+            root_path=_root_path(env, "GRADIO_ROOT_PATH"),
             frame_ancestors=_origins(env, "FGDEMO_FRAME_ANCESTORS", "https://huggingface.co" if on_space else ""),
             connections_per_address=_whole(env, "FGDEMO_CONNECTIONS_PER_ADDRESS", 200),
         )
@@ -126,6 +129,7 @@ class Settings:
             "FGDEMO_DISK_RESERVE_MB": str(self.disk_reserve_mb),
             "FGDEMO_PROXIES": str(self.proxies),
             "FGDEMO_FRAME_ANCESTORS": self.frame_ancestors,
+            "GRADIO_ROOT_PATH": self.root_path,
             "FGDEMO_CONNECTIONS_PER_ADDRESS": str(self.connections_per_address),
         }
 
@@ -198,6 +202,16 @@ def _log_style(env: Mapping[str, str]) -> LogStyle:
     if style not in get_args(LogStyle):
         raise SettingsError(f"FGDEMO_LOG is “{style}”; it must be {' or '.join(get_args(LogStyle))}.")
     return style  # type: ignore[return-value]
+
+
+def _root_path(env: Mapping[str, str], name: str) -> str:
+    """A path begins with a slash and ends with none, however it was written."""
+    text = (env.get(name) or "").strip()
+    address, path = re.match(r"(https?://[\w.:\[\]-]+(?=/|$))?(.*)", text, re.ASCII | re.DOTALL).groups()  # type: ignore[union-attr]
+    parts = [part for part in path.split("/") if part]
+    if any(not re.fullmatch(r"[\w.~-]+", part, re.ASCII) or set(part) == {"."} for part in parts):
+        raise SettingsError(f"{name} is “{text}”; it must be a path as /tools/fgdemo, or https://example.org/tools.")
+    return (address or "") + "".join(f"/{part}" for part in parts)
 
 
 def _origins(env: Mapping[str, str], name: str, default: str) -> str:

@@ -18,6 +18,7 @@ from fgdemo.services.limits import Deed
 from fgdemo.ui import payloads
 from fgdemo.ui.api_pictures import picture_questions, word_questions
 from fgdemo.ui.api_work import export_questions, labelling_questions
+from fgdemo.ui.endpoints import PERSON, Endpoint, endpoint_of
 from fgdemo.ui.identity import code_of, who
 from fgdemo.ui.observed import asked
 
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 requests = logging.getLogger(REQUESTS)
 
-PERSON = "person"
 DEEDS: dict[str, Deed] = {
     "classify": "ask", "explain": "ask", "neighbours": "ask", "trust": "trust", "suggest": "suggest",
     "forget_picture": "suggest",
@@ -37,18 +37,22 @@ DEEDS: dict[str, Deed] = {
 """What counts towards the limits of whoever asks."""
 
 
-def add_api(services: Services, spend: Spend) -> None:
-    """Add the endpoints to the current Blocks."""
+def add_api(services: Services, spend: Spend) -> list[Endpoint]:
+    """Add the endpoints to the current Blocks, and give what is known of them."""
     questions: list[tuple[Role, list[Callable[..., Any]]]] = [
         ("visitor", picture_questions(services.workbench)),
         ("visitor", word_questions(services.workbench, services.suggestions)),
         ("expert", labelling_questions(services.labelling)),
         ("maintainer", export_questions(services.transfers)),
     ]
+    added = []
     for role, endpoints in questions:
         for endpoint in endpoints:
+            speak = _spoken(endpoint, services.accounts, role, spend)
             # The services guard their own work, so requests of many people may run side by side.
-            api(_spoken(endpoint, services.accounts, role, spend), api_name=endpoint.__name__, concurrency_limit=None)
+            api(speak, api_name=endpoint.__name__, concurrency_limit=None)
+            added.append(endpoint_of(endpoint, role, speak))
+    return added
 
 
 def _spoken(endpoint: Callable[..., Any], accounts: Accounts, role: Role, spend: Spend) -> Callable[..., Any]:

@@ -6,11 +6,12 @@ of the API, and its rights were checked before.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from fgdemo.annotation import Person
+from fgdemo.annotation import Order, Person, Reason
 from fgdemo.errors import StaleError, StorageError, UnavailableError
 from fgdemo.services.items import Item
+from fgdemo.storage.export import ExportFormat
 from fgdemo.ui import payloads
 from fgdemo.ui.data import as_reply
 from fgdemo.ui.label import said_in, sources
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from fgdemo.storage.sessions import LabellingSession
 
 MOST_ITEMS = 8
+AnswerKind = Literal["label", "unsure", "skip", "unusable", "none", "adjudication"]
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,7 @@ def labelling_questions(labelling: "Labelling") -> list[Callable[..., Any]]:
         person: Person,
         count: int = 1,
         have: list[str] | None = None,
-        order: str = "suspicion",
+        order: Order = "suspicion",
         pair: list[str] | None = None,
     ) -> NextItems:
         """Get the next pictures to label; they are kept for this token for some minutes. For experts.
@@ -116,11 +118,11 @@ def labelling_questions(labelling: "Labelling") -> list[Callable[..., Any]]:
         person: Person,
         session: int,
         image: str,
-        kind: str,
+        kind: AnswerKind,
         shown_version: int,
         key: str,
         taxon: str | None = None,
-        reason: str | None = None,
+        reason: Reason | None = None,
         blind: bool = False,
         seconds: float = 0.0,
         comment: str | None = None,
@@ -165,7 +167,7 @@ def labelling_questions(labelling: "Labelling") -> list[Callable[..., Any]]:
 def export_questions(transfers: "Transfers") -> list[Callable[..., Any]]:
     """For maintainers."""
 
-    def start_export(person: Person, format: str) -> Export:
+    def start_export(person: Person, format: ExportFormat) -> Export:
         """Begin to write pictures, labels and histories as one file. For maintainers.
 
         Parameters:

@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 from gradio.route_utils import CustomCORSMiddleware
 
+from fgdemo.ui.agents import serve_tools
 from fgdemo.ui.connections import limit_connections
 
 if TYPE_CHECKING:
     from gradio.routes import App
 
     from fgdemo.settings import Settings
+    from fgdemo.ui.endpoints import Endpoint
     from fgdemo.ui.uncollected import Uncollected
 
 log = logging.getLogger(__name__)
@@ -40,6 +42,7 @@ class PageBlocks(gr.Blocks):
 
     def __init__(self, settings: Settings, **options: Any) -> None:
         self._settings = settings
+        self.endpoints: list[Endpoint] = []
         super().__init__(**options)
         # Figures of every call, with pandas after each, for a page that is not served here.
         self._queue.ANALYTICS_MAX_EVENTS, self._queue.ANAYLTICS_CACHE_FREQUENCY = 1, sys.maxsize
@@ -52,6 +55,8 @@ class PageBlocks(gr.Blocks):
     def launch(self, *args: Any, **options: Any) -> Any:
         """As Gradio's; as soon as it returns, connections have limits."""
         launched = super().launch(*args, **options)
+        if self.mcp_server_obj is not None:
+            serve_tools(self.mcp_server_obj.mcp_server, self.endpoints, self.mcp_server_obj.tool_prefix)
         limit_connections(self.server, self._settings)
         logging.getLogger("mcp").setLevel(logging.CRITICAL)  # it writes down what strangers send
         return launched

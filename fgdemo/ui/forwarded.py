@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from starlette.requests import HTTPConnection
+    from starlette.types import Scope
 
 _FORWARDED_PROTO = re.compile(r'(?:^|[;,\s])proto\s*=\s*"?([A-Za-z]+)', re.IGNORECASE)
 _SCHEMES = {"https": "https", "wss": "https", "http": "http", "ws": "http"}
@@ -27,3 +28,9 @@ def scheme_of(request: HTTPConnection) -> str:
     if told not in _SCHEMES and any(headers.get(name, "").strip().lower() == "on" for name in _SWITCHES):
         told = "https"
     return _SCHEMES.get(told) or _SCHEMES.get(request.url.scheme, "http")
+
+
+def path_of(scope: Scope) -> str:
+    """What is asked for, without the path below which all of this is served."""
+    path, root = scope["path"], scope.get("root_path", "").rstrip("/")
+    return path[len(root) :] if root and path.startswith(f"{root}/") else path

@@ -11,7 +11,9 @@ from starlette.responses import JSONResponse
 from fgdemo.errors import BusyError
 from fgdemo.ui.allowed import JOINS, JSON_BODIES, STREAM, methods_of
 from fgdemo.ui.bodies import check_query, read_object
-from fgdemo.ui.guard import UPLOAD, busy, path_of
+from fgdemo.ui.calls import check_call, what_is_missing
+from fgdemo.ui.forwarded import path_of
+from fgdemo.ui.guard import UPLOAD, busy
 from fgdemo.ui.in_flight import InFlight
 from fgdemo.ui.payloads import BadRequestError
 from fgdemo.ui.visitors import address_of
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from fgdemo.ui.in_flight import Held
     from fgdemo.ui.uncollected import Uncollected
 
+CALLS = "/gradio_api/call/"
 ALWAYS = ("/healthz", "/metrics")
 """What is answered however many requests are open."""
 
@@ -41,6 +44,9 @@ class Gate:
         refusal = _refusal(scope, path)
         if refusal is not None:
             return await refusal(scope, receive, send)
+        missing = what_is_missing(path, _blocks(scope).endpoints, _queue(scope)) if path.startswith(CALLS) else None
+        if missing is not None:
+            return await JSONResponse({"error": missing}, 404)(scope, receive, send)
         if path in ALWAYS:
             return await self._app(scope, receive, send)
         started = False
@@ -67,6 +73,8 @@ class Gate:
         receive = _counted(receive, held)
         if scope["method"] == "POST" and path.startswith(JSON_BODIES):
             sent, receive = await read_object(receive)
+            if path.startswith(CALLS):
+                check_call(path, sent, _blocks(scope).endpoints)
             if path.startswith(JOINS):
                 self._uncollected.require_room(_queue(scope), held.address)
                 send = self._noting(send, sent.get("session_hash"), held.address)
@@ -123,8 +131,12 @@ def _counted(receive: Receive, held: Held) -> Receive:
     return counted
 
 
+def _blocks(scope: Scope) -> Any:
+    return scope["app"].get_blocks()
+
+
 def _queue(scope: Scope) -> Any:
-    return scope["app"].get_blocks()._queue
+    return _blocks(scope)._queue
 
 
 def _event(content: bytes) -> str | None:

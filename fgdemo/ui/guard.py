@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse
 from fgdemo.errors import BusyError, UnavailableError
 from fgdemo.services.limits import Deed, Limits, Visitor, rates
 from fgdemo.storage.disk import Disk
+from fgdemo.ui.forwarded import path_of
 from fgdemo.ui.identity import COOKIE
 from fgdemo.ui.observed import route_of
 from fgdemo.ui.visitors import address_of
@@ -155,12 +156,6 @@ class Guard:
 def busy(error: BusyError) -> JSONResponse:
     """429, and when to come back."""
     return JSONResponse({"error": str(error)}, 429, headers={"Retry-After": str(error.retry_after_s)})
-
-
-def path_of(scope: Scope) -> str:
-    """What is asked for, without the path below which all of this is served."""
-    path, root = scope["path"], scope.get("root_path", "").rstrip("/")
-    return path[len(root) :] if root and path.startswith(f"{root}/") else path
 
 
 def _is_foreign(request: Request, path: str, proxies: int) -> bool:

@@ -82,7 +82,7 @@ def _require_reader(services: Services, request: Request) -> None:
 async def _openapi(request: Request) -> Response:
     """What programs may ask; for everybody, as the page itself shows it."""
     info: Any = request.app.blocks.get_api_info()
-    return JSONResponse(openapi(info["named_endpoints"]))
+    return JSONResponse(openapi(info["named_endpoints"], request.app.get_blocks().endpoints))
 
 
 def _queued(request: Request) -> int:

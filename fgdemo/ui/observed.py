@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.datastructures import Headers, MutableHeaders
 
 from fgdemo.logs import REQUESTS, Asking, now_asking
+from fgdemo.ui.forwarded import path_of
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -63,7 +64,7 @@ class Observed:
             raise
         finally:
             elapsed_s = time.perf_counter() - begun_s
-            route, method = route_of(scope["path"]), scope["method"] if scope["method"] in _METHODS else "other"
+            route, method = route_of(path_of(scope)), scope["method"] if scope["method"] in _METHODS else "other"
             self._metrics.request(route, method, status, elapsed_s if began_after_s is None else began_after_s)
             level = logging.WARNING if status >= 500 and route != "healthz" else logging.INFO
             fields = {"route": route, "method": method, "status": status, "elapsed_ms": round(1000 * elapsed_s, 1)}

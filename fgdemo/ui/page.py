@@ -25,6 +25,7 @@ from fgdemo.ui.mounting import STATIC, mounted
 from fgdemo.ui.observed import Observed
 from fgdemo.ui.review import review_page
 from fgdemo.ui.routes import routes
+from fgdemo.ui.sub_path import SubPath
 from fgdemo.ui.theme import GROUND, GROUND_DARK, theme
 from fgdemo.ui.train import train_page
 from fgdemo.ui.uncollected import Uncollected
@@ -54,6 +55,7 @@ HEAD = """
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="theme-color" content="{ground}" media="(prefers-color-scheme: light)">
 <meta name="theme-color" content="{ground_dark}" media="(prefers-color-scheme: dark)">
+<link rel="icon" type="image/svg+xml" href="{static}/favicon.svg">
 <link rel="stylesheet" href="{static}/base.css">
 <link rel="stylesheet" href="{static}/classify.css">
 <link rel="stylesheet" href="{static}/label.css">
@@ -77,7 +79,7 @@ def build_app(services: Services) -> gr.Blocks:
         review_page(services.review, services.labelling, services.accounts, static_url())
         train_page(services.training, services.review, services.accounts, static_url())
         data_page(services.transfers, services.incoming, services.accounts, static_url())
-        add_api(services, spend)
+        app.endpoints = add_api(services, spend)
     return app
 
 
@@ -104,6 +106,7 @@ def launch_options(services: Services) -> dict[str, Any]:
                 *health_routes(services, metrics),
             ],
             "middleware": [
+                Middleware(SubPath, root_path=services.settings.root_path),
                 Middleware(Observed, metrics=metrics),
                 Middleware(Guard, settings=services.settings),
                 Middleware(Gate, settings=services.settings, uncollected=uncollected),
@@ -117,6 +120,7 @@ def launch_options(services: Services) -> dict[str, Any]:
         "max_file_size": services.settings.max_upload_mb * 1_000_000,
         "mcp_server": True,
         "pwa": False,
+        "root_path": services.settings.root_path,
         "run_history": False,
         "show_error": False,
         "ssr_mode": False,
