@@ -103,7 +103,7 @@ export function gate(me, what) {
 /** The way to Hugging Face and back to the page one was on; nothing where that is not offered. */
 function hubSignIn(me) {
   if (!me.hub_sign_in) return [];
-  const target = encodeURIComponent(`/${location.hash}`);
+  const target = encodeURIComponent(`${location.pathname}${location.hash}`);
   const there = h("a", { class: "fg-button fg-hub", href: `login/huggingface?_target_url=${target}` }, "Sign in with Hugging Face");
   return [h("p", {}, there), h("p", { class: "fg-or fg-small" }, "or with an account of this page")];
 }
