@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import shutil
+import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -169,6 +170,12 @@ def garbage_with_right_hash(folder: Path) -> None:
     rewrite(folder, lambda card: card.update(weights_sha256=digest))
 
 
+def huge_header(folder: Path) -> None:
+    payload = (2**62).to_bytes(8, "little") + b"{}"
+    (folder / WEIGHTS).write_bytes(payload)
+    rewrite(folder, lambda card: card.update(weights_sha256=hashlib.sha256(payload).hexdigest()))
+
+
 FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
     "no weights": (lambda f: (f / WEIGHTS).unlink(), "has no model.safetensors"),
     "no card": (lambda f: (f / CARD).unlink(), "has no card.json"),
@@ -181,6 +188,17 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
     "card is bytes": (lambda f: (f / CARD).write_bytes(b"\xff\xfe\x00"), "is not valid JSON"),
     "card is a list": (lambda f: (f / CARD).write_text("[]"), "must hold one JSON object"),
     "card with NaN": (lambda f: (f / CARD).write_text('{"format": NaN}'), "is not valid JSON"),
+    "card nested": (
+        lambda f: (f / CARD).write_text('{"format": ' * 9000 + "1" + "}" * 9000),
+        "nested more than 64 deep",
+    ),
+    "card with 1e999": (
+        lambda f: (f / CARD).write_text('{"format": 1e999}'),
+        "has the number 1e999, which is too large",
+    ),
+    "card with a huge number": (lambda f: (f / CARD).write_text('{"format": ' + "1" * 5000 + "}"), "5000 digits"),
+    "card with doubles": (lambda f: (f / CARD).write_text('{"format": 1, "format": 1}'), "names “format” twice"),
+    "a huge header": (huge_header, "is not a safetensors file"),
     "later format": (lambda f: rewrite(f, lambda c: c.update(format=2)), "has format 2; this fgdemo reads format 1"),
     "no format": (lambda f: rewrite(f, lambda c: c.pop("format")), "has format None"),
     "card lacks the head": (lambda f: rewrite(f, lambda c: c.pop("head")), "lacks head"),
@@ -195,6 +213,26 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
     "backbone opens a file": (
         lambda f: rewrite(f, lambda c: c["backbone"]["options"].update(checkpoint_path="/etc/passwd")),
         "The option checkpoint_path cannot be given",
+    ),
+    "a backbone of thousands of layers": (
+        lambda f: rewrite(f, lambda c: c["backbone"]["options"].update(layers=[3000, 3000, 3000, 3000])),
+        "a much larger backbone than its weights",
+    ),
+    "a mobile backbone of thousands of layers": (
+        lambda f: rewrite(
+            f, lambda c: c["backbone"].update(name="mobilenetv2_100", options={"depth_multiplier": 3000})
+        ),
+        "a much larger backbone than its weights",
+    ),
+    "a wide mobile backbone": (
+        lambda f: rewrite(
+            f, lambda c: c["backbone"].update(name="mobilenetv2_100", options={"channel_multiplier": 300})
+        ),
+        "a much larger backbone than its weights",
+    ),
+    "an enormous option": (
+        lambda f: rewrite(f, lambda c: c["backbone"]["options"].update(stem_width=10**12)),
+        "1e.12, which is too large",
     ),
     "huge input": (
         lambda f: rewrite(f, lambda c: c["backbone"].update(size_px=10**6)),
@@ -272,7 +310,7 @@ def test_a_full_disk_leaves_the_old_checkpoint_and_no_debris(
     if where == "fsync":
         monkeypatch.setattr(os, "fsync", full_disk)
     elif where == "mkdtemp":
-        monkeypatch.setattr(checkpoint_module.tempfile, "mkdtemp", full_disk)
+        monkeypatch.setattr(tempfile, "mkdtemp", full_disk)
     else:
         renames = []
         real = Path.replace

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -19,6 +20,8 @@ from typing import Any
 import httpx
 import pytest
 
+from fgdemo.storage.database import open_database
+from fgdemo.storage.events import EventLog
 from fgdemo.storage.tokens import Tokens
 from tests.browser_app import LIME, YELLOW, picture
 from tests.workspace import open_fake_workspace, some_pictures
@@ -147,6 +150,9 @@ def test_a_busy_server_leaves_in_order(tmp_path: Path) -> None:
         said = {event.id for event in workspace.events.since(0) if event.kind == "none"}
         assert said == set().union(*(expert.saved for expert in experts)), "what was taken was also acknowledged"
         check_log(server, [*hidden, *secrets, str(tmp_path)])
+    copy = Path(shutil.copy(tmp_path / "fgdemo.sqlite", tmp_path / "copy.sqlite"))
+    copied = EventLog(open_database(f"sqlite:///{copy}")).since(0)
+    assert {event.id for event in copied if event.kind == "none"} == said, "the one file holds all"
     workspace.engine.dispose()
 
 

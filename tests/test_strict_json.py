@@ -17,13 +17,13 @@ BAD = {
     "[" * 100_000: "nested more than 64 deep",
     '{"a": 1e999}': "1e999, which is too large",
     '{"a": -1e999}': "too large",
-    '{"a": NaN}': "NaN, which is no JSON number",
+    '{"a": NaN}': "NaN is no JSON number",
     '{"a": -Infinity}': "-Infinity",
     '{"a": ' + "9" * 5000 + "}": "a number of 5000 digits",
     '{"a": 1, "a": 2}': "names “a” twice",
-    '{"a": }': "no valid JSON (Expecting value in line 1)",
-    "": "no valid JSON",
-    '"' + '\\"' * 500_000: "no valid JSON",
+    '{"a": }': "not valid JSON (Expecting value in line 1)",
+    "": "not valid JSON",
+    '"' + '\\"' * 500_000: "not valid JSON",
     "[" * 65 + '"' + '\\"' * 500_000: "deep",
 }
 
@@ -42,7 +42,7 @@ def test_what_is_json_is_read() -> None:
     assert read_object(json.dumps(value).encode("utf-16")) == value
     for text, said in (
         (b"\xff\xfe\xff", "not text"),
-        (b"[1]", "no JSON object"),
+        (b"[1]", "must hold one JSON object"),
         (b'{"a": "%s"}' % (b"x" * 99), "larger"),
     ):
         with pytest.raises(BadJsonError, match=said):

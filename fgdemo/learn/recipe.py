@@ -105,7 +105,7 @@ def read_changes(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise TrainingError(f"The recipe {path.name} cannot be read ({error.strerror}).") from error
     except BadJsonError as error:
-        told = f'The recipe {path.name} {error}; it must be a JSON object such as {{"replay": 0.5}}.'
+        told = f'The recipe {path.name} {error}; it is a JSON object such as {{"replay": 0.5}}.'
         raise TrainingError(told) from error
 
 

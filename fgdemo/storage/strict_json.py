@@ -31,7 +31,7 @@ def read_json(content: bytes | str, largest_bytes: int = LARGEST_BYTES) -> Any:
     try:
         text = content.decode(json.detect_encoding(content)) if isinstance(content, bytes) else content
     except UnicodeDecodeError as error:
-        raise BadJsonError("is no valid JSON: it is not text in UTF-8") from error
+        raise BadJsonError("is not valid JSON (it is not text in UTF-8)") from error
     if text.count("[") + text.count("{") > DEEPEST and _depth(text) > DEEPEST:
         raise BadJsonError(f"is nested more than {DEEPEST} deep")
     try:
@@ -40,14 +40,14 @@ def read_json(content: bytes | str, largest_bytes: int = LARGEST_BYTES) -> Any:
         raise
     except (ValueError, RecursionError) as error:
         told = f"{error.msg} in line {error.lineno}" if isinstance(error, json.JSONDecodeError) else "it is too deep"
-        raise BadJsonError(f"is no valid JSON ({told})") from error
+        raise BadJsonError(f"is not valid JSON ({told})") from error
 
 
 def read_object(content: bytes | str, largest_bytes: int = LARGEST_BYTES) -> dict[str, Any]:
     """The same for what must be an object. Raises BadJsonError."""
     found = read_json(content, largest_bytes)
     if not isinstance(found, dict):
-        raise BadJsonError("is no JSON object")
+        raise BadJsonError("must hold one JSON object")
     return found
 
 
@@ -74,7 +74,7 @@ def _finite(text: str) -> float:
 
 
 def _no_constant(name: str) -> float:
-    raise BadJsonError(f"has {name}, which is no JSON number")
+    raise BadJsonError(f"is not valid JSON ({name} is no JSON number)")
 
 
 def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
