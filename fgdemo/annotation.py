@@ -89,6 +89,11 @@ class Standing:
         return self.split == "gold" and (self.taxon is not None or self.kind in OUT)
 
 
+DOUBTFUL = 0.35
+"""Above this suspicion a label looks wrong: in `suspects`, and on every page. A check costs a key and a wrong label that
+is not asked stays, so it lies below one half: see `fgdemo.learn.suspicion` for what it finds."""
+
+
 @dataclass(frozen=True)
 class TaxonChance:
     taxon: str
@@ -183,7 +188,7 @@ class Learner(Protocol):
     def similar_labelled(self, image: str, taxon: str, limit: int) -> tuple[tuple[str, float], ...]:
         """(image, cosine) of the pictures labelled as this leaf now whose embeddings are nearest, nearest first.
 
-        Without the picture itself.
+        Without the picture itself, and without doubtful ones as long as there are others.
         """
         ...
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 from sqlalchemy.engine import Engine
 
 from fgdemo.errors import CheckpointError, TrainingError
@@ -212,6 +213,12 @@ def _services(
         taxa.load,
     )
     learner.start()
+
+    def suspicion() -> np.ndarray | None:
+        ranking = learner.ranking()
+        return None if ranking is None else ranking.suspicion
+
+    library = Library(workspace.roster, workspace.embeddings, workspace.images, suspicion)
     looking = Looking(workspace.embeddings, workspace.images, workspace.roster, classifier.look)
     looking.start()
     mirroring.use(workspace.embeddings)
@@ -233,7 +240,7 @@ def _services(
     )  # fmt: skip
     return Services(
         workbench=Workbench(
-            classifier, workspace.library, partial(trust, classifier), images.decoder, settings.most_waiting
+            classifier, library, partial(trust, classifier), images.decoder, settings.most_waiting
         ),
         suggestions=Suggestions(
             workspace.events,

@@ -134,6 +134,10 @@ class Classifier(Protocol):
         """Indices into `taxonomy.leaves`, likeliest first, that hold the right one with `coverage`."""
         ...
 
+    def few(self, leaf: str) -> int | None:
+        """From how many different pictures it knows this leaf, where those are so few that nothing was measured."""
+        ...
+
     def lookalikes(self, leaf: str) -> tuple[str, ...]:
         """Leaves this leaf is confused with on held-out pictures, most confused first."""
         ...
@@ -208,8 +212,11 @@ class Candidate:
     lookalikes: tuple[str, ...]
     """Taxon ids it is often confused with."""
     bias: float
+    """Its logit in a picture of nothing but average background: where the sum starts. It is no base rate."""
     evidence: tuple[float, ...]
     """h × w numbers, row by row, in log-odds; with `bias` they sum to this taxon's logit."""
+    few: int | None = None
+    """From how many pictures the model knows it, where those are so few that how sure it is of it was not measured."""
 
 
 @dataclass(frozen=True)

@@ -68,6 +68,9 @@ class FakeClassifier:
         order = np.argsort(-probs)
         return tuple(int(i) for i in order[: int(np.searchsorted(np.cumsum(probs[order]), self.coverage)) + 1])
 
+    def few(self, leaf: str) -> int | None:
+        return None
+
     def lookalikes(self, leaf: str) -> tuple[str, ...]:
         pair = ("nashville_warbler", "mourning_warbler")
         return tuple(other for other in pair if other != leaf) if leaf in pair else ()

@@ -280,7 +280,7 @@ def test_the_bars_add_up_to_the_ratio_of_the_probabilities(page: Page, tmp_path:
     bars = page.locator(".fg-part-bar .fg-num").all_text_contents()
     values = [float(bar.replace("−", "-")) for bar in bars]
     assert sum(values) == pytest.approx(total, abs=0.005 * len(bars))
-    assert abs(sum(values[:-2])) > 0.1, "a picture in which parts, background and base rate all count"
+    assert abs(sum(values[:-2])) > 0.1, "a picture in which parts, background and starting point all count"
     a, b = (candidate(page, name) for name in ("Nashville Warbler", "Mourning Warbler"))
     probs = [float(re.sub(r"\D", "", one.locator(".fg-num").text_content() or "")) for one in (a, b)]
     assert total == pytest.approx(math.log(probs[0] / probs[1]), abs=0.05)

@@ -87,10 +87,13 @@ def report_scores(scores: Scores, taxonomy: Taxonomy, say: Callable[[str], None]
         f"Calibration error {scores.ece:.3f}; {scores.coverage:.1%} of prediction sets hold the right one "
         f"({scores.set_size:.1f} kinds)"
     )
-    say(
-        f"Answers given at the level it is sure of: {scores.answered_right:.1%} right, "
-        f"{scores.answered_leaf:.1%} down to the kind"
-    )
+    if scores.answered_right is None:
+        say("It is never sure enough to answer, not even with a group: more pictures a kind would help most")
+    else:
+        say(
+            f"Answers given at the level it is sure of: {scores.answered_right:.1%} right, "
+            f"{scores.answered_leaf:.1%} down to the kind"
+        )
     if scores.worst_pairs:
         say("Most often taken for each other:")
         for pair in scores.worst_pairs:

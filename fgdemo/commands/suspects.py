@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fgdemo.annotation import DOUBTFUL
 from fgdemo.commands.console import bar, load, report_skipped, speaker
 from fgdemo.errors import DatasetError
 from fgdemo.settings import Settings
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from fgdemo.learn.suspects import Suspects
     from fgdemo.storage.labelled import LabelledPicture
 
-DOUBTFUL = 0.5
 LISTED, LISTED_CLASSES, LISTED_PAIRS = 30, 15, 15
 
 
@@ -142,7 +142,7 @@ def _report(
     pictures: Sequence[LabelledPicture], found: Suspects, order: Any, summary: dict[str, Any], say: Any
 ) -> None:
     say(
-        f"{summary['suspect']} of {len(pictures)} labels look rather wrong than right; "
+        f"{summary['suspect']} of {len(pictures)} labels look wrong (suspicion above {DOUBTFUL}); "
         f"about {summary['expected_wrong']:.0f} are to be expected wrong."
     )
     doubtful = [row for row in order if found.suspicion[row] > DOUBTFUL]

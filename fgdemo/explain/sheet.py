@@ -185,7 +185,7 @@ def _part_bars(
     values = [float((np.reshape(part.share, classification.grid) * contrast).sum()) for part in classification.parts]
     rows = [_Row(part.name, part.colour, value) for part, value in zip(classification.parts, values, strict=True)]
     rows.append(_Row("background", BACKGROUND_COLOUR, float(contrast.sum()) - sum(values)))
-    rows.append(_Row("before looking", GROUND, a.bias - b.bias))
+    rows.append(_Row("starting point", GROUND, a.bias - b.bias))
     total = sum(row.value for row in rows)
     end = run(draw, (float(x), y), "Which part decided", font(20, 600), INK)
     run(draw, (end + 16, y + 3), fitted(_verdict(a, b, total), font(16), x + width - end - 16), font(16), SOFT)

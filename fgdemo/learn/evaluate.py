@@ -35,8 +35,8 @@ class Scores:
         ece: expected calibration error, 15 bins, low is good.
         nll: nats, low is good.
         coverage: share whose prediction set holds the right leaf; set_size: mean number of leaves in it.
-        answered_right, answered_leaf: share of answers "at the deepest level it is sure of" that are right, and
-            share that name a leaf.
+        answered_right, answered_leaf: share of answers "at the deepest level it is sure of" that are right (None
+            where it was never sure enough to answer), and share of pictures whose answer names a leaf.
         false_alarms: share called unknown.
         worst_pairs: the ten most confused pairs.
     """
@@ -49,7 +49,7 @@ class Scores:
     nll: float
     coverage: float
     set_size: float
-    answered_right: float
+    answered_right: float | None
     answered_leaf: float
     false_alarms: float
     worst_pairs: tuple[Pair, ...]
@@ -85,7 +85,7 @@ def score(classifier: Classifier, logits: np.ndarray, labels: np.ndarray, distan
         nll=nll(probs, labels),
         coverage=float(np.mean([label in members for label, members in zip(labels, sets, strict=True)])),
         set_size=float(np.mean([len(members) for members in sets])),
-        answered_right=float(taxonomy.membership[answers[given], labels[given]].mean()) if given.any() else 0.0,
+        answered_right=float(taxonomy.membership[answers[given], labels[given]].mean()) if given.any() else None,
         answered_leaf=float(leaf_rows[answers[given]].sum() / len(labels)),
         false_alarms=float((strange > classifier.unknown.threshold).mean()),
         worst_pairs=worst_pairs(order[:, 0], labels, taxonomy),

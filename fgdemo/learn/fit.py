@@ -13,30 +13,19 @@ from fgdemo.errors import DatasetError
 from fgdemo.learn.blend import choose_on_val, half_precision
 from fgdemo.learn.embed import embed, token_batches
 from fgdemo.learn.evaluate import Scores, answer_rows, score
+from fgdemo.learn.held_out import HeldOut, held_out_of
 from fgdemo.learn.pictures import Pictures, Progress, no_progress
 from fgdemo.model.backbone import Backbone, DataConfig
 from fgdemo.model.calibration import conformal_prob, fit_temperature, shared_probs, softmax
 from fgdemo.model.classifier import Calibration, Classifier
 from fgdemo.model.head import RidgeHead
 from fgdemo.model.parts import PartModel, fit_parts
-from fgdemo.model.unknown import ClassDistances, UnknownScale
+from fgdemo.model.unknown import UnknownScale
 from fgdemo.taxonomy import Taxonomy
 
 COVERAGE = 0.95
 SURE_RIGHT = 0.95
 """An answer is only given at a level where, on held-out pictures, this share of the answers is right."""
-
-
-@dataclass(frozen=True)
-class HeldOut:
-    """Raw logits (N, C) of pictures the head has not learned from, and where they come from."""
-
-    source: str
-    """`leave-one-out` on the training pictures, or `val`."""
-    logits: np.ndarray
-    labels: np.ndarray
-    distances: np.ndarray
-    """(N,) Mahalanobis distance to the nearest class."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +97,8 @@ def fit_classifier(
     head = also(head, embeddings)
     if trained:
         head = choose_on_val(head, embeddings, class_index, val).head
-    held_out = held_out_logits(head, embeddings, class_index, train, val, trained)
+    held_out = held_out_of(head, pictures, embeddings, class_index, trained)
+    telling = held_out.telling
     parts, origin = places or fit_places(
         backbone, config, pictures, class_index, taxonomy, head.linear()[0], parts_per_group, seed, progress
     )
@@ -121,7 +111,7 @@ def fit_classifier(
         parts=parts,
         origin=origin,
         calibration=calibrate(held_out, taxonomy),
-        unknown=UnknownScale.fit(held_out.logits.max(1), held_out.distances),
+        unknown=UnknownScale.fit(telling.logits.max(1), telling.distances),
         card=card or {},
         device=str(device),
     )
@@ -133,39 +123,25 @@ def fit_classifier(
             classifier.distances(embeddings[val]),
         )
     else:
-        logits, labels, distances = held_out.logits, held_out.labels, held_out.distances
+        logits, labels, distances = telling.logits, telling.labels, telling.distances
     return Fitted(
         classifier, score(classifier, logits / classifier.calibration.temperature, labels, distances), held_out
     )
 
 
-def held_out_logits(
-    head: RidgeHead, embeddings: np.ndarray, class_index: np.ndarray, train: np.ndarray, val: np.ndarray, trained: bool
-) -> HeldOut:
-    """Leave-one-out on the training pictures, or the val pictures where the backbone knows the training ones."""
-    distances = ClassDistances.of(head)
-    if trained:
-        weight, bias = head.linear()
-        return HeldOut("val", embeddings[val] @ weight + bias, class_index[val], distances(embeddings[val]))
-    labels = class_index[train]
-    return HeldOut(
-        "leave-one-out",
-        head.leave_one_out(embeddings[train], labels),
-        labels,
-        distances.leave_one_out(embeddings[train], labels),
-    )
-
-
 def calibrate(held_out: HeldOut, taxonomy: Taxonomy) -> Calibration:
-    """Temperature, prediction sets, the probability to be sure at, and look-alikes."""
-    temperature = fit_temperature(held_out.logits, held_out.labels)
-    probs = softmax(held_out.logits / temperature)
+    """Temperature, prediction sets, the probability to be sure at, and look-alikes: what a picture is taken for says
+    something also where it tells nothing else."""
+    telling = held_out.telling
+    temperature = fit_temperature(telling.logits, telling.labels)
+    probs = softmax(telling.logits / temperature)
     return Calibration(
         temperature=temperature,
         coverage=COVERAGE,
-        set_prob=conformal_prob(probs, held_out.labels, COVERAGE),
-        sure_prob=choose_sure_prob(probs, held_out.labels, taxonomy),
-        lookalikes=find_lookalikes(probs, held_out.labels, taxonomy),
+        set_prob=conformal_prob(probs, telling.labels, COVERAGE),
+        sure_prob=choose_sure_prob(probs, telling.labels, taxonomy),
+        lookalikes=find_lookalikes(softmax(held_out.logits / temperature), held_out.labels, taxonomy),
+        few={taxonomy.leaves[kind]: number for kind, number in held_out.few.items()},
     )
 
 

@@ -91,7 +91,8 @@ class Learner:
         return tuple(TaxonChance(taxa[i], float(probs[i])) for i in kept)
 
     def similar_labelled(self, image: str, taxon: str, limit: int) -> tuple[tuple[str, float], ...]:
-        return self._similar.nearest_labelled(image, taxon, limit)
+        ranking = self._ranking
+        return self._similar.nearest_labelled(image, taxon, limit, None if ranking is None else ranking.suspicion)
 
     def similarity_order(self, images: tuple[str, ...]) -> tuple[str, ...]:
         return self._similar.order(images)

@@ -18,6 +18,7 @@ from sklearn.linear_model import LogisticRegression
 
 from fgdemo.errors import DatasetError
 from fgdemo.learn.detail import unknown_figures
+from fgdemo.model.calibration import telling
 from fgdemo.model.head import RidgeHead
 from fgdemo.model.unknown import ClassDistances, UnknownScale
 from fgdemo.statistics.bootstrap import crossed_interval, macro_interval
@@ -140,8 +141,10 @@ def held_out_kinds(split: Split, share: float = 0.2, seeds: Sequence[int] = (0, 
         labels = place[split.train_labels[rows]]
         head = RidgeHead.fit(split.train[rows], labels, len(kept))
         distances = ClassDistances.of(head)
+        tells = telling(head.counts[labels])
         scale = UnknownScale.fit(
-            head.leave_one_out(split.train[rows], labels).max(1), distances.leave_one_out(split.train[rows], labels)
+            head.leave_one_out(split.train[rows], labels).max(1)[tells],
+            distances.leave_one_out(split.train[rows], labels)[tells],
         )
         weight, bias = head.linear()
         scores = scale((split.test @ weight + bias).max(1), distances(split.test))

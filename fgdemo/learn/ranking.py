@@ -14,7 +14,7 @@ from fgdemo.learn import acquisition
 from fgdemo.learn.leverages import Leverages
 from fgdemo.learn.live_head import IS_LABEL, TRAIN, LiveHead, Snapshot
 from fgdemo.learn.suspicion import Candidates, doubts
-from fgdemo.model.calibration import fit_temperature, softmax
+from fgdemo.model.calibration import fit_temperature, softmax, telling
 from fgdemo.statistics.proportions import wilson
 from fgdemo.storage.embeddings import Embeddings
 from fgdemo.storage.roster import IS_OUT, SPLITS, Roster
@@ -86,6 +86,7 @@ class Ranker:
         """As sure as the checkpoint would be; the more is labelled, the more what makes the labels likeliest."""
         seen = snapshot.readout.seen
         labelled = rows[(given[rows] >= 0) & seen[given[rows]]]
+        labelled = labelled[telling(self._different(snapshot, given)[given[labelled]])]
         usable = labelled if len(labelled) >= FEWEST_CALIBRATED else rows
         chosen = usable[:: max(1, len(usable) // CALIBRATED_ON)]
         if not len(chosen) or seen.sum() < 2:
@@ -97,6 +98,15 @@ class Ranker:
         if usable is rows:
             return expected
         return fit_temperature(logits, (np.cumsum(seen) - 1)[given[chosen]], expected)
+
+    def _different(self, snapshot: Snapshot, given: np.ndarray) -> np.ndarray:
+        """(C,) from how many different pictures each class is known: near-duplicates count once."""
+        counts = np.zeros(len(snapshot.taxa))
+        counts[snapshot.readout.seen] = snapshot.readout.counts
+        trains = np.flatnonzero((snapshot.held.weight > 0) & (given >= 0))
+        groups = np.unique(np.stack([given[trains], self._roster.twin[trains]], 1), axis=0)[:, 0]
+        besides = counts - np.bincount(given[trains], minlength=len(counts))
+        return besides + np.bincount(groups, minlength=len(counts))
 
     def _rank(self, snapshot: Snapshot, candidates: Candidates, given: np.ndarray) -> tuple[Ranking, Accuracy | None]:
         roster, held, n, size = self._roster, snapshot.held, len(given), len(snapshot.taxa)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from fgdemo.storage.embeddings import Embeddings
+from fgdemo.storage.references import fit_to_show
 from fgdemo.storage.roster import Roster
 
 MOST_COMPARED = 5000
@@ -21,14 +22,16 @@ class Similar:
     def __init__(self, roster: Roster, embeddings: Embeddings) -> None:
         self._roster, self._embeddings = roster, embeddings
 
-    def nearest_labelled(self, image: str, taxon: str, limit: int) -> tuple[tuple[str, float], ...]:
-        """See `fgdemo.annotation.Learner.similar_labelled`."""
+    def nearest_labelled(
+        self, image: str, taxon: str, limit: int, suspicion: np.ndarray | None = None
+    ) -> tuple[tuple[str, float], ...]:
+        """See `fgdemo.annotation.Learner.similar_labelled`; `suspicion` as for `fit_to_show`."""
         roster = self._roster
         place = self._embeddings.rows.get(image)
         if taxon not in roster.taxa or place is None:
             return ()
-        rows = np.flatnonzero(roster.taxon == roster.taxa.index(taxon))[-MOST_COMPARED:]
-        rows = rows[rows != roster.row_of.get(image, -1)]
+        rows = np.flatnonzero(roster.taxon == roster.taxa.index(taxon))
+        rows = fit_to_show(roster, rows[rows != roster.row_of.get(image, -1)], suspicion)[-MOST_COMPARED:]
         places = self._embeddings.rows_of(roster.image_ids.raw(rows))
         rows, places = rows[places >= 0], places[places >= 0]
         own = _unit(self._embeddings.vectors([place]))[0]

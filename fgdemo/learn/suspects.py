@@ -12,7 +12,7 @@ from fgdemo.learn.embed import embed
 from fgdemo.learn.pictures import Progress, decode_all, no_progress
 from fgdemo.learn.suspicion import Candidates, doubts
 from fgdemo.model.backbone import Backbone, DataConfig
-from fgdemo.model.calibration import fit_temperature, softmax
+from fgdemo.model.calibration import fit_temperature, softmax, telling
 from fgdemo.model.discriminant import Discriminant
 from fgdemo.model.head import RidgeHead
 from fgdemo.storage.labelled import LabelledPicture
@@ -123,6 +123,7 @@ def find_suspects(
     logits = _leave_one_out(embeddings[first], given[first], sums)
     own = logits[:, : len(classes)]  # what the data has no name for cannot be suggested
     sample = np.flatnonzero(np.isfinite(own[np.arange(len(own)), given[first]]))
+    sample = sample[telling(sums.counts[given[first][sample]])]
     sample = sample[:: max(1, len(sample) // CALIBRATED_ON)]
     probs = softmax(own / fit_temperature(own[sample], given[first][sample]))
     candidates = Candidates.empty(len(first), len(classes))

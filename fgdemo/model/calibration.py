@@ -21,6 +21,24 @@ PRIOR_SPREAD = np.log(2)
 """A temperature that is known beforehand is believed to within a factor of two."""
 
 
+FEW = 2
+"""Of a kind that is known from so few different pictures, leave-one-out says nothing about other kinds."""
+
+
+def telling(different: np.ndarray) -> np.ndarray:
+    """(N,) bool: which pictures, each left out once, say how sure a head may be of other kinds.
+
+    Those of kinds with one picture never do: they cannot be right. Those of kinds with two do where they are most of
+    what is left: of 3,000 kinds of two pictures nothing else can be asked. All do where none does.
+
+    Args:
+        different: (N,) from how many different pictures the kind of each is known.
+    """
+    one, few = different < 1.5, different < FEW + 0.5
+    tells = ~few if (~few).sum() >= (few & ~one).sum() else ~one
+    return tells if tells.any() else np.ones(len(different), bool)
+
+
 def fit_temperature(logits: np.ndarray, labels: np.ndarray, expected: float | None = None) -> float:
     """T > 0 so that softmax(logits / T) has the least NLL on held-out (N, C) logits (Guo 2017).
 

@@ -21,7 +21,7 @@ FIGURES: Mapping[str, tuple[str, bool]] = {
     "nll": ("Log loss, nats a picture", False),
     "false_alarms": ("Known kinds called unknown", True),
 }
-MOST_KINDS, MOST_PAIRS = 300, 10
+MOST_KINDS, MOST_PAIRS, MOST_FEW = 300, 10, 30
 
 
 def card_markdown(card: Mapping[str, Any]) -> str:
@@ -43,6 +43,15 @@ def _knows(card: Mapping[str, Any]) -> Iterator[str]:
     named = [_named(row) for row in sorted(kinds, key=lambda row: str(row.get("name", row["id"])))]
     more = f" … and {len(named) - MOST_KINDS} more" if len(named) > MOST_KINDS else ""
     yield ", ".join(named[:MOST_KINDS]) + more + "."
+    few = _map(_map(card.get("calibration")).get("few"))
+    for number, words in ((1, "one picture, or near-duplicates of one"), (2, "two pictures")):
+        listed = [_named(row) for row in kinds if few.get(str(row["id"])) == number]
+        if listed:
+            rest = f" and {len(listed) - MOST_FEW} more" if len(listed) > MOST_FEW else ""
+            yield (
+                f"Known from {words}: {', '.join(listed[:MOST_FEW])}{rest}. "
+                "How sure it is of them was not measured, and they say nothing about the others."
+            )
 
 
 def _named(row: Mapping[str, Any]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,8 @@ class Calibration:
         coverage, set_prob: leaves of at least `set_prob` make a set, which holds the right one with `coverage`.
         sure_prob: a taxon is given as the answer from this probability on.
         lookalikes: for each leaf the leaves it is confused with, most confused first.
+        few: leaves that are known from one or two different pictures, and from how many: they say nothing about the
+            others, and how sure it is of them was not measured.
     """
 
     temperature: float
@@ -43,6 +45,7 @@ class Calibration:
     set_prob: float
     sure_prob: float
     lookalikes: Mapping[str, tuple[str, ...]]
+    few: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -183,6 +186,9 @@ class Classifier:
 
     def lookalikes(self, leaf: str) -> tuple[str, ...]:
         return tuple(self.calibration.lookalikes.get(leaf, ()))
+
+    def few(self, leaf: str) -> int | None:
+        return self.calibration.few.get(leaf)
 
     # --- on disk ------------------------------------------------------------------------------------------
 

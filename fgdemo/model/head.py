@@ -100,7 +100,7 @@ class RidgeHead:
         return replace(self, gram=self.gram + features.T @ features, moment=moment, counts=counts)
 
     def features(self, embeddings: np.ndarray) -> np.ndarray:
-        """(N, D) → (N, D + 1) float64: standardised, with a constant for the base rate."""
+        """(N, D) → (N, D + 1) float64: standardised, with a constant, whose weight is the intercept."""
         phi = (embeddings.astype(np.float64) - self.mean) / self.scale
         return np.concatenate([phi, np.ones((len(phi), 1))], axis=1)
 

@@ -60,7 +60,10 @@ class Network(nn.Module):
 
     @property
     def base(self) -> Tensor:
-        """(C,) the part of the logits that belongs to no place."""
+        """(C,) the part of the logits that belongs to no place: those of a picture of nothing but average background.
+
+        It is where the sum starts, and no base rate: how common the kinds are moves it little.
+        """
         return self.bias + self.origin @ self.weight
 
     def assignment(self, tokens: Tensor, group: str) -> Tensor:

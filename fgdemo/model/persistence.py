@@ -46,6 +46,7 @@ def to_checkpoint(classifier: Classifier) -> Checkpoint:
             "set_prob": classifier.calibration.set_prob,
             "sure_prob": classifier.calibration.sure_prob,
             "lookalikes": {leaf: list(others) for leaf, others in classifier.calibration.lookalikes.items()},
+            "few": dict(classifier.calibration.few),
         },
         "unknown": {
             "logit": classifier.unknown.logit.tolist(),
@@ -115,6 +116,7 @@ def from_checkpoint(name: str, found: Checkpoint, device: str) -> Classifier:
             set_prob=float(marks["set_prob"]),
             sure_prob=float(marks["sure_prob"]),
             lookalikes={leaf: tuple(others) for leaf, others in marks["lookalikes"].items()},
+            few={str(leaf): int(number) for leaf, number in marks.get("few", {}).items()},
         ),
         unknown=UnknownScale(*(np.array(scale[key], np.float64) for key in ("logit", "distance", "average"))),
         card=card,

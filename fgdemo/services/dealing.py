@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fgdemo.annotation import Order, Person, Ranking, Reason
+from fgdemo.annotation import DOUBTFUL, Order, Person, Ranking, Reason
 from fgdemo.services.disputes import own_disputes
-from fgdemo.services.item_queue import AUDIT_EVERY, DOUBTFUL, count_open, first_open, is_open, rows_to_ask, to_second
+from fgdemo.services.item_queue import AUDIT_EVERY, count_open, first_open, is_open, rows_to_ask, to_second
 from fgdemo.services.sittings import Sitting
 from fgdemo.storage.leases import Leases
 from fgdemo.storage.roster import Roster

@@ -10,8 +10,6 @@ from fgdemo.annotation import Order, Person, Ranking, Reason
 from fgdemo.storage.roster import IS_OUT, Roster
 
 AUDIT_EVERY = 10
-DOUBTFUL = 0.5
-"""From this suspicion on the model holds another kind for likelier than the given one."""
 _FIRST_STEP = 128
 _FEW = 20_000
 

@@ -30,6 +30,7 @@ def candidates(reading: Reading, classifier: Classifier, leaves: Sequence[str]) 
             lookalikes=classifier.lookalikes(leaf),
             bias=round(float(bias), 6),
             evidence=tuple(values),
+            few=classifier.few(leaf),
         )
         for leaf, column, bias, values in zip(leaves, columns, biases, maps.T.tolist(), strict=True)
     )

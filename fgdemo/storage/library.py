@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from fgdemo.storage.embeddings import Embeddings
 from fgdemo.storage.originals import ImageStore
+from fgdemo.storage.references import fit_to_show
 from fgdemo.storage.roster import Roster
 
 MOST_COMPARED = 5000
@@ -26,15 +28,20 @@ class Similar:
 
 
 class Library:
-    """Labelled pictures by likeness.
+    """Labelled pictures by likeness, without doubtful ones as long as there are others.
 
     Args:
+        suspicion: of the first rows of the roster, as it is now; None where nothing has doubted them yet.
         images: where the originals are.
         embeddings: what the served model saw in each.
     """
 
-    def __init__(self, roster: Roster, embeddings: Embeddings, images: ImageStore) -> None:
+    def __init__(
+        self, roster: Roster, embeddings: Embeddings, images: ImageStore,
+        suspicion: Callable[[], np.ndarray | None] = lambda: None,
+    ) -> None:  # fmt: skip
         self.images = images
+        self._suspicion = suspicion
         self._roster = roster
         self._embeddings = embeddings
 
@@ -49,6 +56,7 @@ class Library:
         if taxon not in roster.taxa:
             return ()
         rows = np.flatnonzero(roster.taxon == roster.taxa.index(taxon))
+        rows = fit_to_show(roster, rows, self._suspicion())
         places = self._embeddings.rows_of(roster.image_ids.raw(rows))
         rows, places = rows[places >= 0][-MOST_COMPARED:], places[places >= 0][-MOST_COMPARED:]
         vectors = self._embeddings.vectors(places)

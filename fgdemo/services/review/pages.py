@@ -12,6 +12,7 @@ from fgdemo.services.review.grid import Tile, tiles
 from fgdemo.services.review.kinds import Cell, KindSummary, cell, summaries
 from fgdemo.services.review.opinions import Opinions
 from fgdemo.services.review.snapshot import Snapshot
+from fgdemo.storage.references import fit_to_show
 from fgdemo.storage.roster import SPLITS
 
 STRIP = 12
@@ -124,8 +125,8 @@ def pair_page(now: Snapshot, a: str, b: str, opinions: Opinions) -> PairPage:
 
 
 def typical_rows(now: Snapshot, taxon: str) -> np.ndarray:
-    """Pictures of a kind that the model is surest of, checked ones first."""
-    rows = _ranked_rows(now, taxon)
+    """Pictures of a kind that the model is surest of, checked ones first; doubtful ones where there are no others."""
+    rows = fit_to_show(now.roster, _ranked_rows(now, taxon), now.suspicion)
     return rows[np.lexsort((-now.given_prob[rows], ~now.checked[rows]))][:STRIP]
 
 

@@ -8,12 +8,9 @@ from functools import cached_property
 
 import numpy as np
 
-from fgdemo.annotation import Ranking
+from fgdemo.annotation import DOUBTFUL, Ranking
 from fgdemo.storage.roster import IS_OUT, Roster
 from fgdemo.taxonomy import Taxonomy
-
-DOUBTFUL = 0.5
-"""From this suspicion on a label is likelier wrong than right."""
 
 
 @dataclass(frozen=True)

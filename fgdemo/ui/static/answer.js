@@ -17,6 +17,8 @@ export function showAnswer(root, result) {
   const verdict = root.querySelector(".fg-unknown");
   verdict.textContent = unknown.is_unknown && unknown.sentence === answer.sentence ? "" : unknown.sentence;
   verdict.classList.toggle("is-unknown", unknown.is_unknown);
+  const few = result.candidates.find((one) => one.taxon === answer.taxon)?.few;
+  if (few) verdict.append(` Known from ${few === 1 ? "one picture" : `${few} pictures`} only, so how sure it is was not measured.`);
   verdict.hidden = !verdict.textContent;
   root.querySelector(".fg-crop-hint").hidden = result.box !== null || !["unknown", "unsure"].includes(answer.kind);
   const steps = result.path.map((step) =>

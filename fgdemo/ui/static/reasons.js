@@ -23,7 +23,7 @@ export function showReasons(root, { a, b, sums, pinned }, onPart) {
 
 function bar({ kind, part, value }, longest, pinned, onPart) {
   const width = `${(50 * Math.abs(value)) / longest}%`;
-  const words = { background: "background", base: "base rate" };
+  const words = { background: "background", base: "starting point" };
   const inside = [
     h("span", { class: "fg-swatch", style: part ? { background: part.colour } : {} }),
     h("span", { class: "fg-bar-name" }, part ? part.name : words[kind]),
@@ -31,7 +31,7 @@ function bar({ kind, part, value }, longest, pinned, onPart) {
     h("span", { class: "fg-num" }, signed(value)),
   ];
   if (!part) {
-    const title = kind === "base" ? "How much commoner A is than B before looking" : "What the places outside all parts say";
+    const title = kind === "base" ? "What A has over B in a picture of nothing but average background: where the sum starts. It does not say which of them is commoner" : "What the places outside all parts say";
     return h("div", { class: "fg-part-bar is-rest", role: "listitem", title }, ...inside);
   }
   const id = String(part.id);
