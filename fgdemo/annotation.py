@@ -57,7 +57,8 @@ Reason = Literal["suspicion", "pair", "uncertain", "typical", "new", "audit", "s
 """Why a picture is asked. All but the last two orders of work; audit: a random draw, for an unbiased estimate;
 second: a blind second opinion."""
 
-Order = Literal["suspicion", "pair", "uncertain", "typical", "new", "suggestion", "adjudication", "audit"]
+Order = Literal["suspicion", "pair", "uncertain", "typical", "new", "suggestion", "adjudication", "audit", "gold"]
+"""gold: gold labels that look wrong, and as many others; for maintainers, and asked as blind second opinions."""
 
 
 @dataclass(frozen=True)
@@ -90,8 +91,8 @@ class Standing:
 
 
 DOUBTFUL = 0.35
-"""Above this suspicion a label looks wrong: in `suspects`, and on every page. A check costs a key and a wrong label that
-is not asked stays, so it lies below one half: see `fgdemo.learn.suspicion` for what it finds."""
+"""Above this suspicion a label looks wrong: in `suspects`, and on every page. A check costs a key, and a wrong label
+that is not asked stays, so it lies below one half: see `fgdemo.learn.suspicion` for what it finds."""
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ import numpy as np
 from sqlalchemy.engine import Engine
 
 from fgdemo.errors import CheckpointError, TrainingError
+from fgdemo.learn.gold_doubts import GoldDoubts
 from fgdemo.learn.learner import Learner
 from fgdemo.learn.live_classifier import LiveClassifier, embeddings_of
 from fgdemo.mirrors import open_mirror, restore_if_fresh, restore_seen
@@ -20,6 +21,7 @@ from fgdemo.model.classifier import Classifier, training_device
 from fgdemo.model_room import ModelRoom
 from fgdemo.services.exchange import Exchange
 from fgdemo.services.explainer import Explainer
+from fgdemo.services.gold import Gold
 from fgdemo.services.housekeeping import Chore, Housekeeping
 from fgdemo.services.labelling import Labelling
 from fgdemo.services.mirroring import Mirroring
@@ -235,13 +237,15 @@ def _services(
         learner.stop()
         housekeeping.stop()
 
+    doubts = GoldDoubts(
+        settings, workspace.roster, open_models(settings, engine), taxa, workspace.embeddings, learner.ranking,
+        classifier.version,
+    )  # fmt: skip
     explainer = Explainer(
         LiveClassifier(classifier, learner, taxa), learner, workspace.roster, workspace.embeddings, workspace.images,
     )  # fmt: skip
     return Services(
-        workbench=Workbench(
-            classifier, library, partial(trust, classifier), images.decoder, settings.most_waiting
-        ),
+        workbench=Workbench(classifier, library, partial(trust, classifier), images.decoder, settings.most_waiting),
         suggestions=Suggestions(
             workspace.events,
             workspace.images,
@@ -250,7 +254,15 @@ def _services(
             classifier.taxonomy,
         ),
         accounts=Accounts(workspace.engine, hub_roles=HubRoles(settings.maintainers, settings.experts)),
-        labelling=Labelling(workspace.engine, workspace.roster, learner, taxa, classifier, explainer),
+        labelling=Labelling(
+            workspace.engine,
+            workspace.roster,
+            learner,
+            taxa,
+            classifier,
+            explainer,
+            Gold(workspace.roster, doubts, training.is_judging),
+        ),
         review=Review(workspace.engine, workspace.roster, learner, taxa, explainer),
         transfers=transfers,
         training=training,

@@ -100,7 +100,7 @@ def _line(picture: LabelledPicture, found: Suspects, row: int) -> dict[str, Any]
 
 
 def _summary(found: Suspects) -> dict[str, Any]:
-    """How many labels of each class, and of each pair of classes, look wrong: above one half, and on average."""
+    """How many labels of each class, and of each pair of classes, look wrong: above `DOUBTFUL`, and on average."""
     import numpy as np
 
     doubtful = found.suspicion > DOUBTFUL

@@ -9,6 +9,7 @@ import numpy as np
 
 from fgdemo.annotation import DOUBTFUL, Order, Person, Ranking, Reason
 from fgdemo.services.disputes import own_disputes
+from fgdemo.services.gold import Gold
 from fgdemo.services.item_queue import AUDIT_EVERY, count_open, first_open, is_open, rows_to_ask, to_second
 from fgdemo.services.sittings import Sitting
 from fgdemo.storage.leases import Leases
@@ -34,8 +35,8 @@ class _Table:
 class Dealer:
     """Safe for many threads, and for several servers on one database."""
 
-    def __init__(self, roster: Roster, leases: Leases) -> None:
-        self._roster, self._leases = roster, leases
+    def __init__(self, roster: Roster, leases: Leases, gold: Gold) -> None:
+        self._roster, self._leases, self._gold = roster, leases, gold
         self._pairs: tuple[Ranking | None, dict[tuple[str, str], np.ndarray]] = (None, {})
 
     def deal(self, person: Person, sitting: Sitting, ranking: Ranking, have: Sequence[str], count: int) -> Dealt:
@@ -60,7 +61,8 @@ class Dealer:
         plan = sitting.session
         rows = self._rows(ranking, plan.order, plan.pair)
         leased = [self._roster.row_of[image] for image in self._with_others(person) if image in self._roster]
-        return count_open(self._roster, np.intersect1d(rows, np.array(leased, np.int64)), plan.order) > 0
+        theirs = np.intersect1d(rows, np.array(leased, np.int64))
+        return len(theirs) > 0 if plan.order == "gold" else count_open(self._roster, theirs, plan.order) > 0
 
     def left(
         self, ranking: Ranking | None, order: Order, pair: tuple[str, str] | None, person: Person,
@@ -76,6 +78,8 @@ class Dealer:
         if order == "adjudication":
             return int(self._roster.disputed.sum()) - len(own_disputes(self._roster, person, seconded))
         rows = self._rows(ranking, order, pair)
+        if order == "gold":
+            return len(rows)
         if order == "suspicion":  # the others stay in the queue behind them, but need no checking
             rows = rows[ranking.suspicion[rows] > DOUBTFUL]
         return count_open(self._roster, rows, order)
@@ -97,6 +101,8 @@ class Dealer:
     ) -> tuple[str, Reason] | None:
         """The picture of one turn: mostly of the order of work, now and then an audit or a second opinion."""
         roster, plan, audit = self._roster, sitting.session, table.ranking.orders["audit"]
+        if plan.order == "gold":
+            return self._draw_gold({*skip, *table.others, *sitting.seconded})
         if plan.order not in ("suggestion", "adjudication"):
             if plan.blind_share and int((turn + 1) * plan.blind_share) > int(turn * plan.blind_share):
                 second = to_second(roster, audit, {*skip, *sitting.seconded}, 1, person)
@@ -111,6 +117,11 @@ class Dealer:
             skip = {*skip, *own_disputes(roster, person, sitting.seconded)}
         found = first_open(roster, rows, plan.order, {*skip, *table.others}, 1)
         return (found[0], plan.order) if found else None
+
+    def _draw_gold(self, skip: Collection[str]) -> tuple[str, Reason] | None:
+        ids = (self._roster.image_ids[row] for row in self._gold.rows().tolist())
+        image = next((image for image in ids if image not in skip), None)
+        return None if image is None else (image, "second")
 
     def _lease(self, person: Person, sitting: Sitting, table: _Table, drawn: Dealt, have: Sequence[str]) -> Dealt:
         """Those of the drawn ones that nobody was faster with; the others are noted in `table`."""
@@ -131,6 +142,8 @@ class Dealer:
 
     def _rows(self, ranking: Ranking, order: Order, pair: tuple[str, str] | None) -> np.ndarray:
         """`rows_to_ask`; those of a pair, which all columns must be searched for, are remembered with their ranking."""
+        if order == "gold":
+            return self._gold.rows()
         if order != "pair" or pair is None:
             return rows_to_ask(self._roster, ranking, order, pair)
         known_ranking, known = self._pairs

@@ -10,11 +10,12 @@ from typing import get_args
 
 from sqlalchemy.engine import Engine
 
-from fgdemo.annotation import DECIDING, Learner, Order, Person, Reason
+from fgdemo.annotation import DECIDING, OUT, Learner, Order, Person, Reason
 from fgdemo.errors import ForbiddenError, StaleError, StorageError, TaxonomyError
 from fgdemo.services.dealing import Dealer
 from fgdemo.services.disputes import require_third
 from fgdemo.services.explainer import Explainer
+from fgdemo.services.gold import Gold, GoldNow
 from fgdemo.services.items import Choice, Given, Item, Items
 from fgdemo.services.session_report import SessionReport, report_on
 from fgdemo.services.session_words import ORDERS
@@ -61,6 +62,7 @@ class Labelling:
         learner: learns from every answer; it follows the same roster.
         classifier: names the model version and the look-alikes.
         explainer: draws the maps, or None.
+        gold: which gold pictures are to be checked, and when.
     """
 
     def __init__(
@@ -71,6 +73,7 @@ class Labelling:
         taxa: TaxonStore,
         classifier: Classifier,
         explainer: Explainer | None = None,
+        gold: Gold | None = None,
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
         self.explainer = explainer
@@ -79,7 +82,8 @@ class Labelling:
         self._roster, self._learner, self._taxa = roster, learner, taxa
         self._clock = clock
         self._sittings = Sittings(engine, self._log, self._sessions)
-        self._dealer = Dealer(roster, self._leases)
+        self._gold = gold or Gold(roster, lambda: None)
+        self._dealer = Dealer(roster, self._leases, self._gold)
         self._items = Items(roster, learner, taxa, classifier, self._log)
         self._undoing = threading.Lock()
         self._search: tuple[Taxonomy | None, TaxonSearch | None] = (None, None)
@@ -99,7 +103,7 @@ class Labelling:
         return tuple(
             Work(order, name, about, self._dealer.left(ranking, order, None, person, seconded))
             for order, (name, about) in ORDERS.items()
-            if order != "pair"
+            if order != "pair" and (order != "gold" or person.role == "maintainer")
         )
 
     def pairs(self, person: Person) -> tuple[Pair, ...]:
@@ -125,6 +129,9 @@ class Labelling:
         person.require("expert")
         if order not in ORDERS or (order == "pair") != (pair is not None):
             raise StorageError("Choose what to work on; for a pair of kinds choose the two.")
+        if order == "gold":
+            person.require("maintainer")
+            self._gold.require_quiet()
         if pair is not None:
             pair = (self._taxa.load()[pair[0]].id, self._taxa.load()[pair[1]].id)
         if goal is not None and not 1 <= goal <= LARGEST_GOAL:
@@ -155,6 +162,11 @@ class Labelling:
         """How many answers of the session stand."""
         return len(self._sittings.of(person, session).events)
 
+    def gold_now(self, person: Person) -> GoldNow:
+        """How many gold labels there are, look wrong, and are disputed."""
+        self._roster.follow()
+        return self._gold.now(person)
+
     # --- items --------------------------------------------------------------------------------------------
 
     def next_items(self, person: Person, session: int, have: Sequence[str], count: int) -> tuple[Item, ...]:
@@ -162,6 +174,9 @@ class Labelling:
         sitting, ranking = self._sittings.of(person, session), self._learner.ranking()
         if ranking is None:
             return ()
+        if sitting.session.order == "gold":
+            person.require("maintainer")
+            self._gold.require_quiet()
         self._learner.catch_up()
         return self._items.of(self._dealer.deal(person, sitting, ranking, have, count))
 
@@ -199,6 +214,8 @@ class Labelling:
             self._roster.follow()
         if said.kind in DECIDING and not said.blind:
             self._require_say(person, said)
+        if said.kind in OUT and said.is_last_word and self._roster.standing(said.image).split == "gold":
+            person.require("maintainer")  # so a picture leaves gold, by which models are judged
         if said.blind:
             self._require_dealt_blind(person, said)
         kept = self._log.answer(said)

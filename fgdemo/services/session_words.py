@@ -18,6 +18,7 @@ ORDERS: dict[Order, tuple[str, str]] = {
     "suggestion": ("Suggestions of visitors", "What visitors said is wrong"),
     "adjudication": ("Where experts disagree", "The last word on second opinions that differ"),
     "audit": ("Random check", "A random draw, to know how good the labels are"),
+    "gold": ("Gold that looks wrong", "What models are judged by: labels in doubt among as many others, asked blind"),
 }
 
 

@@ -70,6 +70,10 @@ class Training:
             estimates(jobs, self._device, train, val + gold), self._swap.stage, self._swap.trouble,
         )  # fmt: skip
 
+    def is_judging(self) -> bool:
+        """Whether a training runs, whose verdict is still to come."""
+        return any(self._processes.seen(job).state in OPEN for job in self._jobs.open())
+
     # --- jobs ---------------------------------------------------------------------------------------------
 
     def start(self, person: Person, preset: Preset, hub_token: str | None = None) -> Job:

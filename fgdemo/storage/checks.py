@@ -9,6 +9,8 @@ from sqlalchemy.engine import Engine
 
 from fgdemo.annotation import DECIDING
 from fgdemo.storage.database import reading
+from fgdemo.storage.events import EventLog
+from fgdemo.storage.label_event import LabelEvent, standing_of
 from fgdemo.storage.schema import label_event_table
 
 _AT_ONCE = 500
@@ -30,21 +32,39 @@ class Checks:
                 found.update({row.id: row.taxon for row in rows})
         return found
 
-    def audited(self, limit: int) -> list[tuple[str, str]]:
-        """(label before, label given) of the newest random checks of labelled pictures that stand."""
-        said, shown, undo = (label_event_table.alias(name) for name in ("said", "shown", "undo"))
+    def audited(self, limit: int) -> list[tuple[str, str | None]]:
+        """(label before, what stands now) of the pictures that were checked at random last, each once, by checks that
+        stand: an answer that was taken back says nothing, and one that was put right since is right by what stands.
+        None stands for "none of these kinds"; pictures that turned out unusable are left out."""
+        said, undo = (label_event_table.alias(name) for name in ("said", "undo"))
+        newest = sa.func.max(said.c.id)
         query = (
-            sa.select(shown.c.taxon, said.c.taxon)
-            .join_from(said, shown, shown.c.id == said.c.shown_version)
+            sa.select(said.c.image)
             .where(
                 said.c.reason == "audit",
-                said.c.kind == "label",
-                shown.c.taxon.is_not(None),
-                shown.c.kind.in_(DECIDING),
+                said.c.kind.in_(_CHECKS),
                 ~sa.exists().where(undo.c.undoes == said.c.id),
             )
-            .order_by(said.c.id.desc())
+            .group_by(said.c.image)
+            .order_by(newest.desc())
             .limit(limit)
         )
         with reading(self._engine) as connection:
-            return [(before, given) for before, given in connection.execute(query)]
+            images = list(connection.execute(query).scalars())
+        found = (_found(history) for history in EventLog(self._engine).histories(images).values())
+        return [one for one in found if one is not None]
+
+
+_CHECKS = ("label", "none")
+"""Answers that say whether a label is right."""
+
+
+def _found(history: Sequence[LabelEvent]) -> tuple[str, str | None] | None:
+    """(label before, what stands now) of the first random check that stands; None where there was no label."""
+    undone = {said.undoes for said in history}
+    first = next(said for said in history if said.reason == "audit" and said.kind in _CHECKS and said.id not in undone)
+    before = standing_of([said for said in history if (said.id or 0) < (first.id or 0)], "train")
+    now = standing_of(history, "train")
+    if before is None or before.taxon is None or now is None or now.kind == "unusable":
+        return None
+    return before.taxon, now.taxon

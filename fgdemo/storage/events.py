@@ -85,7 +85,7 @@ class EventLog:
 
         Raises:
             StaleError: somebody said something else about one of the pictures since it was shown.
-            ForbiddenError: a gold picture that has a label, and no adjudication.
+            ForbiddenError: a gold picture that has a label, and no last word.
             StorageError: as `append`.
         """
         table, images = label_event_table, list({said.image for said in label_events})
@@ -275,7 +275,7 @@ def _versions(connection: Connection, images: Sequence[str]) -> dict[str, int]:
 def _check_fresh(said: LabelEvent, is_locked: bool, version: int) -> None:
     if version != (said.shown_version or 0):
         raise StaleError("Somebody answered about this picture meanwhile. Here it is as it stands now.")
-    if is_locked and not said.blind and said.kind not in ("adjudication", "skip", "unsure"):
+    if is_locked and not said.blind and not said.is_last_word and said.kind not in ("skip", "unsure"):
         raise ForbiddenError("This picture is gold: its label is only changed by adjudication.")
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import get_args
 
-from fgdemo.annotation import DECIDING, Kind, Split, Standing
+from fgdemo.annotation import DECIDING, OUT, Kind, Split, Standing
 from fgdemo.errors import StorageError
 from fgdemo.types import CropBox
 
@@ -61,6 +61,12 @@ class LabelEvent:
     id: int | None = None
     created_at: str | None = None
 
+    @property
+    def is_last_word(self) -> bool:
+        """An adjudication; or that a picture shows nothing that could be labelled, said where one was asked for: so a
+        picture leaves gold, and comes back when that is taken back."""
+        return self.kind == "adjudication" or (self.kind in OUT and self.reason == "adjudication" and not self.blind)
+
     def __post_init__(self) -> None:
         if self.kind not in get_args(Kind):
             raise StorageError(f"“{self.kind}” is not a kind of label event.")
@@ -105,7 +111,7 @@ def standing_of(history: Sequence[LabelEvent], split: Split) -> Standing | None:
     if not deciding:
         return None
     now = deciding[-1]
-    settled = max((said.id or 0 for said in valid if said.kind == "adjudication"), default=0)
+    settled = max((said.id or 0 for said in valid if said.is_last_word), default=0)
     second = {said.annotator: said for said in valid if said.blind and (said.id or 0) > settled}
     answered = max((said.id or 0 for said in valid if said.kind in DECIDING and said.kind != "import"), default=0)
     return Standing(
@@ -128,7 +134,7 @@ def parties_to(history: Sequence[LabelEvent]) -> frozenset[str]:
         return frozenset()
     taken_back = {said.undoes for said in history if said.kind == "undo"}
     valid = [said for said in history if said.id not in taken_back]
-    settled = max((said.id or 0 for said in valid if said.kind == "adjudication"), default=0)
+    settled = max((said.id or 0 for said in valid if said.is_last_word), default=0)
     return frozenset(
         {standing.annotator, *(said.annotator for said in valid if said.blind and (said.id or 0) > settled)}
     )

@@ -60,7 +60,7 @@ class Merger:
         for one in fresh:
             if not self._matters(one, history):
                 continue
-            aside = parted or (locked and one.kind not in ("adjudication", "undo"))
+            aside = parted or (locked and not one.is_last_word and one.kind != "undo")
             told = _as_second_opinion(one, here, decided_at) if aside else one
             if told is None or (told.kind == "undo" and ids.get(told.undoes) is None):
                 continue

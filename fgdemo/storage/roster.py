@@ -132,6 +132,11 @@ class Roster:
         return self._columns["disputed"][: len(self)]
 
     @property
+    def seconded(self) -> np.ndarray:
+        """(n,) bool: somebody has given a blind second opinion."""
+        return self._columns["seconded"][: len(self)]
+
+    @property
     def suggested(self) -> np.ndarray:
         """(n,) bool: a visitor's suggestion waits for an expert."""
         return self._columns["suggested"][: len(self)]

@@ -32,7 +32,7 @@ def review_page(review: Review, labelling: Labelling, accounts: Accounts, static
     questions = [
         *pictures(review, accounts),
         *answers(review, accounts),
-        *tables(review, accounts),
+        *tables(review, labelling, accounts),
         *work(labelling, accounts),
     ]
     return mounted("review", static_url, questions)
@@ -97,12 +97,13 @@ def answers(review: Review, accounts: Accounts) -> Questions:
     return [review_answer, review_undo]
 
 
-def tables(review: Review, accounts: Accounts) -> Questions:
+def tables(review: Review, labelling: Labelling, accounts: Accounts) -> Questions:
     """The workspace in numbers: confusions, kinds, pairs, people."""
 
     @answered(accounts, "expert")
     def review_open(person: Person, asked: dict[str, Any]) -> dict[str, Any]:
-        return payloads.as_json(review.overview(person))
+        gold = labelling.gold_now(person) if person.role == "maintainer" else None
+        return {**payloads.as_json(review.overview(person)), "gold_check": payloads.as_json(gold)}
 
     @answered(accounts, "expert")
     def review_matrix(person: Person, asked: dict[str, Any]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from fgdemo.ui.mounting import mounted
 from fgdemo.ui.review import tiles
 
 if TYPE_CHECKING:
+    from fgdemo.services.gold import GoldNow
     from fgdemo.services.review import Review
     from fgdemo.services.training import Training
     from fgdemo.services.training_now import TrainingNow
@@ -29,20 +30,33 @@ CARD_LEAVES_OUT = frozenset({"backbone", "calibration", "format", "head", "input
 """What a card holds for the machine alone."""
 
 Questions = list[Callable[..., dict[str, Any]]]
+Now = Callable[[Person], dict[str, Any]]
+"""How everything stands, for the page."""
 
 
-def train_page(training: Training, review: Review, accounts: Accounts, static_url: str) -> gr.HTML:
-    """Place the page in the current Blocks. `review` gives the names of kinds and the labels of pictures."""
-    questions = [*jobs(training, accounts), *models(training, accounts), *verdicts(training, review, accounts)]
+def train_page(
+    training: Training, review: Review, accounts: Accounts, static_url: str, gold: Callable[[Person], GoldNow]
+) -> gr.HTML:
+    """Place the page in the current Blocks. `review` gives the names of kinds and the labels of pictures, `gold` how
+    many gold labels look wrong."""
+
+    def now(person: Person) -> dict[str, Any]:
+        return {**now_as_json(training.now(person)), "gold_check": payloads.as_json(gold(person))}
+
+    questions = [
+        *jobs(training, accounts, now),
+        *models(training, accounts, now),
+        *verdicts(training, review, accounts),
+    ]
     return mounted("train", static_url, questions)
 
 
-def jobs(training: Training, accounts: Accounts) -> Questions:
+def jobs(training: Training, accounts: Accounts, now: Now) -> Questions:
     """How everything stands; beginning, stopping and going on with a training."""
 
     @answered(accounts, "maintainer")
     def train_now(person: Person, asked: dict[str, Any]) -> dict[str, Any]:
-        return now_as_json(training.now(person))
+        return now(person)
 
     @answered(accounts, "maintainer")
     def train_offer(person: Person, asked: dict[str, Any]) -> dict[str, Any]:
@@ -52,17 +66,17 @@ def jobs(training: Training, accounts: Accounts) -> Questions:
     @answered(accounts, "maintainer", with_token=True)
     def train_start(person: Person, asked: dict[str, Any], token: str | None) -> dict[str, Any]:
         training.start(person, payloads.text(asked.get("preset"), "preset"), token)  # type: ignore[arg-type]
-        return now_as_json(training.now(person))
+        return now(person)
 
     @answered(accounts, "maintainer", with_token=True)
     def train_cancel(person: Person, asked: dict[str, Any], token: str | None) -> dict[str, Any]:
         training.cancel(person, int(payloads.number(asked.get("job"), "job")), token)
-        return now_as_json(training.now(person))
+        return now(person)
 
     @answered(accounts, "maintainer", with_token=True)
     def train_resume(person: Person, asked: dict[str, Any], token: str | None) -> dict[str, Any]:
         training.resume(person, int(payloads.number(asked.get("job"), "job")), token)
-        return now_as_json(training.now(person))
+        return now(person)
 
     @answered(accounts, "maintainer")
     def train_log(person: Person, asked: dict[str, Any]) -> dict[str, Any]:
@@ -71,7 +85,7 @@ def jobs(training: Training, accounts: Accounts) -> Questions:
     return [train_now, train_offer, train_start, train_cancel, train_resume, train_log]
 
 
-def models(training: Training, accounts: Accounts) -> Questions:
+def models(training: Training, accounts: Accounts, now: Now) -> Questions:
     """Which model answers, and which are kept."""
 
     @answered(accounts, "maintainer")
@@ -79,25 +93,25 @@ def models(training: Training, accounts: Accounts) -> Questions:
         accepted = asked.get("accept_loss")
         accept_loss = None if accepted is None else payloads.number(accepted, "accept_loss")
         training.promote(person, payloads.text(asked.get("version"), "version"), accept_loss)
-        return now_as_json(training.now(person))
+        return now(person)
 
     @answered(accounts, "maintainer")
     def train_roll_back(person: Person, asked: dict[str, Any]) -> dict[str, Any]:
         training.roll_back(person)
-        return now_as_json(training.now(person))
+        return now(person)
 
     @answered(accounts, "maintainer")
     def train_delete(person: Person, asked: dict[str, Any]) -> dict[str, Any]:
         training.delete(person, payloads.text(asked.get("version"), "version"))
-        return now_as_json(training.now(person))
+        return now(person)
 
     @answered(accounts, "maintainer")
     def train_card(person: Person, asked: dict[str, Any]) -> dict[str, Any]:
         version = payloads.text(asked.get("version"), "version")
         card = training.card(person, version)
-        now = training.now(person)
-        made_by = next((model.job for model in now.models if model.version == version), None)
-        job = next((job for job in now.jobs if job.id == made_by), None)
+        all_now = training.now(person)
+        made_by = next((model.job for model in all_now.models if model.version == version), None)
+        job = next((job for job in all_now.jobs if job.id == made_by), None)
         return {"card": card_as_json(card), "job": payloads.as_json(job)}
 
     return [train_promote, train_roll_back, train_delete, train_card]

@@ -8,7 +8,8 @@ import { iso } from "./names.js";
 
 /** The start screen; `onStart({order, pair, goal, blind_share})`. */
 export function drawPlan(root, { person: me, works, pairs }, onStart) {
-  let chosen = works.find((work) => work.left > 0)?.order ?? null;
+  const open = works.filter((work) => work.left > 0);
+  let chosen = (open.find((work) => location.hash === `#label/${work.order}`) ?? open[0])?.order ?? null;
   let pair = null;
   const goal = h("input", { type: "number", min: 1, max: 100000, step: 1, inputmode: "numeric", placeholder: "none", id: "fg-goal" });
   const blind = h("select", { id: "fg-blind" }, ...[0, 0.1, 0.25, 0.5].map((share) => h("option", { value: share }, share ? `${100 * share} %` : "none")));
@@ -191,7 +192,7 @@ export function accuracySentence(report) {
   if (!now) return "";
   const one = (share) => (100 * share).toFixed(1);
   const before = report.accuracy_before && report.accuracy_before.on === now.on ? `${one(report.accuracy_before.mean)} → ` : "";
-  const where = now.on === "val" ? "Held-out accuracy" : "Accuracy on pictures left out in turn";
+  const where = now.on === "val" ? "Accuracy on held-out (val) pictures" : "Accuracy on pictures left out in turn";
   if (!report.corrections) return `${where} ${one(now.mean)} % [${one(now.low)}, ${one(now.high)}].`;
   const after = report.corrections === 1 ? "1 correction" : `${report.corrections} corrections`;
   return `${where} ${before}${one(now.mean)} % [${one(now.low)}, ${one(now.high)}] after ${after}.`;

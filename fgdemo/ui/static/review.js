@@ -72,16 +72,17 @@ class ReviewPage {
 }
 
 /** The workspace in numbers. */
-function drawHead(root, { pictures, checked, suspects, disputed, accuracy, is_ranked }) {
+function drawHead(root, { pictures, checked, suspects, disputed, accuracy, is_ranked, gold_check: gold }) {
   const figure = (number, words, to = null) => h(to ? "a" : "span", { href: to && linkTo(to) }, h("b", { class: "fg-num" }, number.toLocaleString("en")), ` ${words}`);
   const share = (value) => (100 * value).toFixed(1);
   const facts = [
     figure(pictures, pictures === 1 ? "picture" : "pictures"),
     is_ranked && figure(suspects, suspects === 1 ? "label looks wrong" : "labels look wrong", { state: "suspect" }),
+    gold?.looks_wrong ? h("a", { href: "#label/gold" }, h("b", { class: "fg-num" }, gold.looks_wrong.toLocaleString("en")), ` of ${gold.labelled.toLocaleString("en")} gold ${gold.looks_wrong === 1 ? "looks" : "look"} wrong`) : null,
     figure(checked, "checked", { state: "checked", sort: "newest" }),
     ...(disputed ? [figure(disputed, "disputed", { state: "disputed" })] : []),
     ...(is_ranked || !pictures ? [] : [h("span", { class: "fg-quiet" }, "the model is still looking at them…")]),
-    accuracy ? h("span", { class: "fg-quiet", title: `95 % interval, ${accuracy.n.toLocaleString("en")} pictures` }, accuracy.on === "val" ? "held-out accuracy " : "accuracy, each left out in turn, ", h("span", { class: "fg-num" }, `${share(accuracy.mean)} % [${share(accuracy.low)}, ${share(accuracy.high)}]`)) : null,
+    accuracy ? h("span", { class: "fg-quiet", title: `95 % interval, ${accuracy.n.toLocaleString("en")} pictures. It is measured on pictures by which it may have been chosen; Train measures models on gold pictures, by which none is` }, accuracy.on === "val" ? "the session’s model on held-out (val) pictures " : "the session’s model, each picture left out in turn, ", h("span", { class: "fg-num" }, `${share(accuracy.mean)} % [${share(accuracy.low)}, ${share(accuracy.high)}]`)) : null,
   ];
   root.replaceChildren(...facts.filter(Boolean));
 }

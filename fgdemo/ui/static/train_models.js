@@ -29,7 +29,7 @@ export function drawHistory(root, now, acts) {
   root.replaceChildren(
     h("header", { class: "fg-history-head" }, h("h2", {}, "Models"), many ? compare : ""),
     h("table", { class: "fg-table fg-models fg-num" }, h("thead", {}, h("tr", {}, ...heads.map((words) => (words ? h("th", { scope: "col" }, words) : h("td"))))), h("tbody", {}, ...models.map((model) => row(model, now, acts, many ? boxes.get(model.version) : null, span)))),
-    models.some((model) => model.accuracy && model.accuracy.on !== "gold") ? h("p", { class: "fg-quiet fg-small" }, "* on held-out pictures of its own data, not on gold ones") : "",
+    h("p", { class: "fg-quiet fg-small" }, `Accuracy is of models as they were judged, on gold pictures; Review shows that of the session’s model, which learns from every answer, on val pictures.${models.some((model) => model.accuracy && model.accuracy.on !== "gold") ? " * on held-out pictures of its own data, not on gold ones" : ""}`),
   );
 }
 

@@ -17,8 +17,18 @@ export function drawState(root, now) {
   const newer = now.newer ? `${counted(now.newer, "label is", "labels are")} newer than it.` : labelledOf(now) ? "It has learned from every label." : "";
   root.replaceChildren(
     h("h1", {}, "Live: ", h("b", {}, modelName(now.live)), `${since}. `, h("span", { class: "fg-quiet fg-num" }, newer)),
+    goldOf(now),
     labelledOf(now) || now.gold ? h("p", { class: "fg-figures fg-quiet fg-num" }, ...figuresOf(now).map((figure) => h("span", {}, figure))) : "",
   );
+}
+
+/** How many gold labels look wrong, and the way to check them: models are judged by these. */
+function goldOf({ gold_check: gold, jobs }) {
+  if (!gold || !(gold.looks_wrong || gold.disputed)) return "";
+  const told = [gold.looks_wrong ? `${gold.looks_wrong.toLocaleString("en")} of ${counted(gold.labelled, "gold label", "gold labels")} ${gold.looks_wrong === 1 ? "looks" : "look"} wrong` : "", gold.disputed ? `${counted(gold.disputed, "is", "are")} disputed` : ""].filter(Boolean).join(", and ");
+  const isJudging = ["waiting", "running"].includes(jobs[0]?.state);
+  const ways = isJudging ? h("span", { class: "fg-quiet" }, "They can be checked once the training that runs has its verdict.") : h("a", { class: "fg-link", href: `#label/${gold.looks_wrong ? "gold" : "adjudication"}` }, gold.looks_wrong ? "Check gold first" : "Settle them");
+  return h("p", { class: "fg-gold-check" }, h("b", {}, `${told}.`), " Models are judged by them. ", ways);
 }
 
 /** Labelled pictures of which none is gold. */
