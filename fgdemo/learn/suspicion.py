@@ -17,8 +17,8 @@ kind that is mostly wrong most of all: of 15 wrong labels among 25 "bulldogs" on
 put right by a line, `SLOPE` × odds + `SHIFT`, which leaves the order as it is. It was fitted, and the mark `DOUBTFUL`
 chosen by the mean of F1, on planted wrong labels in birds100 and dogs64: plain ImageNet features; 5 and 15 % to
 look-alikes or evenly, or a twentieth of the kinds of which three in five are others; seeds 10 and 11. On other seeds
-(20 and 21), and on butterflies10, which had no part in it, precision and recall of "looks wrong" (in brackets: above one
-half without the line):
+(20 and 21), and on butterflies10, which had no part in it, precision and recall of "looks wrong" (in brackets: above
+one half without the line):
 
                      5 % look-alikes         15 % look-alikes        15 % evenly             kinds mostly wrong
     birds100         0.53 0.73 (0.62 0.63)   0.75 0.73 (0.86 0.58)   0.92 0.90 (0.95 0.85)   0.69 0.74 (0.76 0.64)
