@@ -26,6 +26,8 @@ PATIENCE_S = 1.0
 START_S = 30.0
 WATCH_EVERY_S = 0.1
 TRY_AGAIN_S = 10
+TRIES_OF_OURS = 20
+"""Imports make way for visitors, and begin the picture again."""
 _FEWEST, _MOST = 3, 8
 
 _asking_for: ContextVar[str] = ContextVar("decode_for", default="")
@@ -108,13 +110,14 @@ class DecodingProcesses(Decoder):
 
     def _ask(self, question: dict[str, Any], data: bytes, name: str) -> tuple[dict[str, Any], bytes]:
         whole = {**question, "name": name, "max_picture_mp": self.max_picture_mp, "limit_s": self._limit_s}
-        for _ in range(2):  # a process may have died since its last picture
-            process = self._taken(_asking_for.get())
+        visitor = _asking_for.get()
+        for _ in range(2 if visitor else TRIES_OF_OURS):  # a process may have died since its last picture
+            process = self._taken(visitor)
             try:
                 answer, content = process.ask(whole, data)
             except (OSError, ValueError):
                 self._gone(process)
-                if process.ended_for:
+                if process.ended_for == "too long" or (process.ended_for and visitor):
                     raise self._reason(process.ended_for, name) from None
                 continue
             self._given_back(process)
@@ -192,7 +195,7 @@ class DecodingProcesses(Decoder):
         for process, ran_s in ran.items():
             if ran_s > (self._limit_s if process.is_ready else START_S):
                 process.kill("too long")
-        wait = {visitor for since_s, visitor, _ in self._waiting if now_s - since_s > PATIENCE_S}
-        slow = [one for one in ran if one.is_ready and ran[one] > PATIENCE_S and wait - {one.visitor}]
-        if slow and len(self._working) >= self._most:
+        waits = any(visitor and now_s - since_s > PATIENCE_S for since_s, visitor, _ in self._waiting)
+        slow = [one for one in ran if one.is_ready and ran[one] > PATIENCE_S]
+        if waits and slow:
             max(slow, key=ran.__getitem__).kill("others")
