@@ -124,7 +124,7 @@ def test_review_shows_what_its_filter_says_and_saves_each_answer_once(page: Page
     for view, shown in (
         ("confusions", ".fg-matrix canvas"),
         ("kinds", ".fg-kinds"),
-        ("annotators", ".fg-people"),
+        ("annotators", ":is(.fg-people, .fg-review-empty)"),
         ("kind&taxon=eskimo_dog", ".fg-kind-head"),
         ("pair&a=eskimo_dog&b=nashville_warbler", ".fg-pair-table"),
     ):
