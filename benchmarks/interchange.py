@@ -28,6 +28,7 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).res
 
 import datasets
 import pandas
+from datasets import config as datasets_config
 from interchange_models import onnx_there, timm_there
 from interchange_truth import MAINTAINER, Known, Score, Seen, digest, exchange_of, plain, score, taken_in, truth
 from interchange_truth import workspace_of as make_workspace
@@ -35,6 +36,7 @@ from label_studio_server import Form, LabelStudio, label_studio
 
 from fgdemo.storage.export import ExportFormat
 from fgdemo.storage.inventory import Inventory
+from fgdemo.storage.safe_names import safe_name
 
 FORMS: dict[str, tuple[Form, str]] = {
     "label_studio_json": ("JSON", "json"), "label_studio_json_min": ("JSON_MIN", "json"),
@@ -52,6 +54,10 @@ class Bench:
     exchange: Any
     label_studio: LabelStudio | None
     fiftyone: Path | None
+
+    def kind_of(self, folder: str) -> str:
+        """The kind of a class folder: file systems refuse < and " and a dot at the end, so the table has the name."""
+        return {plain(safe_name(one.kind)): one.kind for one in self.expected}.get(plain(folder), folder)
 
     def exported(self, format: ExportFormat) -> Path:
         out = self.root / f"out-{format}"
@@ -73,11 +79,12 @@ def imagefolder(bench: Bench) -> Score:
 
     out = bench.exported("imagefolder")
     by_torchvision = [
-        Seen(digest(Path(path).read_bytes()), found.classes[number])
+        Seen(digest(Path(path).read_bytes()), bench.kind_of(found.classes[number]))
         for split in ("train", "val", "test") for found in [ImageFolder(str(out / split))]
         for path, number in found.samples
     ]  # fmt: skip
-    return bench.judged("imagefolder", out, by_torchvision, list(_loaded(str(out))))
+    by_datasets = [Seen(one.pixels, bench.kind_of(one.label)) for one in _loaded(str(out))]
+    return bench.judged("imagefolder", out, by_torchvision, by_datasets)
 
 
 def _loaded(folder: str) -> Iterable[Seen]:
@@ -86,7 +93,7 @@ def _loaded(folder: str) -> Iterable[Seen]:
     for split in found.values():
         label = split.features["label"]
         for row in split.cast_column("image", datasets.Image(decode=False)):
-            name = label.int2str(row["label"]) if isinstance(label, datasets.ClassLabel) else row["label"]
+            name = str(label.int2str(row["label"])) if isinstance(label, datasets.ClassLabel) else row["label"]
             yield Seen(digest(_content(row["image"])), name)
 
 
@@ -127,7 +134,8 @@ def csv_pandas(bench: Bench) -> Score:
     shutil.copytree(bench.exported("csv"), back)
     (back / "fgdemo-export.json").unlink()
     table = pandas.read_csv(back / "pictures.csv")
-    seen = [Seen(digest((back / r.path).read_bytes()), r.label, r.annotator) for r in table.itertuples()]
+    rows = zip(table["path"], table["label"], table["annotator"], strict=True)
+    seen = [Seen(digest((back / path).read_bytes()), label, annotator) for path, label, annotator in rows]
     (back / "pictures.csv").unlink()
     table.to_csv(back / "table.csv")
     return bench.judged("csv_pandas", back / "table.csv", seen)
@@ -155,7 +163,7 @@ def jsonl(bench: Bench) -> Score:
     """Written by fgdemo, read by pandas, which writes it again."""
     back = bench.root / "jsonl"
     shutil.copytree(bench.exported("jsonl"), back)
-    lines = pandas.read_json(back / "workspace.jsonl", lines=True, dtype=False)
+    lines = pandas.read_json(back / "workspace.jsonl", lines=True, dtype=False)  # pyright: ignore[reportArgumentType]
     labels = lines[(lines["type"] == "event") & (lines["kind"] == "label")].set_index("image")
     files = lines[lines["type"] == "picture"].set_index("image")["file"]
     names = {one: name for name, one in bench.ids.items()}
@@ -173,7 +181,7 @@ def fiftyone(bench: Bench) -> Score:
     for split in ("train", "val", "test"):
         answer = _run([str(bench.fiftyone), script, "read", str(out / split)])
         for path, label in json.loads(answer.splitlines()[-2]).items():
-            seen.append(Seen(digest(Path(path).read_bytes()), label))
+            seen.append(Seen(digest(Path(path).read_bytes()), bench.kind_of(label)))
     pictures = bench.root / "for-fiftyone"
     pictures.mkdir()
     listed = []
@@ -226,7 +234,7 @@ def main() -> None:
         formats |= {name: lambda b, name=name: by_label_studio(b, name) for name in FORMS}
     wanted = {name: do for name, do in formats.items() if not arguments.only or name in arguments.only}
     with tempfile.TemporaryDirectory() as folder:
-        datasets.config.HF_DATASETS_CACHE = Path(folder) / "cache"
+        datasets_config.HF_DATASETS_CACHE = Path(folder) / "cache"
         datasets.disable_progress_bars()
         if FORMS.keys() & wanted.keys():
             with label_studio(arguments.label_studio, Path(folder) / "studio", arguments.port) as studio:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).resolve().parents[1] / "tests")]
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from interchange_truth import KINDS, PICTURES, Score
 from PIL import Image
@@ -21,6 +21,7 @@ from fgdemo.model.convert import to_onnx
 from fgdemo.model.for_timm import to_timm
 from fgdemo.specimens import SPECIES, draw_specimen
 from fgdemo.taxonomy import Taxon, Taxonomy
+from tests.tiny import tiny_backbone
 
 SIZE_PX = 64
 
@@ -69,8 +70,6 @@ def _pictures() -> list[Image.Image]:
 
 
 def _classifier(backbone: str) -> Classifier:
-    from tiny import tiny_backbone
-
     kinds = [Taxon(f"k{number}", name) for number, name in enumerate(KINDS)]
     pixels = [np.asarray(picture.resize((SIZE_PX, SIZE_PX))) for picture in _pictures() + _pictures()]
     labels = tuple(kinds[number % len(kinds)].id for number in range(len(pixels)))

@@ -165,7 +165,7 @@ def test_the_card_for_timm_has_front_matter_that_the_hub_reads(
     (result,) = front["model-index"][0]["results"]
     assert result["metrics"] == [{"type": "accuracy", "value": 0.875, "name": "Top-1 accuracy"}]
     assert result["dataset"]["name"] == "lab/birds, garden"
-    assert ModelCard.load(tmp_path / "README.md").data.license == licence
+    assert ModelCard.load(tmp_path / "README.md").data.to_dict()["license"] == licence
 
 
 def test_the_verb_converts_a_checkpoint(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
