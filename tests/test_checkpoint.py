@@ -224,9 +224,9 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
         ),
         "a much larger backbone than its weights",
     ),
-    "a wide mobile backbone": (
+    "a backbone of enormous layers": (
         lambda f: rewrite(
-            f, lambda c: c["backbone"].update(name="mobilenetv2_100", options={"channel_multiplier": 300})
+            f, lambda c: c["backbone"].update(name="test_vit", options={"embed_dim": 99968, "num_heads": 8})
         ),
         "a much larger backbone than its weights",
     ),

@@ -6,7 +6,7 @@ with those of the weights, so what is allocated meanwhile is counted.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -17,6 +17,7 @@ from fgdemo.errors import BackboneError
 
 SPARE_BYTES = 256_000_000
 """For tables that are computed and not stored, such as those of relative positions."""
+SPARE_TENSORS = 2000
 LARGEST_NUMBER = 100_000
 _MAKE_TENSORS = frozenset(
     (torch.empty, torch.zeros, torch.ones, torch.full, torch.rand, torch.randn, torch.linspace, torch.arange)
@@ -24,26 +25,27 @@ _MAKE_TENSORS = frozenset(
 
 
 class Budget(TorchFunctionMode):
-    """While it is entered, no more tensors are made than `limit_bytes` hold. Raises BackboneError then."""
+    """While it is entered, no more and no larger tensors are made than these limits. Raises BackboneError then."""
 
-    def __init__(self, limit_bytes: int) -> None:
+    def __init__(self, most_bytes: int, most_tensors: int) -> None:
         super().__init__()
-        self._left = limit_bytes
+        self._bytes_left, self._tensors_left = most_bytes, most_tensors
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
         made = func(*args, **(kwargs or {}))
         if func in _MAKE_TENSORS and isinstance(made, Tensor):
-            self._left -= made.numel() * made.element_size()
-            if self._left < 0:
+            self._bytes_left -= made.numel() * made.element_size()
+            self._tensors_left -= 1
+            if min(self._bytes_left, self._tensors_left) < 0:
                 raise BackboneError("The card describes a much larger backbone than its weights are for.")
         return made
 
 
-def budget_of(weights: int) -> Budget:
-    """For a backbone of so many weights."""
-    return Budget(3 * 4 * weights + SPARE_BYTES)
+def budget_of(sizes: Sequence[int]) -> Budget:
+    """For a backbone that has tensors of these numbers of weights."""
+    return Budget(3 * 4 * sum(sizes) + SPARE_BYTES, 3 * len(sizes) + SPARE_TENSORS)
 
 
 def require_small_numbers(options: Mapping[str, Any]) -> None:

@@ -94,7 +94,7 @@ def from_checkpoint(name: str, found: Checkpoint, device: str) -> Classifier:
             raise ValueError(f"{key} holds numbers that are not finite")
     spec = BackboneSpec(**card["backbone"])
     require_small_numbers(spec.options)
-    with budget_of(sum(array.size for key, array in arrays.items() if key.startswith("backbone."))):
+    with budget_of([array.size for key, array in arrays.items() if key.startswith("backbone.")]):
         backbone = build_backbone(spec)
     weights = {
         key: torch.from_numpy(arrays[f"backbone.{key}"]).to(old.dtype) for key, old in backbone.state_dict().items()
