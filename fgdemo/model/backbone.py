@@ -69,7 +69,8 @@ class Backbone(nn.Module):
     """`(B, 3, S, S)` normalised pixels → `(B, h, w, D)` tokens.
 
     For a CNN the tokens are the last feature map; for a ViT the patch tokens after the final norm, class and
-    register tokens dropped (their number is the model's own: DINOv2 with registers has 5, not 1).
+    register tokens dropped (their number is the model's own: DINOv2 with registers has 5, not 1). Where timm norms the
+    mean of the tokens (`fc_norm`), `start_backbone` has it norm the tokens, with the same weights.
     """
 
     def __init__(self, spec: BackboneSpec, net: nn.Module) -> None:
@@ -106,15 +107,25 @@ class Backbone(nn.Module):
 
     def forward(self, pixels: Tensor) -> Tensor:
         features = self.net.forward_features(pixels)  # pyright: ignore[reportCallIssue]
+        if not isinstance(features, Tensor):
+            raise BackboneError(f"{self._refused} it gives features of several branches instead of one grid of tokens.")
+        if features.ndim == 2:
+            raise BackboneError(f"{self._refused} it gives one vector for a picture instead of tokens.")
         if features.ndim == 4:
             channels_last = getattr(self.net, "output_fmt", "NCHW") == "NHWC"
             return features if channels_last else features.permute(0, 2, 3, 1)
         patches = features[:, int(getattr(self.net, "num_prefix_tokens", 0)) :]
-        height, width = pixels.shape[2:]
-        rows = round(math.sqrt(patches.shape[1] * height / width))
-        if rows == 0 or patches.shape[1] % rows:
-            raise BackboneError(f"The tokens of {self.spec.name} do not lie on a grid.")
+        count, (height, width) = patches.shape[1], pixels.shape[2:]
+        rows = round(math.sqrt(count * height / width))
+        if count <= 1:
+            raise BackboneError(f"{self._refused} it gives a token for the whole picture and none for its places.")
+        if rows == 0 or count % rows:
+            raise BackboneError(f"{self._refused} its {count} tokens lie on no grid: some of them belong to no place.")
         return patches.unflatten(1, (rows, -1))
+
+    @property
+    def _refused(self) -> str:
+        return f"The backbone {self.spec.name} cannot be read:"
 
 
 def build_backbone(spec: BackboneSpec) -> Backbone:
@@ -159,6 +170,7 @@ def start_backbone(
     size = size_px or int(config["input_size"][-1])
     if weights not in ("hub", "none"):
         _load_weights(net, Path(weights))
+    net, options = _norm_tokens(name, net, options)
     _resize(net, size)
     backbone = Backbone(BackboneSpec(name, size, options), net.eval())
     if min(backbone.grid) < MIN_GRID and "output_stride" not in options:
@@ -169,6 +181,29 @@ def start_backbone(
         std=std or tuple(config["std"]),
         interpolation=str(config["interpolation"]),
     )
+
+
+def _norm_tokens(name: str, net: nn.Module, options: dict[str, Any]) -> tuple[nn.Module, dict[str, Any]]:
+    """The same network with its last norm before the pooling, where timm has it behind; or as it is.
+
+    A mean of tokens that were not normed is not what the weights were trained for, and a norm behind the mean would not
+    be linear in the tokens.
+    """
+    norm, after = getattr(net, "norm", None), getattr(net, "fc_norm", None)
+    if not isinstance(norm, nn.Identity) or after is None or isinstance(after, nn.Identity):
+        return net, options
+    state = {key.replace("fc_norm.", "norm.", 1) if key.startswith("fc_norm.") else key: value
+             for key, value in net.state_dict().items()}  # fmt: skip
+    for switch in ("fc_norm", "use_fc_norm"):
+        moved = {**options, switch: False}
+        try:
+            normed = timm.create_model(name.split(".")[0], pretrained=False, num_classes=0, **moved)
+            normed.load_state_dict(state)
+        except (TypeError, ValueError, KeyError, NotImplementedError, AssertionError, RuntimeError):
+            continue
+        normed.pretrained_cfg = net.pretrained_cfg
+        return normed, moved
+    raise BackboneError(f"The backbone {name} norms the mean of its tokens, and cannot be made to norm the tokens.")
 
 
 def _finer(backbone: Backbone, net: nn.Module) -> Backbone | None:

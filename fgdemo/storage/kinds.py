@@ -47,7 +47,7 @@ def settle_kinds(
         StorageError: the database cannot be written; nothing was added.
     """
     with writing(engine) as connection:
-        book = _Book(connection, frozenset(retired))
+        book = _Book(connection, frozenset(retired), frozenset(taxon.id for taxon in taxa))
         for taxon in _parents_first(taxa):
             book.settle_taxon(taxon)
         book.settle_labels(sorted(set(labels)), groups or {})
@@ -57,8 +57,8 @@ def settle_kinds(
 class _Book:
     """The taxa of the workspace within one transaction."""
 
-    def __init__(self, connection: Connection, retired: frozenset[str]) -> None:
-        self._connection, self._retired = connection, retired
+    def __init__(self, connection: Connection, retired: frozenset[str], theirs: frozenset[str]) -> None:
+        self._connection, self._retired, self._theirs = connection, retired, theirs
         self.kinds = Kinds()
         self._ids: set[str] = set()
         self._out_of_use: set[str] = set()
@@ -106,6 +106,8 @@ class _Book:
 
     def settle_taxon(self, taxon: Taxon) -> None:
         found = taxon.id if taxon.id in self._ids else self._book.meant([taxon.name]).get(taxon.name)
+        if found != taxon.id and found in self._theirs:  # two taxa there are two taxa here, however alike their names
+            found = None
         if found is None:
             parent = self._parent(self._here.get(taxon.parent) if taxon.parent else None, taxon.name)
             wanted = Taxon(taxon.id, taxon.name, parent, taxon.latin, taxon.aliases)
