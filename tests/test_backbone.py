@@ -367,3 +367,33 @@ def test_pictures_are_squashed_for_fitting_as_they_are_for_answering() -> None:
         squashed[interpolation] = decode_all(listed, config).pixels[0]
         np.testing.assert_array_equal(squashed[interpolation], np.asarray(noise.resize((32, 32), wanted)))
     assert (squashed["bilinear"] != squashed["bicubic"]).any()
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("crossvit_tiny_240", "several branches"),
+        ("pit_ti_224", "none for its places"),
+        ("volo_d1_224", "197 tokens lie on no grid"),
+    ],
+)
+def test_what_cannot_be_read_is_told_by_its_reason(name: str, reason: str) -> None:
+    with pytest.raises(BackboneError, match=reason):
+        start_backbone(name, weights="none")
+
+
+@pytest.mark.parametrize("name", ["test_vit_relpos", "test_vit2", "eva02_tiny_patch14_224"])
+def test_tokens_of_a_mean_pooled_vit_are_normed_by_its_own_weights(name: str) -> None:
+    backbone, config = start_backbone(name, weights="none")
+    net = timm.create_model(name, pretrained=False, num_classes=0).eval()
+    assert not isinstance(net.fc_norm, nn.Identity), "timm norms the mean"
+    state = backbone.net.state_dict()
+    for end in ("weight", "bias"):
+        state[f"fc_norm.{end}"] = state.pop(f"norm.{end}")
+    net.load_state_dict(state)
+    pixels = torch.randn(1, 3, config.size_px, config.size_px)
+    with torch.inference_mode():
+        tokens, before = backbone(pixels)[0].flatten(0, 1), net.forward_features(pixels)[0, net.num_prefix_tokens :]
+        assert torch.allclose(tokens, net.fc_norm(before), atol=1e-5)
+    again = build_backbone(backbone.spec)
+    again.load_state_dict(backbone.state_dict())
