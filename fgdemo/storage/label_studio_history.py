@@ -66,7 +66,7 @@ def opinions(piece: Piece) -> list[LabelEvent]:
         (e for e in reversed(valid) if not e.blind and (e.kind, e.annotator) == (standing.kind, standing.annotator)),
         None,
     )
-    settled = max((event.id or 0 for event in valid if event.kind == "adjudication"), default=0)
+    settled = max((event.id or 0 for event in valid if event.is_last_word), default=0)
     second = {event.annotator: event for event in valid if event.blind and (event.id or 0) > settled}
     return [*([deciding] if deciding and standing.checked else []), *second.values()]
 

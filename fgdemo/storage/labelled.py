@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import Literal
 
-from fgdemo.annotation import DECIDING, Accuracy, Kind
+from fgdemo.annotation import DECIDING, OUT, Accuracy, Kind
 from fgdemo.taxonomy import Taxon
 from fgdemo.types import CropBox
 
@@ -119,6 +119,11 @@ class Said:
     undoes: int | None = None
     shown: int | None = None
     session: tuple[str, str] | None = None
+
+    @property
+    def is_last_word(self) -> bool:
+        """As of an event of the workspace, see `fgdemo.storage.label_event.LabelEvent`."""
+        return self.kind == "adjudication" or (self.kind in OUT and self.reason == "adjudication" and not self.blind)
 
 
 @dataclass(frozen=True)
