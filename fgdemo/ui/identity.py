@@ -17,14 +17,14 @@ from starlette.responses import JSONResponse, Response
 
 from fgdemo.annotation import VISITOR, Person, Role
 from fgdemo.errors import BusyError, FgdemoError, ForbiddenError, StaleError, UnavailableError
+from fgdemo.storage.strict_json import read_json
 from fgdemo.storage.tokens import PREFIX
 from fgdemo.ui import payloads
 from fgdemo.ui.forwarded import scheme_of
 from fgdemo.ui.observed import asked, asking_of
 
 if TYPE_CHECKING:
-    from fgdemo.storage.strict_json import read_json
-from fgdemo.storage.accounts import Accounts
+    from fgdemo.storage.accounts import Accounts
 
 log = logging.getLogger(__name__)
 
