@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import re
@@ -13,6 +14,9 @@ from pathlib import Path
 import httpx
 import pytest
 import uvicorn
+from gradio_client import Client, handle_file
+from mcp import ClientSession
+from mcp.client.streamable_http import streamablehttp_client
 from PIL import Image
 from playwright.sync_api import Browser, expect
 from starlette.applications import Starlette
@@ -138,6 +142,8 @@ def test_behind_tls_every_address_is_one_of_tls(app: RunningApp, keep: bool, tol
         assert web.get("config").json()["root"] == root
         assert url not in page.replace(root, "")
         assert f"{root}/gradio_api/mcp/" in web.get("gradio_api/mcp/").text
+        assert web.get("gradio_api/mcp").status_code == 200
+        assert web.get("gradio_api/mcp/http").headers.get("location", "/").startswith("/")
         assert web.get("healthz").json()["ready"]
         assert web.get(re.search(r"fgdemo-static/\w+/base.css", page)[0]).status_code == 200  # type: ignore[index]
         cookie = web.post("fgdemo/sign-in", json={"name": "ada", "password": PASSWORD}).headers["set-cookie"]
@@ -194,4 +200,19 @@ def test_a_whole_address_is_what_the_page_is_told(tmp_path: Path) -> None:
             assert f'"root":"{address}"' in page
             for path in (re.search(r"fgdemo-static/\w+/base.css", page)[0], "healthz", "fgdemo/me"):  # type: ignore[index]
                 assert web.get(path).status_code == 200
+        assert astray == []
+
+
+@pytest.mark.parametrize("keep", [False, True], ids=["stripped", "kept"])
+def test_programs_and_agents_work_below_a_path(app: RunningApp, tmp_path: Path, keep: bool) -> None:
+    async def kinds_known(address: str) -> int:
+        async with streamablehttp_client(address) as (read, write, _), ClientSession(read, write) as session:
+            await session.initialize()
+            return (await session.call_tool("about", {})).structuredContent["kinds_known"]  # type: ignore[index]
+
+    with proxy(upstream_of(app), keep, {}) as (url, astray):
+        assert {asyncio.run(kinds_known(f"{url}{PREFIX}/gradio_api/mcp{end}")) for end in ("", "/")} == {5}
+        client = Client(f"{url}{PREFIX}/", verbose=False)
+        sheet = client.predict(handle_file(str(picture(tmp_path / "a.png", YELLOW, YELLOW))), api_name="/explain")
+        assert Path(sheet).read_bytes()[:4] == b"\x89PNG"
         assert astray == []

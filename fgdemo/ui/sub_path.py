@@ -6,15 +6,16 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import HTTPConnection
 from starlette.responses import RedirectResponse
 
 from fgdemo.ui.forwarded import scheme_of
 
 if TYPE_CHECKING:
-    from starlette.types import ASGIApp, Receive, Scope, Send
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+AGENTS = "/gradio_api/mcp"
 _HOST = re.compile(r"[A-Za-z0-9._-]{1,253}(:\d{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:\d{1,5})?")
 _FORWARDED_HOST = re.compile(r'(?:^|[;,\s])host\s*=\s*"?([^";,\s]+)', re.IGNORECASE)
 
@@ -42,9 +43,22 @@ class SubPath:
             return await RedirectResponse(f"{prefix}/")(scope, receive, send)
         if prefix and not path.startswith(f"{prefix}/"):
             path, raw_path = prefix + path, quote(prefix).encode("ascii") + raw_path
+        if path == f"{prefix}{AGENTS}":  # not every client follows the redirect to the folder
+            path, raw_path = f"{path}/", raw_path + b"/"
         told = _headers(HTTPConnection(scope))
         seen = {"path": path, "raw_path": raw_path, "root_path": prefix, "headers": told}
-        return await self._app({**scope, **seen}, receive, send)
+        here = f"{scope['scheme']}://{Headers(scope=scope).get('host', '')}/"
+
+        async def answer(message: Message) -> None:
+            """A redirect to this server leads to where the browser found it, not to what the proxy calls it."""
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                target = headers.get("location", "")
+                if target.startswith(here):
+                    headers["location"] = target[len(here) - 1 :]
+            await send(message)
+
+        return await self._app({**scope, **seen}, receive, answer)
 
 
 def _headers(request: HTTPConnection) -> list[tuple[bytes, bytes]]:
