@@ -46,7 +46,7 @@ class TrainPage {
   }
 
   get dialog() {
-    return this.$("dialog");
+    return this.$("dialog.fg-dialog"); // a model has another one, for pictures at large
   }
 
   get isWatched() {
