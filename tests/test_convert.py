@@ -114,6 +114,7 @@ def _pixels(config: DataConfig, picture: Image.Image) -> torch.Tensor:
     ("name", "size_px"),
     [
         ("test_vit", 96),  # a class token, position embeddings of another size
+        ("test_vit2", 96),  # no class token, pooled before the last norm
         ("test_vit3", 128),  # a pool by attention, registers among the tokens
         ("deit_tiny_distilled_patch16_224", 96),  # a distillation token and two heads
         ("swin_tiny_patch4_window7_224", 96),  # windows that shrink with the picture
