@@ -14,6 +14,7 @@ from tests.test_browser_label import CHANGED, saved
 from tests.test_stopping import serving
 from tests.workspace import open_fake_workspace, some_pictures
 
+pytestmark = pytest.mark.timeout(600)  # a busy machine takes minutes to start the server twice
 TROUBLE = "The server does not answer. Trying again…"
 
 
