@@ -25,7 +25,7 @@ PICTURES_TABLE, TAXONOMY_TABLE = "pictures.csv", "taxonomy.csv"
 NO_PICTURE = "is not a picture by its ending"
 ARCHIVES = (".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".zst", ".7z", ".rar")
 OUTSIDE_CLASSES = "lies outside the class folders"
-DOCUMENTS = frozenset({"readme", "license", "licence", "copying", "citation", "notice"})
+DOCUMENTS = frozenset({"readme", "license", "licence", "copying", "citation", "notice", "taxonomy"})
 LOOKED_UP = 20
 """So many paths of a table are looked up before it is taken for one about other things."""
 
