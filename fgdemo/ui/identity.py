@@ -17,7 +17,7 @@ from starlette.responses import JSONResponse, Response
 
 from fgdemo.annotation import VISITOR, Person, Role
 from fgdemo.errors import BusyError, FgdemoError, ForbiddenError, StaleError, UnavailableError
-from fgdemo.storage.strict_json import read_json
+from fgdemo.storage.strict_json import BadJsonError, read_json
 from fgdemo.storage.tokens import PREFIX
 from fgdemo.ui import payloads
 from fgdemo.ui.forwarded import scheme_of
@@ -181,12 +181,12 @@ async def _signed_in(request: Request, accounts: Accounts, place: str, framed: b
         before = request.cookies.get(COOKIE)
         if before:  # a browser has one sign-in, and nobody goes on with one that was there before
             await _in_thread(accounts.sign_out, before)
+    except BadJsonError:
+        return JSONResponse({"error": "Send JSON."}, 403)
     except UnavailableError as error:
         return JSONResponse({"error": str(error)}, 503)
     except FgdemoError as error:
         return JSONResponse({"error": str(error)}, 403)
-    except (ValueError, RecursionError):
-        return JSONResponse({"error": "Send JSON."}, 403)
     response = JSONResponse({"name": person.name, "role": person.role})
     _set_cookie(response, request, token, COOKIE_DAYS * 86400, framed)
     return response
