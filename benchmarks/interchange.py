@@ -160,7 +160,7 @@ def zip_windows(bench: Bench) -> Score:
 
 
 def jsonl(bench: Bench) -> Score:
-    """Written by fgdemo, read by pandas, which writes it again."""
+    """Written by fgdemo, read by pandas; the way back is the file that fgdemo wrote."""
     back = bench.root / "jsonl"
     shutil.copytree(bench.exported("jsonl"), back)
     lines = pandas.read_json(back / "workspace.jsonl", lines=True, dtype=False)  # pyright: ignore[reportArgumentType]

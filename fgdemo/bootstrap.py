@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 from sqlalchemy.engine import Engine
@@ -22,7 +21,7 @@ from fgdemo.model_room import ModelRoom
 from fgdemo.services.exchange import Exchange
 from fgdemo.services.explainer import Explainer
 from fgdemo.services.gold import Gold
-from fgdemo.services.housekeeping import Chore, Housekeeping
+from fgdemo.services.housekeeping import Housekeeping, chores
 from fgdemo.services.labelling import Labelling
 from fgdemo.services.mirroring import Mirroring
 from fgdemo.services.operations import Operations
@@ -48,17 +47,10 @@ from fgdemo.storage.originals import ImageStore
 from fgdemo.storage.remarks import Remarks
 from fgdemo.storage.rereading import reread
 from fgdemo.storage.roster import Roster
-from fgdemo.storage.sweeping import Swept, sweep
 from fgdemo.storage.taxa import TaxonStore
-from fgdemo.storage.unfinished import clear_unfinished
 from fgdemo.storage.visitor_pictures import VisitorPictures
 
 log = logging.getLogger(__name__)
-
-UPLOADS_KEPT_S, UPLOADS_MOST_BYTES = 3600, 2_000_000_000
-"""The page sends a picture again that it still needs, so nothing is lost by this."""
-EXPORTS_KEPT_S, EXPORTS_MOST_BYTES = 86_400, 1_000_000_000_000
-"""An export holds pictures as they were; one that a visitor has deleted since must not live on in it."""
 
 
 @dataclass(frozen=True)
@@ -275,24 +267,6 @@ def _services(
         mirroring=mirroring,
         stop=stop,
     )
-
-
-def chores(settings: Settings, incoming: Incoming, pictures: VisitorPictures) -> list[Chore]:
-    """What is tidied up while the page is served."""
-    uploads = Swept(uploads_folder(settings), UPLOADS_KEPT_S, UPLOADS_MOST_BYTES)
-    exports = Swept(settings.home / "exports", EXPORTS_KEPT_S, EXPORTS_MOST_BYTES)
-    return [
-        Chore("clearing uploads", lambda: sweep(uploads), 60),
-        Chore("clearing exports", lambda: sweep(exports), 3600),
-        Chore("clearing half-finished imports", incoming.remove_forgotten, 3600),
-        Chore("clearing what a crash has left", lambda: clear_unfinished(settings.home), 86_400),
-        Chore("removing visitors' pictures", pictures.expire, 3600),
-    ]
-
-
-def uploads_folder(settings: Settings) -> Path:
-    """Where Gradio keeps what the browser sends, if `own_process` has told it to."""
-    return settings.home / "uploads"
 
 
 def open_training(settings: Settings) -> Training:

@@ -15,7 +15,8 @@ from sqlalchemy import exc
 
 from fgdemo.errors import StorageError, UnavailableError
 from fgdemo.storage.database import migrate, open_database, reading, register_taxa, sortable, writing
-from fgdemo.storage.schema import MIGRATIONS, Migration, taxon_table
+from fgdemo.storage.migrations import MIGRATIONS, Migration
+from fgdemo.storage.schema import taxon_table
 from fgdemo.taxonomy import Taxon, Taxonomy
 from tests.fakes import TAXONOMY
 

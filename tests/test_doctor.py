@@ -22,9 +22,9 @@ from fgdemo.storage.accounts import Accounts
 from fgdemo.storage.database import open_database
 from fgdemo.storage.jobs import Jobs
 from fgdemo.storage.label_event import LabelEvent
+from fgdemo.storage.migrations import MIGRATIONS
 from fgdemo.storage.models import Models
 from fgdemo.storage.roster import Roster
-from fgdemo.storage.schema import MIGRATIONS
 from fgdemo.training import Verdict
 from tests.mirroring import contents
 from tests.trainings import make_tiny_home, settings_of

@@ -14,7 +14,7 @@ from fgdemo.cli import main
 from fgdemo.errors import StorageError
 from fgdemo.storage.accounts import Accounts
 from fgdemo.storage.database import open_database, schema_version, writing
-from fgdemo.storage.schema import MIGRATIONS
+from fgdemo.storage.migrations import MIGRATIONS
 from fgdemo.storage.tokens import Tokens
 from tests.workspace import open_fake_workspace, some_pictures
 

@@ -125,7 +125,7 @@ def test_the_answer_when_unknown_and_without_groups():
     assert answer.sentence == "Probably none of the 4 kinds I know; the nearest look-alike is a Nashville Warbler"
     flat = Taxonomy.flat(["emu", "kea"])
     answer, _ = answer_for(flat, np.array([0.51, 0.49]), 0.6, is_unknown=False)
-    assert answer.sentence == "Not sure; closest is an Emu (51 %)"
+    assert answer.sentence == "Not sure; closest is an emu (51 %)"  # as its folder is written
 
 
 @given(arrays(float, len(TREE.leaves), elements=st.floats(0.001, 1)), st.floats(0.2, 0.99))

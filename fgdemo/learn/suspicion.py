@@ -26,7 +26,7 @@ one half without the line):
     butterflies10    1.00 0.62 (1.00 0.50)   0.98 0.56 (1.00 0.36)   0.99 0.76 (1.00 0.55)   1.00 0.81 (1.00 0.46)
 
 What is wrong in these sets as they are counts as right here. As they are, 154 of 3,536, 73 of 4,570 and none of 489
-look wrong. The sum of the suspicions is 0.70 to 1.5 times the number of wrong labels.
+look wrong. The sum of the suspicions is 0.6 to 1.5 times the number of wrong labels.
 """
 
 from __future__ import annotations

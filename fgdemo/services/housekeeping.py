@@ -7,12 +7,22 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from fgdemo.errors import FgdemoError
+from fgdemo.settings import Settings
+from fgdemo.storage.incoming import Incoming
+from fgdemo.storage.sweeping import Swept, sweep
+from fgdemo.storage.unfinished import clear_unfinished
+from fgdemo.storage.visitor_pictures import VisitorPictures
 
 log = logging.getLogger(__name__)
 
 LOOK_EVERY_S = 30.0
+UPLOADS_KEPT_S, UPLOADS_MOST_BYTES = 3600, 2_000_000_000
+"""The page sends a picture again that it still needs, so nothing is lost by this."""
+EXPORTS_KEPT_S, EXPORTS_MOST_BYTES = 86_400, 1_000_000_000_000
+"""An export holds pictures as they were; one that a visitor has deleted since must not live on in it."""
 
 
 @dataclass(frozen=True)
@@ -58,3 +68,21 @@ class Housekeeping:
         while not self._stopped.is_set():
             self.tidy()
             self._stopped.wait(LOOK_EVERY_S)
+
+
+def chores(settings: Settings, incoming: Incoming, pictures: VisitorPictures) -> list[Chore]:
+    """What is tidied up while the page is served."""
+    uploads = Swept(uploads_folder(settings), UPLOADS_KEPT_S, UPLOADS_MOST_BYTES)
+    exports = Swept(settings.home / "exports", EXPORTS_KEPT_S, EXPORTS_MOST_BYTES)
+    return [
+        Chore("clearing uploads", lambda: sweep(uploads), 60),
+        Chore("clearing exports", lambda: sweep(exports), 3600),
+        Chore("clearing half-finished imports", incoming.remove_forgotten, 3600),
+        Chore("clearing what a crash has left", lambda: clear_unfinished(settings.home), 86_400),
+        Chore("removing visitors' pictures", pictures.expire, 3600),
+    ]
+
+
+def uploads_folder(settings: Settings) -> Path:
+    """Where Gradio keeps what the browser sends, if `own_process` has told it to."""
+    return settings.home / "uploads"

@@ -12,9 +12,10 @@ from fgdemo.storage.database import reading, schema_version
 from fgdemo.storage.images import decode_picture
 from fgdemo.storage.label_event import REMOVED
 from fgdemo.storage.labelled import Progress, no_progress
+from fgdemo.storage.migrations import MIGRATIONS
 from fgdemo.storage.mirror import Mirror
 from fgdemo.storage.originals import ImageStore, image_id_of
-from fgdemo.storage.schema import MIGRATIONS, image_table, label_event_table
+from fgdemo.storage.schema import image_table, label_event_table
 
 
 @dataclass(frozen=True)

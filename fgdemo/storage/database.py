@@ -16,7 +16,8 @@ from sqlalchemy.engine import Connection, Engine
 
 from fgdemo.errors import StorageError
 from fgdemo.storage.dialects import complaint, make_engine, reading_options, require_file, turn_to_write
-from fgdemo.storage.schema import MIGRATIONS, SERIAL, Migration, taxon_table
+from fgdemo.storage.migrations import MIGRATIONS, SERIAL, Migration
+from fgdemo.storage.schema import taxon_table
 from fgdemo.taxonomy import Taxonomy
 
 

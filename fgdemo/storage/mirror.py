@@ -25,17 +25,8 @@ from fgdemo.storage.embeddings import Embeddings
 from fgdemo.storage.label_event import REMOVED
 from fgdemo.storage.labelled import Progress, no_progress
 from fgdemo.storage.mirror_looks import looks_to_send
-from fgdemo.storage.mirror_records import (
-    CHECKPOINT_FILES,
-    IMAGE,
-    JOB,
-    MODEL,
-    PROMOTION,
-    Identity,
-    digest_of,
-    event_record,
-    record_of,
-)
+from fgdemo.storage.mirror_models import CHECKPOINT_FILES, JOB, MODEL
+from fgdemo.storage.mirror_records import IMAGE, PROMOTION, Identity, digest_of, event_record, record_of
 from fgdemo.storage.mirror_state import MirrorState, identities, own_origin
 from fgdemo.storage.mirror_tables import changed, changed_rows, new_rows
 from fgdemo.storage.models import Models

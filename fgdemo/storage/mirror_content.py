@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from fgdemo.storage.destinations import Destination, GoneError
 from fgdemo.storage.fields import FaultError, Record
 from fgdemo.storage.labelled import Progress, no_progress
+from fgdemo.storage.mirror_models import ToldModel, model_of
 from fgdemo.storage.mirror_records import (
     ACCOUNT,
     IMAGE,
@@ -21,9 +22,7 @@ from fgdemo.storage.mirror_records import (
     TOKEN_REMOVED,
     Row,
     Told,
-    ToldModel,
     digest_of,
-    model_of,
     record_of,
     row_of,
     told_of,

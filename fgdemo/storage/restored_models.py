@@ -8,7 +8,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from fgdemo.storage.mirror_content import MirrorContent
-from fgdemo.storage.mirror_records import PROMOTION, Identity, ToldModel, digest_of, record_of
+from fgdemo.storage.mirror_models import ToldModel
+from fgdemo.storage.mirror_records import PROMOTION, Identity, digest_of, record_of
 from fgdemo.storage.promotions import Promotion, deleted_models, live_of, promotions, row_of_promotion
 from fgdemo.storage.schema import job_epoch_table, job_table, model_version_table, promotion_table
 from fgdemo.storage.segments import Damage

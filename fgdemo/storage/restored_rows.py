@@ -17,17 +17,8 @@ from fgdemo.storage.dialects import next_serial
 from fgdemo.storage.events import LabelEvent, event_of
 from fgdemo.storage.label_event import REMOVED
 from fgdemo.storage.mirror_content import MirrorContent
-from fgdemo.storage.mirror_records import (
-    SESSION,
-    TAXON,
-    Columns,
-    Identity,
-    Row,
-    Told,
-    ToldModel,
-    digest_of,
-    record_of,
-)
+from fgdemo.storage.mirror_models import ToldModel
+from fgdemo.storage.mirror_records import SESSION, TAXON, Columns, Identity, Row, Told, digest_of, record_of
 from fgdemo.storage.mirror_state import note_in
 from fgdemo.storage.mirror_tables import GROWING, all_sent, with_versions
 from fgdemo.storage.removals import removed_for_good

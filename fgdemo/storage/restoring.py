@@ -23,7 +23,7 @@ from fgdemo.storage.destinations import Destination, GoneError
 from fgdemo.storage.labelled import Progress, no_progress
 from fgdemo.storage.mirror import checkpoint_file, picture_file
 from fgdemo.storage.mirror_content import MirrorContent, read_mirror
-from fgdemo.storage.mirror_records import ToldModel
+from fgdemo.storage.mirror_models import ToldModel
 from fgdemo.storage.mirror_state import own_origin
 from fgdemo.storage.originals import ImageStore, disk_complaint, image_id_of, write_durably
 from fgdemo.storage.restored_people import has_people
