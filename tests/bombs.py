@@ -27,6 +27,7 @@ def jpeg_scans(scans: int = 600, side_px: int = SIDE_PX, progressive: bool = Tru
     last = data.rindex(b"\xff\xda")
     if not progressive:  # one component a scan: libjpeg then keeps the coefficients of all of them
         frame = re.search(rb"\xff\xda\0\x0c\x03(..)(..)(..)\0\x3f\0", data, re.DOTALL)
+        assert frame
         first, coded = frame.groups()[0], data[frame.end() : -2]
         scan = b"\xff\xda\0\x08\x01" + first + b"\0\x3f\0" + coded
         return data[:last] + scan * scans + b"\xff\xd9"

@@ -393,7 +393,7 @@ def test_tokens_of_a_mean_pooled_vit_are_normed_by_its_own_weights(name: str) ->
     net.load_state_dict(state)
     pixels = torch.randn(1, 3, config.size_px, config.size_px)
     with torch.inference_mode():
-        tokens, before = backbone(pixels)[0].flatten(0, 1), net.forward_features(pixels)[0, net.num_prefix_tokens :]
-        assert torch.allclose(tokens, net.fc_norm(before), atol=1e-5)
+        tokens, before = backbone(pixels)[0].flatten(0, 1), net.forward_features(pixels)[0, net.num_prefix_tokens :]  # type: ignore[operator]
+        assert torch.allclose(tokens, net.fc_norm(before), atol=1e-5)  # type: ignore[operator]
     again = build_backbone(backbone.spec)
     again.load_state_dict(backbone.state_dict())

@@ -12,12 +12,20 @@ from PIL import Image, ImageCms
 
 from fgdemo.storage.images import decode_picture
 from fgdemo.storage.metadata import without_metadata
-from fgdemo.storage.profiles import SRGB, matrix_profile
+from fgdemo.storage.profiles import SRGB, Chromaticities, matrix_profile
 
 ADOBE = (0.3127, 0.329, 0.64, 0.33, 0.21, 0.71, 0.15, 0.06)
 P3 = (0.3127, 0.329, 0.68, 0.32, 0.265, 0.69, 0.15, 0.06)
 SRGB_CURVE = (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
-SPACES = {"Adobe RGB": matrix_profile(ADOBE, (2.2,)), "Display P3": matrix_profile(P3, SRGB_CURVE)}
+
+
+def space_of(chromaticities: Chromaticities, curve: tuple[float, ...]) -> bytes:
+    profile = matrix_profile(chromaticities, curve)
+    assert profile
+    return profile
+
+
+SPACES = {"Adobe RGB": space_of(ADOBE, (2.2,)), "Display P3": space_of(P3, SRGB_CURVE)}
 
 
 def drawing() -> Image.Image:
@@ -35,6 +43,7 @@ def profile_of(data: bytes) -> ImageCms.ImageCmsProfile:
 def written_in(profile: bytes) -> Image.Image:
     """The drawing with the numbers that this space has for its colours."""
     written = ImageCms.profileToProfile(drawing(), ImageCms.createProfile("sRGB"), profile_of(profile))
+    assert written
     written.info = {}
     return written
 
@@ -56,7 +65,7 @@ def test_a_profile_is_applied(space: str, kind: str) -> None:
 
 def test_srgb_by_any_name_leaves_the_pixels_alone() -> None:
     for profile in (
-        matrix_profile(SRGB, SRGB_CURVE),
+        space_of(SRGB, SRGB_CURVE),
         ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes(),
     ):
         assert difference(encoded(drawing(), "PNG", icc_profile=profile), drawing()) == 0
@@ -72,7 +81,7 @@ def test_transparent_palette_and_grey_pictures_have_theirs_applied() -> None:
     palette = written_in(profile).quantize(64)
     assert difference(encoded(palette, "PNG", icc_profile=profile), drawing()) <= 8
     ramp = Image.fromarray(np.tile(np.arange(0, 256, 4, dtype=np.uint8), (64, 1)))
-    linear = matrix_profile(SRGB, (1.0,))
+    linear = space_of(SRGB, (1.0,))
     grey = np.asarray(decode_picture(encoded(ramp, "PNG", icc_profile=linear)))
     assert abs(int(grey[0, 32, 0]) - 188) <= 2  # half the light
     assert (grey == grey[:, :, :1]).all()
@@ -89,6 +98,7 @@ def test_a_lab_picture_is_converted() -> None:
     lab = ImageCms.profileToProfile(
         drawing(), ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), outputMode="LAB"
     )
+    assert lab
     assert difference(encoded(lab, "TIFF"), drawing()) <= 14
 
 
@@ -103,7 +113,7 @@ def test_what_a_png_states_without_a_profile() -> None:
     stated = chunk(b"gAMA", struct.pack(">I", 45455)) + chunk(
         b"cHRM", struct.pack(">8I", *(round(v * 1e5) for v in ADOBE))
     )
-    primaries = matrix_profile(ADOBE, SRGB_CURVE)
+    primaries = space_of(ADOBE, SRGB_CURVE)
     assert difference(with_chunks(written_in(primaries), stated), drawing()) <= 4
     usual = chunk(b"gAMA", struct.pack(">I", 45455)) + chunk(
         b"cHRM", struct.pack(">8I", *(round(v * 1e5) for v in SRGB))

@@ -43,7 +43,7 @@ class Page:
             *label.explanations(workspace.labelling, workspace.review, self.accounts),
             *review.pictures(workspace.review, self.accounts),
             *review.answers(workspace.review, self.accounts),
-            *review.tables(workspace.review, self.accounts),
+            *review.tables(workspace.review, workspace.labelling, self.accounts),
         )
         self.questions = {question.__name__: question for question in asked}
 

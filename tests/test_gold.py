@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fgdemo.annotation import Person
+from fgdemo.annotation import Kind, Person
 from fgdemo.errors import ForbiddenError
 from fgdemo.learn.gold_doubts import by_neighbours, pooled
 from fgdemo.services.gold import Gold
@@ -44,7 +44,7 @@ def labelling(workspace: FakeWorkspace, *, judging: bool = False) -> Labelling:
     )
 
 
-def say(work: Labelling, session: int, item: Item, taxon: str | None, kind: str = "label") -> LabelEvent:
+def say(work: Labelling, session: int, item: Item, taxon: str | None, kind: Kind = "label") -> LabelEvent:
     return work.answer(MO, session, LabelEvent(
         item.image, kind, "mo", taxon=taxon, shown_version=item.version, session=session, reason=item.reason,
         blind=item.blind,
@@ -120,7 +120,7 @@ def test_a_random_check_counts_once_and_by_what_stands(workspace: FakeWorkspace)
     work, checks = labelling(workspace), Checks(workspace.engine)
     session = work.start(MO, "audit", None, None, 0.0).id
 
-    def answer(image: str, taxon: str | None, kind: str = "label", reason: str = "audit") -> None:
+    def answer(image: str, taxon: str | None, kind: Kind = "label", reason: str = "audit") -> None:
         workspace.roster.follow()
         version = workspace.roster.standing(image).version
         work.answer(MO, session, LabelEvent(image, kind, "mo", taxon, shown_version=version, session=session,

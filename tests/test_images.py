@@ -10,6 +10,7 @@ import random
 import struct
 import warnings
 import zlib
+from typing import cast
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageFile
 
 from fgdemo.errors import PictureError, StorageError
+from fgdemo.storage.decoding import Decoder
 from fgdemo.storage.images import decode_picture, decode_reduced, jpeg
 from fgdemo.storage.originals import THUMBNAIL_PX, ImageStore, image_id_of, write_durably
 
@@ -306,7 +308,7 @@ def test_thumbnail_is_small_upright_and_made_once(tmp_path, monkeypatch):
     picture = Image.open(io.BytesIO(first))
     assert (picture.format, max(picture.size)) == ("JPEG", THUMBNAIL_PX)
     assert_corners(picture)
-    store.decoder = None
+    store.decoder = cast("Decoder", None)  # it is not asked again
     assert store.thumbnail(image_id) == first
     store.remove(image_id)
     assert files_under(tmp_path) == []

@@ -53,7 +53,8 @@ def on_the_others(head: RidgeHead, found: Calibration) -> tuple[float, float]:
 
 @pytest.mark.parametrize("few", [1, 2])
 def test_the_others_are_calibrated_as_if_they_were_alone(few: int) -> None:
-    alone = on_the_others(*[fitted([8] * MANY)[at] for at in (0, 2)])
+    by_itself, _, calibrated = fitted([8] * MANY)
+    alone = on_the_others(by_itself, calibrated)
     head, held_out, found = fitted([8] * MANY + [few] * MANY)
     error, kinds = on_the_others(head, found)
     assert error < alone[0] + 0.03

@@ -324,7 +324,7 @@ def test_a_picture_that_its_sender_took_back_never_comes_back(places: Places) ->
     places.a.send()
     places.b.restore()
     assert image in places.b.images
-    VisitorPictures(places.b.engine, places.b.images, 90, places.b.clock).forget(receipt)
+    VisitorPictures(places.b.engine, places.b.images, 90, clock=places.b.clock).forget(receipt)
     places.b.send()
     original = places.a.images.read(image)
     (Path(places.url) / "pictures" / image[:2] / image).write_bytes(original)  # whoever has put it there again
@@ -334,7 +334,7 @@ def test_a_picture_that_its_sender_took_back_never_comes_back(places: Places) ->
         assert image not in place.images
         with reading(place.engine) as connection:
             assert [row.name for row in connection.execute(image_table.select())] == [""]
-        pictures = VisitorPictures(place.engine, place.images, 90, place.clock)
+        pictures = VisitorPictures(place.engine, place.images, 90, clock=place.clock)
         assert pictures.look(receipt).state == "removed"
     again = new_receipt()
     left_by_a_visitor(places.a, again)  # somebody else sends the same, and knows

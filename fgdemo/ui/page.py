@@ -77,7 +77,7 @@ def build_app(services: Services) -> gr.Blocks:
         classify_tab(services.workbench, services.suggestions, services.settings, spend, static_url())
         label_page(services.labelling, services.review, services.accounts, static_url())
         review_page(services.review, services.labelling, services.accounts, static_url())
-        train_page(services.training, services.review, services.accounts, static_url(), services.labelling.gold_now)
+        train_page(services.training, services.review, services.accounts, services.labelling, static_url())
         data_page(services.transfers, services.incoming, services.accounts, static_url())
         app.endpoints = add_api(services, spend)
     return app

@@ -17,7 +17,7 @@ from fgdemo.ui.mounting import mounted
 from fgdemo.ui.review import tiles
 
 if TYPE_CHECKING:
-    from fgdemo.services.gold import GoldNow
+    from fgdemo.services.labelling import Labelling
     from fgdemo.services.review import Review
     from fgdemo.services.training import Training
     from fgdemo.services.training_now import TrainingNow
@@ -35,13 +35,13 @@ Now = Callable[[Person], dict[str, Any]]
 
 
 def train_page(
-    training: Training, review: Review, accounts: Accounts, static_url: str, gold: Callable[[Person], GoldNow]
+    training: Training, review: Review, accounts: Accounts, labelling: Labelling, static_url: str
 ) -> gr.HTML:
-    """Place the page in the current Blocks. `review` gives the names of kinds and the labels of pictures, `gold` how
-    many gold labels look wrong."""
+    """Place the page in the current Blocks. `review` gives the names of kinds and the labels of pictures, `labelling`
+    how many gold labels look wrong."""
 
     def now(person: Person) -> dict[str, Any]:
-        return {**now_as_json(training.now(person)), "gold_check": payloads.as_json(gold(person))}
+        return {**now_as_json(training.now(person)), "gold_check": payloads.as_json(labelling.gold_now(person))}
 
     questions = [
         *jobs(training, accounts, now),
