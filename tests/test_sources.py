@@ -111,6 +111,7 @@ def test_what_is_left_out_is_named(tmp_path: Path) -> None:
         "b/notes.txt": "is not a picture by its ending",
         "c": "is a class folder without pictures",
         "c/notes.md": "is not a picture by its ending",
+        "a/.hidden.jpg": "is hidden, since a name in its path begins with a dot: rename it",
         "empty": "is a class folder without pictures",
         "stray.jpg": "lies outside the class folders",
     }

@@ -8,7 +8,7 @@ import zlib
 from pathlib import Path
 
 from fgdemo.errors import DatasetError
-from fgdemo.storage.files import Listing, is_litter
+from fgdemo.storage.files import Listing, folders_above, is_hidden, is_litter, tidy
 from fgdemo.storage.labelled import PICTURE_ENDINGS, ending_of
 from fgdemo.storage.trees import LARGEST_PICTURE_BYTES, LARGEST_TABLE_BYTES, Archive, ZipTree
 
@@ -34,7 +34,7 @@ def open_zip(path: Path) -> ZipTree:
         name = _name(entry)
         fault = _fault(entry, name)
         if name.endswith("/"):
-            listing.folders.add(name.rstrip("/"))
+            listing.folders.update(() if is_hidden(name) else (name.rstrip("/"),))
         elif is_litter(name) and fault is None:
             continue
         elif fault is not None:
@@ -44,8 +44,7 @@ def open_zip(path: Path) -> ZipTree:
         else:
             listing.add(name, entry.file_size if ending_of(name) in PICTURE_ENDINGS else _table_size(entry))
             names[name] = entry.filename
-            parts = name.split("/")[:-1]
-            listing.folders.update("/".join(parts[: depth + 1]) for depth in range(len(parts)))
+            listing.folders.update(folders_above(name) if name in listing.files else ())
     return ZipTree(archive, listing, names)
 
 
@@ -62,7 +61,7 @@ def _name(entry: zipfile.ZipInfo) -> str:
             name = _unicode_path(entry.extra, raw) or raw.decode("utf-8")
         except UnicodeError:
             pass  # it is cp437
-    return name.replace("\\", "/")
+    return tidy(name.replace("\\", "/"))
 
 
 def _unicode_path(extra: bytes, raw: bytes) -> str | None:

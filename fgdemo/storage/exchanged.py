@@ -11,7 +11,7 @@ from fgdemo.storage.archives import open_zip
 from fgdemo.storage.files import require_folder
 from fgdemo.storage.folders import split_in
 from fgdemo.storage.label_studio import export_among, read_tasks
-from fgdemo.storage.labelled import PICTURE_ENDINGS, Found, LabelledPicture, ending_of
+from fgdemo.storage.labelled import PICTURE_ENDINGS, Found, LabelledPicture, ending_of, plain_text
 from fgdemo.storage.layouts import read_tree
 from fgdemo.storage.outputs import restore
 from fgdemo.storage.parquet import holds_parquet, read_parquet
@@ -20,9 +20,11 @@ from fgdemo.storage.sheets import ENDINGS
 from fgdemo.storage.tables import read_table
 from fgdemo.storage.tars import COMPRESSED, OTHERS, open_tar
 from fgdemo.storage.trees import FolderTree, Tree
+from fgdemo.storage.unread import Asked, name_unread
 from fgdemo.storage.workspaces import DATABASE, read_workspace
 
 IN_FOLDERS = (".zip", ".tar")
+BESIDE_ARCHIVES = "lies beside archives, which were read instead of it: put it into one of them"
 _WITH_CONTROL = re.compile(r"(.+\.(?:json|csv|tsv))#([^/\\]+)", re.IGNORECASE | re.DOTALL)
 """An export of Label Studio, and the control that names the kind."""
 
@@ -84,14 +86,22 @@ def _read_folder(path: Path, partly_labelled: bool) -> Found:
     listing = tree.listing()
     has_pictures = any(ending_of(name) in PICTURE_ENDINGS for name in listing.files)
     if holds_parquet(path):
+        asked = Asked(tree)
         try:
-            return read_parquet(path, partly_labelled)
+            found = read_parquet(path, partly_labelled, asked)
         except DatasetError:
             if not has_pictures:
                 raise
+        else:
+            found.skipped[:0] = listing.faults
+            name_unread(listing, asked.names, found)
+            return found
     archives = [name for name in listing.files if name.lower().endswith(IN_FOLDERS)]
     if archives and not has_pictures:
-        return _read_archives(path, archives, partly_labelled)
+        found = _read_archives(path, archives, partly_labelled)
+        found.skipped[:0] = listing.faults
+        found.skipped.extend((plain_text(name), BESIDE_ARCHIVES) for name in listing.files if name not in archives)
+        return found
     found = read_tree(tree, partly_labelled)
     if not found.pictures and not listing.folders and not partly_labelled:
         raise DatasetError(

@@ -9,10 +9,11 @@ from typing import IO, Any
 
 from fgdemo.storage.exported import Piece, Pieces
 from fgdemo.storage.inventory import Inventory
-from fgdemo.storage.layouts import PICTURES_TABLE, TAXONOMY_TABLE
+from fgdemo.storage.layouts import PICTURES_TABLE
 from fgdemo.storage.left_out import harmless
 from fgdemo.storage.outputs import Output
 from fgdemo.storage.safe_names import UniqueNames, safe_name
+from fgdemo.storage.unread import TAXONOMY_TABLE
 
 COLUMNS = (
     "path", "label", "split", "answer", "checked", "annotator", "labelled_at", "comment", "taxon", "name", "image",

@@ -56,12 +56,17 @@ def arrange(folders: Iterable[Path], is_split: Collection[str] = ()) -> Arrangem
     below = [path[1:] for path in inner if path[:1] and path[0] in splits] if splits else inner
     notes: list[str] = []
     kinds = _kinds({path for path in below if path}, notes)
-    labels = Counter(label for _, label in set(kinds.values()))
-    named = {
-        path: (groups, label if labels[label] == 1 else " ".join((*groups, label)))
-        for path, (groups, label) in kinds.items()
-    }
-    return Arrangement(unlike[0][:shared] if unlike else (), splits, named, tuple(notes))
+    return Arrangement(unlike[0][:shared] if unlike else (), splits, _told_apart(kinds), tuple(notes))
+
+
+def _told_apart(kinds: dict[Path, tuple[Path, str]]) -> dict[Path, tuple[Path, str]]:
+    """The same with the groups before each label that stands in several of them; two kinds never have one label."""
+    unlike = set(kinds.values())
+    uses = Counter(label for _, label in unlike)
+    spaced = {(groups, label): " ".join((*groups, label)) for groups, label in unlike if uses[label] > 1}
+    wanted = Counter([*spaced.values(), *(label for label in uses if uses[label] == 1)])
+    full = {kind: name if wanted[name] == 1 else " / ".join((*kind[0], kind[1])) for kind, name in spaced.items()}
+    return {path: (groups, full.get((groups, label), label)) for path, (groups, label) in kinds.items()}
 
 
 def split_in(words: str) -> Split | None:

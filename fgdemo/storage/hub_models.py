@@ -5,18 +5,19 @@ Only these three files are ever sent, and a repository that holds anything else 
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fgdemo.errors import HubError
 from fgdemo.storage.hub_access import hub_answers, require_name
+from fgdemo.storage.strict_json import read_object
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
 
 FILES = ("README.md", "config.json", "model.safetensors")
+LARGEST_CONFIG_BYTES = 10_000_000
 _HUB_KEEPS = (".gitattributes",)
 
 
@@ -79,7 +80,7 @@ def push_model(folder: Path, place: ModelPlace) -> str:
 def _is_timm(api: HfApi, name: str, commit: str | None) -> bool:
     try:
         text = Path(api.hf_hub_download(name, "config.json", revision=commit)).read_text(encoding="utf-8")
-        config = json.loads(text)
+        config = read_object(text, LARGEST_CONFIG_BYTES)
     except (OSError, ValueError):
         return False
-    return isinstance(config, dict) and "architecture" in config and "pretrained_cfg" in config
+    return "architecture" in config and "pretrained_cfg" in config

@@ -13,7 +13,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -26,6 +25,7 @@ from fgdemo.storage.label_studio_places import Places, picture_of, pictures_belo
 from fgdemo.storage.label_studio_rows import choose, is_csv, rows_of_csv, tasks_of_rows
 from fgdemo.storage.labelled import SPLIT_NAMES, Found, LabelledPicture, Split
 from fgdemo.storage.records import listed_picture
+from fgdemo.storage.strict_json import BadJsonError, read_json
 from fgdemo.storage.trees import FolderTree, Tree
 from fgdemo.taxonomy import Taxon
 
@@ -116,10 +116,9 @@ def read_tasks_in(tree: Tree, name: str, files: list[str], control: str | None =
 
 def _listed(content: bytes, name: str) -> Sequence[Mapping[str, Any]]:
     try:
-        tasks = json.loads(content)
-    except (ValueError, RecursionError) as error:
-        why = "is nested too deeply" if isinstance(error, RecursionError) else "is no valid JSON"
-        raise DatasetError(f"“{name}” {why}: export it again, as JSON or JSON-MIN.") from error
+        tasks = read_json(content)
+    except BadJsonError as error:
+        raise DatasetError(f"“{name}” {error}: export it again, as JSON or JSON-MIN.") from error
     if not isinstance(tasks, list) or not all(isinstance(task, dict) for task in tasks):
         raise DatasetError(f"“{name}” is not a list of Label Studio tasks: export the project as JSON or JSON-MIN.")
     return tasks

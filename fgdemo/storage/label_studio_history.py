@@ -18,6 +18,7 @@ from fgdemo.storage.fields import FaultError, Record
 from fgdemo.storage.inventory import Inventory
 from fgdemo.storage.labelled import Said
 from fgdemo.storage.records import event_record, picture_columns, said_of, taxon_of, taxon_record
+from fgdemo.storage.strict_json import read_object
 from fgdemo.taxonomy import Taxon
 
 KEY = "fgdemo"
@@ -105,8 +106,8 @@ def unpacked(text: Any, taxa: dict[str, Taxon], retired: set[str]) -> History:
         FaultError: it was changed, or cut off.
     """
     try:
-        told = json.loads(text)
-        if not isinstance(told, dict) or told.get("format") != FORMAT:
+        told = read_object(text) if isinstance(text, str) else {}
+        if told.get("format") != FORMAT:
             raise ValueError("another format")
         for record in _objects(told["taxa"]):
             taxon = taxon_of(record)
@@ -116,7 +117,7 @@ def unpacked(text: Any, taxa: dict[str, Taxon], retired: set[str]) -> History:
         picture = dict(told["picture"])
         refs = {one.ref for one in said}
         shown = [Shown(int(one["ref"]), str(one["choice"]), str(one["comment"])) for one in _objects(told["shown"])]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise FaultError("is no history of fgdemo any more") from error
     return History(picture, said, {one.ref: one for one in shown if one.ref in refs})
 

@@ -15,6 +15,7 @@ from typing import Any
 from fgdemo.errors import DatasetError
 from fgdemo.storage.label_studio_places import picture_of
 from fgdemo.storage.labelled import Found
+from fgdemo.storage.strict_json import BadJsonError, read_json
 
 Row = Mapping[str, Any]
 ABOUT = ("id", "annotator", "annotation_id", "created_at", "updated_at", "lead_time", "agreement", "_data_image")
@@ -140,7 +141,7 @@ def _unpacked(key: str, value: Any) -> Any:
             return None
     if key != "fgdemo" and value[:2] in ('{"', "[{", '["'):
         try:
-            return json.loads(value)
-        except (ValueError, RecursionError):
+            return read_json(value)
+        except BadJsonError:
             return value
     return value

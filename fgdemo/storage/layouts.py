@@ -10,7 +10,7 @@ from fgdemo.storage import published, webdataset
 from fgdemo.storage.columns import PATHS, choose_columns
 from fgdemo.storage.files import Listing
 from fgdemo.storage.folders import MASKS, Arrangement, arrange, split_in
-from fgdemo.storage.label_studio import export_among, read_tasks_in
+from fgdemo.storage.label_studio import TASKS, export_among, read_tasks_in
 from fgdemo.storage.labelled import PICTURE_ENDINGS, Found, LabelledPicture, ending_of
 from fgdemo.storage.left_out import harmful_again
 from fgdemo.storage.places import Places
@@ -18,16 +18,12 @@ from fgdemo.storage.records import WORKSPACE_TABLE, read_workspace_lines
 from fgdemo.storage.sheets import ENDINGS, read_sheet
 from fgdemo.storage.tables import Located, Row, add_picture, read_rows
 from fgdemo.storage.trees import Below, Tree
+from fgdemo.storage.unread import TAXONOMY_TABLE, Asked, name_unread
 from fgdemo.taxonomy import Taxon
 
-PICTURES_TABLE, TAXONOMY_TABLE = "pictures.csv", "taxonomy.csv"
-"""The table that an export writes beside pictures, and that of its taxa."""
-NO_PICTURE = "is not a picture by its ending"
-ARCHIVES = (".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".zst", ".7z", ".rar")
+PICTURES_TABLE = "pictures.csv"
+"""The table that an export writes beside pictures."""
 OUTSIDE_CLASSES = "lies outside the class folders"
-DOCUMENTS = frozenset({"readme", "license", "licence", "copying", "citation", "notice", "taxonomy"})
-LOOKED_UP = 20
-"""So many paths of a table are looked up before it is taken for one about other things."""
 
 
 def read_tree(tree: Tree, partly_labelled: bool) -> Found:
@@ -42,10 +38,14 @@ def read_tree(tree: Tree, partly_labelled: bool) -> Found:
     listing = tree.listing()
     folder = _holding(listing, WORKSPACE_TABLE)
     if folder is not None:
-        return _with_faults(listing, read_workspace_lines(Below(tree, folder), WORKSPACE_TABLE))
+        asked = Asked(tree)
+        found = read_workspace_lines(Below(asked, folder), WORKSPACE_TABLE)
+        found.skipped[:0] = listing.faults
+        name_unread(listing, {*asked.names, _join(folder, WORKSPACE_TABLE)}, found)
+        return found
     tasks = _tasks(tree, listing)
     if tasks is not None:
-        return _with_faults(listing, tasks)
+        return tasks
     found = Found(skipped=list(listing.faults))
     pictures = [name for name in listing.files if ending_of(name) in PICTURE_ENDINGS]
     used = published.read(tree, listing, pictures, found)
@@ -53,10 +53,7 @@ def read_tree(tree: Tree, partly_labelled: bool) -> Found:
         used = webdataset.read(tree, listing, pictures, found)
     if used is None:
         used = _tables(tree, listing, pictures, found, partly_labelled)
-    is_export = any(name.rpartition("/")[2] == PICTURES_TABLE for name in used)
-    for name in listing.files:
-        if ending_of(name) not in PICTURE_ENDINGS and name not in used and not is_export and not _is_document(name):
-            found.skip(name, _why_not(name))
+    name_unread(listing, {*pictures, *used}, found)
     return found
 
 
@@ -72,28 +69,21 @@ def _tasks(tree: Tree, listing: Listing) -> Found | None:
     folder = min(
         (name.rpartition("/")[0] for name in tables), key=lambda folder: (folder.count("/"), folder), default=""
     )
-    inner = Below(tree, folder)
+    asked = Asked(tree)
+    inner = Below(asked, folder)
     outermost = [name for name in tables if name.rpartition("/")[0] == folder]
     tasks = export_among(inner, [name.rpartition("/")[2] for name in outermost])
     if tasks is None:
         return None
-    return read_tasks_in(inner, tasks, [name for name in inner.listing().files if ending_of(name) in PICTURE_ENDINGS])
+    pictures = [name for name in inner.listing().files if ending_of(name) in PICTURE_ENDINGS]
+    found = read_tasks_in(inner, tasks, pictures)
+    found.skipped[:0] = listing.faults
+    name_unread(listing, asked.names.union(_join(folder, name) for name in (tasks, TASKS, "interface.xml")), found)
+    return found
 
 
-def _with_faults(listing: Listing, read: Found) -> Found:
-    read.skipped[:0] = listing.faults
-    return read
-
-
-def _is_document(name: str) -> bool:
-    """What is read by people, and says nothing of single pictures."""
-    return name.rpartition("/")[2].partition(".")[0].lower() in DOCUMENTS
-
-
-def _why_not(name: str) -> str:
-    if name.lower().endswith(".parquet"):
-        return "is not read inside an archive or beside pictures: give it by itself"
-    return "is an archive in the archive" if name.lower().endswith(ARCHIVES) else NO_PICTURE
+def _join(folder: str, name: str) -> str:
+    return f"{folder}/{name}" if folder else name
 
 
 # --- tables ----------------------------------------------------------------------------------------------------
@@ -106,7 +96,7 @@ def _tables(tree: Tree, listing: Listing, pictures: Sequence[str], found: Found,
     used: set[str] = set()
     labels = False
     faults: list[DatasetError] = []
-    for name in _candidates(listing):
+    for name in _candidates(tree, listing):
         try:
             rows, has_label = _rows(tree, name, places, found)
         except DatasetError as error:
@@ -141,13 +131,20 @@ def _tables(tree: Tree, listing: Listing, pictures: Sequence[str], found: Found,
     return used
 
 
-def _candidates(listing: Listing) -> list[str]:
+def _candidates(tree: Tree, listing: Listing) -> list[str]:
     """Tables that may be about the pictures: that of an export alone, else `metadata` anywhere, and the outermost."""
     tables = [name for name in listing.files if name.lower().endswith(ENDINGS)]
-    folder = _holding(listing, PICTURES_TABLE)
-    if folder is not None:
-        return [f"{folder}/{PICTURES_TABLE}" if folder else PICTURES_TABLE]
+    export = _export(tree, listing)
+    if export is not None:
+        return [export]
     return [name for name in tables if not name.lower().endswith(".parquet") or _is_metadata(name)]
+
+
+def _export(tree: Tree, listing: Listing) -> str | None:
+    """The table of an export of fgdemo; others may call a table pictures.csv, too."""
+    folder = _holding(listing, PICTURES_TABLE)
+    name = None if folder is None else _join(folder, PICTURES_TABLE)
+    return name if name and {"path", "label", "answer"} <= set(read_sheet(tree, name).titles) else None
 
 
 def _is_metadata(name: str) -> bool:
@@ -164,7 +161,7 @@ def _rows(tree: Tree, name: str, places: Places, found: Found) -> tuple[list[Row
     columns = choose_columns(sheet)
     rows = list(read_rows(sheet, columns, quiet))
     folder = name.rpartition("/")[0]
-    if not is_metadata and not any(places.find(row.path, folder)[0] for row in rows[:LOOKED_UP]):
+    if not is_metadata and not any(places.find(row.path, folder)[0] for row in rows):
         return [], False
     found.extend(quiet, "")
     stem = name.rpartition("/")[2].rpartition(".")[0]
@@ -238,7 +235,7 @@ def _folders(
     for folder, count in sorted(other.items()):
         if folder != MASKS:
             found.skip("/".join((*plan.top, folder)), "is not a train, val or test folder")
-            found.note(f"{count} pictures in “{folder}” were left out: it is not a train, val or test folder.")
+        found.note(f"{count} pictures in “{folder}” were left out: it is not a train, val or test folder.")
     _empty_classes(listing, pictures, plan, found)
 
 

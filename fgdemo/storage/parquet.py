@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -17,15 +16,16 @@ from fgdemo.storage.labelled import (
     SPLIT_NAMES,
     Found,
     LabelledPicture,
-    Split,
     ending_of,
     instant,
 )
 from fgdemo.storage.parquet_rows import ParquetRows
 from fgdemo.storage.places import Places
-from fgdemo.storage.sheets import cell
+from fgdemo.storage.sheets import cell, is_single
+from fgdemo.storage.strict_json import read_json
 from fgdemo.storage.tables import said_by
-from fgdemo.storage.trees import FolderTree
+from fgdemo.storage.trees import FolderTree, Tree
+from fgdemo.storage.unread import Asked
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -39,12 +39,14 @@ class _Schema:
     """Attributes:
     picture: the column with bytes, or with paths (`is_path`).
     label: the column of labels; names of its numbers, empty where it holds names or bare numbers.
+    split: the column that says the split of a picture, where its values are such; or empty.
     """
 
     picture: str
     is_path: bool
     label: str
     names: tuple[str, ...] = ()
+    split: str = ""
     notes: tuple[str, ...] = ()
     other: tuple[str, ...] = field(default=())
 
@@ -59,11 +61,12 @@ def _shards(folder: Path) -> list[Path]:
     return sorted(path for path in found if path.name.lower() != "metadata.parquet" and not path.name.startswith("."))
 
 
-def read_parquet(path: Path, partly_labelled: bool = False) -> Found:
+def read_parquet(path: Path, partly_labelled: bool = False, asked: Asked | None = None) -> Found:
     """A Parquet file, or a folder of them as the Hub keeps them (`data/train-00000-of-00002.parquet`).
 
     Args:
         partly_labelled: also take what an export keeps apart: pictures without a kind, and their answers.
+        asked: the folder, which then knows what of it was read.
 
     Raises:
         DatasetError: not there, damaged, no pictures with labels in it, or several columns that might be the labels.
@@ -72,8 +75,10 @@ def read_parquet(path: Path, partly_labelled: bool = False) -> Found:
         raise DatasetError(f"There is no file “{path}”.")
     files = [path] if path.is_file() else _shards(path)
     root, found, counts = path if path.is_dir() else path.parent, Found(), {}
+    tree = asked or Asked(FolderTree(root))
     for file in files:
         name = file.relative_to(root).as_posix()
+        tree.names.add(name)
         split_name = _split_name(name) if path.is_dir() else (split_in(file.stem) and _split_name(file.name)) or "train"
         reader = ParquetRows(file)
         what = f"The file “{path if path.is_file() else name}”"
@@ -82,7 +87,7 @@ def read_parquet(path: Path, partly_labelled: bool = False) -> Found:
         elif split_name.lower() not in SPLIT_NAMES:
             found.skip(split_name, "is not a train, val or test split")
         else:
-            _read_rows(what, reader, split_name, counts, found, FolderTree(root))
+            _read_rows(what, reader, split_name, counts, found, tree)
     return found
 
 
@@ -98,22 +103,26 @@ def _split_name(name: str) -> str:
 
 
 def _read_rows(
-    what: str, reader: ParquetRows, split_name: str, counts: dict[str, int], found: Found, beside: FolderTree
+    what: str, reader: ParquetRows, split_name: str, counts: dict[str, int], found: Found, beside: Tree
 ) -> None:
     schema = _schema_of(what, reader)
     for sentence in schema.notes:
         found.note(sentence)
     if schema.other:
         found.note(f"Not read of “{reader.path.name}”: {', '.join(f'“{name}”' for name in schema.other[:8])}.")
-    split: Split = SPLIT_NAMES[split_name.lower()]
     places, first = Places(beside), counts.get(split_name, 0)
-    columns = [schema.label, *([schema.picture] if schema.is_path else [])]
+    columns = [schema.label, *([schema.picture] if schema.is_path else []), *filter(None, (schema.split,))]
     width = len(str(first + reader.rows - 1)) if reader.rows > 10 else 1
     for index, row in enumerate(reader.plain(columns)):
         name = f"{split_name}/{first + index:0{width}d}"
         label = _label(row[schema.label], schema.names)
-        if not label:
+        split = SPLIT_NAMES.get(cell(row.get(schema.split) or split_name).lower().replace("gold", "test"))
+        if not is_single(row[schema.label]) and row[schema.label] not in ([], [None]):
+            found.skip(name, f"has no single label ({cell(row[schema.label])[:80]})")
+        elif not label or label == "[]":
             found.skip(name, "has no label")
+        elif split is None:
+            found.skip(name, f"has the split “{row[schema.split]}”, which must be train, val or test")
         elif schema.is_path:
             file, why = places.find(cell(row[schema.picture]))
             if file is None:
@@ -156,6 +165,9 @@ def _read_answers(reader: ParquetRows, split_name: str, counts: dict[str, int], 
 def _schema_of(what: str, reader: ParquetRows) -> _Schema:
     import pyarrow as pa
 
+    if len({name.lower() for name in reader.schema.names}) < len(reader.schema.names):
+        listed = ", ".join(reader.schema.names)
+        raise DatasetError(f"{what} has two columns of one name ({listed}): rename one of them.")
     fields = {name.lower(): reader.schema.field(name) for name in reader.schema.names}
     features = _features(reader.schema)
     pictures = [name for name, f in fields.items() if _is_picture(f.type) and not _holds_sound(features, f.name)]
@@ -172,8 +184,10 @@ def _schema_of(what: str, reader: ParquetRows) -> _Schema:
     classes = {name: tuple(map(str, features[f.name]["names"])) for name, f in fields.items()
                if isinstance(features.get(f.name, {}).get("names"), list)}  # fmt: skip
     label, notes = _label_of(what, reader, fields, classes, picture)
-    other = tuple(f.name for name, f in fields.items() if name not in (picture, label))
-    return _Schema(fields[picture].name, is_path, fields[label].name, classes.get(label, ()), notes, other)
+    split = "split" if label != "split" and "split" in fields and _is_plain(fields["split"].type) else ""
+    other = tuple(f.name for name, f in fields.items() if name not in (picture, label, split))
+    split = fields[split].name if split else ""
+    return _Schema(fields[picture].name, is_path, fields[label].name, classes.get(label, ()), split, notes, other)
 
 
 def _label_of(
@@ -201,9 +215,9 @@ def _label_of(
 def _features(schema: pa.Schema) -> dict[str, dict[str, Any]]:
     """What `datasets` wrote of its columns, as far as there are such columns."""
     try:
-        told = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))["info"]["features"]
+        told = read_json((schema.metadata or {}).get(b"huggingface", b"{}"))["info"]["features"]
         return {name: told[name] for name in schema.names if isinstance(told.get(name), dict)}
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (ValueError, KeyError, TypeError, AttributeError):
         return {}
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fgdemo.errors import DatasetError
+from fgdemo.storage.strict_json import BadJsonError, read_json
 from fgdemo.storage.trees import Tree
 
 ENDINGS = (".csv", ".tsv", ".tab", ".jsonl", ".ndjson", ".parquet")
@@ -23,7 +24,7 @@ Fault = Callable[[str, str], None]
 
 @dataclass(frozen=True)
 class Sheet:
-    """A table. `titles` are lower-case and without blanks; `rows` gives (where it stands, cells by title)."""
+    """A table. `titles` are lower-case with underscores for blanks; `rows` gives (where it stands, cells by title)."""
 
     name: str
     titles: tuple[str, ...]
@@ -107,7 +108,7 @@ def _delimiter(text: str) -> str:
 
 
 def _titles(header: Sequence[str], name: str) -> tuple[str, ...]:
-    titles = tuple(title.strip().lower() for title in header)
+    titles = tuple(map(_title, header))
     doubled = sorted({title for title in titles if title and titles.count(title) > 1})
     if doubled:
         raise DatasetError(f"The table “{name}” has the column “{doubled[0]}” twice: rename one of them.")
@@ -116,25 +117,38 @@ def _titles(header: Sequence[str], name: str) -> tuple[str, ...]:
 
 def _json_lines(text: str, name: str) -> Sheet:
     titles: dict[str, None] = {}
-    records: list[tuple[int, dict[str, Any] | None]] = []
+    records: list[tuple[int, dict[str, Any] | str]] = []
     for number, line in enumerate(text.split("\n"), 1):
         if line.strip():
             try:
-                record = json.loads(line)
-            except (ValueError, RecursionError):
-                record = None
-            records.append((number, record if isinstance(record, dict) else None))
-            titles |= dict.fromkeys(str(key).strip().lower() for key in records[-1][1] or ())
+                records.append((number, _by_title(read_json(line))))
+            except BadJsonError as error:
+                records.append((number, str(error)))
+            titles |= dict.fromkeys(records[-1][1] if isinstance(records[-1][1], dict) else ())
 
     def rows(fault: Fault) -> Iterator[tuple[str, Cells]]:
         for number, record in records:
             where = f"line {number} of “{name}”"
-            if record is None:
-                fault(where, "is no JSON object")
+            if isinstance(record, str):
+                fault(where, record)
             else:
-                yield where, {str(key).strip().lower(): cell(value) for key, value in record.items()}
+                yield where, {title: cell(value) for title, value in record.items()}
 
     return Sheet(name, tuple(titles), rows)
+
+
+def _by_title(record: Any) -> dict[str, Any]:
+    if not isinstance(record, dict):
+        raise BadJsonError("is no JSON object")
+    found = {_title(key): value for key, value in record.items()}
+    if len(found) < len(record):
+        raise BadJsonError("has two fields whose names differ in case and blanks only")
+    return found
+
+
+def _title(text: str) -> str:
+    """`file_name` of “File Name”."""
+    return "_".join(text.strip().lower().replace("-", " ").split())
 
 
 def _parquet(tree: Tree, name: str) -> Sheet:
@@ -169,4 +183,11 @@ def cell(value: Any) -> str:
         return cell(value[0])
     if isinstance(value, bool) or not isinstance(value, (list, dict)):
         return str(value).lower() if isinstance(value, bool) else str(value)
-    return json.dumps(value, ensure_ascii=False)
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
+def is_single(value: Any) -> bool:
+    """Whether a value of JSON or Parquet may be a label: a text, a number, or the only one in a list."""
+    if isinstance(value, list):
+        return len(value) == 1 and is_single(value[0])
+    return not isinstance(value, dict) and value == value

@@ -1,7 +1,8 @@
 """Labelled pictures as people have them: folders, archives, tables, Parquet files, Hub data sets.
 
 A source is *found* here, not decoded: a file that turns out to be damaged is for whoever decodes it to name and
-to leave out. Nothing is left out silently, except hidden files: `Source.skipped` names the rest with the reason.
+to leave out. Nothing is left out silently, except what systems leave behind: `Source.skipped` names the rest with the
+reason.
 """
 
 from __future__ import annotations

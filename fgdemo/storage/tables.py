@@ -132,6 +132,10 @@ def add_picture(
     if not rows:
         return
     first, size = rows[0], tree.size(file)
+    for row in rows[1:]:
+        if row.annotator and row.split not in (None, first.split):
+            found.skip(row.where, f"puts {row.path} into {row.split}, and {first.where} into {first.split or 'train'}: "
+                                  "that counts")  # fmt: skip
     if len(rows) > 1 and not all(row.annotator for row in rows):
         for row in rows:  # a table without annotators that names a picture twice: whoever reads on sees both
             found.pictures.append(LabelledPicture(file, row.label, row.split or "train", tree.loader(file), size))
@@ -150,13 +154,17 @@ def read_rows(sheet: Sheet, columns: Columns, found: Found) -> Iterator[Row]:
     """The rows of a table; those that say nothing usable are named, and so are columns that are not read."""
     for sentence in columns.notes:
         found.note(sentence)
+    ours = "answer" in sheet.titles
     for where, cells in sheet.rows(found.skip):
-        told = {title: harmful_again(text) for title, text in cells.items()}
+        told = {title: harmful_again(text) if ours else text for title, text in cells.items()}
         path, label, answer = told.get(columns.path, ""), told.get(columns.label, ""), told.get("answer", "")
+        if len(told.get("comment", "")) > LONGEST_COMMENT or len(told.get(columns.annotator, "")) > LONGEST_ANNOTATOR:
+            found.skip(where, f"has a comment of more than {LONGEST_COMMENT} characters, or an annotator of more than "
+                              f"{LONGEST_ANNOTATOR}: the end was left out")  # fmt: skip
         if not path:
             found.skip(where, "has no path or no label")
-        elif label.startswith("[") and columns.label and sheet.name.lower().endswith((".jsonl", ".parquet")):
-            found.skip(where, f"has several labels ({label[:80]})")
+        elif label.startswith(("[", "{")) and sheet.name.lower().endswith((".jsonl", ".ndjson", ".parquet")):
+            found.skip(where, f"has {'several labels' if label[0] == '[' else 'an object for a label'} ({label[:80]})")
         else:
             yield Row(
                 where, path, "" if answer in NO_LABEL else label, _split(told.get(columns.split), where),

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from fgdemo.errors import DatasetError
 from fgdemo.storage.archives import MOST_ENTRIES
-from fgdemo.storage.files import Listing, is_litter
+from fgdemo.storage.files import Listing, folders_above, is_hidden, is_litter, tidy
 from fgdemo.storage.trees import LARGEST_PICTURE_BYTES, LARGEST_TABLE_BYTES
 
 COMPRESSED = (".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".tar.zst", ".gz", ".bz2", ".xz", ".zst")
@@ -58,11 +58,11 @@ def open_tar(path: Path) -> TarTree:
             for count, entry in enumerate(archive):
                 if count >= MOST_ENTRIES:
                     raise DatasetError(f"“{path.name}” has more than {MOST_ENTRIES:,} entries: pack it in several.")
-                name = entry.name.replace("\\", "/").removeprefix("./")
+                name = tidy(entry.name.replace("\\", "/"))
                 if name.startswith("/") or ".." in name.split("/"):
                     listing.faults.append((name, "leads out of the archive"))
                 elif entry.isdir() or is_litter(name):
-                    listing.folders.update({name} if entry.isdir() and name else ())
+                    listing.folders.update({name} if entry.isdir() and name and not is_hidden(name) else ())
                 elif not entry.isreg() or entry.issparse():
                     listing.faults.append((name, "is a link or a device, not a file"))
                 elif name in listing.files:
@@ -72,8 +72,7 @@ def open_tar(path: Path) -> TarTree:
                 else:
                     listing.add(name, entry.size)
                     places[name] = entry.offset_data
-                    parts = name.split("/")[:-1]
-                    listing.folders.update("/".join(parts[: depth + 1]) for depth in range(len(parts)))
+                    listing.folders.update(folders_above(name) if name in listing.files else ())
     except FileNotFoundError:
         raise DatasetError(f"There is no archive “{path}”.") from None
     except (OSError, tarfile.TarError, ValueError, EOFError) as error:

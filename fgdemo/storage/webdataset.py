@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,7 +9,8 @@ from fgdemo.storage.columns import LABELS
 from fgdemo.storage.files import Listing
 from fgdemo.storage.folders import split_in
 from fgdemo.storage.labelled import Found, LabelledPicture
-from fgdemo.storage.sheets import cell
+from fgdemo.storage.sheets import cell, is_single
+from fgdemo.storage.strict_json import BadJsonError, read_json
 from fgdemo.storage.trees import Tree
 
 CLASSES = (".cls", ".cls.txt", ".label", ".json")
@@ -21,10 +21,13 @@ def read(tree: Tree, listing: Listing, pictures: Sequence[str], found: Found) ->
     beside = {name: _class_file(listing, name) for name in pictures}
     if not pictures or sum(map(bool, beside.values())) * 2 < len(pictures):
         return None
+    labels = {name: _label(tree, file) if file else "" for name, file in beside.items()}
+    if not any(labels.values()):  # whatever lies beside them says something else
+        return None
     used: set[str] = set()
     split, numbers = split_in(tree.title.rpartition(".")[0]) or "train", 0
     for name, file in beside.items():
-        label = _label(tree, file) if file else ""
+        label = labels[name]
         if file:
             used.add(file)
         if not label:
@@ -48,10 +51,10 @@ def _label(tree: Tree, file: str) -> str:
     if not file.endswith(".json"):
         return text if "\n" not in text and len(text) <= 300 else ""
     try:
-        told: Any = json.loads(text)
-    except (ValueError, RecursionError):
+        told: Any = read_json(text)
+    except BadJsonError:
         return ""
     names = ("label_name", "class_name", *LABELS)
-    if not isinstance(told, dict):
-        return cell(told)
-    return next((cell(told[name]) for name in names if told.get(name) not in (None, "")), "")
+    if isinstance(told, dict):
+        told = next((told[name] for name in names if told.get(name) not in (None, "")), None)
+    return cell(told) if is_single(told) else ""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from fgdemo.errors import BusyError
+from fgdemo.storage import strict_json
 from fgdemo.ui.allowed import JOINS, JSON_BODIES, STREAM, methods_of
 from fgdemo.ui.bodies import check_query, read_object
 from fgdemo.ui.calls import check_call, what_is_missing
@@ -141,6 +141,6 @@ def _queue(scope: Scope) -> Any:
 
 def _event(content: bytes) -> str | None:
     try:
-        return json.loads(content).get("event_id")
-    except (ValueError, AttributeError):
+        return strict_json.read_object(content).get("event_id")
+    except strict_json.BadJsonError:
         return None
