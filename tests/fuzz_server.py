@@ -11,6 +11,7 @@ import os
 import sys
 from pathlib import Path
 
+from fgdemo.storage.decoding import DecodingProcesses
 from fgdemo.ui import build_app, launch_options
 from tests.browser_app import services_over, settings_in
 from tests.workspace import open_fake_workspace
@@ -20,9 +21,12 @@ def main() -> None:
     home = Path(sys.argv[1])
     if len(sys.argv) > 2:
         watch(Path(sys.argv[2]), tuple(sys.argv[3:]))
-    workspace = open_fake_workspace(home)
+    settings = settings_in(home)
+    decoder = DecodingProcesses(settings.max_picture_mp)
+    decoder.start()
+    workspace = open_fake_workspace(home, decoder=decoder)
     workspace.learner.refresh()
-    services = services_over(settings_in(home), workspace)
+    services = services_over(settings, workspace)
     page = build_app(services)
     app, url, _ = page.launch(**launch_options(services), prevent_thread_lock=True, quiet=True)
     print(

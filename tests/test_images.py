@@ -22,6 +22,7 @@ from fgdemo.errors import PictureError, StorageError
 from fgdemo.storage.decoding import Decoder
 from fgdemo.storage.images import decode_picture, decode_reduced, jpeg
 from fgdemo.storage.originals import THUMBNAIL_PX, ImageStore, image_id_of, write_durably
+from fgdemo.types import CropBox
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 
@@ -241,7 +242,30 @@ def test_reduced_keeps_what_was_asked_for_and_tells_the_full_size():
     assert full == (2000, 4000)
     assert picture.size == (500, 1000)
     assert decode_reduced(data, 5000)[0].size == (2000, 4000)
-    assert decode_reduced(encoded(corners(), "PNG"), 8)[0].size == (48, 32)
+    picture, full = decode_reduced(encoded(corners(4000, 2000), "PNG", exif=exif), 480)
+    assert (picture.size, full) == ((500, 1000), (2000, 4000)), "of every format, so that none takes more memory"
+    assert decode_reduced(encoded(corners(4000, 2000), "WEBP"), 1000)[0].size == (2000, 1000)
+    assert decode_reduced(encoded(corners(), "PNG"), 20)[0].size == (48, 32)
+
+
+def test_a_part_comes_as_it_lies_in_the_upright_picture_and_no_larger_than_is_needed() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    stored = Image.new("RGB", (3000, 6000), (0, 0, 255))
+    stored.paste((255, 0, 0), (0, 3000, 3000, 6000))  # upright: 6000 × 3000, the left half red
+    for kind in ("PNG", "JPEG"):
+        data = encoded(stored, kind, exif=exif)
+        part, full = decode_reduced(data, 300, CropBox(0, 0, 0.5, 1))
+        assert full == (6000, 3000)
+        assert 300 <= min(part.size) < 600
+        assert abs(np.asarray(part)[..., 0].astype(int) - 254).max() <= 1
+        assert decode_reduced(data, 300, CropBox(0.6, 0.5, 0.7, 0.6))[0].size == (600, 300)
+
+
+def test_a_long_strip_is_no_way_to_fill_the_memory() -> None:
+    strip, full = decode_reduced(encoded(Image.new("1", (32_000, 1_800)), "PNG"), 960)
+    assert full == (32_000, 1_800)
+    assert strip.size == (16_000, 900)
 
 
 # --- the store ---------------------------------------------------------------------------------------------------

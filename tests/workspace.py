@@ -19,6 +19,7 @@ from fgdemo.services.labelling import Labelling
 from fgdemo.services.review import Review
 from fgdemo.services.suggestions import Suggestions
 from fgdemo.storage.database import open_database, register_taxa
+from fgdemo.storage.decoding import Decoder
 from fgdemo.storage.embeddings import Embeddings, Looks, LooksShape
 from fgdemo.storage.events import EventLog
 from fgdemo.storage.intake import Imported, Intake
@@ -65,12 +66,13 @@ class FakeWorkspace:
         return Looks(np.stack([r.embedding for r in readings]), np.ones((len(readings), 3, 2)), maps)
 
 
-def open_fake_workspace(home: Path, url: str | None = None) -> FakeWorkspace:
+def open_fake_workspace(home: Path, url: str | None = None, decoder: Decoder | None = None) -> FakeWorkspace:
     """The prior head knows nothing, so all that the learner knows is in the workspace."""
     engine = open_database(url or f"sqlite:///{home / 'fgdemo.sqlite'}")
     classifier = FakeClassifier()
     register_taxa(engine, classifier.taxonomy)
-    images, events, roster, taxa = ImageStore(home / "pictures"), EventLog(engine), Roster(engine), TaxonStore(engine)
+    images = ImageStore(home / "pictures", decoder)
+    events, roster, taxa = EventLog(engine), Roster(engine), TaxonStore(engine)
     embeddings = Embeddings(home / "embeddings", classifier.version, LooksShape(4, (14, 14), 3, 2))
     leaves = classifier.taxonomy.leaves
     prior = RidgeHead(

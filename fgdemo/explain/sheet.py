@@ -35,7 +35,7 @@ def explain_sheet(
     """Draw the sheet: the picture, the class map of A, A versus B, the parts, bars with numbers, the sentences.
 
     Args:
-        picture: the upright picture that was classified, whole; the maps are drawn on its crop box.
+        picture: what was classified, upright: the whole picture, or the part of it in the crop box.
         trust: of the maps "class" and "contrast", where it was measured.
 
     Returns:
@@ -45,8 +45,6 @@ def explain_sheet(
     a, b = _candidate(classification, classification.asked), _candidate(classification, classification.rival)
     map_a, map_b = (np.reshape(candidate.evidence, classification.grid) for candidate in (a, b))
     crop = picture.convert("RGB")
-    if classification.box:
-        crop = crop.crop(classification.box.pixels(*crop.size))
     height = min(max(round(PANEL * crop.height / crop.width), PANEL // 2), round(PANEL * 1.4))
     sheet = Image.new("RGB", (WIDTH, 1400), GROUND)
     draw = ImageDraw.Draw(sheet)

@@ -39,7 +39,7 @@ from fgdemo.types import (
 CANDIDATES = 8
 DISPLAY_PX = 1280
 MODEL_PX = 960
-"""Large JPEGs are decoded so that the shorter side of what the model sees keeps this; no model here reads more."""
+"""Large pictures come so small that the shorter side of what the model sees keeps this; no model here reads more."""
 READINGS_KEPT = 16
 TRUST_PATIENCE_S = 10.0
 MOST_MEASURING = 4
@@ -167,9 +167,9 @@ class Workbench:
             elapsed_ms=round((time.perf_counter() - started) * 1000, 1),
         )
 
-    def picture(self, data: bytes | Path, *, name: str) -> Image.Image:
-        """All its pixels. Raises PictureError, BusyError."""
-        return self._decoder.decode(_bytes_of(data, name), name=name)[0]
+    def picture(self, data: bytes | Path, *, name: str, box: CropBox | None = None) -> Image.Image:
+        """What the model sees, in `box`. Raises PictureError, BusyError."""
+        return self._decoder.decode(_bytes_of(data, name), MODEL_PX, box, name=name)[0]
 
     def trust(self, data: bytes | Path, *, name: str, box: CropBox | None, a: str, b: str) -> dict[str, Trust]:
         """How faithful the maps "class" (of `a`) and "contrast" (`a` − `b`) are to this picture's pixels.
@@ -188,8 +188,8 @@ class Workbench:
         if not self._asked_trust.acquire(blocking=False):
             raise BusyError(MANY_HERE, TRY_AGAIN_S)
         try:
-            picture, _ = self._decode(_bytes_of(data, name), name, box)
-            return self._measuring.do(self._measure, picture, box, a, b, self._trust)
+            picture, _ = self._decoder.decode(_bytes_of(data, name), MODEL_PX, box, name=name)
+            return self._measuring.do(self._measure, picture, a, b, self._trust)
         finally:
             self._asked_trust.release()
 
@@ -213,12 +213,10 @@ class Workbench:
         """Taxa whose name, alias or Latin name matches, best first; see `TaxonSearch.find`."""
         return self._search.find(query, limit)
 
-    def _measure(
-        self, picture: Image.Image, box: CropBox | None, a: str, b: str, trust: TrustFunction
-    ) -> dict[str, Trust]:
+    def _measure(self, picture: Image.Image, a: str, b: str, trust: TrustFunction) -> dict[str, Trust]:
         with self._quiet:  # Not for ever: on a page that is never quiet, measurements come slowly but come.
             self._quiet.wait_for(lambda: self._answering == 0, timeout=TRUST_PATIENCE_S)
-        return trust(picture, box, a, b)
+        return trust(picture, None, a, b)
 
     def _read(self, data: bytes, name: str, box: CropBox | None) -> _Read:
         """Decode and read the picture, unless that was done a moment ago."""
@@ -228,15 +226,15 @@ class Workbench:
         if known is not None:
             return known
         with self._waiting_for_answer():
-            picture, (width, height) = self._decode(data, name, box)
-            display = data_url(jpeg(picture, DISPLAY_PX))
+            picture, (width, height) = self._decoder.decode(data, MODEL_PX, box, name=name)
+            display = self._display_of_whole(data, name) if box else data_url(jpeg(picture, DISPLAY_PX))
             stored_id = image_id_of(self._decoder.without_metadata(data, name=name)) if self._library else image_id
 
             def read() -> _Read:
                 known = self._recall(key)  # Somebody may have asked the same while we waited.
                 if known is not None:
                     return known
-                read = _Read(image_id, stored_id, width, height, display, self._classifier.read(picture, box))
+                read = _Read(image_id, stored_id, width, height, display, self._classifier.read(picture))
                 with self._recent_lock:
                     self._recent[key] = read
                     while len(self._recent) > READINGS_KEPT:
@@ -245,15 +243,17 @@ class Workbench:
 
             return self._forward.do(read)
 
+    def _display_of_whole(self, data: bytes, name: str) -> str:
+        known = self._recall((image_id_of(data), None))
+        if known is not None:
+            return known.display
+        return data_url(jpeg(self._decoder.decode(data, MODEL_PX, name=name)[0], DISPLAY_PX))
+
     def _recall(self, key: tuple[str, CropBox | None]) -> _Read | None:
         with self._recent_lock:
             if key in self._recent:
                 self._recent.move_to_end(key)
             return self._recent.get(key)
-
-    def _decode(self, data: bytes, name: str, box: CropBox | None) -> tuple[Image.Image, tuple[int, int]]:
-        share = min(box.right - box.left, box.bottom - box.top) if box else 1.0
-        return self._decoder.decode(data, round(MODEL_PX / share), name=name)
 
     @contextmanager
     def _waiting_for_answer(self) -> Iterator[None]:

@@ -18,6 +18,7 @@ from typing import Any
 from fgdemo.errors import PictureError
 from fgdemo.storage.images import decode_reduced
 from fgdemo.storage.metadata import rewritten
+from fgdemo.types import CropBox
 
 MEMORY_BYTES = 1_500_000_000
 BYTES_PER_PX = 40
@@ -46,7 +47,8 @@ def _answer(question: dict[str, Any], data: bytes) -> tuple[dict[str, Any], byte
     try:
         if question["do"] == "rewrite":
             return {}, rewritten(data, **named)
-        picture, full = decode_reduced(data, question["at_least_px"], **named)
+        box = CropBox(**question["box"]) if question["box"] else None
+        picture, full = decode_reduced(data, question["at_least_px"], box, **named)
         return {"size": picture.size, "full": full}, picture.tobytes()
     except PictureError as error:
         return {"error": str(error)}, b""

@@ -10,6 +10,7 @@ import threading
 import time
 from collections import Counter
 from contextvars import ContextVar
+from dataclasses import asdict
 from typing import Any
 
 from PIL import Image
@@ -18,6 +19,7 @@ from fgdemo.errors import BusyError, PictureError, UnavailableError
 from fgdemo.storage.decode_process import DecodeProcess
 from fgdemo.storage.images import decode_reduced, shown_name
 from fgdemo.storage.metadata import OddError, cut_out, rewritten
+from fgdemo.types import CropBox
 
 LIMIT_S = 10.0
 """The largest picture that is allowed takes three seconds on a slow machine."""
@@ -49,10 +51,10 @@ class Decoder:
         self.max_picture_mp = max_picture_mp
 
     def decode(
-        self, data: bytes, at_least_px: int | None = None, *, name: str = "the picture"
+        self, data: bytes, at_least_px: int | None = None, box: CropBox | None = None, *, name: str = "the picture"
     ) -> tuple[Image.Image, tuple[int, int]]:
         """See `decode_reduced`. Raises PictureError, and BusyError where others wait."""
-        return decode_reduced(data, at_least_px, name=name, max_picture_mp=self.max_picture_mp)
+        return decode_reduced(data, at_least_px, box, name=name, max_picture_mp=self.max_picture_mp)
 
     def without_metadata(self, data: bytes, *, name: str = "the picture") -> bytes:
         """See `fgdemo.storage.metadata.without_metadata`. Raises PictureError, BusyError."""
@@ -100,9 +102,10 @@ class DecodingProcesses(Decoder):
             self._turn.notify_all()
 
     def decode(
-        self, data: bytes, at_least_px: int | None = None, *, name: str = "the picture"
+        self, data: bytes, at_least_px: int | None = None, box: CropBox | None = None, *, name: str = "the picture"
     ) -> tuple[Image.Image, tuple[int, int]]:
-        answer, pixels = self._ask({"do": "decode", "at_least_px": at_least_px}, data, name)
+        question = {"do": "decode", "at_least_px": at_least_px, "box": asdict(box) if box else None}
+        answer, pixels = self._ask(question, data, name)
         return Image.frombytes("RGB", tuple(answer["size"]), pixels), tuple(answer["full"])
 
     def _rewritten(self, data: bytes, name: str) -> bytes:

@@ -108,7 +108,7 @@ def picture_questions(workbench: "Workbench") -> list[Callable[..., Any]]:
         measured = None
         if measure_trust is True:
             measured = workbench.trust(path, name=name, box=crop, a=found.asked, b=found.rival)
-        shown = workbench.picture(path, name=name)
+        shown = workbench.picture(path, name=name, box=crop)
         folder = Path(get_upload_folder()) / secrets.token_hex(16)  # among the uploads, which are cleared away
         folder.mkdir(parents=True)
         explain_sheet(found, shown, measured).save(folder / "why.png")
