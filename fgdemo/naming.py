@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping
 
 _JOINERS = "\u200c\u200d"
 """They shape the letters beside them in Persian and Hindi, and make one emoji of two."""
-_TURNING = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff")
+_UNSEEN = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff\u00ad\u200b\u2060")
 _SIGNS = frozenset("#%&@*!?^`§†‡")
 """Punctuation that tells names apart, as every symbol does (♂, +, <): C# is not C."""
 _NUMBERED = re.compile(r"(?:\d{1,4}\.|0\d{0,3}[_-]|\d{2,4}_|n\d{8}[-_])(?=[^\W\d_])")
@@ -20,7 +20,7 @@ _NUMBERED = re.compile(r"(?:\d{1,4}\.|0\d{0,3}[_-]|\d{2,4}_|n\d{8}[-_])(?=[^\W\d
 def exact(text: str) -> str:
     """A name as it is compared and shown: composed (NFC), one blank between words, nothing that cannot be seen or turns
     the text around it. What is no text at all (in names of files) is written as its number."""
-    seen = (c for c in unicodedata.normalize("NFC", " ".join(text.split())) if c not in _TURNING)
+    seen = (c for c in unicodedata.normalize("NFC", " ".join(text.split())) if c not in _UNSEEN)
     written = (f"\\x{ord(c):02x}" if unicodedata.category(c) == "Cs" else c for c in seen)
     return " ".join("".join(c for c in written if unicodedata.category(c) != "Cc").split())
 
@@ -91,8 +91,10 @@ class NameBook:
 
     def exactly(self, label: str) -> str | None:
         """The taxon of this very name; hyphens, underscores and leading numbers of folder names do not matter."""
-        bare = _NUMBERED.sub("", exact(label), count=1)
-        forms = (exact(label), _form(label), bare, _form(bare), bare.lower() if "_" in bare else "")
+        return self._by_forms(exact(label)) or self._by_forms(_NUMBERED.sub("", exact(label), count=1))
+
+    def _by_forms(self, name: str) -> str | None:
+        forms = (name, _form(name), name.lower() if "_" in name else "")
         return next((self._exact[form] for form in forms if form and form in self._exact), None)
 
     def loosely(self, label: str) -> str | None:
@@ -104,9 +106,16 @@ class NameBook:
 
     def meant(self, labels: Iterable[str]) -> dict[str, str]:
         """The taxon of each label that means one. A loose name counts only where no other label means the same taxon,
-        so that two labels that are no spelling of one name never become one kind."""
+        so that two labels that are no spelling of one name never become one kind: neither “001.Robin” and “002.Robin”.
+        """
         unlike = sorted(set(labels))
         found = {label: taxon for label in unlike if (taxon := self.exactly(label)) is not None}
+        numbered: defaultdict[str, set[str]] = defaultdict(set)
+        for label, taxon in found.items():
+            if self._by_forms(exact(label)) is None:
+                numbered[taxon].add(exact(label))
+        found = {label: taxon for label, taxon in found.items()
+                 if len(numbered[taxon]) < 2 or exact(label) not in numbered[taxon]}  # fmt: skip
         taken = set(found.values())
         loose: defaultdict[str, list[str]] = defaultdict(list)
         for label in unlike:
@@ -156,7 +165,7 @@ def _is_sign(text: str, at: int) -> bool:
 
 
 def _folded(text: str) -> str:
-    plain = "".join(c for c in text if c not in _JOINERS)
+    plain = "".join(c for c in text if c not in _JOINERS and c not in _UNSEEN)
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", plain).casefold())
 
 

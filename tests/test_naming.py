@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 
 from fgdemo.naming import NameBook, display_names, exact, slug, unique_id
 from fgdemo.storage.inventory import Inventory
+from fgdemo.storage.labelled import LabelledPicture
+from fgdemo.storage.sources import Source, read_for_import, read_sources
 from fgdemo.taxonomy import Taxonomy
 from tests.workspace import FakeWorkspace, coloured, open_fake_workspace
 
@@ -104,3 +106,58 @@ def test_labels_that_become_one_kind_are_told(workspace: FakeWorkspace) -> None:
     assert report.notes == ["“Bubo_bubo” and “Uhu” are taken for one kind, Eurasian Eagle-Owl."]
     report = workspace.take_in([coloured("lowchen", 9 + n, name) for n, name in enumerate(("Kea", "KEA"))])
     assert report.notes == ["“KEA” and “Kea” are different kinds, though their names are nearly the same."]
+
+
+def _of_groups(*paths: str) -> tuple[Source, list[LabelledPicture]]:
+    """A source in which each path is group/kind."""
+    groups = {path.split("/")[1]: (path.split("/")[0],) for path in paths}
+    return Source((), tuple(groups), groups=groups), [coloured("lowchen", len(p), p.split("/")[1]) for p in paths]
+
+
+def test_one_name_below_two_groups_is_two_kinds(workspace: FakeWorkspace) -> None:
+    reports = []
+    for paths in (("warblers/yellow", "gulls/ring-billed"), ("gulls/yellow", "gulls/herring gull"), ("gulls/yellow",)):
+        source, pictures = _of_groups(*paths)
+        reports.append(workspace.intake().take_in(pictures, paths[0], has_splits=True, groups=source.groups))
+    assert "yellow" in reports[0].new_kinds
+    assert "gulls yellow" in reports[1].new_kinds
+    told = "“yellow” below gulls is another kind than “yellow” below warblers: it is called “gulls yellow”."
+    assert told in reports[1].notes
+    assert reports[2].new_kinds == [], "the same again"
+    parents = {taxon.name: taxon.parent for taxon in workspace.taxa.load().taxa}
+    assert (parents["yellow"], parents["gulls yellow"]) == ("warblers", "gulls")
+
+
+def test_two_sources_with_one_name_below_two_groups(tmp_path: Path) -> None:
+    for path in ("a/warblers/yellow", "a/owls/barn", "b/gulls/yellow", "b/finches/gold"):
+        (tmp_path / path).mkdir(parents=True)
+        (tmp_path / path / "1.jpg").write_text(path)
+    for source in (
+        read_sources([tmp_path / "a", tmp_path / "b"]),
+        read_for_import([tmp_path / "a", tmp_path / "b"])[0],
+    ):
+        assert {p.label: source.groups[p.label] for p in source.pictures} == {
+            "yellow": ("warblers",), "barn": ("owls",), "gulls yellow": ("gulls",), "gold": ("finches",),
+        }  # fmt: skip
+        assert any("two kinds, of which the second is called “gulls yellow”" in note for note in source.notes)
+
+
+def test_a_label_that_is_no_spelling_of_a_known_name_is_told(workspace: FakeWorkspace) -> None:
+    workspace.take_in([coloured("lowchen", 1, "Mallard (male)"), coloured("lowchen", 2, "C")])
+    report = workspace.take_in([coloured("lowchen", 3, "Mallard male"), coloured("lowchen", 4, "c")])
+    assert report.notes == [
+        "Taken for kinds whose names differ in case and punctuation: “Mallard male” for “Mallard (male)”, “c” for “C”."
+    ]
+
+
+def test_numbers_alone_tell_two_kinds_apart() -> None:
+    book = NameBook()
+    book.add("robin", ["Robin"])
+    assert book.meant(["001.Robin"]) == {"001.Robin": "robin"}
+    assert book.meant(["001.Robin", "002.Robin"]) == {}
+
+
+@pytest.mark.parametrize("unseen", ["\u200b", "\u00ad", "\u2060", "\ufeff", "\u202e"])
+def test_what_cannot_be_seen_makes_no_other_kind(unseen: str) -> None:
+    assert exact(f"Ro{unseen}bin") == "Robin"
+    assert slug(f"Ro{unseen}bin") == "robin"

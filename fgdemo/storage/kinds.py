@@ -15,6 +15,9 @@ from fgdemo.storage.schema import label_event_table, taxon_table
 from fgdemo.storage.taxa import LONGEST_NAME
 from fgdemo.taxonomy import Taxon, other_names
 
+SHOWN = 5
+"""So many labels are told in one note."""
+
 
 @dataclass(frozen=True)
 class Kinds:
@@ -63,6 +66,7 @@ class _Book:
         self._ids: set[str] = set()
         self._out_of_use: set[str] = set()
         self._names: dict[str, str] = {}
+        self._parent_of: dict[str, str | None] = {}
         self._here: dict[str, str] = {}
         known = []
         for row in connection.execute(sa.select(taxon_table)).mappings():
@@ -83,26 +87,73 @@ class _Book:
 
     def settle_labels(self, labels: Sequence[str], groups: Mapping[str, Sequence[str]]) -> None:
         meant = self._book.meant(labels)
+        full = self._apart(meant, groups)
+        meant = {label: taxon for label, taxon in meant.items() if label not in full}
+        meant |= {label: taxon for label, name in full.items() if (taxon := self._book.exactly(name)) is not None}
         self.kinds.taxon_of.update(meant)
         for taxon, some in joined(meant).items():
-            written = " and ".join(f"“{label}”" for label in some[:5])
-            self.kinds.notes.append(f"{written} are taken for one kind, {self._names.get(taxon, taxon)}.")
-        fresh = display_names(label for label in labels if label not in meant)
+            listed = " and ".join(f"“{label}”" for label in some[:5])
+            self.kinds.notes.append(f"{listed} are taken for one kind, {self._names.get(taxon, taxon)}.")
+        self._tell_loose(meant)
+        fresh = display_names(full.get(label, label) for label in labels if label not in meant)
         added: dict[str, str] = {}
-        for label, name in fresh.items():
+        for label in labels:
+            if label in meant:
+                continue
+            written = full.get(label, label)
+            name = fresh[written]
             fault = self._fault(name)
             if fault is not None:
                 self.kinds.faults.append((label, fault))
                 continue
             if name not in added:
                 parent = self._group(groups.get(label, ()), label)
-                taxon = Taxon(unique_id(name, self._ids), name, parent, aliases=other_names(label, name))
+                taxon = Taxon(unique_id(name, self._ids), name, parent, aliases=other_names(written, name))
                 added[name] = self._add(taxon, False)
             self.kinds.taxon_of[label] = added[name]
         for some in alike([*added, *(self._names[taxon] for taxon in set(meant.values()))]):
             if any(name in added for name in some):
                 named = " and ".join(f"“{name}”" for name in some)
                 self.kinds.notes.append(f"{named} are different kinds, though their names are nearly the same.")
+
+    def _apart(self, meant: Mapping[str, str], groups: Mapping[str, Sequence[str]]) -> dict[str, str]:
+        """Full names of labels whose group is another one here than that of the kind of this name."""
+        apart, elsewhere = {}, []
+        for label, taxon in meant.items():
+            path, above = groups.get(label, ()), self._above(taxon)
+            if not path or not above or any(_is_like(path[-1], self._names[one]) for one in above):
+                continue
+            group = self._book.meant([path[-1]]).get(path[-1])
+            if group is not None and group not in (taxon, *above):
+                apart[label] = " ".join((*path, label))
+                self.kinds.notes.append(f"“{label}” below {path[-1]} is another kind than “{self._names[taxon]}” below "
+                                        f"{self._names[above[0]]}: it is called “{apart[label]}”.")  # fmt: skip
+            else:
+                elsewhere.append(f"“{label}” below {path[-1]} for “{self._names[taxon]}” below {self._names[above[0]]}")
+        if elsewhere:
+            self.kinds.notes.append(f"Taken for kinds that lie elsewhere here: {', '.join(elsewhere[:SHOWN])}"
+                                    f"{f' and {len(elsewhere) - SHOWN} more' * (len(elsewhere) > SHOWN)}.")  # fmt: skip
+        return apart
+
+    def _tell_loose(self, meant: Mapping[str, str]) -> None:
+        """Tell labels that are no spelling of the name, but for folders that are called by its id (`gadwall`)."""
+        loose = [
+            f"“{label}” for “{self._names.get(taxon, taxon)}”"
+            for label, taxon in sorted(meant.items())
+            if (label != taxon or len(label) == 1) and self._book.exactly(label) is None
+        ]
+        if loose:
+            self.kinds.notes.append(f"Taken for kinds whose names differ in case and punctuation: "
+                                    f"{', '.join(loose[:SHOWN])}"
+                                    f"{f' and {len(loose) - SHOWN} more' * (len(loose) > SHOWN)}.")  # fmt: skip
+
+    def _above(self, taxon: str) -> list[str]:
+        """The groups of a taxon, the nearest first."""
+        found: list[str] = []
+        while (parent := self._parent_of.get(taxon)) is not None and parent not in found:
+            found.append(parent)
+            taxon = parent
+        return found
 
     def settle_taxon(self, taxon: Taxon) -> None:
         found = taxon.id if taxon.id in self._ids else self._book.meant([taxon.name]).get(taxon.name)
@@ -155,8 +206,13 @@ class _Book:
         return taxon.id
 
     def _learn(self, taxon: Taxon, others: bool) -> None:
-        self._names[taxon.id] = taxon.name
+        self._names[taxon.id], self._parent_of[taxon.id] = taxon.name, taxon.parent
         self._book.add(taxon.id, [taxon.latin or "", *taxon.aliases] if others else [taxon.name])
+
+
+def _is_like(folder: str, group: str) -> bool:
+    """Whether a folder is called as a group, be it in the plural."""
+    return slug(folder).removesuffix("s") == slug(group).removesuffix("s")
 
 
 def _parents_first(taxa: Sequence[Taxon]) -> list[Taxon]:

@@ -204,6 +204,12 @@ class Found:
         self.skipped.append((plain_text(name), reason))
 
     def extend(self, other: Found, prefix: str) -> None:
+        """Add what another reader found; a label that lies below other groups there is another kind."""
+        for label, groups in list(other.groups.items()):
+            if self.groups.get(label, groups) != groups:
+                other._rename(label, " ".join((*groups, label)))
+                self.note(f"“{label}” lies below {' / '.join(self.groups[label])} and below {' / '.join(groups)}: two "
+                          f"kinds, of which the second is called “{' '.join((*groups, label))}”.")  # fmt: skip
         self.pictures.extend(replace(picture, name=prefix + picture.name) if prefix else picture
                              for picture in other.pictures)  # fmt: skip
         self.skipped.extend((prefix + name, reason) for name, reason in other.skipped)
@@ -213,3 +219,7 @@ class Found:
         self.groups.update(other.groups)
         for sentence in other.notes:
             self.note(sentence)
+
+    def _rename(self, label: str, name: str) -> None:
+        self.pictures[:] = [replace(p, label=name) if p.label == label else p for p in self.pictures]
+        self.groups[name] = self.groups.pop(label)
