@@ -15,8 +15,8 @@ nesting), and with bodies that are no JSON at all. One JSON line last:
                  directory, a row of the database that is for nobody, or a password
   unauthorised   changes of any table by requests of somebody without the right, and refusals that did not come
   fetches        lookups of, and connections to, hosts that only strangers named, counted inside the served process
-  memory_ratio   memory of the served process after everything and after it has swept, over that before; before is
-                 measured after a tenth of the requests, when all code is loaded
+  memory_ratio   memory of the server and its decoding processes after everything, when it has swept, over that before;
+                 before is measured after a tenth of the knocking and before any attack, when all code is loaded
   beside_p95_s   seconds until a visitor beside all this, who uploads a picture and asks about it, has the answer
 
 Beside the knocking, from addresses of their own (`fuzz_hostile.py`): pictures that are bombs, ids of every length,
@@ -358,13 +358,9 @@ def measure(scratch: Path, given: argparse.Namespace) -> dict[str, Any]:
             place = Place(url, home, engine, tokens, words, tuple(told["paths"]))
             component = next(door.component for door in doors(place) if door.name == "classify" and door.component)
             beside = hostile.Beside(url, component, content)
-            bombs = hostile.bombs()
-            warm = hostile.Attack(url, component, bombs)
-            with hostile.under_attack(warm, hostile.Beside(url, component, content)):
-                knock_everywhere(place, None, given.requests // 10, given.seed + 99, given.threads, tally)
-            time.sleep(SWEPT_AFTER_S)
+            knock_everywhere(place, None, given.requests // 10, given.seed + 99, given.threads, tally)
             before_bytes = hostile.resident_bytes(server.pid)
-            attack = hostile.Attack(url, component, bombs)
+            attack = hostile.Attack(url, component, hostile.bombs())
             with hostile.under_attack(attack, beside):
                 for number, role in enumerate(ROLES):
                     knock_as(place, role, given, number, tally)
@@ -373,7 +369,7 @@ def measure(scratch: Path, given: argparse.Namespace) -> dict[str, Any]:
         finally:
             server.terminate()
             server.wait(60)
-    for fault in (*warm.faults, *attack.faults):
+    for fault in attack.faults:
         tally.note("unauthorised" if "answers 200" in fault else "server_errors", fault)
     if beside.failed:
         tally.note("server_errors", f"the visitor beside had no answer {beside.failed} times")
@@ -381,7 +377,8 @@ def measure(scratch: Path, given: argparse.Namespace) -> dict[str, Any]:
     for what, count in tally.shown.most_common(20):
         print(f"{count:5d}  {what[:300]}", file=sys.stderr)
     print(f"beside the knocking: {attack.counts}; {len(beside.elapsed_s)} answers", file=sys.stderr)
-    tally.requests += sum(warm.counts.values()) + sum(attack.counts.values()) + len(beside.elapsed_s)
+    print(f"memory before, after: {before_bytes / 1e6:.0f}, {after_bytes / 1e6:.0f} MB", file=sys.stderr)
+    tally.requests += sum(attack.counts.values()) + len(beside.elapsed_s)
     figures = {name: getattr(tally, name) for name in ("requests", "server_errors", "leaks", "unauthorised", "fetches")}
     return {
         **figures, "memory_ratio": round(after_bytes / before_bytes, 3), "beside_p95_s": round(beside.p95_s(), 2)

@@ -58,6 +58,9 @@ def many_scans(side_px: int, scans: int) -> bytes:
 def bombs() -> dict[str, bytes]:
     """Small files that cost much, by name."""
     made = {"scans.jpg": many_scans(1000, 600), "many.jpg": many_scans(3000, 200)}
+    file = io.BytesIO()
+    Image.new("L", (33_000, 1_700)).save(file, "PNG")
+    made["strip.png"] = file.getvalue()
     for format, more in (
         ("PNG", {}), ("WEBP", {"lossless": True, "method": 0}), ("TIFF", {"compression": "tiff_lzw"}), ("GIF", {})
     ):  # fmt: skip
@@ -69,6 +72,12 @@ def bombs() -> dict[str, bytes]:
     frames[0].save(file, "GIF", save_all=True, append_images=frames[1:])
     made["frames.gif"] = file.getvalue()
     return made
+
+
+def chosen_box(number: int) -> dict[str, float]:
+    """A small part of a picture, another one each time, for which no answer is at hand."""
+    left, top = number % 9 / 10, number // 9 % 9 / 10
+    return {"left": left, "top": top, "right": left + 0.1, "bottom": top + 0.1}
 
 
 @dataclass
@@ -96,8 +105,10 @@ class Attack:
                 name, content = made[number % len(made)]
                 kept = self.sent(web, "bombs", "gradio_api/upload", files={"files": (name, content)})
                 path = kept.json()[0] if kept.status_code == 200 else ""
-                asked = {"data": {"path": path, "name": name}, "fn_name": "classify", "component_id": self.component}
-                self.sent(web, "bombs", "gradio_api/component_server", json={**asked, "session_hash": "bomb"})
+                asked = {"fn_name": "classify", "component_id": self.component, "session_hash": "bomb"}
+                for box in (None, chosen_box(number)):
+                    question = {"path": path, "name": name, "box": box}
+                    self.sent(web, "bombs", "gradio_api/component_server", json={**asked, "data": question})
                 number += 1
 
     def naming(self) -> None:
@@ -226,7 +237,9 @@ def under_attack(attack: Attack, beside: Beside) -> Iterator[None]:
 
 
 def resident_bytes(process: int) -> int:
-    """Memory of a process that lies in RAM, without what it shares."""
+    """Memory that lies in RAM of a process and of all that it has started, without what they share."""
     size = Path(f"/proc/{process}/smaps_rollup").read_text()
     rows = dict(line.split(":", 1) for line in size.splitlines()[1:])
-    return sum(int(rows[name].split()[0]) * 1024 for name in ("Private_Clean", "Private_Dirty"))
+    own = sum(int(rows[name].split()[0]) * 1024 for name in ("Private_Clean", "Private_Dirty"))
+    started = [file.read_text().split() for file in Path(f"/proc/{process}/task").glob("*/children")]
+    return own + sum(resident_bytes(int(one)) for some in started for one in some)

@@ -15,11 +15,13 @@ import pytest
 from fgdemo.errors import BusyError
 from fgdemo.ui import uncollected
 from fgdemo.ui.allowed import ROUTES, methods_of
+from fgdemo.ui.blocks import SESSIONS
+from fgdemo.ui.gradio_sessions import KEPT_S, GradioSessions
 from fgdemo.ui.in_flight import SHARE, InFlight
 from fgdemo.ui.uncollected import Uncollected
 from tests.browser_app import RunningApp, running_app
 from tests.fuzz_server import paths
-from tests.test_forbidden import PASSWORD
+from tests.test_forbidden import PASSWORD, questions
 
 MARK = "strangers-own-words"
 FOREIGN = "https://evil.example"
@@ -235,17 +237,60 @@ def test_a_body_that_is_no_question_is_a_sentence(web: httpx.Client, content: by
 
 
 def test_sessions_keep_nothing_and_only_so_many_are_remembered(app: RunningApp, web: httpx.Client) -> None:
-    for number in range(150):
+    for number in range(20):
         asked = {"data": [MARK * 100, 5], "session_hash": f"session{number}"}
         event = web.post("gradio_api/call/search_taxa", json=asked).json()["event_id"]
         web.get(f"gradio_api/call/search_taxa/{event}")
     holder = app.page.app.state_holder
-    assert len(holder.session_data) <= 100
+    assert holder.capacity == SESSIONS
     assert MARK not in repr([state.config_values for state in holder.session_data.values()])
     web.post("gradio_api/upload", params={"upload_id": "x" * 5000}, files={"files": ("a.png", b"x")})
     from gradio.routes import file_upload_statuses
 
     assert file_upload_statuses._statuses == {}
+
+
+def test_one_address_has_so_many_sessions_and_pushes_out_no_others(tmp_path: Path) -> None:
+    with (
+        running_app(tmp_path, connections_per_address=3, proxies=1) as app,
+        httpx.Client(base_url=app.url, timeout=60) as web,
+    ):
+
+        def ask(session: str, forwarded: str, path: str = "call/about") -> httpx.Response:
+            served = {"fn_name": "search_taxa", "component_id": questions(app)["search_taxa"]}
+            asked = {
+                "call/about": {"data": []},
+                "queue/join": {"data": [], "fn_index": 0},
+                "component_server": {"data": {"query": "owl"}, **served},
+            }[path]
+            sent = {"X-Forwarded-For": forwarded}
+            return web.post(f"gradio_api/{path}", json={**asked, "session_hash": session}, headers=sent)
+
+        assert [ask(f"a{number}", "1.2.3.4").status_code for number in range(3)] == [200] * 3
+        for path in ("call/about", "queue/join", "component_server"):
+            for forwarded in ("1.2.3.4", "5.6.7.8, 1.2.3.4"):  # only the last entry is the proxy's
+                reply = ask("a9", forwarded, path)
+                assert reply.status_code == 429
+                assert reply.json() == {"error": "Too many pages from one place are in use: try again in a minute."}
+        assert ask("a0", "1.2.3.4", "component_server").status_code == 200, "those in use go on"
+        assert ask("a9", "5.6.7.8", "component_server").status_code == 200
+        assert set(app.page.app.state_holder.session_data) >= {"a0", "a9"}
+
+
+def test_a_session_that_is_no_longer_in_use_makes_room() -> None:
+    clock = Clock()
+    sessions = GradioSessions(2, clock)
+    for session in ("x", "y", "x"):
+        sessions.use(session, "a")
+    clock.now_s += KEPT_S - 1
+    sessions.use("x", "a")
+    with pytest.raises(BusyError):
+        sessions.use("z", "a")
+    clock.now_s += 1
+    sessions.use("z", "a")
+    clock.now_s += KEPT_S
+    sessions.use("x", "b")
+    assert (list(sessions._used_at_s), sessions._of_one) == ([("b", "x")], {"b": 1})
 
 
 class Clock:

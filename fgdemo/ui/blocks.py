@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MISTAKEN = "This does not fit the question: see the API's description."
-SESSIONS = 100
-"""So many of Gradio's own sessions are remembered. Ours keep nothing in them, so that none is missed."""
+SESSIONS = 1000
+"""So many of Gradio's own sessions are remembered, 60 kB each, and of one address so many as `Gate` lets in. Ours keep
+nothing in them, so that none is missed."""
 SWEEP_EVERY_S = 10.0
 MOST_PATHS = 2000
 """Of files, in lists that Gradio never shortens; the files themselves are cleared by `Housekeeping`."""

@@ -13,6 +13,7 @@ from fgdemo.ui.allowed import JOINS, JSON_BODIES, STREAM, methods_of
 from fgdemo.ui.bodies import check_query, read_object
 from fgdemo.ui.calls import check_call, what_is_missing
 from fgdemo.ui.forwarded import path_of
+from fgdemo.ui.gradio_sessions import GradioSessions
 from fgdemo.ui.guard import UPLOAD, busy
 from fgdemo.ui.in_flight import InFlight
 from fgdemo.ui.payloads import BadRequestError
@@ -36,6 +37,7 @@ class Gate:
     def __init__(self, app: ASGIApp, settings: Settings, uncollected: Uncollected) -> None:
         self._app, self._settings, self._uncollected = app, settings, uncollected
         self._in_flight = InFlight(settings.connections_per_address)
+        self._sessions = GradioSessions(settings.connections_per_address)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -75,6 +77,8 @@ class Gate:
             sent, receive = await read_object(receive)
             if path.startswith(CALLS):
                 check_call(path, sent, _blocks(scope).endpoints)
+            if sent.get("session_hash") is not None:
+                self._sessions.use(sent["session_hash"], held.address)
             if path.startswith(JOINS):
                 self._uncollected.require_room(_queue(scope), held.address)
                 send = self._noting(send, sent.get("session_hash"), held.address)
