@@ -80,3 +80,22 @@ def test_an_older_database_that_cannot_be_written_is_told(home: Path, monkeypatc
         assert schema_version(connection) == MIGRATIONS[-1].version
     with pytest.raises(StorageError, match="where nothing can be written"), writing(engine):
         pass
+
+
+def test_rows_beside_a_database_without_their_index_are_read(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a copy of the folder of a running server, on a disk that cannot be written."""
+    made = open_fake_workspace(home)
+    Accounts(made.engine).add("ada", "expert", "long enough words")
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    for end in ("", "-wal"):
+        shutil.copy(f"{home / 'fgdemo.sqlite'}{end}", copy)
+    made.engine.dispose()
+    monkeypatch.setattr("fgdemo.storage.dialects.is_read_only", lambda file: True)
+    engine = open_database(database_in(copy))
+    assert [account.name for account in Accounts(engine).all()] == ["ada"]
+    with pytest.raises(StorageError, match="where nothing can be written"), writing(engine):
+        pass
+    assert sorted(path.name for path in copy.iterdir()) == ["fgdemo.sqlite", "fgdemo.sqlite-wal"]

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import sqlite3
+import tempfile
 from pathlib import Path
 from urllib.parse import quote
 
@@ -26,13 +28,30 @@ def is_read_only(file: str | None) -> bool:
 def open_read_only(file: str) -> sqlite3.Connection:
     """A connection that writes nothing, not even a lock.
 
-    Rows that lie beside the database are read only where SQLite's index of them lies there, too; where nothing lies
-    beside it, the file is taken for one that nobody changes.
+    Rows that lie beside the database are read by SQLite's index of them; where that is missing, as in a copy of the
+    folder, both files are read into memory. Where nothing lies beside it, the file is taken for one that nobody changes.
     """
     aside = Path(f"{file}-wal")
     has_more = aside.is_file() and aside.stat().st_size > 0
+    if has_more and not Path(f"{file}-shm").is_file():
+        return _in_memory(file)
     address = f"file:{quote(str(Path(file).absolute()))}?mode=ro{'' if has_more else '&immutable=1'}"
     return sqlite3.connect(address, uri=True, check_same_thread=False)
+
+
+def _in_memory(file: str) -> sqlite3.Connection:
+    """The database with the rows beside it."""
+    found = sqlite3.connect(":memory:", check_same_thread=False)
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            copy = Path(folder) / "copy.sqlite"
+            for end in ("", "-wal"):
+                shutil.copyfile(f"{file}{end}", f"{copy}{end}")
+            with contextlib.closing(sqlite3.connect(copy)) as source:
+                source.backup(found)
+    except OSError as error:
+        raise sqlite3.OperationalError(f"unable to open database file ({error.strerror})") from error
+    return found
 
 
 def move_over(url: str) -> None:
