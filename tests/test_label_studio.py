@@ -312,3 +312,32 @@ def test_nothing_said_elsewhere_is_taken_for_an_answer_that_was_exported(before:
     one["result"].append(said)
     source, _ = read_for_import([tasks_of(folder, [{"data": {"image": "0.png"}, "annotations": [one]}])])
     assert source.pictures[0].said == (Said("label", "Wren", "label-studio-1"),)
+
+
+def test_one_name_below_two_branches_of_a_taxonomy_is_two_kinds(workspace: FakeWorkspace, tmp_path: Path) -> None:
+    def chosen(*path: str) -> dict[str, Any]:
+        result = {"from_name": "kind", "to_name": "image", "type": "taxonomy", "value": {"taxonomy": [list(path)]}}
+        return {"completed_by": 1, "result": [result]}
+
+    put(tmp_path, "1.png", "2.png", "3.png")
+    paths = (("Birds", "Warblers", "Yellow"), ("Birds", "Gulls", "Yellow"), ("Birds", "Gulls", "Herring"))
+    tasks = [{"data": {"image": f"{n}.png"}, "annotations": [chosen(*path)]} for n, path in enumerate(paths, 1)]
+    report = exchange_of(workspace, tmp_path / "home").import_from(MAINTAINER, [tasks_of(tmp_path, tasks)])
+    assert report.skipped == ()
+    parents = {taxon.name: taxon.parent for taxon in workspace.taxa.load().taxa}
+    assert parents["Birds Warblers Yellow"] == "warblers"
+    assert parents["Birds Gulls Yellow"] == parents["Herring"] == "gulls"
+    assert parents["Gulls"] == "birds"
+
+
+def test_completions_of_old_versions_and_long_comments(tmp_path: Path) -> None:
+    put(tmp_path, "1.png")
+    note = {"from_name": "comment", "to_name": "image", "type": "textarea", "value": {"text": ["n" * 2001]}}
+    told = answered("Robin")
+    told["result"].append(note)
+    tasks_of(tmp_path, [{"data": {"image": "1.png"}, "completions": [told]}])
+    source = read_for_import([tmp_path])[0]
+    assert [(p.name, p.said[0].label) for p in source.pictures] == [("1.png", "Robin")]
+    assert source.skipped == (
+        ("task 1 of export.json", "has a comment of more than 2000 characters: its end was left out"),
+    )

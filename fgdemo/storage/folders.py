@@ -56,10 +56,10 @@ def arrange(folders: Iterable[Path], is_split: Collection[str] = ()) -> Arrangem
     below = [path[1:] for path in inner if path[:1] and path[0] in splits] if splits else inner
     notes: list[str] = []
     kinds = _kinds({path for path in below if path}, notes)
-    return Arrangement(unlike[0][:shared] if unlike else (), splits, _told_apart(kinds), tuple(notes))
+    return Arrangement(unlike[0][:shared] if unlike else (), splits, told_apart(kinds), tuple(notes))
 
 
-def _told_apart(kinds: dict[Path, tuple[Path, str]]) -> dict[Path, tuple[Path, str]]:
+def told_apart(kinds: dict[Path, tuple[Path, str]]) -> dict[Path, tuple[Path, str]]:
     """The same with the groups before each label that stands in several of them; two kinds never have one label."""
     unlike = set(kinds.values())
     uses = Counter(label for _, label in unlike)

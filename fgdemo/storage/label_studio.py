@@ -19,7 +19,8 @@ from typing import Any, cast
 
 from fgdemo.errors import DatasetError
 from fgdemo.storage.fields import FaultError
-from fgdemo.storage.label_studio_answers import Reading, answers, controls_of
+from fgdemo.storage.folders import told_apart
+from fgdemo.storage.label_studio_answers import Reading, answers, controls_of, taxonomy_paths
 from fgdemo.storage.label_studio_history import KEY, History, unpacked
 from fgdemo.storage.label_studio_places import Places, picture_of, pictures_below
 from fgdemo.storage.label_studio_rows import choose, is_csv, rows_of_csv, tasks_of_rows
@@ -30,7 +31,7 @@ from fgdemo.storage.trees import FolderTree, Tree
 from fgdemo.taxonomy import Taxon
 
 TASKS = "tasks.json"
-_MARKS = (b'"annotations"', b'"annotation_id"', b'"predictions"')
+_MARKS = (b'"annotations"', b'"annotation_id"', b'"predictions"', b'"completions"')
 _HEAD_BYTES = 200_000
 
 
@@ -86,7 +87,9 @@ def read_tasks_in(tree: Tree, name: str, files: list[str], control: str | None =
             control = choose(controls_of(tasks), name, control, found)
     taxa: dict[str, Taxon] = {}
     retired: set[str] = set()
-    places, reading = Places(files), Reading(control, found)
+    named = told_apart({path: (path[:-1], path[-1]) for path in taxonomy_paths(tasks, control)})
+    found.groups.update({label: groups for groups, label in named.values() if groups})
+    places, reading = Places(files), Reading(control, found, names={path: label for path, (_, label) in named.items()})
     for number, task in enumerate(tasks, 1):
         where, data = f"task {number} of {name}", task.get("data") or {}
         shown, why = picture_of(data)

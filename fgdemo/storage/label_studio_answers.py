@@ -23,6 +23,8 @@ class Reading:
     control: str | None
     found: Found
     unread: Counter[str] = field(default_factory=Counter)
+    names: Mapping[tuple[str, ...], str] = field(default_factory=dict)
+    """What each path of a taxonomy is called, as `fgdemo.storage.folders.told_apart` has it."""
 
     def tell_unread(self, name: str) -> None:
         for what, count in sorted(self.unread.items()):
@@ -50,6 +52,15 @@ def controls_of(tasks: Iterable[Mapping[str, Any]]) -> list[str]:
         for told in (*_annotations(task), *_objects(task.get("predictions"))):
             names |= dict.fromkeys(_name(one) for one in _objects(told.get("result")) if one.get("type") in NAMING)
     return [name for name in names if name]
+
+
+def taxonomy_paths(tasks: Iterable[Mapping[str, Any]], control: str | None) -> set[tuple[str, ...]]:
+    """All paths from the root down that were chosen in controls that show a taxonomy."""
+    results = (
+        one for task in tasks for told in (*_annotations(task), *_objects(task.get("predictions")))
+        for one in _objects(told.get("result")) if _name(one) in (control, "")
+    )  # fmt: skip
+    return {path for one in results if isinstance(one.get("value"), Mapping) for path in _paths(one["value"])}
 
 
 def answers(task: Mapping[str, Any], history: History | None, where: str, reading: Reading) -> Iterator[Said]:
@@ -158,7 +169,7 @@ def _annotation(raw: Mapping[str, Any], where: str, reading: Reading) -> _Annota
         kind, name, value = result.get("type"), _name(result), result.get("value")
         value = value if isinstance(value, Mapping) else {}
         if kind in NAMING and name in (reading.control, ""):
-            names = None if "x" in value or "start" in value else _chosen(value)
+            names = None if "x" in value or "start" in value else _chosen(value, reading.names)
             chosen = None if names is None or chosen is None else chosen + names
         elif kind == "textarea" and name == "said":
             ref = _whole(next(iter(_texts(value)), None))
@@ -169,7 +180,9 @@ def _annotation(raw: Mapping[str, Any], where: str, reading: Reading) -> _Annota
     seconds: Any = raw.get("lead_time")
     usable = isinstance(seconds, (int, float)) and not isinstance(seconds, bool) and 0 <= seconds < 1e9  # nor nan
     changed = raw.get("updated_at") if ref is not None else None
-    texts += [comment] if (comment := _text(raw.get("comment"), LONGEST_COMMENT)) else []
+    texts += [comment] if (comment := _text(raw.get("comment"), 10**6)) else []
+    if len("\n".join(texts)) > LONGEST_COMMENT:
+        reading.found.skip(where, f"has a comment of more than {LONGEST_COMMENT} characters: its end was left out")
     return _Annotation(
         None if chosen is None else tuple(dict.fromkeys(chosen)),
         (_text("\n".join(texts), LONGEST_COMMENT) or ""), ref,
@@ -179,16 +192,19 @@ def _annotation(raw: Mapping[str, Any], where: str, reading: Reading) -> _Annota
     )  # fmt: skip
 
 
-def _chosen(value: Mapping[str, Any]) -> list[str]:
-    """The names of all choices; of a taxonomy the deepest of each path."""
+def _chosen(value: Mapping[str, Any], names: Mapping[tuple[str, ...], str]) -> list[str]:
+    """The names of all choices; of a taxonomy the deepest of each path, with what tells it from another of its name."""
     choices = value.get("choices")
     listed = choices if isinstance(choices, list) else [choices]
+    chosen = [name for one in listed if (name := _text(one, 300)) is not None]
+    return chosen + [names.get(path, path[-1]) for path in _paths(value)]
+
+
+def _paths(value: Mapping[str, Any]) -> list[tuple[str, ...]]:
     paths = value.get("taxonomy")
-    listed = [
-        *listed,
-        *(path[-1] for path in (paths if isinstance(paths, list) else []) if isinstance(path, list) and path),
-    ]
-    return [name for one in listed if (name := _text(one, 300)) is not None]
+    found = [[_text(step, 300) for step in path] for path in paths if isinstance(path, list)] if isinstance(
+        paths, list) else []  # fmt: skip
+    return [tuple(step for step in path if step) for path in found if path and all(path)]
 
 
 def _texts(value: Mapping[str, Any]) -> list[str]:
