@@ -252,6 +252,30 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda f: replace_array(f, "parts.prototypes", np.zeros((1, 2), np.float32)),
         "parts.prototypes",
     ),
+    **{
+        f"input {name} {value!r}": (
+            lambda f, name=name, value=value: rewrite(f, lambda c: c["input"].update({name: value})),
+            f"the {name} of the input must be three numbers",
+        )
+        for name, value in (
+            ("mean", "x"),
+            ("mean", []),
+            ("mean", [1, 2]),
+            ("mean", [0.5, None, 0.5]),
+            ("mean", [1e308, 0, 0]),
+            ("std", [0, 1, 1]),
+            ("std", [1, 1, {}]),
+            ("std", [1, 1, True]),
+            ("std", [-1e-320, 1, 1]),
+        )
+    },
+    **{
+        f"ground {value!r}": (
+            lambda f, value=value: rewrite(f, lambda c: c["parts"]["ground_is_fore"].__setitem__(0, value)),
+            "ground_is_fore must be true or false",
+        )
+        for value in ("x", None, [], 2**62, 1e308)
+    },
     "weights NaN": (lambda f: replace_array(f, "origin", np.full(64, np.nan, np.float32)), "origin holds numbers"),
     "a head without a solution": (
         lambda f: rewrite(f, lambda c: c["head"].update(penalty=-1e9)),

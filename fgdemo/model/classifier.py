@@ -222,7 +222,7 @@ class Classifier:
             first_line = str(error).strip().split("\n")[0][:160]
             raise CheckpointError(f"The checkpoint {folder.name} does not fit together ({first_line}).") from error
         except FgdemoError as error:
-            raise CheckpointError(f"The checkpoint {folder.name} cannot be used: {error}") from error
+            raise CheckpointError(f"The checkpoint {folder.name} cannot be used: {str(error)[:400]}") from error
         return classifier
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import get_args
+from collections.abc import Mapping
+from typing import Any, get_args
 
 import numpy as np
 import torch
@@ -18,6 +19,9 @@ from fgdemo.model.parts import PartModel
 from fgdemo.model.unknown import UnknownScale
 from fgdemo.taxonomy import Taxonomy
 from fgdemo.types import Part
+
+MOST_NORMAL = 1e6
+"""A mean or a spread of a channel beyond it makes numbers that no network can read."""
 
 
 def to_checkpoint(classifier: Classifier) -> Checkpoint:
@@ -131,8 +135,9 @@ def _check_fit(found: Checkpoint, dim: int, leaves: int) -> None:
     dims, part_dims = arrays["parts.projection"].shape[-1], arrays["parts.part_projection"].shape[-1]
     if len(card["parts"]["ground_groups"]) != grounds:
         raise ValueError("ground_is_fore and ground_groups differ in length")
-    if card["input"]["size_px"] != card["backbone"]["size_px"]:
-        raise ValueError("the sizes of input and backbone differ")
+    _check_input(card["input"], card["backbone"]["size_px"])
+    if not all(isinstance(is_fore, bool) for is_fore in card["parts"]["ground_is_fore"]):
+        raise ValueError("ground_is_fore must be true or false for each ground")
     wanted = {
         "head.mean": (dim,),
         "head.gram_upper": ((dim + 1) * (dim + 2) // 2,),
@@ -156,6 +161,18 @@ def _check_fit(found: Checkpoint, dim: int, leaves: int) -> None:
     ):
         if not (math.isfinite(number) and number > 0):
             raise ValueError("scale and temperatures must be positive")
+
+
+def _check_input(told: Mapping[str, Any], size_px: int) -> None:
+    """Whether pictures can be normalised so."""
+    if told["size_px"] != size_px:
+        raise ValueError("the sizes of input and backbone differ")
+    for name, least in (("mean", -MOST_NORMAL), ("std", 1 / MOST_NORMAL)):
+        numbers = told[name]
+        if not isinstance(numbers, list | tuple) or len(numbers) != 3 or any(
+            isinstance(x, bool) or not isinstance(x, int | float) or not least <= x <= MOST_NORMAL for x in numbers
+        ):  # fmt: skip
+            raise ValueError(f"the {name} of the input must be three numbers of an ordinary size")
 
 
 def _head(found: Checkpoint) -> RidgeHead:

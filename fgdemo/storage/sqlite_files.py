@@ -29,7 +29,7 @@ def open_read_only(file: str) -> sqlite3.Connection:
     """A connection that writes nothing, not even a lock.
 
     Rows that lie beside the database are read by SQLite's index of them; where that is missing, as in a copy of the
-    folder, both files are read into memory. Where nothing lies beside it, the file is taken for one that stays as it is.
+    folder, both files are read into memory. Where nothing lies beside it, the file is one that stays as it is.
     """
     aside = Path(f"{file}-wal")
     has_more = aside.is_file() and aside.stat().st_size > 0
