@@ -468,7 +468,7 @@ def test_screen_readers_are_told_what_the_map_shows(page: Page, warbler: Path) -
     )
 
 
-@pytest.mark.parametrize(("width", "height"), [(390, 844), (768, 1024), (1440, 900)])
+@pytest.mark.parametrize(("width", "height"), [(390, 844), (768, 1024), (1180, 820), (1440, 900)])
 def test_nothing_scrolls_sideways_and_the_answer_is_in_sight(
     page: Page, tmp_path: Path, width: int, height: int
 ) -> None:
@@ -490,6 +490,11 @@ def test_nothing_scrolls_sideways_and_the_answer_is_in_sight(
         assert small == []
     else:
         assert page.evaluate("document.documentElement.scrollHeight") <= height
+        page.keyboard.press("3")
+        tools, reading = (page.locator(part).bounding_box() for part in (".fg-map-bar", ".fg-reading"))
+        assert tools is not None
+        assert reading is not None
+        assert tools["x"] + tools["width"] <= reading["x"], "what is said of a map stays beside the answer"
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

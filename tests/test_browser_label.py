@@ -157,6 +157,30 @@ def test_answers_that_cannot_be_saved_wait_and_are_sent_once_in_order(browser: B
     assert answered(app) == [("label", "nashville_warbler"), ("unsure", None)]
 
 
+def test_a_second_opinion_is_not_of_what_is_left_and_has_no_given_label(page: Page, app: RunningApp) -> None:
+    from fgdemo.storage.events import LabelEvent
+
+    image = app.workspace.roster.image_ids[0]
+    version = app.workspace.roster.standing(image).version
+    app.events.answer(LabelEvent(image, "label", "bo", taxon="lowchen", shown_version=version))
+    page.goto(f"{app.url}#label")
+    page.get_by_text("Hard to tell").click()
+    page.get_by_label("Second opinions").select_option("50 %")
+    page.get_by_role("button", name="Begin").click()
+    expect(page.locator(".fg-choice").first).to_be_visible()
+    left = page.locator(".fg-standing .fg-figure", has_text="left").locator("b")
+    given_is_right = page.get_by_role("button", name="Given is right")
+    for _ in range(4):
+        is_second = page.locator(".fg-reason").inner_text().startswith("Second opinion")
+        expect(given_is_right).to_be_disabled() if is_second else expect(given_is_right).to_be_enabled()
+        before = int(left.inner_text())
+        press(page, "2")
+        if is_second:
+            assert int(left.inner_text()) == before
+            return
+    raise AssertionError("no second opinion was asked")
+
+
 def test_the_session_is_ended_by_keyboard(page: Page, app: RunningApp) -> None:
     begin(page, app)
     press(page, "Enter")

@@ -294,6 +294,39 @@ def test_what_is_missing_is_said_in_one_line(page: Page, training: FakeTraining)
     expect(page.get_by_role("button", name="Train a better model")).to_have_count(0)
 
 
+@pytest.mark.parametrize(
+    ("wrong", "disputed", "said"),
+    [
+        (1, 0, "1 of 35 gold labels looks wrong. Models are judged by them. Check gold first"),
+        (6, 1, "6 of 35 gold labels look wrong, and 1 is disputed. Models are judged by them. Check gold first"),
+        (0, 1, "1 of 35 gold labels is disputed. Models are judged by them. Settle it"),
+        (0, 6, "6 of 35 gold labels are disputed. Models are judged by them. Settle them"),
+    ],
+)
+def test_what_is_open_about_gold_is_said_in_one_sentence(page: Page, wrong: int, disputed: int, said: str) -> None:
+    found = page.evaluate(
+        """async (gold_check) => {
+          const known = document.querySelector('link[href*="classify.js"]').href;
+          const source = known.replace("classify.js", "train_now.js");
+          const root = document.createElement("div");
+          const now = { models: [], live: "one", newer: 0, train: 1, val: 1, checked: 0, gold: 1, jobs: [] };
+          (await import(source)).drawState(root, { ...now, gold_check });
+          return root.querySelector(".fg-gold-check").textContent;
+        }""",
+        {"labelled": 35, "looks_wrong": wrong, "disputed": disputed},
+    )
+    assert found == said
+
+
+def test_a_verdict_does_not_say_above_its_checks_what_stands_in_them(page: Page, training: FakeTraining) -> None:
+    begin(page, training)
+    failed = [check.sentence for check in WORSE.checks if not check.passed]
+    training.finish(replace(WORSE, sentence=" ".join((WORSE.sentence, *failed[1:]))))
+    look_again(page)
+    expect(page.locator(".fg-verdict-said")).to_have_text(WORSE.sentence)
+    expect(page.locator(".fg-checks")).to_contain_text(failed[1])
+
+
 def test_a_price_that_could_not_be_had_is_asked_for_again(page: Page, training: FakeTraining) -> None:
     training.device, training.price = "jobs:t4-small", HubError("The Hub does not answer.")
     look_again(page)

@@ -269,6 +269,9 @@ def test_known_kinds_without_gold_pictures_are_named_for_nobody_can_judge_them()
     assert some.may_go_live
     assert some.sentence.endswith("2 of the 4 kinds it knew have no gold pictures, so nothing shows whether it still "
                                   "knows them.")  # fmt: skip
+    lost = verdict(np.ones(40, bool), np.arange(40) > 2, shown[:40])
+    assert not check(lost, "forgetting").passed
+    assert lost.sentence.count("2 of the 4 kinds it knew have no gold pictures") == 1
     none = verdict(np.zeros(400, bool), np.ones(400, bool), shown, old_kinds=KINDS.leaves[2:])
     assert check(none, "forgetting").sentence.startswith("None of the 2 kinds it knew has gold pictures")
     assert "no gold pictures, so" not in verdict(np.ones(400, bool), np.ones(400, bool)).sentence

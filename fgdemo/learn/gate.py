@@ -139,13 +139,13 @@ def judge(
         check_calibration(before.probs, after.probs, class_index, seed),
         check_maps(before.trust, after.trust, seed),
     )
-    sentence = _sentence(found, outcome, difference, checks, kinds, taxonomy)
+    sentence, remarks = _sentence(found, outcome, difference, checks, kinds, taxonomy), on_known(found)
     maps = None
     if before.trust is not None and after.trust is not None:
         maps = float(before.trust.mean()), float(after.trust.mean())
     return Verdict(
         outcome=outcome,
-        sentence=f"{sentence} {on_known(found)}".rstrip(),
+        sentence=sentence if remarks in sentence else f"{sentence} {remarks}",
         checks=checks,
         n=n,
         before=share_interval(was),

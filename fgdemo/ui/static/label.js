@@ -124,6 +124,7 @@ class LabelPage {
     this.root.dataset.image = item.image;
     this.study.show(item);
     drawWhy(this.root, item);
+    this.$('[data-action="keep"]').ariaDisabled = String(!item.given); // pressed all the same, it says why
     drawChoices(this.$(".fg-choices"), item, (choice) => this.answer("label", choice.taxon));
   }
 
@@ -176,7 +177,8 @@ class LabelPage {
       reason: item.reason,
       blind: item.blind,
     });
-    this.report = { ...this.report, left: Math.max(0, this.report.left - (kind === "skip" || kind === "unsure" ? 0 : 1)) };
+    const isFromElsewhere = ["second", "audit"].includes(item.reason) && !["gold", "audit"].includes(this.report.order);
+    if (!isFromElsewhere && !["skip", "unsure"].includes(kind)) this.report = { ...this.report, left: Math.max(0, this.report.left - 1) };
     if (this.queue.done % REPORT_EVERY === 0) this.refreshReport();
     this.showStanding();
     if (this.report.goal && this.queue.done === this.report.goal) this.banner(`Goal reached: ${this.report.goal} pictures. Go on as long as you like.`);

@@ -59,7 +59,7 @@ export function drawReading(root, { done, of }) {
 export function drawWhy(root, item) {
   root.querySelector(".fg-reason").textContent = item.sentence;
   const given = root.querySelector(".fg-given");
-  if (item.blind) given.replaceChildren(h("p", { class: "fg-quiet" }, "Second opinion: others’ answers are hidden"));
+  if (item.blind) given.replaceChildren(); // the reason says that it is hidden
   else if (item.given) {
     const by = item.given.annotator === "import" ? "came with the picture" : `said ${iso(item.given.annotator)}`;
     given.replaceChildren(h("p", { class: "fg-small" }, "Given label"), h("p", { class: "fg-given-name", "data-taxon": item.given.taxon }, ...named(item.given)), h("p", { class: "fg-quiet fg-small" }, item.given.checked ? `${by}, checked` : by));

@@ -25,9 +25,12 @@ export function drawState(root, now) {
 /** How many gold labels look wrong, and the way to check them: models are judged by these. */
 function goldOf({ gold_check: gold, jobs }) {
   if (!gold || !(gold.looks_wrong || gold.disputed)) return "";
-  const told = [gold.looks_wrong ? `${gold.looks_wrong.toLocaleString("en")} of ${counted(gold.labelled, "gold label", "gold labels")} ${gold.looks_wrong === 1 ? "looks" : "look"} wrong` : "", gold.disputed ? `${counted(gold.disputed, "is", "are")} disputed` : ""].filter(Boolean).join(", and ");
+  const of = ` of ${counted(gold.labelled, "gold label", "gold labels")}`;
+  const wrong = gold.looks_wrong && `${counted(gold.looks_wrong, `${of} looks`, `${of} look`)} wrong`;
+  const disputed = gold.disputed && `${counted(gold.disputed, `${wrong ? "" : of} is`, `${wrong ? "" : of} are`)} disputed`;
+  const told = [wrong, disputed].filter(Boolean).join(", and ").replace(/\s+/g, " ");
   const isJudging = ["waiting", "running"].includes(jobs[0]?.state);
-  const ways = isJudging ? h("span", { class: "fg-quiet" }, "They can be checked once the training that runs has its verdict.") : h("a", { class: "fg-link", href: `#label/${gold.looks_wrong ? "gold" : "adjudication"}` }, gold.looks_wrong ? "Check gold first" : "Settle them");
+  const ways = isJudging ? h("span", { class: "fg-quiet" }, "They can be checked once the training that runs has its verdict.") : h("a", { class: "fg-link", href: `#label/${gold.looks_wrong ? "gold" : "adjudication"}` }, gold.looks_wrong ? "Check gold first" : gold.disputed === 1 ? "Settle it" : "Settle them");
   return h("p", { class: "fg-gold-check" }, h("b", {}, `${told}.`), " Models are judged by them. ", ways);
 }
 

@@ -13,9 +13,15 @@ export function drawSum(verdict, after) {
     "div",
     { class: "fg-verdict", "data-outcome": verdict.outcome },
     h("p", { class: "fg-verdict-outcome" }, outcome(verdict.outcome)),
-    h("p", { class: "fg-verdict-said" }, verdict.sentence),
+    h("p", { class: "fg-verdict-said" }, headline(verdict)),
     h("div", { class: "fg-verdict-columns" }, h("ul", { class: "fg-checks" }, ...verdict.checks.map(check)), intervals(verdict, shortName(verdict.beside || "before"), shortName(after))),
   );
+}
+
+/** What the verdict says beside the checks, which stand below it by themselves. */
+function headline({ sentence, checks }) {
+  const said = checks.slice(1).reduce((left, check) => left.replace(check.sentence, ""), sentence);
+  return said.replace(/\s+/g, " ").trim() || sentence;
 }
 
 /** Both accuracies with their 95 % intervals on one scale. */
