@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -14,6 +15,7 @@ from PIL import Image
 
 from fgdemo.errors import FgdemoError, PictureError, UnavailableError
 from fgdemo.settings import bare_variables
+from fgdemo.storage import decoding
 from fgdemo.storage.decoding import Decoder, DecodingProcesses, decode_for
 from fgdemo.storage.images import decode_reduced
 from fgdemo.storage.metadata import without_metadata
@@ -129,3 +131,20 @@ def test_it_has_no_secrets() -> None:
         "AWS_SECRET_ACCESS_KEY": "k",
     }
     assert set(bare_variables(given)) == {"PATH", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"}
+
+
+def test_processes_that_rest_give_their_memory_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decoding, "REST_S", 0.2)
+    processes = DecodingProcesses(most=2)
+    processes.start()
+    try:
+        processes.decode(encoded(photograph(), "JPEG"))
+        worked = processes._idle[0]
+        while processes._idle and processes._idle[0] is worked:
+            time.sleep(0.05)
+        assert worked._process.wait(30) != 0, "it was ended"
+        (fresh,) = processes._idle
+        assert not fresh.is_ready
+        assert processes.decode(encoded(photograph(), "JPEG"))[1] == (900, 600)
+    finally:
+        processes.stop()

@@ -27,6 +27,8 @@ PATIENCE_S = 1.0
 """Whoever waits for longer ends the decode that has run the longest, if that has run for as long."""
 START_S = 30.0
 WATCH_EVERY_S = 0.1
+REST_S = 60.0
+"""A process that has decoded nothing for so long ends, because its memory stays as large as its largest picture."""
 TRY_AGAIN_S = 10
 TRIES_OF_OURS = 20
 """Imports make way for visitors, and begin the picture again."""
@@ -187,11 +189,25 @@ class DecodingProcesses(Decoder):
     def _watch(self) -> None:
         while True:
             with self._turn:
-                self._turn.wait_for(lambda: self._working or self._is_stopped)
+                self._turn.wait_for(lambda: self._working or self._is_stopped, REST_S)
                 if self._is_stopped:
                     return
                 self._end_overdue(time.monotonic())
+                rested = self._rested(time.monotonic())
+            for process in rested:
+                process.end()
             time.sleep(WATCH_EVERY_S)
+
+    def _rested(self, now_s: float) -> list[DecodeProcess]:
+        """Those that have had nothing to do for long, taken from the idle; a new one is there for who comes next."""
+        rested = [process for process in self._idle if process.is_ready and now_s - process.since_s > REST_S]
+        if rested and len(rested) == len(self._idle):
+            try:
+                self._idle.append(self._started())
+            except UnavailableError:  # the old ones serve for longer
+                return []
+        self._idle = [process for process in self._idle if process not in rested]
+        return rested
 
     def _end_overdue(self, now_s: float) -> None:
         ran = {process: now_s - process.since_s for process in self._working if not process.ended_for}

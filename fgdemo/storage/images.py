@@ -32,8 +32,8 @@ from fgdemo.types import CropBox
 
 SHORTEST_SIDE_PX = 8
 LARGEST_ASPECT = 20
-MOST_REDUCED_MP = 16
-"""Of a picture that is made smaller; no strip of the largest aspect has more where the shorter side is 900 px."""
+MOST_REDUCED_MP = 8
+"""Of a picture that is made smaller: more than any has whose sides are as 2 to 1, at the size that models see."""
 
 # The decoder is picked by its magic number and built directly. `Image.open` would try whatever plug-ins happen to be
 # registered, and its decompression-bomb guard is a process-wide number that warns on stderr before we can refuse.
