@@ -276,6 +276,17 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
         )
         for value in ("x", None, [], 2**62, 1e308)
     },
+    **{
+        f"unknown {value!r}": (
+            lambda f, value=value: rewrite(f, lambda c: c["unknown"].update(logit=value)),
+            "the scale logit of what is unknown must be a list",
+        )
+        for value in (1.5, [], [[1]], [0.0] * 200, [None] * 201)
+    },
+    "a tiny temperature": (
+        lambda f: rewrite(f, lambda c: c["calibration"].update(temperature=1e-300)),
+        "of an ordinary size",
+    ),
     "weights NaN": (lambda f: replace_array(f, "origin", np.full(64, np.nan, np.float32)), "origin holds numbers"),
     "a head without a solution": (
         lambda f: rewrite(f, lambda c: c["head"].update(penalty=-1e9)),

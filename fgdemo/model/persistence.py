@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any, get_args
 
@@ -16,10 +15,12 @@ from fgdemo.model.checkpoint import Checkpoint
 from fgdemo.model.classifier import Calibration, Classifier
 from fgdemo.model.head import Readout, RidgeHead
 from fgdemo.model.parts import PartModel
-from fgdemo.model.unknown import UnknownScale
+from fgdemo.model.unknown import RANKS, UnknownScale
 from fgdemo.taxonomy import Taxonomy
 from fgdemo.types import Part
 
+MOST_SCALE = 1e12
+"""A temperature beyond it, or below its inverse, leaves nothing of the logits."""
 MOST_NORMAL = 1e6
 """A mean or a spread of a channel beyond it makes numbers that no network can read."""
 
@@ -122,7 +123,7 @@ def from_checkpoint(name: str, found: Checkpoint, device: str) -> Classifier:
             lookalikes={leaf: tuple(others) for leaf, others in marks["lookalikes"].items()},
             few={str(leaf): int(number) for leaf, number in marks.get("few", {}).items()},
         ),
-        unknown=UnknownScale(*(np.array(scale[key], np.float64) for key in ("logit", "distance", "average"))),
+        unknown=UnknownScale(*(_points(scale, key) for key in ("logit", "distance", "average"))),
         card=card,
         device=device,
     )
@@ -159,8 +160,8 @@ def _check_fit(found: Checkpoint, dim: int, leaves: int) -> None:
         card["parts"]["temperature"],
         card["parts"]["ground_temperature"],
     ):
-        if not (math.isfinite(number) and number > 0):
-            raise ValueError("scale and temperatures must be positive")
+        if not 1 / MOST_SCALE < number < MOST_SCALE:
+            raise ValueError("scale and temperatures must be positive and of an ordinary size")
 
 
 def _check_input(told: Mapping[str, Any], size_px: int) -> None:
@@ -173,6 +174,14 @@ def _check_input(told: Mapping[str, Any], size_px: int) -> None:
             isinstance(x, bool) or not isinstance(x, int | float) or not least <= x <= MOST_NORMAL for x in numbers
         ):  # fmt: skip
             raise ValueError(f"the {name} of the input must be three numbers of an ordinary size")
+
+
+def _points(scale: Mapping[str, Any], name: str) -> np.ndarray:
+    """Quantiles of a score."""
+    points = np.array(scale[name], np.float64)
+    if points.shape != RANKS.shape or not np.isfinite(points).all():
+        raise ValueError(f"the scale {name} of what is unknown must be a list of {len(RANKS)} numbers")
+    return points
 
 
 def _head(found: Checkpoint) -> RidgeHead:
