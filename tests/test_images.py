@@ -318,7 +318,7 @@ def test_half_a_thumbnail_is_made_again_and_a_full_disk_only_costs_time(tmp_path
     def no_space(**_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("fgdemo.storage.originals.tempfile.mkstemp", no_space)
+    monkeypatch.setattr("fgdemo.storage.unfinished.tempfile.mkstemp", no_space)
     assert store.thumbnail(image_id).endswith(b"\xff\xd9")
     assert not path.exists()
 

@@ -18,6 +18,7 @@ from fgdemo.model.classifier import choose_device, training_device
 from fgdemo.model.lent_gpu import LENT
 from fgdemo.settings import REPOSITORY, Settings
 from fgdemo.ui import serve as serving
+from fgdemo.ui.blocks import PageBlocks
 from tests.tiny import tiny_fit
 
 
@@ -58,7 +59,7 @@ def test_zero_gpu_has_its_model_before_the_page(
 ) -> None:
     """ZeroGPU asks at the launch which functions need a GPU; everywhere else nobody waits for a blank screen."""
     happened: list[str] = []
-    monkeypatch.setattr(gr.Blocks, "launch", lambda *_, **__: happened.append("launch"))
+    monkeypatch.setattr(PageBlocks, "launch", lambda *_, **__: happened.append("launch"))
     monkeypatch.setattr(gr.Blocks, "block_thread", lambda _: None)
     settings = Settings(tmp_path, tmp_path, "", device, max_upload_mb=2, max_picture_mp=60)
 
