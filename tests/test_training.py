@@ -569,6 +569,9 @@ def test_promote_and_roll_back(two_models: Path) -> None:
     swap(training)
     assert models.live == start
     assert served == [first, second, first, start]
+    told = [entry.about for entry in Audit(open_database(settings_of(two_models).database_url)).newest()]
+    for words in (f"{first}: live in place of {start}", f"{second}: rolled back to {first}"):
+        assert words in told
     with pytest.raises(TrainingError, match="There is no model"):
         training.promote(MAINTAINER, second)
 

@@ -216,6 +216,7 @@ class Training:
             lambda: self._room.look_at_all(version, self._swap.progress),
             lambda: self._models.promote(version, person.name, live, word),
             self._serve_live,
+            lambda: word or self._audit.note(person, "model", f"{version}: live in place of {live}"),
         )
         return model
 
@@ -230,7 +231,9 @@ class Training:
             with contextlib.suppress(FgdemoError):  # whoever goes back needs that at once; what is missing comes later
                 self._room.look_at_all(version, self._swap.progress)
 
-        self._swap.begin(look, partial(self._models.roll_back, person.name, live), self._serve_live)
+        back = partial(self._models.roll_back, person.name, live)
+        told = partial(self._audit.note, person, "model", f"{live}: rolled back to {version}")
+        self._swap.begin(look, back, self._serve_live, told)
         return self._models.get(version)
 
     def delete(self, person: Person, version: str) -> None:

@@ -94,8 +94,8 @@ export class Bulk {
     for (const tile of targets) counts.set(tile.given_name, (counts.get(tile.given_name) ?? 0) + 1);
     const most = [...counts].sort((a, b) => b[1] - a[1]);
     const named = most.slice(0, 3).map(([name, count]) => (most.length === 1 ? `labelled ${iso(name)}` : `${count} ${iso(name)}`));
-    const rest = most.length > 3 ? `, ${most.length - 3} more kinds` : "";
-    return [h("b", { class: "fg-num" }, `${pictures(targets.length)} chosen`), h("span", { class: "fg-quiet" }, ` · ${named.join(", ")}${rest}`), " ", h("button", { type: "button", class: "fg-link", onclick: () => grid.clear() }, "none")];
+    const rest = most.length > 3 ? `, ${most.length === 4 ? "1 more kind" : `${most.length - 3} more kinds`}` : "";
+    return [h("b", { class: "fg-num" }, `${pictures(targets.length)} chosen`), h("span", { class: "fg-quiet" }, ` · ${named.join(", ")}${rest}`), " ", h("button", { type: "button", class: "fg-link", onclick: () => grid.clear() }, "Choose none")];
   }
 
   async answer(answer, taxon = null, name = "") {

@@ -26,7 +26,7 @@ export async function showKind({ root, route, isCurrent }) {
       ["Second opinions", [agreement(found.agreement)]],
     ]),
     h("div", { class: "fg-kind-columns" }, taken("Taken for", found.taken_for, (cell) => cell.suggested_name), taken("Taken for it", found.taken, (cell) => cell.given_name), h("section", {}, h("h2", {}, ...(found.rival ? ["Parts that tell it from ", h("span", { class: "fg-b" }, found.rival_name)] : ["Parts"])), parts)),
-    strip("Typical", found.typical, "The model is surest of these."),
+    strip("Typical", found.typical, "Checked ones first, then those that the model is surest of."),
     strip("Odd", found.odd, "Labelled so, but they look like something else.", found.odd.length ? h("a", { class: "fg-link", href: all({ state: "all" }) }, "most doubtful first") : ""),
   );
   drawParts(parts, kind.taxon, found.rival, isCurrent);

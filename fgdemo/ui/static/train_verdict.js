@@ -20,7 +20,8 @@ export function drawSum(verdict, after) {
 
 /** What the verdict says beside the checks, which stand below it by themselves. */
 function headline({ sentence, checks }) {
-  const said = checks.slice(1).reduce((left, check) => left.replace(check.sentence, ""), sentence);
+  const told = checks.flatMap((check) => check.sentence.split(/(?<=\.) (?=\p{Lu}|\d)/u));
+  const said = told.reduce((left, one) => left.replace(one, ""), sentence);
   return said.replace(/\s+/g, " ").trim() || sentence;
 }
 
@@ -75,11 +76,11 @@ function isBeside(verdict, live) {
   return verdict?.beside === live && typeof verdict.loss_limit === "number";
 }
 
-/** What a maintainer reads before a candidate goes live of which too little is proven. */
+/** The paragraphs that a maintainer reads before a candidate goes live of which too little is proven. */
 export function onWord(verdict, live) {
   const open = verdict.open_loss;
   const failed = verdict.checks.filter((check) => !check.passed && check.name !== "accuracy").map((check) => check.sentence);
-  return [`${open.charAt(0).toUpperCase()}${open.slice(1)} (95 % certain). Nothing speaks against it otherwise, but nothing proves it either.`, ...failed, `More gold pictures would tell. Your word is kept with these figures, and ${live} can be rolled back to.`].join(" ");
+  return [`${open.charAt(0).toUpperCase()}${open.slice(1)} (95\u00a0% certain). Nothing speaks against it otherwise, but nothing proves it either.`, ...failed, `More gold pictures would tell. Your word is kept with these figures, and ${live} can be rolled back to.`];
 }
 
 /** What is done before a candidate goes live that was not compared with the model that is live now. */

@@ -73,6 +73,6 @@ export function confirmIn(dialog, title, words, act, onAct) {
     onAct();
   };
   const actions = h("p", { class: "fg-form-actions" }, button("Not now", () => dialog.close()), button(act, yes, { primary: true }));
-  dialog.replaceChildren(h("div", { class: "fg" }, h("h2", {}, title), h("p", { class: "fg-quiet" }, words), actions));
+  dialog.replaceChildren(h("div", { class: "fg" }, h("h2", {}, title), ...[words].flat().map((one) => h("p", { class: "fg-quiet" }, one)), actions));
   dialog.showModal();
 }
