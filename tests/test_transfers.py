@@ -52,6 +52,19 @@ def test_an_import_runs_to_its_end_and_clears_away(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_one_picture_is_told_as_one(tmp_path: Path) -> None:
+    exchange = FakeExchange()
+    exchange.import_from = lambda *_: ImportReport("now", 1, 1, 1, 1, {"val": 1}, (), (), None)  # type: ignore[method-assign]
+    moving = transfers(tmp_path, exchange)
+    moving.begin_import(MAY, ["owl.jpg"], "owl.jpg")
+    moving.wait()
+    ended = moving.now(MAY)
+    assert ended is not None
+    assert ended.sentence == (
+        "1 picture came in (1 val); 1 was here already; 1 is a near-duplicate and lies in the split of its twin."
+    )
+
+
 def test_only_maintainers(tmp_path: Path) -> None:
     moving = transfers(tmp_path, FakeExchange())
     for asked in (

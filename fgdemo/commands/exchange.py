@@ -17,6 +17,7 @@ SHOWN = 20
 def import_pictures(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]:
     """Pictures into the workspace, labelled or not: to be compared with, put right, and learned from."""
     from fgdemo import bootstrap
+    from fgdemo.services.wording import pictures
 
     say = speaker(arguments)
     exchange = bootstrap.open_exchange(settings, load_live(arguments, settings))
@@ -28,11 +29,12 @@ def import_pictures(arguments: argparse.Namespace, settings: Settings) -> dict[s
     if report.new_kinds:
         say(f"New kinds: {', '.join(report.new_kinds[:SHOWN])}{' …' if len(report.new_kinds) > SHOWN else ''}")
     splits = ", ".join(f"{count} {split}" for split, count in sorted(report.splits.items(), key=lambda s: -s[1]))
-    say(f"{report.added} pictures came in{f' ({splits})' if splits else ''}, {report.known} were there already.")
+    were = "was" if report.known == 1 else "were"
+    say(f"{pictures(report.added)} came in{f' ({splits})' if splits else ''}, {report.known} {were} there already.")
     if report.answers != report.added:
-        say(f"{report.answers} answers are new in their histories.")
+        say(f"{report.answers} {'answer is' if report.answers == 1 else 'answers are'} new in their histories.")
     if report.twins:
-        say(f"{report.twins} are near-duplicates and lie in the split of their twin.")
+        say(f"{report.on_twins}.")
     return {
         "added": report.added,
         "known": report.known,

@@ -50,6 +50,14 @@ class ImportReport:
     skipped_file: Path | None
     notes: tuple[str, ...] = ()
 
+    @property
+    def on_twins(self) -> str:
+        """That there are near-duplicates; empty where there are none."""
+        if not self.twins:
+            return ""
+        are = "is a near-duplicate and lies" if self.twins == 1 else "are near-duplicates and lie"
+        return f"{self.twins:,} {are} in the split of {'its' if self.twins == 1 else 'their'} twin"
+
 
 class Exchange:
     """Imports into one workspace and exports from it.

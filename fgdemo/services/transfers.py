@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 from fgdemo.annotation import Person
 from fgdemo.bidi import isolated
 from fgdemo.errors import FgdemoError, StorageError
+from fgdemo.services.wording import pictures
 from fgdemo.storage.originals import write_durably
 from fgdemo.storage.strict_json import read_object
 
@@ -207,11 +208,11 @@ class Transfers:
 
 def _imported(running: Transfer, report: ImportReport) -> Transfer:
     splits = ", ".join(f"{count:,} {split}" for split, count in sorted(report.splits.items()) if count)
-    words = [f"{report.added:,} pictures came in{f' ({splits})' if splits else ''}"]
+    words = [f"{pictures(report.added)} came in{f' ({splits})' if splits else ''}"]
     if report.known:
-        words.append(f"{report.known:,} were here already")
+        words.append(f"{report.known:,} {'was' if report.known == 1 else 'were'} here already")
     if report.twins:
-        words.append(f"{report.twins:,} are near-duplicates and lie in the split of their twin")
+        words.append(report.on_twins)
     if report.new_kinds:
         named = ", ".join(map(isolated, report.new_kinds[:8]))
         words.append(f"new kinds: {named}{' …' if len(report.new_kinds) > 8 else ''}")
@@ -223,4 +224,9 @@ def _imported(running: Transfer, report: ImportReport) -> Transfer:
 
 
 def _exported(running: Transfer, exported: Exported, out: Path) -> Transfer:
-    return replace(running, state="done", sentence=f"{exported.pictures:,} pictures are ready.", file=out)
+    return replace(
+        running,
+        state="done",
+        sentence=f"{pictures(exported.pictures)} {'is' if exported.pictures == 1 else 'are'} ready.",
+        file=out,
+    )

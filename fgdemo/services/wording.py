@@ -37,6 +37,11 @@ def with_article(name: str) -> str:
     return f"an {name}" if silent_h or (vowel and not sounds_like_yu_or_wu) else f"a {name}"
 
 
+def pictures(count: int) -> str:
+    """ "1 picture", "1,200 pictures"."""
+    return f"{count:,} {'picture' if count == 1 else 'pictures'}"
+
+
 def plural(name: str) -> str:
     """`birds`, `butterflies`, `finches`, `sheep`; a name that is no plain lower-case English noun stays as it is."""
     if not re.search(r"[a-z]$", name) or not name.islower() or re.search(r"(sheep|deer|fish|[^s]s)$", name):
