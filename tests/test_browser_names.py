@@ -102,6 +102,22 @@ def test_no_name_turns_around_what_stands_beside_it(page: Page, app: RunningApp)
         page.keyboard.press("u")
 
 
+def test_the_matrix_draws_each_name_in_its_own_direction(page: Page, app: RunningApp) -> None:
+    page.add_init_script(
+        """window.drawn = [];
+        const { fillText } = CanvasRenderingContext2D.prototype;
+        CanvasRenderingContext2D.prototype.fillText = function (text, ...place) {
+            window.drawn.push(text);
+            return fillText.call(this, text, ...place);
+        };"""
+    )
+    page.goto(f"{app.url}#review?view=confusions")
+    page.wait_for_function("() => window.drawn.some((text) => text.includes('עורב'))")
+    drawn = page.evaluate("window.drawn")
+    assert "\u2068עורב (אפור)\u2069" in drawn
+    assert "עורב (אפור)" not in drawn
+
+
 def test_an_emoji_is_searched_on_every_page(page: Page, app: RunningApp) -> None:
     page.goto(f"{app.url}#review?view=kinds")
     page.get_by_label("Find a kind").fill("🐦")

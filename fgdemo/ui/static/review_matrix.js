@@ -1,7 +1,7 @@
 // The confusion matrix as a picture: labels down, what the model takes them for across. Zero is clear; a cell's strength
 // grows with the logarithm of its count, so that one odd picture is seen beside a hundred.
 
-import { shown } from "./names.js";
+import { iso } from "./names.js";
 
 const ROOM = { wide: 168, narrow: 8 }; // for names, where they can be read
 const READABLE_PX = 13; // a row of this height has room for its name
@@ -209,9 +209,10 @@ export function bandsOf(found, first, last) {
 }
 
 function fitted(context, text, width) {
-  const whole = shown(text);
+  const whole = iso(text); // a canvas draws from left to right what does not say otherwise
   if (context.measureText(whole).width <= width) return whole;
-  const pieces = [...new Intl.Segmenter().segment(whole)].map(({ segment }) => segment); // no half of an emoji
-  while (pieces.length > 1 && context.measureText(`${pieces.join("")}…`).width > width) pieces.pop();
-  return `${pieces.join("")}…`;
+  const pieces = [...new Intl.Segmenter().segment(text)].map(({ segment }) => segment); // no half of an emoji
+  const cut = () => iso(`${pieces.join("")}…`);
+  while (pieces.length > 1 && context.measureText(cut()).width > width) pieces.pop();
+  return cut();
 }
