@@ -101,6 +101,7 @@ def test_a_training_goes_from_its_start_to_live_and_back(page: Page, app: Runnin
     training.swap()
     look_again(page)
     expect(page.locator(".fg-train-state h1")).to_contain_text("Live: field-guide")
+    expect(job.locator("h2")).to_have_text("model-1")  # it was live: no candidate any more
     assert training.went_live == [CONFIGURED]
     assert [(model.version, model.state) for model in training.models] == [(version, "retired"), (CONFIGURED, "live")]
 

@@ -78,7 +78,7 @@ export class JobPanel {
 function title(job, candidate = null) {
   const [preset] = PRESETS[job.preset] ?? [job.preset];
   const began = `${preset.toLowerCase()}, from ${shortName(job.parent)} · ${job.asked_by}, ${when(job.created_at)}`;
-  return h("header", { class: "fg-job-head" }, h("h2", {}, ...(candidate ? ["Candidate ", modelName(candidate.version)] : [TITLES[job.state]])), h("p", { class: "fg-quiet fg-small" }, began));
+  return h("header", { class: "fg-job-head" }, h("h2", {}, ...(candidate ? [candidate.state === "candidate" ? "Candidate " : "", modelName(candidate.version)] : [TITLES[job.state]])), h("p", { class: "fg-quiet fg-small" }, began));
 }
 
 const TITLES = { waiting: "A training waits", running: "Training", interrupted: "A training was interrupted", failed: "The training failed", cancelled: "The training was cancelled", done: "The training is over" };
