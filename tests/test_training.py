@@ -479,7 +479,7 @@ def test_what_a_person_changes_in_the_recipe_reaches_the_training(home: Path, tm
     run_finetune(Namespace(job=None, preset="quick", recipe=recipe, json=False), settings_of(home), trial)
     assert trial.changes == {"replay": 0.5}
     for text, told in (
-        ('{"replay": "much"}', "“replay” is 'much'"), ("[1]", "JSON object"), ("{", "cannot be read"),
+        ('{"replay": "much"}', "“replay” is 'much'"), ("[1]", "JSON object"), ("{", "is not valid JSON"),
         ('{"epochs": 0}', "for --preset to say"),
     ):  # fmt: skip
         recipe.write_text(text)

@@ -34,7 +34,7 @@ def test_the_button_leaves_a_candidate_with_a_verdict(tmp_path: Path, preset: Pr
     assert verdict is not None
     assert verdict.n == 6
     assert verdict.sentence == done.sentence
-    assert "6 gold pictures prove nothing; at least 30 are needed." in verdict.sentence
+    assert "is not excluded by 6 gold pictures" in verdict.sentence
     assert [check.name for check in verdict.checks] == ["accuracy", "kinds", "forgetting", "calibration", "maps"]
     assert verdict.maps is not None
     card = training.card(MAINTAINER, candidate.version)
