@@ -320,6 +320,13 @@ def test_guessing_a_password_is_slowed_over_http(app: RunningApp) -> None:
     assert (status, "wait a while" in reply["error"]) == (403, True)
 
 
+def test_a_check_that_takes_longer_than_a_refusal_waits_is_one_all_the_same(
+    app: RunningApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fgdemo.ui.identity.REFUSED_AFTER_S", 0.0)
+    assert http(f"{app.url}fgdemo/sign-in", {"name": "slow", "password": "a wrong one"})[0] == 403
+
+
 def test_gradios_own_doors_refuse_the_pages_of_others(app: RunningApp, web: httpx.Client) -> None:
     token = app.accounts.sign_in("mia", PASSWORD)
     before = app.accounts.all()

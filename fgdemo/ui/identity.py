@@ -167,7 +167,7 @@ async def sign_in(
     answer_at_s = time.monotonic() + REFUSED_AFTER_S
     response = await _signed_in(request, accounts, place_of(request), framed)
     if response.status_code == 403:
-        await anyio.sleep(answer_at_s - time.monotonic())
+        await anyio.sleep(max(0.0, answer_at_s - time.monotonic()))
     return response
 
 
