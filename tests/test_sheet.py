@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from fgdemo.explain import fallback
 from fgdemo.explain.overlay import over, parts_layer, scale_strip, signed_layer
 from fgdemo.explain.sheet import explain_sheet
+from fgdemo.explain.typeset import font, has_boxes
 from fgdemo.types import (
     Answer,
     Candidate,
@@ -155,3 +157,43 @@ def test_over_keeps_the_picture_where_the_layer_is_clear() -> None:
     covered = over(Image.new("RGB", (50, 20), "#336699"), signed_layer(np.zeros((2, 2)), (100, 40), 1.0))
     assert covered.size == (100, 40)
     assert covered.getcolors() == [(100 * 40, (0x33, 0x66, 0x99))]
+
+
+# --- names in scripts that the page's typeface lacks ------------------------------------------------------------
+
+
+def named(classification: Classification, name: str) -> Classification:
+    first, *others = classification.candidates
+    return replace(classification, candidates=(replace(first, name=name), *others[:1]))
+
+
+@pytest.mark.parametrize("name", ["žluna", "Жёлна", "δρυοκολάπτης", "דרור הבית", "عصفور"])
+def test_a_name_in_another_script_is_set_in_a_typeface_that_has_it(classification: Classification, name: str) -> None:
+    face = fallback.setting(name, font(16))
+    if face is font(16):
+        pytest.skip("fontconfig knows no typeface with these letters here")
+    assert fallback.lacking(name, font(16))
+    assert not has_boxes(name, font(16))
+    assert explain_sheet(named(classification, name), PICTURE).width == 1600
+
+
+def test_what_no_typeface_has_is_told_on_the_sheet(
+    classification: Classification, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heights = {}
+    for name in ("Alpha", "\u0378"):  # no character, so no typeface can have it
+        drawn_at: list[str] = []
+        monkeypatch.setattr(
+            "fgdemo.explain.sheet.wrapped", lambda text, *_, drawn_at=drawn_at: drawn_at.append(text) or [text]
+        )
+        heights[name] = explain_sheet(named(classification, name), PICTURE).height
+        assert ("A box is a letter that no typeface of this server has." in drawn_at[-1]) == (name != "Alpha")
+    assert len(set(heights.values())) == 1
+
+
+def test_without_fontconfig_the_page_s_own_typeface_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    fallback._installed.cache_clear()
+    monkeypatch.setattr("shutil.which", lambda program: None)
+    assert fallback.setting("Жёлна", font(16)) is font(16)
+    assert has_boxes("Жёлна", font(16))
+    fallback._installed.cache_clear()

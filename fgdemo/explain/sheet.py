@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 
 from fgdemo.bidi import isolated
 from fgdemo.explain.overlay import over, parts_layer, scale_strip, signed_layer
-from fgdemo.explain.typeset import fitted, font, right, run, signed, wrapped
+from fgdemo.explain.typeset import fitted, font, has_boxes, length, right, run, signed, wrapped
 from fgdemo.types import Candidate, Classification, PartView, Trust
 
 WIDTH = 1600
@@ -63,8 +63,8 @@ def _candidate(classification: Classification, taxon: str) -> Candidate:
 
 def _header(draw: ImageDraw.ImageDraw, classification: Classification) -> int:
     """The answer and the taxonomy path; returns where the panels begin."""
-    draw.text((MARGIN, 40), fitted(classification.answer.sentence, font(34, 600), WIDTH - 2 * MARGIN),
-              fill=INK, font=font(34, 600))  # fmt: skip
+    sentence = fitted(classification.answer.sentence, font(34, 600), WIDTH - 2 * MARGIN)
+    run(draw, (MARGIN, 40), sentence, font(34, 600), INK)
     x = float(MARGIN)
     for step, taxon in enumerate(classification.path):
         x = run(draw, (x, 92), ("  ›  " if step else "") + isolated(taxon.name), font(18), SOFT)
@@ -129,9 +129,9 @@ def _caption(
 ) -> None:
     x, room = float(at[0]), float(PANEL)
     for place, (text, colour) in enumerate(title):
-        later = sum(font(17, 600).getlength(rest) for rest, _ in title[place + 1 :])
+        later = sum(length(rest, font(17, 600)) for rest, _ in title[place + 1 :])
         text = fitted(text, font(17, 600), max(room - min(later, room / 2), 40))
-        room -= font(17, 600).getlength(text)
+        room -= length(text, font(17, 600))
         x = run(draw, (x, at[1]), text, font(17, 600), colour)
     x = run(draw, (float(at[0]), at[1] + 27), said, font(15), SOFT)
     if trust is not None:
@@ -152,11 +152,11 @@ def _scale(sheet: Image.Image, draw: ImageDraw.ImageDraw, at: tuple[int, int], f
 def _legend(draw: ImageDraw.ImageDraw, at: tuple[int, int], parts: Sequence[PartView]) -> None:
     x, y = at
     for part in parts:
-        width = 22 + round(font(14).getlength(part.name)) + 16
+        width = 22 + round(length(part.name, font(14))) + 16
         if x + width > at[0] + PANEL:
             x, y = at[0], y + 23
         draw.rectangle((x, y + 4, x + 13, y + 15), fill=part.colour)
-        draw.text((x + 20, y), part.name, fill=SOFT, font=font(14))
+        run(draw, (x + 20, y), part.name, font(14), SOFT)
         x += width
 
 
@@ -193,7 +193,7 @@ def _part_bars(
     draw.line((zero, y - 4, zero, y + 31 * len(rows) - 3), fill=LINE)
     for row in rows:
         draw.rectangle((x, y + 5, x + 13, y + 17), fill=row.colour, outline=None if row.colour != GROUND else LINE)
-        draw.text((x + 24, y), fitted(row.name, font(16), 170), fill=INK, font=font(16))
+        run(draw, (x + 24, y), fitted(row.name, font(16), 170), font(16), INK)
         tip = zero + reach * row.value / full
         draw.rectangle((min(zero, tip), y + 4, max(zero, tip), y + 18), fill=A_BAR if row.value > 0 else B_BAR)
         colour = A_TEXT if row.value > 0 else B_TEXT
@@ -234,7 +234,7 @@ def _class_bars(draw: ImageDraw.ImageDraw, at: tuple[int, int], width: int, clas
     names = ", ".join(isolated(taxon.name) for taxon in classification.prediction_set)
     sure = f"With {classification.coverage:.0%} certainty one of: ".replace("%", " %", 1)
     for line in wrapped(sure + names, font(15), width)[:3]:
-        draw.text((x, y + 9), line, fill=SOFT, font=font(15))
+        run(draw, (x, y + 9), line, font(15), SOFT)
         y += 22
     return y + 16
 
@@ -245,5 +245,16 @@ def _footer(draw: ImageDraw.ImageDraw, top: int, classification: Classification)
         f"Evidence and bars are log-odds and add up exactly: +0.7 doubles the odds. Trust: insertion − deletion, 0 is "
         f"random, 1 is best.   ·   {classification.model_version}   ·   picture {classification.image_id[:12]}"
     )
-    draw.text((MARGIN, top + 14), text, fill=SOFT, font=font(13))
-    return top + 52
+    if any(has_boxes(name, font(13)) for name in _names(classification)):
+        text += "   ·   A box is a letter that no typeface of this server has."
+    for line in wrapped(text, font(13), WIDTH - 2 * MARGIN):
+        draw.text((MARGIN, top + 14), line, fill=SOFT, font=font(13))
+        top += 20
+    return top + 32
+
+
+def _names(classification: Classification) -> set[str]:
+    """All that people have named, as far as the sheet may show it."""
+    taxa = (*classification.path, *classification.candidates, *classification.prediction_set)
+    names = (classification.answer.sentence, *(part.name for part in classification.parts))
+    return {*names, *(taxon.name for taxon in taxa), *(taxon.latin or "" for taxon in taxa)}

@@ -8,10 +8,9 @@ from pathlib import Path
 from PIL import ImageDraw, ImageFont, features
 
 from fgdemo.bidi import FIRST_STRONG, POP
+from fgdemo.explain.fallback import Font, lacking, setting
 
 FONTS = Path(__file__).parents[1] / "ui" / "static" / "fonts"
-
-Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 
 @lru_cache(maxsize=32)
@@ -37,22 +36,30 @@ def drawable(text: str) -> str:
 
 
 def run(draw: ImageDraw.ImageDraw, at: tuple[float, float], text: str, face: Font, colour: str) -> float:
-    """Set text and return where it ends."""
+    """Set text and return where it ends; another typeface than the given one stands on the same line."""
     text = drawable(text)
-    draw.text(at, text, fill=colour, font=face)
-    return at[0] + face.getlength(text)
+    used = setting(text, face)
+    draw.text((at[0], at[1] + _ascent(face) - _ascent(used)), text, fill=colour, font=used)
+    return at[0] + used.getlength(text)
 
 
 def right(draw: ImageDraw.ImageDraw, x: float, y: float, text: str, face: Font, colour: str) -> None:
     draw.text((x, y), drawable(text), fill=colour, font=face, anchor="ra")
 
 
+def length(text: str, face: Font) -> float:
+    """How many pixels wide a text will be."""
+    text = drawable(text)
+    return setting(text, face).getlength(text)
+
+
 def fitted(text: str, face: Font, room_px: float) -> str:
     """The text, or as much of it as fits, with an ellipsis."""
     text = drawable(text)
-    if face.getlength(text) <= room_px:
+    used = setting(text, face)
+    if used.getlength(text) <= room_px:
         return text
-    while text and face.getlength(text + "…") > room_px:
+    while text and used.getlength(text + "…") > room_px:
         text = text[:-1]
     return text.rstrip() + "…"
 
@@ -61,8 +68,18 @@ def wrapped(text: str, face: Font, room_px: float) -> list[str]:
     lines = [""]
     for word in drawable(text).split():
         longer = f"{lines[-1]} {word}".strip()
-        if face.getlength(longer) > room_px and lines[-1]:
+        if length(longer, face) > room_px and lines[-1]:
             lines.append(word)
         else:
             lines[-1] = longer
     return lines
+
+
+def has_boxes(text: str, face: Font) -> bool:
+    """Whether no typeface of this machine has all letters of a text."""
+    text = drawable(text)
+    return bool(lacking(text, setting(text, face)))
+
+
+def _ascent(face: Font) -> int:
+    return face.getmetrics()[0] if isinstance(face, ImageFont.FreeTypeFont) else 0
