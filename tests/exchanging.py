@@ -8,6 +8,7 @@ from typing import Any
 
 from fgdemo.annotation import Person
 from fgdemo.services.exchange import Exchange
+from fgdemo.storage.believed import ELSEWHERE
 from fgdemo.storage.database import utc_now
 from fgdemo.storage.events import LabelEvent, NewPicture
 from fgdemo.storage.inventory import Inventory
@@ -71,7 +72,9 @@ ACTIONS = ("label", "again", "group", "new", "blind", "adjudication", "undo", "s
 
 
 def everything(workspace: FakeWorkspace) -> dict[str, Any]:
-    """The whole workspace without the numbers of its rows, which may differ, and what is computed from the pictures."""
+    """The whole workspace without the numbers of its rows, which may differ, and what is computed from the pictures.
+
+    A random check is none in another workspace: there it is one of elsewhere."""
     inventory = Inventory(workspace.engine)
     keys = {row["id"]: (row["annotator"], row["opened_at"]) for row in inventory.sessions}
     pictures = {}
@@ -84,6 +87,7 @@ def everything(workspace: FakeWorkspace) -> dict[str, Any]:
                 replace(
                     event, id=None, session=None, undoes=place.get(event.undoes) if event.undoes else None,
                     shown_version=place.get(event.shown_version) if event.shown_version else None,
+                    reason=(event.reason or "").removeprefix(ELSEWHERE) or None,
                 )
                 for event in held.history
             ],

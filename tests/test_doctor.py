@@ -122,7 +122,7 @@ def test_backup_and_restore_as_a_person_types_them(
 def label(services: Services, image: str, taxon: str) -> None:
     """An answer through the service of the Label page."""
     session = services.labelling.start(ADA, "new", None, None, 0.0).id
-    version = services.labelling.item(ADA, image, "new").version
+    version = services.labelling.item(ADA, image).version
     said = LabelEvent(image, "label", ADA.name, taxon, shown_version=version, session=session)
     services.labelling.answer(ADA, session, said)
 

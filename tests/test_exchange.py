@@ -18,8 +18,10 @@ from hypothesis import strategies as st
 from fgdemo.annotation import Person
 from fgdemo.errors import DatasetError, ForbiddenError, SettingsError, StorageError
 from fgdemo.services.exchange import ExportFormat
+from fgdemo.storage.checks import Checks
 from fgdemo.storage.inventory import Inventory
 from fgdemo.storage.sources import read_source
+from fgdemo.storage.visitor_pictures import is_removed
 from tests.exchanging import ACTIONS, MAINTAINER, everything, exchange_of, fill, say
 from tests.workspace import FakeWorkspace, coloured, open_fake_workspace, some_pictures
 
@@ -111,6 +113,33 @@ def test_what_was_said_in_both_since_is_put_before_an_expert(tmp_path):
         exchange_of(other, tmp_path / "b").export_to(MAINTAINER, tmp_path / "back", "jsonl")
         exchange_of(one, tmp_path / "a").import_from(MAINTAINER, [tmp_path / "back"])
         assert Counter(e.annotator for e in one.events.history(image)) == {"import": 1, "ada": 1, "bo": 1}
+
+
+def test_what_only_a_workspace_itself_can_know_counts_for_nothing_in_another(tmp_path):
+    with opened(tmp_path / "a") as one, opened(tmp_path / "b") as other:
+        fill(one, [(0, "label", 0), (1, "label", 0), (2, "unusable", 1), (3, "label", 1)])
+        assert len(Checks(one.engine).audited(9)) == 3
+        out = tmp_path / "out"
+        exchange_of(one, tmp_path / "a").export_to(MAINTAINER, out, "jsonl")
+        lines = [json.loads(line) for line in (out / "workspace.jsonl").read_text().splitlines()]
+        forged, future = (next(line for line in lines if line.get("kind") == kind) for kind in ("unusable", "label"))
+        forged |= {"reason": "removed", "annotator": "fgdemo"}
+        future["created_at"] = "2199-01-01T00:00:00+00:00"
+        (out / "workspace.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+        report = exchange_of(other, tmp_path / "b").import_from(MAINTAINER, [out])
+        assert Checks(other.engine).audited(9) == []
+        history = other.events.history(forged["image"])
+        assert (history[-1].kind, history[-1].reason) == ("unusable", "elsewhere: removed")
+        assert not is_removed(history)
+        assert all((said.created_at or "") < "2199" for said in other.events.history(future["image"]))
+        for words in (
+            "3 answers given to random checks of another workspace came in, but count into no estimate here.",
+            "1 answer that the picture was removed for good came in without that: only this workspace says so itself.",
+            "1 answer of a time that is still to come came in as said now.",
+        ):
+            assert words in report.notes
+        again = exchange_of(other, tmp_path / "b").import_from(MAINTAINER, [out])
+        assert (again.added, again.answers) == (0, 0)
 
 
 def test_an_import_goes_on_from_an_earlier_one(tmp_path):

@@ -223,7 +223,7 @@ def test_text_is_only_text_from_the_store_to_the_page(workspace: FakeWorkspace, 
     made = page("label_new_taxon", name=f"new {text}", latin=text)["taxon"]
     workspace.events.append(LabelEvent(image, "suggestion", "visitor", new_name=text, comment=text))
     session, _ = page.begin("suggestion")
-    item = workspace.labelling.item(hacker, image, "suggestion")
+    item = workspace.labelling.item(hacker, image)
     assert item.suggestions == ((text, text),)
     said = answer_to(session, {"image": image, "version": item.version, "reason": "new"}, "label", taxon=made["taxon"])
     page("label_answer", **said, comment=text)

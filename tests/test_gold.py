@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from fgdemo.services.items import Item
 from fgdemo.services.labelling import Labelling
 from fgdemo.storage.checks import Checks
 from fgdemo.storage.label_event import LabelEvent
+from fgdemo.storage.leases import Leases
 from tests.workspace import ADA, BO, FakeWorkspace, coloured, open_fake_workspace, some_pictures
 
 MO = Person("mo", "maintainer")
@@ -120,9 +122,12 @@ def test_a_random_check_counts_once_and_by_what_stands(workspace: FakeWorkspace)
     work, checks = labelling(workspace), Checks(workspace.engine)
     session = work.start(MO, "audit", None, None, 0.0).id
 
+    leases = Leases(workspace.engine)
+
     def answer(image: str, taxon: str | None, kind: Kind = "label", reason: str = "audit") -> None:
         workspace.roster.follow()
         version = workspace.roster.standing(image).version
+        leases.take([image], "mo", session, 1, reasons={image: reason})  # as it was dealt
         work.answer(MO, session, LabelEvent(image, kind, "mo", taxon, shown_version=version, session=session,
                                             reason=reason))  # type: ignore[arg-type]  # fmt: skip
 
@@ -143,3 +148,33 @@ def test_a_random_check_counts_once_and_by_what_stands(workspace: FakeWorkspace)
     assert sorted(checks.audited(9), key=str) == sorted(
         [(given, given), (given, "eskimo_dog"), (given, "eskimo_dog"), (given, None)], key=str
     )
+
+
+@pytest.mark.parametrize("claimed", ["audit", "suspicion", None])
+def test_what_a_random_check_is_the_server_knows(workspace: FakeWorkspace, claimed: str | None) -> None:
+    """Nobody counts into the estimate, or stays out of it, by what their answer calls itself."""
+    work, checks = labelling(workspace), Checks(workspace.engine)
+    session = work.start(ADA, "suspicion", None, None, 0.0).id
+    image = workspace.roster.image_ids[int(np.flatnonzero(workspace.roster.split == 0)[0])]
+
+    def answer(item: Item) -> LabelEvent:
+        return work.answer(ADA, session, LabelEvent(
+            item.image, "label", "ada", "eskimo_dog", shown_version=item.version, session=session, reason=claimed,
+        ))  # fmt: skip
+
+    assert answer(work.item(ADA, image)).reason is None, "it was not dealt at all"
+    assert checks.audited(9) == []
+    work.close(ADA, session)
+    session = work.start(ADA, "audit", None, None, 0.0).id
+    (dealt,) = work.next_items(ADA, session, [], 1)
+    assert answer(dealt).reason == "audit"
+    assert len(checks.audited(9)) == 1
+
+
+def test_a_second_opinion_stays_blind_whatever_the_answer_calls_itself(workspace: FakeWorkspace) -> None:
+    work = labelling(workspace)
+    session = work.start(MO, "gold", None, None, 0.0).id
+    asked = work.next_items(MO, session, [], 1)[0]
+    assert work.item(MO, asked.image).given is None, "nor is it shown again with its label"
+    kept = say(work, session, replace(asked, blind=False, reason="suspicion"), "mourning_warbler")
+    assert (kept.blind, kept.reason) == (True, "second")

@@ -78,12 +78,12 @@ def test_no_picture_is_given_to_two_and_a_page_never_gets_one_twice(workspace):
 def test_a_stale_answer_is_refused_and_nothing_changes(workspace):
     mine, theirs = begin(workspace), begin(workspace, BO)
     item = one(workspace, mine)
-    other = workspace.labelling.item(BO, item.image, "suspicion")
+    other = workspace.labelling.item(BO, item.image)
     say(workspace, theirs, other, "eskimo_dog", BO)
     with pytest.raises(StaleError):
         say(workspace, mine, item, "nashville_warbler")
     assert workspace.roster.standing(item.image).taxon == "eskimo_dog"
-    again = workspace.labelling.item(ADA, item.image, "suspicion")
+    again = workspace.labelling.item(ADA, item.image)
     assert (again.given.taxon, again.given.annotator) == ("eskimo_dog", "bo")
     assert say(workspace, mine, again, "nashville_warbler").id
 
@@ -131,7 +131,7 @@ def test_nobody_takes_back_what_another_said_and_not_what_was_answered_since(wor
     with pytest.raises(ForbiddenError):
         workspace.events.undo([kept.id], BO)
     theirs = begin(workspace, BO)
-    say(workspace, theirs, workspace.labelling.item(BO, kept.image, "new"), "eskimo_dog", BO)
+    say(workspace, theirs, workspace.labelling.item(BO, kept.image), "eskimo_dog", BO)
     with pytest.raises(StaleError):
         workspace.labelling.undo(ADA, session)
 
@@ -145,9 +145,7 @@ def test_a_new_kind_in_the_middle_of_a_session_is_learned(workspace):
     item = one(workspace, session)
     say(workspace, session, item, taxon.id)
     assert workspace.learner.taxa[-1] == taxon.id
-    assert taxon.id in {choice.taxon for choice in workspace.labelling.item(ADA, item.image, "new").choices} | {
-        taxon.id
-    }
+    assert taxon.id in {choice.taxon for choice in workspace.labelling.item(ADA, item.image).choices} | {taxon.id}
 
 
 def test_a_group_is_a_valid_answer_that_does_not_train(workspace):
@@ -196,7 +194,7 @@ def test_gold_is_never_asked_and_only_adjudicated(workspace):
     workspace.take_in([coloured("lowchen", 1, "eskimo_dog", "test")], "2")
     workspace.learner.refresh()
     session, image = begin(workspace), workspace.roster.image_ids[-1]
-    gold = workspace.labelling.item(ADA, image, "new")
+    gold = workspace.labelling.item(ADA, image)
     with pytest.raises(ForbiddenError, match="gold"):
         say(workspace, session, gold, "lowchen")
     asked = {item.image for item in workspace.labelling.next_items(ADA, session, [], 6)}
@@ -229,7 +227,7 @@ def test_blind_is_believed_only_where_it_was_dealt_so(workspace):
     workspace.learner.refresh()
     session, image = begin(workspace), workspace.roster.image_ids[-1]
     before = workspace.events.history(image)
-    gold = workspace.labelling.item(ADA, image, "second")
+    gold = replace(workspace.labelling.item(ADA, image), reason="second", blind=True)
     for kind in ("label", "none", "skip"):
         with pytest.raises(ForbiddenError, match="not asked for a second opinion"):
             say(workspace, session, gold, "lowchen" if kind == "label" else None, kind=kind)
@@ -268,7 +266,7 @@ def test_no_expert_settles_a_dispute_of_their_own(workspace, party):
     if party != "ＢＯ":  # nobody can sign in under two forms of one name
         assert workspace.labelling.next_items(person, own, [], 1) == ()
         assert workspace.labelling.report(person, own).left == 0
-    disputed = workspace.labelling.item(person, item.image, "adjudication")
+    disputed = workspace.labelling.item(person, item.image)
     for kind, taxon in (("adjudication", "lowchen"), ("label", "lowchen"), ("unusable", None), ("none", None)):
         with pytest.raises(ForbiddenError, match="one of those who disagree"):
             say(workspace, own, disputed, taxon, person, kind=kind)
@@ -309,7 +307,7 @@ def test_gold_without_a_label_is_asked_like_any_other_and_locked_by_its_answer(w
     workspace.learner.refresh()
     assert image not in {other.image for other in workspace.labelling.next_items(ADA, session, [], 8)}
     workspace.labelling.undo(ADA, session)  # a slip of the finger
-    item = workspace.labelling.item(ADA, image, "new")
+    item = workspace.labelling.item(ADA, image)
     say(workspace, session, item, "lowchen")
     assert workspace.roster.standing(image).taxon == "lowchen"
 
@@ -417,7 +415,7 @@ def test_after_lunch_one_is_told_that_another_answered_meanwhile(workspace):
     late = LabelEvent(item.image, "label", "ada", taxon="dog", shown_version=item.version, session=mine)
     with pytest.raises(StaleError, match="meanwhile"):
         labelling.answer(ADA, mine, late)
-    shown = labelling.item(ADA, item.image, "suspicion").given
+    shown = labelling.item(ADA, item.image).given
     assert shown is not None
     assert shown.annotator == "bo"
     assert labelling.done(ADA, mine) == 0

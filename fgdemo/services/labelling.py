@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import get_args
 
@@ -185,16 +185,16 @@ class Labelling:
         sitting, ranking = self._sittings.of(person, session), self._learner.ranking()
         return ranking is None or self._dealer.is_waiting(person, sitting, ranking)
 
-    def item(self, person: Person, image: str, reason: Reason) -> Item:
-        """A picture as it stands now, to be shown again."""
+    def item(self, person: Person, image: str) -> Item:
+        """A picture as it stands now, to be shown again for the reason for which this person was dealt it."""
         person.require("expert")
         self._learner.catch_up()
-        return self._items.of([(image, reason)])[0]
+        return self._items.of([(image, _reason(self._leases.reason_of(image, person.name)))])[0]
 
     # --- answers ------------------------------------------------------------------------------------------
 
     def answer(self, person: Person, session: int, said: LabelEvent) -> LabelEvent:
-        """Keep an answer: it is durable when this returns, and the head has learned from it.
+        """Keep an answer, as it was dealt: it is durable when this returns, and the head has learned from it.
 
         Raises:
             StaleError: somebody else was faster; show the item again.
@@ -216,11 +216,25 @@ class Labelling:
             self._require_say(person, said)
         if said.kind in OUT and said.is_last_word and self._roster.standing(said.image).split == "gold":
             person.require("maintainer")  # so a picture leaves gold, by which models are judged
-        if said.blind:
-            self._require_dealt_blind(person, said)
-        kept = self._log.answer(said)
+        kept = self._log.answer(self._as_dealt(person, said))
         self._learner.catch_up()
         return kept
+
+    def _as_dealt(self, person: Person, said: LabelEvent) -> LabelEvent:
+        """The answer with what the server knows better: random checks stand for all pictures only if the server chose
+        them, and second opinions are independent only if it hid the first. A last word is what its giver calls it.
+
+        Raises ForbiddenError where it calls itself a blind second opinion, and none was asked."""
+        dealt = self._leases.reason_of(said.image, person.name)
+        if dealt == "second" and said.kind != "adjudication":
+            return replace(said, reason=dealt, blind=True)
+        if said.blind and (said.answer_key is None or self._log.by_answer_key(said.answer_key) is None):
+            raise ForbiddenError(
+                "You were not asked for a second opinion about this picture, so it cannot be a blind one: "
+                "ask for the next picture."
+            )
+        claimed = said.reason if said.reason == "adjudication" else None
+        return replace(said, reason=claimed if dealt in (None, "second") or (claimed and dealt != "audit") else dealt)
 
     def _require_say(self, person: Person, said: LabelEvent) -> None:
         """Raises ForbiddenError where an expert settles what nobody disputes, or what they dispute themselves."""
@@ -232,15 +246,6 @@ class Labelling:
             require_third(self._log, person, [said.image])
         elif said.kind == "adjudication":
             raise ForbiddenError("Experts do not disagree about this picture, so there is nothing to adjudicate.")
-
-    def _require_dealt_blind(self, person: Person, said: LabelEvent) -> None:
-        """Raises ForbiddenError where an answer calls itself a blind second opinion, and none was asked."""
-        is_dealt = self._leases.reason_of(said.image, person.name) == "second"
-        if not is_dealt and (said.answer_key is None or self._log.by_answer_key(said.answer_key) is None):
-            raise ForbiddenError(
-                "You were not asked for a second opinion about this picture, so it cannot be a blind one: "
-                "ask for the next picture."
-            )
 
     def undo(self, person: Person, session: int, answer: int | None = None) -> tuple[Item, LabelEvent] | None:
         """Take back this person's last answer of the session that stands; None where there is none.
@@ -261,11 +266,9 @@ class Labelling:
                     return None
                 last = standing[-1]
                 self._log.undo([last.id or 0], person, session)
-        reason: Reason = last.reason or "new"  # type: ignore[assignment]
-        if reason == "second" and not last.blind:
-            reason = "new"  # what it called itself is no deal
+        reason = _reason(None if last.reason == "second" and not last.blind else last.reason)
         self._leases.take([last.image], person.name, session, 1, {last.image}, {last.image: reason})
-        return self.item(person, last.image, reason), last
+        return self.item(person, last.image), last
 
     # --- kinds --------------------------------------------------------------------------------------------
 
@@ -286,6 +289,10 @@ class Labelling:
 
     def taxonomy(self) -> Taxonomy:
         return self._taxa.load()
+
+
+def _reason(dealt: str | None) -> Reason:
+    return dealt if dealt in get_args(Reason) else "new"  # type: ignore[return-value]
 
 
 __all__ = ["Choice", "Given", "Item", "Labelling", "Pair", "StaleError", "Work"]

@@ -14,6 +14,7 @@ from sqlalchemy.engine import Connection, Engine
 
 from fgdemo.annotation import Split
 from fgdemo.errors import BusyError, PictureError, StorageError
+from fgdemo.storage.believed import believed
 from fgdemo.storage.database import reading, utc_now, writing
 from fgdemo.storage.embeddings import Embeddings, Looks
 from fgdemo.storage.events import EventLog
@@ -130,6 +131,8 @@ class Intake:
             StorageError: nothing more can be written; what was taken in stays.
         """
         report = report or Imported()
+        pictures, ignored = believed(pictures, utc_now())
+        report.notes += ignored
         self._roster.follow()
         labels = {said.label for p in pictures for said in p.history if isinstance(said.label, str)}
         kinds = settle_kinds(self.engine, labels, *taxa, groups)

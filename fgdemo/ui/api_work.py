@@ -137,9 +137,10 @@ def labelling_questions(labelling: "Labelling") -> list[Callable[..., Any]]:
             shown_version: “version” of the item as it was shown; if something newer was said, the answer is refused.
             key: any text that no other answer has, a UUID for example.
             taxon: id of the taxon, for label and adjudication.
-            reason: “reason” of the item.
-            blind: “blind” of the item.
-            seconds: how long it took.
+            reason: “reason” of the item. The server keeps the reason for which it gave the picture out; of what is
+                said here only “adjudication” counts.
+            blind: “blind” of the item; refused where the server asked for no blind second opinion.
+            seconds: how long it took; 0 where that is not known.
             comment: at most 2000 characters.
             model_version: the model that was asked, if one was.
         Returns:
@@ -158,7 +159,7 @@ def labelling_questions(labelling: "Labelling") -> list[Callable[..., Any]]:
         try:
             return Answered(labelling.answer(person, said.session or 0, said).id, None, "Saved.")
         except StaleError as error:
-            again = labelling.item(person, said.image, said.reason or "new")  # type: ignore[arg-type]
+            again = labelling.item(person, said.image)
             return Answered(None, _asked(again), str(error))
 
     return [next_items, answer]

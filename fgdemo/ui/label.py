@@ -106,7 +106,7 @@ def items(labelling: Labelling, accounts: Accounts) -> list[Callable[..., dict[s
             kept = labelling.answer(person, _session(asked), said)
             return {"saved": kept.id, "done": labelling.done(person, _session(asked))}
         except StaleError as error:
-            again = labelling.item(person, said.image, said.reason or "new")  # type: ignore[arg-type]
+            again = labelling.item(person, said.image)
             return {"stale": item(again), "error": str(error), "code": "stale"}
 
     @answered(accounts, "expert")
@@ -166,7 +166,7 @@ def said_in(person: Person, asked: dict[str, Any]) -> LabelEvent:
         taxon=payloads.optional_text(asked.get("taxon"), "taxon"),
         shown_version=int(payloads.number(asked.get("shown_version"), "shown_version")),
         model_version=payloads.optional_text(asked.get("model_version"), "model_version"),
-        seconds_spent=float(payloads.number(asked.get("seconds", 0), "seconds")),
+        seconds_spent=payloads.seconds(asked.get("seconds", 0), "seconds"),
         comment=clean_text(payloads.optional_text(asked.get("comment"), "comment", payloads.LONGEST_COMMENT) or "")
         or None,
         answer_key=payloads.text(asked.get("key"), "key"),

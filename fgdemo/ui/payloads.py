@@ -54,6 +54,14 @@ def number(value: object, field: str) -> float:
     return value
 
 
+def seconds(value: object, field: str) -> float | None:
+    """How long somebody looked; None where it is 0, which means that nobody knows."""
+    found = number(value, field)
+    if found < 0:
+        raise BadRequestError(f"“{field}” must not be negative.")
+    return float(found) or None
+
+
 def optional_number(value: object, field: str) -> int | None:
     """A whole number, or None."""
     return None if value is None else int(number(value, field))
