@@ -59,8 +59,12 @@ def build_parser() -> argparse.ArgumentParser:
     finetune.add_argument("--recipe", type=Path, metavar="FILE", help=RECIPE_HELP)
     finetune.add_argument("--job", type=int, metavar="ID", help="run, or go on with, a training that was asked for")
     finetune.add_argument("--snapshot", metavar="OWNER/NAME", help="what a Hugging Face Job runs: train on a data set")
-    models = verb("models", commands.models, "list the models of the workspace; let one go live, or go back")
-    models.add_argument("action", nargs="?", choices=("list", "promote", "rollback", "delete"), default="list")
+    models = verb(
+        "models", commands.models, "list the models of the workspace; judge one anew, let one go live, or go back"
+    )
+    models.add_argument(
+        "action", nargs="?", choices=("list", "compare", "promote", "rollback", "delete"), default="list"
+    )
     models.add_argument("version", nargs="?", metavar="VERSION")
     models.add_argument(
         "--accept-loss", type=float, metavar="POINTS",

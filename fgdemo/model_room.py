@@ -16,6 +16,7 @@ from fgdemo.services.explainer import Explanation
 from fgdemo.services.views import candidates, part_views, worth_comparing
 from fgdemo.settings import Settings
 from fgdemo.storage.embeddings import remove_embeddings
+from fgdemo.storage.gold_marks import gold_marks
 from fgdemo.storage.job_files import given_labels
 from fgdemo.storage.labelled import Progress, no_progress
 from fgdemo.storage.looking import MODEL_PX, look_at_missing
@@ -70,7 +71,7 @@ class ModelRoom:
         verdict = self._trial.judge(
             before, after, lambda config: given.gold(taxonomy, config), taxonomy, old_kinds, no_progress
         )
-        return replace(verdict, beside=a)
+        return replace(verdict, beside=a, gold=gold_marks(given.labels, known.leaf_index))
 
     def explain(self, image: str, version: str, label: str | None, candidate: str) -> Explanation:
         with self._lock:

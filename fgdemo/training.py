@@ -157,6 +157,10 @@ def gold_pictures(n: int) -> str:
     return f"{n:,} gold {'picture' if n == 1 else 'pictures'}"
 
 
+def gold_has_changed(labels: int) -> str:
+    return f"Gold has changed since: {labels:,} {'label' if labels == 1 else 'labels'}."
+
+
 @dataclass(frozen=True)
 class Verdict:
     """A candidate beside the model that was live, on gold pictures nobody trains on: with all that this had learned by
@@ -174,6 +178,8 @@ class Verdict:
         beside: the version of that model; empty where it is not known, as in verdicts of earlier versions.
         loss_limit: the largest loss of top-1 that the gold pictures do not exclude, in [0, 1], by a one-sided 95 %
             limit; None in verdicts of earlier versions, which took too little for proven and count no more.
+        gold: the marks of the gold labels that it was made by, see `fgdemo.storage.gold_marks`; None in verdicts of
+            earlier versions, of which nobody can say whether gold has changed since.
     """
 
     outcome: Outcome
@@ -192,6 +198,7 @@ class Verdict:
     maps: tuple[float, float] | None = None
     beside: str = ""
     loss_limit: float | None = None
+    gold: tuple[str, ...] | None = None
 
     def is_beside(self, live: str) -> bool:
         """Whether it says how the candidate stands beside this model, by limits that count."""

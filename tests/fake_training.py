@@ -64,6 +64,9 @@ class FakeTraining:
         ]
         self.went_live = [CONFIGURED]
         self.promoting: Stage | None = None
+        self.is_comparing = False
+        self.gold_changed: dict[str, int] = {}
+        """By version, how many gold labels have changed since its verdict."""
         self.device = "cpu"
         self.price: Flavour | HubError | None = None
         self.explain: Callable[[Person, str], Explanation] | None = None
@@ -123,6 +126,8 @@ class FakeTraining:
         return TrainingNow(
             tuple(self.jobs), tuple(self.models), live.version, previous, self.labelled - val, val, self.labelled // 2,
             self.labelled // 10, self.gold, self.device, estimates, self.promoting,
+            is_comparing=self.is_comparing,
+            gold_changed={model.version: self.gold_changed.get(model.version, 0) for model in self.models},
         )  # fmt: skip
 
     def offer(self, person: Person) -> Flavour | None:
@@ -161,13 +166,23 @@ class FakeTraining:
         person.require("maintainer")
         model = self._model(version)
         verdict, live = model.verdict, self.went_live[-1]
-        if model.state == "candidate" and not (verdict and verdict.is_beside(live)):
+        if not (verdict and verdict.is_beside(live)) or self.gold_changed.get(version):
             verdict = self.compare(person, live, version)
-        if model.state == "candidate" and verdict:
-            word_on(person, version, verdict, accept_loss)
+        word_on(person, version, verdict, accept_loss)
         self.went_live.append(version)
         self.promoting = Stage("looking at pictures", 40, 120)
         return model
+
+    def judge(self, person: Person, version: str) -> None:
+        person.require("maintainer")
+        self.promoting, self.is_comparing = Stage(f"comparing {version} with {self.went_live[-1]}"), True
+
+    def judged(self, version: str) -> None:
+        """The comparison that was begun is over."""
+        verdict = self.compare(Person("mia", "maintainer"), self.went_live[-1], version)
+        self.models = [replace(one, verdict=verdict) if one.version == version else one for one in self.models]
+        self.promoting, self.is_comparing = None, False
+        self.gold_changed.pop(version, None)
 
     def roll_back(self, person: Person) -> ModelVersion:
         person.require("maintainer")

@@ -249,17 +249,42 @@ def test_a_verdict_names_its_model_and_another_that_went_live_since_is_compared_
     look_again(page)
     job = page.locator(".fg-train-job")
     expect(job.locator('[data-side="before"] .fg-whisker-name')).to_have_text("field-guide")
-    said = "It was compared with field-guide, which is not live now: before it goes live it is compared with model-1"
+    said = "It was compared with field-guide, which is not live now. Before it goes live it is compared with model-1"
     expect(job.locator("#fg-why-not")).to_contain_text(said)
-    job.get_by_role("link", name="See how they compare").click()
-    expect(page.locator(".fg-verdict-said")).to_have_text(f"{second} is better than {first}.")
-    expect(page.locator('[data-side="before"] .fg-whisker-name')).to_have_text("model-1")
     page.goto(f"{app.url}#train/model-2")
     expect(page.locator('[data-side="before"] .fg-whisker-name')).to_have_text("field-guide")
+    page.get_by_role("button", name="Compare again").click()
+    expect(page.locator(".fg-train-swap")).to_contain_text("Two models are compared. What is live stays live.")
+    training.judged(second)
+    look_again(page)
+    expect(page.locator(".fg-verdict-said")).to_have_text(f"{second} is better than {first}.")
+    expect(page.locator('[data-side="before"] .fg-whisker-name')).to_have_text("model-1")
+    expect(page.locator("#fg-why-not")).to_have_count(0)
     page.get_by_role("button", name="Make it live").click()
     expect(page.locator(".fg-train-swap")).to_be_visible()
     training.swap()
     assert training.now(mia).live == second
+
+
+def test_a_verdict_by_gold_labels_that_have_changed_since_is_told_and_made_anew(
+    page: Page, app: RunningApp, training: FakeTraining
+) -> None:
+    begin(page, training)
+    version = training.finish(judged(app, GOOD))
+    look_again(page)
+    expect(page.locator("#fg-why-not")).to_have_count(0)
+    training.gold_changed[version] = 3
+    look_again(page)
+    job = page.locator(".fg-train-job")
+    said = "Gold has changed since: 3 labels. Before it goes live it is compared again with field-guide"
+    expect(job.locator("#fg-why-not")).to_contain_text(said)
+    expect(page.locator(".fg-models")).to_contain_text("Gold has changed since: 3 labels.")
+    job.get_by_role("button", name="Compare again").click()
+    expect(page.locator(".fg-train-swap")).to_contain_text("Two models are compared.")
+    training.judged(version)
+    look_again(page)
+    expect(page.locator("#fg-why-not")).to_have_count(0)
+    expect(page.locator(".fg-models")).not_to_contain_text("Gold has changed")
 
 
 def test_any_two_models_are_compared(page: Page, app: RunningApp, training: FakeTraining) -> None:

@@ -23,7 +23,7 @@ import pytest
 import sqlalchemy as sa
 import torch
 
-from fgdemo.annotation import Person
+from fgdemo.annotation import Kind, Person
 from fgdemo.bootstrap import build_services, open_models
 from fgdemo.cli import main
 from fgdemo.commands.console import load_live
@@ -492,8 +492,8 @@ def test_what_a_person_changes_in_the_recipe_reaches_the_training(home: Path, tm
 # --- models -----------------------------------------------------------------------------------------------
 
 
-def swap(training: Training, version: str | None = None) -> None:
-    training.promote(MAINTAINER, version) if version else training.roll_back(MAINTAINER)
+def swap(training: Training, version: str | None = None, accept_loss: float | None = None) -> None:
+    training.promote(MAINTAINER, version, accept_loss) if version else training.roll_back(MAINTAINER)
     training.wait()
     assert training.now(MAINTAINER).trouble == ""
 
@@ -687,13 +687,178 @@ def test_a_candidate_is_compared_with_the_model_that_has_gone_live_since(
     assert now.trouble == f"{second.version} cannot go live in place of {first.version}: It is worse."
     monkeypatch.setattr(ModelRoom, "compare", as_it_is)
     training = open_tiny_training(two_models)
-    training.compare(MAINTAINER, first.version, second.version)
+    with pytest.raises(TrainingError, match="It is worse"):
+        training.promote(MAINTAINER, second.version)
+    training.judge(MAINTAINER, second.version)
+    training.wait()
     swap(training, second.version)
     assert training.now(MAINTAINER).live == second.version
     assert compared == [(first.version, second.version)], "once, by whoever asked first"
     swap(training, first.version)
+    assert compared[1:] == [(second.version, first.version)], "what was live before is compared, too"
     swap(training)
-    assert len(compared) == 1, "what was live before goes live at once"
+    assert len(compared) == 2, "but a roll-back needs no verdict"
+
+
+def gold_pictures(home: Path) -> list[str]:
+    roster = Roster(open_database(settings_of(home).database_url))
+    roster.follow()
+    return [roster.image_ids[row] for row in (roster.split == SPLITS.index("gold")).nonzero()[0].tolist()]
+
+
+def say_of(home: Path, image: str, kind: Kind, taxon: str | None = None, **more: Any) -> LabelEvent:
+    """What a maintainer says last."""
+    engine = open_database(settings_of(home).database_url)
+    return EventLog(engine).append(LabelEvent(image, kind, "mo", taxon, **more))
+
+
+def changed_of(training: Training, version: str) -> int | None:
+    return training.now(MAINTAINER).gold_changed[version]
+
+
+def test_a_verdict_is_stale_once_gold_labels_have_changed_and_only_then(two_models: Path) -> None:
+    training = open_tiny_training(two_models)
+    version = training.now(MAINTAINER).models[0].version
+    relabel(two_models)
+    assert changed_of(training, version) == 0, "no gold label"
+    wrong, out, disputed, *_ = gold_pictures(two_models)
+    was = training._roster.standing(wrong).taxon
+    other = next(kind.id for kind in SPECIES if kind.id != was)
+    said = say_of(two_models, wrong, "adjudication", other)
+    assert changed_of(training, version) == 1
+    log = EventLog(open_database(settings_of(two_models).database_url))
+    log.undo([said.id or 0], MAINTAINER)
+    assert changed_of(training, version) == 0, "it is as it was"
+    say_of(two_models, out, "unusable", reason="adjudication")
+    say_of(two_models, disputed, "label", other, blind=True, reason="second")
+    say_of(two_models, wrong, "skip")
+    assert changed_of(training, version) == 2, (
+        "one that left gold, and one that nobody is judged by while it is disputed"
+    )
+
+
+def test_promotion_judges_by_the_gold_labels_of_now_and_never_by_an_old_verdict(
+    two_models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    training, compared = open_tiny_training(two_models), []
+    model, *_, start = training.now(MAINTAINER).models
+    version, compare = model.version, ModelRoom.compare
+    say_of(two_models, gold_pictures(two_models)[0], "unusable", reason="adjudication")
+
+    def worse(room: ModelRoom, a: str, b: str) -> Verdict:
+        compared.append((a, b))
+        return replace(compare(room, a, b), outcome="worse", sentence="It is worse by what gold says now.")
+
+    monkeypatch.setattr(ModelRoom, "compare", worse)
+    training.promote(MAINTAINER, version)
+    training.wait()
+    now = training.now(MAINTAINER)
+    assert (now.live, compared) == (start.version, [(start.version, version)])
+    assert "It is worse by what gold says now." in now.trouble
+    assert now.models[0].verdict
+    assert model.verdict
+    assert now.models[0].verdict.n == model.verdict.n - 1, "the page shows the new verdict"
+    assert now.gold_changed[version] == 0
+    with pytest.raises(TrainingError, match="worse by what gold says now"):
+        training.promote(MAINTAINER, version)
+    assert len(compared) == 1
+
+
+def test_gold_that_changes_after_the_verdict_and_before_the_swap_is_judged_by_too(
+    two_models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    training, compared = open_tiny_training(two_models), []
+    version = training.now(MAINTAINER).models[0].version
+    gold, compare = gold_pictures(two_models), ModelRoom.compare
+
+    def changes_gold(*_: object) -> None:
+        say_of(two_models, gold.pop(), "unusable", reason="adjudication")
+
+    def counted(room: ModelRoom, a: str, b: str) -> Verdict:
+        compared.append(b)
+        return compare(room, a, b)
+
+    monkeypatch.setattr(ModelRoom, "look_at_all", changes_gold)
+    monkeypatch.setattr(ModelRoom, "compare", counted)
+    training.promote(MAINTAINER, version)
+    training.wait()
+    assert compared == [version]
+    now = training.now(MAINTAINER)
+    assert (now.live, now.gold_changed[version], now.trouble) == (version, 0, "")
+
+
+def test_gold_that_changes_while_models_are_compared_makes_nothing_live(
+    two_models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    training = open_tiny_training(two_models)
+    *_, start = training.now(MAINTAINER).models
+    version = training.now(MAINTAINER).models[0].version
+    gold, compare = gold_pictures(two_models), ModelRoom.compare
+    say_of(two_models, gold.pop(), "unusable", reason="adjudication")
+
+    def changes_gold(room: ModelRoom, a: str, b: str) -> Verdict:
+        found = compare(room, a, b)
+        say_of(two_models, gold.pop(), "unusable", reason="adjudication")
+        return found
+
+    monkeypatch.setattr(ModelRoom, "compare", changes_gold)
+    training.promote(MAINTAINER, version)
+    training.wait()
+    now = training.now(MAINTAINER)
+    assert now.live == start.version
+    assert "Gold labels were changed while" in now.trouble
+    assert now.gold_changed[version] == 1
+    models = open_models(settings_of(two_models))
+    with pytest.raises(TrainingError, match="changed just now"):
+        models.promote(version, "mo", judged_until=0)
+
+
+def test_a_verdict_is_made_anew_on_demand_and_no_gold_is_checked_meanwhile(
+    two_models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    training, judging = open_tiny_training(two_models), []
+    model, *_, start = training.now(MAINTAINER).models
+    say_of(two_models, gold_pictures(two_models)[0], "unusable", reason="adjudication")
+    compare = ModelRoom.compare
+
+    def seen(room: ModelRoom, a: str, b: str) -> Verdict:
+        now = training.now(MAINTAINER)
+        judging.append((training.is_judging(), now.is_comparing))
+        return compare(room, a, b)
+
+    monkeypatch.setattr(ModelRoom, "compare", seen)
+    training.judge(MAINTAINER, model.version)
+    training.wait()
+    now = training.now(MAINTAINER)
+    assert (now.live, now.gold_changed[model.version], now.promoting) == (start.version, 0, None)
+    assert judging == [(True, True)]
+    assert not training.is_judging()
+    with pytest.raises(TrainingError, match="live already"):
+        training.judge(MAINTAINER, start.version)
+
+
+@pytest.mark.parametrize("which", ["trained here", "of the settings"])
+def test_one_that_was_live_before_needs_the_word_that_any_unproven_model_needs(
+    two_models: Path, monkeypatch: pytest.MonkeyPatch, which: str
+) -> None:
+    training, models = open_tiny_training(two_models), open_models(settings_of(two_models))
+    second, first, start = (model.version for model in training.now(MAINTAINER).models)
+    models.promote(first, "mo")
+    models.promote(second, "mo")
+    retired, compare = first if which == "trained here" else start, ModelRoom.compare
+    monkeypatch.setattr(ModelRoom, "compare", lambda room, a, b: unproven(compare(room, a, b)))
+    training.promote(MAINTAINER, retired)
+    training.wait()
+    now = training.now(MAINTAINER)
+    assert now.live == second
+    assert "It may on the word of a maintainer" in now.trouble
+    shown = next(model for model in now.models if model.version == retired).verdict
+    assert shown
+    assert shown.may_go_live_on_word, "the page shows what there is to be read"
+    swap(training, retired, 0.0722)
+    assert models.live == retired
+    entry = Audit(open_database(settings_of(two_models).database_url)).newest()[-1]
+    assert f"in place of {second}, accepting a loss of up to 7.2 points" in entry.about
 
 
 def forget_beside(home: Path) -> None:
@@ -901,6 +1066,24 @@ def test_models_by_the_command_line(
     assert "Which model? python -m fgdemo models promote VERSION" in said
     assert "There is no model nothing" in said
     assert "are kept" in said
+
+
+def test_the_command_line_tells_that_gold_has_changed_and_compares_again(
+    two_models: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in settings_of(two_models).variables({}).items():
+        monkeypatch.setenv(name, value)
+    second, *_, start = (model.version for model in open_tiny_training(two_models).now(MAINTAINER).models)
+    say_of(two_models, gold_pictures(two_models)[0], "unusable", reason="adjudication")
+    assert main(["models"]) == 0
+    assert f"Gold has changed since: 1 label. Compare again: python -m fgdemo models compare {second}" in (
+        capsys.readouterr().out
+    )
+    assert main(["models", "promote", second]) == 1, "by the real gate so few gold pictures prove nothing"
+    assert f"{second} cannot go live in place of {start}: Unproven" in capsys.readouterr().err
+    assert main(["models", "compare", second, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["live"], told["models"][0]["outcome"], told["models"][0]["gold_changed"]) == (start, "unproven", 0)
 
 
 def test_a_model_of_the_workspace_is_converted_and_compared_on_its_held_out_pictures(

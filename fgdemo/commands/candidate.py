@@ -19,6 +19,7 @@ from fgdemo.services.training_run import Left, Run
 from fgdemo.settings import Settings
 from fgdemo.storage.cloud_jobs import PREFIX
 from fgdemo.storage.database import open_database
+from fgdemo.storage.gold_marks import gold_marks
 from fgdemo.storage.job_files import JobFiles
 from fgdemo.storage.looking import look_at_missing
 from fgdemo.storage.models import Models
@@ -46,7 +47,8 @@ def make_candidate(run: Run, settings: Settings, models: Models, files: JobFiles
     given = GivenPictures(workspace.images, files.read_labels(job.id), settings.max_picture_mp, run.progress)
     to_train = sum(one.split == "train" for one in given.labels)
     run.expect(to_train, len(given.labels) - to_train)
-    taxonomy = given.classes(base.taxonomy.leaves, TaxonStore(engine).load())
+    known = TaxonStore(engine).load()
+    taxonomy = given.classes(base.taxonomy.leaves, known)
     gone = [leaf for leaf in base.taxonomy.leaves if leaf not in taxonomy.leaf_index]
     if gone:
         run.say(f"Left out, because they were retired or became groups: {', '.join(gone)}.")
@@ -76,7 +78,7 @@ def make_candidate(run: Run, settings: Settings, models: Models, files: JobFiles
         _before(run, settings, live, workspace), candidate, lambda config: given.gold(taxonomy, config), taxonomy,
         old_kinds, run.progress,
     )  # fmt: skip
-    verdict = replace(verdict, beside=live.version)
+    verdict = replace(verdict, beside=live.version, gold=gold_marks(given.labels, known.leaf_index))
     _look(run, settings, workspace, candidate, Roster(engine))
     models.register(
         candidate.version, name, parent=job.parent, event=job.event, job=job.id, preset=job.preset, verdict=verdict,

@@ -10,6 +10,7 @@ from fgdemo.annotation import OWNER
 from fgdemo.commands.console import bar, speaker
 from fgdemo.errors import SettingsError, TrainingError
 from fgdemo.settings import Settings
+from fgdemo.training import gold_has_changed
 
 if TYPE_CHECKING:
     from fgdemo.learn.trial import Trial
@@ -97,13 +98,15 @@ def gpu_use() -> GpuUse:
 
 
 def models(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]:
-    """list, promote, rollback, delete."""
+    """list, compare, promote, rollback, delete."""
     say, training = speaker(arguments), _training(settings)
-    if arguments.action in ("promote", "delete") and not arguments.version:
+    if arguments.action in ("compare", "promote", "delete") and not arguments.version:
         raise SettingsError(f"Which model? python -m fgdemo models {arguments.action} VERSION")
     if arguments.action == "promote":
         accepted = None if arguments.accept_loss is None else arguments.accept_loss / 100
         training.promote(OWNER, arguments.version, accepted)
+    elif arguments.action == "compare":
+        training.judge(OWNER, arguments.version)
     elif arguments.action == "rollback":
         training.roll_back(OWNER)
     elif arguments.action == "delete":
@@ -114,10 +117,18 @@ def models(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]:
         raise TrainingError(now.trouble)
     for model in now.models:
         told = f": {model.verdict.sentence}" if model.verdict else ""
+        changed = now.gold_changed.get(model.version) if model.state != "live" else None
+        if changed:
+            told += f" {gold_has_changed(changed)} Compare again: python -m fgdemo models compare {model.version}"
         say(f"{model.state:9s} {model.version}{told}")
     if arguments.action in ("promote", "rollback"):
         say(f"{now.live} is live. A server that runs takes it by itself in a moment.")
-    return {"live": now.live, "models": [{"version": one.version, "state": one.state} for one in now.models]}
+    listed = [
+        {"version": one.version, "state": one.state, "outcome": one.verdict.outcome if one.verdict else None,
+         "gold_changed": now.gold_changed.get(one.version)}
+        for one in now.models
+    ]  # fmt: skip
+    return {"live": now.live, "models": listed}
 
 
 def _training(settings: Settings) -> Training:

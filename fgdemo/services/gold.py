@@ -19,8 +19,8 @@ from fgdemo.storage.roster import IS_OUT, SPLITS, Roster
 Doubts = Callable[[], np.ndarray | None]
 """Of the first n rows of the roster how likely each label is wrong, by several readings; None: not known yet."""
 TRAINING = (
-    "A training runs: gold is not checked between a training and its verdict, or the check would favour one of the two "
-    "models. Check it when the verdict is there."
+    "A training runs, or a model is judged anew: gold is not checked between a training and its verdict, or the check "
+    "would favour one of the two models. Check it when the verdict is there."
 )
 
 

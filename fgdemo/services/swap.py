@@ -27,15 +27,17 @@ class Swap:
         self._thread: threading.Thread | None = None
         self.stage: Stage | None = None
         """How far it is; None where none runs."""
+        self.is_comparison = False
+        """Whether what runs compares two models, and lets none go live."""
         self.trouble = trouble
         """What went wrong with the last one; empty where nothing did."""
 
-    def begin(self, *steps: Callable[[], object]) -> None:
+    def begin(self, *steps: Callable[[], object], is_comparison: bool = False) -> None:
         """Do these one after the other. Raises TrainingError where another swap or an import runs."""
         with self.idle():
             if self._importing():
                 raise TrainingError("An import runs: wait for its end, or cancel it.")
-            self.stage, self.trouble = Stage("beginning"), ""
+            self.stage, self.trouble, self.is_comparison = Stage("beginning"), "", is_comparison
         self._thread = threading.Thread(target=self._run, args=(steps,), name="promotion", daemon=True)
         self._thread.start()
 
@@ -44,7 +46,8 @@ class Swap:
         """While the block runs, none begins. Raises TrainingError where one runs."""
         with self._lock:
             if self.stage is not None:
-                raise TrainingError("Another model is going live: wait until it does.")
+                what = "Two models are being compared" if self.is_comparison else "Another model is going live"
+                raise TrainingError(f"{what}: wait for the end of that.")
             yield
 
     def progress(self, what: str, done: int, of: int) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
@@ -14,6 +13,7 @@ from sqlalchemy.engine import Engine
 
 from fgdemo.annotation import Person
 from fgdemo.errors import FgdemoError, TrainingError
+from fgdemo.services.judging import Judging
 from fgdemo.services.promotion import ModelRoom, word_on
 from fgdemo.services.swap import Swap
 from fgdemo.services.training_now import TrainingNow, counts, estimates
@@ -54,25 +54,26 @@ class Training:
         self._processes = Processes(self._jobs, self._files, settings, command, clock)
         self._roster = roster
         self._served = models.live
-        self._compare_lock = threading.Lock()
-        self._verdicts: dict[tuple[str, str, int], Verdict] = {}
+        self._judging = Judging(engine, roster, models, room)
 
     def now(self, person: Person) -> TrainingNow:
         """How everything stands; cheap enough to be asked every second."""
         person.require("maintainer")
         self._roster.follow()
         jobs = tuple(self._processes.seen(job) for job in self._jobs.newest())
-        models, live = self._models.all(), self._models.live
+        models, live = self._judging.all(), self._models.live
         event = next((model.event for model in models if model.version == live), 0)
         train, val, checked, newer, gold = counts(self._roster, event)
         return TrainingNow(
             jobs, models, live, self._models.previous, train, val, checked, newer, gold, self._device,
             estimates(jobs, self._device, train, val + gold), self._swap.stage, self._swap.trouble,
+            self._swap.stage is not None and self._swap.is_comparison,
+            {model.version: self._judging.gold_changed(model) for model in models},
         )  # fmt: skip
 
     def is_judging(self) -> bool:
-        """Whether a training runs, whose verdict is still to come."""
-        return any(self._processes.seen(job).state in OPEN for job in self._jobs.open())
+        """Whether a training runs, or a model is judged anew: a verdict is still to come."""
+        return self.is_swapping or any(self._processes.seen(job).state in OPEN for job in self._jobs.open())
 
     # --- jobs ---------------------------------------------------------------------------------------------
 
@@ -181,11 +182,11 @@ class Training:
     def promote(self, person: Person, version: str, accept_loss: float | None = None) -> ModelVersion:
         """Begin to let a model go live: it looks at pictures that came in since, then it answers. `now` tells how far.
 
-        A candidate whose verdict is beside another model than the one that is live now, or is of an earlier version of
-        this program, is compared with the live one first.
+        A model counts as judged beside the one that is live now, by the gold labels as they are now. Where its verdict
+        is another one it is compared first, and so is one that was live before: only `roll_back` needs no verdict.
 
         Args:
-            accept_loss: the word of the maintainer for a candidate that is not proven to be no worse: the largest loss
+            accept_loss: the word of the maintainer for a model that is not proven to be no worse: the largest loss
                 of accuracy, in [0, 1], that they take upon themself. It goes live if no larger one is open, and the
                 record of who did what keeps both. A word never lets one go live that is proven worse in anything.
 
@@ -196,29 +197,33 @@ class Training:
         model, live = self._models.get(version), self._models.live
         if model.state == "live":
             raise TrainingError(f"{version} is live already.")
-        is_candidate = model.state == "candidate"
-        word: Word | None = None
-        verdict = model.verdict if model.verdict and model.verdict.is_beside(live) else None
-        if is_candidate and verdict:
-            word = word_on(person, version, verdict, accept_loss)
+        verdict = self._judging.standing(version, live)
+        word: Word | None = word_on(person, version, verdict, accept_loss) if verdict else None
+        until = 0
 
         def judge() -> None:
-            nonlocal word
-            if is_candidate and not verdict:
-                self._swap.progress(f"comparing it with {live}", 0, 0)
-                found = self.compare(person, live, version)
-                if found.may_go_live_on_word:  # so that the page shows what there is to be read first
-                    self._models.rejudge(version, found)
-                word = word_on(person, version, found, accept_loss)
+            nonlocal word, until
+            found, until = self._judging.settled(version, live, self._swap.progress)
+            word = word_on(person, version, found, accept_loss)
 
         self._swap.begin(
             judge,
             lambda: self._room.look_at_all(version, self._swap.progress),
-            lambda: self._models.promote(version, person.name, live, word),
+            judge,  # gold may have changed while it looked
+            lambda: self._models.promote(version, person.name, live, word, until),
             self._serve_live,
             lambda: word or self._audit.note(person, "model", f"{version}: live in place of {live}"),
         )
         return model
+
+    def judge(self, person: Person, version: str) -> None:
+        """Begin to compare a model with the live one by the gold labels as they are now; `now` tells how far, and has
+        the verdict. Raises TrainingError where it is live, or another swap or an import runs."""
+        person.require("maintainer")
+        live = self._models.live
+        if self._models.get(version).version == live:
+            raise TrainingError(f"{version} is live already, so there is nothing to compare it with.")
+        self._swap.begin(lambda: self._judging.again(version, live, self._swap.progress), is_comparison=True)
 
     def roll_back(self, person: Person) -> ModelVersion:
         """Begin to let the model that was live before answer again. Raises TrainingError as `promote`."""
@@ -249,12 +254,7 @@ class Training:
     def compare(self, person: Person, a: str, b: str) -> Verdict:
         """b beside a on the gold pictures as they are now. Minutes the first time."""
         person.require("maintainer")
-        self._roster.follow()
-        key = (self._models.get(a).version, self._models.get(b).version, self._roster.event)
-        with self._compare_lock:
-            if key not in self._verdicts:
-                self._verdicts[key] = self._room.compare(a, b)
-            return self._verdicts[key]
+        return self._judging.compare(a, b)
 
     def maps(self, person: Person, image: str, version: str, candidate: str) -> dict[str, Any]:
         """The maps of a picture by one of two models, as the verdict on `candidate` has it, in the shape in which the

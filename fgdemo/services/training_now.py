@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import median
 
 from fgdemo.storage.job_files import has_given_label
@@ -35,6 +35,9 @@ class TrainingNow:
         estimates: seconds that each preset is likely to take on `device`.
         promoting: how far the swap to another model is; None where there is none.
         trouble: what went wrong with the models while nobody looked; mostly empty.
+        is_comparing: what `promoting` tells of is a comparison alone, and nothing goes live after it.
+        gold_changed: by version, how many gold labels have changed since the verdict on it; None where that is not
+            known.
     """
 
     jobs: tuple[Job, ...]
@@ -50,6 +53,8 @@ class TrainingNow:
     estimates: Mapping[Preset, float]
     promoting: Stage | None = None
     trouble: str = ""
+    is_comparing: bool = False
+    gold_changed: Mapping[str, int | None] = field(default_factory=dict)
 
 
 def estimates(jobs: Sequence[Job], device: str, train: int, others: int) -> dict[Preset, float]:

@@ -126,10 +126,17 @@ class JobFiles:
         return self.folder(job) / "lock"
 
 
-def given_labels(roster: Roster) -> list[GivenLabel]:
+def given_labels(roster: Roster, only: Split | None = None) -> list[GivenLabel]:
     """The labels as `roster` has them: without pictures that are unlabelled, unusable or none of the kinds, or about
-    which experts disagree."""
-    rows = np.flatnonzero(has_given_label(roster))
+    which experts disagree.
+
+    Args:
+        only: those of this split alone.
+    """
+    given = has_given_label(roster)
+    if only is not None:
+        given &= roster.split[: len(given)] == SPLITS.index(only)
+    rows = np.flatnonzero(given)
     ids, taxa = roster.image_ids, roster.taxa
     return [
         GivenLabel(ids[row], taxa[int(roster.taxon[row])], SPLITS[roster.split[row]], bool(roster.checked[row]))

@@ -13,12 +13,12 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from fgdemo.annotation import Person
+from fgdemo.annotation import DECIDING, Person
 from fgdemo.errors import TrainingError
 from fgdemo.storage.audit import note
 from fgdemo.storage.database import reading, sortable, utc_now, writing
 from fgdemo.storage.promotions import Live, Promotion, append, deleted_models, live_of, promotions
-from fgdemo.storage.schema import model_version_table
+from fgdemo.storage.schema import image_table, label_event_table, model_version_table
 from fgdemo.storage.strict_json import read_object
 from fgdemo.training import Check, KindChange, ModelState, ModelVersion, PairChange, Preset, Verdict
 
@@ -126,21 +126,27 @@ class Models:
             if connection.execute(sa.select(model_version_table.c.job).where(here)).first() is None:
                 connection.execute(model_version_table.insert().values(row))
 
-    def rejudge(self, version: str, verdict: Verdict) -> None:
-        """Put another verdict in place of the one that a model was listed with: another model is live since."""
+    def rejudge(self, version: str, verdict: Verdict) -> bool:
+        """Put another verdict in place of the one that a model was listed with: another model is live since, or gold
+        has changed. False for a model that is on no list, as that of the settings."""
         with writing(self._engine) as connection:
             here = model_version_table.c.version == version
-            connection.execute(model_version_table.update().where(here).values(verdict=json.dumps(asdict(verdict))))
+            told = json.dumps(asdict(verdict))
+            return connection.execute(model_version_table.update().where(here).values(verdict=told)).rowcount > 0
 
-    def promote(self, version: str, by: str, instead_of: str | None = None, word: Word | None = None) -> None:
+    def promote(
+        self, version: str, by: str, instead_of: str | None = None, word: Word | None = None,
+        judged_until: int | None = None,
+    ) -> None:  # fmt: skip
         """It is live from the moment when this returns.
 
         Args:
             word: what a person takes upon themself, for the record of who did what; None where all was proven.
             instead_of: the version that it was compared with, which must be live until then.
+            judged_until: the event up to which its verdict knows the gold labels; nobody may have changed one since.
 
         Raises:
-            TrainingError: there is no such model, or another one has gone live than `instead_of`.
+            TrainingError: there is no such model, another one has gone live than `instead_of`, or gold has changed.
         """
         with writing(self._engine) as connection:
             self._require(connection, version)
@@ -149,6 +155,8 @@ class Models:
                 raise TrainingError(
                     f"{live} has gone live meanwhile, and {version} was not compared with it: try again."
                 )
+            if judged_until is not None and _gold_changed(connection, judged_until):
+                raise TrainingError(f"Gold labels were changed just now, by which {version} was not judged: try again.")
             recorded = None if version == self.configured else version
             append(connection, recorded, "promote", by, sortable(self._clock()))
             if word is not None:
@@ -209,6 +217,14 @@ class Models:
             raise TrainingError(f"There is no model {version}: it may have been deleted.")
 
 
+def _gold_changed(connection: Connection, event: int) -> bool:
+    """Whether anything was said after this event that may change what a gold picture is."""
+    said, image = label_event_table.c, image_table.c
+    told = said.kind.in_((*DECIDING, "undo")) & (said.id > event) & (image.split == "gold")
+    query = sa.select(said.id).join_from(label_event_table, image_table, image.id == said.image).where(told).limit(1)
+    return connection.execute(query).first() is not None
+
+
 def _live(connection: Connection) -> Live:
     return live_of(promotions(connection), deleted_models(connection))
 
@@ -239,4 +255,5 @@ def verdict_of(values: Mapping[str, Any]) -> Verdict:
         "kinds": tuple(KindChange(**one) for one in values["kinds"]),
         "pairs": tuple(PairChange(**one) for one in values["pairs"]),
         "maps": None if values["maps"] is None else tuple(values["maps"]),
+        "gold": None if values.get("gold") is None else tuple(values["gold"]),
     })  # fmt: skip

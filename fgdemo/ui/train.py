@@ -96,6 +96,12 @@ def models(training: Training, accounts: Accounts, now: Now) -> Questions:
         return now(person)
 
     @answered(accounts, "maintainer")
+    def train_judge(person: Person, asked: dict[str, Any]) -> dict[str, Any]:
+        """Compare a model with the live one by the gold labels as they are now, in the background."""
+        training.judge(person, payloads.text(asked.get("version"), "version"))
+        return now(person)
+
+    @answered(accounts, "maintainer")
     def train_roll_back(person: Person, asked: dict[str, Any]) -> dict[str, Any]:
         training.roll_back(person)
         return now(person)
@@ -114,7 +120,7 @@ def models(training: Training, accounts: Accounts, now: Now) -> Questions:
         job = next((job for job in all_now.jobs if job.id == made_by), None)
         return {"card": card_as_json(card), "job": payloads.as_json(job)}
 
-    return [train_promote, train_roll_back, train_delete, train_card]
+    return [train_promote, train_judge, train_roll_back, train_delete, train_card]
 
 
 def verdicts(training: Training, review: Review, accounts: Accounts) -> Questions:
@@ -146,11 +152,15 @@ def verdicts(training: Training, review: Review, accounts: Accounts) -> Question
 def now_as_json(now: TrainingNow) -> dict[str, Any]:
     """Small enough to be asked every two seconds: of trainings only the newest has its epochs, of verdicts the sum."""
     older = [replace(job, epochs=()) for job in now.jobs[1:]]
-    fields = payloads.as_json(replace(now, jobs=(), models=()))
+    fields = payloads.as_json(replace(now, jobs=(), models=(), gold_changed={}))
+    del fields["gold_changed"]
     return {
         **fields,
         "jobs": [payloads.as_json(job) for job in (*now.jobs[:1], *older)],
-        "models": [model_as_json(model, now.models, now.jobs) for model in now.models],
+        "models": [
+            {**model_as_json(model, now.models, now.jobs), "gold_changed": now.gold_changed.get(model.version)}
+            for model in now.models
+        ],
     }
 
 
@@ -170,7 +180,8 @@ def model_as_json(model: ModelVersion, others: Sequence[ModelVersion], known: Se
 
 def sum_as_json(verdict: Verdict) -> dict[str, Any]:
     """A verdict without its kinds and pictures, of which there may be thousands."""
-    fields = payloads.as_json(replace(verdict, fixed=(), broken=(), kinds=(), pairs=()))
+    fields = payloads.as_json(replace(verdict, fixed=(), broken=(), kinds=(), pairs=(), gold=None))
+    del fields["gold"]
     counts = {f"{side}_count": len(getattr(verdict, side)) for side in ("fixed", "broken")}
     live = {name: getattr(verdict, name) for name in ("may_go_live", "may_go_live_on_word", "open_loss")}
     return {**fields, **counts, **live}

@@ -30,6 +30,7 @@ class TrainPage {
       cancel: (job) => confirmIn(this.dialog, "Stop this training?", costOfStopping(job), "Stop it", () => this.act("train_cancel", { job: job.id })),
       resume: (job) => this.act("train_resume", { job: job.id }),
       log: (job) => this.showLog(job),
+      judge: (version) => this.act("train_judge", { version }),
       promote: (version) => this.act("train_promote", { version }),
       promoteOnWord: ({ version, verdict }) => confirmIn(this.dialog, `Make ${shortName(version)} live without proof?`, onWord(verdict, shortName(this.now.live)), "Make it live on my word", () => this.act("train_promote", { version, accept_loss: verdict.loss_limit })),
       rollBack: () => this.act("train_roll_back", {}),
@@ -146,7 +147,7 @@ class TrainPage {
   showHome() {
     const { now } = this;
     const job = jobToShow(now);
-    const models = now.models.map((model) => [model.version, model.state]);
+    const models = now.models.map((model) => [model.version, model.state, model.gold_changed, model.verdict?.beside, model.verdict?.sentence]);
     this.part("state", [now.live, now.newer, now.train, now.val, now.checked, now.gold, now.models.find((model) => model.version === now.live)?.promoted_at], (root) => drawState(root, now));
     this.jobs.show(job, now);
     this.part("starter", [now.train, now.val, now.gold, now.device, now.estimates, OPEN.includes(now.jobs[0]?.state), now.jobs[0]?.state === "interrupted"], () => this.starter.show(now));

@@ -18,7 +18,7 @@ export class JobPanel {
     if (!job) return;
     const runs = job.state === "running" || job.state === "waiting";
     const candidate = now.models.find((model) => model.version === job.candidate) ?? null;
-    const key = JSON.stringify([job.id, job.state, !runs && [job.sentence, candidate?.state, now.live, now.previous, Boolean(now.promoting)]]);
+    const key = JSON.stringify([job.id, job.state, !runs && [job.sentence, candidate?.state, candidate?.gold_changed, candidate?.verdict?.beside, candidate?.verdict?.sentence, now.live, now.previous, Boolean(now.promoting)]]);
     if (this.key !== key) {
       this.key = key;
       this.root.dataset.state = job.state;

@@ -31,7 +31,9 @@ export class ModelView {
     const [a, b] = [route.a, route.b].map((named) => (named ? modelOf(now.models, named) : null));
     const missing = route.a && !a ? route.a : b ? null : route.b;
     if (missing) return this.head.replaceChildren(h("h1", {}, `There is no model ${missing}`), h("p", { class: "fg-quiet" }, "It may have been deleted."));
-    const key = JSON.stringify([a?.version, b.version, b.state, b.promoted_at, now.live, now.previous, Boolean(now.promoting)]);
+    const key = JSON.stringify([a?.version, b.version, b.state, b.promoted_at, b.gold_changed, b.verdict?.beside, b.verdict?.sentence, now.live, now.previous, Boolean(now.promoting)]);
+    if (!a && this.judged !== undefined && this.judged !== b.verdict?.sentence) this.again(a, b, now); // it was compared anew
+    this.judged = b.verdict?.sentence;
     if (this.key !== key) {
       this.key = key;
       this.drawHead(a, b, now);

@@ -2,6 +2,7 @@
 
 import { h } from "./dom.js";
 import { addressOf, linkTo, shortName } from "./train_route.js";
+import { goldChanged } from "./train_verdict.js";
 import { counted, modelName, outcome, PRESETS, quietButton, share, when } from "./train_words.js";
 
 /** The table; two that are ticked can be compared. */
@@ -38,13 +39,14 @@ function row(model, now, acts, box, span) {
   const cell = (label, ...content) => h("td", { "data-label": label, "data-empty": content[0] === "–" }, h("span", {}, ...content));
   const name = h("a", { class: "fg-link", href: linkTo({ view: "model", b: addressOf(now.models, model.version) }), title: model.version }, shortName(model.version));
   const mark = isLive ? h("span", { class: "fg-live-mark" }, "live") : model.version === now.previous ? h("span", { class: "fg-quiet fg-small" }, "live before") : model.state === "candidate" && model.verdict ? outcome(model.verdict.outcome) : "";
+  const stale = !isLive && model.gold_changed ? h("span", { class: "fg-quiet fg-small fg-stale" }, " ", goldChanged(model.gold_changed)) : "";
   const promoted = model.promoted_at ? [`${when(model.promoted_at)}`, h("span", { class: "fg-quiet" }, ` ${model.promoted_by}`)] : ["–"];
   const last = now.promoting ? "" : isLive && now.previous ? quietButton("Roll back", acts.rollBack) : !isLive && model.version !== now.previous && model.job !== null ? quietButton("Delete", () => acts.remove(model.version), `Delete ${shortName(model.version)}`) : "";
   return h(
     "tr",
     { class: isLive ? "is-live" : null, "data-version": model.version },
     box ? h("td", { class: "fg-models-choose" }, box) : "",
-    h("th", { scope: "row" }, name, " ", mark),
+    h("th", { scope: "row" }, name, " ", mark, stale),
     cell("From", model.parent ? shortName(model.parent) : "–"),
     cell("Labels until", model.labels_until ? when(model.labels_until) : "–"),
     cell("Accuracy", accuracy(model.accuracy, span)),

@@ -45,14 +45,14 @@ function figuresOf({ train, val, checked, gold }) {
 }
 
 /** How far the swap to another model is. Drawn anew only when it has moved. */
-export function drawSwap(root, { promoting }) {
+export function drawSwap(root, { promoting, is_comparing: isComparing }) {
   root.hidden = !promoting;
   if (!promoting) return root.replaceChildren();
   const { name, done, of } = promoting;
-  const bar = h("progress", { max: of || 1, "aria-label": "Another model goes live" });
+  const bar = h("progress", { max: of || 1, "aria-label": isComparing ? "Two models are compared" : "Another model goes live" });
   if (of) bar.value = done;
   const figures = of > 1 ? `${done.toLocaleString("en")} of ${of.toLocaleString("en")}` : "";
-  return root.replaceChildren(h("p", {}, h("b", {}, "Another model goes live."), " The old one answers until then."), bar, h("p", { class: "fg-quiet fg-small fg-num" }, [name, figures].filter(Boolean).join(": ")));
+  return root.replaceChildren(h("p", {}, h("b", {}, isComparing ? "Two models are compared." : "Another model goes live."), isComparing ? " What is live stays live." : " The old one answers until then."), bar, h("p", { class: "fg-quiet fg-small fg-num" }, [name, figures].filter(Boolean).join(": ")));
 }
 
 /** Where a job runs, and what it is likely to cost; at most that of the hours after which it is ended. */

@@ -1,7 +1,7 @@
 // Whether a candidate is better than what it stands beside: the sentence, the checks, and how sure that is.
 
 import { h } from "./dom.js";
-import { addressOf, linkTo, shortName } from "./train_route.js";
+import { shortName } from "./train_route.js";
 import { button, counted, outcome, share } from "./train_words.js";
 
 const CHECKS = { accuracy: "Accuracy", kinds: "Every kind", forgetting: "Nothing forgotten", calibration: "Honest percentages", maps: "Trustworthy maps" };
@@ -59,12 +59,13 @@ export function modelActions(model, now, acts, more = null) {
   if (isLive) {
     if (now.previous) actions.push(button(`Roll back to ${shortName(now.previous)}`, acts.rollBack, { disabled: busy }));
   } else {
-    const judged = model.state !== "candidate" || isBeside(model.verdict, now.live);
-    refused = model.state === "candidate" && judged && !model.verdict.may_go_live;
+    const judged = isBeside(model.verdict, now.live) && model.gold_changed === 0;
+    refused = judged && !model.verdict.may_go_live;
     if (refused) why = refusal(model.verdict);
-    else if (!judged) why = h("span", {}, comparedFirst(model.verdict, now.live), " ", h("a", { class: "fg-link", href: linkTo({ view: "compare", a: addressOf(now.models, now.live), b: addressOf(now.models, model.version) }) }, "See how they compare"));
+    else if (!judged) why = comparedFirst(model, now.live);
     if (refused && model.verdict.may_go_live_on_word) actions.push(button("Make it live all the same…", () => acts.promoteOnWord(model), { disabled: busy, describedby: "fg-why-not" }));
-    else actions.push(button("Make it live", () => acts.promote(model.version), { primary: true, disabled: refused || busy, describedby: why ? "fg-why-not" : null }));
+    else actions.push(button("Make it live", () => acts.promote(model.version), { primary: judged, disabled: refused || busy, describedby: why ? "fg-why-not" : null }));
+    if (!judged) actions.unshift(button(model.verdict ? "Compare again" : "Compare", () => acts.judge(model.version), { primary: true, disabled: busy, describedby: "fg-why-not" }));
   }
   if (more) actions.push(more);
   if (!isLive && model.version !== now.previous && model.job !== null) actions.push(button("Delete", () => acts.remove(model.version)));
@@ -83,10 +84,19 @@ export function onWord(verdict, live) {
   return [`${open.charAt(0).toUpperCase()}${open.slice(1)} (95\u00a0% certain). Nothing speaks against it otherwise, but nothing proves it either.`, ...failed, `More gold pictures would tell. Your word is kept with these figures, and ${live} can be rolled back to.`];
 }
 
-/** What is done before a candidate goes live that was not compared with the model that is live now. */
-function comparedFirst(verdict, live) {
-  const known = !verdict ? "It was never judged" : verdict.beside === live ? "It was judged by an earlier version, which took too little for proven" : verdict.beside ? `It was compared with ${shortName(verdict.beside)}, which is not live now` : "It is not known which model it was compared with";
-  return `${known}: before it goes live it is compared with ${shortName(live)}, which takes minutes.`;
+/** Why its verdict counts no more, and what is done before it goes live. */
+function comparedFirst({ verdict, gold_changed: changed }, live) {
+  const before = `Before it goes live it is compared with ${shortName(live)}, which takes minutes.`;
+  if (!verdict) return `It was never judged. ${before}`;
+  if (!verdict.beside) return `It is not known which model it was compared with. ${before}`;
+  if (verdict.beside !== live) return `It was compared with ${shortName(verdict.beside)}, which is not live now. ${before}`;
+  if (typeof verdict.loss_limit !== "number") return `It was judged by an earlier version, which took too little for proven. ${before}`;
+  return `${goldChanged(changed)} ${before.replace("is compared", "is compared again")}`;
+}
+
+/** "Gold has changed since: 3 labels." */
+export function goldChanged(labels) {
+  return labels ? `Gold has changed since: ${counted(labels, "label", "labels")}.` : "It is not known by which gold labels it was judged.";
 }
 
 function refusal(verdict) {
