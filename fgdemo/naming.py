@@ -13,7 +13,7 @@ _JOINERS = "\u200c\u200d"
 _UNSEEN = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff\u00ad\u200b\u2060")
 _SIGNS = frozenset("#%&@*!?^`§†‡")
 """Punctuation that tells names apart, as every symbol does (♂, +, <): C# is not C."""
-_NUMBERED = re.compile(r"(?:\d{1,4}\.|0\d{0,3}[_-]|\d{2,4}_|n\d{8}[-_])(?=[^\W\d_])")
+_NUMBERED = re.compile(r"\A(?:\d{1,4}\.|0\d{0,3}[_-]|\d{2,4}_|n\d{8}[-_])(?=[^\W\d_])")
 """Before the name of a kind: `001.` of CUB, `01_`, and the synset `n02085620-` of ImageNet and Stanford Dogs."""
 
 

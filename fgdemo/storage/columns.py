@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from fgdemo.errors import DatasetError
+from fgdemo.storage.labelled import SPLIT_NAMES
 from fgdemo.storage.sheets import Cells, Sheet
 
 PATHS = (
     "path", "file_name", "filename", "file", "image_path", "filepath", "file_path", "image_file", "image_name",
-    "img_path", "img", "image",
+    "img_path", "img", "image", "filepaths", "image_paths", "filenames", "file_names", "image_id", "id",
 )  # fmt: skip
 """Titles of the column that names the picture, the surest first."""
 LABELS = ("label", "labels", "class", "class_name", "label_name", "category", "category_name", "species", "kind",
@@ -18,12 +20,16 @@ LABELS = ("label", "labels", "class", "class_name", "label_name", "category", "c
 """Titles of the column that names the kind."""
 NAMES = ("label_name", "class_name", "category_name", "label_text", "label_names", "species", "name")
 """Titles of the column that has the names where `label` has numbers."""
+SPLITS = ("split", "subset", "partition", "data_set", "dataset", "set")
+"""Titles of the column that says the split; all but the first only where its values are such."""
 ANNOTATORS = ("annotator", "labeller", "labeler", "labelled_by", "annotator_id")
 EXPORTED = frozenset(
     {"answer", "checked", "comment", "labelled_at", "taxon", "name", "image", "twin_of", "width_px", "height_px",
      "split", "kind", "image_id"}
 )  # fmt: skip
 """Other columns of our own exports, if they have `answer`."""
+_NUMBER = re.compile(r"-?\d+(\.0+)?")
+"""As pandas writes whole numbers, too, where some are missing."""
 LOOKED_AT = 1000
 """So many rows tell whether a column holds numbers only."""
 
@@ -34,7 +40,7 @@ class Columns:
 
     path: str
     label: str
-    split: str = "split"
+    split: str = ""
     annotator: str = ""
     notes: tuple[str, ...] = ()
 
@@ -47,14 +53,16 @@ def choose_columns(sheet: Sheet) -> Columns:
     """
     titles = sheet.titles
     path = _path(titles, sheet.name)
-    label, notes = choose_label([title for title in titles if title != path], sheet.name, _first_rows(sheet))
+    rows = _first_rows(sheet)
+    split = next((title for title in SPLITS if title in titles and (title == "split" or _are_splits(title, rows))), "")
+    label, notes = choose_label([title for title in titles if title not in (path, split)], sheet.name, rows)
     annotator = next((title for title in ANNOTATORS if title in titles), "")
-    read = {path, label, annotator, "split", "checked", "comment", "labelled_at", "answer", "taxon", ""}
+    read = {path, label, annotator, split, "checked", "comment", "labelled_at", "answer", "taxon", ""}
     read |= EXPORTED if "answer" in titles else set()
     ignored = [title for title in titles if title not in read and not title.startswith("unnamed:")]
     if ignored:
         notes = (*notes, f"Not read of “{sheet.name}”: {_listed(ignored)}.")
-    return Columns(path, label, "split", annotator, notes)
+    return Columns(path, label, split, annotator, notes)
 
 
 def choose_label(
@@ -111,7 +119,12 @@ def _first_rows(sheet: Sheet) -> list[Cells]:
 
 def _numbers(title: str, rows: Sequence[Cells]) -> bool:
     texts = [row.get(title, "") for row in rows]
-    return any(texts) and all(text.lstrip("-").isdigit() for text in texts if text)
+    return any(texts) and all(_NUMBER.fullmatch(text) for text in texts if text)
+
+
+def _are_splits(title: str, rows: Sequence[Cells]) -> bool:
+    texts = {row.get(title, "").lower() for row in rows}
+    return bool(texts) and texts <= SPLIT_NAMES.keys()
 
 
 def _listed(titles: Sequence[str]) -> str:

@@ -20,7 +20,7 @@ from fgdemo.storage.sheets import ENDINGS
 from fgdemo.storage.tables import read_table
 from fgdemo.storage.tars import COMPRESSED, OTHERS, open_tar
 from fgdemo.storage.trees import FolderTree, Tree
-from fgdemo.storage.unread import Asked, name_unread
+from fgdemo.storage.unread import SPREADSHEETS, Asked, name_unread
 from fgdemo.storage.workspaces import DATABASE, read_workspace
 
 IN_FOLDERS = (".zip", ".tar")
@@ -47,6 +47,8 @@ def read_local(path: Path, partly_labelled: bool) -> Found | None:
     ending = path.suffix.lower()
     if ending in (".zip", ".tar") or path.name.lower().endswith(COMPRESSED):
         return read_tree(_opened(path), partly_labelled)
+    if ending in SPREADSHEETS and path.exists():
+        raise DatasetError(f"“{path.name}” is a spreadsheet: save it as “CSV UTF-8”.")
     if ending in OTHERS:
         raise DatasetError(f"“{path.name}” is a {OTHERS[ending]} archive, which is not read: pack it as .zip or .tar.")
     if ending == ".parquet" and path.name.lower() != "metadata.parquet":

@@ -188,6 +188,9 @@ class Intake:
         if listed.label and first.label != listed.label:
             reason = f"is the same picture as {first.name}, which has another label"
             run.report.skipped.append((plain_text(listed.name), plain_text(reason)))
+        elif listed.split != first.split and listed.origin is None:
+            reason = f"is the same picture as {first.name}, which is in {first.split}: that counts"
+            run.report.skipped.append((plain_text(listed.name), plain_text(reason)))
         else:
             run.report.known += 1
         return None

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import unicodedata
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from fgdemo.naming import NameBook, alike, display_name, display_names, joined, slug, unique_id
+from fgdemo.naming import NameBook, alike, display_name, display_names, exact, joined, slug, unique_id
 from fgdemo.storage.database import writing
 from fgdemo.storage.schema import label_event_table, taxon_table
 from fgdemo.storage.taxa import LONGEST_NAME
@@ -97,6 +99,7 @@ class _Book:
         self._tell_loose(meant)
         fresh = display_names(full.get(label, label) for label in labels if label not in meant)
         added: dict[str, str] = {}
+        self._tell_unseen(label for label in labels if label not in meant)
         for label in labels:
             if label in meant:
                 continue
@@ -134,6 +137,16 @@ class _Book:
             self.kinds.notes.append(f"Taken for kinds that lie elsewhere here: {', '.join(elsewhere[:SHOWN])}"
                                     f"{f' and {len(elsewhere) - SHOWN} more' * (len(elsewhere) > SHOWN)}.")  # fmt: skip
         return apart
+
+    def _tell_unseen(self, fresh: Iterable[str]) -> None:
+        """Tell new labels that become one kind, since nothing that can be seen tells them apart."""
+        alike_to_see: defaultdict[str, list[str]] = defaultdict(list)
+        for label in fresh:
+            alike_to_see[exact(label)].append(label)
+        for name, some in alike_to_see.items():
+            if len({unicodedata.normalize("NFC", label) for label in some}) > 1:
+                self.kinds.notes.append(f"{len(some)} labels that differ in blanks or in what cannot be seen are taken "
+                                        f"for one kind, {name}.")  # fmt: skip
 
     def _tell_loose(self, meant: Mapping[str, str]) -> None:
         """Tell labels that are no spelling of the name, but for folders that are called by its id (`gadwall`)."""

@@ -16,7 +16,7 @@ from fgdemo.storage.left_out import harmful_again
 from fgdemo.storage.places import Places
 from fgdemo.storage.records import WORKSPACE_TABLE, read_workspace_lines
 from fgdemo.storage.sheets import ENDINGS, read_sheet
-from fgdemo.storage.tables import Located, Row, add_picture, read_rows
+from fgdemo.storage.tables import Located, Row, add_picture, are_bare, read_rows
 from fgdemo.storage.trees import Below, Tree
 from fgdemo.storage.unread import TAXONOMY_TABLE, Asked, name_unread
 from fgdemo.taxonomy import Taxon
@@ -106,9 +106,9 @@ def _tables(tree: Tree, listing: Listing, pictures: Sequence[str], found: Found,
             continue
         if rows:
             used.add(name)
-            labels = labels or has_label
+            labels, bare = labels or has_label, are_bare(rows)
             for row in rows:
-                located.add(row, name.rpartition("/")[0])
+                located.add(row, name.rpartition("/")[0], bare)
     tables_in = {name.split("/")[-2] for name in used if "/" in name}
     plan = arrange([tuple(name.split("/")[:-1]) for name in pictures], tables_in)
     if not used:
@@ -121,11 +121,16 @@ def _tables(tree: Tree, listing: Listing, pictures: Sequence[str], found: Found,
     unnamed = [name for name in pictures if name not in located.rows]
     shown = ", ".join(sorted(used)[:3])
     if unnamed and partly_labelled:
-        found.note(f"{len(unnamed)} pictures are in no row of {shown}: they came without a label.")
+        came = "they came without a label" if labels else "they have the label of their folder"
+        found.note(f"{len(unnamed)} pictures are in no row of {shown}: {came}.")
     for name in unnamed:
-        if partly_labelled:
-            split = plan.split_of(tuple(name.split("/")[:-1])) or "train"
-            found.pictures.append(LabelledPicture(name, "", split, tree.loader(name), listing.files[name]))
+        folder = tuple(name.split("/")[:-1])
+        groups, label = ((), "") if labels else plan.label_of(folder)
+        if partly_labelled or label:
+            split = plan.split_of(folder) or "train"
+            if groups:
+                found.groups[label] = groups
+            found.pictures.append(LabelledPicture(name, label, split, tree.loader(name), listing.files[name]))
         else:
             found.skip(name, f"is in no row of {shown}")
     return used
@@ -160,8 +165,8 @@ def _rows(tree: Tree, name: str, places: Places, found: Found) -> tuple[list[Row
     quiet = Found()
     columns = choose_columns(sheet)
     rows = list(read_rows(sheet, columns, quiet))
-    folder = name.rpartition("/")[0]
-    if not is_metadata and not any(places.find(row.path, folder)[0] for row in rows):
+    folder, bare = name.rpartition("/")[0], are_bare(rows)
+    if not is_metadata and not any(places.find(row.path, folder, bare)[0] for row in rows):
         return [], False
     found.extend(quiet, "")
     stem = name.rpartition("/")[2].rpartition(".")[0]

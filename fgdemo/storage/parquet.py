@@ -121,6 +121,8 @@ def _read_rows(
             found.skip(name, f"has no single label ({cell(row[schema.label])[:80]})")
         elif not label or label == "[]":
             found.skip(name, "has no label")
+        elif schema.names and label not in schema.names:
+            found.skip(name, f"has the label {label}, and there are {len(schema.names)} names of labels")
         elif split is None:
             found.skip(name, f"has the split “{row[schema.split]}”, which must be train, val or test")
         elif schema.is_path:
@@ -163,8 +165,6 @@ def _read_answers(reader: ParquetRows, split_name: str, counts: dict[str, int], 
 
 
 def _schema_of(what: str, reader: ParquetRows) -> _Schema:
-    import pyarrow as pa
-
     if len({name.lower() for name in reader.schema.names}) < len(reader.schema.names):
         listed = ", ".join(reader.schema.names)
         raise DatasetError(f"{what} has two columns of one name ({listed}): rename one of them.")
@@ -173,7 +173,7 @@ def _schema_of(what: str, reader: ParquetRows) -> _Schema:
     pictures = [name for name, f in fields.items() if _is_picture(f.type) and not _holds_sound(features, f.name)]
     is_path = not pictures
     if is_path:
-        texts = [n for n, f in fields.items() if pa.types.is_string(f.type) or pa.types.is_large_string(f.type)]
+        texts = [n for n, f in fields.items() if _is_text(f.type)]
         pictures = [n for n in (*PATHS, *texts) if n in texts and _are_paths(reader, fields[n].name)][:1]
     if not pictures:
         raise DatasetError(f"{what} has no column of pictures; its columns are {', '.join(reader.schema.names)}.")
@@ -229,13 +229,19 @@ def _is_picture(kind: pa.DataType) -> bool:
         return any(child.name == "bytes" and _is_picture(child.type) for child in kind)
     if types.is_list(kind) or types.is_large_list(kind):
         return types.is_uint8(kind.value_type) or types.is_int8(kind.value_type)
-    return types.is_binary(kind) or types.is_large_binary(kind)
+    return types.is_binary(kind) or types.is_large_binary(kind) or types.is_binary_view(kind)
 
 
 def _is_plain(kind: pa.DataType) -> bool:
     import pyarrow.types as types
 
-    return types.is_string(kind) or types.is_large_string(kind) or types.is_integer(kind) or types.is_dictionary(kind)
+    return _is_text(kind) or types.is_integer(kind) or types.is_floating(kind) or types.is_dictionary(kind)
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    import pyarrow.types as types
+
+    return types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind)
 
 
 def _holds_sound(features: dict[str, dict[str, Any]], name: str) -> bool:

@@ -8,6 +8,7 @@ import unicodedata
 from collections import defaultdict
 from urllib.parse import unquote, urlsplit
 
+from fgdemo.storage.labelled import PICTURE_ENDINGS, ending_of
 from fgdemo.storage.trees import Tree
 
 OUTSIDE = "lies outside the folder of the table"
@@ -24,11 +25,14 @@ class Places:
         self._index: dict[str, list[str]] | None = None
         self._last: dict[str, list[str]] = {}
 
-    def find(self, path: str, folder: str = "") -> tuple[str | None, str]:
+    def find(self, path: str, folder: str = "", bare: bool = False) -> tuple[str | None, str]:
         """The file that a table in `folder` means by `path`, or None and why.
 
         A name that is there is taken as it is. Else names are compared composed (NFC) and without case, and of a path
         on another computer (`C:/photos/x.jpg`) as much of its end as lies here. What fits two files is none.
+
+        Args:
+            bare: the table has names without folders, so they may lie in any, and go without ending (`image_0012`).
         """
         wanted = path.strip().replace("\\", "/")
         if not wanted or "\0" in wanted:
@@ -45,6 +49,9 @@ class Places:
             found, why = self._alike(inner)
             if found is None and not why and folder:
                 found, why = self._alike(posixpath.normpath(wanted))
+            if found is None and not why and bare:
+                below = self._names_of(wanted)
+                found, why = (below[0], "") if len(below) == 1 else (None, _several(below))
             return self._claimed(found, path, why or "is not there")
         found, why = self._by_end(wanted, folder)
         return self._claimed(found, path, why or OUTSIDE)
@@ -86,6 +93,8 @@ class Places:
             for name in self._tree.listing().files:
                 index[_key(name)].append(name)
                 last[_key(name.rpartition("/")[2])].append(name)
+                if ending_of(name) in PICTURE_ENDINGS:
+                    last[_key(name.rpartition("/")[2].rpartition(".")[0])].append(name)
             self._index, self._last = dict(index), dict(last)
         return self._index
 

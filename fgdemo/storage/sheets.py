@@ -16,6 +16,8 @@ from fgdemo.storage.trees import Tree
 ENDINGS = (".csv", ".tsv", ".tab", ".jsonl", ".ndjson", ".parquet")
 DELIMITERS = ",;\t|"
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
+_UTF32 = (b"\xff\xfe\0\0", b"\0\0\xfe\xff")
+_BROKEN_QUOTES = "cannot be read: a quote in it is not closed, or text follows a closed one"
 
 Cells = dict[str, str]
 Fault = Callable[[str, str], None]
@@ -47,17 +49,24 @@ def read_sheet(tree: Tree, name: str) -> Sheet:
 
 def _text(content: bytes, name: str) -> str:
     nulls = content[:200].count(0) / max(len(content[:200]), 1)
-    if content.startswith(_UTF16) or 0.3 < nulls < 0.7:
-        raise DatasetError(f"“{name}” is UTF-16 text: save it as UTF-8, in Excel as “CSV UTF-8”.")
+    if content.startswith((*_UTF16, *_UTF32)) or 0.3 < nulls < 0.8:
+        raise DatasetError(_wide(content, name))
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
+        if b"\0" in content:  # few, where most letters are none of ASCII
+            raise DatasetError(_wide(content, name)) from error
         line = content[: error.start].count(b"\n") + 1
         written = content[error.start : error.start + 1].decode("cp1252", "replace")
         raise DatasetError(
-            f"“{name}” is no UTF-8 text: line {line} has a “{written}” as Windows-1252 (cp1252) writes it. "
-            "Save it as UTF-8, in Excel as “CSV UTF-8”."
+            f"“{name}” is no UTF-8 text: line {line} has a “{written}” as Windows-1252 (cp1252) writes it, or another "
+            "letter of another encoding. Save it as UTF-8, in Excel as “CSV UTF-8”."
         ) from error
+
+
+def _wide(content: bytes, name: str) -> str:
+    bits = 32 if content.startswith(_UTF32) or b"\0\0" in content else 16
+    return f"“{name}” is UTF-{bits} text: save it as UTF-8, in Excel as “CSV UTF-8”."
 
 
 def _csv(text: str, name: str) -> Sheet:
@@ -65,15 +74,17 @@ def _csv(text: str, name: str) -> Sheet:
     told = first[4:] if first.startswith("sep=") and len(first) == 5 else ""
     if told:
         text, begin = text.partition("\n")[2], 2
+    header_and_rest = text.lstrip("\r\n")
+    begin, text = begin + text[: len(text) - len(header_and_rest)].count("\n"), header_and_rest
     delimiter = told or _delimiter(text)
 
     def reader() -> Any:
-        return csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+        return csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
 
     try:
         header = next(reader(), [])
     except csv.Error as error:
-        raise DatasetError(f"The table “{name}” cannot be read ({error}).") from error
+        raise DatasetError(f"The header line of “{name}” {_why(error)}.") from error
     titles = _titles(header, name)
 
     def rows(fault: Fault) -> Iterator[tuple[str, Cells]]:
@@ -90,9 +101,13 @@ def _csv(text: str, name: str) -> Sheet:
                     full = [*cells, *[""] * len(titles)]
                     yield where, {title: cell.strip() for title, cell in zip(titles, full, strict=False)}
         except csv.Error as error:
-            raise DatasetError(f"Line {lines.line_num + begin - 1} of “{name}” cannot be read ({error}).") from error
+            raise DatasetError(f"Line {lines.line_num + begin - 1} of “{name}” {_why(error)}.") from error
 
     return Sheet(name, titles, rows)
+
+
+def _why(error: csv.Error) -> str:
+    return f"cannot be read ({error})" if "limit" in str(error) else _BROKEN_QUOTES
 
 
 def _delimiter(text: str) -> str:

@@ -116,7 +116,8 @@ def read_for_import(locations: Sequence[str | Path]) -> tuple[Source, bool]:
         found.extend(_find(location, partly_labelled=True), prefix)
     if not found.pictures:
         where = " and ".join(f"“{location}”" for location in locations)
-        reason = f" (of {len(found.skipped)} files none could be used)" if found.skipped else ""
+        first = ": “{}” {}".format(*found.skipped[0]) if found.skipped else ""
+        reason = f" (of {len(found.skipped)} files none could be used{first})" if found.skipped else ""
         raise DatasetError(f"There are no pictures in {where}{reason}.")
     labels = tuple(sorted({picture.label for picture in found.pictures if picture.label}))
     # What is held out was put there on purpose, be it all there is; what is train only may just be called so.

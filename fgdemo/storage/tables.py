@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -75,8 +75,10 @@ def read_table_in(tree: Tree, name: str, partly_labelled: bool = True) -> Found:
         raise DatasetError(f"The table “{name}” needs a header line with the columns path and label; it has {there}.")
     found = Found()
     pictures = Located(tree, Places(tree), found)
-    for row in read_rows(sheet, columns, found):
-        pictures.add(row, name.rpartition("/")[0])
+    rows = list(read_rows(sheet, columns, found))
+    bare = are_bare(rows)
+    for row in rows:
+        pictures.add(row, name.rpartition("/")[0], bare)
     if not pictures.rows and pictures.outside:
         first = pictures.outside[0]
         raise DatasetError(
@@ -87,6 +89,11 @@ def read_table_in(tree: Tree, name: str, partly_labelled: bool = True) -> Found:
     return found
 
 
+def are_bare(rows: Iterable[Row]) -> bool:
+    """Whether the rows of a table name pictures without their folders."""
+    return not any("/" in row.path or "\\" in row.path for row in rows)
+
+
 class Located:
     """Rows by the file that they are about. Those that lead to no file are named in `found`."""
 
@@ -95,9 +102,9 @@ class Located:
         self.outside: list[Row] = []
         self._tree, self._places, self._found = tree, places, found
 
-    def add(self, row: Row, folder: str) -> None:
-        """A row of a table in this folder."""
-        file, why = self._places.find(row.path, folder)
+    def add(self, row: Row, folder: str, bare: bool) -> None:
+        """A row of a table in this folder; `bare` as of `Places.find`."""
+        file, why = self._places.find(row.path, folder, bare)
         if file is None:
             self.outside += [row] if why == OUTSIDE else []
             self._found.skip(row.path, f"{why} ({row.where})")
@@ -154,23 +161,36 @@ def read_rows(sheet: Sheet, columns: Columns, found: Found) -> Iterator[Row]:
     """The rows of a table; those that say nothing usable are named, and so are columns that are not read."""
     for sentence in columns.notes:
         found.note(sentence)
-    ours = "answer" in sheet.titles
+    ours, of_json = "answer" in sheet.titles, sheet.name.lower().endswith((".jsonl", ".ndjson", ".parquet"))
+    names = frozenset(cells.get(columns.label, "") for _, cells in sheet.rows(lambda where, reason: None))
     for where, cells in sheet.rows(found.skip):
-        told = {title: harmful_again(text) if ours else text for title, text in cells.items()}
+        told = {title: harmful_again(text) if ours else text for title, text in cells.items() if title}
         path, label, answer = told.get(columns.path, ""), told.get(columns.label, ""), told.get("answer", "")
         if len(told.get("comment", "")) > LONGEST_COMMENT or len(told.get(columns.annotator, "")) > LONGEST_ANNOTATOR:
             found.skip(where, f"has a comment of more than {LONGEST_COMMENT} characters, or an annotator of more than "
                               f"{LONGEST_ANNOTATOR}: the end was left out")  # fmt: skip
         if not path:
             found.skip(where, "has no path or no label")
-        elif label.startswith(("[", "{")) and sheet.name.lower().endswith((".jsonl", ".ndjson", ".parquet")):
-            found.skip(where, f"has {'several labels' if label[0] == '[' else 'an object for a label'} ({label[:80]})")
+        elif "\n" in path or "\n" in label:
+            found.skip(where, "has a path or a label of several lines: look whether a quote before it is not closed")
+        elif (why := _no_single_label(label, of_json, names)) is not None:
+            found.skip(where, f"has {why} ({label[:80]})")
         else:
             yield Row(
                 where, path, "" if answer in NO_LABEL else label, _split(told.get(columns.split), where),
                 told.get(columns.annotator, ""), answer, told.get("checked", "").lower() in ("true", "yes", "1"),
                 told.get("comment", ""), instant(told.get("labelled_at")), told.get("taxon", ""),
             )  # fmt: skip
+
+
+def _no_single_label(label: str, of_json: bool, names: Collection[str]) -> str | None:
+    """What a cell has instead of one label, among all `names` of the column; None where it has one."""
+    if label.startswith("{") and (of_json or label.endswith("}")):
+        return "an object for a label"
+    if label.startswith("[") and (of_json or label.endswith("]")):
+        return "several labels" if of_json else "a list for a label"
+    parts = next((label.split(sign) for sign in "|;" if sign in label), [])
+    return "several labels" if len(parts) > 1 and all(part.strip() in names for part in parts) else None
 
 
 def _split(text: str | None, where: str) -> Split | None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection
 from fgdemo.storage.files import Listing
 from fgdemo.storage.labelled import PICTURE_ENDINGS, Found, ending_of
 from fgdemo.storage.sheets import ENDINGS
+from fgdemo.storage.tars import COMPRESSED
 from fgdemo.storage.trees import Tree
 
 TAXONOMY_TABLE, MARK = "taxonomy.csv", "fgdemo-export.json"
@@ -18,7 +19,10 @@ WRITINGS = ("", ".md", ".txt", ".rst", ".pdf", ".html", ".bib", ".cff")
 ARCHIVES = (".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".zst", ".7z", ".rar")
 
 NO_PICTURE = "is not a picture by its ending"
-OTHER_TABLE = "is a table without a column that names pictures here (path, file_name …)"
+OTHER_TABLE = "is a table in which no row names a picture here in a column path, file_name …"
+OTHER_LIST = "is no table that is read: save it as CSV, or as lines of JSON, with the columns path and label"
+SPREADSHEETS = (".xlsx", ".xls", ".ods")
+AS_A_WHOLE = "is compressed as a whole: unpack it, or pack it as .zip or .tar"
 UNASKED = "is shown by none of the lines that say what the pictures here are"
 
 
@@ -60,4 +64,6 @@ def _why_not(name: str) -> str:
         return "is not read inside an archive or beside pictures: give it by itself"
     if name.lower().endswith(ENDINGS):
         return OTHER_TABLE
-    return "is an archive in the archive" if name.lower().endswith(ARCHIVES) else NO_PICTURE
+    if name.lower().endswith(ARCHIVES):
+        return AS_A_WHOLE if name.lower().endswith(COMPRESSED) else "is an archive in the archive"
+    return OTHER_LIST if name.lower().endswith((".json", *SPREADSHEETS)) else NO_PICTURE
