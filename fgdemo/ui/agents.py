@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import copy
 import json
 import re
 import secrets
@@ -104,7 +105,7 @@ def answer_schema(endpoint: Endpoint) -> dict[str, Any]:
     """MCP wants an object; fields that are only there where they are asked for are not required."""
     if not endpoint.answer:
         return SHEET
-    schema = json.loads(json.dumps(endpoint.answer))
+    schema = copy.deepcopy(endpoint.answer)
     optional = {field for extra in EXTRAS.get(endpoint.name, ()) for field in extra.fields}
     for part in (schema, *schema.get("$defs", {}).values()):
         if "required" in part:
