@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from fgdemo.annotation import Person
 from tests.browser_app import YELLOW, RunningApp, picture, running_app, signed_in
 from tests.fake_training import GOOD, FakeTraining
 from tests.losing import How, Losing
@@ -225,9 +226,13 @@ def test_data_goes_on_with_what_it_sends_and_shows_what_became_of_it(
     assert missed == set()
 
 
+def remarks(app: RunningApp) -> int:
+    return b"".join(app.services.suggestions.remarks(Person("ada", "expert"))).count(b"\r\n") - 1
+
+
 @pytest.mark.parametrize("how", EACH)
 def test_classify_sends_the_picture_again_and_answers(page: Page, app: RunningApp, how: How, tmp_path: Path) -> None:
-    losing = Losing(page, how)
+    losing, before = Losing(page, how), remarks(app)
     page.goto(app.url)
     expect(page.locator(".fg-model")).to_have_text("fake-00000000 · 5 kinds")
     page.locator(".fg-classify input[type=file]").set_input_files(picture(tmp_path / "warbler.png", YELLOW, YELLOW))
@@ -241,6 +246,7 @@ def test_classify_sends_the_picture_again_and_answers(page: Page, app: RunningAp
     dialog.get_by_role("option").first.click()
     insist(dialog.get_by_role("button", name="Save suggestion"), dialog.get_by_text("Saved. Thank you."))
     is_calm(page)
+    assert remarks(app) == before + 1, "a lost reply and a second press make one"
     missed = losing.missed("nav.js classify.js about gradio_api/upload classify neighbours trust search_taxa suggest")
     assert missed == set()
 

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy import exc
 
 from fgdemo.errors import StorageError, UnavailableError
+from fgdemo.storage.accounts import Accounts
 from fgdemo.storage.database import migrate, open_database, reading, register_taxa, sortable, writing
 from fgdemo.storage.migrations import MIGRATIONS, Migration
 from fgdemo.storage.schema import taxon_table
@@ -81,6 +82,25 @@ def test_a_migration_happens_whole_or_not_at_all(engine):
     mended = Migration(newest + 2, ("CREATE TABLE egg (id {serial})",))
     migrate(engine, (*MIGRATIONS, good, mended))
     assert "egg" in tables_of(engine)
+
+
+def test_an_account_of_before_keeps_all_but_what_nobody_reads(engine, database_url):
+    with writing(engine) as connection:  # as version 10 of the schema had it
+        for statement in (
+            "ALTER TABLE account ADD COLUMN failures INTEGER NOT NULL DEFAULT 0",
+            "ALTER TABLE account ADD COLUMN failed_at TEXT",
+            "ALTER TABLE remark DROP COLUMN key_hash",
+            "DELETE FROM schema_version WHERE version > 10",
+        ):
+            connection.execute(sa.text(statement))
+        connection.execute(sa.text(
+            "INSERT INTO account (name, folded, role, password_hash, created_at, disabled, failures, failed_at) VALUES "
+            "('Ada', 'ada', 'expert', 'x', '2026-01-01T00:00:00+00:00', FALSE, 3, '2026-01-02T00:00:00+00:00')"
+        ))  # fmt: skip
+    newer = open_database(database_url)
+    assert not {"failures", "failed_at"} & {column["name"] for column in sa.inspect(newer).get_columns("account")}
+    assert [(one.name, one.role) for one in Accounts(newer).all()] == [("Ada", "expert")]
+    newer.dispose()
 
 
 def test_migrations_are_numbered_from_one_without_gaps():

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from datetime import datetime, timezone
 
 import pytest
+import sqlalchemy as sa
 from PIL import Image
 
 from fgdemo.errors import FgdemoError, PictureError, StorageError, TaxonomyError
 from fgdemo.services.suggestions import Suggestions, clean_text
-from fgdemo.storage.database import open_database, register_taxa, writing
+from fgdemo.storage.database import open_database, reading, register_taxa, writing
 from fgdemo.storage.decoding import Decoder
 from fgdemo.storage.events import EventLog, standing_of
 from fgdemo.storage.originals import ImageStore, image_id_of
@@ -148,3 +150,31 @@ def test_text_keeps_every_script_and_loses_what_could_harm():
     kept = "Löwchen 狼 \N{OWL}\u200d می‌خواهم\nnext"
     assert clean_text(kept) == kept
     assert clean_text("a\0b\x1b[31m\ud800\u2066c\r") == "ab[31mc\n"
+
+
+KEY = "3f2b8a1c-0c1e-4a53-9a51-6f3b7d1f6f5e"
+
+
+@pytest.mark.parametrize("keep_picture", [True, False])
+def test_one_whose_reply_was_lost_counts_once_when_it_is_sent_again(engine, suggestions, events, keep_picture):
+    def kept() -> int:
+        with reading(engine) as connection:
+            return len(events.suggestions()) + connection.execute(sa.text("SELECT count(*) FROM remark")).scalar_one()
+
+    said = {"name": "a.jpg", "taxon": "lowchen", "new_name": None, "comment": "why", "model_version": "m"}
+    first, again = (suggestions.add(photo(), **said, keep_picture=keep_picture, key=KEY) for _ in range(2))
+    assert (first, kept()) == (again, 1), "with the same receipt, too"
+    with pytest.raises(StorageError, match="the key of another one"):
+        suggestions.add(photo(), **{**said, "comment": "other"}, keep_picture=keep_picture, key=KEY)
+    other = suggestions.add(photo(), **said, keep_picture=keep_picture, key=KEY.upper())
+    assert (kept(), other.id == first.id) == (2, False)
+    if keep_picture:
+        assert first.receipt
+        assert suggestions.forget(first.receipt).state == "removed"
+        assert suggestions.add(photo(), **said, keep_picture=True, key=KEY) == replace(first, kept_until=None)
+
+
+def test_a_key_that_others_might_guess_is_refused(suggestions):
+    for key in ("1", "x" * 201):
+        with pytest.raises(StorageError, match="The key must have 20 to 200 characters"):
+            add(suggestions, key=key)

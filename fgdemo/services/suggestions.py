@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fgdemo.annotation import Person
 from fgdemo.errors import StorageError, TaxonomyError
 from fgdemo.storage.events import EventLog, LabelEvent, NewPicture
 from fgdemo.storage.originals import THUMBNAIL_PX, ImageStore, image_id_of
-from fgdemo.storage.remarks import Remark, Remarks
-from fgdemo.storage.visitor_pictures import SOURCE, LeftPicture, VisitorPictures, key_of, new_receipt
+from fgdemo.storage.remarks import OTHER_KEY, Remark, Remarks
+from fgdemo.storage.visitor_pictures import SOURCE, LeftPicture, VisitorPictures, key_of, new_receipt, receipt_of
 from fgdemo.taxonomy import Taxonomy
 from fgdemo.types import CropBox
 
 LONGEST_COMMENT = 2000
 LONGEST_NEW_NAME = 120
 LONGEST_VERSION = 200
+SHORTEST_KEY, LONGEST_KEY = 20, 200
+"""Of a key, which nobody else may guess: it is also how the receipt is known again."""
 _TURNS_TEXT_AROUND = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
@@ -76,6 +78,7 @@ class Suggestions:
         answered: str | None = None,
         box: CropBox | None = None,
         annotator: str = "visitor",
+        key: str | None = None,
     ) -> Suggested:
         """Keep what a person says a picture is, durably, and the picture itself where the person has consented.
 
@@ -89,12 +92,15 @@ class Suggestions:
             keep_picture: the person wants the picture to be kept and seen by experts; otherwise only the words stay.
             answered: id of the leaf that the answer named; only needed where the picture is not kept.
             box: the part of the picture that was classified.
+            key: made by whoever sends it, and known to nobody else; the same suggestion sent twice counts once.
 
         Raises:
             PictureError: not a usable picture.
             TaxonomyError: not exactly one of `taxon` and `new_name`, or no such taxon.
             StorageError: the comment or the name is too long, or nothing can be written; nothing was stored.
         """
+        if key is not None and not SHORTEST_KEY <= len(key) <= LONGEST_KEY:
+            raise StorageError(f"The key must have {SHORTEST_KEY} to {LONGEST_KEY} characters: a UUID, for example.")
         new_name = " ".join(clean_text(new_name or "").split()) or None
         comment = clean_text(comment or "").strip() or None
         model_version = clean_text(model_version)[:LONGEST_VERSION]
@@ -106,26 +112,33 @@ class Suggestions:
                 raise StorageError(f"The {field} has {len(text)} characters; at most {longest} can be kept.")
         _, (width, height) = self._images.decoder.decode(data, THUMBNAIL_PX, name=name)
         if not keep_picture:
-            kept = self._remarks.add(Remark(answered, taxon, new_name, comment, model_version))
+            remark = Remark(answered, taxon, new_name, comment, model_version)
+            kept = self._remarks.add(remark, key_of(key) if key else None)
             return Suggested(str(kept), None, None)
-        original, receipt = self._images.decoder.without_metadata(data, name=name), new_receipt()
-        self._pictures.reserve_room(len(original))
-        event = self._events.append_with_picture(
-            LabelEvent(
-                image=image_id_of(original),
-                kind="suggestion",
-                annotator=annotator,
-                taxon=taxon,
-                new_name=new_name,
-                model_version=model_version,
-                comment=comment,
-                box=box,
-                answer_key=key_of(receipt),
-            ),
-            NewPicture(original, width, height, source=SOURCE, split=None, name=_file_name(name)),
-            self._images,
-        )
-        return Suggested(str(event.id), receipt, self._pictures.look(receipt).kept_until)
+        original = self._images.decoder.without_metadata(data, name=name)
+        receipt = receipt_of(key) if key else new_receipt()
+        event = LabelEvent(
+            image_id_of(original), "suggestion", annotator, taxon, new_name, model_version=model_version,
+            comment=comment, box=box, answer_key=key_of(receipt),
+        )  # fmt: skip
+        kept_event = self._known(event)
+        if kept_event is None:
+            self._pictures.reserve_room(len(original))
+            picture = NewPicture(original, width, height, source=SOURCE, split=None, name=_file_name(name))
+            try:
+                kept_event = self._events.append_with_picture(event, picture, self._images)
+            except StorageError:
+                kept_event = self._known(event)  # the same one may have come twice at once
+                if kept_event is None:
+                    raise
+        return Suggested(str(kept_event.id), receipt, self._pictures.look(receipt).kept_until)
+
+    def _known(self, event: LabelEvent) -> LabelEvent | None:
+        """What was kept of this suggestion when it came before. Raises StorageError where its key is another one's."""
+        kept = self._events.by_answer_key(event.answer_key or "")
+        if kept is not None and replace(kept, id=None, created_at=None) != event:
+            raise StorageError(OTHER_KEY)
+        return kept
 
     def look(self, receipt: str) -> LeftPicture:
         """What became of the picture that was left with this receipt. Raises PictureError if there is none."""

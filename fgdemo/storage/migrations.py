@@ -286,6 +286,9 @@ MIGRATIONS = (
             )""",
         ),
     ),
+    # wrong passwords are counted in memory, by address and name
+    Migration(11, ("ALTER TABLE account DROP COLUMN failures", "ALTER TABLE account DROP COLUMN failed_at")),
+    Migration(12, ("ALTER TABLE remark ADD COLUMN key_hash TEXT",)),  # one that is sent twice counts once
 )
 
 SERIAL = {

@@ -11,10 +11,12 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
+from fgdemo.errors import StorageError
 from fgdemo.storage.database import reading, utc_now, writing
 from fgdemo.storage.left_out import harmless
 from fgdemo.storage.schema import remark_table
 
+OTHER_KEY = "This suggestion carries the key of another one: load the page again."
 COLUMNS = ("id", "created_at", "answered", "taxon", "new_name", "comment", "model_version")
 
 
@@ -40,10 +42,20 @@ class Remarks:
     def __init__(self, engine: Engine, clock: Callable[[], datetime] = utc_now) -> None:
         self._engine, self._clock = engine, clock
 
-    def add(self, remark: Remark) -> int:
-        """Durable when this returns; gives its id. Raises StorageError."""
-        row = {**asdict(remark), "created_at": self._clock().isoformat()}
+    def add(self, remark: Remark, key_hash: str | None = None) -> int:
+        """Durable when this returns; gives its id, and one that is sent again with its key that of the first.
+
+        Raises:
+            StorageError: another remark has this key, or nothing can be written.
+        """
+        row = {**asdict(remark), "created_at": self._clock().isoformat(), "key_hash": key_hash}
         with writing(self._engine) as connection:
+            query = sa.select(remark_table).where(remark_table.c.key_hash == key_hash)
+            known = connection.execute(query).mappings().first() if key_hash else None
+            if known is not None:
+                if any(known[name] != value for name, value in asdict(remark).items()):
+                    raise StorageError(OTHER_KEY)
+                return known["id"]
             insert = remark_table.insert().values(row).returning(remark_table.c.id)
             return connection.execute(insert).scalar_one()
 

@@ -70,7 +70,7 @@ class RestoredPeople:
             return  # nobody gets the name of another
         if rank_of(row["role"]) and not row["disabled"] and not self._may(f"{row['name']} would be {row['role']} here"):
             return
-        self._connection.execute(account_table.insert().values(**row, failures=0))
+        self._connection.execute(account_table.insert().values(**row))
         self.accounts += 1
         self._note(state, list(FACETS["account"]))
 

@@ -20,7 +20,7 @@ session_table = _table(
     "session", "id annotator opened_at closed_at order_of_work pair_a pair_b goal blind_share accuracy_before"
 )
 lease_table = _table("lease", "image annotator session leased_at expires_at reason")
-account_table = _table("account", "name folded role password_hash created_at disabled failures failed_at passwords")
+account_table = _table("account", "name folded role password_hash created_at disabled passwords")
 sign_in_table = _table("sign_in", "token_hash account created_at expires_at")
 token_table = _table("token", "name folded role token_hash created_at last_used_at")
 job_table = _table(
@@ -40,4 +40,4 @@ mirror_table = _table("mirror", "destination event sent_at")
 mirrored_table = _table("mirrored", "destination kind name digest")
 removed_token_table = _table("removed_token", "token_hash name")
 row_version_table = _table("row_version", "kind name facet digest version")
-remark_table = _table("remark", "id answered taxon new_name comment model_version created_at")
+remark_table = _table("remark", "id answered taxon new_name comment model_version created_at key_hash")

@@ -6,6 +6,7 @@ goes wherever the log goes. That a picture was removed is an event too: unusable
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import secrets
 import threading
@@ -149,6 +150,13 @@ class VisitorPictures:
         with writing(self._engine) as connection:  # people call files by names and places
             connection.execute(image_table.update().where(image_table.c.id == image).values(name=""))
         self._images.remove(image)
+
+
+def receipt_of(key: str) -> str:
+    """The receipt that belongs to a key, which only who has made the key can know: so a suggestion whose reply was lost
+    gives the same receipt when it is sent again."""
+    digest = hashlib.sha256(f"receipt of {key}".encode("utf-8", "surrogatepass")).digest()
+    return base64.urlsafe_b64encode(digest[:24]).decode()
 
 
 def new_receipt() -> str:

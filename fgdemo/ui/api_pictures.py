@@ -141,6 +141,7 @@ def word_questions(workbench: "Workbench", suggestions: "Suggestions") -> list[C
         model_version: str = "",
         box: CropBox | None = None,
         keep_picture: bool = False,
+        key: str | None = None,
     ) -> Suggested:
         """Tell the experts that an answer is wrong. The picture is kept only where you say so.
 
@@ -153,6 +154,8 @@ def word_questions(workbench: "Workbench", suggestions: "Suggestions") -> list[C
             box: the part of the picture that was looked at; null for all of it.
             keep_picture: true to leave the picture, too: experts see it, it is removed after some months unless one of
                 them accepts it, and then models may learn from it. Place, time and camera are taken out before.
+            key: a text of 20 or more characters that nobody else can guess, a UUID for example: sent twice with the
+                same key a suggestion counts once, so it may be sent again after a fault; null where it may not.
         Returns:
             The id of the suggestion, once it is safely stored; and, where the picture was kept, until when, and a
             receipt with which `forget_picture` deletes it at any time.
@@ -167,6 +170,7 @@ def word_questions(workbench: "Workbench", suggestions: "Suggestions") -> list[C
             model_version=payloads.text(model_version, "model_version"),
             keep_picture=keep_picture is True,
             box=payloads.crop_box(box),
+            key=payloads.optional_text(key, "key"),
         )
 
     def forget_picture(receipt: str) -> LeftPicture:

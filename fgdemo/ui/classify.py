@@ -92,6 +92,7 @@ def telling(suggestions: Suggestions, spend: Spend) -> list[Callable[..., dict[s
             keep_picture=asked.get("keep_picture") is True,
             answered=payloads.optional_text(asked.get("answered"), "answered"),
             box=payloads.crop_box(asked.get("box")),
+            key=payloads.optional_text(asked.get("key"), "key"),
         )
         return {"saved": saved.id, "receipt": saved.receipt, "kept_until": saved.kept_until}
 

@@ -19,7 +19,7 @@ const BUSY = "The server is asked too much at once.";
 const OUTDATED = "The server was renewed meanwhile. Load this page again to go on.";
 const REFUSED = "The server refuses this.";
 
-const session = [...crypto.getRandomValues(new Uint8Array(8))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+const session = hex(8);
 export let isLoadingAgain = false;
 const troubles = new Map(); // why something is asked again, in a sentence
 
@@ -201,4 +201,13 @@ function parsed(text) {
 function seconds(retryAfter) {
   const told = /^\d+$/.test(retryAfter ?? "") ? Number(retryAfter) : (Date.parse(retryAfter ?? "") - Date.now()) / 1000;
   return Number.isFinite(told) ? Math.min(600, Math.max(0, told)) : 0;
+}
+
+/** A key for something that counts once, however often it is sent. */
+export function newKey() {
+  return hex(16);
+}
+
+function hex(bytes) {
+  return [...crypto.getRandomValues(new Uint8Array(bytes))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -1,12 +1,13 @@
 // "That's wrong": what it is instead, and why, kept as a suggestion for the experts.
 
+import { newKey } from "./client.js";
 import { h } from "./dom.js";
 import { receiptLink } from "./receipt.js";
 import { taxonSearch } from "./taxon_search.js";
 
-/** `save({taxon, new_name, comment, keep_picture})` resolves to {saved, receipt, kept_until}, or to {error}. */
+/** `save({taxon, new_name, comment, keep_picture, key})` resolves to {saved, receipt, kept_until}, or to {error}. */
 export function openSuggestion(dialog, { answered, keepDays, search, save }) {
-  let chosen = null;
+  let [chosen, sent, key] = [null, "", ""];
   const message = h("p", { class: "fg-form-message", role: "status" });
   const send = h("button", { type: "submit", class: "fg-button fg-primary" }, "Save suggestion");
   const picker = taxonSearch({
@@ -32,12 +33,15 @@ export function openSuggestion(dialog, { answered, keepDays, search, save }) {
         }
         send.disabled = true;
         message.textContent = "Saving…";
-        const reply = await save({
+        const said = {
           taxon: chosen?.taxon ?? null,
           new_name: chosen ? null : name,
           comment: comment.value.trim() || null,
           keep_picture: keep.checked,
-        });
+        };
+        // One that is sent again because its reply was lost is the same; one that was changed since is another.
+        if (sent !== JSON.stringify(said)) [sent, key] = [JSON.stringify(said), newKey()];
+        const reply = await save({ ...said, key });
         send.disabled = false;
         if (reply.error) message.textContent = reply.error;
         else thank(dialog, reply);
