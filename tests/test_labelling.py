@@ -199,7 +199,7 @@ def test_gold_is_never_asked_and_only_adjudicated(workspace):
         say(workspace, session, gold, "lowchen")
     asked = {item.image for item in workspace.labelling.next_items(ADA, session, [], 6)}
     assert image not in asked
-    with pytest.raises(ForbiddenError, match="do not disagree"):
+    with pytest.raises(ForbiddenError, match="Nobody disputes"):
         say(workspace, session, gold, "lowchen", kind="adjudication")
     maintainer = Person("mo", "maintainer")
     say(workspace, begin(workspace, maintainer), gold, "lowchen", maintainer, kind="adjudication")
@@ -549,3 +549,15 @@ def test_a_label_that_the_model_holds_for_likeliest_is_not_called_doubtful():
     assert right == "Label is rather right, but 12 % for Mourning Warbler"
     wrong = reason_sentence("suspicion", replace(standing, taxon="mourning_warbler"), (nashville, mourning), taxonomy)
     assert wrong == "Label looks doubtful: 87 % for Nashville Warbler"
+
+
+def test_a_dispute_is_called_what_it_is(workspace):
+    """An import is no expert."""
+    workspace.take_in([coloured("lowchen", 1, "", "test")], "2")
+    standing = workspace.roster.standing(workspace.roster.image_ids[0])
+    taxonomy = workspace.taxa.load()
+    came, said = (
+        reason_sentence("adjudication", replace(standing, checked=one), (), taxonomy) for one in (False, True)
+    )
+    assert came == "An expert disagrees with the label that the picture came with: yours is the last word"
+    assert said == "Experts disagree: yours is the last word"

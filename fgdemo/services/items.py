@@ -49,7 +49,7 @@ class Item:
     suggestions: tuple[tuple[str, str], ...]
     """(name, comment) of what visitors said."""
     opinions: tuple[tuple[str, str], ...]
-    """(annotator, name) where experts disagree."""
+    """(annotator, name) where opinions differ."""
 
 
 class Items:

@@ -245,7 +245,7 @@ class Labelling:
         if standing.disputed:
             require_third(self._log, person, [said.image])
         elif said.kind == "adjudication":
-            raise ForbiddenError("Experts do not disagree about this picture, so there is nothing to adjudicate.")
+            raise ForbiddenError("Nobody disputes the label of this picture, so there is nothing to adjudicate.")
 
     def undo(self, person: Person, session: int, answer: int | None = None) -> tuple[Item, LabelEvent] | None:
         """Take back this person's last answer of the session that stands; None where there is none.

@@ -16,10 +16,15 @@ ORDERS: dict[Order, tuple[str, str]] = {
     "uncertain": ("Hard to tell", "Pictures between two kinds, closest first"),
     "new": ("New pictures", "The newest import first"),
     "suggestion": ("Suggestions of visitors", "What visitors said is wrong"),
-    "adjudication": ("Where experts disagree", "The last word on second opinions that differ"),
+    "adjudication": ("Where opinions differ", "The last word on second opinions that differ from the label"),
     "audit": ("Random check", "A random draw, to know how good the labels are"),
     "gold": ("Gold that looks wrong", "What models are judged by: labels in doubt among as many others, asked blind"),
 }
+
+
+def disagreement(checked: bool) -> str:
+    """Who disagrees about a disputed picture; `checked`: an expert gave its label, which did not come with it."""
+    return "Experts disagree" if checked else "An expert disagrees with the label that the picture came with"
 
 
 def reason_sentence(reason: Reason, standing: Standing, chances: Sequence[TaxonChance], taxonomy: Taxonomy) -> str:
@@ -40,6 +45,6 @@ def reason_sentence(reason: Reason, standing: Standing, chances: Sequence[TaxonC
         "new": "New picture",
         "audit": "Random check: drawn without looking at what the model thinks",
         "suggestion": "A visitor says the answer was wrong",
-        "adjudication": "Experts disagree: yours is the last word",
+        "adjudication": f"{disagreement(standing.checked)}: yours is the last word",
         "second": "Second opinion: what others said is hidden",
     }[reason]

@@ -90,7 +90,7 @@ export class Inspector {
       line(differs ? "b" : "a", tile.checked ? "checked: " : "labelled ", tile.given_name, tile.given, null),
       tile.suggested ? line(differs || !tile.given ? "a" : "", "looks like ", tile.suggested_name, tile.suggested, tile.suggested_prob) : "",
       tile.rival && tile.rival !== tile.given && tile.rival_prob >= 0.01 ? line("", "or ", tile.rival_name, tile.rival, tile.rival_prob) : "",
-      h("p", { class: "fg-quiet fg-small" }, [tile.suspicion === null || tile.checked ? "" : `label looks wrong: ${percent(tile.suspicion)}`, tile.split, tile.disputed ? "experts disagree" : "", tile.suggestion ? "a visitor suggests something" : ""].filter(Boolean).join(" · ")),
+      h("p", { class: "fg-quiet fg-small" }, [tile.suspicion === null || tile.checked ? "" : `label looks wrong: ${percent(tile.suspicion)}`, tile.split, tile.disputed ? (tile.checked ? "experts disagree" : "an expert disagrees with the label that it came with") : "", tile.suggestion ? "a visitor suggests something" : ""].filter(Boolean).join(" · ")),
     );
   }
 
