@@ -153,7 +153,12 @@ def test_a_maintainer_corrects_a_gold_picture_and_an_expert_is_told_who_can(brow
         page.goto(f"{app.url}#review?state=all&split=gold")
         expect(page.locator(".fg-bulk-will")).to_contain_text("1 gold picture under the cursor")
         page.keyboard.press("x")
-        said(page, "Locked, so nothing was changed.")
+        if name == "cy":
+            said(page, "1 picture → unusable, out of gold. Saved.")
+            page.keyboard.press("z")
+            said(page, "Taken back: 1 picture → unusable, out of gold.")
+        else:
+            said(page, "Locked, so nothing was changed.")
         page.keyboard.press("/")
         if name == "cy":
             page.locator("dialog[open] input").fill("mourning")
@@ -164,6 +169,47 @@ def test_a_maintainer_corrects_a_gold_picture_and_an_expert_is_told_who_can(brow
         page.context.close()
     *_, last = app.events.since(0)
     assert (last.kind, last.taxon, last.annotator) == ("adjudication", "mourning_warbler", "cy")
+
+
+def test_a_maintainer_takes_several_pictures_out_of_gold_and_is_asked_first(browser: Browser, app: RunningApp) -> None:
+    app.accounts.add("cy", "maintainer", "long enough")
+    app.workspace.take_in([coloured("lowchen", 60 + n, split="test") for n in range(4)], "2")
+    app.workspace.learner.refresh()
+    page = signed_in(browser, app, "cy")
+    page.goto(f"{app.url}#review?state=all&split=gold")
+    will, asked = page.locator(".fg-bulk-will"), page.locator("dialog[open]")
+    expect(will).to_contain_text("1 gold picture under the cursor")
+    page.keyboard.press("a")
+    expect(will).to_contain_text("4 gold pictures chosen")
+    page.keyboard.press("x")
+    expect(asked).to_contain_text("Take 4 pictures out of gold?")
+    expect(asked).to_contain_text("Models are judged by 4 gold labels now, and by 0 after it.")
+    expect(asked).to_contain_text("Verdicts that were made before count no more")
+    page.get_by_role("button", name="Not now").click()
+    assert {app.workspace.roster.standing(image).taxon for image in gold_images(app)} == {"lowchen"}
+    page.keyboard.press("x")
+    page.get_by_role("button", name="Take them out").click()
+    said(page, "4 pictures → unusable, out of gold. Saved.")
+    page.keyboard.press("a")
+    page.keyboard.press("b")
+    page.get_by_role("button", name="Put them back").click()
+    said(page, "4 pictures → back in gold. Saved.")
+    assert {app.workspace.roster.standing(image).taxon for image in gold_images(app)} == {"lowchen"}
+    page.goto(f"{app.url}#review?state=all")
+    page.locator('.fg-tile[data-gold="true"]').first.click()
+    page.locator('.fg-tile:not([data-gold="true"])').first.click(modifiers=["Control"])
+    said(page, "Gold pictures are chosen: choose none first.")
+    page.keyboard.press("o")
+    said(page, "1 picture → none of these, out of gold. Saved.")
+    page.keyboard.press("z")
+    said(page, "Taken back: 1 picture → none of these, out of gold.")
+    page.context.close()
+
+
+def gold_images(app: RunningApp) -> list[str]:
+    roster = app.workspace.roster
+    roster.follow()
+    return [image for image in roster.image_ids if roster.standing(image).split == "gold"]
 
 
 def test_kinds_lead_to_a_kind_to_its_rival_and_to_a_session_on_the_two(page: Page, app: RunningApp) -> None:

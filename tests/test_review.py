@@ -17,6 +17,7 @@ from fgdemo.errors import FgdemoError, ForbiddenError, StaleError, StorageError,
 from fgdemo.services.agreement import agreement_of
 from fgdemo.services.review import Filter, Shown, StaleBatchError
 from fgdemo.services.review.matrix import look_alikes_together
+from fgdemo.storage.audit import Audit
 from fgdemo.storage.events import LabelEvent
 from fgdemo.taxonomy import Taxon, Taxonomy
 from tests.workspace import ADA, BO, FakeWorkspace, coloured, open_fake_workspace, some_pictures
@@ -163,6 +164,59 @@ def test_a_maintainer_has_the_last_word_about_gold_and_can_take_it_back(workspac
     assert (tile.given, tile.checked, tile.locked) == ("nashville_warbler", True, True)
     (tile,) = workspace.review.undo(CY, batch)
     assert (tile.given, tile.checked, tile.locked) == ("lowchen", False, True)
+
+
+def gold_of(workspace, count=5):
+    workspace.take_in([coloured("lowchen", 800 + n, split="test") for n in range(count)], "gold")
+    workspace.learner.refresh()
+    return [image for image in workspace.roster.image_ids if workspace.roster.standing(image).split == "gold"]
+
+
+def as_shown(workspace, images):
+    return [Shown(image, workspace.roster.standing(image).version) for image in images]
+
+
+def gold_entries(workspace):
+    return [(entry.person, entry.about) for entry in Audit(workspace.engine).newest() if entry.action == "gold"]
+
+
+@pytest.mark.parametrize(("answer", "kind"), [("gold_unusable", "unusable"), ("gold_none", "none")])
+def test_a_maintainer_takes_pictures_out_of_gold_and_puts_them_back(workspace, answer, kind):
+    images = gold_of(workspace)
+    before = [workspace.roster.standing(image) for image in images]
+    with pytest.raises(ForbiddenError):
+        workspace.review.answer(ADA, as_shown(workspace, images), answer, None, "k0")
+    for _ in range(2):  # a reply may be lost
+        batch, _ = workspace.review.answer(CY, [Shown(one.image, one.version) for one in before], answer, None, "k1")
+    now = [workspace.roster.standing(image) for image in images]
+    assert {(one.kind, one.taxon, one.split) for one in now} == {(kind, None, "gold")}
+    words = {"unusable": "unusable", "none": "none of these kinds"}[kind]
+    assert gold_entries(workspace) == [("cy", f"{len(images)} pictures out of gold: {words}")]
+    with pytest.raises(StorageError, match="can be taken out of gold"):
+        workspace.review.answer(CY, as_shown(workspace, images), answer, None, "k2")
+    with pytest.raises(ForbiddenError):
+        workspace.review.answer(ADA, as_shown(workspace, images[:2]), "gold_back", None, "k3")
+    seen = as_shown(workspace, images[:2])
+    for _ in range(2):
+        _, tiles = workspace.review.answer(CY, seen, "gold_back", None, "k4")
+        assert {(tile.given, tile.checked, tile.locked) for tile in tiles} == {("lowchen", False, True)}
+    workspace.review.answer(CY, as_shown(workspace, images[:1]), answer, None, "k5")
+    with pytest.raises(StaleBatchError):
+        workspace.review.answer(CY, seen[:1], "gold_back", None, "k6")
+    assert gold_entries(workspace)[1:] == [("cy", "2 pictures back in gold"), ("cy", f"1 picture out of gold: {words}")]
+    assert batch
+
+
+def test_taking_back_a_batch_puts_it_back_into_gold_and_what_never_was_there_stays_out(workspace):
+    images = gold_of(workspace)
+    batch, _ = workspace.review.answer(CY, as_shown(workspace, images), "gold_none", None, "k1")
+    assert {tile.given for tile in workspace.review.undo(CY, batch)} == {"lowchen"}
+    assert gold_entries(workspace)[-1] == ("cy", f"{len(images)} pictures back in gold")
+    train = next(image for image in workspace.roster.image_ids if workspace.roster.standing(image).split == "train")
+    for answer in ("gold_none", "gold_unusable", "gold_back"):
+        with pytest.raises(StorageError):
+            workspace.review.answer(CY, as_shown(workspace, [*images[:1], train]), answer, None, answer)
+    assert workspace.roster.standing(images[0]).taxon == "lowchen"
 
 
 def test_what_cannot_be_kept_changes_nothing(workspace):

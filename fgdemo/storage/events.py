@@ -22,6 +22,8 @@ from fgdemo.types import CropBox
 
 __all__ = ["EventLog", "Kind", "LabelEvent", "NewPicture", "event_of", "standing_of"]
 
+Note = Callable[[Connection], None]
+"""Writes down that something was done, in the same transaction; not called for what was done already."""
 AT_ONCE = 500
 """So many pictures or events does one statement name."""
 
@@ -77,7 +79,7 @@ class EventLog:
         """An expert's answer. See `answer_all`."""
         return self.answer_all([label_event])[0]
 
-    def answer_all(self, label_events: Sequence[LabelEvent]) -> list[LabelEvent]:
+    def answer_all(self, label_events: Sequence[LabelEvent], note: Note | None = None) -> list[LabelEvent]:
         """Experts' answers: all are durable when this returns, or none was taken. One sent twice counts once.
 
         Who has answered holds no lease on the picture any more. That is part of the same transaction, because with
@@ -93,21 +95,26 @@ class EventLog:
         with writing(self._engine) as connection:
             known = {said.answer_key: said for said in self._among(connection, table.c.answer_key, keys)}
             locked, versions = self._locked(connection, images), _versions(connection, images)
-            appended = []
+            appended, is_new = [], False
             for said in label_events:
                 kept = known.get(said.answer_key) if said.answer_key is not None else None
                 if kept is None:
                     _check_fresh(said, said.image in locked, versions.get(said.image, 0))
-                    kept = known[said.answer_key] = self._insert(connection, said)
+                    kept, is_new = self._insert(connection, said), True
+                    known[said.answer_key] = kept
                     if said.kind in DECIDING:
                         versions[said.image] = kept.id or 0
                 elif (kept.image, kept.annotator) != (said.image, said.annotator):
                     raise StorageError("This answer carries the key of another one: load the page again.")
                 appended.append(kept)
             _end_leases(connection, {said.annotator for said in appended}, images)
+            if is_new and note:
+                note(connection)
             return appended
 
-    def undo(self, event_ids: Iterable[int], person: Person, session: int | None = None) -> list[LabelEvent]:
+    def undo(
+        self, event_ids: Iterable[int], person: Person, session: int | None = None, note: Note | None = None
+    ) -> list[LabelEvent]:
         """Take back events: all or none. Gives the events that say so; what was taken back before is passed over.
 
         Raises:
@@ -136,6 +143,8 @@ class EventLog:
                 undo = LabelEvent(undone.image, "undo", person.name, undoes=event_id, session=session)
                 appended.append(self._insert(connection, replace(undo, batch=undone.batch)))
                 taken_back.add(event_id)
+            if appended and note:
+                note(connection)
             return appended
 
     # --- reading ------------------------------------------------------------------------------------------

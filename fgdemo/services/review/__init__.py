@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 import numpy as np
 from sqlalchemy.engine import Engine
@@ -15,7 +16,7 @@ from sqlalchemy.engine import Engine
 from fgdemo.annotation import Accuracy, Learner, Person
 from fgdemo.errors import ForbiddenError, StorageError, TaxonomyError
 from fgdemo.services.explainer import Explainer, Explanation, PartWeight
-from fgdemo.services.review.bulk import Answer, Shown, StaleBatchError, answer_many, undo_many
+from fgdemo.services.review.bulk import Answer, Shown, StaleBatchError, answer_many, back_to_gold, undo_many
 from fgdemo.services.review.grid import Filter, Grid, Tile, in_order, rows_shown, tiles
 from fgdemo.services.review.kinds import WORST_CELLS, Cell, KindSummary, summaries
 from fgdemo.services.review.matrix import Matrix, matrix
@@ -24,8 +25,9 @@ from fgdemo.services.review.pages import KindPage, PairPage, kind_page, pair_pag
 from fgdemo.services.review.snapshot import Snapshot, snapshot
 from fgdemo.services.review.table import table
 from fgdemo.storage.answers import second_opinions, tallies
+from fgdemo.storage.audit import note
 from fgdemo.storage.database import utc_now
-from fgdemo.storage.events import EventLog, LabelEvent
+from fgdemo.storage.events import EventLog, LabelEvent, Note
 from fgdemo.storage.leases import Leases
 from fgdemo.storage.roster import SPLITS, Roster
 from fgdemo.storage.taxa import TaxonStore
@@ -74,7 +76,7 @@ class Review:
         explainer: Explainer | None = None,
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
-        self._engine = engine
+        self._engine, self._clock = engine, clock
         self._log, self._leases = EventLog(engine, clock), Leases(engine, clock)
         self._roster, self._learner, self._taxa, self._explainer = roster, learner, taxa, explainer
         self._views: OrderedDict[tuple[str, str], np.ndarray] = OrderedDict()
@@ -194,20 +196,24 @@ class Review:
     def answer(
         self, person: Person, items: Sequence[Shown], answer: Answer, taxon: str | None, key: str
     ) -> tuple[str, tuple[Tile, ...]]:
-        """One answer about many pictures: all are kept, or none. Gives the name of the batch, and how they stand now.
+        """One answer about many pictures: all are kept, or none. Gives the name of the batch, and how they stand now;
+        what puts pictures back into gold takes something back itself, and has no name by which it could be.
 
         Raises:
             StaleBatchError: some have changed since they were shown.
             ForbiddenError, StorageError: nothing was kept; the message says why.
         """
-        now = self._now(person)
-        batch = answer_many(self._log, self._roster, now.taxonomy, person, items, answer, taxon, key)
+        now, noted = self._now(person), partial(self._note, person)
+        if answer == "gold_back":
+            back_to_gold(self._log, self._roster, person, items, noted)
+            return "", self.tiles(person, [item.image for item in items])
+        batch = answer_many(self._log, self._roster, now.taxonomy, person, items, answer, taxon, key, noted)
         return batch, self.tiles(person, [item.image for item in items])
 
     def undo(self, person: Person, batch: str) -> tuple[Tile, ...]:
         """Take back a whole batch. Raises StaleError where somebody has spoken since, and ForbiddenError."""
         person.require("expert")
-        return self.tiles(person, undo_many(self._log, person, batch))
+        return self.tiles(person, undo_many(self._log, person, batch, partial(self._note, person)))
 
     def tiles(self, person: Person, images: Sequence[str]) -> tuple[Tile, ...]:
         """How these pictures stand now; those that are not in the workspace are passed over."""
@@ -216,6 +222,9 @@ class Review:
         return tiles(now, np.array([row for row in rows if not now.hidden[row]], np.int64))
 
     # --- inside -------------------------------------------------------------------------------------------
+
+    def _note(self, person: Person, about: str) -> Note:
+        return lambda connection: note(connection, self._clock(), person, "gold", about)
 
     def taxonomy(self) -> Taxonomy:
         return self._taxa.load()

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from fgdemo.annotation import Person
+from fgdemo.annotation import OUT, Kind, Person
 from fgdemo.errors import ForbiddenError, StaleError, StorageError
 from fgdemo.services.disputes import require_third
-from fgdemo.storage.events import EventLog, LabelEvent
+from fgdemo.storage.events import EventLog, LabelEvent, Note, standing_of
 from fgdemo.storage.roster import Roster
 from fgdemo.taxonomy import Taxonomy
 
 LARGEST_BATCH = 1000
 
-Answer = Literal["label", "confirm", "unusable", "none", "adjudication"]
+Answer = Literal["label", "confirm", "unusable", "none", "adjudication", "gold_unusable", "gold_none", "gold_back"]
 """label: all are this kind; confirm: each keeps the label it has, which thereby is checked; adjudication: a
-maintainer's last word, about gold pictures that have a label and only about those."""
+maintainer's last word, about gold pictures that have a label and only about those. gold_unusable, gold_none: so a
+maintainer takes gold pictures out of gold; gold_back: puts them back, with the labels that they had."""
+OUT_OF_GOLD: Mapping[str, Kind] = {"gold_unusable": "unusable", "gold_none": "none"}
+
+
+Noted = Callable[[str], Note]
+"""Of a sentence for the record of who did what: what writes it. The log has what is said of pictures; what changes the
+pictures by which models are judged is noted besides."""
 
 
 @dataclass(frozen=True)
@@ -46,12 +53,14 @@ def answer_many(
     answer: Answer,
     taxon: str | None,
     key: str,
+    noted: Noted,
 ) -> str:
     """Keep an answer about many pictures, and give the name of the batch; durable when this returns.
 
     Args:
         roster: has followed the log.
         key: made by the page; the same answer sent twice counts once.
+        noted: see `Noted`.
 
     Raises:
         StaleBatchError: some have changed since they were shown; it names them.
@@ -62,7 +71,7 @@ def answer_many(
     names_kind = answer in ("label", "adjudication")
     if not 1 <= len(items) <= LARGEST_BATCH or answer not in get_args(Answer) or names_kind != bool(taxon):
         raise StorageError(f"Choose 1 to {LARGEST_BATCH} pictures and what they are.")
-    if answer == "adjudication":
+    if answer == "adjudication" or answer in OUT_OF_GOLD:
         person.require("maintainer")
     if taxon is not None and taxon not in taxonomy.by_id:
         raise StorageError("This kind is not in the workspace: load the page again.")
@@ -74,14 +83,15 @@ def answer_many(
         require_third(log, person, [item.image for item in items if roster.standing(item.image).disputed])
     events = [
         LabelEvent(
-            item.image, "label" if answer == "confirm" else answer, person.name,
+            item.image, _kind(answer), person.name,
             taxon=roster.standing(item.image).taxon if answer == "confirm" else taxon,
             shown_version=item.version, batch=batch, answer_key=f"{batch}/{item.image}",
+            reason="adjudication" if answer in OUT_OF_GOLD else None,
         )
         for item in items
     ]  # fmt: skip
     try:
-        log.answer_all(events)
+        log.answer_all(events, noted(_out_of_gold(len(items), _kind(answer))) if answer in OUT_OF_GOLD else None)
     except StaleError:  # between our look and the lock
         roster.follow()
         _check(roster, items, answer)
@@ -89,7 +99,38 @@ def answer_many(
     return batch
 
 
-def undo_many(log: EventLog, person: Person, batch: str) -> list[str]:
+def back_to_gold(log: EventLog, roster: Roster, person: Person, items: Sequence[Shown], noted: Noted) -> None:
+    """Put pictures back into gold, with the labels that they had before a last word took them out; all or none. Those
+    that are back already stay so, as where a reply was lost.
+
+    Raises:
+        StaleBatchError: some have changed since they were shown; it names them.
+        ForbiddenError: the person is no maintainer.
+        StorageError: some were never taken out of gold.
+    """
+    person.require("maintainer")
+    if not 1 <= len(items) <= LARGEST_BATCH:
+        raise StorageError(f"Choose 1 to {LARGEST_BATCH} pictures.")
+    histories, taken, stale = log.histories([item.image for item in items]), [], []
+    for item in items:
+        now, history = roster.standing(item.image), histories[item.image]
+        out = next((said for said in reversed(history) if said.kind in OUT and not said.blind), None)
+        had = standing_of([said for said in history if out and (said.id or 0) < (out.id or 0)], "gold")
+        if now.split != "gold" or out is None or had is None or had.taxon is None:
+            raise StorageError(
+                f"{item.image[:12]}… was not taken out of gold, or had no label there: say what it shows instead."
+            )
+        undone = any(said.undoes == out.id for said in history)
+        if not undone and now.version != item.version:
+            stale.append(item.image)
+        elif not undone:
+            taken.append(out.id or 0)
+    if stale:
+        raise StaleBatchError(f"{_pictures(len(stale))} changed meanwhile, so nothing was kept.", stale)
+    log.undo(taken, person, note=noted(f"{_pictures(len(taken))} back in gold"))
+
+
+def undo_many(log: EventLog, person: Person, batch: str, noted: Noted) -> list[str]:
     """Take back a whole batch, and give its pictures.
 
     Raises:
@@ -99,7 +140,9 @@ def undo_many(log: EventLog, person: Person, batch: str) -> list[str]:
     events = [said for said in log.by_batch(batch) if said.kind != "undo"]
     if not events:
         raise StorageError("There is nothing to take back.")
-    log.undo([said.id or 0 for said in events], person)
+    left_gold = events[0].kind in OUT and events[0].is_last_word
+    told = noted(f"{_pictures(len(events))} back in gold") if left_gold else None
+    log.undo([said.id or 0 for said in events], person, note=told)
     return [said.image for said in events]
 
 
@@ -109,6 +152,11 @@ def _check(roster: Roster, items: Sequence[Shown], answer: Answer) -> None:
     if stale:
         raise StaleBatchError(f"{_pictures(len(stale))} changed meanwhile, so nothing was kept.", stale)
     gold = sum(now.is_locked for now in standing)
+    if answer in OUT_OF_GOLD:
+        labelled = sum(now.is_locked and now.taxon is not None for now in standing)
+        if labelled < len(items):
+            raise StorageError("Only gold pictures that have a label can be taken out of gold: nothing was kept.")
+        return
     if answer == "adjudication":
         if gold < len(items):
             raise StorageError("Only gold pictures that have a label wait for a last word: nothing was kept.")
@@ -119,6 +167,16 @@ def _check(roster: Roster, items: Sequence[Shown], answer: Answer) -> None:
     bare = sum(now.taxon is None for now in standing)
     if answer == "confirm" and bare:
         raise StorageError(f"{_pictures(bare)} without a label cannot be called right, so nothing was kept.")
+
+
+def _kind(answer: Answer) -> Kind:
+    if answer == "confirm":
+        return "label"
+    return OUT_OF_GOLD.get(answer) or answer  # type: ignore[return-value]
+
+
+def _out_of_gold(count: int, kind: Kind) -> str:
+    return f"{_pictures(count)} out of gold: {'unusable' if kind == 'unusable' else 'none of these kinds'}"
 
 
 def _pictures(n: int) -> str:

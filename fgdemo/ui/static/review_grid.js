@@ -10,6 +10,8 @@ const HOLD_MS = 350;
 const DRAG_PX = 6;
 
 export class Grid {
+  mayChooseGold = false;
+
   /** `onChange()` when the cursor or the choice changes; `onLook(tile, isLarge)` when one is looked at; `onSay(sentence)`. */
   constructor(root, more, { onChange, onLook, onSay }) {
     Object.assign(this, { root, moreLine: more, onChange, onLook, onSay, turn: 0 });
@@ -120,10 +122,14 @@ export class Grid {
     this.moveTo(index);
   }
 
+  /** Gold pictures are chosen by maintainers only, and never beside others: another answer is given about them. */
   add(chosen, index, isAsked = false) {
     const tile = this.tiles[index];
-    if (tile.locked) {
+    const [first] = chosen.values();
+    if (tile.locked && !this.mayChooseGold) {
       if (isAsked && chosen.size) this.onSay("Gold pictures measure every model: they are locked, and cannot be chosen.");
+    } else if (first && first.locked !== tile.locked) {
+      if (isAsked) this.onSay(tile.locked ? "Gold pictures are chosen by themselves: choose none first." : "Gold pictures are chosen: choose none first.");
     } else if (chosen.size < MOST_CHOSEN) chosen.set(tile.image, tile);
   }
 
@@ -143,7 +149,8 @@ export class Grid {
     if (turn !== this.turn) return;
     this.isChoosing = false;
     const next = new Map();
-    for (let index = 0; index < this.tiles.length; index++) this.add(next, index);
+    const isGold = this.mayChooseGold && (this.tiles.every((tile) => tile.locked) || [...this.chosen.values()][0]?.locked);
+    for (let index = 0; index < this.tiles.length; index++) if (this.tiles[index].locked === Boolean(isGold)) this.add(next, index);
     this.choose(next);
     if (this.total > MOST_CHOSEN) this.onSay(`The first ${MOST_CHOSEN.toLocaleString("en")} of ${this.total.toLocaleString("en")} are chosen: no more fit in one answer.`);
   }

@@ -9,6 +9,7 @@ import { drawFilter, openSearch } from "./review_filter.js";
 import { Grid } from "./review_grid.js";
 import { Inspector } from "./review_inspector.js";
 import { filterOf, linkTo } from "./review_route.js";
+import { confirmIn } from "./train_words.js";
 
 const KEYS = [
   [["1", "…", "9"], "the chosen pictures are this kind"],
@@ -16,6 +17,7 @@ const KEYS = [
   [["/"], "search another kind"],
   [["X"], "unusable"],
   [["O"], "none of these kinds"],
+  [["B"], "gold pictures that were taken out: back into gold"],
   [["Z"], "take back the last answer"],
   [["←", "↑", "→", "↓"], "move"],
   [["Shift", "→"], "choose from here on"],
@@ -41,12 +43,13 @@ export class Pictures {
       },
       onSay: (text) => this.bulk.say(text),
     });
-    this.bulk = new Bulk($(".fg-bulk"), this.grid, { onLook: () => this.look(), onSearch: () => this.search(), onKeys: () => this.showKeys(), onDone: () => this.afterAnswer(onDone) });
+    this.bulk = new Bulk($(".fg-bulk"), this.grid, { onLook: () => this.look(), onSearch: () => this.search(), onKeys: () => this.showKeys(), onConfirm: (...asked) => this.confirm(...asked), onDone: () => this.afterAnswer(onDone) });
     document.addEventListener("keydown", (event) => this.onKey(event));
   }
 
   async open(route, overview, mayAdjudicate) {
-    this.bulk.mayAdjudicate = mayAdjudicate;
+    this.bulk.mayAdjudicate = this.grid.mayChooseGold = mayAdjudicate;
+    this.bulk.gold = overview.gold_check;
     const [filter, banner] = [this.root.querySelector(".fg-review-filter"), this.root.querySelector(".fg-banner")];
     const draw = (names, groups, total) => drawFilter(filter, { route, overview, names, groups, dialog: this.dialog, total });
     this.inspector.clear();
@@ -89,8 +92,14 @@ export class Pictures {
     const count = this.grid.targets.length;
     const answer = (kind) => (taxon) => this.bulk.answer(kind, taxon.taxon, taxon.name);
     if (locked && !mayAdjudicate) this.bulk.refuseLocked();
-    else if (locked) openSearch(this.dialog, "What is this gold picture?", answer("adjudication"), `Labelled ${iso(locked.given_name)}. Your choice is the last word, and what every later model is measured by.`);
+    else if (locked) openSearch(this.dialog, count === 1 ? "What is this gold picture?" : `What are these ${count.toLocaleString("en")} gold pictures?`, answer("adjudication"), `${count === 1 ? `Labelled ${iso(locked.given_name)}. ` : ""}Your choice is the last word, and what every later model is measured by.`);
     else if (count) openSearch(this.dialog, count === 1 ? "What is this picture?" : `What are these ${pictures(count)}?`, answer("label"));
+  }
+
+  /** Ask once before something that changes how models are judged. */
+  confirm(title, words, act, onAct) {
+    this.dialog.onkeydown = (event) => event.stopPropagation();
+    confirmIn(this.dialog, title, words, act, onAct);
   }
 
   showKeys() {
@@ -107,8 +116,9 @@ export class Pictures {
     if (isButton && (event.key === "Enter" || event.key === " ")) return;
     const acts = {
       g: () => bulk.answer("confirm"),
-      x: () => bulk.answer("unusable"),
-      o: () => bulk.answer("none"),
+      x: () => (bulk.locked ? bulk.leaveGold("gold_unusable") : bulk.answer("unusable")),
+      o: () => (bulk.locked ? bulk.leaveGold("gold_none") : bulk.answer("none")),
+      b: () => bulk.backToGold(),
       z: () => bulk.undo(),
       a: () => grid.chooseAll(),
       e: () => inspector.next(),
