@@ -7,7 +7,10 @@ import sys
 
 import pytest
 
+from fgdemo.errors import UnavailableError
 from fgdemo.learn.allocator import _glibc, freed_memory_kept
+from fgdemo.settings import Settings
+from fgdemo.ui import serve
 
 ROUNDS = """
 import contextlib, resource, sys
@@ -37,6 +40,62 @@ def test_freed_memory_is_kept_for_the_block_only() -> None:
     pages = 64 * 256  # of 4 KiB; with huge pages the kernel is asked less often
     assert kept < pages
     assert after > 5 * kept + 50
+
+
+THREADS = """
+import ctypes, sys, threading
+from pathlib import Path
+from fgdemo.learn.allocator import one_arena_for_all_threads
+
+libc = ctypes.CDLL(None)
+libc.malloc.restype, libc.malloc.argtypes, libc.free.argtypes = ctypes.c_void_p, [ctypes.c_size_t], [ctypes.c_void_p]
+SIZE = 20 << 20
+if sys.argv[1] == "shared":
+    one_arena_for_all_threads()
+turn, all_done = threading.Lock(), threading.Barrier(9)
+
+def resident():
+    rows = Path("/proc/self/smaps_rollup").read_text().splitlines()
+    return sum(int(row.split()[1]) * 1024 for row in rows if row.startswith("Private"))
+
+def work():
+    with turn:
+        for _ in range(2):  # glibc learns from the first that blocks of this size come and go
+            block = libc.malloc(SIZE)
+            ctypes.memset(block, 1, SIZE)
+            libc.free(block)
+    all_done.wait()
+
+before = resident()
+for _ in range(8):
+    threading.Thread(target=work, daemon=True).start()
+all_done.wait()
+print((resident() - before) / SIZE)
+"""
+
+
+@pytest.mark.skipif(_glibc() is None, reason="only glibc has what it sets")
+def test_what_one_thread_has_freed_is_there_for_the_others() -> None:
+    kept = {
+        how: float(subprocess.check_output([sys.executable, "-c", THREADS, how], text=True))
+        for how in ("shared", "alone")
+    }
+    assert kept["shared"] < 3
+    assert kept["alone"] > 6, "else glibc needs no telling any more"
+
+
+def test_a_server_says_so_before_it_has_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = []
+
+    def no_page(_: object) -> None:
+        said.append("page")
+        raise UnavailableError("no page")
+
+    monkeypatch.setattr(serve, "one_arena_for_all_threads", lambda: said.append("one arena"))
+    monkeypatch.setattr(serve, "build_app", no_page)
+    with pytest.raises(UnavailableError):
+        serve.serve(Settings.from_env({}), lambda *_: None)  # type: ignore[arg-type,return-value]
+    assert said == ["one arena", "page"]
 
 
 def test_what_goes_wrong_inside_is_not_swallowed() -> None:
