@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +17,7 @@ from PIL import Image
 from fgdemo.errors import FgdemoError, PictureError, UnavailableError
 from fgdemo.settings import bare_variables
 from fgdemo.storage import decoding
-from fgdemo.storage.decoding import Decoder, DecodingProcesses, decode_for
+from fgdemo.storage.decoding import AHEAD, PATIENCE_S, Decoder, DecodingProcesses, decode_for
 from fgdemo.storage.images import decode_reduced
 from fgdemo.storage.metadata import without_metadata
 
@@ -114,6 +115,93 @@ def test_one_visitor_never_has_all_processes(slow: bytes) -> None:
         assert asked(processes, "b", encoded(photograph(), "JPEG")) == "read"
         assert "read" not in {one.result() for one in theirs if one.done()}
         processes.stop()
+
+
+class Kept:
+    """Threads that decode the same picture and keep it until they are let go."""
+
+    def __init__(self, decoder: DecodingProcesses, visitors: list[str]) -> None:
+        self.go, self.inside, self.most_inside = threading.Event(), 0, 0
+        self._decoder, self._turn = decoder, threading.Lock()
+        self._data = encoded(photograph(), "JPEG")
+        self._pool = ThreadPoolExecutor(len(visitors))
+        self._results = [self._pool.submit(self._keep, visitor) for visitor in visitors]
+
+    def finish(self) -> None:
+        self.go.set()
+        for one in self._results:
+            one.result()
+        self._pool.shutdown()
+
+    def _keep(self, visitor: str) -> None:
+        decode_for(visitor)
+        with self._decoder.decoded(self._data):
+            with self._turn:
+                self.inside += 1
+                self.most_inside = max(self.most_inside, self.inside)
+            assert self.go.wait(60)
+            with self._turn:
+                self.inside -= 1
+
+
+@pytest.mark.parametrize("visitors", [[f"visitor {n}" for n in range(12)], [""] * 12])
+def test_only_so_many_pictures_lie_decoded_in_memory(visitors: list[str]) -> None:
+    processes = DecodingProcesses(most=2)
+    processes.start()
+    kept = Kept(processes, visitors)
+    try:
+        room = processes._places - (len(set(visitors)) == 1)
+        while kept.inside + len(processes._waiting) < 12 or kept.inside < room:
+            time.sleep(0.01)
+        assert kept.inside == room
+        assert len(processes._waiting) == 12 - room, "the others wait, and nobody is refused"
+        kept.finish()
+        assert kept.most_inside == room
+        assert not processes._held
+    finally:
+        kept.go.set()
+        processes.stop()
+
+
+def test_one_visitor_never_has_all_places() -> None:
+    processes = DecodingProcesses(most=2)
+    processes.start()
+    kept = Kept(processes, ["a"] * 10)
+    try:
+        while kept.inside < processes._places - 1:
+            time.sleep(0.01)
+        assert asked(processes, "b", encoded(photograph(), "JPEG")) == "read"
+        assert kept.inside == processes._places - 1
+        kept.finish()
+    finally:
+        kept.go.set()
+        processes.stop()
+
+
+def test_a_picture_that_cannot_be_read_leaves_its_place(decoder: DecodingProcesses) -> None:
+    for _ in range(decoder._places + 1):
+        with pytest.raises(PictureError), decoder.decoded(b"words"):
+            pass
+        with pytest.raises(KeyError), decoder.decoded(encoded(photograph(), "JPEG")):
+            raise KeyError
+    decoder.without_metadata(encoded(photograph(), "AVIF"))
+    assert not decoder._held
+
+
+@pytest.mark.parametrize(("held", "ended"), [(0, True), (AHEAD + 1, False)])
+def test_nobody_s_decode_is_ended_where_others_wait_for_the_model(held: int, ended: bool) -> None:
+    class Slow:
+        visitor, is_ready, since_s, ended_for = "a", True, 0.0, ""
+
+        def kill(self, reason: str) -> None:
+            self.ended_for = reason
+
+    processes, slow = DecodingProcesses(most=2), Slow()
+    processes._working.append(slow)  # type: ignore[arg-type]
+    processes._waiting.append(decoding._Waiting(0.0, "b", True))
+    processes._held["c"] = held
+    processes._end_overdue(PATIENCE_S + 1)
+    assert slow.ended_for == ("others" if ended else "")
 
 
 def test_a_process_that_dies_costs_nobody_a_picture(decoder: DecodingProcesses) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,9 +16,11 @@ from starlette.datastructures import Headers
 from fgdemo.errors import BusyError, StorageError
 from fgdemo.services.housekeeping import Chore, Housekeeping
 from fgdemo.services.limits import FREER, MOST_VISITORS, Deed, Limits, Rate, Visitor, rates
+from fgdemo.services.waiting_room import WaitingRoom
 from fgdemo.services.workbench import MOST_MEASURING, Workbench
+from fgdemo.storage.decoding import Decoder
 from fgdemo.storage.sweeping import Swept, sweep
-from fgdemo.types import Trust
+from fgdemo.types import CropBox, Trust
 from fgdemo.ui.visitors import address_of
 from tests.browser_app import YELLOW, picture
 from tests.fakes import FakeClassifier
@@ -127,7 +130,7 @@ def test_only_so_many_wait_for_the_model_and_the_next_one_is_told_when_to_come_b
     for thread in waiting:
         thread.start()
     assert slow.reading.wait(60)
-    while workbench._answering < 3:
+    while len(workbench._room) < 3:
         pass
     with pytest.raises(BusyError, match=r"Many people are here just now.*in a few seconds\.") as caught:
         workbench.classify(paths[3], name="a")
@@ -146,7 +149,15 @@ def test_only_a_few_wait_for_a_trust_figure(tmp_path: Path) -> None:
         assert go.wait(60)
         return {}
 
-    workbench, path = Workbench(FakeClassifier(), trust=trust), picture(tmp_path / "a.png", YELLOW, YELLOW)
+    class Decodes(Decoder):
+        count = 0
+
+        def decode(self, *given, **named):
+            self.count += 1
+            return super().decode(*given, **named)
+
+    decoder, path = Decodes(), picture(tmp_path / "a.png", YELLOW, YELLOW)
+    workbench = Workbench(FakeClassifier(), trust=trust, decoder=decoder)
     asked = {"name": "a", "box": None, "a": "nashville_warbler", "b": "mourning_warbler"}
     threads = [threading.Thread(target=workbench.trust, args=(path,), kwargs=asked) for _ in range(MOST_MEASURING)]
     for thread in threads:
@@ -156,9 +167,51 @@ def test_only_a_few_wait_for_a_trust_figure(tmp_path: Path) -> None:
         workbench._asked_trust.release()
     with pytest.raises(BusyError):
         workbench.trust(path, **asked)
+    assert decoder.count == 1, "the others wait undecoded"
     go.set()
     for thread in threads:
         thread.join()
+    assert decoder.count == MOST_MEASURING
+
+
+def test_whoever_has_few_questions_waits_where_another_visitor_fills_the_room() -> None:
+    room = WaitingRoom(8)
+    with ExitStack() as waiting:
+        for _ in range(8):
+            waiting.enter_context(room.one("greedy"))
+        with pytest.raises(BusyError):
+            waiting.enter_context(room.one("greedy"))
+        for name in ("a", "b"):
+            waiting.enter_context(room.one(name))
+        with pytest.raises(BusyError):  # even that is bounded
+            waiting.enter_context(room.one("c"))
+    assert len(room) == 0
+    with room.one("greedy"):
+        assert len(room) == 1
+
+
+def test_a_picture_keeps_its_place_until_the_model_has_read_it_and_never_two(tmp_path: Path) -> None:
+    class Places(Decoder):
+        inside, entered = 0, 0
+
+        @contextmanager
+        def decoded(self, *given, **named):
+            assert self.inside == 0, "whoever has a place must not wait for a second one"
+            self.inside, self.entered = 1, self.entered + 1
+            with super().decoded(*given, **named) as found:
+                yield found
+            self.inside = 0
+
+    class Reads(FakeClassifier):
+        def read(self, picture, box=None):
+            assert places.inside == 1
+            return super().read(picture, box)
+
+    places = Places()
+    workbench, path = Workbench(Reads(), decoder=places), picture(tmp_path / "a.png", YELLOW, YELLOW)
+    workbench.classify(path, name="a", box=CropBox(0, 0, 0.5, 0.5))
+    workbench.classify(path, name="a")
+    assert places.entered == 3
 
 
 def written(path: Path, size: int, at_s: float) -> Path:

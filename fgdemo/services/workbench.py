@@ -5,8 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter, OrderedDict
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,8 +16,9 @@ from fgdemo.errors import BusyError, PictureError, TaxonomyError
 from fgdemo.services.aside import Aside
 from fgdemo.services.taxon_search import TaxonSearch
 from fgdemo.services.views import candidates, part_views, worth_comparing
+from fgdemo.services.waiting_room import MANY_HERE, TRY_AGAIN_S, WaitingRoom
 from fgdemo.services.wording import answer_for, known_kinds, unknown_verdict
-from fgdemo.storage.decoding import Decoder
+from fgdemo.storage.decoding import Decoder, asking_for
 from fgdemo.storage.images import data_url, jpeg, shown_name
 from fgdemo.storage.library import Library
 from fgdemo.storage.originals import image_id_of
@@ -44,8 +44,6 @@ READINGS_KEPT = 16
 TRUST_PATIENCE_S = 10.0
 MOST_MEASURING = 4
 """So many wait for a trust figure, which takes seconds and is no answer that anybody needs."""
-MANY_HERE = "Many people are here just now, and their pictures come first: try again in a few seconds."
-TRY_AGAIN_S = 5
 
 
 @dataclass(frozen=True)
@@ -73,7 +71,7 @@ class Workbench:
         library: the labelled pictures of the workspace, or None.
         trust: measures how faithful the maps are, or None to leave that out.
         decoder: decodes what visitors send; in this process by default.
-        most_waiting: so many pictures wait for the model at once; one more is refused.
+        most_waiting: so many pictures wait for the model at once, and a few more of visitors who have few.
     """
 
     def __init__(
@@ -88,15 +86,13 @@ class Workbench:
         self._library = library
         self._trust = trust
         self._decoder = decoder or Decoder()
-        self._most_waiting = most_waiting
+        self._room = WaitingRoom(most_waiting)
         self._search = TaxonSearch(classifier.taxonomy)
         self._recent: OrderedDict[tuple[str, CropBox | None], _Read] = OrderedDict()
         self._recent_lock = threading.Lock()
         self._forward = Aside("forward", niceness=1)
         self._measuring = Aside("trust", niceness=10)
-        self._answering = 0
         self._asked_trust = threading.BoundedSemaphore(MOST_MEASURING)
-        self._quiet = threading.Condition()
 
     def about(self) -> About:
         """What the model knows, before it has seen anything."""
@@ -188,8 +184,7 @@ class Workbench:
         if not self._asked_trust.acquire(blocking=False):
             raise BusyError(MANY_HERE, TRY_AGAIN_S)
         try:
-            picture, _ = self._decoder.decode(_bytes_of(data, name), MODEL_PX, box, name=name)
-            return self._measuring.do(self._measure, picture, a, b, self._trust)
+            return self._measuring.do(self._measure, _bytes_of(data, name), name, box, a, b, self._trust)
         finally:
             self._asked_trust.release()
 
@@ -213,9 +208,11 @@ class Workbench:
         """Taxa whose name, alias or Latin name matches, best first; see `TaxonSearch.find`."""
         return self._search.find(query, limit)
 
-    def _measure(self, picture: Image.Image, a: str, b: str, trust: TrustFunction) -> dict[str, Trust]:
-        with self._quiet:  # Not for ever: on a page that is never quiet, measurements come slowly but come.
-            self._quiet.wait_for(lambda: self._answering == 0, timeout=TRUST_PATIENCE_S)
+    def _measure(
+        self, data: bytes, name: str, box: CropBox | None, a: str, b: str, trust: TrustFunction
+    ) -> dict[str, Trust]:
+        self._room.wait_until_empty(TRUST_PATIENCE_S)  # on a page where somebody always waits, measurements come slowly
+        picture, _ = self._decoder.decode(data, MODEL_PX, box, name=name)
         return trust(picture, None, a, b)
 
     def _read(self, data: bytes, name: str, box: CropBox | None) -> _Read:
@@ -225,48 +222,37 @@ class Workbench:
         known = self._recall(key)
         if known is not None:
             return known
-        with self._waiting_for_answer():
-            picture, (width, height) = self._decoder.decode(data, MODEL_PX, box, name=name)
-            display = self._display_of_whole(data, name) if box else data_url(jpeg(picture, DISPLAY_PX))
-            stored_id = image_id_of(self._decoder.without_metadata(data, name=name)) if self._library else image_id
+        with self._room.one(asking_for()):
+            whole = self._display_of_whole(data, name) if box else ""
+            with self._decoder.decoded(data, MODEL_PX, box, name=name) as (picture, (width, height)):
+                display = whole or data_url(jpeg(picture, DISPLAY_PX))
+                stored_id = image_id_of(self._decoder.without_metadata(data, name=name)) if self._library else image_id
 
-            def read() -> _Read:
-                known = self._recall(key)  # Somebody may have asked the same while we waited.
-                if known is not None:
-                    return known
-                read = _Read(image_id, stored_id, width, height, display, self._classifier.read(picture))
-                with self._recent_lock:
-                    self._recent[key] = read
-                    while len(self._recent) > READINGS_KEPT:
-                        self._recent.popitem(last=False)
-                return read
+                def read() -> _Read:
+                    known = self._recall(key)  # Somebody may have asked the same while we waited.
+                    if known is not None:
+                        return known
+                    read = _Read(image_id, stored_id, width, height, display, self._classifier.read(picture))
+                    with self._recent_lock:
+                        self._recent[key] = read
+                        while len(self._recent) > READINGS_KEPT:
+                            self._recent.popitem(last=False)
+                    return read
 
-            return self._forward.do(read)
+                return self._forward.do(read)
 
     def _display_of_whole(self, data: bytes, name: str) -> str:
         known = self._recall((image_id_of(data), None))
         if known is not None:
             return known.display
-        return data_url(jpeg(self._decoder.decode(data, MODEL_PX, name=name)[0], DISPLAY_PX))
+        with self._decoder.decoded(data, MODEL_PX, name=name) as (picture, _):
+            return data_url(jpeg(picture, DISPLAY_PX))
 
     def _recall(self, key: tuple[str, CropBox | None]) -> _Read | None:
         with self._recent_lock:
             if key in self._recent:
                 self._recent.move_to_end(key)
             return self._recent.get(key)
-
-    @contextmanager
-    def _waiting_for_answer(self) -> Iterator[None]:
-        with self._quiet:
-            if self._answering >= self._most_waiting:
-                raise BusyError(MANY_HERE, TRY_AGAIN_S)
-            self._answering += 1
-        try:
-            yield
-        finally:
-            with self._quiet:
-                self._answering -= 1
-                self._quiet.notify_all()
 
     def _check_leaf(self, taxon: str) -> None:
         taxonomy = self._classifier.taxonomy

@@ -98,8 +98,8 @@ class ImageStore:
             kept = path.read_bytes()
             if kept.endswith(_JPEG_END):  # a power cut may leave half of it
                 return kept
-        picture, _ = self.decoder.decode(self.read(image_id), 2 * THUMBNAIL_PX, name=f"{image_id[:12]}…")
-        return self.make_thumbnail(image_id, picture)
+        with self.decoder.decoded(self.read(image_id), 2 * THUMBNAIL_PX, name=f"{image_id[:12]}…") as (picture, _):
+            return self.make_thumbnail(image_id, picture)
 
     def make_thumbnail(self, image_id: str, picture: Image.Image) -> bytes:
         """The thumbnail of a picture that is decoded already, kept for `thumbnail` where the disk has room for it."""

@@ -77,7 +77,8 @@ def _picture(images: ImageStore, request: Request) -> Response:
     if size == "thumbnail":
         content = images.thumbnail(image)
     else:
-        content = jpeg(images.decoder.decode(images.read(image), DISPLAY_PX, name=f"{image[:12]}…")[0], DISPLAY_PX)
+        with images.decoder.decoded(images.read(image), DISPLAY_PX, name=f"{image[:12]}…") as (picture, _):
+            content = jpeg(picture, DISPLAY_PX)
     headers = {**_SAFE, "Cache-Control": "private, max-age=86400, immutable"}  # an id names its bytes for ever
     return Response(content, media_type="image/jpeg", headers=headers)
 
