@@ -1,0 +1,54 @@
+"""The file tree: every module with the sentence that it says of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from docs.generate import markdown
+from docs.generate.code import PACKAGE, REPOSITORY, first_sentence
+
+FOLDERS = ("fgdemo", "tests", "benchmarks", "docs")
+SAID = {".py", ".js", ".mjs", ".css"}
+HIDDEN = {"__pycache__", "node_modules", "fonts", "pictures", "results", "golden"}
+
+
+def page() -> str:
+    """docs/reference/tree.md."""
+    parts = [
+        markdown.NOTE.format(source="the first sentence of each file"),
+        "# The file tree\n\nWhat each folder is for stands in [architecture](../architecture.md#rooms).\n",
+    ]
+    for folder in FOLDERS:
+        parts.append(f"\n## {folder}\n\n```text\n{''.join(_lines(REPOSITORY / folder, 0))}```\n")
+    return "".join(parts)
+
+
+def rooms() -> str:
+    """The rooms of the package alone, for docs/architecture.md."""
+    rows = []
+    for room in sorted(path.parent for path in PACKAGE.rglob("__init__.py")):
+        held = [path for path in room.glob("*.py") if not path.name.startswith("__")]
+        rows.append((f"`{room.relative_to(REPOSITORY).as_posix()}/`", _sentence(room / "__init__.py"), str(len(held))))
+    return markdown.table(("room", "what is in it", "modules"), rows)
+
+
+def _lines(folder: Path, depth: int) -> Iterator[str]:
+    about = folder / "__init__.py"
+    yield _line(depth, f"{folder.name}/", _sentence(about) if about.exists() else "")
+    inside = [path for path in folder.iterdir() if path.name not in HIDDEN and not path.name.startswith((".", "__"))]
+    for path in sorted(inside, key=lambda path: (path.is_dir(), path.name)):
+        if path.is_dir():
+            if any(one.suffix in SAID for one in path.rglob("*")):
+                yield from _lines(path, depth + 1)
+        elif path.suffix in SAID:
+            yield _line(depth + 1, path.name, _sentence(path))
+
+
+def _sentence(path: Path) -> str:
+    return first_sentence(path)
+
+
+def _line(depth: int, name: str, about: str) -> str:
+    shown = "  " * depth + name
+    return f"{shown.ljust(34)} # {about}\n" if about else f"{shown}\n"
