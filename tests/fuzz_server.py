@@ -12,14 +12,15 @@ import sys
 from pathlib import Path
 
 from fgdemo.learn.allocator import one_arena_for_all_threads
-from fgdemo.storage.decoding import DecodingProcesses
-from fgdemo.ui import build_app, launch_options
-from tests.browser_app import services_over, settings_in
-from tests.workspace import open_fake_workspace
 
 
 def main() -> None:
-    one_arena_for_all_threads()  # as `fgdemo.ui.serve`
+    one_arena_for_all_threads()  # before the imports, as the command that serves
+    from fgdemo.storage.decoding import DecodingProcesses
+    from fgdemo.ui import build_app, launch_options
+    from tests.browser_app import services_over, settings_in
+    from tests.workspace import open_fake_workspace
+
     home = Path(sys.argv[1])
     if len(sys.argv) > 2:
         watch(Path(sys.argv[2]), tuple(sys.argv[3:]))

@@ -7,10 +7,7 @@ import sys
 
 import pytest
 
-from fgdemo.errors import UnavailableError
 from fgdemo.learn.allocator import _glibc, freed_memory_kept
-from fgdemo.settings import Settings
-from fgdemo.ui import serve
 
 ROUNDS = """
 import contextlib, resource, sys
@@ -84,18 +81,21 @@ def test_what_one_thread_has_freed_is_there_for_the_others() -> None:
     assert kept["alone"] > 6, "else glibc needs no telling any more"
 
 
-def test_a_server_says_so_before_it_has_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    said = []
+SERVE = """
+import sys
+from fgdemo.commands import workspace
 
-    def no_page(_: object) -> None:
-        said.append("page")
-        raise UnavailableError("no page")
+def say():
+    sys.exit(" ".join(name for name in ("numpy", "gradio", "torch") if name in sys.modules))
 
-    monkeypatch.setattr(serve, "one_arena_for_all_threads", lambda: said.append("one arena"))
-    monkeypatch.setattr(serve, "build_app", no_page)
-    with pytest.raises(UnavailableError):
-        serve.serve(Settings.from_env({}), lambda *_: None)  # type: ignore[arg-type,return-value]
-    assert said == ["one arena", "page"]
+workspace.one_arena_for_all_threads = say
+workspace.serve(None, None)
+"""
+
+
+def test_a_server_says_so_before_anything_that_starts_threads_is_imported() -> None:
+    said = subprocess.run([sys.executable, "-c", SERVE], stderr=subprocess.PIPE, text=True, check=False).stderr
+    assert said.split() in ([], ["numpy"])
 
 
 def test_what_goes_wrong_inside_is_not_swallowed() -> None:

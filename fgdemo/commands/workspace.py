@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from fgdemo.commands.console import speaker
 from fgdemo.errors import SettingsError
+from fgdemo.learn.allocator import one_arena_for_all_threads
 from fgdemo.settings import Settings, own_process
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ def specimens(arguments: argparse.Namespace, settings: Settings) -> dict[str, An
 
 def serve(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]:
     """Open the page; returns when it is closed."""
+    one_arena_for_all_threads()  # before what is imported here starts threads
     from fgdemo.ui.serve import serve as serve_page
 
     def build(settings: Settings, go_live: Callable[[Services], None]) -> Services:

@@ -9,7 +9,6 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, cast
 
 from fgdemo.errors import FgdemoError, UnavailableError
-from fgdemo.learn.allocator import one_arena_for_all_threads
 from fgdemo.logs import adopt_server_logs
 from fgdemo.settings import Settings
 from fgdemo.storage.sqlite_files import move_over
@@ -103,7 +102,6 @@ def serve(settings: Settings, load: Callable[[Settings, Callable[[Services], Non
     Raises:
         FgdemoError: what `load` raises; the page is closed again.
     """
-    one_arena_for_all_threads()
     serving = Serving()
     awaited = cast("Services", _AwaitedServices(serving, settings))
     app = build_app(awaited)
