@@ -13,6 +13,9 @@ import numpy as np
 from fgdemo.errors import TaxonomyError
 from fgdemo.naming import NameBook, display_name, display_names, slug, unique_id
 
+DEEPEST = 100
+"""So many groups may lie one below the other."""
+
 
 @dataclass(frozen=True)
 class Taxon:
@@ -53,6 +56,8 @@ class Taxonomy:
                 taxon = self.by_id[taxon.parent]
                 if taxon.id in seen:
                     raise TaxonomyError(f"The taxonomy has a cycle through “{taxon.id}”.")
+                if len(seen) > DEEPEST:
+                    raise TaxonomyError(f"Taxon “{taxon.id}” has more than {DEEPEST} groups one below the other.")
                 seen.add(taxon.id)
 
     @classmethod

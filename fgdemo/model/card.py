@@ -77,10 +77,10 @@ def _figures(card: Mapping[str, Any]) -> Iterator[str]:
     where = split.get(str(metrics.get("split")), "held-out pictures")
     yield f"## How good it is\n\nOn {_text(metrics.get('n', 'some'))} {where}; 95 % intervals:"
     yield "\n".join(("| | |", "|---|---|", *rows))
-    names = {row.get("id"): row.get("name") for row in _list(card.get("taxonomy")) if isinstance(row, Mapping)}
+    names = {str(row.get("id")): row.get("name") for row in _list(card.get("taxonomy")) if isinstance(row, Mapping)}
     pairs = [pair for pair in _list(metrics.get("worst_pairs")) if isinstance(pair, Mapping)][:MOST_PAIRS]
     listed = "\n".join(
-        f"- {_text(names.get(pair.get('a')) or pair.get('a'))} / {_text(names.get(pair.get('b')) or pair.get('b'))}: "
+        f"- {' / '.join(_text(names.get(str(pair.get(one))) or pair.get(one)) for one in 'ab')}: "
         f"{_text(pair.get('mistaken'))} of {_text(pair.get('of'))}"
         for pair in pairs
     )

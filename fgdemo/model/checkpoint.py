@@ -139,8 +139,9 @@ def _read_card(folder: Path) -> dict[str, Any]:
     except BadJsonError as error:
         raise CheckpointError(f"{folder.name}/{CARD} {error}.") from error
     if card.get("format") != FORMAT:
+        told = str(card.get("format"))[:40]
         raise CheckpointError(
-            f"{folder.name}/{CARD} has format {card.get('format')!r}; this fgdemo reads format {FORMAT}. Update fgdemo."
+            f"{folder.name}/{CARD} has format {told}; this fgdemo reads format {FORMAT}. Update fgdemo."
         )
     missing = [key for key in REQUIRED if key not in card]
     if missing:

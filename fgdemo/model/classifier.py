@@ -185,7 +185,8 @@ class Classifier:
         return prediction_set(probs, self.calibration.set_prob)
 
     def lookalikes(self, leaf: str) -> tuple[str, ...]:
-        return tuple(self.calibration.lookalikes.get(leaf, ()))
+        known = self.taxonomy.leaf_index
+        return tuple(other for other in self.calibration.lookalikes.get(leaf, ()) if other in known)
 
     def few(self, leaf: str) -> int | None:
         return self.calibration.few.get(leaf)

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from fgdemo.model.backbone import BackboneSpec, DataConfig, build_backbone
 from fgdemo.model.budget import budget_of, require_small_numbers
+from fgdemo.model.card_form import require_form
 from fgdemo.model.checkpoint import Checkpoint
 from fgdemo.model.classifier import Calibration, Classifier
 from fgdemo.model.head import Readout, RidgeHead
@@ -93,6 +94,7 @@ def from_checkpoint(name: str, found: Checkpoint, device: str) -> Classifier:
         ValueError, KeyError, TypeError, RuntimeError, FgdemoError: something is missing or does not fit.
     """
     card, arrays = found.card, found.arrays
+    require_form(card)
     taxonomy = Taxonomy.from_json(card["taxonomy"])
     for key, array in arrays.items():
         if array.dtype.kind == "f" and not np.isfinite(array).all():
@@ -154,6 +156,8 @@ def _check_fit(found: Checkpoint, dim: int, leaves: int) -> None:
     for name, shape in wanted.items():
         if arrays[name].shape != shape:
             raise ValueError(f"{name} has the shape {arrays[name].shape}, expected {shape}")
+        if arrays[name].dtype != np.float32:
+            raise ValueError(f"{name} has numbers of the type {arrays[name].dtype}, expected float32")
     for number in (
         card["head"]["scale"],
         card["calibration"]["temperature"],
@@ -178,7 +182,10 @@ def _check_input(told: Mapping[str, Any], size_px: int) -> None:
 
 def _points(scale: Mapping[str, Any], name: str) -> np.ndarray:
     """Quantiles of a score."""
-    points = np.array(scale[name], np.float64)
+    try:
+        points = np.array(scale[name], np.float64)
+    except (TypeError, ValueError):
+        points = np.empty(0)
     if points.shape != RANKS.shape or not np.isfinite(points).all():
         raise ValueError(f"the scale {name} of what is unknown must be a list of {len(RANKS)} numbers")
     return points
