@@ -15,6 +15,7 @@ import subprocess
 import sys
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
 RESULTS = Path(__file__).resolve().parent / "results"
 
@@ -23,24 +24,33 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("name", choices=sorted(path.stem for path in RESULTS.glob("*.json")))
     parser.add_argument("--commit", help="what was measured (default: the commit that is checked out)")
-    parser.add_argument("--machine", help="where, if not on two CPU cores")
+    parser.add_argument("--machine", help="where, if not as before")
     given = parser.parse_args()
     lines = [line for line in sys.stdin.read().splitlines() if line.startswith("{")]
     if not lines:
         print("There is no JSON line on standard input.", file=sys.stderr)
         return 1
     path = RESULTS / f"{given.name}.json"
-    held, line = json.loads(path.read_text(encoding="utf-8")), json.loads(lines[-1])
-    before = held.get("older", {})
-    held["older"] = {key: before.get(key, held["commit"]) for key in held["line"] if key not in line}
-    held.pop("carried_over", None)
-    held["line"] = {**held["line"], **line}
-    held["commit"] = given.commit or _checked_out()
-    held["measured_on"] = datetime.now(timezone.utc).date().isoformat()
+    held = kept(json.loads(path.read_text(encoding="utf-8")), json.loads(lines[-1]), given.commit or _checked_out())
     held["machine"] = given.machine or held["machine"]
     path.write_text(json.dumps(held, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     print(lines[-1])
     return 0
+
+
+def kept(held: dict[str, Any], line: dict[str, Any], commit: str) -> dict[str, Any]:
+    """What is held of a benchmark, with a new line of it: keys that the line lacks keep their value and commit."""
+    before = held.get("older", {})
+    new = {name: value for name, value in held.items() if name not in ("carried_over", "older")}
+    older = {key: before.get(key, held["commit"]) for key in held["line"] if key not in line}
+    day = datetime.now(timezone.utc).date().isoformat()
+    return {
+        **new,
+        "commit": commit,
+        "measured_on": day,
+        "line": {**held["line"], **line},
+        **({"older": older} if older else {}),
+    }
 
 
 def _checked_out() -> str:
