@@ -35,6 +35,8 @@ PASSWORD = "barn owls by moonlight"
 WRONG = {"spot_winged_duneling": "plain_duneling", "band_tailed_marshling": "plain_marshling"}
 """Kinds of which some pictures get the name of their look-alike."""
 WRONG_EACH = 4
+SHOWN = 7
+"""Which of the gold specimens is asked about: one on a warm ground, where a blue map is seen."""
 PATIENCE_MS = 240_000
 
 
@@ -118,6 +120,8 @@ def classify(page: Page, url: str, picture: Path) -> None:
     row.get_by_role("button", name="Compare with this kind").click()
     page.keyboard.press("3")
     page.locator(".fg-trust-text").filter(has_text=re.compile(r"\d")).wait_for()
+    page.evaluate("document.activeElement.blur()")
+    page.mouse.move(0, 0)
     page.wait_for_timeout(2500)
     keep(page, "classify")
 
@@ -140,7 +144,7 @@ def main() -> None:
         folder = (given.keep or Path(scratch)).resolve()
         if not (folder / "home").exists():
             prepare(folder)
-        picture = sorted((folder / "many" / "test" / "spot_winged_duneling").iterdir())[3]
+        picture = sorted((folder / "many" / "test" / "spot_winged_duneling").iterdir())[SHOWN]
         with (
             serving(app_command(), folder, folder / "model", FGDEMO_HOME=str(folder / "home")) as served,
             sync_playwright() as playwright,
