@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from fgdemo.counting import counted
+
 Interval = tuple[float, float, float]
 """(mean, low, high) with 95 % limits."""
 
@@ -154,7 +156,7 @@ def points(share: float) -> str:
 
 
 def gold_pictures(n: int) -> str:
-    return f"{n:,} gold {'picture' if n == 1 else 'pictures'}"
+    return counted(n, "gold picture")
 
 
 def gold_has_changed(labels: int) -> str:

@@ -129,7 +129,7 @@ def test_evaluate_says_when_nothing_could_be_decoded(
     strange.mkdir()
     (strange / "a.jpg").write_bytes(b"no picture")
     sentence = refused(capsys, "evaluate", birds / "val", "--checkpoint", checkpoint, "--unknown", strange)
-    assert "None of the 1 pictures could be decoded" in sentence
+    assert "No picture of 1 could be decoded" in sentence
 
 
 def test_predict_answers_each_picture_and_names_the_bad_ones(

@@ -10,7 +10,7 @@ import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 VALUES = dict.fromkeys(
-    ("fgdemo", "types", "errors", "settings", "naming", "taxonomy", "annotation", "training", "bidi"), 0
+    ("fgdemo", "types", "errors", "settings", "naming", "taxonomy", "annotation", "training", "bidi", "counting"), 0
 )
 FOLDERS = {"statistics": 0, "storage": 1, "specimens": 1, "model": 2, "explain": 3, "learn": 4, "services": 5}
 ENTRIES = dict.fromkeys(("bootstrap", "mirrors", "model_room", "logs", "cli", "commands", "__main__", "ui", "app"), 6)

@@ -123,7 +123,7 @@ def test_a_picture_in_no_row_is_told(tmp_path: Path) -> None:
     put(tmp_path, {"metadata.csv": "file_name,label\n1.jpg,a\n2.jpg,b\n", "1.jpg": "1", "2.jpg": "2", "3.jpg": "3"})
     source = imported(tmp_path)
     assert told(source)["3.jpg"] == ("", "train")
-    assert source.notes == ("1 pictures are in no row of metadata.csv: they came without a label.",)
+    assert source.notes == ("In no row of metadata.csv: 1 picture, which came without a label.",)
     assert read_source(tmp_path).skipped == (("3.jpg", "is in no row of metadata.csv"),)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from fgdemo.bootstrap import Workspace, open_workspace
 from fgdemo.commands.cloud import train_as_job
+from fgdemo.counting import counted
 from fgdemo.errors import CheckpointError
 from fgdemo.learn.given import GivenPictures
 from fgdemo.learn.live_classifier import embeddings_of, learned, members_besides, unlearned, without_gold
@@ -107,7 +108,9 @@ def _without_rejected(
     rejected = members_besides(base, workspace.roster, used)
     if not rejected:
         return base
-    run.say(f"{len(rejected)} pictures that {base.version} has learned are gold or left out here: taken out of it.")
+    run.say(
+        f"Taken out of {base.version}: {counted(len(rejected), 'picture')} that it has learned, gold or left out here."
+    )
     embeddings = embeddings_of(settings.home, base)
     look_at_missing(embeddings, workspace.images, rejected, base.look, run.progress)
     return unlearned(base, workspace.roster, embeddings, rejected)

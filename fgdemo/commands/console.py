@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fgdemo.counting import counted
 from fgdemo.errors import PictureError
 from fgdemo.settings import Settings
 
@@ -71,7 +72,7 @@ def report_skipped(skipped: Sequence[tuple[str, str]], say: Callable[[str], None
     for note in notes:
         say(note)
     if skipped:
-        say(f"Left out {len(skipped)} {'file' if len(skipped) == 1 else 'files'}:")
+        say(f"Left out {counted(len(skipped), 'file')}:")
         for name, reason in skipped[:20]:
             say(f"  {name}: {reason}")
         if len(skipped) > 20:
@@ -79,7 +80,7 @@ def report_skipped(skipped: Sequence[tuple[str, str]], say: Callable[[str], None
 
 
 def report_scores(scores: Scores, taxonomy: Taxonomy, say: Callable[[str], None]) -> None:
-    say(f"Top-1 {percent(scores.top1)}, top-5 {percent(scores.top5)} on {scores.n} held-out pictures")
+    say(f"Top-1 {percent(scores.top1)}, top-5 {percent(scores.top5)} on {counted(scores.n, 'held-out picture')}")
     if len(scores.groups) > 1:
         groups: Mapping[str, Interval] = scores.groups
         say("  " + ", ".join(f"{taxonomy[root].name} {percent(interval)}" for root, interval in groups.items()))

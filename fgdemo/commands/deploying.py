@@ -7,6 +7,7 @@ from typing import Any
 
 from fgdemo.annotation import OWNER
 from fgdemo.commands.console import speaker
+from fgdemo.counting import counted
 from fgdemo.errors import SettingsError
 from fgdemo.settings import REPOSITORY, Settings
 
@@ -27,7 +28,7 @@ def deploy(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]:
     require_name(arguments.space)
     read_checkpoint(settings.checkpoint)
     contents = space_contents(REPOSITORY, settings.checkpoint, _variables(arguments.variable))
-    told = f"{len(contents.files)} files, {contents.size_bytes / 1e6:.1f} MB"
+    told = f"{counted(len(contents.files), 'file')}, {contents.size_bytes / 1e6:.1f} MB"
     result: dict[str, Any] = {
         "space": arguments.space, "files": sorted(contents.files), "size_bytes": contents.size_bytes,
         "variables": dict(contents.variables),

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from fgdemo.commands.console import bar, speaker
+from fgdemo.counting import counted
 from fgdemo.errors import CheckpointError, FgdemoError, StorageError
 from fgdemo.settings import Settings
 
@@ -115,7 +116,7 @@ def _check_head(settings: Settings, engine: Engine) -> Finding:
     difference = float(np.abs(both[0] - both[1]).max() / max(1.0, float(np.abs(both[0]).max())))
     unseen = len(embeddings.missing(whole.image_ids))
     told = f"answer by answer it is that of a whole fit, to {difference:.1e}"
-    told += f"; {unseen} pictures are still to be looked at" if unseen else ""
+    told += f"; {counted(unseen, 'picture')} still to be looked at" if unseen else ""
     faults = () if difference <= LARGEST_DIFFERENCE else (
         f"The head differs from a whole fit by {difference:.1e} of its largest weight: start the page again.",
     )  # fmt: skip

@@ -9,6 +9,7 @@ from typing import Any
 
 from fgdemo.annotation import OWNER
 from fgdemo.commands.console import bar, load_live, speaker
+from fgdemo.counting import counted
 from fgdemo.settings import Settings
 
 SHOWN = 20
@@ -17,7 +18,6 @@ SHOWN = 20
 def import_pictures(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]:
     """Pictures into the workspace, labelled or not: to be compared with, put right, and learned from."""
     from fgdemo import bootstrap
-    from fgdemo.services.wording import pictures
 
     say = speaker(arguments)
     exchange = bootstrap.open_exchange(settings, load_live(arguments, settings))
@@ -30,7 +30,8 @@ def import_pictures(arguments: argparse.Namespace, settings: Settings) -> dict[s
         say(f"New kinds: {', '.join(report.new_kinds[:SHOWN])}{' …' if len(report.new_kinds) > SHOWN else ''}")
     splits = ", ".join(f"{count} {split}" for split, count in sorted(report.splits.items(), key=lambda s: -s[1]))
     were = "was" if report.known == 1 else "were"
-    say(f"{pictures(report.added)} came in{f' ({splits})' if splits else ''}, {report.known} {were} there already.")
+    came_in = f"{counted(report.added, 'picture')} came in{f' ({splits})' if splits else ''}"
+    say(f"{came_in}, {report.known} {were} there already.")
     if report.answers != report.added:
         say(f"{report.answers} {'answer is' if report.answers == 1 else 'answers are'} new in their histories.")
     if report.twins:
@@ -62,9 +63,9 @@ def export(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]:
         done = exchange.export_to(OWNER, arguments.out, arguments.format, arguments.push, progress)
     tell_left_out(done.skipped, None, say)
     answers = ", ".join(f"{count} {answer}" for answer, count in sorted(done.answers.items(), key=lambda a: -a[1]))
-    say(f"Written: {done.out}, {done.pictures} pictures{f' ({answers})' if answers else ''}.")
+    say(f"Written: {done.out}, {counted(done.pictures, 'picture')}{f' ({answers})' if answers else ''}.")
     if done.events:
-        say(f"{done.events} events of their histories are with them.")
+        say(f"With them: {counted(done.events, 'event')} of their histories.")
     if done.pushed_to:
         say(f"Pushed to the private data set {done.pushed_to} of the Hugging Face Hub.")
     return {

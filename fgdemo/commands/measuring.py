@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fgdemo.commands.console import bar, load, percent, report_scores, report_skipped, speaker
+from fgdemo.counting import counted
 from fgdemo.errors import DatasetError, SettingsError
 from fgdemo.settings import Settings
 
@@ -61,14 +62,14 @@ def _score(classifier: Classifier, arguments: argparse.Namespace, settings: Sett
                 listed, classifier.data_config, max_picture_mp=settings.max_picture_mp, progress=progress
             )
             if not pictures.names:
-                raise DatasetError(f"None of the {len(listed)} pictures could be decoded ({pictures.skipped[0][1]}).")
+                raise DatasetError(f"No picture of {len(listed)} could be decoded ({pictures.skipped[0][1]}).")
             embeddings = embed(classifier.network.backbone, pictures.pixels, classifier.data_config, progress=progress)
         return pictures, embeddings, embeddings @ weight + bias
 
     source = read_sources(arguments.data, fewest_classes=1)
     held_out = [picture for picture in source.pictures if picture.split != "train"]
     if held_out and len(held_out) < len(source.pictures):
-        say(f"Measured on the {len(held_out)} pictures of val and test; those to train on are left out.")
+        say(f"Measured on {counted(len(held_out), 'picture')} of val and test; those to train on are left out.")
     label_indices([picture.label for picture in source.pictures], classifier.taxonomy)
     pictures, embeddings, logits = look(held_out or source.pictures)
     skipped = (*source.skipped, *pictures.skipped)
@@ -207,7 +208,9 @@ def _bench(classifier: Classifier, arguments: argparse.Namespace, settings: Sett
             say(f"{found[-1].cell.name}: {percent(found[-1].cell.top1)}, {found[-1].cell.picture_s * 1000:.0f} ms")
     cells, chosen = recommend(found)
     test = len(found[0].right)
-    open_loss = f" A loss of up to {chosen.loss_limit:.1%} against the best is not excluded by {test} pictures."
+    open_loss = (
+        f" A loss of up to {chosen.loss_limit:.1%} against the best is not excluded by {counted(test, 'picture')}."
+    )
     say(f"Recommended: {chosen.name}.{open_loss if chosen.loss_limit else ''}")
     return {
         **about,

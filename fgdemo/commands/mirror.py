@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from fgdemo.commands.console import bar, speaker
+from fgdemo.counting import counted
 from fgdemo.errors import SettingsError, StorageError
 from fgdemo.settings import Settings
 
@@ -27,10 +28,17 @@ def backup(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]:
     if sent is None:
         raise StorageError("Another process has been sending to the mirror for too long: try again.")
     backed = mirror.state.backed()
-    say(f"Sent: {sent.events} events, {sent.pictures} pictures, {sent.models} models, {sent.rows} other rows.")
+    say(
+        f"Sent: {counted(sent.events, 'event')}, {counted(sent.pictures, 'picture')}, {counted(sent.models, 'model')}, "
+        f"{counted(sent.rows, 'other row')}."
+    )
     if sent.missing:
-        say(f"{len(sent.missing)} pictures are not in the workspace, so they were not sent: python -m fgdemo doctor")
-    say(f"All {backed.answers} answers are backed up." if not backed.waiting else f"{backed.waiting} are not yet.")
+        say(f"Not sent, since not in the workspace: {counted(len(sent.missing), 'picture')}: python -m fgdemo doctor")
+    say(
+        f"Backed up: {counted(backed.answers, 'answer')}, which is all."
+        if not backed.waiting
+        else f"Not backed up yet: {counted(backed.waiting, 'answer')}."
+    )
     return {
         "events": sent.events, "pictures": sent.pictures, "models": sent.models, "rows": sent.rows,
         "missing": sent.missing[:SHOWN], "answers": backed.answers, "waiting": backed.waiting,
@@ -53,8 +61,9 @@ def restore(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]
     if len(found.faults) > SHOWN:
         say(f"  … and {len(found.faults) - SHOWN} more faults")
     say(
-        f"Restored: {found.events} events, {found.pictures} pictures, {found.taxa} kinds and groups, "
-        f"{found.accounts} accounts, {found.models} models."
+        f"Restored: {counted(found.events, 'event')}, {counted(found.pictures, 'picture')}, "
+        f"{counted(found.taxa, 'kind or group', 'kinds and groups')}, "
+        f"{counted(found.accounts, 'account')}, {counted(found.models, 'model')}."
     )
     if found.raised:
         say("By this mirror:" if found.accepted else "Not taken, as somebody would get more rights by it:")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from fgdemo.annotation import DOUBTFUL
 from fgdemo.commands.console import bar, load, report_skipped, speaker
+from fgdemo.counting import counted
 from fgdemo.errors import DatasetError
 from fgdemo.settings import Settings
 
@@ -76,7 +77,7 @@ def _read(locations: Sequence[str]) -> tuple[list[LabelledPicture], list[tuple[s
         listed += [replace(picture, name=name_of(picture.name)) for picture in source.pictures]
     unlabelled = sum(not picture.label for picture in listed)
     if unlabelled:
-        skipped.append((f"{unlabelled} pictures", "have no label"))
+        skipped.append((counted(unlabelled, "picture"), "without a label"))
     return [picture for picture in listed if picture.label], skipped
 
 

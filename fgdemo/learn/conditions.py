@@ -48,6 +48,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.stats import binomtest
 
+from fgdemo.counting import counted
 from fgdemo.learn.compared import Compared, answers_of, in_points
 from fgdemo.learn.detail import bin_gaps
 from fgdemo.statistics.bootstrap import (
@@ -185,7 +186,7 @@ def check_maps(before: np.ndarray | None, after: np.ndarray | None, seed: int) -
     if before is None or after is None:
         return Check("maps", True, "The trust of the maps was not measured.")
     change, _, high = mean_interval(after - before, seed)
-    found = f"trust of the class maps {before.mean():.2f} → {after.mean():.2f} on {len(before)} pictures"
+    found = f"trust of the class maps {before.mean():.2f} → {after.mean():.2f} on {counted(len(before), 'picture')}"
     if change < -MAP_MARGIN and high < 0 and len(before) > 1:  # one picture proves nothing
         return Check("maps", False, f"The maps are less faithful: {found}.")
     return Check("maps", True, f"The maps are as faithful: {found}.")

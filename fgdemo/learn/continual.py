@@ -24,6 +24,7 @@ from typing import Any, Protocol
 import numpy as np
 from sklearn.linear_model import SGDClassifier
 
+from fgdemo.counting import counted
 from fgdemo.errors import DatasetError
 from fgdemo.learn.protocols import Split, some_of_each, tested_kinds
 from fgdemo.model.head import RidgeHead
@@ -123,7 +124,7 @@ def draw_sessions(split: Split, number: int, seed: int = 0) -> list[np.ndarray]:
     """
     tested = tested_kinds(split)
     if len(tested) < number:
-        kinds = "1 kind" if len(tested) == 1 else f"{len(tested)} kinds"
+        kinds = counted(len(tested), "kind")
         raise DatasetError(f"{kinds} with pictures to test on cannot be learned in {number} sessions.")
     return np.array_split(np.random.default_rng(seed).permutation(tested), number)
 

@@ -8,6 +8,7 @@ from functools import partial
 
 import numpy as np
 
+from fgdemo.counting import counted
 from fgdemo.errors import DatasetError, StorageError
 from fgdemo.learn.corpus import Corpus
 from fgdemo.learn.pictures import Pictures, Progress, decode_all, no_progress
@@ -43,11 +44,11 @@ class GivenPictures:
         used = self.used(taxonomy, ("train", "val"))
         others = sum(one.split in ("train", "val") for one in self.labels) - len(used)
         if others:
-            say(f"{others} labels are left out: they name groups of kinds, or kinds without a training picture.")
+            say(f"Left out: {counted(others, 'label')} of groups, or of kinds without a training picture.")
         pictures = self._decode(used, config)
         if pictures.skipped:
             named = ", ".join(f"{name[:12]}… ({reason})" for name, reason in pictures.skipped[:SHOWN_LEFT_OUT])
-            say(f"{len(pictures.skipped)} pictures are left out: {named}")
+            say(f"Left out: {counted(len(pictures.skipped), 'picture')}: {named}")
         if len({pictures.labels[row] for row in pictures.where("train").tolist()}) < 2:
             raise DatasetError(
                 "There must be labelled training pictures of at least two kinds: label some, then begin a new training."

@@ -8,6 +8,8 @@ from html import escape
 
 import numpy as np
 
+from fgdemo.counting import counted
+
 WIDTH, HEIGHT = 440, 300
 LEFT, RIGHT, TOP, BOTTOM = 52, 16, 32, 44
 NAMES = 120
@@ -79,7 +81,7 @@ def reliability_plot(bins: Sequence[tuple[float, float, int]], label: str) -> st
         gap = f'd="M{_x(x, confidence)},{_y(y, confidence)}L{_x(x, confidence)},{_y(y, right)}"'
         body.append(f'<path class="gap" {gap}/>')
         radius = 3 + 9 * (n / most) ** 0.5
-        title = f"<title>{n} pictures: {confidence:.0%} sure, {right:.0%} right</title>"
+        title = f"<title>{counted(n, 'picture')}: {confidence:.0%} sure, {right:.0%} right</title>"
         body.append(
             f'<circle class="dot" r="{radius:.1f}" cx="{_x(x, confidence)}" cy="{_y(y, right)}">{title}</circle>'
         )

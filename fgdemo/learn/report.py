@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from fgdemo.counting import counted
 from fgdemo.learn.plots import Axis, Line, bar_plot, line_plot, percent_axis, reliability_plot
 from fgdemo.taxonomy import Taxonomy
 from fgdemo.training import Interval
@@ -184,7 +185,9 @@ def _bench(result: Mapping[str, Any]) -> str:
 
 def _open_loss(share: float, n: int) -> str:
     return (
-        f"A loss of up to {100 * share:.1f} points against the best is not excluded by {n:,} pictures." if share else ""
+        f"A loss of up to {100 * share:.1f} points against the best is not excluded by {counted(n, 'picture')}."
+        if share
+        else ""
     )
 
 
@@ -214,8 +217,8 @@ def _continual(result: Mapping[str, Any]) -> str:
 
 def _about(result: Mapping[str, Any]) -> str:
     return (
-        f"<p>{result['classes']} kinds; learned from {result['train']:,} pictures, tested on {result['test']:,}. "
-        "Intervals are 95 %.</p>"
+        f"<p>{counted(result['classes'], 'kind')}; learned from {counted(result['train'], 'picture')}, "
+        f"tested on {result['test']:,}. Intervals are 95 %.</p>"
     )
 
 

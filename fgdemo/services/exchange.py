@@ -9,6 +9,7 @@ from pathlib import Path
 from sqlalchemy.engine import Engine
 
 from fgdemo.annotation import Person
+from fgdemo.counting import counted
 from fgdemo.errors import StorageError
 from fgdemo.storage.audit import Audit
 from fgdemo.storage.database import utc_now
@@ -128,5 +129,5 @@ class Exchange:
         exported = export_workspace(self._engine, self._images, out, format, push_to=push_to, progress=progress)
         pushed = f", pushed to {push_to}" if push_to else ""
         if may_write(self._engine):  # where nothing can be written down, whoever reads the files can copy them, too
-            Audit(self._engine).note(person, "export", f"{exported.pictures} pictures as {format}{pushed}")
+            Audit(self._engine).note(person, "export", f"{counted(exported.pictures, 'picture')} as {format}{pushed}")
         return exported

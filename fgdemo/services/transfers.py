@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Literal
 
 from fgdemo.annotation import Person
 from fgdemo.bidi import isolated
+from fgdemo.counting import counted
 from fgdemo.errors import FgdemoError, StorageError
-from fgdemo.services.wording import pictures
 from fgdemo.storage.originals import write_durably
 from fgdemo.storage.strict_json import read_object
 
@@ -208,7 +208,7 @@ class Transfers:
 
 def _imported(running: Transfer, report: ImportReport) -> Transfer:
     splits = ", ".join(f"{count:,} {split}" for split, count in sorted(report.splits.items()) if count)
-    words = [f"{pictures(report.added)} came in{f' ({splits})' if splits else ''}"]
+    words = [f"{counted(report.added, 'picture')} came in{f' ({splits})' if splits else ''}"]
     if report.known:
         words.append(f"{report.known:,} {'was' if report.known == 1 else 'were'} here already")
     if report.twins:
@@ -227,6 +227,6 @@ def _exported(running: Transfer, exported: Exported, out: Path) -> Transfer:
     return replace(
         running,
         state="done",
-        sentence=f"{pictures(exported.pictures)} {'is' if exported.pictures == 1 else 'are'} ready.",
+        sentence=f"{counted(exported.pictures, 'picture')} {'is' if exported.pictures == 1 else 'are'} ready.",
         file=out,
     )

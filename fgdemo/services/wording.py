@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from fgdemo.bidi import isolated
+from fgdemo.counting import counted
 from fgdemo.taxonomy import Taxon, Taxonomy
 from fgdemo.types import Answer, KnownGroup, UnknownVerdict
 
@@ -37,11 +38,6 @@ def with_article(name: str) -> str:
     return f"an {name}" if silent_h or (vowel and not sounds_like_yu_or_wu) else f"a {name}"
 
 
-def pictures(count: int) -> str:
-    """ "1 picture", "1,200 pictures"."""
-    return f"{count:,} {'picture' if count == 1 else 'pictures'}"
-
-
 def plural(name: str) -> str:
     """`birds`, `butterflies`, `finches`, `sheep`; a name that is no plain lower-case English noun stays as it is."""
     if not re.search(r"[a-z]$", name) or not name.islower() or re.search(r"(sheep|deer|fish|[^s]s)$", name):
@@ -53,7 +49,7 @@ def plural(name: str) -> str:
 
 def known_kinds(total: int, groups: Sequence[KnownGroup]) -> str:
     """`Knows 174 kinds: 100 birds, 64 dogs and 10 butterflies.` What is in no group named is counted as others."""
-    kinds = "1 kind" if total == 1 else f"{total} kinds"
+    kinds = counted(total, "kind")
     if not groups:
         return f"Knows {kinds}."
     nouns = [group.name.lower() if group.name.istitle() else group.name for group in groups[:GROUPS_NAMED]]

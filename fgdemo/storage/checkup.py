@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
+from fgdemo.counting import counted
 from fgdemo.errors import FgdemoError, PictureError, StorageError
 from fgdemo.storage.database import reading, schema_version
 from fgdemo.storage.images import decode_picture
@@ -94,5 +95,5 @@ def check_mirror(mirror: Mirror | None) -> Finding:
     if was_sent and not is_there:
         return Finding("mirror", "", ("The mirror is empty, though it was written: python -m fgdemo backup",))
     if backed.waiting:
-        return Finding("mirror", f"reachable; {backed.waiting} of {backed.answers} answers are not there yet")
-    return Finding("mirror", f"reachable; all {backed.answers} answers are there")
+        return Finding("mirror", f"reachable; {backed.waiting} of {counted(backed.answers, 'answer')} not there yet")
+    return Finding("mirror", f"reachable; nothing waits ({counted(backed.answers, 'answer')})")

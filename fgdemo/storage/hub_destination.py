@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from fgdemo.counting import counted
 from fgdemo.errors import StorageError, UnavailableError
 from fgdemo.storage.destinations import GoneError, Sending, complaint
 from fgdemo.storage.hub_access import network_error
@@ -68,7 +69,10 @@ class HubDestination:
                     for file in files[start : start + FILES_A_COMMIT]
                 ]
                 self._api.create_commit(
-                    self._repository, some, commit_message=f"{len(some)} files of fgdemo", repo_type="dataset"
+                    self._repository,
+                    some,
+                    commit_message=f"{counted(len(some), 'file')} of fgdemo",
+                    repo_type="dataset",
                 )
 
     def remove(self, names: Sequence[str]) -> None:
@@ -80,7 +84,7 @@ class HubDestination:
         if gone:
             with _told():
                 self._api.create_commit(
-                    self._repository, gone, commit_message=f"{len(gone)} files removed", repo_type="dataset"
+                    self._repository, gone, commit_message=f"{counted(len(gone), 'file')} removed", repo_type="dataset"
                 )
 
     def _is_there(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from fgdemo.counting import counted
 from fgdemo.errors import DatasetError
 from fgdemo.storage import published, webdataset
 from fgdemo.storage.columns import PATHS, choose_columns
@@ -121,8 +122,8 @@ def _tables(tree: Tree, listing: Listing, pictures: Sequence[str], found: Found,
     unnamed = [name for name in pictures if name not in located.rows]
     shown = ", ".join(sorted(used)[:3])
     if unnamed and partly_labelled:
-        came = "they came without a label" if labels else "they have the label of their folder"
-        found.note(f"{len(unnamed)} pictures are in no row of {shown}: {came}.")
+        came = "which came without a label" if labels else "with the label of its folder"
+        found.note(f"In no row of {shown}: {counted(len(unnamed), 'picture')}, {came}.")
     for name in unnamed:
         folder = tuple(name.split("/")[:-1])
         groups, label = ((), "") if labels else plan.label_of(folder)
@@ -240,7 +241,7 @@ def _folders(
     for folder, count in sorted(other.items()):
         if folder != MASKS:
             found.skip("/".join((*plan.top, folder)), "is not a train, val or test folder")
-        found.note(f"{count} pictures in “{folder}” were left out: it is not a train, val or test folder.")
+        found.note(f"Left out: {counted(count, 'picture')} in “{folder}”, which is not a train, val or test folder.")
     _empty_classes(listing, pictures, plan, found)
 
 

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fgdemo.counting import counted
 from fgdemo.errors import DatasetError
 from fgdemo.storage.columns import PATHS, choose_label
 from fgdemo.storage.folders import split_in
@@ -198,7 +199,8 @@ def _label_of(
         label = "label" if "label" in classes else max(classes, key=lambda name: len(classes[name]))
         if len(classes) > 1:
             rest = ", ".join(f"“{name}”" for name in classes if name != label)
-            return label, (f"The labels are those of “{label}” ({len(classes[label])} classes), not of {rest}.",)
+            many = counted(len(classes[label]), "class", "classes")
+            return label, (f"The labels are those of “{label}” ({many}), not of {rest}.",)
         if label == "label" or "label" not in others:
             return label, ()
     some = []

@@ -15,6 +15,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from fgdemo.counting import counted
 from fgdemo.errors import DatasetError
 from fgdemo.storage import exchanged, hub
 from fgdemo.storage.labelled import Found, LabelledPicture, PastSession, Split
@@ -117,7 +118,7 @@ def read_for_import(locations: Sequence[str | Path]) -> tuple[Source, bool]:
     if not found.pictures:
         where = " and ".join(f"“{location}”" for location in locations)
         first = ": “{}” {}".format(*found.skipped[0]) if found.skipped else ""
-        reason = f" (of {len(found.skipped)} files none could be used{first})" if found.skipped else ""
+        reason = f" (of {counted(len(found.skipped), 'file')} none could be used{first})" if found.skipped else ""
         raise DatasetError(f"There are no pictures in {where}{reason}.")
     labels = tuple(sorted({picture.label for picture in found.pictures if picture.label}))
     # What is held out was put there on purpose, be it all there is; what is train only may just be called so.

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from fgdemo.annotation import OUT, Kind, Person
+from fgdemo.counting import counted
 from fgdemo.errors import ForbiddenError, StaleError, StorageError
 from fgdemo.services.disputes import require_third
 from fgdemo.storage.events import EventLog, LabelEvent, Note, standing_of
@@ -150,7 +151,7 @@ def _check(roster: Roster, items: Sequence[Shown], answer: Answer) -> None:
     standing = [roster.standing(item.image) for item in items]
     stale = [item.image for item, now in zip(items, standing, strict=True) if now.version != item.version]
     if stale:
-        raise StaleBatchError(f"{_pictures(len(stale))} changed meanwhile, so nothing was kept.", stale)
+        raise StaleBatchError(f"{counted(len(stale), 'picture')} changed meanwhile, so nothing was kept.", stale)
     gold = sum(now.is_locked for now in standing)
     if answer in OUT_OF_GOLD:
         labelled = sum(now.is_locked and now.taxon is not None for now in standing)
@@ -166,7 +167,7 @@ def _check(roster: Roster, items: Sequence[Shown], answer: Answer) -> None:
         )
     bare = sum(now.taxon is None for now in standing)
     if answer == "confirm" and bare:
-        raise StorageError(f"{_pictures(bare)} without a label cannot be called right, so nothing was kept.")
+        raise StorageError(f"{counted(bare, 'picture')} without a label cannot be called right, so nothing was kept.")
 
 
 def _kind(answer: Answer) -> Kind:
@@ -176,8 +177,4 @@ def _kind(answer: Answer) -> Kind:
 
 
 def _out_of_gold(count: int, kind: Kind) -> str:
-    return f"{_pictures(count)} out of gold: {'unusable' if kind == 'unusable' else 'none of these kinds'}"
-
-
-def _pictures(n: int) -> str:
-    return "1 picture" if n == 1 else f"{n} pictures"
+    return f"{counted(count, 'picture')} out of gold: {'unusable' if kind == 'unusable' else 'none of these kinds'}"
