@@ -21,6 +21,7 @@ from urllib.parse import urlencode
 
 Form = Literal["JSON", "JSON_MIN", "CSV"]
 TOKEN = "0123456789abcdef0123456789abcdef01234567"
+USER, PASSWORD = "ada@example.org", "none-of-yours"
 START_S = 900
 
 
@@ -97,7 +98,7 @@ def label_studio(python: Path, home: Path, port: int) -> Iterator[LabelStudio]:
     }  # fmt: skip
     command = [
         str(python.with_name("label-studio")), "start", "--no-browser", "--port", str(port), "--internal-host",
-        "127.0.0.1", "--username", "ada@example.org", "--password", "none-of-yours", "--user-token", TOKEN,
+        "127.0.0.1", "--username", USER, "--password", PASSWORD, "--user-token", TOKEN,
     ]  # fmt: skip
     studio = LabelStudio(f"http://127.0.0.1:{port}", served)
     with (home / "log").open("wb") as log:

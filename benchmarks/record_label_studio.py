@@ -4,7 +4,8 @@
 
 Everything is drawn here: no photograph is recorded. It writes to tests/label_studio: `before/`, a workspace with its
 history; `back.*`, the project that Label Studio made of that workspace's export, with the edits `EDITS` made there, in
-three forms; `own.*`, a project of another laboratory, whose control is called species.
+three forms; `page.*`, the same with edits made on its page by two people in a headless Chromium; `own.*`, a project
+of another laboratory, whose control is called species.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from typing import Any
 REPOSITORY = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(REPOSITORY), str(REPOSITORY / "benchmarks")]
 
-from label_studio_server import Form, LabelStudio, label_studio
+from label_studio_page import annotators
+from label_studio_server import PASSWORD, USER, Form, LabelStudio, label_studio
 
 from tests.exchanging import ACTIONS, MAINTAINER, exchange_of, fill, say
 from tests.workspace import FakeWorkspace, open_fake_workspace
@@ -52,6 +54,7 @@ def main() -> None:
         exchange.export_to(MAINTAINER, OUT / "before", "jsonl")
         exchange.export_to(MAINTAINER, studio.served / "birds", "label-studio")
         _record(studio, "back", _edited(studio, studio.served / "birds"))
+        _record(studio, "page", _edited_on_page(studio, studio.served / "birds"))
         _record(studio, "own", _own(studio))
         (OUT / "VERSION").write_text(f"Label Studio {studio.version()}\n", encoding="utf-8")
 
@@ -70,11 +73,46 @@ def _speak(workspace: FakeWorkspace) -> None:
     say(workspace, images[4], "again", "ada", "", 0, 2)
 
 
-def _edited(studio: LabelStudio, folder: Path) -> int:
-    """The export as a project, and in it the four edits."""
+def _project(studio: LabelStudio, folder: Path) -> tuple[int, list[dict[str, Any]]]:
+    """The export as a project, and its tasks as they are there."""
     tasks = json.loads((folder / "tasks.json").read_text(encoding="utf-8"))
     project = studio.project((folder / "interface.xml").read_text(encoding="utf-8"), tasks, folder / "pictures")
-    tasks = json.loads(studio.export(project, "JSON"))
+    return project, json.loads(studio.export(project, "JSON"))
+
+
+def _edited_on_page(studio: LabelStudio, folder: Path) -> int:
+    """Two people at the page: another kind, another comment, a kind for what had none, a second opinion, a task that is
+    skipped, and a choice that is never submitted."""
+    project, tasks = _project(studio, folder)
+    once = [task for task in tasks if len(task["annotations"]) == 1]
+    other, commented, *_ = [task for task in once if _results_of(task["annotations"][0], "comment")]
+    bare = next(task for task in tasks if not task["annotations"] and not task["predictions"])
+    second, left = [task for task in once if task not in (other, commented)][:2]
+    with annotators(studio.url, project, (USER, PASSWORD), "bo@example.org") as (ada, bo):
+        ada.open(other["id"])
+        ada.choose("Eskimo Dog")
+        ada.update()
+        ada.open(commented["id"])
+        ada.comment('seen ♂ "again"')
+        ada.update()
+        ada.open(bare["id"])
+        ada.choose("Löwchen")
+        ada.comment("new")
+        ada.submit()
+        bo.open(second["id"])
+        bo.another()
+        bo.choose("Nashville Warbler")
+        bo.submit()
+        bo.skip_next()
+        ada.open(left["id"])
+        ada.choose("Spitz")
+        ada.leave()
+    return project
+
+
+def _edited(studio: LabelStudio, folder: Path) -> int:
+    """The export as a project, and in it the four edits."""
+    project, tasks = _project(studio, folder)
     answered = [task["annotations"][0] for task in tasks if len(task["annotations"]) == 1]
     bare = [task["id"] for task in tasks if not task["annotations"]]
     commented = next(one for one in answered if _results_of(one, "comment"))

@@ -91,6 +91,34 @@ def test_exactly_what_was_changed_there_comes_back(workspace: FakeWorkspace, bef
 
 
 @pytest.mark.parametrize("form", FORMS)
+def test_what_two_people_changed_on_its_page_comes_back(
+    workspace: FakeWorkspace, before: Path, tmp_path: Path, form: str
+):
+    """A task that was skipped holds the choice that its prediction had filled in; only JSON has it, and drafts."""
+    shutil.copy(RECORDED / f"page.{form}", before)
+    old = everything(workspace)["pictures"]
+    exchange = exchange_of(workspace, tmp_path / "home")
+    report = exchange.import_from(MAINTAINER, [before])
+    new = everything(workspace)["pictures"]
+    added = [event for image in new for event in new[image][1][len(old[image][1]) :]]
+    ada, bo = sorted({event.annotator for event in added})
+    said = Counter((e.annotator, e.kind, e.taxon, e.comment) for e in added if e.kind != "skip")
+    assert said == Counter(
+        [
+            (ada, "label", "eskimo_dog", "because 0"), (ada, "label", "warbler", 'seen ♂ "again"'),
+            (ada, "label", "lowchen", "new"), (bo, "label", "nashville_warbler", None),
+        ]
+    )  # fmt: skip
+    assert [(e.annotator, e.taxon) for e in added if e.kind == "skip"] == ([(bo, None)] if form == "json" else [])
+    reasons = [reason for _, reason in report.skipped]
+    if form == "json":
+        assert reasons == ["has a draft, which was not submitted: it is no answer"]
+    else:
+        assert reasons == ["is shown by none of the lines that say what the pictures here are"]  # the skipped one
+    assert exchange.import_from(MAINTAINER, [before]).answers == 0
+
+
+@pytest.mark.parametrize("form", FORMS)
 def test_all_of_the_history_reaches_another_workspace(
     workspace: FakeWorkspace, before: Path, tmp_path: Path, form: str
 ):
