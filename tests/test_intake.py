@@ -226,7 +226,7 @@ def test_hostile_entries_are_named_and_nothing_is_written(tmp_path):
 def test_ten_thousand_empty_files_are_all_named(tmp_path):
     tree = open_zip(archive(tmp_path / "e.zip", [(f"a/{n}.png", b"") for n in range(10_000)]))
     assert len(tree.listing().faults) == 10_000
-    with pytest.raises(DatasetError, match="of 10000 files none"):
+    with pytest.raises(DatasetError, match="of 10,000 files none"):
         read_for_import([tmp_path / "e.zip"])
 
 
@@ -243,3 +243,16 @@ def test_a_damaged_entry_is_left_out_by_whoever_reads_it(tmp_path, workspace):
     source, _ = read_for_import([path])
     report = workspace.take_in(source.pictures)
     assert report.added + len(report.skipped) == 2
+
+
+@pytest.mark.parametrize("ending", ["tif", "gif", "webp", "png"])
+def test_what_lies_behind_the_first_page_is_told(workspace, tmp_path, ending):
+    pages = [Image.new("RGB", (40, 30), (90 * page, 120, 200 - 90 * page)) for page in range(3)]
+    pages[0].save(tmp_path / f"many.{ending}", save_all=True, append_images=pages[1:])
+    pages[2].save(tmp_path / f"one.{ending}")
+    listed = [
+        LabelledPicture(path.name, "lowchen", "train", path.read_bytes) for path in sorted(tmp_path.glob(f"*.{ending}"))
+    ]
+    report = workspace.take_in(listed)
+    assert report.notes == [f"Of 1 file with several pages or frames only the first is read: many.{ending}."]
+    assert report.added == 2

@@ -42,7 +42,7 @@ def _is_box(character: str, face: Font) -> bool:
 
 def _drawn(character: str, face: Font) -> tuple[tuple[int, int], bytes]:
     mask = face.getmask(character)
-    return mask.size, bytes(mask)
+    return mask.size, bytes(mask)  # pyright: ignore[reportArgumentType]
 
 
 @lru_cache(maxsize=256)

@@ -221,6 +221,14 @@ def _xmp(picture: ImageFile.ImageFile) -> bytes:
     return told if isinstance(told, bytes) else b""
 
 
+def has_more(data: bytes) -> bool:
+    """Whether a file that was decoded has further pages or frames, of which only the first is ever read."""
+    try:
+        return bool(getattr(_reader_for(data, "")(io.BytesIO(data)), "is_animated", False))
+    except (*DAMAGE, *TOO_LARGE, PictureError):
+        return False
+
+
 def jpeg(picture: Image.Image, longest_px: int, quality: int = 85) -> bytes:
     """The picture as JPEG bytes, scaled down (never up) so that its longer side is at most `longest_px`."""
     small = picture.copy()

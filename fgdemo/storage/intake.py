@@ -13,12 +13,14 @@ from PIL import Image
 from sqlalchemy.engine import Connection, Engine
 
 from fgdemo.annotation import Split
+from fgdemo.counting import counted
 from fgdemo.errors import BusyError, PictureError, StorageError
 from fgdemo.storage.believed import believed
 from fgdemo.storage.database import reading, utc_now, writing
 from fgdemo.storage.embeddings import Embeddings, Looks
 from fgdemo.storage.events import EventLog
 from fgdemo.storage.image_ids import packed
+from fgdemo.storage.images import has_more
 from fgdemo.storage.kinds import Kinds, settle_kinds
 from fgdemo.storage.labelled import LabelledPicture, PastSession, Progress, Said, no_progress, plain_text
 from fgdemo.storage.looking import MODEL_PX, look_at_missing
@@ -58,6 +60,7 @@ class _Ready:
     original: bytes = b""
     picture: Image.Image | None = None
     size: tuple[int, int] = (0, 0)
+    has_more: bool = False
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,7 @@ class _Run:
     bare: set[str]
     """Pictures of visitors, of which only their bytes are known."""
     met: dict[str, LabelledPicture] = field(default_factory=dict)
+    cut: list[str] = field(default_factory=list)
     renamed: dict[str, str] = field(default_factory=dict)
     """Ids here of pictures of another workspace, which differ where metadata was taken away."""
 
@@ -151,6 +155,9 @@ class Intake:
                 read = zip(batch, pool.map(lambda one: self._read(one, this), batch), strict=True)
                 self._store([one for one in (self._usable(p, r, this) for p, r in read) if one], this, pool)
                 progress("taking in pictures", start + len(batch), len(listed))
+        if this.cut:
+            cut = f"{counted(len(this.cut), 'file')} with several pages or frames"
+            report.notes.append(plain_text(f"Of {cut} only the first is read: {', '.join(this.cut[:5])}."))
         report.skipped += look_at_missing(self._embeddings, self._images, self._roster.image_ids, self._look, progress)
         return report
 
@@ -175,13 +182,15 @@ class Intake:
             return str(error)
         except OSError as error:
             return f"cannot be read ({error.strerror or 'input/output error'})"
-        return _Ready(listed, image, original, picture, size)
+        return _Ready(listed, image, original, picture, size, has_more(loaded))
 
     def _usable(self, listed: LabelledPicture, read: _Ready | str, run: _Run) -> _Ready | None:
         """What is to be stored; a fault, and the same picture under another label, is named in the report."""
         if isinstance(read, str):
             run.report.skipped.append((plain_text(listed.name), read))
             return None
+        if read.has_more:
+            run.cut.append(listed.name)
         first = run.met.setdefault(read.image, listed)
         if first is listed or listed.said or (listed.label and not first.label):
             return read

@@ -4,7 +4,7 @@ import { drawPeople, drawTransfer } from "./data_views.js";
 import { ask, keepAsking } from "./client.js";
 import { h } from "./dom.js";
 import { gate, isShown, whoAmI } from "./nav.js";
-import { filesOf, newBatch, sendFiles } from "./uploads.js";
+import { filesOf, newBatch, sendFiles, sorted } from "./uploads.js";
 
 const POLL_MS = 1000;
 const FORMATS = [
@@ -81,10 +81,15 @@ class DataPage {
   // --- in and out --------------------------------------------------------------------------------------
 
   /** Send the files, then let the server take them in. */
-  async bringIn(files) {
-    if (!files.length || this.sending) return;
+  async bringIn(chosen) {
+    if (!chosen.length || this.sending) return;
+    const [files, behind] = sorted(chosen);
+    const names = [...new Set(behind.map(({ path }) => path.split("/").pop()))];
+    const stay = behind.length ? `${names.slice(0, 3).join(", ")}${names.length > 3 ? " …" : ""} (hidden, or left by a system) ${behind.length === 1 ? "was" : "were"} not sent` : "";
+    if (!files.length) return this.fail(`${stay}: there is nothing else to bring in.`);
     const batch = newBatch();
-    const about = files.length === 1 ? files[0].path : `${files[0].path.includes("/") ? files[0].path.split("/")[0] : `${files[0].path} and more`} (${files.length.toLocaleString("en")} files)`;
+    const what = files.length === 1 ? files[0].path : `${files[0].path.includes("/") ? files[0].path.split("/")[0] : `${files[0].path} and more`} (${files.length.toLocaleString("en")} files)`;
+    const about = stay ? `${what.slice(0, 100)}; ${stay}` : what;
     this.sending = new AbortController();
     const show = (stage, done, of) => this.show({ kind: "import", about, state: "running", stage, done, of, unit: "bytes", left_out: [] }, () => this.sending?.abort());
     show("sending", 0, 1);

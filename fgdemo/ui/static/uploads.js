@@ -31,11 +31,18 @@ async function collect(entry, found) {
   }
 }
 
+const NEVER_SENT = /(^|\/)(\.|(eh)?thumbs(_vista)?\.db$|desktop\.ini$|__macosx\/)/i;
+
+/** [what is sent, what stays here]: hidden files, and what systems leave beside pictures. */
+export function sorted(files) {
+  return [files.filter(({ path }) => !NEVER_SENT.test(path)), files.filter(({ path }) => NEVER_SENT.test(path))];
+}
+
 /** Send them, each again where the server does not answer; `onProgress("sending", bytes, ofBytes)`. Gives null, or what went wrong. */
 export async function sendFiles(batch, files, onProgress, signal) {
   const total = files.reduce((sum, { file }) => sum + file.size, 0);
   const sent = new Map();
-  const waiting = files.filter(({ path }) => !/(^|\/)\./.test(path)); // .DS_Store and its like
+  const waiting = [...files];
   let problem = null;
   const worker = async () => {
     for (let next = waiting.shift(); next && !problem && !signal.aborted; next = waiting.shift()) {
