@@ -372,7 +372,7 @@ def test_pictures_are_squashed_for_fitting_as_they_are_for_answering() -> None:
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("crossvit_tiny_240", "several branches"),
+        ("crossvit_tiny_240", "several sets of features"),
         ("pit_ti_224", "none for its places"),
         ("volo_d1_224", "197 tokens lie on no grid"),
     ],

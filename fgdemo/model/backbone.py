@@ -108,7 +108,7 @@ class Backbone(nn.Module):
     def forward(self, pixels: Tensor) -> Tensor:
         features = self.net.forward_features(pixels)  # pyright: ignore[reportCallIssue]
         if not isinstance(features, Tensor):
-            raise BackboneError(f"{self._refused} it gives features of several branches instead of one grid of tokens.")
+            raise BackboneError(f"{self._refused} it gives several sets of features instead of one grid of tokens.")
         if features.ndim == 2:
             raise BackboneError(f"{self._refused} it gives one vector for a picture instead of tokens.")
         if features.ndim == 4:
