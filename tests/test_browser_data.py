@@ -60,6 +60,16 @@ def test_a_zip_comes_in_and_goes_out_again(page: Page, app: RunningApp, tmp_path
     assert len({name.split("/")[-2] for name in names if name.endswith(".png")}) == 3
 
 
+def test_what_a_browser_does_not_send_is_named(page: Page, app: RunningApp, tmp_path: Path) -> None:
+    for name in ("Thumbs.db", ".hidden.png"):
+        (tmp_path / name).write_bytes(b"no picture")
+    page.goto(f"{app.url}#data")
+    page.locator('[data-field="files"]').set_input_files([tmp_path / "Thumbs.db", tmp_path / ".hidden.png"])
+    transfer = page.locator(".fg-transfer")
+    expect(transfer).to_contain_text("Thumbs.db, .hidden.png (hidden, or left by a system) were not sent")
+    expect(transfer).to_have_attribute("data-state", "failed")
+
+
 def test_what_cannot_be_read_is_a_sentence(page: Page, app: RunningApp) -> None:
     page.goto(f"{app.url}#data")
     page.get_by_label("or from the server").fill("/there/is/nothing")
