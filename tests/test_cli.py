@@ -99,6 +99,8 @@ def test_evaluate_prints_one_line(checkpoint: Path, birds: Path, capsys: pytest.
     for name in ("ece", "coverage", "unknown_auroc", "unknown_fpr95"):
         assert 0 <= scores[name] <= 1
     assert scores["unknown_n"] == 48
+    assert scores["learned_from"] == 0
+    assert run(capsys, "evaluate", birds / "train", "--checkpoint", checkpoint)["learned_from"] == 36
 
 
 def test_evaluate_takes_any_subset_of_the_leaves(

@@ -79,8 +79,10 @@ def report_skipped(skipped: Sequence[tuple[str, str]], say: Callable[[str], None
             say(f"  … and {len(skipped) - 20} more")
 
 
-def report_scores(scores: Scores, taxonomy: Taxonomy, say: Callable[[str], None]) -> None:
-    say(f"Top-1 {percent(scores.top1)}, top-5 {percent(scores.top5)} on {counted(scores.n, 'held-out picture')}")
+def report_scores(
+    scores: Scores, taxonomy: Taxonomy, say: Callable[[str], None], noun: str = "held-out picture"
+) -> None:
+    say(f"Top-1 {percent(scores.top1)}, top-5 {percent(scores.top5)} on {counted(scores.n, noun)}")
     if len(scores.groups) > 1:
         groups: Mapping[str, Interval] = scores.groups
         say("  " + ", ".join(f"{taxonomy[root].name} {percent(interval)}" for root, interval in groups.items()))

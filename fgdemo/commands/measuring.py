@@ -76,10 +76,13 @@ def _score(classifier: Classifier, arguments: argparse.Namespace, settings: Sett
     report_skipped(skipped, say, source.notes)
     labels = label_indices(pictures.labels, classifier.taxonomy)
     scores = score(classifier, logits, labels, classifier.distances(embeddings))
-    report_scores(scores, classifier.taxonomy, say)
+    learned = int(np.isin(pictures.keys, classifier.head.members).sum())
+    report_scores(scores, classifier.taxonomy, say, "picture" if learned else "held-out picture")
+    if learned:
+        say(f"It has learned from {learned:,} of them, so these figures flatter it: take pictures it has never seen")
     probs = softmax(logits.astype(np.float64))
     found = detail(probs, labels, classifier.taxonomy, classifier.calibration.set_prob).to_json()
-    result = {"skipped": len(skipped), **scores.to_json(), **found}
+    result = {"skipped": len(skipped), "learned_from": learned, **scores.to_json(), **found}
     say(f"Surest 80 % answered: {percent(found['figures']['selective'])} right")
     if arguments.unknown:
         others = [picture for location in arguments.unknown for picture in read_unlabelled(location).pictures]
