@@ -127,8 +127,8 @@ def back_to_gold(log: EventLog, roster: Roster, person: Person, items: Sequence[
         elif not undone:
             taken.append(out.id or 0)
     if stale:
-        raise StaleBatchError(f"{_pictures(len(stale))} changed meanwhile, so nothing was kept.", stale)
-    log.undo(taken, person, note=noted(f"{_pictures(len(taken))} back in gold"))
+        raise StaleBatchError(f"{counted(len(stale), 'picture')} changed meanwhile, so nothing was kept.", stale)
+    log.undo(taken, person, note=noted(f"{counted(len(taken), 'picture')} back in gold"))
 
 
 def undo_many(log: EventLog, person: Person, batch: str, noted: Noted) -> list[str]:
@@ -142,7 +142,7 @@ def undo_many(log: EventLog, person: Person, batch: str, noted: Noted) -> list[s
     if not events:
         raise StorageError("There is nothing to take back.")
     left_gold = events[0].kind in OUT and events[0].is_last_word
-    told = noted(f"{_pictures(len(events))} back in gold") if left_gold else None
+    told = noted(f"{counted(len(events), 'picture')} back in gold") if left_gold else None
     log.undo([said.id or 0 for said in events], person, note=told)
     return [said.image for said in events]
 
