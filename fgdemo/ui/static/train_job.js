@@ -71,7 +71,7 @@ export class JobPanel {
     const stopped = job.state === "cancelled" ? h("p", { class: "fg-quiet fg-small" }, "Cancelled: this is the best that it had until then.") : "";
     if (!candidate.verdict) return [h("p", { class: "fg-job-said" }, job.sentence || "It was not judged."), stopped, actions];
     if (candidate.state === "live") return [h("p", { class: "fg-job-said" }, candidate.verdict.sentence), actions];
-    return [drawSum(candidate.verdict, candidate.version), stopped, actions];
+    return [drawSum(candidate.verdict, candidate.version, candidate.gold_changed), stopped, actions];
   }
 }
 

@@ -6,13 +6,13 @@ import { button, counted, outcome, share } from "./train_words.js";
 
 const CHECKS = { accuracy: "Accuracy", kinds: "Every kind", forgetting: "Nothing forgotten", calibration: "Honest percentages", maps: "Trustworthy maps" };
 
-/** The verdict on the version `after` in sum. */
-export function drawSum(verdict, after) {
+/** The verdict on the version `after` in sum; of one that counts no more `changed` says how many gold labels changed. */
+export function drawSum(verdict, after, changed = 0) {
   const check = ({ name, passed, sentence }) => h("li", { "data-passed": String(passed) }, h("span", { class: "fg-check-sign", role: "img", "aria-label": passed ? "passed" : "not passed" }, passed ? "✓" : "✗"), h("span", {}, h("b", {}, CHECKS[name] ?? name), " ", h("span", { class: "fg-quiet" }, sentence)));
   return h(
     "div",
     { class: "fg-verdict", "data-outcome": verdict.outcome },
-    h("p", { class: "fg-verdict-outcome" }, outcome(verdict.outcome)),
+    h("p", { class: "fg-verdict-outcome" }, outcome(verdict.outcome), changed ? h("span", { class: "fg-quiet fg-small" }, ` by gold labels of before. ${goldChanged(changed)}`) : ""),
     h("p", { class: "fg-verdict-said" }, headline(verdict)),
     h("div", { class: "fg-verdict-columns" }, h("ul", { class: "fg-checks" }, ...verdict.checks.map(check)), intervals(verdict, shortName(verdict.beside || "before"), shortName(after))),
   );
