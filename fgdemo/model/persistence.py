@@ -116,7 +116,7 @@ def from_checkpoint(name: str, found: Checkpoint, device: str) -> Classifier:
         data_config=DataConfig.from_json(card["input"]),
         head=_head(found),
         parts=_parts(found),
-        origin=arrays["origin"],
+        origin=arrays["origin"].astype(np.float32),
         calibration=Calibration(
             temperature=float(marks["temperature"]),
             coverage=float(marks["coverage"]),
@@ -156,7 +156,7 @@ def _check_fit(found: Checkpoint, dim: int, leaves: int) -> None:
     for name, shape in wanted.items():
         if arrays[name].shape != shape:
             raise ValueError(f"{name} has the shape {arrays[name].shape}, expected {shape}")
-        if arrays[name].dtype != np.float32:
+        if arrays[name].dtype.kind != "f":
             raise ValueError(f"{name} has numbers of the type {arrays[name].dtype}, expected float32")
     for number in (
         card["head"]["scale"],
@@ -213,7 +213,7 @@ def _head(found: Checkpoint) -> RidgeHead:
     gram[np.triu_indices(size)] = arrays["head.gram_upper"]
     gram += np.triu(gram, 1).T
     return RidgeHead(
-        mean=arrays["head.mean"],
+        mean=arrays["head.mean"].astype(np.float32),
         scale=float(card["scale"]),
         gram=gram,
         moment=arrays["head.moment"].astype(np.float64),
@@ -227,14 +227,14 @@ def _head(found: Checkpoint) -> RidgeHead:
 def _parts(found: Checkpoint) -> PartModel:
     card, arrays = found.card["parts"], found.arrays
     return PartModel(
-        mean=torch.from_numpy(arrays["parts.mean"]),
-        projection=torch.from_numpy(arrays["parts.projection"]),
-        ground=torch.from_numpy(arrays["parts.ground"]),
+        mean=torch.from_numpy(arrays["parts.mean"]).float(),
+        projection=torch.from_numpy(arrays["parts.projection"]).float(),
+        ground=torch.from_numpy(arrays["parts.ground"]).float(),
         ground_is_fore=tuple(card["ground_is_fore"]),
         ground_groups=tuple(card["ground_groups"]),
         ground_temperature=float(card["ground_temperature"]),
-        part_projection=torch.from_numpy(arrays["parts.part_projection"]),
-        prototypes=torch.from_numpy(arrays["parts.prototypes"]),
+        part_projection=torch.from_numpy(arrays["parts.part_projection"]).float(),
+        prototypes=torch.from_numpy(arrays["parts.prototypes"]).float(),
         temperature=float(card["temperature"]),
         parts=tuple(Part(**part) for part in card["parts"]),
     )
