@@ -22,7 +22,8 @@ from fgdemo.storage.database import open_database, register_taxa
 from fgdemo.storage.decoding import Decoder
 from fgdemo.storage.embeddings import Embeddings, Looks, LooksShape
 from fgdemo.storage.events import EventLog
-from fgdemo.storage.intake import Imported, Intake
+from fgdemo.storage.imported import Imported
+from fgdemo.storage.intake import Intake
 from fgdemo.storage.labelled import LabelledPicture, Split
 from fgdemo.storage.originals import ImageStore
 from fgdemo.storage.remarks import Remarks

@@ -15,7 +15,8 @@ from fgdemo.storage.audit import Audit
 from fgdemo.storage.database import utc_now
 from fgdemo.storage.dialects import may_write
 from fgdemo.storage.export import Exported, ExportFormat, export_workspace
-from fgdemo.storage.intake import Imported, Intake
+from fgdemo.storage.imported import Imported
+from fgdemo.storage.intake import Intake
 from fgdemo.storage.labelled import Progress, no_progress
 from fgdemo.storage.left_out import write_left_out
 from fgdemo.storage.originals import ImageStore

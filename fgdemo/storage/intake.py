@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -21,6 +20,7 @@ from fgdemo.storage.embeddings import Embeddings, Looks
 from fgdemo.storage.events import EventLog
 from fgdemo.storage.image_ids import packed
 from fgdemo.storage.images import has_more
+from fgdemo.storage.imported import Imported
 from fgdemo.storage.kinds import Kinds, settle_kinds
 from fgdemo.storage.labelled import LabelledPicture, PastSession, Progress, Said, no_progress, plain_text
 from fgdemo.storage.looking import MODEL_PX, look_at_missing
@@ -35,20 +35,6 @@ from fgdemo.taxonomy import Taxon
 BATCH = 32
 READERS = 4
 LONGEST_FILE_NAME = 1000
-
-
-@dataclass
-class Imported:
-    """What an import did: it is filled while the import runs."""
-
-    added: int = 0
-    known: int = 0
-    answers: int = 0
-    twins: int = 0
-    splits: Counter[str] = field(default_factory=Counter)
-    new_kinds: list[str] = field(default_factory=list)
-    skipped: list[tuple[str, str]] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

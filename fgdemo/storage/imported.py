@@ -1,0 +1,20 @@
+"""What an import has done until now."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Imported:
+    """What an import did: it is filled while the import runs."""
+
+    added: int = 0
+    known: int = 0
+    answers: int = 0
+    twins: int = 0
+    splits: Counter[str] = field(default_factory=Counter)
+    new_kinds: list[str] = field(default_factory=list)
+    skipped: list[tuple[str, str]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
