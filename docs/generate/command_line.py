@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from docs.generate import markdown
@@ -44,6 +44,13 @@ def verbs() -> Iterator[Verb]:
             for name, parser in action.choices.items():
                 held = [one for one in parser._actions if not isinstance(one, argparse._HelpAction)]
                 yield Verb(name, parser.description or "", tuple(map(_argument, held)))
+
+
+def parse(words: Sequence[str]) -> None:
+    """Take a command as the program does, without doing it. Raises SystemExit where it is refused."""
+    from fgdemo.cli import build_parser
+
+    build_parser().parse_args(list(words))
 
 
 def page() -> str:

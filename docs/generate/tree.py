@@ -8,17 +8,20 @@ from pathlib import Path
 from docs.generate import markdown
 from docs.generate.code import PACKAGE, REPOSITORY, first_sentence
 
-FOLDERS = ("fgdemo", "tests", "benchmarks", "docs")
+FOLDERS = ("fgdemo", "benchmarks", "docs")
 SAID = {".py", ".js", ".mjs", ".css"}
 HIDDEN = {"__pycache__", "node_modules", "fonts", "pictures", "results", "golden"}
+
+INTRO = """# The file tree
+
+What each folder is for stands in [architecture](../architecture.md#rooms), what each folder of tests needs in
+[CONTRIBUTING](../../CONTRIBUTING.md#tests).
+"""
 
 
 def page() -> str:
     """docs/reference/tree.md."""
-    parts = [
-        markdown.NOTE.format(source="the first sentence of each file"),
-        "# The file tree\n\nWhat each folder is for stands in [architecture](../architecture.md#rooms).\n",
-    ]
+    parts = [markdown.NOTE.format(source="the first sentence of each file"), INTRO]
     for folder in FOLDERS:
         parts.append(f"\n## {folder}\n\n```text\n{''.join(_lines(REPOSITORY / folder, 0))}```\n")
     return "".join(parts)
