@@ -37,8 +37,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 from label_errors import SHARE, SHARED, WEIGHTS, Photographs, Session, most_confused, say
 
-from fgdemo.learn.acquisition import typical
-from fgdemo.learn.plots import Axis, Line, line_plot, percent_axis, standalone
+from fgdemo.learn.live.acquisition import typical
+from fgdemo.learn.measure.plots import Axis, Line, line_plot, percent_axis, standalone
 from fgdemo.model.head import RidgeHead
 from fgdemo.statistics.bootstrap import mean_interval
 
@@ -97,10 +97,10 @@ def work_through(
 
 def train_on(folder: Path, labels: np.ndarray, classes: Sequence[str], preset: Any, seed: int) -> float:
     """Top-1 on val of all layers trained on these labels of the train pictures, from the frozen start."""
-    from fgdemo.learn.pictures import decode_all
-    from fgdemo.learn.tuned import finetuned
+    from fgdemo.learn.data.pictures import decode_all
+    from fgdemo.learn.study.tuned import finetuned
     from fgdemo.model.backbone import start_backbone
-    from fgdemo.storage.sources import read_source
+    from fgdemo.storage.formats.sources import read_source
 
     backbone, config = start_backbone(
         "mobilenetv2_100", weights=str(WEIGHTS), options={"pad_type": "same", "output_stride": 16},

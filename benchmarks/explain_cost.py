@@ -33,6 +33,7 @@ from torch import Tensor, nn
 
 from fgdemo.explain.evidence import class_map, contrast_map, part_evidence
 from fgdemo.explain.gradcam import Target, gradcam
+from fgdemo.model.checkpoint.load import load_classifier
 from fgdemo.model.classifier import Classifier
 from fgdemo.model.network import Network
 from fgdemo.settings import REPOSITORY
@@ -119,7 +120,7 @@ def main() -> None:
     parser.add_argument("--checkpoint", type=Path, default=REPOSITORY / "checkpoints" / "field-guide")
     parser.add_argument("--repeats", type=int, default=15)
     options = parser.parse_args()
-    classifier = Classifier.load(options.checkpoint)
+    classifier = load_classifier(options.checkpoint)
     network = classifier.network
     whole = WholeModel(network)
     times: dict[str, list[float]] = {"forward": [], "maps": [], "headonly": [], "plain": []}

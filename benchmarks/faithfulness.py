@@ -38,11 +38,12 @@ from torch import Tensor, nn
 
 from fgdemo.explain import faithfulness as measure
 from fgdemo.explain.gradcam import Method, gradcam
+from fgdemo.model.checkpoint.load import load_classifier
 from fgdemo.model.classifier import Classifier
 from fgdemo.model.network import Network
 from fgdemo.settings import REPOSITORY
 from fgdemo.statistics.bootstrap import mean_interval
-from fgdemo.taxonomy import Taxonomy
+from fgdemo.values.taxonomy import Taxonomy
 
 LIBRARY: dict[str, Method] = {
     "gradcam": "GradCAM", "gradcam++": "GradCAM++", "layercam": "LayerCAM", "hirescam": "HiResCAM",
@@ -231,7 +232,7 @@ def main() -> None:
     options = parser.parse_args()
     if not options.data.is_dir():
         sys.exit(f"faithfulness: there is no folder {options.data}; name the photographs with --data.")
-    classifier = Classifier.load(options.checkpoint, options.device)
+    classifier = load_classifier(options.checkpoint, options.device)
     random_network = randomised(classifier.network)
     chosen = photographs(options.data, classifier.taxonomy, options.limit)
     rng = np.random.default_rng(0)

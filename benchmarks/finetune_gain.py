@@ -38,19 +38,19 @@ import torch
 from plain import train_plainly
 from sklearn.linear_model import LogisticRegression
 
-from fgdemo.learn.blend import choose_on_val
-from fgdemo.learn.candidate import train_candidate
-from fgdemo.learn.corpus import Corpus
-from fgdemo.learn.embed import embed
-from fgdemo.learn.fit import fit_classifier, label_indices
-from fgdemo.learn.pictures import Pictures, decode_all
-from fgdemo.learn.recipe import Recipe
+from fgdemo.learn.candidate.blend import choose_on_val
+from fgdemo.learn.candidate.candidate import train_candidate
+from fgdemo.learn.candidate.fit import fit_classifier, label_indices
+from fgdemo.learn.data.corpus import Corpus
+from fgdemo.learn.data.embed import embed
+from fgdemo.learn.data.pictures import Pictures, decode_all
+from fgdemo.learn.train.recipe import Recipe
 from fgdemo.model.backbone import Backbone, DataConfig, start_backbone
 from fgdemo.model.head import RidgeHead
 from fgdemo.specimens import SPECIES, draw_specimen
 from fgdemo.statistics.bootstrap import SHARE, mean_interval
-from fgdemo.storage.sources import read_source
-from fgdemo.taxonomy import Taxonomy
+from fgdemo.storage.formats.sources import read_source
+from fgdemo.values.taxonomy import Taxonomy
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 WEIGHTS = SHARED / "weights" / "mobilenetv2_100_tf2_ptq_in1k.pth"

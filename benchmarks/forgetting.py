@@ -33,12 +33,12 @@ import numpy as np
 import torch
 from forgetting_methods import Course, Learned, Linear, Method, Session, naive, ours, ridge
 
-from fgdemo.learn.continual import SHOTS, auac, forgetting
-from fgdemo.learn.embed import embed
-from fgdemo.learn.pictures import decode_all
-from fgdemo.learn.recipe import Recipe
+from fgdemo.learn.data.embed import embed
+from fgdemo.learn.data.pictures import decode_all
+from fgdemo.learn.study.continual import SHOTS, auac, forgetting
+from fgdemo.learn.train.recipe import Recipe
 from fgdemo.model.backbone import DataConfig, start_backbone
-from fgdemo.storage.sources import read_source
+from fgdemo.storage.formats.sources import read_source
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 

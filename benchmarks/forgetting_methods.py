@@ -19,18 +19,18 @@ from plain import train_plainly
 from torch import nn
 from torch.nn import functional
 
-from fgdemo.learn.candidate import train_candidate
-from fgdemo.learn.corpus import Corpus
-from fgdemo.learn.drift import with_columns
-from fgdemo.learn.embed import embed
-from fgdemo.learn.fit import fit_classifier
-from fgdemo.learn.pictures import Pictures
-from fgdemo.learn.recipe import Recipe
-from fgdemo.learn.replay import choose_memory
+from fgdemo.learn.candidate.candidate import train_candidate
+from fgdemo.learn.candidate.fit import fit_classifier
+from fgdemo.learn.data.corpus import Corpus
+from fgdemo.learn.data.embed import embed
+from fgdemo.learn.data.pictures import Pictures
+from fgdemo.learn.train.recipe import Recipe
+from fgdemo.learn.train.rehearsal import choose_memory
 from fgdemo.model.backbone import Backbone, DataConfig
 from fgdemo.model.classifier import Classifier
+from fgdemo.model.drift import with_columns
 from fgdemo.model.head import RidgeHead
-from fgdemo.taxonomy import Taxonomy
+from fgdemo.values.taxonomy import Taxonomy
 
 REMINDED_LR = 1e-3
 

@@ -46,10 +46,10 @@ import sqlalchemy as sa
 from fuzz_knocking import CANARY, MARK, Fuzzer, Place, Tally, doors
 from sqlalchemy.engine import Engine
 
-from fgdemo.annotation import Role
 from fgdemo.settings import REPOSITORY
-from fgdemo.storage.accounts import Accounts
-from tests.workspace import open_fake_workspace, some_pictures
+from fgdemo.storage.people.accounts import Accounts
+from fgdemo.values.annotation import Role
+from tests.support.workspace import open_fake_workspace, some_pictures
 
 PASSWORD = "long enough " + CANARY
 ROLES: tuple[Role | None, ...] = (None, "visitor", "expert", "maintainer")
@@ -126,7 +126,8 @@ def prepare(scratch: Path) -> tuple[Path, Engine, dict[Role | None, str | None],
 
 def served(scratch: Path, home: Path, log: Any) -> tuple[subprocess.Popen[str], dict[str, Any]]:
     """The server, and what it says of itself."""
-    command = [sys.executable, "-m", "tests.fuzz_server", str(home), str(scratch / "fetched.txt"), *hostile.FETCHED]
+    command = [sys.executable, "-m", "tests.support.fuzz_server", str(home), str(scratch / "fetched.txt")]
+    command += hostile.FETCHED
     environment = {**os.environ, "GRADIO_TEMP_DIR": str(home / "uploads"), "OMP_NUM_THREADS": "1"}
     server = subprocess.Popen(command, cwd=REPOSITORY, env=environment, stdout=subprocess.PIPE, stderr=log, text=True)
     assert server.stdout is not None

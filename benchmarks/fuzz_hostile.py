@@ -23,7 +23,8 @@ import httpx
 from PIL import Image
 
 FETCHED = ("fetched.example", "100.100.100.200", "100.64.0.7", "169.254.169.254")
-"""Hosts that only strangers name here: the served process says so when it looks for one (`tests/fuzz_server.py`)."""
+"""Hosts that only strangers name here: the served process says so when it looks for one
+(`tests/support/fuzz_server.py`)."""
 PLAIN = "http://fetched.example/a.png"
 ADDRESSES = (
     PLAIN, "https://fetched.example/a.png", "http://100.100.100.200/latest/meta-data", "http://100.64.0.7/",

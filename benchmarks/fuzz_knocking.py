@@ -18,10 +18,10 @@ import fuzz_hostile as hostile
 import httpx
 from sqlalchemy.engine import Engine
 
-from fgdemo.annotation import Role
 from fgdemo.settings import REPOSITORY
-from fgdemo.ui.allowed import JOINS
-from fgdemo.ui.identity import COOKIE
+from fgdemo.values.annotation import Role
+from fgdemo.web.entrance.allowed_routes import JOINS
+from fgdemo.web.http.identity import COOKIE
 
 CANARY = "canary-7c1e55d0"
 METHODS = ("GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS")

@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-from fgdemo.model.classifier import Classifier
+from fgdemo.model.checkpoint.load import load_classifier
 from fgdemo.model.head import RidgeHead
 from fgdemo.model.instant import InstantHead
 from fgdemo.settings import Settings
@@ -42,7 +42,7 @@ def median_ms(act: Callable[[int], None], times: int) -> float:
 
 
 def main() -> None:
-    classifier = Classifier.load(Settings.from_env({}).checkpoint)
+    classifier = load_classifier(Settings.from_env({}).checkpoint)
     dim, kinds = classifier.embedding_dim, len(classifier.taxonomy.leaves)
     generator = np.random.default_rng(SEED)
     labels = np.arange(PICTURES) % kinds

@@ -34,9 +34,9 @@ from interchange_truth import MAINTAINER, Known, Score, Seen, digest, exchange_o
 from interchange_truth import workspace_of as make_workspace
 from label_studio_server import Form, LabelStudio, label_studio
 
-from fgdemo.storage.export import ExportFormat
-from fgdemo.storage.inventory import Inventory
-from fgdemo.storage.safe_names import safe_name
+from fgdemo.storage.disk.safe_names import safe_name
+from fgdemo.storage.exchange.export import ExportFormat
+from fgdemo.storage.records.inventory import Inventory
 
 FORMS: dict[str, tuple[Form, str]] = {
     "label_studio_json": ("JSON", "json"), "label_studio_json_min": ("JSON_MIN", "json"),

@@ -14,14 +14,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from interchange_truth import KINDS, PICTURES, Score
 from PIL import Image
 
-from fgdemo.learn.fit import fit_classifier, label_indices
-from fgdemo.learn.pictures import Pictures
+from fgdemo.learn.candidate.fit import fit_classifier, label_indices
+from fgdemo.learn.data.pictures import Pictures
 from fgdemo.model.classifier import Classifier
-from fgdemo.model.convert import to_onnx
-from fgdemo.model.for_timm import to_timm
+from fgdemo.model.exporting.to_onnx import to_onnx
+from fgdemo.model.exporting.to_timm import to_timm
 from fgdemo.specimens import SPECIES, draw_specimen
-from fgdemo.taxonomy import Taxon, Taxonomy
-from tests.tiny import tiny_backbone
+from fgdemo.values.taxonomy import Taxon, Taxonomy
+from tests.support.tiny import tiny_backbone
 
 SIZE_PX = 64
 

@@ -15,12 +15,12 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from fgdemo.services.exchange import ImportReport
+from fgdemo.services.exchange.exchange import ImportReport
 from fgdemo.specimens import SPECIES, draw_specimen
-from fgdemo.storage.inventory import Inventory
-from fgdemo.storage.labelled import LabelledPicture, Said, Split
-from tests.exchanging import MAINTAINER, exchange_of
-from tests.workspace import FakeWorkspace, open_fake_workspace
+from fgdemo.storage.records.inventory import Inventory
+from fgdemo.values.labelled import LabelledPicture, Said, Split
+from tests.support.exchanging import MAINTAINER, exchange_of
+from tests.support.workspace import FakeWorkspace, open_fake_workspace
 
 KINDS = (
     "Mallard ♂", "Mallard ♀", "Grade A+", "Grade A-", "Saxifraga × urbium", "Wilson's Storm-Petrel", 'the "big" one',

@@ -37,18 +37,18 @@ from cleanlab.rank import get_label_quality_scores
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
-from fgdemo.learn.embed import embed
-from fgdemo.learn.learner import Learner
-from fgdemo.learn.pictures import decode_all
+from fgdemo.learn.data.embed import embed
+from fgdemo.learn.data.pictures import decode_all
+from fgdemo.learn.live.live_learner import Learner
 from fgdemo.model.backbone import start_backbone
 from fgdemo.model.head import RidgeHead
-from fgdemo.storage.database import open_database, register_taxa
-from fgdemo.storage.embeddings import Embeddings, Looks, LooksShape
-from fgdemo.storage.events import EventLog, LabelEvent, NewPicture
-from fgdemo.storage.originals import ImageStore, image_id_of
-from fgdemo.storage.roster import Roster
-from fgdemo.storage.sources import read_source
-from fgdemo.taxonomy import Taxonomy
+from fgdemo.storage.database.database import open_database, register_taxa
+from fgdemo.storage.embeddings.embeddings import Embeddings, Looks, LooksShape
+from fgdemo.storage.formats.sources import read_source
+from fgdemo.storage.history.events import EventLog, LabelEvent, NewPicture
+from fgdemo.storage.history.roster import Roster
+from fgdemo.storage.pictures.originals import ImageStore, image_id_of
+from fgdemo.values.taxonomy import Taxonomy
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 WEIGHTS = SHARED / "weights" / "mobilenetv2_100_tf2_ptq_in1k.pth"

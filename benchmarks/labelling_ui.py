@@ -37,12 +37,12 @@ from large_workspace import Plan, fill
 from playwright.sync_api import Page, sync_playwright
 from serving import Served, app_command, serving
 
-from fgdemo.model.classifier import Classifier
+from fgdemo.model.checkpoint.load import load_classifier
 from fgdemo.settings import Settings
-from fgdemo.storage.accounts import Accounts
-from fgdemo.storage.database import open_database
-from fgdemo.storage.events import EventLog, LabelEvent
-from fgdemo.storage.sessions import Sessions
+from fgdemo.storage.database.database import open_database
+from fgdemo.storage.history.events import EventLog, LabelEvent
+from fgdemo.storage.history.sessions import Sessions
+from fgdemo.storage.people.accounts import Accounts
 
 KEYS = ("Enter", "1", "2", "u", "Enter", "g", " ", "x")
 KINDS = {"u": "unsure", " ": "skip", "x": "unusable"}
@@ -176,9 +176,9 @@ def measure_page(home: Path, scratch: Path, presses: int) -> dict[str, float]:
 
 def measure_rows(home: Path, turns: int) -> dict[str, float]:
     """In a process of its own, so that its memory is only that of the server."""
-    from fgdemo.annotation import Person
-    from fgdemo.bootstrap import build_services
-    from fgdemo.ui import build_app
+    from fgdemo.values.annotation import Person
+    from fgdemo.web import build_app
+    from fgdemo.wiring.bootstrap import build_services
 
     began = time.perf_counter()
     services = build_services(Settings.from_env({"FGDEMO_HOME": str(home)}))
@@ -234,7 +234,7 @@ def main() -> None:
             if not count:
                 continue
             if not folder.exists():
-                fill(folder / "home", Classifier.load(Settings.from_env({}).checkpoint), Plan(count, with_files))
+                fill(folder / "home", load_classifier(Settings.from_env({}).checkpoint), Plan(count, with_files))
             if with_files:
                 figures |= measure_page(folder / "home", folder, given.presses)
                 continue

@@ -17,14 +17,14 @@ from pathlib import Path
 
 import numpy as np
 
-from fgdemo.bootstrap import Workspace, open_workspace
 from fgdemo.model.classifier import Classifier
 from fgdemo.settings import Settings
 from fgdemo.specimens import SPECIES, draw_specimen
-from fgdemo.storage.database import utc_now, writing
-from fgdemo.storage.embeddings import Looks
-from fgdemo.storage.originals import image_id_of
-from fgdemo.storage.schema import image_table, label_event_table
+from fgdemo.storage.database.database import utc_now, writing
+from fgdemo.storage.database.schema import image_table, label_event_table
+from fgdemo.storage.embeddings.embeddings import Looks
+from fgdemo.storage.pictures.originals import image_id_of
+from fgdemo.wiring.bootstrap import Workspace, open_workspace
 
 DRAWN, SIZE_PX = 120, (192, 144)
 WRONG_SHARE, NOISE = 0.1, 0.35

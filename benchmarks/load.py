@@ -39,10 +39,10 @@ from serving import Served, app_command, photographs, serving
 from sessions import PASSWORD, Expert, Holders, check, work
 from visitors import Visitor, essence, memory_mb
 
-from fgdemo.model.classifier import Classifier
+from fgdemo.model.checkpoint.load import load_classifier
 from fgdemo.settings import Settings
-from fgdemo.storage.accounts import Accounts
-from fgdemo.storage.database import open_database
+from fgdemo.storage.database.database import open_database
+from fgdemo.storage.people.accounts import Accounts
 
 FEWEST_REST_S, MOST_REST_S = 5.0, 15.0
 TRUST_SHARE = 1 / 3
@@ -163,7 +163,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         home = Path(scratch) / "home"
         checkpoint = given.checkpoint or Settings.from_env({}).checkpoint
-        fill(home, Classifier.load(checkpoint), Plan(given.pictures, with_files=True))
+        fill(home, load_classifier(checkpoint), Plan(given.pictures, with_files=True))
         figures = measure(home, Path(scratch), given)
     print(json.dumps(figures))
 

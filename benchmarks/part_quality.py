@@ -36,10 +36,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from fgdemo.explain import faithfulness as measure
+from fgdemo.model.checkpoint.load import load_classifier
 from fgdemo.model.classifier import Classifier
 from fgdemo.settings import REPOSITORY
 from fgdemo.statistics.bootstrap import mean_interval
-from fgdemo.types import CropBox
+from fgdemo.values.types import CropBox
 
 CROP = CropBox(0.1, 0.1, 0.9, 0.9)
 FAITHFULNESS_EVERY = 4
@@ -169,7 +170,7 @@ def main() -> None:
     chosen = pictures_of(options.data, options.limit) if options.data.is_dir() else []
     if not chosen:
         sys.exit(f"part_quality: there are no pictures in {options.data}; name a folder with --data.")
-    classifier = Classifier.load(options.checkpoint, options.device)
+    classifier = load_classifier(options.checkpoint, options.device)
     result = measured(classifier, chosen)
     print(json.dumps({**result, "pictures": len(chosen), "checkpoint": classifier.version, "data": options.data.name}))
 

@@ -23,17 +23,17 @@ import numpy as np
 import torch
 from part_quality import measured, pictures_of, say
 
-from fgdemo.learn.candidate import train_candidate
-from fgdemo.learn.corpus import Corpus
-from fgdemo.learn.embed import embed
-from fgdemo.learn.fit import fit_classifier, label_indices
-from fgdemo.learn.pictures import Pictures, decode_all
-from fgdemo.learn.recipe import PRESETS
+from fgdemo.learn.candidate.candidate import train_candidate
+from fgdemo.learn.candidate.fit import fit_classifier, label_indices
+from fgdemo.learn.data.corpus import Corpus
+from fgdemo.learn.data.embed import embed
+from fgdemo.learn.data.pictures import Pictures, decode_all
+from fgdemo.learn.train.recipe import PRESETS
 from fgdemo.model.backbone import start_backbone
 from fgdemo.model.classifier import Classifier
 from fgdemo.statistics.proportions import share_interval
-from fgdemo.storage.sources import read_source
-from fgdemo.taxonomy import Taxonomy
+from fgdemo.storage.formats.sources import read_source
+from fgdemo.values.taxonomy import Taxonomy
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torchvision.transforms import v2
 
-from fgdemo.learn.augment import normalise
+from fgdemo.learn.data.augment import normalise
 from fgdemo.model.backbone import Backbone, DataConfig
 
 BATCH_SIZE = 32

@@ -2,10 +2,10 @@
 
     python benchmarks/record_label_studio.py --label-studio /path/to/environment/bin/python
 
-Everything is drawn here: no photograph is recorded. It writes to tests/label_studio: `before/`, a workspace with its
-history; `back.*`, the project that Label Studio made of that workspace's export, with the edits `EDITS` made there, in
-three forms; `page.*`, the same with edits made on its page by two people in a headless Chromium; `own.*`, a project
-of another laboratory, whose control is called species.
+Everything is drawn here: no photograph is recorded. It writes to tests/support/label_studio: `before/`, a workspace
+with its history; `back.*`, the project that Label Studio made of that workspace's export, with the edits `EDITS` made
+there, in three forms; `page.*`, the same with edits made on its page by two people in a headless Chromium; `own.*`, a
+project of another laboratory, whose control is called species.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ sys.path[:0] = [str(REPOSITORY), str(REPOSITORY / "benchmarks")]
 from label_studio_page import annotators
 from label_studio_server import PASSWORD, USER, Form, LabelStudio, label_studio
 
-from tests.exchanging import ACTIONS, MAINTAINER, exchange_of, fill, say
-from tests.workspace import FakeWorkspace, open_fake_workspace
+from tests.support.exchanging import ACTIONS, MAINTAINER, exchange_of, fill, say
+from tests.support.workspace import FakeWorkspace, open_fake_workspace
 
-OUT = REPOSITORY / "tests" / "label_studio"
+OUT = REPOSITORY / "tests" / "support" / "label_studio"
 FORMS: dict[Form, str] = {"JSON": "json", "JSON_MIN": "min.json", "CSV": "csv"}
 EDITS = ("another kind", "another comment", "a kind for what had none", "a second answer")
 SPECIES = (

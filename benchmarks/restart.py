@@ -34,14 +34,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 from large_workspace import Plan, fill
 
-from fgdemo.bootstrap import Workspace
-from fgdemo.mirrors import open_mirror
-from fgdemo.model.classifier import Classifier
+from fgdemo.model.checkpoint.load import load_classifier
 from fgdemo.settings import REPOSITORY, Settings
-from fgdemo.storage.accounts import Accounts
-from fgdemo.storage.database import open_database, utc_now, writing
-from fgdemo.storage.inventory import Inventory
-from fgdemo.storage.schema import label_event_table
+from fgdemo.storage.database.database import open_database, utc_now, writing
+from fgdemo.storage.database.schema import label_event_table
+from fgdemo.storage.people.accounts import Accounts
+from fgdemo.storage.records.inventory import Inventory
+from fgdemo.wiring.bootstrap import Workspace
+from fgdemo.wiring.mirrors import open_mirror
 
 PASSWORD = "long enough"
 AT_ONCE = 10_000
@@ -120,7 +120,7 @@ def run(root: Path, events: int, pictures: int) -> dict[str, float | int | bool]
     """Make, back up, wipe, start, compare."""
     home, mirror = root / "home", root / "mirror"
     settings = Settings.from_env({"FGDEMO_HOME": str(home), "FGDEMO_MIRROR": str(mirror)})
-    classifier = Classifier.load(settings.checkpoint)
+    classifier = load_classifier(settings.checkpoint)
     workspace = fill(home, classifier, Plan(pictures, with_files=True))
     answer(workspace, events, classifier.taxonomy.leaves)
     Accounts(workspace.engine).add("mia", "maintainer", PASSWORD)

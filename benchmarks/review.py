@@ -25,13 +25,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 
-from fgdemo.annotation import Accuracy, Person, Ranking
 from fgdemo.services.review import Filter, Review, Shown
-from fgdemo.storage.database import open_database, register_taxa, writing
-from fgdemo.storage.roster import Roster
-from fgdemo.storage.schema import image_table, label_event_table
-from fgdemo.storage.taxa import TaxonStore
-from fgdemo.taxonomy import Taxon, Taxonomy
+from fgdemo.storage.database.database import open_database, register_taxa, writing
+from fgdemo.storage.database.schema import image_table, label_event_table
+from fgdemo.storage.history.roster import Roster
+from fgdemo.storage.history.taxa import TaxonStore
+from fgdemo.values.annotation import Accuracy, Person, Ranking
+from fgdemo.values.taxonomy import Taxon, Taxonomy
 
 GROUPS, KINDS, SEED, TIMES = 20, 174, 0, 7
 ADA = Person("ada", "maintainer")

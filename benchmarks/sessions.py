@@ -36,11 +36,11 @@ import numpy as np
 from large_workspace import Plan, fill
 from serving import app_command, serving
 
-from fgdemo.model.classifier import Classifier
+from fgdemo.model.checkpoint.load import load_classifier
 from fgdemo.settings import Settings
-from fgdemo.storage.accounts import Accounts
-from fgdemo.storage.database import open_database
-from fgdemo.storage.events import EventLog
+from fgdemo.storage.database.database import open_database
+from fgdemo.storage.history.events import EventLog
+from fgdemo.storage.people.accounts import Accounts
 
 AHEAD = 5
 PASSWORD = "long enough"
@@ -203,7 +203,7 @@ def main() -> None:
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         home = Path(scratch) / "home"
-        fill(home, Classifier.load(Settings.from_env({}).checkpoint), Plan(given.pictures, with_files=True))
+        fill(home, load_classifier(Settings.from_env({}).checkpoint), Plan(given.pictures, with_files=True))
         figures = measure(home, Path(scratch), given)
     print(json.dumps({**figures, "experts": given.experts, "pictures": given.pictures}))
 

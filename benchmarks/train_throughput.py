@@ -38,13 +38,13 @@ from torch.nn import functional
 from torch.utils.data import DataLoader
 from torchvision import datasets, transforms
 
-from fgdemo.learn.pictures import Pictures, decode_all
-from fgdemo.learn.recipe import Recipe
-from fgdemo.learn.steps import Lesson, train_epoch
-from fgdemo.learn.student import Student, mixed_precision, on_device
-from fgdemo.learn.train_state import TrainState
+from fgdemo.learn.data.pictures import Pictures, decode_all
+from fgdemo.learn.train.recipe import Recipe
+from fgdemo.learn.train.steps import Lesson, train_epoch
+from fgdemo.learn.train.student import Student, mixed_precision, on_device
+from fgdemo.learn.train.train_state import TrainState
 from fgdemo.model.backbone import Backbone, DataConfig, start_backbone
-from fgdemo.storage.sources import read_source
+from fgdemo.storage.formats.sources import read_source
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 

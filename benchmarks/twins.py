@@ -1,4 +1,5 @@
-"""How well near-duplicates are told from different pictures: what the thresholds of `fgdemo/storage/twins.py` stand on.
+"""How well near-duplicates are told from different pictures: what the thresholds of `fgdemo/storage/pictures/twins.py`
+stand on.
 
 Photographs of ../shared/data (or --data), looked at by the bundled checkpoint. Of some of them true twins are made:
 scaled, saved again as JPEG, cropped, lighter and darker. Prints one JSON line last:
@@ -25,11 +26,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 from PIL import Image, ImageEnhance
 
+from fgdemo.model.checkpoint.load import load_classifier
 from fgdemo.model.classifier import Classifier
 from fgdemo.settings import REPOSITORY, Settings
-from fgdemo.storage.images import decode_picture
-from fgdemo.storage.sources import read_sources
-from fgdemo.storage.twins import TwinFinder, alike, dhash
+from fgdemo.storage.formats.sources import read_sources
+from fgdemo.storage.pictures.images import decode_picture
+from fgdemo.storage.pictures.twins import TwinFinder, alike, dhash
 
 Change = Callable[[Image.Image], Image.Image]
 SEED, BATCH, MANY = 0, 32, 100_000
@@ -101,7 +103,7 @@ def main() -> None:
     parser.add_argument("--pictures", type=int, default=3000)
     parser.add_argument("--twins", type=int, default=200, help="pictures of which twins are made")
     arguments = parser.parse_args()
-    classifier = Classifier.load(Settings.from_env({}).checkpoint)
+    classifier = load_classifier(Settings.from_env({}).checkpoint)
     source = read_sources([arguments.data / name for name in SETS if (arguments.data / name).is_dir()])
     generator = np.random.default_rng(SEED)
     listed = [source.pictures[at] for at in generator.permutation(len(source.pictures))[: arguments.pictures]]

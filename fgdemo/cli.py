@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import get_args
 
 from fgdemo import __version__, commands
-from fgdemo.errors import FgdemoError
 from fgdemo.logs import configure_logs
 from fgdemo.settings import Settings
-from fgdemo.storage.sqlite_files import move_over
-from fgdemo.training import Preset
+from fgdemo.storage.database.sqlite_files import move_over
+from fgdemo.values.errors import FgdemoError
+from fgdemo.values.training import Preset
 
-RECIPE_HELP = "JSON with fields of the recipe (fgdemo/learn/recipe.py) that are to be otherwise"
+RECIPE_HELP = "JSON with fields of the recipe (fgdemo/learn/train/recipe.py) that are to be otherwise"
 
 
 def build_parser() -> argparse.ArgumentParser:

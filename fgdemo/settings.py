@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
-from fgdemo.errors import SettingsError
+from fgdemo.values.errors import SettingsError
 
 LogStyle = Literal["plain", "json"]
 

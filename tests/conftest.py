@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
-from tests.postgres import Cluster
+from tests.support.postgres import Cluster
 
 
 @pytest.fixture(autouse=True)

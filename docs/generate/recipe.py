@@ -36,7 +36,7 @@ def page() -> str:
 
 
 def _presets() -> list[tuple[str, str, str]]:
-    from fgdemo.training import LENGTHS
+    from fgdemo.values.training import LENGTHS
 
     return [(f"`{name}`", str(length.epochs), str(length.train_px)) for name, length in LENGTHS.items()]
 

@@ -18,7 +18,7 @@ ISO 8601 in UTC. The current label of a picture is no column: it follows from th
 
 def page() -> str:
     """docs/reference/schema.md."""
-    from fgdemo.storage.database import open_database
+    from fgdemo.storage.database.database import open_database
 
     parts = [
         markdown.NOTE.format(source="the migrations, run on an empty SQLite database"),

@@ -1,17 +1,17 @@
 """What each verb of the command line does. Heavy libraries are imported by the verb that needs them."""
 
 from fgdemo.commands.console import Verb
-from fgdemo.commands.converting import convert, push
-from fgdemo.commands.deploying import audit, deploy
-from fgdemo.commands.doctor import doctor
-from fgdemo.commands.exchange import export, import_pictures
-from fgdemo.commands.finetune import finetune, models
-from fgdemo.commands.fitting import fit
-from fgdemo.commands.measuring import evaluate
-from fgdemo.commands.mirror import backup, restore
-from fgdemo.commands.questions import explain, predict
-from fgdemo.commands.suspects import suspects
-from fgdemo.commands.workspace import name_parts, serve, specimens, token, user
+from fgdemo.commands.data.exchange import export, import_pictures
+from fgdemo.commands.data.suspects import suspects
+from fgdemo.commands.host.deploying import audit, deploy
+from fgdemo.commands.model.converting import convert, push
+from fgdemo.commands.model.finetune import finetune, models
+from fgdemo.commands.model.fitting import fit
+from fgdemo.commands.model.measuring import evaluate
+from fgdemo.commands.model.questions import explain, predict
+from fgdemo.commands.workspace.doctor import doctor
+from fgdemo.commands.workspace.keeping import name_parts, serve, specimens, token, user
+from fgdemo.commands.workspace.mirror import backup, restore
 
 __all__ = [
     "Verb",

@@ -9,32 +9,32 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fgdemo.counting import counted
-from fgdemo.errors import PictureError
 from fgdemo.settings import Settings
+from fgdemo.values.counting import counted
+from fgdemo.values.errors import PictureError
 
 if TYPE_CHECKING:
-    from fgdemo.learn.evaluate import Scores
-    from fgdemo.learn.pictures import Progress
+    from fgdemo.learn.data.pictures import Progress
+    from fgdemo.learn.measure.evaluate import Scores
     from fgdemo.model.classifier import Classifier
-    from fgdemo.taxonomy import Taxonomy
-    from fgdemo.training import Interval
+    from fgdemo.values.taxonomy import Taxonomy
+    from fgdemo.values.training import Interval
 
 Verb = Callable[[argparse.Namespace, Settings], dict[str, Any]]
 
 
 def load(arguments: argparse.Namespace, settings: Settings) -> Classifier:
-    from fgdemo.model.classifier import Classifier
+    from fgdemo.model.checkpoint.load import load_classifier
 
-    return Classifier.load(arguments.checkpoint or settings.checkpoint, settings.device)
+    return load_classifier(arguments.checkpoint or settings.checkpoint, settings.device)
 
 
 def load_live(arguments: argparse.Namespace, settings: Settings) -> Classifier:
     """The model that the workspace is looked at with, unless another one is asked for."""
-    from fgdemo.bootstrap import open_models
-    from fgdemo.model.classifier import Classifier
+    from fgdemo.model.checkpoint.load import load_classifier
+    from fgdemo.wiring.bootstrap import open_models
 
-    return Classifier.load(arguments.checkpoint or open_models(settings).live_folder(), settings.device)
+    return load_classifier(arguments.checkpoint or open_models(settings).live_folder(), settings.device)
 
 
 def picture_bytes(path: Path) -> bytes:

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fgdemo.types import Part, Reading
+from fgdemo.values.types import Part, Reading
 
 
 @dataclass(frozen=True)

@@ -32,9 +32,9 @@ from torch.nn import functional
 from torchvision.transforms.functional import gaussian_blur
 
 from fgdemo.statistics.bootstrap import interval
-from fgdemo.taxonomy import Taxonomy
-from fgdemo.training import Interval
-from fgdemo.types import CropBox, Trust
+from fgdemo.values.taxonomy import Taxonomy
+from fgdemo.values.training import Interval
+from fgdemo.values.types import CropBox, Trust
 
 STEPS = 8
 """Equal steps from no pixel to all pixels; both ends are the same for every map of a picture."""

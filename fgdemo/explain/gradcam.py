@@ -22,7 +22,7 @@ from pytorch_grad_cam import EigenCAM, GradCAM, GradCAMPlusPlus, HiResCAM, Layer
 from pytorch_grad_cam.base_cam import BaseCAM
 from torch import Tensor, nn
 
-from fgdemo.errors import BackboneError
+from fgdemo.values.errors import BackboneError
 
 Method = Literal["GradCAM", "GradCAM++", "LayerCAM", "HiResCAM", "EigenCAM"]
 _METHODS: dict[Method, type[BaseCAM]] = {

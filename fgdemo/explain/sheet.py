@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageDraw
 
-from fgdemo.bidi import isolated
 from fgdemo.explain.overlay import over, parts_layer, scale_strip, signed_layer
 from fgdemo.explain.typeset import fitted, font, has_boxes, length, right, run, signed, wrapped
-from fgdemo.types import Candidate, Classification, PartView, Trust
+from fgdemo.values.bidi import isolated
+from fgdemo.values.types import Candidate, Classification, PartView, Trust
 
 WIDTH = 1600
 MARGIN, GUTTER, PANEL = 56, 24, 354

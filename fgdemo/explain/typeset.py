@@ -7,8 +7,8 @@ from pathlib import Path
 
 from PIL import ImageDraw, ImageFont, features
 
-from fgdemo.bidi import FIRST_STRONG, POP
 from fgdemo.explain.fallback import Font, lacking, setting
+from fgdemo.values.bidi import FIRST_STRONG, POP
 
 FONTS = Path(__file__).parents[1] / "ui" / "static" / "fonts"
 

@@ -17,8 +17,8 @@ from safetensors.torch import load_file
 from timm.data.config import resolve_data_config
 from torch import Tensor, nn
 
-from fgdemo.errors import BackboneError, SettingsError
-from fgdemo.storage.strict_json import BadJsonError, read_json
+from fgdemo.storage.disk.strict_json import BadJsonError, read_json
+from fgdemo.values.errors import BackboneError, SettingsError
 
 MIN_GRID = 14
 """Rows and columns of tokens below which a map cannot point at a bill or an eye-ring."""

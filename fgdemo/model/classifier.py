@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,18 +12,15 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from fgdemo.errors import CheckpointError, FgdemoError, SettingsError
 from fgdemo.model.backbone import Backbone, DataConfig
 from fgdemo.model.calibration import prediction_set, softmax
-from fgdemo.model.checkpoint import read_checkpoint, write_checkpoint
 from fgdemo.model.head import RidgeHead
-from fgdemo.model.lent_gpu import LENT, LentBackbone
 from fgdemo.model.network import Network
 from fgdemo.model.parts import PartModel
 from fgdemo.model.unknown import ClassDistances, UnknownScale
-from fgdemo.storage.embeddings import Looks
-from fgdemo.taxonomy import Taxonomy
-from fgdemo.types import CropBox, Reading
+from fgdemo.storage.embeddings.embeddings import Looks
+from fgdemo.values.taxonomy import Taxonomy
+from fgdemo.values.types import CropBox, Reading
 
 
 @dataclass(frozen=True)
@@ -50,7 +46,8 @@ class Calibration:
 
 @dataclass(frozen=True)
 class Classifier:
-    """See `fgdemo.types.Classifier`, which this is the real one of. `card` is what a person may read about it."""
+    """See `fgdemo.values.types.Classifier`, which this is the real one of. `card` is what a person may read about
+    it."""
 
     version: str
     taxonomy: Taxonomy
@@ -190,61 +187,3 @@ class Classifier:
 
     def few(self, leaf: str) -> int | None:
         return self.calibration.few.get(leaf)
-
-    # --- on disk ------------------------------------------------------------------------------------------
-
-    def save(self, folder: Path) -> None:
-        """Write to `folder`, weights in half precision. Raises CheckpointError."""
-        from fgdemo.model.persistence import to_checkpoint  # it builds classifiers, so it stands above this module
-
-        write_checkpoint(folder, to_checkpoint(self))
-
-    @classmethod
-    def load(cls, folder: Path | str, device: str = "cpu") -> Classifier:
-        """Read a checkpoint folder.
-
-        Args:
-            device: `auto`, `cpu`, `cuda`, `cuda:1`; `zerogpu`: the backbone on a lent GPU, all else on the CPU.
-
-        Raises:
-            CheckpointError: incomplete, damaged, unsafe, or its parts do not fit each other.
-            SettingsError: there is no such device here.
-        """
-        from fgdemo.model.persistence import from_checkpoint
-
-        folder, device = Path(folder), choose_device(device)
-        found = read_checkpoint(folder)
-        try:
-            classifier = from_checkpoint(folder.name, found, "cpu" if device == LENT else device)
-            if device == LENT:
-                classifier = replace(classifier, backbone=LentBackbone(classifier.backbone))
-            _ = classifier.network  # a head that cannot be solved is found now, not by the first visitor
-        except (KeyError, IndexError, TypeError, AttributeError, ValueError, RuntimeError) as error:
-            first_line = str(error).strip().split("\n")[0][:160]
-            raise CheckpointError(f"The checkpoint {folder.name} does not fit together ({first_line}).") from error
-        except FgdemoError as error:
-            raise CheckpointError(f"The checkpoint {folder.name} cannot be used: {str(error)[:400]}") from error
-        return classifier
-
-
-def choose_device(device: str) -> str:
-    """`auto` is the GPU where there is one. Raises SettingsError where the wished one is not there."""
-    if device == LENT:
-        return LENT
-    if device == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        kind, index = torch.device(device).type, torch.device(device).index or 0
-    except RuntimeError:
-        kind, index = "", 0
-    if kind not in ("cpu", "cuda"):
-        raise SettingsError(f"The device “{device}” is not known here: use auto, cpu, cuda or cuda:1.")
-    if kind == "cuda" and index >= torch.cuda.device_count():
-        raise SettingsError(f"There is no GPU {device} here. Use auto or cpu.")
-    return device
-
-
-def training_device(device: str) -> str:
-    """Where trainings run: a GPU that is lent for seconds is none for them. Raises as `choose_device`."""
-    chosen = choose_device(device)
-    return "cpu" if chosen == LENT else chosen

@@ -11,7 +11,7 @@ A picture's outputs φ'W of the ridge head are all that is needed: the discrimin
 the tokens as the ridge head, so every logit still splits exactly over places and parts.
 
 Why not the outputs themselves: a ridge output leans towards classes with more weight and towards the middle, the more
-so the larger λ is and the more labels are wrong. See `fgdemo.learn.live_head` for what that costs.
+so the larger λ is and the more labels are wrong. See `fgdemo.learn.live.live_head` for what that costs.
 
 Without picture i, of class g with weight ω and r = φ_i − μ_g, f = n_g / (n_g − ω): S loses ω f r r' and μ_g moves by
 −(f − 1) r, so (Sherman & Morrison 1950), with d_c = (φ_i − μ_c)'S⁻¹(φ_i − μ_c) and e_c = (φ_i − μ_c)'S⁻¹r,

@@ -21,7 +21,7 @@ from scipy.cluster.vq import kmeans2
 from torch import Tensor
 from torch.nn import functional
 
-from fgdemo.types import Part
+from fgdemo.values.types import Part
 
 LOUDEST = 0.25
 """Share of a picture's tokens that are first taken for the thing: those that say the most about the kinds."""

@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from fgdemo.errors import SettingsError, StorageError
 from fgdemo.specimens.bird import BUILDS, Plumage, draw_bird
 from fgdemo.specimens.canvas import Canvas, Pose
 from fgdemo.specimens.scene import Scene
 from fgdemo.specimens.species import PARTS, SPECIES, Species, differing_part, taxonomy
+from fgdemo.values.errors import SettingsError, StorageError
 
 __all__ = ["PARTS", "SPECIES", "Species", "Specimen", "differing_part", "draw_specimen", "taxonomy", "write_specimens"]
 

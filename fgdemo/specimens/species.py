@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fgdemo.taxonomy import Taxon, Taxonomy
+from fgdemo.values.taxonomy import Taxon, Taxonomy
 
 PARTS = ("body", "tail", "head", "beak", "wing")
 """In the order they are drawn; part `PARTS[i]` has the value `i + 1` in the masks that are written."""

@@ -17,7 +17,7 @@ import numpy as np
 from scipy.special import stdtrit
 
 from fgdemo.statistics.proportions import LEVEL, unseen_share
-from fgdemo.training import Interval
+from fgdemo.values.training import Interval
 
 DRAWS = 1000
 CHUNK_NUMBERS = 8_000_000

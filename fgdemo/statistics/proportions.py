@@ -18,7 +18,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.special import betaincinv
 
-from fgdemo.training import Interval
+from fgdemo.values.training import Interval
 
 LEVEL = 0.95
 

@@ -7,16 +7,16 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from fgdemo.counting import counted
-from fgdemo.errors import FgdemoError, PictureError, StorageError
-from fgdemo.storage.database import reading, schema_version
-from fgdemo.storage.images import decode_picture
-from fgdemo.storage.label_event import REMOVED
-from fgdemo.storage.labelled import Progress, no_progress
-from fgdemo.storage.migrations import MIGRATIONS
-from fgdemo.storage.mirror import Mirror
-from fgdemo.storage.originals import ImageStore, image_id_of
-from fgdemo.storage.schema import image_table, label_event_table
+from fgdemo.storage.database.database import reading, schema_version
+from fgdemo.storage.database.migrations import MIGRATIONS
+from fgdemo.storage.database.schema import image_table, label_event_table
+from fgdemo.storage.history.label_event import REMOVED
+from fgdemo.storage.mirror.sending import Mirror
+from fgdemo.storage.pictures.images import decode_picture
+from fgdemo.storage.pictures.originals import ImageStore, image_id_of
+from fgdemo.values.counting import counted
+from fgdemo.values.errors import FgdemoError, PictureError, StorageError
+from fgdemo.values.labelled import Progress, no_progress
 
 
 @dataclass(frozen=True)

@@ -13,13 +13,13 @@ from typing import Any
 
 import pytest
 
-from fgdemo.storage.database import open_database
-from fgdemo.storage.jobs import Jobs
-from fgdemo.storage.models import Models
-from tests.exchanging import MAINTAINER, exchange_of
-from tests.mirroring import mirror_of, restored_into
+from fgdemo.storage.database.database import open_database
+from fgdemo.storage.trainings.jobs import Jobs
+from fgdemo.storage.trainings.models import Models
+from tests.support.exchanging import MAINTAINER, exchange_of
+from tests.support.mirroring import mirror_of, restored_into
+from tests.support.workspace import open_fake_workspace
 from tests.support.write_golden import exchanged, plain, raised, restored
-from tests.workspace import open_fake_workspace
 
 GOLDEN = Path(__file__).parents[1] / "support" / "golden"
 

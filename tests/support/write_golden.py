@@ -28,22 +28,28 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from fgdemo.annotation import Accuracy, Person
-from fgdemo.storage.accounts import Accounts
-from fgdemo.storage.audit import Audit
-from fgdemo.storage.database import reading, writing
-from fgdemo.storage.jobs import Jobs
-from fgdemo.storage.label_event import LabelEvent
-from fgdemo.storage.models import Models
-from fgdemo.storage.remarks import Remark, Remarks
-from fgdemo.storage.schema import event_origin_table, job_epoch_table, job_table, removed_token_table, taxon_table
-from fgdemo.storage.sessions import Sessions
-from fgdemo.storage.tokens import Tokens
-from fgdemo.training import Check, Epoch, KindChange, PairChange, Verdict
-from fgdemo.types import CropBox
-from tests.exchanging import MAINTAINER, everything, exchange_of
-from tests.mirroring import contents, database_in, mirror_of, restored_into
-from tests.workspace import FakeWorkspace, coloured, open_fake_workspace, some_pictures
+from fgdemo.storage.database.database import reading, writing
+from fgdemo.storage.database.schema import (
+    event_origin_table,
+    job_epoch_table,
+    job_table,
+    removed_token_table,
+    taxon_table,
+)
+from fgdemo.storage.history.label_event import LabelEvent
+from fgdemo.storage.history.sessions import Sessions
+from fgdemo.storage.people.accounts import Accounts
+from fgdemo.storage.people.audit import Audit
+from fgdemo.storage.people.tokens import Tokens
+from fgdemo.storage.trainings.jobs import Jobs
+from fgdemo.storage.trainings.models import Models
+from fgdemo.storage.visitors.remarks import Remark, Remarks
+from fgdemo.values.annotation import Accuracy, Person
+from fgdemo.values.training import Check, Epoch, KindChange, PairChange, Verdict
+from fgdemo.values.types import CropBox
+from tests.support.exchanging import MAINTAINER, everything, exchange_of
+from tests.support.mirroring import contents, database_in, mirror_of, restored_into
+from tests.support.workspace import FakeWorkspace, coloured, open_fake_workspace, some_pictures
 
 AWKWARD = (
     "Ünknown <b>Kind</b>; DROP TABLE taxon",

@@ -13,9 +13,7 @@ from functools import partial
 import numpy as np
 from sqlalchemy.engine import Engine
 
-from fgdemo.annotation import Accuracy, Learner, Person
-from fgdemo.errors import ForbiddenError, StorageError, TaxonomyError
-from fgdemo.services.explainer import Explainer, Explanation, PartWeight
+from fgdemo.services.labelling.explainer import Explainer, Explanation, PartWeight
 from fgdemo.services.review.bulk import Answer, Shown, StaleBatchError, answer_many, back_to_gold, undo_many
 from fgdemo.services.review.grid import Filter, Grid, Tile, in_order, rows_shown, tiles
 from fgdemo.services.review.kinds import WORST_CELLS, Cell, KindSummary, summaries
@@ -24,14 +22,16 @@ from fgdemo.services.review.opinions import NEWEST, Annotators, Opinions, annota
 from fgdemo.services.review.pages import KindPage, PairPage, kind_page, pair_page, typical_rows
 from fgdemo.services.review.snapshot import Snapshot, snapshot
 from fgdemo.services.review.table import table
-from fgdemo.storage.answers import second_opinions, tallies
-from fgdemo.storage.audit import note
-from fgdemo.storage.database import utc_now
-from fgdemo.storage.events import EventLog, LabelEvent, Note
-from fgdemo.storage.leases import Leases
-from fgdemo.storage.roster import SPLITS, Roster
-from fgdemo.storage.taxa import TaxonStore
-from fgdemo.taxonomy import Taxonomy
+from fgdemo.storage.database.database import utc_now
+from fgdemo.storage.history.answers import second_opinions, tallies
+from fgdemo.storage.history.events import EventLog, LabelEvent, Note
+from fgdemo.storage.history.leases import Leases
+from fgdemo.storage.history.roster import SPLITS, Roster
+from fgdemo.storage.history.taxa import TaxonStore
+from fgdemo.storage.people.audit import note
+from fgdemo.values.annotation import Accuracy, Learner, Person
+from fgdemo.values.errors import ForbiddenError, StorageError, TaxonomyError
+from fgdemo.values.taxonomy import Taxonomy
 
 LARGEST_PAGE = 200
 VIEWS_KEPT = 16
@@ -158,7 +158,8 @@ class Review:
         return self._explainer.deciding_parts(a, b, shown[0], shown[1])
 
     def explain(self, person: Person, image: str, a: str | None, b: str | None) -> Explanation:
-        """The maps of one picture for A against B. Raises as `fgdemo.services.explainer.Explainer.explain`."""
+        """The maps of one picture for A against B. Raises as
+        `fgdemo.services.labelling.explainer.Explainer.explain`."""
         person.require("expert")
         if self._explainer is None:
             raise StorageError("Explanations are not to be had here.")

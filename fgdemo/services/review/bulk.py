@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from fgdemo.annotation import OUT, Kind, Person
-from fgdemo.counting import counted
-from fgdemo.errors import ForbiddenError, StaleError, StorageError
-from fgdemo.services.disputes import require_third
-from fgdemo.storage.events import EventLog, LabelEvent, Note, standing_of
-from fgdemo.storage.roster import Roster
-from fgdemo.taxonomy import Taxonomy
+from fgdemo.services.labelling.disputes import require_third
+from fgdemo.storage.history.events import EventLog, LabelEvent, Note, standing_of
+from fgdemo.storage.history.roster import Roster
+from fgdemo.values.annotation import OUT, Kind, Person
+from fgdemo.values.counting import counted
+from fgdemo.values.errors import ForbiddenError, StaleError, StorageError
+from fgdemo.values.taxonomy import Taxonomy
 
 LARGEST_BATCH = 1000
 

@@ -8,10 +8,10 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from fgdemo.annotation import Kind
-from fgdemo.errors import StorageError
 from fgdemo.services.review.snapshot import Snapshot
-from fgdemo.storage.roster import SPLITS
+from fgdemo.storage.history.roster import SPLITS
+from fgdemo.values.annotation import Kind
+from fgdemo.values.errors import StorageError
 
 State = Literal["all", "unchecked", "suspect", "checked", "disputed", "suggestion", "unlabelled", "unusable"]
 Sort = Literal["suspicion", "similarity", "newest"]
@@ -57,7 +57,7 @@ class Tile:
         suggested, rival: the two likeliest leaves, by leave-one-out, with their probabilities.
         suspicion: in [0, 1], high is suspect; None where there is no label to doubt.
         suggestion: a visitor's suggestion waits.
-        locked: only adjudication changes it, see `fgdemo.annotation.Standing`.
+        locked: only adjudication changes it, see `fgdemo.values.annotation.Standing`.
     """
 
     image: str

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fgdemo.services.agreement import Share, share_of
 from fgdemo.services.review.snapshot import Snapshot
+from fgdemo.statistics.agreement import Share, share_of
 
 WORST_CELLS = 60
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from fgdemo.services.review.kinds import Cell, worst_cells
 from fgdemo.services.review.snapshot import Snapshot
-from fgdemo.taxonomy import Taxonomy
+from fgdemo.values.taxonomy import Taxonomy
 
 MOST_KINDS = 400
 """Of more kinds than this, those with the most confusions are drawn."""

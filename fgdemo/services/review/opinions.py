@@ -6,10 +6,10 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from fgdemo.annotation import Person
-from fgdemo.services.agreement import Agreement, Share, agreement_of, share_of
-from fgdemo.storage.answers import SecondOpinion, Tally
-from fgdemo.taxonomy import Taxonomy
+from fgdemo.statistics.agreement import Agreement, Share, agreement_of, share_of
+from fgdemo.storage.history.answers import SecondOpinion, Tally
+from fgdemo.values.annotation import Person
+from fgdemo.values.taxonomy import Taxonomy
 
 NEWEST = 5000
 """Agreement stands on so many second opinions, the newest."""
@@ -71,7 +71,7 @@ class Opinions:
     """Blind second opinions beside the answers they are about, by picture.
 
     Args:
-        seconds: as `fgdemo.storage.answers.second_opinions` gives them.
+        seconds: as `fgdemo.storage.history.answers.second_opinions` gives them.
     """
 
     def __init__(self, seconds: Sequence[SecondOpinion]) -> None:

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fgdemo.services.agreement import Agreement
 from fgdemo.services.review.grid import Tile, tiles
 from fgdemo.services.review.kinds import Cell, KindSummary, cell, summaries
 from fgdemo.services.review.opinions import Opinions
 from fgdemo.services.review.snapshot import Snapshot
-from fgdemo.storage.references import fit_to_show
-from fgdemo.storage.roster import SPLITS
+from fgdemo.statistics.agreement import Agreement
+from fgdemo.storage.history.references import fit_to_show
+from fgdemo.storage.history.roster import SPLITS
 
 STRIP = 12
 TAKEN = 6

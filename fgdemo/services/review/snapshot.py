@@ -8,9 +8,9 @@ from functools import cached_property
 
 import numpy as np
 
-from fgdemo.annotation import DOUBTFUL, Ranking
-from fgdemo.storage.roster import IS_OUT, Roster
-from fgdemo.taxonomy import Taxonomy
+from fgdemo.storage.history.roster import IS_OUT, Roster
+from fgdemo.values.annotation import DOUBTFUL, Ranking
+from fgdemo.values.taxonomy import Taxonomy
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Snapshot:
 
     Attributes:
         taxa: the C leaves that `suggested`, `rival` and both tables of confusions count by.
-        suspicion, suggested, suggested_prob, given_prob, rival, uncertainty: see `fgdemo.annotation.Ranking`.
+        suspicion, suggested, suggested_prob, given_prob, rival, uncertainty: see `fgdemo.values.annotation.Ranking`.
         confusion, val_confusion: (C, C), see there.
         hidden: rows that the person who asks is giving a blind second opinion about at this moment.
     """

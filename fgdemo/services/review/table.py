@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 
 from fgdemo.services.review.snapshot import Snapshot
-from fgdemo.storage.left_out import harmless
-from fgdemo.storage.roster import KINDS, SPLITS
-from fgdemo.taxonomy import Taxonomy
+from fgdemo.storage.disk.left_out import harmless
+from fgdemo.storage.history.roster import KINDS, SPLITS
+from fgdemo.values.taxonomy import Taxonomy
 
 COLUMNS = (
     "name", "image", "label", "label_name", "state", "annotator", "checked", "disputed", "suspicion", "suggested",

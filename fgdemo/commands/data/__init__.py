@@ -1,0 +1,1 @@
+"""Verbs about pictures and labels: import, export, suspects."""

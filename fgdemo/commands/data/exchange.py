@@ -1,0 +1,101 @@
+"""`import` and `export`: into the workspace and out of it."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from fgdemo.commands.console import bar, load_live, speaker
+from fgdemo.settings import Settings
+from fgdemo.values.annotation import OWNER
+from fgdemo.values.counting import counted
+
+SHOWN = 20
+
+
+def import_pictures(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]:
+    """Pictures into the workspace, labelled or not: to be compared with, put right, and learned from."""
+    from fgdemo.wiring import bootstrap
+
+    say = speaker(arguments)
+    exchange = bootstrap.open_exchange(settings, load_live(arguments, settings))
+    with bar() as progress:
+        report = exchange.import_from(OWNER, arguments.data, progress)
+    tell_left_out(report.skipped, report.skipped_file, say)
+    for note in report.notes:
+        say(note)
+    if report.new_kinds:
+        say(f"New kinds: {', '.join(report.new_kinds[:SHOWN])}{' …' if len(report.new_kinds) > SHOWN else ''}")
+    splits = ", ".join(f"{count} {split}" for split, count in sorted(report.splits.items(), key=lambda s: -s[1]))
+    were = "was" if report.known == 1 else "were"
+    came_in = f"{counted(report.added, 'picture')} came in{f' ({splits})' if splits else ''}"
+    say(f"{came_in}, {report.known} {were} there already.")
+    if report.answers != report.added:
+        say(f"{report.answers} {'answer is' if report.answers == 1 else 'answers are'} new in their histories.")
+    if report.twins:
+        say(f"{report.on_twins}.")
+    return {
+        "added": report.added,
+        "known": report.known,
+        "answers": report.answers,
+        "twins": report.twins,
+        "splits": dict(report.splits),
+        "new_kinds": list(report.new_kinds),
+        "notes": list(report.notes),
+        "left_out": len(report.skipped),
+        "skipped": [list(entry) for entry in report.skipped[:SHOWN]],
+        "skipped_file": str(report.skipped_file) if report.skipped_file else None,
+    }
+
+
+def export(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]:
+    """The workspace as files; what stood at OUT stays until all is written."""
+    from fgdemo.services.exchange.exchange import Exchange
+    from fgdemo.storage.database.database import open_database
+    from fgdemo.storage.pictures.originals import ImageStore
+
+    say = speaker(arguments)
+    engine = open_database(settings.database_url)
+    exchange = Exchange(settings.home, engine, ImageStore(settings.home / "pictures"))
+    with bar() as progress:
+        done = exchange.export_to(OWNER, arguments.out, arguments.format, arguments.push, progress)
+    tell_left_out(done.skipped, None, say)
+    answers = ", ".join(f"{count} {answer}" for answer, count in sorted(done.answers.items(), key=lambda a: -a[1]))
+    say(f"Written: {done.out}, {counted(done.pictures, 'picture')}{f' ({answers})' if answers else ''}.")
+    if done.events:
+        say(f"With them: {counted(done.events, 'event')} of their histories.")
+    if done.pushed_to:
+        say(f"Pushed to the private data set {done.pushed_to} of the Hugging Face Hub.")
+    return {
+        "out": str(done.out),
+        "format": done.format,
+        "pictures": done.pictures,
+        "answers": dict(done.answers),
+        "splits": dict(done.splits),
+        "events": done.events,
+        "left_out": len(done.skipped),
+        "skipped": [list(entry) for entry in done.skipped[:SHOWN]],
+        "pushed_to": done.pushed_to,
+    }
+
+
+def tell_left_out(skipped: Sequence[tuple[str, str]], file: Path | None, say: Callable[[str], None]) -> None:
+    """The reasons with their counts, the first names, and where the rest is."""
+    from fgdemo.storage.disk.left_out import by_reason
+
+    if not skipped:
+        return
+    say(f"Left out: {len(skipped)}.")
+    reasons = by_reason(skipped)
+    if len(skipped) > SHOWN:
+        for reason, count in reasons[:SHOWN]:
+            say(f"  {count} × {reason}")
+        if len(reasons) > SHOWN:
+            say(f"  … and {len(reasons) - SHOWN} more reasons")
+        say("The first of them:")
+    for name, reason in skipped[:SHOWN]:
+        say(f"  {name}: {reason}")
+    if file is not None:
+        say(f"All of them are listed in {file}")

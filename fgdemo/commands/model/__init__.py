@@ -1,0 +1,1 @@
+"""Verbs about models: fit, finetune, evaluate, predict, explain, convert."""

@@ -1,0 +1,137 @@
+"""The work of a training: from the labels as they were to a candidate that is whole on the disk, judged and listed."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+from fgdemo.commands.model.cloud import train_as_job
+from fgdemo.learn.candidate.trial import NO_CHANGES, Trial
+from fgdemo.learn.data.given import GivenPictures
+from fgdemo.learn.live.live_classifier import embeddings_of, learned, members_besides, unlearned, without_gold
+from fgdemo.learn.train.recipe import read_changes
+from fgdemo.model.checkpoint.folder import read_checkpoint
+from fgdemo.model.checkpoint.load import load_classifier, save_classifier
+from fgdemo.model.classifier import Classifier
+from fgdemo.model.devices import training_device
+from fgdemo.services.training.run import Left, Run
+from fgdemo.settings import Settings
+from fgdemo.storage.database.database import open_database
+from fgdemo.storage.embeddings.looking import look_at_missing
+from fgdemo.storage.history.roster import Roster
+from fgdemo.storage.history.taxa import TaxonStore
+from fgdemo.storage.trainings.cloud_jobs import PREFIX
+from fgdemo.storage.trainings.gold_marks import gold_marks
+from fgdemo.storage.trainings.job_files import JobFiles
+from fgdemo.storage.trainings.models import Models
+from fgdemo.values.counting import counted
+from fgdemo.values.errors import CheckpointError
+from fgdemo.values.taxonomy import Taxonomy
+from fgdemo.wiring.bootstrap import Workspace, open_workspace
+
+
+def make_candidate(run: Run, settings: Settings, models: Models, files: JobFiles, trial: Trial) -> Left:
+    """Train on the labels that the job was given, judge the result beside the live model, and list it.
+
+    The checkpoint is written whole or not at all, and listed last. What is judged is what lies on the disk: where a
+    process before has come as far as that, nothing is trained again.
+
+    Raises:
+        FgdemoError: there is too little to learn from, or something cannot be read or written.
+    """
+    job, name = run.job, f"model-{run.job.id}"
+    run.progress("loading the model", 0, 1)
+    in_cloud = job.device.startswith(PREFIX)
+    device = training_device(settings.device) if in_cloud else job.device
+    base = load_classifier(models.folder(job.parent), device)
+    engine = open_database(settings.database_url)
+    workspace = open_workspace(settings, base, engine, Roster(engine, until=job.event))
+    given = GivenPictures(workspace.images, files.read_labels(job.id), settings.max_picture_mp, run.progress)
+    to_train = sum(one.split == "train" for one in given.labels)
+    run.expect(to_train, len(given.labels) - to_train)
+    known = TaxonStore(engine).load()
+    taxonomy = given.classes(base.taxonomy.leaves, known)
+    gone = [leaf for leaf in base.taxonomy.leaves if leaf not in taxonomy.leaf_index]
+    if gone:
+        run.say(f"Left out, because they were retired or became groups: {', '.join(gone)}.")
+    if _is_whole(models.root / name):
+        run.say(f"{name} was trained before this process began.")
+    else:
+        changes = read_changes(files.recipe(job.id)) if files.recipe(job.id).exists() else NO_CHANGES
+        start = _without_rejected(run, settings, workspace, base, given, taxonomy)
+        if in_cloud:
+            folder = models.folder(job.parent)
+            if start is not base:
+                folder = files.start_checkpoint(job.id)
+                save_classifier(start, folder)
+            train_as_job(run, settings, files, folder, given, taxonomy, changes, models.root / name)
+        else:
+            trained = trial.train(
+                start, given.corpus(base.data_config, taxonomy, run.say), job.preset, name=name,
+                snapshot=files.training_snapshot(job.id), device=device, on_epoch=run.on_epoch,
+                progress=run.progress, stop=run.stop, say=run.say, changes=changes,
+            )  # fmt: skip
+            run.progress("writing the checkpoint", 0, 1)
+            save_classifier(trained, models.root / name)
+    candidate = load_classifier(models.root / name, device)
+    live = load_classifier(models.live_folder(), device)
+    old_kinds = [leaf for leaf in live.taxonomy.leaves if leaf in taxonomy.leaf_index]
+    verdict = trial.judge(
+        _before(run, settings, live, workspace), candidate, lambda config: given.gold(taxonomy, config), taxonomy,
+        old_kinds, run.progress,
+    )  # fmt: skip
+    verdict = replace(verdict, beside=live.version, gold=gold_marks(given.labels, known.leaf_index))
+    _look(run, settings, workspace, candidate, Roster(engine))
+    models.register(
+        candidate.version, name, parent=job.parent, event=job.event, job=job.id, preset=job.preset, verdict=verdict,
+        metrics=dict(candidate.card.get("metrics") or {}),
+    )  # fmt: skip
+    engine.dispose()
+    ended = candidate.card.get("training_ended", "")  # by itself before its time, for instance because it diverged
+    return Left(candidate.version, f"{ended} {verdict.sentence}".strip())
+
+
+def _is_whole(folder: Path) -> bool:
+    """Whether a checkpoint is there; one that a power cut has damaged is none."""
+    with suppress(CheckpointError):
+        read_checkpoint(folder)
+        return True
+    return False
+
+
+def _without_rejected(
+    run: Run, settings: Settings, workspace: Workspace, base: Classifier, given: GivenPictures, taxonomy: Taxonomy
+) -> Classifier:
+    """The base without what its head knows of pictures that nothing may learn from: those that are gold in this
+    workspace, and those that experts took out. What is trained on is taken out by the training itself."""
+    workspace.roster.follow()
+    used = {one.image for one in given.used(taxonomy, ("train", "val"))}
+    rejected = members_besides(base, workspace.roster, used)
+    if not rejected:
+        return base
+    run.say(
+        f"Taken out of {base.version}: {counted(len(rejected), 'picture')} that it has learned, gold or left out here."
+    )
+    embeddings = embeddings_of(settings.home, base)
+    look_at_missing(embeddings, workspace.images, rejected, base.look, run.progress)
+    return unlearned(base, workspace.roster, embeddings, rejected)
+
+
+def _before(run: Run, settings: Settings, live: Classifier, workspace: Workspace) -> Classifier:
+    """What the candidate is put beside: a training beside the live model with all that it has learned by key from the
+    labels up to the job's event, the head alone beside what visitors have."""
+    _look(run, settings, workspace, live, workspace.roster)
+    embeddings = embeddings_of(settings.home, live)
+    if run.job.preset == "head":
+        return without_gold(live, workspace.roster, embeddings)
+    return learned(live, workspace.roster, embeddings, TaxonStore(workspace.engine))
+
+
+def _look(run: Run, settings: Settings, workspace: Workspace, classifier: Classifier, roster: Roster) -> None:
+    """Have this classifier look at all pictures of the roster."""
+    roster.follow()
+    look_at_missing(
+        embeddings_of(settings.home, classifier), workspace.images, roster.image_ids, classifier.look,
+        run.progress,
+    )  # fmt: skip

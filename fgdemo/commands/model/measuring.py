@@ -1,0 +1,281 @@
+"""`evaluate`: how good a checkpoint is, and what its features are worth."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fgdemo.commands.console import bar, load, percent, report_scores, report_skipped, speaker
+from fgdemo.settings import Settings
+from fgdemo.values.counting import counted
+from fgdemo.values.errors import DatasetError, SettingsError
+
+if TYPE_CHECKING:
+    from fgdemo.learn.data.pictures import Pictures
+    from fgdemo.learn.study.bench import Candidate
+    from fgdemo.model.backbone import Backbone, DataConfig
+    from fgdemo.model.classifier import Classifier
+
+Say = Callable[[str], None]
+
+
+def evaluate(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]:
+    """Run one protocol; the result may also become an HTML report."""
+    from fgdemo.learn.measure.report import html_report
+    from fgdemo.storage.disk.outputs import whole_file
+
+    if arguments.seeds < 1 or arguments.sessions < 2:
+        raise SettingsError("--seeds must be 1 or more, --sessions 2 or more.")
+    protocols = {
+        "score": _score, "protocols": _protocols, "lowshot": _low_shot, "bench": _bench, "continual": _continual,
+    }  # fmt: skip
+    classifier, say = load(arguments, settings), speaker(arguments)
+    result = protocols[arguments.protocol](classifier, arguments, settings, say)
+    result = {"checkpoint": classifier.version, "protocol": arguments.protocol, **result}
+    if arguments.report:
+        with whole_file(arguments.report) as file:
+            file.write(html_report(result, classifier.taxonomy).encode())
+        say(f"Written: {arguments.report}")
+    return result
+
+
+def _score(classifier: Classifier, arguments: argparse.Namespace, settings: Settings, say: Say) -> dict[str, Any]:
+    """Answers over all classes of the checkpoint, scored against the folder names."""
+    import numpy as np
+
+    from fgdemo.learn.candidate.fit import label_indices
+    from fgdemo.learn.data.embed import embed
+    from fgdemo.learn.data.pictures import decode_all
+    from fgdemo.learn.measure.detail import detail, unknown_figures
+    from fgdemo.learn.measure.evaluate import score
+    from fgdemo.model.calibration import softmax
+    from fgdemo.storage.formats.sources import read_sources, read_unlabelled
+
+    weight, bias = classifier.network.weight.cpu().numpy(), classifier.network.bias.cpu().numpy()
+
+    def look(listed: Sequence[Any]) -> tuple[Any, Any, Any]:
+        with bar() as progress:
+            pictures = decode_all(
+                listed, classifier.data_config, max_picture_mp=settings.max_picture_mp, progress=progress
+            )
+            if not pictures.names:
+                raise DatasetError(f"No picture of {len(listed)} could be decoded ({pictures.skipped[0][1]}).")
+            embeddings = embed(classifier.network.backbone, pictures.pixels, classifier.data_config, progress=progress)
+        return pictures, embeddings, embeddings @ weight + bias
+
+    source = read_sources(arguments.data, fewest_classes=1)
+    held_out = [picture for picture in source.pictures if picture.split != "train"]
+    if held_out and len(held_out) < len(source.pictures):
+        say(f"Measured on {counted(len(held_out), 'picture')} of val and test; those to train on are left out.")
+    label_indices([picture.label for picture in source.pictures], classifier.taxonomy)
+    pictures, embeddings, logits = look(held_out or source.pictures)
+    skipped = (*source.skipped, *pictures.skipped)
+    report_skipped(skipped, say, source.notes)
+    labels = label_indices(pictures.labels, classifier.taxonomy)
+    scores = score(classifier, logits, labels, classifier.distances(embeddings))
+    learned = int(np.isin(pictures.keys, classifier.head.members).sum())
+    report_scores(scores, classifier.taxonomy, say, "picture" if learned else "held-out picture")
+    if learned:
+        say(f"It has learned from {learned:,} of them, so these figures flatter it: take pictures it has never seen")
+    probs = softmax(logits.astype(np.float64))
+    found = detail(probs, labels, classifier.taxonomy, classifier.calibration.set_prob).to_json()
+    result = {"skipped": len(skipped), "learned_from": learned, **scores.to_json(), **found}
+    say(f"Surest 80 % answered: {percent(found['figures']['selective'])} right")
+    if arguments.unknown:
+        others = [picture for location in arguments.unknown for picture in read_unlabelled(location).pictures]
+        strangers, strange_embeddings, strange_logits = look(others)
+        report_skipped(strangers.skipped, say)
+        known, strange = (
+            classifier.unknown_scores(logits, embeddings),
+            classifier.unknown_scores(strange_logits, strange_embeddings),
+        )
+        figures = unknown_figures(known, strange)
+        result["figures"] |= figures
+        result |= {
+            "unknown_n": len(strange),
+            "unknown_skipped": len(strangers.skipped),
+            **{name: figure[0] for name, figure in figures.items()},
+            "unknown_found": float(np.mean(strange > classifier.unknown.threshold)),
+        }
+        say(f"Unknown pictures: AUROC {result['unknown_auroc']:.3f}, FPR at 95 % {result['unknown_fpr95']:.3f}")
+    return result
+
+
+# --- protocols that learn from the train pictures, and are tested on the others -----------------------------------
+
+
+def _read(arguments: argparse.Namespace, config: DataConfig, settings: Settings, say: Say) -> tuple[Pictures, Any, Any]:
+    """(pictures, class index of each, class names). The kinds are those of the data, whatever the checkpoint knows."""
+    import numpy as np
+
+    from fgdemo.learn.data.pictures import decode_all
+    from fgdemo.storage.formats.sources import read_sources, split_off_val
+
+    source = read_sources(arguments.data)
+    if not source.part("val") and not source.part("test"):
+        source = split_off_val(source, seed=0)
+    with bar() as progress:
+        pictures = decode_all(
+            source.pictures, config, max_picture_mp=settings.max_picture_mp, progress=progress
+        )  # fmt: skip
+    report_skipped((*source.skipped, *pictures.skipped), say, source.notes)
+    train = np.array(pictures.splits) == "train"
+    labels = np.array(pictures.labels)
+    known = set(labels[train].tolist())
+    if len(known) < 2 or not (~train).any():
+        raise DatasetError("There must be training pictures of at least two classes, and others to test on.")
+    if not set(labels[~train].tolist()) <= known:
+        missing = sorted(set(labels[~train].tolist()) - known)
+        raise DatasetError(f"There are no training pictures of {', '.join(missing[:5])}; the test needs some.")
+    classes = sorted(known)
+    return pictures, np.searchsorted(classes, labels), classes
+
+
+def _split(classifier: Classifier, arguments: argparse.Namespace, settings: Settings, say: Say) -> tuple[Any, Any, Any]:
+    """(split of embeddings, pictures, class names) by the checkpoint's backbone."""
+    import numpy as np
+
+    from fgdemo.learn.data.embed import embed
+    from fgdemo.learn.measure.protocols import Split
+
+    pictures, class_index, classes = _read(arguments, classifier.data_config, settings, say)
+    with bar() as progress:
+        embeddings = embed(classifier.network.backbone, pictures.pixels, classifier.data_config, progress=progress)
+    train = np.array(pictures.splits) == "train"
+    split = Split(embeddings[train], class_index[train], embeddings[~train], class_index[~train], len(classes))
+    return split, pictures, classes
+
+
+def _about(split: Any) -> dict[str, Any]:
+    return {"classes": split.classes, "train": len(split.train), "test": len(split.test)}
+
+
+def _protocols(classifier: Classifier, arguments: argparse.Namespace, settings: Settings, say: Say) -> dict[str, Any]:
+    from fgdemo.learn.measure.protocols import compare, held_out_kinds
+
+    split, pictures, classes = _split(classifier, arguments, settings, say)
+    unknown = held_out_kinds(split, seeds=range(arguments.seeds))  # before hours of training, if it cannot be
+    others = {}
+    if arguments.finetune:
+        backbone, config = classifier.network.backbone, classifier.data_config
+        others["fine_tuned"] = lambda split: _finetuned(backbone, config, pictures, classes, arguments)[1]
+    found = compare(split, others)
+    for name, one in sorted(found.items(), key=lambda item: -item[1].top1[0]):
+        say(f"{name.replace('_', ' '):>14}: top-1 {percent(one.top1)}")
+    say(f"A fifth of the kinds left out: AUROC {unknown['mean_auroc']:.3f}")
+    return {**_about(split), "protocols": {name: asdict(one) for name, one in found.items()}, "unknown": unknown}
+
+
+def _low_shot(classifier: Classifier, arguments: argparse.Namespace, settings: Settings, say: Say) -> dict[str, Any]:
+    from fgdemo.learn.measure.protocols import low_shot
+
+    split, _, _ = _split(classifier, arguments, settings, say)
+    found = low_shot(split, seeds=range(arguments.seeds))
+    for name, curve in found.items():
+        shown = ", ".join(f"{size}: {row[0]:.1%}" for size, row in zip(curve.shots, curve.top1, strict=True))
+        say(f"{name.replace('_', ' '):>14}: {shown}")
+    return {**_about(split), "low_shot": {name: curve.to_json() for name, curve in found.items()}}
+
+
+def _continual(classifier: Classifier, arguments: argparse.Namespace, settings: Settings, say: Say) -> dict[str, Any]:
+    from fgdemo.learn.study.continual import LEARNERS, draw_sessions, take_course
+
+    split, _, _ = _split(classifier, arguments, settings, say)
+    sessions = draw_sessions(split, arguments.sessions)
+    untested = split.classes - sum(map(len, sessions))
+    if untested:
+        say(f"{untested} {'kind' if untested == 1 else 'kinds'} without a picture to test on are left out.")
+    found = {name: take_course(split, sessions, make(split.classes)) for name, make in LEARNERS.items()}
+    for name, course in found.items():
+        say(
+            f"{name:>14}: {course.final_accuracy:.1%} right at the end, forgetting {course.forgetting:.1%}, "
+            f"AUAC {course.auac:.1f}"
+        )
+    courses = {name: course.to_json() for name, course in found.items()}
+    return {**_about(split), "sessions": arguments.sessions, "courses": courses}
+
+
+def _bench(classifier: Classifier, arguments: argparse.Namespace, settings: Settings, say: Say) -> dict[str, Any]:
+    from fgdemo.learn.study.bench import recommend
+
+    found: list[Candidate] = []
+    about: dict[str, Any] = {}
+    for size_px in arguments.size or [classifier.data_config.size_px]:
+        for backbone, config in _backbones(classifier, arguments, size_px):
+            pictures, class_index, classes = _read(arguments, config, settings, say)
+            found += _cells(backbone, config, pictures, class_index, classes, arguments)
+            about = {"classes": len(classes), "train": len(pictures.where("train"))}
+            say(f"{found[-1].cell.name}: {percent(found[-1].cell.top1)}, {found[-1].cell.picture_s * 1000:.0f} ms")
+    cells, chosen = recommend(found)
+    test = len(found[0].right)
+    open_loss = (
+        f" A loss of up to {chosen.loss_limit:.1%} against the best is not excluded by {counted(test, 'picture')}."
+    )
+    say(f"Recommended: {chosen.name}.{open_loss if chosen.loss_limit else ''}")
+    return {
+        **about,
+        "test": test,
+        "device": classifier.device,
+        "cells": [{"name": cell.name, **cell.to_json()} for cell in cells],
+        "recommended": chosen.name,
+    }
+
+
+def _backbones(
+    classifier: Classifier, arguments: argparse.Namespace, size_px: int
+) -> list[tuple[Backbone, DataConfig]]:
+    """Those asked for, or the checkpoint's own."""
+    from dataclasses import replace
+
+    from fgdemo.model.backbone import parse_options, start_backbone
+
+    if not arguments.backbone:
+        classifier.backbone.require_size(size_px)
+        return [(classifier.network.backbone, replace(classifier.data_config, size_px=size_px))]
+    found = []
+    for asked in arguments.backbone:
+        name, _, weights = asked.partition("=")
+        backbone, config = start_backbone(
+            name, weights=weights or "hub", size_px=size_px, options=parse_options(arguments.option),
+            mean=arguments.mean, std=arguments.std,
+        )  # fmt: skip
+        found.append((backbone.to(classifier.device), config))
+    return found
+
+
+def _cells(
+    backbone: Backbone,
+    config: DataConfig,
+    pictures: Pictures,
+    class_index: Any,
+    classes: Sequence[str],
+    arguments: argparse.Namespace,
+) -> list[Candidate]:
+    from fgdemo.learn.study.bench import candidate, frozen
+
+    with bar() as progress:
+        cells = [frozen(backbone, config, pictures, class_index, len(classes), progress)]
+    if arguments.finetune:
+        tuned, scores = _finetuned(backbone, config, pictures, classes, arguments)
+        test = [row for row, split in enumerate(pictures.splits) if split != "train"]
+        right = scores.argmax(1) == class_index[test]
+        cells.append(candidate(tuned.network.backbone, config, pictures, right, "fine-tuned"))
+    return cells
+
+
+def _finetuned(
+    backbone: Backbone, config: DataConfig, pictures: Pictures, classes: Sequence[str], arguments: argparse.Namespace
+) -> tuple[Classifier, Any]:
+    """(all layers trained on the train pictures, the scores of the others)."""
+    import tempfile
+
+    from fgdemo.learn.study.tuned import finetuned
+
+    with bar() as progress, tempfile.TemporaryDirectory() as folder:
+        return finetuned(
+            backbone, config, pictures, classes, arguments.finetune, snapshot=Path(folder) / "snapshot",
+            progress=progress,
+        )  # fmt: skip

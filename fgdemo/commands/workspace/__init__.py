@@ -1,0 +1,1 @@
+"""Verbs about a workspace: who may enter, whether it is whole, its mirror."""

@@ -1,0 +1,1 @@
+"""Pictures and labels as arrays that a model can learn from."""

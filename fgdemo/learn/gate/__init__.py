@@ -1,0 +1,1 @@
+"""Whether a candidate may go live, judged on gold pictures that nobody trains on."""

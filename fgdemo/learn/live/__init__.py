@@ -1,0 +1,1 @@
+"""The model that learns from every answer, and what it asks next."""

@@ -1,0 +1,1 @@
+"""Comparisons: backbones, ways of learning, and what each forgets."""

@@ -1,0 +1,158 @@
+"""Train all layers of a backbone on labelled pictures: epoch after epoch, resumable, the best one kept."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from fgdemo.learn.data.pictures import Progress, no_progress
+from fgdemo.learn.train.run_file import resume, save_snapshot
+from fgdemo.learn.train.steps import Lesson, train_epoch, val_top1
+from fgdemo.learn.train.student import Student, on_device
+from fgdemo.learn.train.train_state import TrainState
+from fgdemo.model.backbone import Backbone
+from fgdemo.values.errors import DatasetError, TrainingError
+from fgdemo.values.training import Epoch
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The backbone with averaged (EMA) weights, on the CPU.
+
+    Attributes:
+        epochs_done: how many epochs it was trained, e.g. 3.4 of 10.
+        history: the epochs that were whole.
+        sentence: why the training ended by itself before its time; else it is empty.
+    """
+
+    backbone: Backbone
+    epochs_done: float
+    history: tuple[Epoch, ...] = ()
+    sentence: str = ""
+
+    @property
+    def kept_epoch(self) -> int:
+        """Whose weights these are: the best on val, or the last without val; 0 where no epoch was whole."""
+        return best_epoch(self.history)
+
+
+def finetune(
+    backbone: Backbone,
+    head: tuple[Tensor, Tensor],
+    lesson: Lesson,
+    *,
+    snapshot: Path | None = None,
+    device: str = "cpu",
+    on_epoch: Callable[[Epoch], None] = lambda epoch: None,
+    progress: Progress = no_progress,
+    stop: Callable[[], bool] = lambda: False,
+) -> Trained:
+    """Train on the "train" pictures; the averaged (EMA) weights of the epoch that was best on "val" are returned.
+
+    BatchNorm keeps its statistics: fine-tuning sets are small, and weights whose BatchNorm was folded break otherwise.
+
+    Args:
+        head: start of the classifier, (D, C) and (C,): the closed-form solution, so that the first steps do not
+            tear the features apart (Kumar 2022, LP-FT).
+        lesson: of several processes all return the same; only the leading one reads and writes the snapshot and tells
+            of epochs and progress, and all stop when any is asked to.
+        snapshot: file that holds everything needed to go on after each epoch; an interrupted run resumes from it,
+            and a finished one gives its weights at once. The epochs done before are told to `on_epoch` again.
+        stop: asked after each batch; when true the training ends there, with what there is.
+
+    Raises:
+        CheckpointError: the snapshot belongs to another run, is damaged, or cannot be written.
+        DatasetError: fewer training pictures than one batch, or a batch of fewer pictures than processes.
+        TrainingError: the loss was no number in the first epoch. Later the best epoch is kept, and a sentence.
+        BackboneError: the backbone does not take pictures of `recipe.train_px`.
+    """
+    recipe, world, teachers = lesson.recipe, lesson.world, lesson.teachers
+    torch.manual_seed(recipe.seed)
+    train, val = lesson.pictures.where("train"), lesson.pictures.where("val")
+    batches = len(train) // recipe.batch_size
+    if batches == 0:
+        raise DatasetError(
+            f"{len(train)} training pictures are fewer than one batch of {recipe.batch_size}; lower --batch-size."
+        )
+    backbone.require_size(recipe.train_px)
+    world.require_batch(recipe.batch_size)
+    if not world.leads:
+        snapshot, on_epoch, progress = None, lambda epoch: None, no_progress
+    student = on_device(Student(backbone, *head, [t.backbone.dim for t in teachers]), device)
+    for teacher in teachers:
+        on_device(teacher.backbone, device).eval().requires_grad_(False)
+    state = TrainState.begin(student, recipe, recipe.epochs * batches)
+    identity = {"recipe": recipe.to_json(), "start": fingerprint(backbone, lesson)} if snapshot else {}
+    done_before = resume(snapshot, identity, state.parts) if snapshot else []
+    history = [Epoch(**row) for row in world.same(done_before, state.parts)]
+    if recipe.compiled and device.startswith("cuda") and world.size == 1:
+        student.compile()
+    for epoch in history:
+        on_epoch(epoch)
+    epochs_done, sentence, micro = float(len(history)), "", recipe.batch_size
+    while len(history) < recipe.epochs:
+        sentence = no_better(history, recipe.patience)
+        if sentence:
+            break
+        number = len(history) + 1
+        started = time.monotonic()
+        generator = torch.Generator().manual_seed(recipe.seed * 1000 + number - 1)
+        torch.manual_seed(generator.initial_seed())  # of dropout and drop path, so that a resumed epoch is the same
+        losses, batches_done, micro = train_epoch(
+            state, lesson, train, generator, micro=micro, stop=stop,
+            progress=lambda done, of, number=number: progress(f"epoch {number} of {recipe.epochs}", done, of),
+        )  # fmt: skip
+        loss = sum(losses.values())
+        if not math.isfinite(loss):
+            sentence = "The training diverged: the loss is no number any more. Lower --lr."
+            if not history:
+                raise TrainingError(sentence)
+            break
+        epochs_done = number - 1 + batches_done / batches
+        if batches_done < batches:
+            break
+        top1 = val_top1(state.averaged, lesson, val) if len(val) else None
+        elapsed_s = time.monotonic() - started
+        epoch = Epoch(
+            "network", number, recipe.epochs, loss, top1, elapsed_s, losses=losses,
+            lr=float(state.optimizer.param_groups[0]["lr"]),
+            images_per_s=batches * recipe.batch_size / max(elapsed_s, 1e-9),
+        )  # fmt: skip
+        history.append(epoch)
+        on_epoch(epoch)
+        if best_epoch(history) == number:
+            state.best.load_state_dict(state.averaged.state_dict())
+        if snapshot:
+            save_snapshot(snapshot, identity, [asdict(epoch) for epoch in history], state.parts)
+        if world.any(stop()):
+            break
+    kept = state.best if history else state.averaged
+    backbone = kept.backbone.to(memory_format=torch.contiguous_format).cpu().eval().requires_grad_(False)
+    return Trained(backbone, epochs_done, tuple(history), sentence)
+
+
+def fingerprint(backbone: Backbone, lesson: Lesson) -> str:
+    """Of the start weights, the pictures, their splits and their labels: what is learned, and from where."""
+    pictures, digest = lesson.pictures, hashlib.sha256()
+    for value in backbone.state_dict().values():
+        digest.update(value.cpu().numpy().tobytes())
+    digest.update(repr((pictures.names, pictures.splits, lesson.class_index.tolist())).encode())
+    return digest.hexdigest()
+
+
+def best_epoch(history: Sequence[Epoch]) -> int:
+    """The number of the epoch of highest val top-1, the later of equals; the last without val; 0 of none."""
+    return max(history, key=lambda epoch: (epoch.val_top1 or 0.0, epoch.number)).number if history else 0
+
+
+def no_better(history: Sequence[Epoch], patience: int) -> str:
+    """A sentence where the last `patience` epochs were no better than one before them; 0: never."""
+    waited = len(history) - best_epoch(history)
+    return f"The last {waited} epochs were no better on val." if patience and waited >= patience else ""

@@ -1,0 +1,1 @@
+"""A classifier for other programs: ONNX, timm, and the card beside it."""

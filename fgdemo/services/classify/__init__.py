@@ -1,0 +1,1 @@
+"""Classify one picture and say why, for visitors."""

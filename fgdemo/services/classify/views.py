@@ -1,0 +1,62 @@
+"""A reading as a page draws it: candidates with their maps, parts with their shares."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from fgdemo.values.types import Candidate, Classifier, PartView, Reading
+
+WORTH_COMPARING_PROB = 0.01
+"""Below this a second likeliest kind says nothing; a known look-alike is the better rival, or another of its group."""
+
+
+def candidates(reading: Reading, classifier: Classifier, leaves: Sequence[str]) -> tuple[Candidate, ...]:
+    """The maps of these leaves, rounded to some four digits; each bias takes up what rounding left of its logit."""
+    taxonomy = classifier.taxonomy
+    columns = [taxonomy.leaf_index[leaf] for leaf in leaves]
+    rows, width, _ = reading.evidence.shape
+    maps = reading.evidence[..., columns].reshape(rows * width, -1).astype(np.float64)
+    largest = max(float(np.abs(maps).max()), 1e-12)
+    maps = maps.round(3 - int(np.floor(np.log10(largest))))
+    biases = reading.logits[columns].astype(np.float64) - maps.sum(0)
+    return tuple(
+        Candidate(
+            taxon=leaf,
+            name=taxonomy[leaf].name,
+            latin=taxonomy[leaf].latin,
+            prob=float(reading.probs[column]),
+            lookalikes=classifier.lookalikes(leaf),
+            bias=round(float(bias), 6),
+            evidence=tuple(values),
+            few=classifier.few(leaf),
+        )
+        for leaf, column, bias, values in zip(leaves, columns, biases, maps.T.tolist(), strict=True)
+    )
+
+
+def part_views(reading: Reading) -> tuple[PartView, ...]:
+    """The foreground parts of a reading."""
+    shares = reading.assignment.reshape(-1, reading.assignment.shape[-1]).astype(np.float64).round(3)
+    return tuple(
+        PartView(part.id, part.name or f"part {part.id + 1}", part.colour, tuple(shares[:, row].tolist()))
+        for row, part in enumerate(reading.parts)
+    )
+
+
+def worth_comparing(classifier: Classifier, asked: str, ranked: Sequence[str], probs: np.ndarray) -> str:
+    """The leaf to compare `asked` with: the likeliest other, or where none is plausible a look-alike of its group.
+
+    Args:
+        ranked: all leaves, likeliest first.
+        probs: (C,) over `classifier.taxonomy.leaves`.
+    """
+    taxonomy = classifier.taxonomy
+    others = [leaf for leaf in ranked if leaf != asked]
+    if probs[taxonomy.leaf_index[others[0]]] >= WORTH_COMPARING_PROB:
+        return others[0]
+    groups = {leaf: taxonomy.root(leaf) for leaf in others if taxonomy[leaf].parent is not None}
+    group = taxonomy.root(asked) if taxonomy[asked].parent is not None else None
+    akin = [*classifier.lookalikes(asked), *others]  # A bird beside a dog would say nothing.
+    return next((leaf for leaf in akin if groups.get(leaf) == group), others[0])

@@ -1,0 +1,292 @@
+"""Classify one picture and say why: what the Classify page, the API and the command line stand on."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter, OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from fgdemo.services.classify.aside import Aside
+from fgdemo.services.classify.taxon_search import TaxonSearch
+from fgdemo.services.classify.views import candidates, part_views, worth_comparing
+from fgdemo.services.classify.waiting_room import MANY_HERE, TRY_AGAIN_S, WaitingRoom
+from fgdemo.services.classify.wording import answer_for, known_kinds, unknown_verdict
+from fgdemo.storage.embeddings.library import Library
+from fgdemo.storage.pictures.decoding import Decoder, asking_for
+from fgdemo.storage.pictures.images import data_url, jpeg, shown_name
+from fgdemo.storage.pictures.originals import image_id_of
+from fgdemo.values.errors import BusyError, PictureError, TaxonomyError
+from fgdemo.values.types import (
+    About,
+    Classification,
+    Classifier,
+    CropBox,
+    KnownGroup,
+    Neighbour,
+    Reading,
+    TaxonHit,
+    TaxonProb,
+    Trust,
+    TrustFunction,
+)
+
+CANDIDATES = 8
+DISPLAY_PX = 1280
+MODEL_PX = 960
+"""Large pictures come so small that the shorter side of what the model sees keeps this; no model here reads more."""
+READINGS_KEPT = 16
+TRUST_PATIENCE_S = 10.0
+MOST_MEASURING = 4
+"""So many wait for a trust figure, which takes seconds and is no answer that anybody needs."""
+
+
+@dataclass(frozen=True)
+class _Read:
+    """What is kept of a picture that was read: enough to answer again without decoding or a forward pass."""
+
+    image_id: str
+    stored_id: str
+    """What its id would be in the workspace, where pictures lie without metadata."""
+    width_px: int
+    height_px: int
+    display: str
+    reading: Reading
+
+
+class Workbench:
+    """Answers questions about pictures; safe to use from many threads.
+
+    One forward pass runs at a time, because the network itself uses all cores: eight at once would only take turns
+    at a worse rate. Trust measurements, tens of passes each, run one at a time beside that and start when nobody is
+    waiting for an answer.
+
+    Args:
+        classifier: the model that is served.
+        library: the labelled pictures of the workspace, or None.
+        trust: measures how faithful the maps are, or None to leave that out.
+        decoder: decodes what visitors send; in this process by default.
+        most_waiting: so many pictures wait for the model at once, and a few more of visitors who have few.
+    """
+
+    def __init__(
+        self,
+        classifier: Classifier,
+        library: Library | None = None,
+        trust: TrustFunction | None = None,
+        decoder: Decoder | None = None,
+        most_waiting: int = 64,
+    ) -> None:
+        self._classifier = classifier
+        self._library = library
+        self._trust = trust
+        self._decoder = decoder or Decoder()
+        self._room = WaitingRoom(most_waiting)
+        self._search = TaxonSearch(classifier.taxonomy)
+        self._recent: OrderedDict[tuple[str, CropBox | None], _Read] = OrderedDict()
+        self._recent_lock = threading.Lock()
+        self._forward = Aside("forward", niceness=1)
+        self._measuring = Aside("trust", niceness=10)
+        self._asked_trust = threading.BoundedSemaphore(MOST_MEASURING)
+
+    def about(self) -> About:
+        """What the model knows, before it has seen anything."""
+        taxonomy = self._classifier.taxonomy
+        roots = Counter(taxonomy.root(leaf) for leaf in taxonomy.leaves if taxonomy[leaf].parent is not None)
+        groups = tuple(KnownGroup(root, taxonomy[root].name, kinds) for root, kinds in roots.most_common())
+        total = len(taxonomy.leaves)
+        return About(self._classifier.version, total, groups, known_kinds(total, groups))
+
+    def classify(
+        self,
+        data: bytes | Path,
+        *,
+        name: str,
+        box: CropBox | None = None,
+        asked: str | None = None,
+        rival: str | None = None,
+    ) -> Classification:
+        """What the picture (or the part of it in `box`) shows, how sure that is, and the maps that say why.
+
+        Args:
+            data: the file's bytes, or the path of a file that the caller has checked to be an upload of ours.
+            name: what to call the picture in an error.
+            asked: id of the leaf the maps are about; by default the likeliest.
+            rival: id of the leaf it is compared with; by default the likeliest other one, or where all others are out
+                of the question the leaf's best known look-alike in its group, or the likeliest one there.
+
+        Raises:
+            PictureError: the picture cannot be used.
+            BusyError: too many pictures wait for the model already.
+            TaxonomyError: `asked` or `rival` is not a leaf of this model, or both are the same.
+        """
+        started = time.perf_counter()
+        for leaf in (asked, rival):
+            if leaf is not None:
+                self._check_leaf(leaf)
+        read = self._read(_bytes_of(data, name), name, box)
+        reading, taxonomy = read.reading, self._classifier.taxonomy
+        verdict = unknown_verdict(reading.unknown_score, reading.unknown_threshold)
+        answer, likeliest = answer_for(taxonomy, reading.probs, self._classifier.sure_prob, verdict.is_unknown)
+        ranked = [taxonomy.leaves[i] for i in np.argsort(-reading.probs, kind="stable")]
+        asked = asked or next(leaf for leaf in [likeliest, *ranked] if leaf != rival)
+        rival = rival or worth_comparing(self._classifier, asked, ranked, reading.probs)
+        _check_different(asked, rival)
+        shown = list(dict.fromkeys([*ranked[:CANDIDATES], asked, rival]))
+        rolled = taxonomy.roll_up(reading.probs)
+        return Classification(
+            image_id=read.image_id,
+            width_px=read.width_px,
+            height_px=read.height_px,
+            box=box,
+            display=read.display,
+            model_version=self._classifier.version,
+            kinds_known=len(taxonomy.leaves),
+            answer=answer,
+            path=tuple(self._taxon_prob(taxon.id, rolled[taxon.id]) for taxon in taxonomy.path(likeliest)),
+            candidates=candidates(reading, self._classifier, shown),
+            prediction_set=tuple(
+                self._taxon_prob(taxonomy.leaves[i], float(reading.probs[i]))
+                for i in self._classifier.prediction_set(reading.probs)
+            ),
+            coverage=self._classifier.coverage,
+            unknown=verdict,
+            grid=(reading.evidence.shape[0], reading.evidence.shape[1]),
+            parts=part_views(reading),
+            asked=asked,
+            rival=rival,
+            elapsed_ms=round((time.perf_counter() - started) * 1000, 1),
+        )
+
+    def picture(self, data: bytes | Path, *, name: str, box: CropBox | None = None) -> Image.Image:
+        """What the model sees, in `box`. Raises PictureError, BusyError."""
+        return self._decoder.decode(_bytes_of(data, name), MODEL_PX, box, name=name)[0]
+
+    def trust(self, data: bytes | Path, *, name: str, box: CropBox | None, a: str, b: str) -> dict[str, Trust]:
+        """How faithful the maps "class" (of `a`) and "contrast" (`a` − `b`) are to this picture's pixels.
+
+        Slow, so it is asked for after the answer. Empty where nothing measures it.
+
+        Raises:
+            PictureError, TaxonomyError: as for `classify`.
+            BusyError: too many wait to have theirs measured.
+        """
+        for leaf in (a, b):
+            self._check_leaf(leaf)
+        _check_different(a, b)
+        if self._trust is None:
+            return {}
+        if not self._asked_trust.acquire(blocking=False):
+            raise BusyError(MANY_HERE, TRY_AGAIN_S)
+        try:
+            return self._measuring.do(self._measure, _bytes_of(data, name), name, box, a, b, self._trust)
+        finally:
+            self._asked_trust.release()
+
+    def neighbours(
+        self, data: bytes | Path, *, name: str, box: CropBox | None, taxon_ids: Sequence[str]
+    ) -> dict[str, tuple[Neighbour, ...]]:
+        """For each taxon, the pictures of the workspace labelled so that look most like this one, nearest first.
+
+        Raises:
+            PictureError, TaxonomyError: as for `classify`.
+            StorageError: the workspace cannot be read.
+        """
+        for taxon in taxon_ids:
+            self._classifier.taxonomy[taxon]
+        if self._library is None:
+            return dict.fromkeys(taxon_ids, ())
+        read = self._read(_bytes_of(data, name), name, box)
+        return {taxon: self._neighbours_of(read, taxon, self._library) for taxon in taxon_ids}
+
+    def search_taxa(self, query: str, limit: int = 20) -> tuple[TaxonHit, ...]:
+        """Taxa whose name, alias or Latin name matches, best first; see `TaxonSearch.find`."""
+        return self._search.find(query, limit)
+
+    def _measure(
+        self, data: bytes, name: str, box: CropBox | None, a: str, b: str, trust: TrustFunction
+    ) -> dict[str, Trust]:
+        self._room.wait_until_empty(TRUST_PATIENCE_S)  # on a page where somebody always waits, measurements come slowly
+        picture, _ = self._decoder.decode(data, MODEL_PX, box, name=name)
+        return trust(picture, None, a, b)
+
+    def _read(self, data: bytes, name: str, box: CropBox | None) -> _Read:
+        """Decode and read the picture, unless that was done a moment ago."""
+        image_id = image_id_of(data)
+        key = (image_id, box)
+        known = self._recall(key)
+        if known is not None:
+            return known
+        with self._room.one(asking_for()):
+            whole = self._display_of_whole(data, name) if box else ""
+            with self._decoder.decoded(data, MODEL_PX, box, name=name) as (picture, (width, height)):
+                display = whole or data_url(jpeg(picture, DISPLAY_PX))
+                stored_id = image_id_of(self._decoder.without_metadata(data, name=name)) if self._library else image_id
+
+                def read() -> _Read:
+                    known = self._recall(key)  # Somebody may have asked the same while we waited.
+                    if known is not None:
+                        return known
+                    read = _Read(image_id, stored_id, width, height, display, self._classifier.read(picture))
+                    with self._recent_lock:
+                        self._recent[key] = read
+                        while len(self._recent) > READINGS_KEPT:
+                            self._recent.popitem(last=False)
+                    return read
+
+                return self._forward.do(read)
+
+    def _display_of_whole(self, data: bytes, name: str) -> str:
+        known = self._recall((image_id_of(data), None))
+        if known is not None:
+            return known.display
+        with self._decoder.decoded(data, MODEL_PX, name=name) as (picture, _):
+            return data_url(jpeg(picture, DISPLAY_PX))
+
+    def _recall(self, key: tuple[str, CropBox | None]) -> _Read | None:
+        with self._recent_lock:
+            if key in self._recent:
+                self._recent.move_to_end(key)
+            return self._recent.get(key)
+
+    def _check_leaf(self, taxon: str) -> None:
+        taxonomy = self._classifier.taxonomy
+        if taxonomy[taxon].id not in taxonomy.leaf_index:
+            raise TaxonomyError(f"“{taxonomy[taxon].name}” is a group of kinds: ask about one of the kinds in it.")
+
+    def _taxon_prob(self, taxon: str, prob: float) -> TaxonProb:
+        found = self._classifier.taxonomy[taxon]
+        return TaxonProb(found.id, found.name, found.latin, prob)
+
+    def _neighbours_of(self, read: _Read, taxon: str, library: Library, limit: int = 4) -> tuple[Neighbour, ...]:
+        similar = library.nearest(read.reading.embedding, taxon, limit + 1)
+        others = [found for found in similar if found.image_id not in (read.image_id, read.stored_id)][:limit]
+        return tuple(
+            Neighbour(
+                image_id=found.image_id,
+                taxon=taxon,
+                thumbnail=data_url(library.images.thumbnail(found.image_id)),
+                similarity=round(found.similarity, 4),
+                checked=found.checked,
+            )
+            for found in others
+        )
+
+
+def _check_different(asked: str, rival: str) -> None:
+    if asked == rival:
+        raise TaxonomyError("Choose two different kinds to compare: what tells a kind from itself is nothing.")
+
+
+def _bytes_of(data: bytes | Path, name: str) -> bytes:
+    if isinstance(data, bytes):
+        return data
+    try:
+        return data.read_bytes()
+    except OSError as error:
+        raise PictureError(f"{shown_name(name)} is no longer here: send it again.") from error

@@ -1,0 +1,1 @@
+"""Imports, exports and the mirror, run in the background."""

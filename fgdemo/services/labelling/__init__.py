@@ -1,0 +1,1 @@
+"""Labelling sessions: what is asked, answered, learned and undone."""

@@ -1,0 +1,208 @@
+"""Why the learning model says A and not B of a picture of the workspace, and how A and B look elsewhere."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from fgdemo.services.classify.aside import Aside
+from fgdemo.services.classify.views import candidates, part_views, worth_comparing
+from fgdemo.storage.embeddings.embeddings import Embeddings
+from fgdemo.storage.history.roster import Roster
+from fgdemo.storage.pictures.originals import ImageStore
+from fgdemo.values.annotation import Learner
+from fgdemo.values.errors import TaxonomyError
+from fgdemo.values.types import Candidate, Classifier, Part, PartView, Reading
+
+CANDIDATES = 8
+MODEL_PX = 960
+READINGS_KEPT = 32
+REFERENCES = 3
+CONSIDERED = 24
+"""So many of the nearest pictures by the whole embedding are compared by the part."""
+CHECKED_FIRST = 0.05
+"""A checked picture is shown before an unchecked one that is nearer by less than this cosine."""
+TYPICAL = 8
+"""Pictures of each kind over which the deciding parts of a pair are averaged."""
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """The maps of one picture: the same fields as in `fgdemo.values.types.Classification`."""
+
+    image: str
+    grid: tuple[int, int]
+    candidates: tuple[Candidate, ...]
+    parts: tuple[PartView, ...]
+    asked: str
+    rival: str
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A labelled picture of one of the two kinds. `part_map` has h × w shares in [0, 1] of the deciding part."""
+
+    image: str
+    checked: bool
+    similarity: float
+    part_map: tuple[float, ...] | None
+
+
+@dataclass(frozen=True)
+class References:
+    """Pictures of A and of B that are most like the one in question in the part that decides between them."""
+
+    part: Part | None
+    grid: tuple[int, int]
+    a: tuple[Reference, ...]
+    b: tuple[Reference, ...]
+
+
+@dataclass(frozen=True)
+class PartWeight:
+    """What a part adds for A against B, in log-odds, on average over pictures of A less that over pictures of B."""
+
+    part: Part
+    value: float
+
+
+class Explainer:
+    """Reads pictures of the workspace with the head that has learned from every answer so far. Safe for many threads.
+
+    Args:
+        live: the classifier with the newest head; called for each question, so it should be cheap.
+        learner: whose neighbours are the references; follows the same roster.
+    """
+
+    def __init__(
+        self,
+        live: Callable[[], Classifier],
+        learner: Learner,
+        roster: Roster,
+        embeddings: Embeddings,
+        images: ImageStore,
+    ) -> None:
+        self._live = live
+        self._learner = learner
+        self._roster = roster
+        self._embeddings = embeddings
+        self._images = images
+        self._readings: OrderedDict[str, tuple[Classifier, Reading]] = OrderedDict()
+        self._reading = Aside("explain", niceness=1)
+
+    def explain(self, image: str, a: str | None = None, b: str | None = None) -> Explanation:
+        """The maps for the likeliest kinds and for A and B, which default to the likeliest and its best rival.
+
+        Raises:
+            StorageError, PictureError: the picture has gone or is damaged.
+            TaxonomyError: A or B is not a kind the model tells apart yet, or both are the same.
+        """
+        return self._explain(self._live(), image, a, b)[0]
+
+    def references(self, image: str, a: str, b: str) -> References:
+        """Labelled pictures of both kinds, checked ones first, nearest by the part that decides between A and B.
+
+        Raises: as `explain`.
+        """
+        explanation, reading = self._explain(self._live(), image, a, b)
+        part_row = _deciding_part(reading, explanation)
+        part = None if part_row is None else reading.parts[part_row]
+        return References(
+            part,
+            explanation.grid,
+            self._nearest(image, a, part_row),
+            self._nearest(image, b, part_row),
+        )
+
+    def deciding_parts(self, a: str, b: str, pictures_a: Sequence[str], pictures_b: Sequence[str]) -> list[PartWeight]:
+        """Which parts tell A from B, strongest first: the mean evidence for A against B on pictures of A less on B's.
+
+        Raises: as `explain`.
+        """
+        classifier = self._live()
+        _check_known(classifier, a, b)
+        leaves = classifier.taxonomy.leaf_index
+        sums: dict[int, float] = {}
+        parts: dict[int, Part] = {}
+        for sign, images in ((1, pictures_a[:TYPICAL]), (-1, pictures_b[:TYPICAL])):
+            for image in images:
+                reading = self._read(image, classifier)
+                contrast = reading.evidence[..., leaves[a]] - reading.evidence[..., leaves[b]]
+                values = np.einsum("hw,hwk->k", contrast, reading.assignment)
+                for row, part in enumerate(reading.parts):
+                    parts[part.id] = part
+                    sums[part.id] = sums.get(part.id, 0.0) + sign * float(values[row]) / len(images)
+        return sorted((PartWeight(parts[i], sums[i]) for i in sums), key=lambda one: -abs(one.value))
+
+    def _explain(self, classifier: Classifier, image: str, a: str | None, b: str | None) -> tuple[Explanation, Reading]:
+        _check_known(classifier, *(taxon for taxon in (a, b) if taxon is not None))
+        reading = self._read(image, classifier)
+        ranked = [classifier.taxonomy.leaves[i] for i in np.argsort(-reading.probs, kind="stable")]
+        a = a or next(leaf for leaf in ranked if leaf != b)
+        b = b or worth_comparing(classifier, a, ranked, reading.probs)
+        shown = list(dict.fromkeys([*ranked[:CANDIDATES], a, b]))
+        rows, columns = reading.evidence.shape[:2]
+        maps = candidates(reading, classifier, shown)
+        return Explanation(image, (rows, columns), maps, part_views(reading), a, b), reading
+
+    def _read(self, image: str, classifier: Classifier) -> Reading:
+        return self._reading.do(self._read_now, image, classifier)
+
+    def _read_now(self, image: str, classifier: Classifier) -> Reading:
+        known = self._readings.get(image)
+        if known is not None and known[0] is classifier:
+            self._readings.move_to_end(image)
+            return known[1]
+        picture, _ = self._images.decoder.decode(self._images.read(image), MODEL_PX, name=f"{image[:12]}…")
+        reading = classifier.read(picture)
+        self._readings[image] = classifier, reading
+        while len(self._readings) > READINGS_KEPT:
+            self._readings.popitem(last=False)
+        return reading
+
+    def _nearest(self, image: str, taxon: str, part_row: int | None) -> tuple[Reference, ...]:
+        roster, embeddings = self._roster, self._embeddings
+        near = self._learner.similar_labelled(image, taxon, CONSIDERED)
+        if not near:
+            return ()
+        rows = [embeddings.rows[other] for other, _ in near]
+        likeness = np.array([similarity for _, similarity in near])
+        places = [embeddings.place(row) for row in rows]
+        if part_row is not None and image in embeddings.rows:
+            own, _ = embeddings.place(embeddings.rows[image])
+            others = np.stack([vectors[part_row] for vectors, _ in places])
+            lengths = np.linalg.norm(others, axis=1) * np.linalg.norm(own[part_row])
+            likeness = others @ own[part_row] / np.maximum(lengths, 1e-9)
+        checked = np.array([roster.checked[roster.row_of[other]] for other, _ in near])
+        best = np.argsort(-(likeness + CHECKED_FIRST * checked), kind="stable")[:REFERENCES]
+        return tuple(
+            Reference(
+                image=near[i][0],
+                checked=bool(checked[i]),
+                similarity=round(float(likeness[i]), 4),
+                part_map=None
+                if part_row is None
+                else tuple(places[i][1][..., part_row].astype(np.float64).ravel().round(3).tolist()),
+            )
+            for i in best
+        )
+
+
+def _check_known(classifier: Classifier, *taxa: str) -> None:
+    if any(taxon not in classifier.taxonomy.leaf_index for taxon in taxa):
+        raise TaxonomyError("Maps can only be drawn for kinds of which the model has seen a picture.")
+    if len(set(taxa)) < len(taxa):
+        raise TaxonomyError("Choose two different kinds to compare.")
+
+
+def _deciding_part(reading: Reading, explanation: Explanation) -> int | None:
+    """Row of the part whose evidence for A against B is largest in size; None where there are no parts."""
+    if not reading.parts:
+        return None
+    by_taxon = {one.taxon: np.array(one.evidence) for one in explanation.candidates}
+    contrast = (by_taxon[explanation.asked] - by_taxon[explanation.rival]).reshape(explanation.grid)
+    values = np.einsum("hw,hwk->k", contrast, reading.assignment[..., : len(reading.parts)])
+    return int(np.abs(values).argmax())

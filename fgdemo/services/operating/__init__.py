@@ -1,0 +1,1 @@
+"""How the server stands, and what is done every now and then."""

@@ -1,0 +1,1 @@
+"""Trainings and models, from the button to the swap."""

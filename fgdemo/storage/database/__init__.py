@@ -1,0 +1,1 @@
+"""The database: opened, migrated, and waited for, be it SQLite or PostgreSQL."""

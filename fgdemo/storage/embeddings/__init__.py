@@ -1,0 +1,1 @@
+"""What models saw in the pictures of a workspace."""

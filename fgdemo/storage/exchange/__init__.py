@@ -1,0 +1,1 @@
+"""Pictures and answers into a workspace, and out of it."""

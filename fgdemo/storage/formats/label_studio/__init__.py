@@ -1,0 +1,1 @@
+"""Label Studio: its tasks, answers and history, in each form of its exports."""

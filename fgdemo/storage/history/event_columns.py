@@ -1,0 +1,47 @@
+"""Events as columns, for those who follow the log from its beginning."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Engine
+
+from fgdemo.storage.database.database import reading
+from fgdemo.storage.database.schema import image_table, label_event_table
+from fgdemo.values.annotation import Kind
+
+
+@dataclass(frozen=True)
+class Said:
+    """Columns of events, oldest first, and of the pictures that they are about."""
+
+    ids: tuple[int, ...]
+    images: tuple[str, ...]
+    kinds: tuple[Kind, ...]
+    taxa: tuple[str | None, ...]
+    annotators: tuple[str, ...]
+    blind: tuple[bool, ...]
+    splits: tuple[str | None, ...]
+    twins: tuple[str | None, ...]
+    imports: tuple[str | None, ...]
+
+
+def said_after(engine: Engine, event: int, limit: int, until: int | None = None) -> Said | None:
+    """The next events after the one with this id, at most `limit`, none after `until`; None where there are none."""
+    table, pictures = label_event_table, image_table
+    query = (
+        sa.select(
+            table.c.id, table.c.image, table.c.kind, table.c.taxon, table.c.annotator, table.c.blind,
+            pictures.c.split, pictures.c.twin_of, pictures.c.imported_in,
+        )
+        .join_from(table, pictures, table.c.image == pictures.c.id)
+        .where(table.c.id > event)
+        .order_by(table.c.id)
+        .limit(limit)
+    )  # fmt: skip
+    if until is not None:
+        query = query.where(table.c.id <= until)
+    with reading(engine) as connection:
+        rows = connection.execute(query).all()
+    return Said(*zip(*rows, strict=True)) if rows else None

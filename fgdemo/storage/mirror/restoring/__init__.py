@@ -1,0 +1,1 @@
+"""From a mirror back into a workspace, believing nothing that is damaged."""

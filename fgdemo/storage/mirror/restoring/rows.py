@@ -1,0 +1,272 @@
+"""The rows of a mirror in the database, within one transaction."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from fgdemo.storage.database.dialects import next_serial
+from fgdemo.storage.database.schema import (
+    event_origin_table,
+    image_table,
+    label_event_table,
+    session_table,
+    taxon_table,
+)
+from fgdemo.storage.history.events import LabelEvent, event_of
+from fgdemo.storage.history.label_event import REMOVED
+from fgdemo.storage.mirror.models import ToldModel
+from fgdemo.storage.mirror.records import SESSION, TAXON, Columns, Identity, Row, Told, digest_of, record_of
+from fgdemo.storage.mirror.restoring.content import MirrorContent
+from fgdemo.storage.mirror.restoring.event_order import Replay, in_order
+from fgdemo.storage.mirror.restoring.models import add_models
+from fgdemo.storage.mirror.restoring.people import RestoredPeople
+from fgdemo.storage.mirror.restoring.removals import removed_for_good
+from fgdemo.storage.mirror.row_versions import FACETS, Versioned, merged, note_changes_in, note_version, versions_of
+from fgdemo.storage.mirror.segments import Damage
+from fgdemo.storage.mirror.state import note_in
+from fgdemo.storage.mirror.tables import GROWING, all_sent, with_versions
+from fgdemo.values.annotation import Split
+from fgdemo.values.errors import StorageError
+
+BY = "fgdemo"
+REMOVED_ELSEWHERE = "The picture was removed elsewhere, so it is removed here."
+AT_ONCE = 5000
+Key = tuple[str, int, str, str]
+
+
+class Rows:
+    """Adds what is missing, and takes away what was taken away elsewhere. `events` and `taxa` say how many are new.
+
+    Args:
+        own: the origin of this workspace.
+        accept_rights: see `RestoredPeople`.
+        now: ISO 8601, UTC.
+
+    Attributes:
+        removed: ids of pictures whose files must not be there any more.
+    """
+
+    def __init__(self, connection: Connection, own: str, damage: Damage, accept_rights: bool, now: str) -> None:
+        self._connection, self._own, self._damage, self._now = connection, own, damage, now
+        self.people = RestoredPeople(connection, accept_rights)
+        self.removed: set[str] = set()
+        self.events = self.taxa = 0
+        self._digests: dict[tuple[str, str], str] = {}
+        self._numbers: dict[Identity, int] = {}
+        self._was_fresh, self._newest = True, None
+
+    def add(self, content: MirrorContent, models: Sequence[tuple[ToldModel, str]]) -> None:
+        """Raises StorageError where something does not fit together; then the transaction must not be kept."""
+        note_changes_in(self._connection, secrets.token_hex(8))
+        known = self._known_events()
+        self._was_fresh = not known
+        self._add_taxa(content.taxa)
+        splits = self._add_pictures(content.pictures)
+        sessions = self._add_sessions(content.sessions)
+        fresh = [told for key, told in content.events.items() if key not in known]
+        self._add_events(fresh, splits, sessions)
+        self._newest = self._connection.execute(sa.select(sa.func.max(label_event_table.c.id))).scalar()
+        self._remove_pictures(content)
+        self.people.add(content.accounts, content.tokens, content.removed_tokens)
+        self._digests |= self.people.digests
+        self._digests |= add_models(self._connection, models, content, self._numbers, self._damage)
+        self._add_grown(content.grown)
+
+    def note(self, destination: str) -> None:
+        """What came from this destination, as it is here now, need not be sent there again."""
+        note_in(self._connection, destination, self._newest if self._was_fresh else None, self._digests, self._now)
+
+    # --- small tables -------------------------------------------------------------------------------------
+
+    def _add_taxa(self, taxa: Mapping[str, Sequence[Versioned]]) -> None:
+        """What is missing, parents first; names and what is in use are as they were changed last."""
+        rows = self._connection.execute(sa.select(taxon_table)).mappings()
+        here = {row["id"]: {**row, "retired": bool(row["retired"])} for row in rows}
+        versions = versions_of(self._connection, "taxon")
+        states: dict[str, Versioned] = {}
+        for taxon, told in taxa.items():
+            own = [Versioned(here[taxon], versions.get(taxon, {}))] if taxon in here else []
+            states[taxon] = merged("taxon", [*own, *told])
+        waiting = {taxon: dict(state.row) for taxon, state in states.items() if taxon not in here}
+        known = set(here)
+        while waiting:
+            ready = [row for row in waiting.values() if row["parent"] is None or row["parent"] in known]
+            if not ready:
+                for row in waiting.values():
+                    self._damage.name(f"the taxon {row['id']}", f"lies below {row['parent']}, which is nowhere")
+                ready = [{**row, "parent": None} for row in waiting.values()]
+            self._connection.execute(taxon_table.insert(), ready)
+            self.taxa += len(ready)
+            for row in ready:
+                known.add(row["id"])
+                del waiting[row["id"]]
+        for taxon, state in states.items():
+            if taxon in here:
+                values = {**state.row, "parent": here[taxon]["parent"]}
+                if values != here[taxon]:
+                    self._connection.execute(taxon_table.update().where(taxon_table.c.id == taxon).values(values))
+            note_version(self._connection, "taxon", taxon, state, list(FACETS["taxon"]))
+            record = with_versions(record_of("taxon", state.row, TAXON), state.versions)
+            self._digests["taxon", taxon] = digest_of(record)
+
+    def _add_pictures(self, pictures: Mapping[str, Row]) -> dict[str, Split]:
+        """Gives the split of every picture."""
+        query = sa.select(image_table.c.id, image_table.c.split)
+        splits = {row.id: row.split for row in self._connection.execute(query)}
+        self._insert(image_table, [row for image, row in pictures.items() if image not in splits])
+        for image, row in pictures.items():
+            if image in splits and splits[image] is None and row["split"] is not None:  # a visitor was first with it
+                brought = {key: value for key, value in row.items() if key not in ("id", "created_at")}
+                self._connection.execute(image_table.update().where(image_table.c.id == image).values(brought))
+        mirrored = {image: row["split"] for image, row in pictures.items()}
+        return {image: split or mirrored.get(image) or "train" for image, split in {**mirrored, **splits}.items()}
+
+    def _add_sessions(self, sessions: Mapping[tuple[str, str], Row]) -> dict[tuple[str, str], int]:
+        """Gives the number of every session."""
+        known = session_table.c
+        columns = (known.annotator, known.opened_at, known.id, known.closed_at)
+        here = {(row.annotator, row.opened_at): row for row in self._connection.execute(sa.select(*columns))}
+        numbers = {key: row.id for key, row in here.items()}
+        for key, row in sorted(sessions.items(), key=lambda one: one[0][1]):
+            if key not in numbers:
+                numbers[key] = self._insert_one(session_table, row)
+                self._remember("session", " ".join(key), row, SESSION)
+            elif here[key].closed_at is None and row["closed_at"] is not None:
+                closing = session_table.update().where(known.id == numbers[key])
+                self._connection.execute(closing.values(closed_at=row["closed_at"]))
+        return numbers
+
+    def _add_grown(self, grown: Mapping[str, Mapping[str, Row]]) -> None:
+        taxa = set(self._connection.execute(sa.select(taxon_table.c.id)).scalars())
+        for kind, rows in grown.items():
+            table, columns, moment = GROWING[kind]
+            here = {
+                digest_of(record_of(kind, row, columns))
+                for row in self._connection.execute(sa.select(table)).mappings()
+            }
+            fresh = sorted((row for digest, row in rows.items() if digest not in here), key=lambda row: row[moment])
+            for row in fresh:
+                if row.get("taxon") is not None and row["taxon"] not in taxa:
+                    self._damage.name(f"a {kind} of {row[moment]}", "names a taxon that no line describes")
+                    row["taxon"] = None
+            self._insert(table, fresh)
+            if not here:
+                self._digests |= all_sent(self._connection, kind)
+
+    # --- events -------------------------------------------------------------------------------------------
+
+    def _known_events(self) -> set[Key]:
+        """The keys of all events that are here; fills `_numbers`."""
+        said, origin = label_event_table, event_origin_table
+        query = sa.select(said.c.id, said.c.created_at, said.c.image, origin.c.origin, origin.c.number).join_from(
+            said, origin, origin.c.event == said.c.id, isouter=True
+        )
+        keys = set()
+        for row in self._connection.execute(query):
+            identity = (self._own, row.id) if row.origin is None else (row.origin, row.number)
+            self._numbers[identity] = row.id
+            keys.add((*identity, row.created_at, row.image))
+        return keys
+
+    def _add_events(
+        self, told: Sequence[Told], splits: Mapping[str, Split], sessions: Mapping[tuple[str, str], int]
+    ) -> None:
+        usable = self._usable(told, splits)
+        if not usable:
+            return
+        histories = self._histories({one.event.image for one in usable}) if self._numbers else {}
+        replay = Replay(
+            self._numbers, histories, splits, sessions, next_serial(self._connection, label_event_table.name)
+        )
+        keys = set(self._connection.execute(sa.select(label_event_table.c.answer_key)).scalars()) - {None}
+        rows, origins = [], []
+        for one in in_order(usable, self._numbers):
+            placed = replay.place(one)
+            if placed is None:
+                continue
+            row = _event_row(placed)
+            if row["answer_key"] in keys:
+                row["answer_key"] = None
+            elif row["answer_key"] is not None:
+                keys.add(row["answer_key"])
+            rows.append(row)
+            origins.append({"event": placed.id, "origin": one.identity[0], "number": one.identity[1]})
+        self._insert(label_event_table, rows)
+        newest = self._connection.execute(sa.select(sa.func.max(label_event_table.c.id))).scalar()
+        if rows and newest != replay.next - 1:  # what they name would be something else
+            raise StorageError("The database numbered the events in another way than was expected: nothing was stored.")
+        self._insert(event_origin_table, origins)
+        self.events = len(rows)
+
+    def _remove_pictures(self, content: MirrorContent) -> None:
+        """What was removed elsewhere is removed here; what this workspace has said since, unsent, counts too."""
+        images = {one.event.image for one in content.events.values() if one.event.reason == REMOVED}
+        identities = {number: identity for identity, number in self._numbers.items()}
+        told = {one.identity: one for one in content.events.values() if one.event.image in images}
+        histories = self._histories(images) if images else {}
+        for history in histories.values():
+            before: Identity | None = None
+            for event in history:
+                identity = identities[event.id or 0]
+                told.setdefault(identity, Told(identity, event, None, None, None, before))
+                before = identity
+        self.removed = removed_for_good(told.values()) & set(histories)
+        for image in sorted(self.removed):
+            self._connection.execute(image_table.update().where(image_table.c.id == image).values(name=""))
+            if histories[image][-1].reason != REMOVED:  # whoever reads the log shall find the removal last
+                last = LabelEvent(
+                    image, "unusable", BY, comment=REMOVED_ELSEWHERE, reason=REMOVED, created_at=self._now
+                )
+                self._connection.execute(label_event_table.insert().values(_event_row(last)))
+
+    def _usable(self, told: Iterable[Told], splits: Mapping[str, Split]) -> list[Told]:
+        """Those whose picture and taxon are known, and which take back something that is."""
+        taxa = set(self._connection.execute(sa.select(taxon_table.c.id)).scalars())
+        listed = list(told)
+        identities = {one.identity for one in listed} | set(self._numbers)
+        usable = []
+        for one in listed:
+            if one.event.image not in splits:
+                fault = "is about a picture that no line describes"
+            elif one.event.taxon is not None and one.event.taxon not in taxa:
+                fault = "names a taxon that no line describes"
+            elif one.undoes is not None and one.undoes not in identities:
+                fault = "takes back something that is not there"
+            else:
+                usable.append(one)
+                continue
+            self._damage.name(f"event {one.identity[1]} of {one.identity[0][:8]}", fault)
+        return usable
+
+    def _histories(self, images: set[str]) -> dict[str, list[LabelEvent]]:
+        """What is said here of these pictures, oldest first."""
+        found: dict[str, list[LabelEvent]] = {}
+        query = sa.select(label_event_table).order_by(label_event_table.c.id)
+        for row in self._connection.execute(query).mappings():
+            if row["image"] in images:
+                found.setdefault(row["image"], []).append(event_of(row))
+        return found
+
+    # --- rows ---------------------------------------------------------------------------------------------
+
+    def _insert(self, table: sa.TableClause, rows: Sequence[Row]) -> None:
+        for start in range(0, len(rows), AT_ONCE):
+            self._connection.execute(table.insert(), list(rows[start : start + AT_ONCE]))
+
+    def _insert_one(self, table: sa.TableClause, row: Mapping[str, Any]) -> int:
+        return self._connection.execute(table.insert().values(**row).returning(table.c.id)).scalar_one()
+
+    def _remember(self, kind: str, name: str, row: Row, columns: Columns) -> None:
+        self._digests[kind, name] = digest_of(record_of(kind, row, columns))
+
+
+def _event_row(event: LabelEvent) -> Row:
+    row = {name: value for name, value in vars(event).items() if name != "id"}
+    return {**row, "box": json.dumps(asdict(event.box)) if event.box else None}

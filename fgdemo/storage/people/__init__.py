@@ -1,0 +1,1 @@
+"""Who may do what: accounts, tokens, passwords, and the record of who did what."""

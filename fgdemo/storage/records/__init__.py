@@ -1,0 +1,1 @@
+"""A workspace as JSON records: what an export writes and an import believes."""

@@ -1,0 +1,1 @@
+"""Trainings and the models they made: jobs, their files, what is live."""

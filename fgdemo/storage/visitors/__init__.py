@@ -1,0 +1,1 @@
+"""What visitors leave: pictures by consent, and remarks."""

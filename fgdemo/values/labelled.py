@@ -1,0 +1,225 @@
+"""One labelled picture with its history, and what a reader of some kind of source hands back."""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timezone
+from typing import Literal
+
+from fgdemo.values.annotation import DECIDING, OUT, Accuracy, Kind
+from fgdemo.values.taxonomy import Taxon
+from fgdemo.values.types import CropBox
+
+Split = Literal["train", "val", "test"]
+
+Progress = Callable[[str, int, int], None]
+"""(what, done, of) — called often; cheap. It may raise to stop what is being done."""
+
+
+def ending_of(name: str) -> str:
+    """`.jpg` of `a/b.JPG`; empty where there is none."""
+    stem, dot, ending = name.rpartition("/")[2].rpartition(".")
+    return f".{ending.lower()}" if dot and stem else ""
+
+
+def plain_text(text: str, breaks: str = "") -> str:
+    """Text that may be stored and shown: no control characters but `breaks`, none that turn it around."""
+    if text.isprintable() and text.isascii():
+        return text
+    return "".join(
+        c if c in breaks or (unicodedata.category(c) not in ("Cc", "Cs") and c not in _TURNING) else f"\\x{ord(c):02x}"
+        for c in text
+    )
+
+
+def instant(text: object) -> str | None:
+    """ISO 8601 in UTC of a point in time as other programs write it; None if it is none."""
+    if isinstance(text, (int, float)) and not isinstance(text, bool) and math.isfinite(text):
+        seconds = text / 1000 if abs(text) > 1e11 else text
+        return datetime.fromtimestamp(seconds, timezone.utc).isoformat() if 0 < seconds < 1e11 else None
+    if not isinstance(text, str) or not 10 <= len(text) <= 40:
+        return None
+    try:
+        when = datetime.fromisoformat(text.strip().replace("Z", "+00:00"))
+        return when.replace(tzinfo=when.tzinfo or timezone.utc).astimezone(timezone.utc).isoformat()
+    except (ValueError, OverflowError):
+        return None
+
+
+def no_progress(what: str, done: int, of: int) -> None:
+    """Say nothing."""
+
+
+_TURNING = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+PICTURE_ENDINGS = frozenset(
+    {
+        ".jpg",
+        ".jpeg",
+        ".jpe",
+        ".jfif",
+        ".png",
+        ".webp",
+        ".gif",
+        ".bmp",
+        ".tif",
+        ".tiff",
+        ".avif",
+        ".heic",
+        ".heif",
+        ".hif",
+    }
+)
+"""Of files that are opened. What is called a HEIC may be the JPEG that a browser has made of it."""
+
+SPLIT_NAMES: dict[str, Split] = {
+    "train": "train",
+    "training": "train",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "dev": "val",
+    "test": "test",
+    "testing": "test",
+    "eval": "test",
+    "evaluation": "test",
+}
+"""As the library `datasets` has them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One thing that was said about a picture where it comes from. See `fgdemo.storage.history.events.LabelEvent`.
+
+    Attributes:
+        label: the class as the source writes it, or the taxon of another workspace; None where nothing is named.
+        at: ISO 8601 in UTC, or None where the source does not say when.
+        ref: a number of its own within the history of this picture.
+        undoes: `ref` of what this takes back; shown: `ref` of the newest that was known to whoever said this.
+        session: (annotator, opened_at) of the session it was said in.
+    """
+
+    kind: Kind
+    label: str | Taxon | None
+    annotator: str = "import"
+    at: str | None = None
+    comment: str | None = None
+    seconds_spent: float | None = None
+    blind: bool = False
+    new_name: str | None = None
+    model_version: str | None = None
+    box: CropBox | None = None
+    reason: str | None = None
+    batch: str | None = None
+    answer_key: str | None = None
+    ref: int | None = None
+    undoes: int | None = None
+    shown: int | None = None
+    session: tuple[str, str] | None = None
+
+    @property
+    def is_last_word(self) -> bool:
+        """As of an event of the workspace, see `fgdemo.storage.history.label_event.LabelEvent`."""
+        return self.kind == "adjudication" or (self.kind in OUT and self.reason == "adjudication" and not self.blind)
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The row of a picture in another workspace. `split` and `imported_in` are None for a visitor's picture."""
+
+    image: str
+    source: str
+    split: str | None
+    created_at: str
+    twin_of: str | None
+    imported_in: str | None
+
+
+@dataclass(frozen=True)
+class PastSession:
+    """A labelling session of another workspace."""
+
+    annotator: str
+    opened_at: str
+    closed_at: str | None
+    order: str
+    pair: tuple[str, str] | None
+    goal: int | None
+    blind_share: float
+    accuracy_before: Accuracy | None
+
+
+@dataclass(frozen=True)
+class LabelledPicture:
+    """One picture and the label it was found with."""
+
+    name: str
+    """Its path within the source, for messages."""
+    label: str
+    """The class as the source writes it (a folder name); empty in an unlabelled source."""
+    split: Split
+    load: Callable[[], bytes]
+    """Reads the encoded bytes. Can be pickled. Raises OSError if the file has gone."""
+    size_bytes: int | None = None
+    """Length of those bytes where it is known without reading them."""
+    said: tuple[Said, ...] = ()
+    """What was said about it, oldest first, where the source knows more than `label`."""
+    origin: Origin | None = None
+    """Where it comes from another workspace."""
+
+    @property
+    def history(self) -> tuple[Said, ...]:
+        """What was said about it: at least that it was imported, with a label or without."""
+        if not self.said:
+            return (Said("import", self.label or None),)
+        decided = self.origin is not None or any(one.kind in DECIDING and not one.blind for one in self.said)
+        return self.said if decided else (Said("import", None), *self.said)
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a reader collects: pictures, and (name, reason) of what it left out.
+
+    Another workspace also has taxa, the retired ones among them, and sessions. `groups` holds the groups above a label,
+    from the root down, where folders say so; `notes` are sentences about how the source was understood.
+    """
+
+    pictures: list[LabelledPicture] = field(default_factory=list)
+    skipped: list[tuple[str, str]] = field(default_factory=list)
+    taxa: list[Taxon] = field(default_factory=list)
+    retired: set[str] = field(default_factory=set)
+    sessions: list[PastSession] = field(default_factory=list)
+    groups: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    def note(self, sentence: str) -> None:
+        """Say once how something was understood."""
+        if sentence not in self.notes:
+            self.notes.append(plain_text(sentence))
+
+    def skip(self, name: str, reason: str) -> None:
+        self.skipped.append((plain_text(name), reason))
+
+    def extend(self, other: Found, prefix: str) -> None:
+        """Add what another reader found; a label that lies below other groups there is another kind."""
+        for label, groups in list(other.groups.items()):
+            if self.groups.get(label, groups) != groups:
+                other._rename(label, " ".join((*groups, label)))
+                self.note(f"“{label}” lies below {' / '.join(self.groups[label])} and below {' / '.join(groups)}: two "
+                          f"kinds, of which the second is called “{' '.join((*groups, label))}”.")  # fmt: skip
+        self.pictures.extend(replace(picture, name=prefix + picture.name) if prefix else picture
+                             for picture in other.pictures)  # fmt: skip
+        self.skipped.extend((prefix + name, reason) for name, reason in other.skipped)
+        self.taxa.extend(other.taxa)
+        self.retired.update(other.retired)
+        self.sessions.extend(other.sessions)
+        self.groups.update(other.groups)
+        for sentence in other.notes:
+            self.note(sentence)
+
+    def _rename(self, label: str, name: str) -> None:
+        self.pictures[:] = [replace(p, label=name) if p.label == label else p for p in self.pictures]
+        self.groups[name] = self.groups.pop(label)

@@ -1,0 +1,283 @@
+"""The values that travel between the floors: frozen, plain, no torch, no gradio, no disk.
+
+Arrays are numpy. Grids are row-major, `(height, width)`. "Evidence" is always in log-odds (nats): the
+evidence of all places of a picture plus the bias is the calibrated logit, and the difference between two
+logits is the natural logarithm of how many times likelier one taxon is than the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+from PIL import Image
+
+from fgdemo.values.errors import PictureError
+from fgdemo.values.taxonomy import Taxonomy
+
+PART_COLOURS = ("#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7", "#999999")
+"""Okabe and Ito's colour-blind safe palette; part `k` wears colour `k % 8` everywhere."""
+
+
+@dataclass(frozen=True)
+class CropBox:
+    """A rectangle of the upright picture, as fractions of its width and height in [0, 1]."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+    def __post_init__(self) -> None:
+        sides = (self.left, self.top, self.right, self.bottom)
+        if not all(isinstance(side, (int, float)) and 0.0 <= side <= 1.0 for side in sides):
+            raise PictureError("The crop box must lie within the picture: four numbers from 0 to 1.")
+        if self.right - self.left < 0.01 or self.bottom - self.top < 0.01:
+            raise PictureError("The crop box is too small: draw it around the whole animal or object.")
+
+    def pixels(self, width: int, height: int) -> tuple[int, int, int, int]:
+        """The box in whole pixels (left, top, right, bottom), at least one pixel wide and high."""
+        left, top = int(self.left * width), int(self.top * height)
+        right, bottom = round(self.right * width), round(self.bottom * height)
+        return left, top, max(right, left + 1), max(bottom, top + 1)
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of a kind of thing ("wing"): `id` never changes, `name` is given by a person and may be empty."""
+
+    id: int
+    name: str | None
+    group: str
+    """The taxon (usually a root: bird, dog, …) whose pictures this part occurs in."""
+
+    @property
+    def colour(self) -> str:
+        return PART_COLOURS[self.id % len(PART_COLOURS)]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What one forward pass reads off one picture, over all C leaf taxa in the order of `Taxonomy.leaves`.
+
+    Attributes:
+        logits: (C,) calibrated log-odds; `logits == evidence.sum((0, 1)) + bias` to rounding.
+        probs: (C,) softmax of `logits`.
+        evidence: (h, w, C) what each place adds to each logit.
+        bias: (C,) the part of each logit that belongs to no place.
+        assignment: (h, w, K + 1) the share of each place that belongs to each of `parts`, background last;
+            sums to 1 over the last axis. Part k's evidence is `assignment[..., k, None] * evidence`.
+        parts: the K parts of the group this picture most probably belongs to.
+        embedding: (D,) the pooled tokens, of unit length, for finding similar pictures.
+        unknown_score: in [0, 1]; the share of known pictures that look more familiar than this one.
+            High is bad: 0.97 means that only 3 % of known pictures look as strange.
+        unknown_threshold: the score above which the picture is called unknown.
+    """
+
+    logits: np.ndarray
+    probs: np.ndarray
+    evidence: np.ndarray
+    bias: np.ndarray
+    assignment: np.ndarray
+    parts: tuple[Part, ...]
+    embedding: np.ndarray
+    unknown_score: float
+    unknown_threshold: float
+
+
+@dataclass(frozen=True)
+class Trust:
+    """How faithful one map is to the pixels of this picture, by deletion and insertion.
+
+    `score` is insertion AUC − deletion AUC. 1 is best, 0 is what random maps average (exactly, by symmetry),
+    below 0 is misleading.
+    """
+
+    score: float
+    deletion_auc: float
+    insertion_auc: float
+    random_score: float
+    """How far from 0 random maps of the same smoothness typically land on this picture (root mean square)."""
+
+
+class Classifier(Protocol):
+    """What the services need of a model. The real one is `fgdemo.model.classifier.Classifier`."""
+
+    @property
+    def version(self) -> str:
+        """Names the checkpoint: its folder name and the first 8 characters of its weights' hash."""
+        ...
+
+    @property
+    def taxonomy(self) -> Taxonomy: ...
+
+    @property
+    def sure_prob(self) -> float:
+        """A taxon is given as the answer when its probability is at least this."""
+        ...
+
+    @property
+    def coverage(self) -> float:
+        """The share of known pictures whose prediction set holds the right taxon, e.g. 0.9."""
+        ...
+
+    @property
+    def embedding_dim(self) -> int: ...
+
+    def read(self, picture: Image.Image, box: CropBox | None = None) -> Reading:
+        """Read one upright RGB picture (or the part of it in `box`). Safe to call from many threads."""
+        ...
+
+    def prediction_set(self, probs: np.ndarray) -> tuple[int, ...]:
+        """Indices into `taxonomy.leaves`, likeliest first, that hold the right one with `coverage`."""
+        ...
+
+    def few(self, leaf: str) -> int | None:
+        """From how many different pictures it knows this leaf, where those are so few that nothing was measured."""
+        ...
+
+    def lookalikes(self, leaf: str) -> tuple[str, ...]:
+        """Leaves this leaf is confused with on held-out pictures, most confused first."""
+        ...
+
+
+TrustFunction = Callable[[Image.Image, "CropBox | None", str, str], "dict[str, Trust]"]
+"""(picture, box, a, b) → the trust of the maps "class" (of a) and "contrast" (a − b). Slow: tens of forward passes."""
+
+
+# --- what the page and the API get -------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class KnownGroup:
+    """A taxon at the root of the taxonomy, and how many kinds lie under it."""
+
+    taxon: str
+    name: str
+    kinds: int
+
+
+@dataclass(frozen=True)
+class About:
+    """What the served model knows."""
+
+    model_version: str
+    kinds_known: int
+    groups: tuple[KnownGroup, ...]
+    """Largest first; kinds without a group are left out, so a flat taxonomy has none."""
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The answer at the deepest level the model is sure of, in words."""
+
+    kind: Literal["leaf", "group", "unsure", "unknown"]
+    """leaf: sure of a leaf taxon; group: sure only of a higher taxon; unsure: not even that; unknown: probably none."""
+    taxon: str | None
+    name: str
+    latin: str | None
+    prob: float
+    sentence: str
+
+
+@dataclass(frozen=True)
+class TaxonProb:
+    taxon: str
+    name: str
+    latin: str | None
+    prob: float
+
+
+@dataclass(frozen=True)
+class TaxonHit:
+    """A taxon that a search found."""
+
+    taxon: str
+    name: str
+    latin: str | None
+    is_leaf: bool
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One leaf taxon as a possible answer, with its map: enough to draw any A-versus-B without the server."""
+
+    taxon: str
+    name: str
+    latin: str | None
+    prob: float
+    lookalikes: tuple[str, ...]
+    """Taxon ids it is often confused with."""
+    bias: float
+    """Its logit in a picture of nothing but average background: where the sum starts. It is no base rate."""
+    evidence: tuple[float, ...]
+    """h × w numbers, row by row, in log-odds; with `bias` they sum to this taxon's logit."""
+    few: int | None = None
+    """From how many pictures the model knows it, where those are so few that how sure it is of it was not measured."""
+
+
+@dataclass(frozen=True)
+class UnknownVerdict:
+    score: float
+    threshold: float
+    is_unknown: bool
+    sentence: str
+
+
+@dataclass(frozen=True)
+class PartView:
+    id: int
+    name: str
+    """The name an expert gave, or "part 3"."""
+    colour: str
+    share: tuple[float, ...]
+    """h × w numbers in [0, 1]: how much of each place belongs to this part."""
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """A labelled picture of the workspace that looks like this one."""
+
+    image_id: str
+    taxon: str
+    thumbnail: str
+    """A `data:` URL of a small JPEG."""
+    similarity: float
+    """Cosine in [-1, 1], 1 is the same."""
+    checked: bool
+    """True if an expert confirmed the label."""
+
+
+@dataclass(frozen=True)
+class Classification:
+    """Everything the Classify page shows for one picture; the same value is what the API returns."""
+
+    image_id: str
+    """sha256 of the uploaded bytes."""
+    width_px: int
+    height_px: int
+    box: CropBox | None
+    display: str
+    """`data:` URL of the upright picture the model saw, at most 1280 pixels on its longer side."""
+    model_version: str
+    kinds_known: int
+    answer: Answer
+    path: tuple[TaxonProb, ...]
+    """From the root through the answer to its likeliest leaf; a parent's probability is the sum over its children."""
+    candidates: tuple[Candidate, ...]
+    """Likeliest first, at most 8, plus any taxa that were asked for by id."""
+    prediction_set: tuple[TaxonProb, ...]
+    coverage: float
+    unknown: UnknownVerdict
+    grid: tuple[int, int]
+    """(rows, columns) of every map; the maps cover `box` (or the whole picture) exactly."""
+    parts: tuple[PartView, ...]
+    """Foreground parts; what they leave of 1 at a place is background."""
+    asked: str
+    """A: the taxon the maps are about."""
+    rival: str
+    """B: the taxon A is compared with."""
+    elapsed_ms: float

@@ -1,0 +1,1 @@
+"""What gets in at all, and what Gradio may keep of it."""

@@ -1,0 +1,1 @@
+"""Every request: who asks, through which proxies, how much, how fast."""

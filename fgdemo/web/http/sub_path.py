@@ -1,0 +1,77 @@
+"""Behind a proxy: the path below which all of this is served, and the address that the person's browser has."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+from urllib.parse import quote, urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import HTTPConnection
+from starlette.responses import RedirectResponse
+
+from fgdemo.web.http.forwarded import scheme_of
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+AGENTS = "/gradio_api/mcp"
+_HOST = re.compile(r"[A-Za-z0-9._-]{1,253}(:\d{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:\d{1,5})?")
+_FORWARDED_HOST = re.compile(r'(?:^|[;,\s])host\s*=\s*"?([^";,\s]+)', re.IGNORECASE)
+
+
+class SubPath:
+    """ASGI middleware, the first of all: what follows sees one form of a request, whatever the proxy makes of it.
+
+    A proxy may strip the path before which all of this lies (`/tools/fgdemo`) or keep it. ASGI wants it kept, and named
+    in `root_path`; where it was stripped, files below a mounted folder would not be found.
+
+    Args:
+        root_path: what `GRADIO_ROOT_PATH` says: a path, or a whole address.
+    """
+
+    def __init__(self, app: ASGIApp, root_path: str) -> None:
+        self._app = app
+        self._prefix = urlsplit(root_path).path.rstrip("/")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self._app(scope, receive, send)
+        prefix, path = self._prefix, scope["path"]
+        raw_path = scope.get("raw_path") or quote(path).encode("ascii")
+        if prefix and path == prefix:  # addresses in the page are relative to the folder
+            return await RedirectResponse(f"{prefix}/")(scope, receive, send)
+        if prefix and not path.startswith(f"{prefix}/"):
+            path, raw_path = prefix + path, quote(prefix).encode("ascii") + raw_path
+        if path == f"{prefix}{AGENTS}":  # not every client follows the redirect to the folder
+            path, raw_path = f"{path}/", raw_path + b"/"
+        told = _headers(HTTPConnection(scope))
+        seen = {"path": path, "raw_path": raw_path, "root_path": prefix, "headers": told}
+        here = f"{scope['scheme']}://{Headers(scope=scope).get('host', '')}/"
+
+        async def answer(message: Message) -> None:
+            """A redirect to this server leads to where the browser found it, not to what the proxy calls it."""
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                target = headers.get("location", "")
+                if target.startswith(here):
+                    headers["location"] = target[len(here) - 1 :]
+            await send(message)
+
+        return await self._app({**scope, **seen}, receive, answer)
+
+
+def _headers(request: HTTPConnection) -> list[tuple[bytes, bytes]]:
+    """Those of the request, with what proxies say of scheme and host in the one form that Gradio reads."""
+    headers: Headers = request.headers
+    kept = [(name, value) for name, value in headers.raw if name not in (b"x-forwarded-proto", b"x-forwarded-host")]
+    scheme = scheme_of(request)
+    if scheme == "https" or "x-forwarded-proto" in headers:
+        kept.append((b"x-forwarded-proto", scheme.encode()))
+    host = ",".join(headers.getlist("x-forwarded-host")).split(",")[0].strip()
+    if not host:
+        found = _FORWARDED_HOST.search(",".join(headers.getlist("forwarded")))
+        host = found[1] if found else ""
+    if _HOST.fullmatch(host):
+        kept.append((b"x-forwarded-host", host.encode()))
+    return kept

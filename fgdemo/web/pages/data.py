@@ -1,0 +1,105 @@
+"""The Data page: pictures in, pictures out, and who may do what. For maintainers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from fgdemo.storage.people.names import folded
+from fgdemo.values.annotation import Person
+from fgdemo.values.errors import SettingsError
+from fgdemo.web.http import payloads
+from fgdemo.web.http.identity import answered
+from fgdemo.web.pages.mounting import mounted
+
+if TYPE_CHECKING:
+    from fgdemo.services.exchange.transfers import Transfer, Transfers
+    from fgdemo.storage.exchange.incoming import Incoming
+    from fgdemo.storage.people.accounts import Accounts
+
+LONGEST_LOCATION = 1000
+
+
+def data_page(transfers: Transfers, incoming: Incoming, accounts: Accounts, static_url: str) -> gr.HTML:
+    """Place the page in the current Blocks."""
+    questions = [*moving(transfers, incoming, accounts), *people(accounts)]
+    return mounted("data", static_url, questions)
+
+
+def moving(transfers: Transfers, incoming: Incoming, accounts: Accounts) -> list[Callable[..., dict[str, Any]]]:
+    """Imports and exports: beginning, following and stopping them."""
+
+    @answered(accounts, "maintainer")
+    def data_now(person: Person, asked: dict[str, Any]) -> dict[str, Any]:
+        return as_reply(transfers.now(person))
+
+    @answered(accounts, "maintainer")
+    def data_import(person: Person, asked: dict[str, Any]) -> dict[str, Any]:
+        about = payloads.text(asked.get("about"), "about")
+        batch = payloads.optional_text(asked.get("batch"), "batch")
+        if batch is not None:
+            locations = incoming.locations(batch)
+        else:
+            locations = [payloads.text(asked.get("location"), "location", LONGEST_LOCATION)]
+        return as_reply(transfers.begin_import(person, locations, about, lambda: incoming.remove(locations)))
+
+    @answered(accounts, "maintainer")
+    def data_go_on(person: Person, asked: dict[str, Any]) -> dict[str, Any]:
+        return as_reply(transfers.go_on(person, lambda locations: incoming.remove(list(locations))))
+
+    @answered(accounts, "maintainer")
+    def data_export(person: Person, asked: dict[str, Any]) -> dict[str, Any]:
+        return as_reply(transfers.begin_export(person, payloads.text(asked.get("format"), "format")))  # type: ignore[arg-type]
+
+    @answered(accounts, "maintainer")
+    def data_cancel(person: Person, asked: dict[str, Any]) -> dict[str, Any]:
+        transfers.cancel(person)
+        return as_reply(transfers.now(person))
+
+    return [data_now, data_import, data_go_on, data_export, data_cancel]
+
+
+def people(accounts: Accounts) -> list[Callable[..., dict[str, Any]]]:
+    """Who may sign in, and as what."""
+
+    @answered(accounts, "maintainer")
+    def people_list(person: Person, asked: dict[str, Any]) -> dict[str, Any]:
+        return {"people": payloads.as_json(accounts.all()), "me": person.name}
+
+    @answered(accounts, "maintainer")
+    def people_add(person: Person, asked: dict[str, Any]) -> dict[str, Any]:
+        name = payloads.text(asked.get("name"), "name")
+        accounts.add(name, payloads.text(asked.get("role"), "role"), _password(asked), person)  # type: ignore[arg-type]
+        return {"people": payloads.as_json(accounts.all()), "me": person.name}
+
+    @answered(accounts, "maintainer")
+    def people_change(person: Person, asked: dict[str, Any]) -> dict[str, Any]:
+        name = payloads.text(asked.get("name"), "name")
+        if "password" in asked:
+            accounts.set_password(name, _password(asked), person)
+        elif folded(name) == folded(person.name):
+            raise SettingsError("You cannot take rights from yourself: another maintainer can.")
+        elif "role" in asked:
+            accounts.set_role(name, payloads.text(asked.get("role"), "role"), person)  # type: ignore[arg-type]
+        else:
+            accounts.disable(name, asked.get("disabled") is True, person)
+        return {"people": payloads.as_json(accounts.all()), "me": person.name}
+
+    return [people_list, people_add, people_change]
+
+
+def as_reply(transfer: Transfer | None) -> dict[str, Any]:
+    """A transfer as the page draws it. Paths of the server stay on the server."""
+    if transfer is None:
+        return {"transfer": None}
+    fields = payloads.as_json(transfer)
+    size = transfer.file.stat().st_size if transfer.file is not None and transfer.file.is_file() else None
+    shown = {key: value for key, value in fields.items() if key not in ("file", "left_out_file")}
+    return {"transfer": {**shown, "size_bytes": size, "has_list": transfer.left_out_file is not None}}
+
+
+def _password(asked: dict[str, Any]) -> str:
+    password = asked.get("password")
+    return password if isinstance(password, str) else ""

@@ -1,0 +1,105 @@
+"""What is served beside Gradio's own routes: signing in, pictures for experts, and the table of everything."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import asdict
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import anyio
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from fgdemo.storage.pictures.images import jpeg
+from fgdemo.values.errors import FgdemoError, ForbiddenError, UnavailableError
+from fgdemo.web.http.identity import me, sign_in, sign_out, who
+from fgdemo.web.http.visitors import address_of
+from fgdemo.web.pages.review import picture_filter
+
+if TYPE_CHECKING:
+    from fgdemo.services.classify.suggestions import Suggestions
+    from fgdemo.services.exchange.mirroring import Mirroring
+    from fgdemo.services.review import Review
+    from fgdemo.storage.people.accounts import Accounts
+    from fgdemo.storage.pictures.originals import ImageStore
+
+DISPLAY_PX = 1280
+_IMAGE = re.compile("[0-9a-f]{64}")
+_SAFE = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "default-src 'none'"}
+
+
+def routes(
+    accounts: Accounts, images: ImageStore, review: Review, suggestions: Suggestions, mirroring: Mirroring,
+    hub_sign_in: bool = False, framed: bool = False, proxies: int = 0,
+) -> list[Route]:  # fmt: skip
+    """All of them lie below `fgdemo/`. `framed`: see `sign_in`; `proxies`: see `address_of`."""
+    entering = partial(sign_in, accounts=accounts, place_of=lambda request: address_of(request, proxies), framed=framed)
+    return [
+        Route("/fgdemo/sign-in", entering, methods=["POST"]),
+        Route("/fgdemo/sign-out", partial(sign_out, accounts=accounts, framed=framed), methods=["POST"]),
+        Route("/fgdemo/me", partial(me, accounts=accounts, hub_sign_in=hub_sign_in), methods=["GET"]),
+        Route("/fgdemo/pictures/{image}/{size}", _for_experts(accounts, partial(_picture, images)), methods=["GET"]),
+        Route("/fgdemo/pictures.csv", _for_experts(accounts, partial(_table, review, accounts)), methods=["GET"]),
+        Route("/fgdemo/mirror", _for_experts(accounts, partial(_mirror, mirroring, accounts)), methods=["GET"]),
+        Route("/fgdemo/remarks.csv", _for_experts(accounts, partial(_remarks, suggestions, accounts)), methods=["GET"]),
+    ]
+
+
+def _for_experts(accounts: Accounts, answer: Callable[[Request], Response]) -> Callable[[Request], Any]:
+    """Refuse visitors; do the work in a thread, because it reads files."""
+
+    async def route(request: Request) -> Response:
+        try:
+            return await anyio.to_thread.run_sync(_checked, request, accounts, answer)
+        except ForbiddenError as error:
+            return JSONResponse({"error": str(error)}, 403, headers=_SAFE)
+        except UnavailableError as error:
+            return JSONResponse({"error": str(error)}, 503, headers=_SAFE)
+        except FgdemoError as error:
+            return JSONResponse({"error": str(error)}, 404, headers=_SAFE)
+
+    return route
+
+
+def _checked(request: Request, accounts: Accounts, answer: Callable[[Request], Response]) -> Response:
+    who(request, accounts).require("expert")
+    return answer(request)
+
+
+def _picture(images: ImageStore, request: Request) -> Response:
+    """A JPEG of our own making, without what the camera wrote into the original."""
+    image, size = request.path_params["image"], request.path_params["size"]
+    if not _IMAGE.fullmatch(image) or size not in ("thumbnail", "display"):
+        return JSONResponse({"error": "There is no such picture."}, 404, headers=_SAFE)
+    if size == "thumbnail":
+        content = images.thumbnail(image)
+    else:
+        with images.decoder.decoded(images.read(image), DISPLAY_PX, name=f"{image[:12]}…") as (picture, _):
+            content = jpeg(picture, DISPLAY_PX)
+    headers = {**_SAFE, "Cache-Control": "private, max-age=86400, immutable"}  # an id names its bytes for ever
+    return Response(content, media_type="image/jpeg", headers=headers)
+
+
+def _table(review: Review, accounts: Accounts, request: Request) -> Response:
+    """All pictures, or those of the filter that the address carries, as the Review page shows them."""
+    headers = {**_SAFE, "Content-Disposition": 'attachment; filename="fgdemo-pictures.csv"'}
+    lines = review.table(who(request, accounts), picture_filter(request.query_params))
+    return StreamingResponse(lines, media_type="text/csv; charset=utf-8", headers=headers)
+
+
+def _mirror(mirroring: Mirroring, accounts: Accounts, request: Request) -> Response:
+    """How far the backup is; null where there is none."""
+    now = mirroring.now(who(request, accounts))
+    return JSONResponse(
+        {"mirror": None if now is None else asdict(now)}, headers={**_SAFE, "Cache-Control": "no-store"}
+    )
+
+
+def _remarks(suggestions: Suggestions, accounts: Accounts, request: Request) -> Response:
+    """What visitors said without leaving their picture."""
+    headers = {**_SAFE, "Content-Disposition": 'attachment; filename="fgdemo-remarks.csv"'}
+    lines = suggestions.remarks(who(request, accounts))
+    return StreamingResponse(lines, media_type="text/csv; charset=utf-8", headers=headers)

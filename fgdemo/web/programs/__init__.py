@@ -1,0 +1,1 @@
+"""The same questions for programs: HTTP, gradio_client, MCP."""

@@ -1,0 +1,104 @@
+"""The same questions for programs: typed endpoints for `gradio_client`, HTTP and MCP, each of which checks the role."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+from gradio.events import api
+
+from fgdemo.logs import REQUESTS
+from fgdemo.services.classify.limits import Deed
+from fgdemo.values.annotation import Role
+from fgdemo.values.errors import FgdemoError, UnavailableError
+from fgdemo.web.http import payloads
+from fgdemo.web.http.identity import code_of, who
+from fgdemo.web.http.observed import asked
+from fgdemo.web.programs.api_pictures import picture_questions, word_questions
+from fgdemo.web.programs.api_work import export_questions, labelling_questions
+from fgdemo.web.programs.endpoints import PERSON, Endpoint, endpoint_of
+
+if TYPE_CHECKING:
+    from fgdemo.storage.people.accounts import Accounts
+    from fgdemo.web.http.visitors import Spend
+    from fgdemo.wiring.bootstrap import Services
+
+log = logging.getLogger(__name__)
+requests = logging.getLogger(REQUESTS)
+
+DEEDS: dict[str, Deed] = {
+    "classify": "ask", "explain": "ask", "neighbours": "ask", "trust": "trust", "suggest": "suggest",
+    "forget_picture": "suggest",
+}  # fmt: skip
+"""What counts towards the limits of whoever asks."""
+
+
+def add_api(services: Services, spend: Spend) -> list[Endpoint]:
+    """Add the endpoints to the current Blocks, and give what is known of them."""
+    questions: list[tuple[Role, list[Callable[..., Any]]]] = [
+        ("visitor", picture_questions(services.workbench)),
+        ("visitor", word_questions(services.workbench, services.suggestions)),
+        ("expert", labelling_questions(services.labelling)),
+        ("maintainer", export_questions(services.transfers)),
+    ]
+    added = []
+    for role, endpoints in questions:
+        for endpoint in endpoints:
+            speak = _spoken(endpoint, services.accounts, role, spend)
+            # The services guard their own work, so requests of many people may run side by side.
+            api(speak, api_name=endpoint.__name__, concurrency_limit=None)
+            added.append(endpoint_of(endpoint, role, speak))
+    return added
+
+
+def _spoken(endpoint: Callable[..., Any], accounts: Accounts, role: Role, spend: Spend) -> Callable[..., Any]:
+    """The endpoint as Gradio calls it: with a request in place of `person`, whose role is checked first.
+
+    Errors meant for people reach the caller as they are; all others go to the log only.
+    """
+    signature = inspect.signature(endpoint)
+    wants_person = PERSON in signature.parameters
+
+    def speak(*values: Any) -> Any:
+        *given, sent = values
+        with asked(sent, endpoint.__name__) as asking:
+            try:
+                if role != "visitor":
+                    person = who(sent, accounts)
+                    person.require(role)
+                    given = [person, *given] if wants_person else given
+                if endpoint.__name__ in DEEDS:
+                    spend(sent, DEEDS[endpoint.__name__])
+                reply = payloads.as_json(endpoint(*given))
+                asking.outcome = "ok"
+                return reply
+            except FgdemoError as error:
+                asking.outcome = code_of(error)
+                if isinstance(error, UnavailableError):
+                    log.warning("%s: %s", endpoint.__name__, error)
+                raise gr.Error(str(error), print_exception=False) from error
+            except gr.Error:  # no GPU could be lent, which ZeroGPU says in words of its own
+                raise
+            except Exception as error:
+                log.exception("%s failed", endpoint.__name__)
+                sentence = "Something went wrong on the server, and is in its log."
+                raise gr.Error(sentence, print_exception=False) from error
+            finally:  # the request that began this was answered before, so this has a line of its own
+                fields = {"route": "question", "outcome": asking.outcome}
+                requests.info("%s: %s", endpoint.__name__, asking.outcome, extra={"fields": fields})
+
+    # Gradio reads which parameters the API has, and where the request goes, from signature and annotations.
+    functools.update_wrapper(speak, endpoint)
+    del speak.__wrapped__  # type: ignore[attr-defined]
+    sender = inspect.Parameter("request", inspect.Parameter.POSITIONAL_OR_KEYWORD, default=None, annotation=gr.Request)
+    told = [parameter for name, parameter in signature.parameters.items() if name != PERSON]
+    speak.__signature__ = signature.replace(parameters=[*told, sender])  # type: ignore[attr-defined]
+    speak.__annotations__ = {
+        **{k: v for k, v in endpoint.__annotations__.items() if k != PERSON},
+        "request": gr.Request,
+    }
+    return speak

@@ -1,0 +1,194 @@
+"""Endpoints for everybody: what a picture shows, and why. The docstrings are the API docs.
+
+Without `from __future__ import annotations`: Gradio reads the types as they stand.
+"""
+
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gradio.data_classes import FileData
+from gradio.utils import get_upload_folder
+
+from fgdemo.services.classify.suggestions import Suggested
+from fgdemo.storage.visitors.pictures import LeftPicture
+from fgdemo.values.types import About, Classification, CropBox, Neighbour, TaxonHit, Trust
+from fgdemo.web.http import payloads
+
+if TYPE_CHECKING:
+    from fgdemo.services.classify.suggestions import Suggestions
+    from fgdemo.services.classify.workbench import Workbench
+
+
+def picture_questions(workbench: "Workbench") -> list[Callable[..., Any]]:
+    """What the model says of a picture."""
+
+    def about() -> About:
+        """Say what the model knows: its version, how many kinds, and in which groups.
+
+        Returns:
+            The model's version, the number of kinds, the groups with their sizes (largest first), and all of that in
+            a sentence.
+        """
+        return workbench.about()
+
+    def classify(
+        picture: FileData, box: CropBox | None = None, asked: str | None = None, rival: str | None = None
+    ) -> Classification:
+        """Say what a photograph shows, how sure that is, and where the evidence lies.
+
+        Parameters:
+            picture: the photograph (JPEG, PNG, WebP, …).
+            box: the part of the picture to look at, as fractions of its width and height; null for all of it.
+            asked: taxon id of A, which the maps are about; null for the likeliest.
+            rival: taxon id of B, which A is compared with; null for the likeliest look-alike.
+        Returns:
+            The answer in words, the taxonomy path, the candidates with their evidence maps, the prediction set,
+            the verdict on unknown kinds, and the parts.
+        """
+        path, name = _picture(picture)
+        asked, rival = payloads.optional_text(asked, "asked"), payloads.optional_text(rival, "rival")
+        return workbench.classify(path, name=name, box=payloads.crop_box(box), asked=asked, rival=rival)
+
+    def trust(picture: FileData, a: str, b: str, box: CropBox | None = None) -> dict[str, Trust]:
+        """Measure how faithful the maps are to the pixels of this picture (takes seconds).
+
+        Parameters:
+            picture: the photograph.
+            a: taxon id of A.
+            b: taxon id of B.
+            box: the part of the picture to look at; null for all of it.
+        Returns:
+            For the maps "class" (of A) and "contrast" (A less B) a score: 1 is best, 0 no better than a random map.
+        """
+        path, name = _picture(picture)
+        a, b = payloads.text(a, "a"), payloads.text(b, "b")
+        return workbench.trust(path, name=name, box=payloads.crop_box(box), a=a, b=b)
+
+    def neighbours(picture: FileData, taxa: list[str], box: CropBox | None = None) -> dict[str, list[Neighbour]]:
+        """Find the labelled pictures of the workspace that look most like this one.
+
+        Parameters:
+            picture: the photograph.
+            taxa: ids of the taxa to look among.
+            box: the part of the picture to look at; null for all of it.
+        Returns:
+            For each taxon its nearest pictures, nearest first.
+        """
+        path, name = _picture(picture)
+        ids = payloads.texts(taxa, "taxa")
+        found = workbench.neighbours(path, name=name, box=payloads.crop_box(box), taxon_ids=ids)
+        return {taxon: list(nearest) for taxon, nearest in found.items()}
+
+    def explain(
+        picture: FileData,
+        box: CropBox | None = None,
+        asked: str | None = None,
+        rival: str | None = None,
+        measure_trust: bool = False,
+    ) -> FileData:
+        """Draw why it says A and not B: one PNG sheet with the picture, the maps, the parts and the bars that decided.
+
+        Parameters:
+            picture: the photograph.
+            box: the part of the picture to look at; null for all of it.
+            asked: taxon id of A; null for the likeliest.
+            rival: taxon id of B; null for the likeliest look-alike.
+            measure_trust: also measure how faithful both maps are, which takes seconds.
+        Returns:
+            The sheet, a PNG file 1600 pixels wide. The maps as numbers are in the answer of classify.
+        """
+        from fgdemo.explain.sheet import explain_sheet
+
+        path, name = _picture(picture)
+        crop = payloads.crop_box(box)
+        asked, rival = payloads.optional_text(asked, "asked"), payloads.optional_text(rival, "rival")
+        found = workbench.classify(path, name=name, box=crop, asked=asked, rival=rival)
+        measured = None
+        if measure_trust is True:
+            measured = workbench.trust(path, name=name, box=crop, a=found.asked, b=found.rival)
+        shown = workbench.picture(path, name=name, box=crop)
+        folder = Path(get_upload_folder()) / secrets.token_hex(16)  # among the uploads, which are cleared away
+        folder.mkdir(parents=True)
+        explain_sheet(found, shown, measured).save(folder / "why.png")
+        return FileData(path=str(folder / "why.png"), orig_name="why.png", mime_type="image/png")
+
+    return [about, classify, explain, trust, neighbours]
+
+
+def word_questions(workbench: "Workbench", suggestions: "Suggestions") -> list[Callable[..., Any]]:
+    """What kinds there are, and what a visitor says."""
+
+    def search_taxa(query: str, limit: int = 20) -> list[TaxonHit]:
+        """Find taxa by a part of their name, Latin name or alias.
+
+        Parameters:
+            query: what to look for.
+            limit: how many at most, from 1 to 100.
+        Returns:
+            Taxa, best match first.
+        """
+        if not isinstance(limit, int) or not 1 <= limit <= 100:
+            raise payloads.BadRequestError("“limit” must be a whole number from 1 to 100.")
+        return list(workbench.search_taxa(payloads.text(query, "query"), limit))
+
+    def suggest(
+        picture: FileData,
+        taxon: str | None = None,
+        new_name: str | None = None,
+        comment: str | None = None,
+        model_version: str = "",
+        box: CropBox | None = None,
+        keep_picture: bool = False,
+        key: str | None = None,
+    ) -> Suggested:
+        """Tell the experts that an answer is wrong. The picture is kept only where you say so.
+
+        Parameters:
+            picture: the photograph.
+            taxon: id of the taxon it shows; null if it has none here.
+            new_name: the name of a taxon that has no id here.
+            comment: why.
+            model_version: the model that gave the answer.
+            box: the part of the picture that was looked at; null for all of it.
+            keep_picture: true to leave the picture, too: experts see it, it is removed after some months unless one of
+                them accepts it, and then models may learn from it. Place, time and camera are taken out before.
+            key: a text of 20 or more characters that nobody else can guess, a UUID for example: sent twice with the
+                same key a suggestion counts once, so it may be sent again after a fault; null where it may not.
+        Returns:
+            The id of the suggestion, once it is safely stored; and, where the picture was kept, until when, and a
+            receipt with which `forget_picture` deletes it at any time.
+        """
+        path, name = _picture(picture)
+        return suggestions.add(
+            path.read_bytes(),
+            name=name,
+            taxon=payloads.optional_text(taxon, "taxon"),
+            new_name=payloads.optional_text(new_name, "new_name"),
+            comment=payloads.optional_text(comment, "comment", payloads.LONGEST_COMMENT),
+            model_version=payloads.text(model_version, "model_version"),
+            keep_picture=keep_picture is True,
+            box=payloads.crop_box(box),
+            key=payloads.optional_text(key, "key"),
+        )
+
+    def forget_picture(receipt: str) -> LeftPicture:
+        """Delete a picture that was left with a suggestion. What was said about it stays, without the picture.
+
+        Parameters:
+            receipt: what `suggest` gave.
+        Returns:
+            What became of the picture: "removed", or "elsewhere" where a maintainer has brought the same one, too.
+        """
+        return suggestions.forget(payloads.text(receipt, "receipt"))
+
+    return [search_taxa, suggest, forget_picture]
+
+
+def _picture(value: Any) -> tuple[Path, str]:
+    """The uploaded file and its original name."""
+    given = value if isinstance(value, dict) else {"path": value}
+    name = given.get("orig_name")
+    path = payloads.uploaded_file(given.get("path"))
+    return path, (name if isinstance(name, str) and name else path.name)[: payloads.LONGEST_NAME]

@@ -1,0 +1,213 @@
+"""Endpoints for programs with a token: label as an expert, export as a maintainer. The docstrings are the API docs.
+
+Without `from __future__ import annotations`: Gradio reads the types as they stand. `person` is who asks; it is no part
+of the API, and its rights were checked before.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from fgdemo.services.labelling.items import Item
+from fgdemo.storage.exchange.export import ExportFormat
+from fgdemo.values.annotation import Order, Person, Reason
+from fgdemo.values.errors import StaleError, StorageError, UnavailableError
+from fgdemo.web.http import payloads
+from fgdemo.web.pages.data import as_reply
+from fgdemo.web.pages.label import said_in, sources
+
+if TYPE_CHECKING:
+    from fgdemo.services.exchange.transfers import Transfer, Transfers
+    from fgdemo.services.labelling.labelling import Labelling
+    from fgdemo.storage.history.sessions import LabellingSession
+
+MOST_ITEMS = 8
+AnswerKind = Literal["label", "unsure", "skip", "unusable", "none", "adjudication"]
+
+
+@dataclass(frozen=True)
+class AskedItem(Item):
+    """An item and where its picture is, relative to the page; to be fetched with the same token."""
+
+    picture: str
+
+
+@dataclass(frozen=True)
+class NextItems:
+    """What to label next.
+
+    Attributes:
+        session: to be named by the answers.
+        waiting: nothing can be asked now, but there is more to do: it lies with others. Ask again later.
+    """
+
+    session: int
+    items: tuple[AskedItem, ...]
+    waiting: bool
+
+
+@dataclass(frozen=True)
+class Answered:
+    """What became of an answer.
+
+    Attributes:
+        saved: id of the event, once it is safely stored; null where it was not.
+        stale: the item as it stands now, where somebody else was faster.
+        sentence: what happened, in words.
+    """
+
+    saved: int | None
+    stale: AskedItem | None
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Export:
+    """An export as it stands.
+
+    Attributes:
+        state: running, done, cancelled or failed.
+        stage: what is being done now; `done` of `of` of it are done.
+        download: where the file is when it is done, relative to the page; to be fetched with the same token.
+    """
+
+    state: str
+    stage: str
+    done: int
+    of: int
+    sentence: str
+    size_bytes: int | None
+    download: str | None
+
+
+def labelling_questions(labelling: "Labelling") -> list[Callable[..., Any]]:
+    """For experts."""
+
+    def next_items(
+        person: Person,
+        count: int = 1,
+        have: list[str] | None = None,
+        order: Order = "suspicion",
+        pair: list[str] | None = None,
+    ) -> NextItems:
+        """Get the next pictures to label; they are kept for this token for some minutes. For experts.
+
+        Parameters:
+            count: how many more, from 1 to 8.
+            have: ids of pictures that were given before and are not answered yet: they stay with this token.
+            order: what to work on: suspicion, pair, uncertain, typical, new, suggestion, adjudication or audit.
+            pair: for the order pair: the ids of the two kinds.
+        Returns:
+            The session, the pictures (with what stands there, what it may be, why it is asked), and whether there is
+            more to do later.
+        """
+        wanted = int(payloads.number(count, "count"))
+        if not 1 <= wanted <= MOST_ITEMS:
+            raise payloads.BadRequestError(f"“count” must be a whole number from 1 to {MOST_ITEMS}.")
+        starting = labelling.starting(person)
+        if starting is not None:
+            raise UnavailableError(
+                f"The model has learned from {starting[0]} of {starting[1]} pictures: ask again soon."
+            )
+        session = _session(labelling, person, payloads.text(order, "order"), payloads.texts(pair or [], "pair", 2))
+        found = labelling.next_items(person, session.id, payloads.texts(have or [], "have", MOST_ITEMS), wanted)
+        waiting = not found and labelling.is_waiting(person, session.id)
+        return NextItems(session.id, tuple(_asked(item) for item in found), waiting)
+
+    def answer(
+        person: Person,
+        session: int,
+        image: str,
+        kind: AnswerKind,
+        shown_version: int,
+        key: str,
+        taxon: str | None = None,
+        reason: Reason | None = None,
+        blind: bool = False,
+        seconds: float = 0.0,
+        comment: str | None = None,
+        model_version: str | None = None,
+    ) -> Answered:
+        """Answer about a picture. Sent twice with the same key, it counts once, so it may be sent again after a fault.
+
+        Parameters:
+            session: from next_items.
+            image: id of the picture.
+            kind: label, unsure, skip, unusable, none (not one of these kinds) or adjudication.
+            shown_version: “version” of the item as it was shown; if something newer was said, the answer is refused.
+            key: any text that no other answer has, a UUID for example.
+            taxon: id of the taxon, for label and adjudication.
+            reason: “reason” of the item. The server keeps the reason for which it gave the picture out; of what is
+                said here only “adjudication” counts.
+            blind: “blind” of the item; refused where the server asked for no blind second opinion.
+            seconds: how long it took; 0 where that is not known.
+            comment: at most 2000 characters.
+            model_version: the model that was asked, if one was.
+        Returns:
+            The event's id once it is durable, or the item as it stands now where somebody was faster.
+        """
+        asked = {
+            "session": session, "image": image, "kind": kind, "shown_version": shown_version, "key": key,
+            "taxon": taxon, "reason": reason, "blind": blind, "seconds": seconds, "comment": comment,
+            "model_version": model_version,
+        }  # fmt: skip
+        said = said_in(person, asked)
+        if not said.answer_key:
+            raise payloads.BadRequestError(
+                "“key” must not be empty: it is how an answer that is sent twice counts once."
+            )
+        try:
+            return Answered(labelling.answer(person, said.session or 0, said).id, None, "Saved.")
+        except StaleError as error:
+            again = labelling.item(person, said.image)
+            return Answered(None, _asked(again), str(error))
+
+    return [next_items, answer]
+
+
+def export_questions(transfers: "Transfers") -> list[Callable[..., Any]]:
+    """For maintainers."""
+
+    def start_export(person: Person, format: ExportFormat) -> Export:
+        """Begin to write pictures, labels and histories as one file. For maintainers.
+
+        Parameters:
+            format: imagefolder, csv, jsonl, datasets or label-studio.
+        Returns:
+            The export as it stands; ask for it with export_state.
+        """
+        return _export(transfers.begin_export(person, payloads.text(format, "format")))  # type: ignore[arg-type]
+
+    def export_state(person: Person) -> Export:
+        """Say how far the export is, and where its file is once it is done. For maintainers.
+
+        Returns:
+            The newest export as it stands.
+        """
+        now = transfers.now(person)
+        if now is None or now.kind != "export":
+            raise StorageError("There is no export: begin one with start_export.")
+        return _export(now)
+
+    return [start_export, export_state]
+
+
+def _session(labelling: "Labelling", person: Person, order: str, pair: tuple[str, ...]) -> "LabellingSession":
+    """The open session of this person where it has this plan, or a new one."""
+    two = (pair[0], pair[1]) if len(pair) == 2 else None
+    current = labelling.current(person)
+    if current is not None and (current.order, current.pair) == (order, two):
+        return current
+    return labelling.start(person, order, two, None, 0.0)  # type: ignore[arg-type]
+
+
+def _asked(item: Item) -> AskedItem:
+    return AskedItem(**vars(item), picture=sources(item.image)["src"])
+
+
+def _export(transfer: "Transfer") -> Export:
+    size_bytes = as_reply(transfer)["transfer"]["size_bytes"]
+    download = "fgdemo/data/export" if size_bytes is not None else None
+    return Export(
+        transfer.state, transfer.stage, transfer.done, transfer.of, transfer.sentence, size_bytes, download
+    )  # fmt: skip

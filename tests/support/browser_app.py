@@ -1,0 +1,175 @@
+"""The whole page on a free port, over real services and a workspace in a folder; only the classifier is a fake."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, cast
+
+import gradio as gr
+from PIL import Image
+from playwright.sync_api import Browser, ConsoleMessage, Page
+
+from fgdemo.services.classify.workbench import Workbench
+from fgdemo.services.exchange.exchange import Exchange
+from fgdemo.services.exchange.mirroring import Mirroring
+from fgdemo.services.exchange.transfers import Transfers
+from fgdemo.services.labelling.explainer import Explanation
+from fgdemo.services.operating.operations import Operations
+from fgdemo.services.training.trainings import Training
+from fgdemo.settings import Settings
+from fgdemo.storage.embeddings.library import Library
+from fgdemo.storage.exchange.incoming import Incoming
+from fgdemo.storage.history.events import EventLog
+from fgdemo.storage.people.accounts import Accounts
+from fgdemo.storage.pictures.originals import ImageStore
+from fgdemo.storage.trainings.models import Models
+from fgdemo.values.errors import TrainingError
+from fgdemo.values.labelled import Progress
+from fgdemo.values.training import Verdict
+from fgdemo.values.types import CropBox, Trust
+from fgdemo.web import build_app, launch_options
+from fgdemo.wiring.bootstrap import Services
+from tests.support.fake_training import FakeTraining
+from tests.support.fakes import COLOURS
+from tests.support.workspace import FakeWorkspace, open_fake_workspace
+
+YELLOW, LIME, BLUE, MAGENTA = (
+    COLOURS["nashville_warbler"],
+    COLOURS["mourning_warbler"],
+    COLOURS["eskimo_dog"],
+    (255, 0, 255),
+)
+
+
+@dataclass(frozen=True)
+class RunningApp:
+    url: str
+    events: EventLog
+    images: ImageStore
+    workspace: FakeWorkspace
+    accounts: Accounts
+    services: Services
+    page: gr.Blocks
+
+
+def measured_trust(picture: Image.Image, box: CropBox | None, a: str, b: str) -> dict[str, Trust]:
+    """One faithful map and one that is not."""
+    return {"class": Trust(0.71, 0.2, 0.9, 0.0), "contrast": Trust(-0.04, 0.5, 0.5, 0.04)}
+
+
+def settings_in(home: Path) -> Settings:
+    """A workspace in `home`, and no real checkpoint."""
+    return Settings(
+        home, home, f"sqlite:///{home / 'fgdemo.sqlite'}", "cpu", max_upload_mb=2, max_picture_mp=60,
+        asks_per_minute=100_000,
+    )  # fmt: skip
+
+
+class FakeRoom:
+    """No model of the workspace can be loaded here."""
+
+    def serve_live(self) -> None:
+        """The fake answers, whatever is live."""
+
+    def look_at_all(self, version: str, progress: Progress) -> None:
+        progress("looking at pictures", 1, 1)
+
+    def forget(self, version: str) -> None:
+        """There is nothing to forget."""
+
+    def compare(self, a: str, b: str) -> Verdict:
+        raise TrainingError("Fake models cannot be compared.")
+
+    def explain(self, image: str, version: str, label: str | None, candidate: str) -> Explanation:
+        raise TrainingError("Fake models explain nothing.")
+
+
+def fake_training(workspace: FakeWorkspace, settings: Settings) -> Training:
+    """Jobs whose process ends at once."""
+    models = Models(workspace.engine, settings.home / "models", settings.checkpoint)
+    command = (sys.executable, "-c", "")
+    return Training(workspace.engine, workspace.roster, models, FakeRoom(), settings, device="cpu", command=command)
+
+
+def services_over(
+    settings: Settings, workspace: FakeWorkspace, training: FakeTraining | None = None,
+    mirroring: Mirroring | None = None,
+) -> Services:  # fmt: skip
+    """All services over an opened workspace; `stop` ends the learner."""
+    library = Library(workspace.roster, workspace.embeddings, workspace.images)
+    mirroring = mirroring or Mirroring()
+    exchange = Exchange(settings.home, workspace.engine, workspace.images, workspace.intake())
+    return Services(
+        workbench=Workbench(
+            workspace.classifier, library, measured_trust, workspace.images.decoder, settings.most_waiting
+        ),
+        suggestions=workspace.suggestions(settings.keep_suggestions_days),
+        accounts=Accounts(workspace.engine),
+        labelling=workspace.labelling,
+        review=workspace.review,
+        transfers=Transfers(exchange, settings.home),
+        training=cast("Training", training) if training else fake_training(workspace, settings),
+        incoming=Incoming(settings.home / "incoming"),
+        images=workspace.images,
+        operations=Operations(workspace.engine, workspace.classifier.version, mirror=mirroring.lag),
+        settings=settings,
+        mirroring=mirroring,
+        stop=workspace.learner.stop,
+    )
+
+
+@contextmanager
+def running_app(
+    home: Path, training: FakeTraining | None = None, mirroring: Mirroring | None = None, **changes: Any
+) -> Iterator[RunningApp]:
+    """Serve the page from `home` until the block ends; `changes` are settings."""
+    settings = replace(settings_in(home), **changes)
+    workspace = open_fake_workspace(home)
+    services = services_over(settings, workspace, training, mirroring)
+    app = build_app(services)
+    _, url, _ = app.launch(**launch_options(services), prevent_thread_lock=True, quiet=True)
+    try:
+        yield RunningApp(url, workspace.events, workspace.images, workspace, services.accounts, services, app)
+    finally:
+        app.close()
+        workspace.engine.dispose()
+
+
+def signed_in(browser: Browser, app: RunningApp, name: str, **options: Any) -> Page:
+    """An empty page in a context of its own, of somebody whose password is "long enough"."""
+    context = browser.new_context(**{"viewport": {"width": 1440, "height": 900}, **options})
+    token = app.accounts.sign_in(name, "long enough")
+    context.add_cookies([{"name": "fgdemo_sign_in", "value": token, "url": app.url}])
+    return context.new_page()
+
+
+CLOSED = "/monitoring/summary"
+"""Gradio's list of endpoints asks for it, and does without: it is not served to anybody."""
+
+
+def complaints_of(page: Page) -> list[str]:
+    """Filled with every error on the console and every script that fails, from now on."""
+    complaints: list[str] = []
+
+    def hear(line: ConsoleMessage) -> None:
+        if line.type == "error" and not line.location["url"].endswith(CLOSED):
+            complaints.append(line.text)
+
+    page.on("console", hear)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    return complaints
+
+
+def picture(
+    path: Path, left: tuple[int, int, int], right: tuple[int, int, int], size: tuple[int, int] = (600, 400)
+) -> Path:
+    """A picture of two halves, with something dark in the upper left so that maps are not flat."""
+    image = Image.new("RGB", size, left)
+    image.paste(right, (size[0] // 2, 0, *size))
+    image.paste((40, 40, 20), (size[0] // 8, size[1] // 8, size[0] // 5, size[1] // 4))
+    image.save(path)
+    return path

@@ -1,0 +1,104 @@
+"""A whole workspace over the fake classifier: real database, real learner, pictures that are plain colours."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from sqlalchemy.engine import Engine
+
+from fgdemo.learn.live.live_learner import Learner
+from fgdemo.model.head import RidgeHead
+from fgdemo.services.classify.suggestions import Suggestions
+from fgdemo.services.labelling.explainer import Explainer
+from fgdemo.services.labelling.labelling import Labelling
+from fgdemo.services.review import Review
+from fgdemo.storage.database.database import open_database, register_taxa
+from fgdemo.storage.embeddings.embeddings import Embeddings, Looks, LooksShape
+from fgdemo.storage.exchange.imported import Imported
+from fgdemo.storage.exchange.intake import Intake
+from fgdemo.storage.history.events import EventLog
+from fgdemo.storage.history.roster import Roster
+from fgdemo.storage.history.taxa import TaxonStore
+from fgdemo.storage.pictures.decoding import Decoder
+from fgdemo.storage.pictures.originals import ImageStore
+from fgdemo.storage.visitors.pictures import VisitorPictures
+from fgdemo.storage.visitors.remarks import Remarks
+from fgdemo.values.annotation import Person
+from fgdemo.values.labelled import LabelledPicture, Split
+from tests.support.fakes import COLOURS, FakeClassifier
+
+ADA, BO = Person("ada", "expert"), Person("bo", "expert")
+
+
+@dataclass(frozen=True)
+class FakeWorkspace:
+    engine: Engine
+    classifier: FakeClassifier
+    images: ImageStore
+    events: EventLog
+    roster: Roster
+    embeddings: Embeddings
+    taxa: TaxonStore
+    learner: Learner
+    labelling: Labelling
+    review: Review
+
+    def take_in(self, pictures: Sequence[LabelledPicture], run: str = "1", has_splits: bool = True) -> Imported:
+        return self.intake().take_in(pictures, run, has_splits=has_splits)
+
+    def intake(self) -> Intake:
+        """The fake embedding is one colour, so only pictures that are nearly the same to the eye are twins."""
+        return Intake(
+            self.engine, self.images, self.roster, self.embeddings, self.look, are_twins=lambda bits, _: bits <= 3
+        )
+
+    def suggestions(self, keep_days: int = 90) -> Suggestions:
+        pictures = VisitorPictures(self.engine, self.images, keep_days)
+        return Suggestions(self.events, self.images, Remarks(self.engine), pictures, self.classifier.taxonomy)
+
+    def look(self, pictures: Sequence[Image.Image]) -> Looks:
+        readings = [self.classifier.read(picture) for picture in pictures]
+        maps = np.stack([reading.assignment[..., :3] for reading in readings])
+        return Looks(np.stack([r.embedding for r in readings]), np.ones((len(readings), 3, 2)), maps)
+
+
+def open_fake_workspace(home: Path, url: str | None = None, decoder: Decoder | None = None) -> FakeWorkspace:
+    """The prior head knows nothing, so all that the learner knows is in the workspace."""
+    engine = open_database(url or f"sqlite:///{home / 'fgdemo.sqlite'}")
+    classifier = FakeClassifier()
+    register_taxa(engine, classifier.taxonomy)
+    images = ImageStore(home / "pictures", decoder)
+    events, roster, taxa = EventLog(engine), Roster(engine), TaxonStore(engine)
+    embeddings = Embeddings(home / "embeddings", classifier.version, LooksShape(4, (14, 14), 3, 2))
+    leaves = classifier.taxonomy.leaves
+    prior = RidgeHead(
+        np.zeros(4, np.float32), 1.0, np.zeros((5, 5)), np.zeros((5, len(leaves))), np.zeros(len(leaves)), 0.01
+    )
+    learner = Learner(prior, leaves, 0.1, roster, embeddings, taxa.load)
+    explainer = Explainer(lambda: classifier, learner, roster, embeddings, images)
+    labelling = Labelling(engine, roster, learner, taxa, classifier, explainer)
+    review = Review(engine, roster, learner, taxa, explainer)
+    return FakeWorkspace(engine, classifier, images, events, roster, embeddings, taxa, learner, labelling, review)
+
+
+def coloured(taxon: str, number: int, label: str | None = None, split: Split = "train") -> LabelledPicture:
+    """A picture that is `taxon` to the eye and carries `label`; each number gives another shade."""
+    shade = np.random.default_rng(number).integers(-18, 19, (6, 8, 3)) + np.array(COLOURS[taxon])
+    file = io.BytesIO()
+    Image.fromarray(np.clip(shade, 0, 255).astype(np.uint8)).resize((160, 120), Image.Resampling.NEAREST).save(
+        file, "PNG"
+    )
+    data = file.getvalue()
+    return LabelledPicture(f"{taxon}-{number}.png", taxon if label is None else label, split, lambda: data, len(data))
+
+
+def some_pictures(per_kind: int = 12, wrong: int = 3) -> list[LabelledPicture]:
+    """Nashville and Mourning Warblers and Eskimo Dogs; `wrong` Nashville Warblers carry the label Mourning Warbler."""
+    kinds = ("nashville_warbler", "mourning_warbler", "eskimo_dog")
+    listed = [coloured(kind, 100 * at + n) for at, kind in enumerate(kinds) for n in range(per_kind)]
+    return listed + [coloured("nashville_warbler", 900 + n, "mourning_warbler") for n in range(wrong)]

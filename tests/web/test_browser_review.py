@@ -1,0 +1,260 @@
+"""The Review page in Chromium: from a cell of the matrix to many pictures put right, by keys alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from fgdemo.storage.history.events import LabelEvent
+from tests.support.browser_app import RunningApp, complaints_of, running_app, signed_in
+from tests.support.workspace import coloured, some_pictures
+
+CELL = "#review?given=mourning_warbler&suggested=nashville_warbler&state=all&split=train"
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Iterator[RunningApp]:
+    with running_app(tmp_path) as running:
+        running.accounts.add("ada", "expert", "long enough")
+        running.workspace.take_in([*some_pictures(12, 3), coloured("lowchen", 5, "<img src=x onerror=alert(1)>")])
+        running.workspace.learner.refresh()
+        yield running
+
+
+@pytest.fixture
+def page(browser: Browser, app: RunningApp) -> Iterator[Page]:
+    page = signed_in(browser, app, "ada")
+    complaints = complaints_of(page)
+    yield page
+    page.context.close()
+    assert complaints == []
+
+
+def answered(app: RunningApp) -> list[tuple[str, str | None]]:
+    return [(said.kind, said.taxon) for said in app.events.since(0) if said.annotator == "ada"]
+
+
+def said(page: Page, text: str) -> None:
+    expect(page.locator(".fg-bulk-said")).to_contain_text(text)
+
+
+def test_from_a_cell_to_three_labels_put_right_and_back_by_keys_alone(page: Page, app: RunningApp) -> None:
+    page.goto(f"{app.url}#review?view=confusions")
+    canvas = page.locator(".fg-matrix canvas")
+    expect(canvas).to_be_visible()
+    canvas.focus()
+    tip = page.locator(".fg-matrix-tip")
+    for key in ("ArrowRight", "ArrowDown") * 4:  # from cell to cell, until it is the one beside the diagonal
+        page.keyboard.press(key)
+        if "looks like Nashville Warbler: 3 of 15" in (tip.text_content() or ""):
+            break
+    expect(tip).to_contain_text("labelled Mourning Warbler, looks like Nashville Warbler: 3 of 15")
+    page.keyboard.press("Enter")
+    expect(page.locator(".fg-count")).to_have_text("3 pictures")
+    expect(page.locator(".fg-tile.is-cursor")).to_have_count(1)
+    page.keyboard.press("Shift+ArrowRight")
+    page.keyboard.press("Shift+ArrowRight")
+    expect(page.locator(".fg-bulk-will")).to_contain_text("3 pictures chosen · labelled Mourning Warbler")
+    expect(page.locator(".fg-keybutton").first).to_contain_text("Nashville Warbler")
+    page.keyboard.press("1")
+    said(page, "3 pictures → Nashville Warbler. Saved.")
+    assert answered(app) == [("label", "nashville_warbler")] * 3
+    page.keyboard.press("z")
+    said(page, "Taken back: 3 pictures → Nashville Warbler.")
+    assert not app.workspace.roster.checked.any()
+    page.go_back()
+    expect(canvas).to_be_visible()
+
+
+def test_choosing_by_range_by_toggle_by_drag_and_all(page: Page, app: RunningApp) -> None:
+    page.goto(f"{app.url}#review?state=all")
+    tiles, chosen = page.locator(".fg-tile"), page.locator('.fg-tile[aria-selected="true"]')
+    expect(tiles).to_have_count(40)
+    tiles.nth(1).click()
+    tiles.nth(4).click(modifiers=["Shift"])
+    expect(chosen).to_have_count(4)
+    tiles.nth(2).click(modifiers=["Shift"])  # the range ends elsewhere
+    expect(chosen).to_have_count(2)
+    tiles.nth(6).click(modifiers=["Control"])
+    tiles.nth(1).click(modifiers=["Control"])
+    expect(chosen).to_have_count(2)
+    tiles.nth(0).hover()
+    page.mouse.down()
+    tiles.nth(2).hover()
+    page.mouse.up()
+    expect(chosen).to_have_count(3)
+    page.keyboard.press("Escape")
+    expect(chosen).to_have_count(0)
+    page.keyboard.press("a")
+    expect(chosen).to_have_count(40)
+    page.locator("select[aria-label=Order]").select_option("newest")
+    expect(page).to_have_url(f"{app.url}#review?state=all&sort=newest")
+    expect(chosen).to_have_count(0)
+
+
+def test_an_address_shows_the_same_after_a_refresh_and_can_still_be_taken_back(page: Page, app: RunningApp) -> None:
+    page.goto(app.url + CELL)
+    expect(page.locator(".fg-count")).to_have_text("3 pictures")
+    expect(page.locator(".fg-filter-kind").first).to_contain_text("Mourning Warbler")
+    page.keyboard.press("a")
+    page.keyboard.press("g")
+    said(page, "3 pictures: labels are right. Saved.")
+    assert answered(app) == [("label", "mourning_warbler")] * 3
+    page.reload()
+    expect(page.locator('.fg-tile[data-checked="true"]')).to_have_count(3)
+    page.keyboard.press("z")
+    said(page, "Taken back")
+    expect(page.locator('.fg-tile[data-checked="true"]')).to_have_count(0)
+
+
+def test_a_stale_answer_is_refused_whole_and_what_changed_is_marked(page: Page, app: RunningApp) -> None:
+    page.goto(app.url + CELL)
+    expect(page.locator(".fg-tile")).to_have_count(3)
+    image = page.locator(".fg-tile").nth(1).get_attribute("data-image") or ""
+    version = app.workspace.roster.standing(image).version
+    app.events.answer(LabelEvent(image, "label", "bo", taxon="lowchen", shown_version=version))
+    page.keyboard.press("a")
+    page.keyboard.press("1")
+    said(page, "1 picture changed meanwhile, so nothing was kept.")
+    expect(page.locator(".fg-tile.is-stale")).to_contain_text("Löwchen")
+    expect(page.locator('.fg-tile[aria-selected="true"]')).to_have_count(2)
+    assert answered(app) == []
+    page.keyboard.press("1")
+    said(page, "2 pictures → Nashville Warbler. Saved.")
+    assert answered(app) == [("label", "nashville_warbler")] * 2
+
+
+def test_one_picture_closely_and_another_kind_by_search(page: Page, app: RunningApp) -> None:
+    page.goto(app.url + CELL)
+    expect(page.locator(".fg-tile")).to_have_count(3)
+    page.keyboard.press("Enter")
+    large = page.get_by_role("dialog", name="One picture closely")
+    expect(large.locator('.fg-stage[data-drawn="map"]')).to_be_visible()
+    expect(large.locator(".fg-stage-note")).to_have_text("Nashville Warbler against Mourning Warbler")
+    expect(large.locator(".fg-past")).to_contain_text("came with the picture")
+    page.keyboard.press("Escape")
+    page.keyboard.press("/")
+    page.get_by_role("combobox", name="Kind or group").press_sequentially("uhu")
+    expect(page.get_by_role("option", name="Eurasian Eagle-Owl")).to_be_visible()
+    page.keyboard.press("Enter")
+    said(page, "1 picture → Eurasian Eagle-Owl. Saved.")
+    assert answered(app) == [("label", "eurasian_eagle_owl")]
+
+
+def test_a_maintainer_corrects_a_gold_picture_and_an_expert_is_told_who_can(browser: Browser, app: RunningApp) -> None:
+    app.accounts.add("cy", "maintainer", "long enough")
+    app.workspace.take_in([coloured("lowchen", 6, split="test")], "2")
+    app.workspace.learner.refresh()
+    for name in ("ada", "cy"):
+        page = signed_in(browser, app, name)
+        page.goto(f"{app.url}#review?state=all&split=gold")
+        expect(page.locator(".fg-bulk-will")).to_contain_text("1 gold picture under the cursor")
+        page.keyboard.press("x")
+        if name == "cy":
+            said(page, "1 picture → unusable, out of gold. Saved.")
+            page.keyboard.press("z")
+            said(page, "Taken back: 1 picture → unusable, out of gold.")
+        else:
+            said(page, "Locked, so nothing was changed.")
+        page.keyboard.press("/")
+        if name == "cy":
+            page.locator("dialog[open] input").fill("mourning")
+            page.keyboard.press("Enter")
+            said(page, "1 picture → Mourning Warbler. Saved.")
+        else:
+            expect(page.locator("dialog[open]")).to_have_count(0)
+        page.context.close()
+    *_, last = app.events.since(0)
+    assert (last.kind, last.taxon, last.annotator) == ("adjudication", "mourning_warbler", "cy")
+
+
+def test_a_maintainer_takes_several_pictures_out_of_gold_and_is_asked_first(browser: Browser, app: RunningApp) -> None:
+    app.accounts.add("cy", "maintainer", "long enough")
+    app.workspace.take_in([coloured("lowchen", 60 + n, split="test") for n in range(4)], "2")
+    app.workspace.learner.refresh()
+    page = signed_in(browser, app, "cy")
+    page.goto(f"{app.url}#review?state=all&split=gold")
+    will, asked = page.locator(".fg-bulk-will"), page.locator("dialog[open]")
+    expect(will).to_contain_text("1 gold picture under the cursor")
+    page.keyboard.press("a")
+    expect(will).to_contain_text("4 gold pictures chosen")
+    page.keyboard.press("x")
+    expect(asked).to_contain_text("Take 4 pictures out of gold?")
+    expect(asked).to_contain_text("Models are judged by 4 gold labels now, and by 0 after it.")
+    expect(asked).to_contain_text("Verdicts that were made before count no more")
+    page.get_by_role("button", name="Not now").click()
+    assert {app.workspace.roster.standing(image).taxon for image in gold_images(app)} == {"lowchen"}
+    page.keyboard.press("x")
+    page.get_by_role("button", name="Take them out").click()
+    said(page, "4 pictures → unusable, out of gold. Saved.")
+    page.keyboard.press("a")
+    page.keyboard.press("b")
+    page.get_by_role("button", name="Put them back").click()
+    said(page, "4 pictures → back in gold. Saved.")
+    assert {app.workspace.roster.standing(image).taxon for image in gold_images(app)} == {"lowchen"}
+    page.goto(f"{app.url}#review?state=all")
+    page.locator('.fg-tile[data-gold="true"]').first.click()
+    page.locator('.fg-tile:not([data-gold="true"])').first.click(modifiers=["Control"])
+    said(page, "Gold pictures are chosen: choose none first.")
+    page.keyboard.press("o")
+    said(page, "1 picture → none of these, out of gold. Saved.")
+    page.keyboard.press("z")
+    said(page, "Taken back: 1 picture → none of these, out of gold.")
+    page.context.close()
+
+
+def gold_images(app: RunningApp) -> list[str]:
+    roster = app.workspace.roster
+    roster.follow()
+    return [image for image in roster.image_ids if roster.standing(image).split == "gold"]
+
+
+def test_kinds_lead_to_a_kind_to_its_rival_and_to_a_session_on_the_two(page: Page, app: RunningApp) -> None:
+    page.goto(f"{app.url}#review?view=kinds")
+    table = page.locator(".fg-kinds")
+    expect(table).to_contain_text("<img src=x onerror=alert(1)>")  # a name is only text
+    assert table.locator("img").count() == 0
+    table.get_by_role("link", name="Mourning Warbler").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Mourning Warbler Geothlypis philadelphia")
+    expect(page.locator(".fg-facts")).to_contain_text("80 %")
+    page.get_by_role("link", name="Compare with Nashville Warbler").click()
+    expect(page.locator(".fg-pair-table")).to_contain_text("Look like the other")
+    expect(page.locator(".fg-weight-row").first).to_be_visible()
+    page.get_by_role("button", name="Label this pair").click()
+    expect(page.locator(".fg-choice").first).to_be_visible()
+    session = app.workspace.labelling.current(app.accounts.person(app.accounts.sign_in("ada", "long enough")))
+    assert session is not None
+    assert session.pair
+
+
+def test_who_has_answered(page: Page, app: RunningApp) -> None:
+    page.goto(f"{app.url}#review?view=annotators")
+    expect(page.locator(".fg-review-page")).to_contain_text("Nobody has answered yet")
+    page.goto(app.url + CELL)
+    expect(page.locator(".fg-tile")).to_have_count(3)
+    page.keyboard.press("x")
+    said(page, "1 picture → unusable. Saved.")
+    page.get_by_role("link", name="Annotators").click()
+    expect(page.locator(".fg-people tbody tr")).to_contain_text("ada")
+
+
+def test_a_phone_sees_the_worst_first_and_answers_by_touch(browser: Browser, app: RunningApp) -> None:
+    page = signed_in(browser, app, "ada", viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    page.goto(f"{app.url}#review?view=confusions")
+    worst = page.locator(".fg-worst")
+    expect(worst).to_be_in_viewport()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    worst.locator(".fg-cell").first.tap()
+    tiles = page.locator(".fg-tile")
+    expect(tiles).to_have_count(3)
+    tiles.nth(0).tap()
+    tiles.nth(2).tap()
+    expect(page.locator(".fg-bulk-will")).to_contain_text("2 pictures chosen")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.locator(".fg-bulk .fg-keybutton").first.tap()
+    said(page, "2 pictures → Nashville Warbler. Saved.")
+    page.context.close()
+    assert answered(app) == [("label", "nashville_warbler")] * 2
