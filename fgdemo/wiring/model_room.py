@@ -17,7 +17,7 @@ from fgdemo.services.classify.views import candidates, part_views, worth_compari
 from fgdemo.services.labelling.explainer import Explanation
 from fgdemo.settings import Settings
 from fgdemo.storage.embeddings.embeddings import remove_embeddings
-from fgdemo.storage.embeddings.looking import MODEL_PX, look_at_missing
+from fgdemo.storage.embeddings.looking import look_at_missing
 from fgdemo.storage.history.roster import Roster
 from fgdemo.storage.history.taxa import TaxonStore
 from fgdemo.storage.pictures.originals import ImageStore
@@ -25,6 +25,7 @@ from fgdemo.storage.trainings.gold_marks import gold_marks
 from fgdemo.storage.trainings.job_files import given_labels
 from fgdemo.storage.trainings.models import Models
 from fgdemo.values.labelled import Progress, no_progress
+from fgdemo.values.limits import MODEL_PX
 from fgdemo.values.training import Verdict
 
 SHOWN = 8

@@ -22,6 +22,7 @@ from fgdemo.storage.pictures.originals import ImageStore
 from fgdemo.storage.trainings import cloud_jobs
 from fgdemo.storage.trainings.job_files import GivenLabel, JobFiles
 from fgdemo.values.errors import HubError, StorageError, TrainingError
+from fgdemo.values.limits import CHECKPOINT_FILES
 from fgdemo.values.taxonomy import Taxonomy
 from fgdemo.values.training import Epoch
 
@@ -118,7 +119,7 @@ def _write_archive(
     try:
         with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as file:
             file.writestr("asked.json", json.dumps(asked))
-            for name in cloud_jobs.CHECKPOINT_FILES:
+            for name in CHECKPOINT_FILES:
                 file.write(base / name, f"checkpoint/{name}")
             for one in used:
                 if one.image in given.images:

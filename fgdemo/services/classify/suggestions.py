@@ -12,10 +12,10 @@ from fgdemo.storage.visitors.pictures import SOURCE, LeftPicture, VisitorPicture
 from fgdemo.storage.visitors.remarks import OTHER_KEY, Remark, Remarks
 from fgdemo.values.annotation import Person
 from fgdemo.values.errors import StorageError, TaxonomyError
+from fgdemo.values.limits import LONGEST_COMMENT
 from fgdemo.values.taxonomy import Taxonomy
 from fgdemo.values.types import CropBox
 
-LONGEST_COMMENT = 2000
 LONGEST_NEW_NAME = 120
 LONGEST_VERSION = 200
 SHORTEST_KEY, LONGEST_KEY = 20, 200

@@ -22,6 +22,7 @@ from fgdemo.storage.pictures.decoding import Decoder, asking_for
 from fgdemo.storage.pictures.images import data_url, jpeg, shown_name
 from fgdemo.storage.pictures.originals import image_id_of
 from fgdemo.values.errors import BusyError, PictureError, TaxonomyError
+from fgdemo.values.limits import MODEL_PX
 from fgdemo.values.types import (
     About,
     Classification,
@@ -38,8 +39,6 @@ from fgdemo.values.types import (
 
 CANDIDATES = 8
 DISPLAY_PX = 1280
-MODEL_PX = 960
-"""Large pictures come so small that the shorter side of what the model sees keeps this; no model here reads more."""
 READINGS_KEPT = 16
 TRUST_PATIENCE_S = 10.0
 MOST_MEASURING = 4

@@ -15,10 +15,10 @@ from fgdemo.storage.history.roster import Roster
 from fgdemo.storage.pictures.originals import ImageStore
 from fgdemo.values.annotation import Learner
 from fgdemo.values.errors import TaxonomyError
+from fgdemo.values.limits import MODEL_PX
 from fgdemo.values.types import Candidate, Classifier, Part, PartView, Reading
 
 CANDIDATES = 8
-MODEL_PX = 960
 READINGS_KEPT = 32
 REFERENCES = 3
 CONSIDERED = 24

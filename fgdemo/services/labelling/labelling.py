@@ -10,7 +10,7 @@ from typing import get_args
 
 from sqlalchemy.engine import Engine
 
-from fgdemo.services.classify.suggestions import LONGEST_COMMENT, clean_text
+from fgdemo.services.classify.suggestions import clean_text
 from fgdemo.services.classify.taxon_search import TaxonSearch
 from fgdemo.services.labelling.dealing import Dealer
 from fgdemo.services.labelling.disputes import require_third
@@ -29,6 +29,7 @@ from fgdemo.storage.history.sessions import LabellingSession, Sessions
 from fgdemo.storage.history.taxa import TaxonStore
 from fgdemo.values.annotation import DECIDING, OUT, Learner, Order, Person, Reason
 from fgdemo.values.errors import ForbiddenError, StaleError, StorageError, TaxonomyError
+from fgdemo.values.limits import LONGEST_COMMENT
 from fgdemo.values.taxonomy import Taxon, Taxonomy
 from fgdemo.values.types import Classifier, TaxonHit
 

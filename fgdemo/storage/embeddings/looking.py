@@ -14,11 +14,11 @@ from fgdemo.storage.history.roster import Roster
 from fgdemo.storage.pictures.originals import ImageStore
 from fgdemo.values.errors import BusyError, FgdemoError, PictureError, StorageError
 from fgdemo.values.labelled import Progress, no_progress
+from fgdemo.values.limits import MODEL_PX
 
 log = logging.getLogger(__name__)
 
 BATCH = 32
-MODEL_PX = 960
 
 
 def look_at_missing(

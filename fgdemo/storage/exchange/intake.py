@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection, Engine
 from fgdemo.storage.database.database import reading, utc_now, writing
 from fgdemo.storage.database.schema import image_table
 from fgdemo.storage.embeddings.embeddings import Embeddings, Looks
-from fgdemo.storage.embeddings.looking import MODEL_PX, look_at_missing
+from fgdemo.storage.embeddings.looking import look_at_missing
 from fgdemo.storage.exchange.believed import believed
 from fgdemo.storage.exchange.imported import Imported
 from fgdemo.storage.exchange.kinds import Kinds, settle_kinds
@@ -30,6 +30,7 @@ from fgdemo.values.annotation import Split
 from fgdemo.values.counting import counted
 from fgdemo.values.errors import BusyError, PictureError, StorageError
 from fgdemo.values.labelled import LabelledPicture, PastSession, Progress, Said, no_progress, plain_text
+from fgdemo.values.limits import MODEL_PX
 from fgdemo.values.taxonomy import Taxon
 
 BATCH = 32

@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING
 
 from fgdemo.storage.hub.access import hub_answers, require_name
 from fgdemo.values.errors import HubError, StorageError
+from fgdemo.values.limits import CHECKPOINT_FILES
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
 
 NEEDED = ("app.py", "fgdemo/", "checkpoints/", "requirements.txt", "README.md", "LICENSE")
 BUNDLED = "checkpoints/field-guide"
-CHECKPOINT_FILES = ("model.safetensors", "card.json")
 OURS = "fgdemo/__init__.py"
 KEPT_THERE = (".gitattributes",)
 JOBS_SCOPES = ("contribute-repos", "jobs")

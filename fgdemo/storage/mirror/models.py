@@ -19,9 +19,9 @@ from fgdemo.storage.mirror.fields import (
 )
 from fgdemo.storage.mirror.records import HASH, ORIGIN, Columns, Identity, Row, identity_of, row_of
 from fgdemo.storage.records.fields import FaultError, Record
+from fgdemo.values.limits import CHECKPOINT_FILES
 from fgdemo.values.training import Preset
 
-CHECKPOINT_FILES = ("card.json", "model.safetensors")
 _FOLDER = re.compile(r"(?!\.)[\w.@-]{1,80}", re.ASCII)
 
 MODEL: Columns = {
@@ -75,7 +75,7 @@ class ToldModel:
 def model_of(record: Record) -> ToldModel:
     """Raises FaultError."""
     row, job, files = row_of(record, MODEL), record.get("job"), record.get("files")
-    if not isinstance(files, dict) or (row["deleted_at"] is None and sorted(files) != list(CHECKPOINT_FILES)):
+    if not isinstance(files, dict) or (row["deleted_at"] is None and sorted(files) != sorted(CHECKPOINT_FILES)):
         raise FaultError("is a model of other files than a checkpoint has, which are not opened")
     if not all(isinstance(one, str) and HASH.fullmatch(one) for one in files.values()):
         raise FaultError("has an unusable “files”")

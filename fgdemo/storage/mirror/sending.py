@@ -32,7 +32,7 @@ from fgdemo.storage.embeddings.embeddings import Embeddings
 from fgdemo.storage.history.label_event import REMOVED
 from fgdemo.storage.mirror.destinations import Destination, GoneError, Sending
 from fgdemo.storage.mirror.looks import looks_to_send
-from fgdemo.storage.mirror.models import CHECKPOINT_FILES, JOB, MODEL
+from fgdemo.storage.mirror.models import JOB, MODEL
 from fgdemo.storage.mirror.records import IMAGE, PROMOTION, Identity, digest_of, event_record, record_of
 from fgdemo.storage.mirror.row_versions import note_changes
 from fgdemo.storage.mirror.segments import SegmentWriter
@@ -42,6 +42,7 @@ from fgdemo.storage.pictures.originals import ImageStore
 from fgdemo.storage.trainings.models import Models
 from fgdemo.storage.trainings.promotions import promotions, row_of_promotion
 from fgdemo.values.labelled import Progress, no_progress
+from fgdemo.values.limits import CHECKPOINT_FILES
 
 log = logging.getLogger(__name__)
 

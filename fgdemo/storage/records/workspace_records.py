@@ -17,11 +17,11 @@ from fgdemo.storage.history.label_event import is_forged_receipt
 from fgdemo.storage.history.taxa import LONGEST_NAME
 from fgdemo.storage.records.fields import FaultError, Record, box_of, is_text, number_of, text_of, time_of, whole_of
 from fgdemo.storage.records.inventory import Holding, Inventory
-from fgdemo.storage.tables.rows import LONGEST_ANNOTATOR, LONGEST_COMMENT
 from fgdemo.storage.trees.tree import Tree
 from fgdemo.values.annotation import Accuracy, Kind, Order
 from fgdemo.values.errors import DatasetError
 from fgdemo.values.labelled import Found, LabelledPicture, Origin, PastSession, Said, Split
+from fgdemo.values.limits import LONGEST_ANNOTATOR, LONGEST_COMMENT
 from fgdemo.values.taxonomy import Taxon
 
 WORKSPACE_TABLE = "workspace.jsonl"

@@ -24,10 +24,9 @@ from fgdemo.values.labelled import (
     instant,
     plain_text,
 )
+from fgdemo.values.limits import LONGEST_ANNOTATOR, LONGEST_COMMENT
 from fgdemo.values.taxonomy import Taxon
 
-LONGEST_ANNOTATOR = 120
-LONGEST_COMMENT = 2000
 NO_LABEL = {"unusable": "unusable", "none": "none", "unlabelled": "import"}
 """Answers that an export writes where there is no kind, and the events they become."""
 

@@ -21,12 +21,12 @@ from fgdemo.storage.disk.durable import write_durably
 from fgdemo.storage.disk.strict_json import read_object
 from fgdemo.storage.hub.access import hub_answers
 from fgdemo.values.errors import HubError, TrainingError
+from fgdemo.values.limits import CHECKPOINT_FILES
 from fgdemo.values.training import Epoch, Preset
 
 PREFIX = "jobs:"
 """Begins the device of a training that runs as a job; its flavour follows."""
 ARCHIVE, CANDIDATE = "snapshot.zip", "candidate"
-CHECKPOINT_FILES = ("model.safetensors", "card.json")
 LONGEST_H: dict[Preset, int] = {"head": 1, "quick": 1, "standard": 4, "thorough": 12}
 """After so many hours a job is ended by the Hub, so that it cannot cost more than that."""
 MARK = "fgdemo-job "

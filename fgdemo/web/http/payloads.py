@@ -14,7 +14,6 @@ from fgdemo.values.errors import FgdemoError, PictureError
 from fgdemo.values.types import CropBox
 
 LONGEST_NAME = 200
-LONGEST_COMMENT = 2000
 
 
 class BadRequestError(FgdemoError):

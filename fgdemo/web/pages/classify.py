@@ -12,6 +12,7 @@ from gradio.context import LocalContext
 
 from fgdemo.settings import Settings
 from fgdemo.values.errors import BusyError, FgdemoError
+from fgdemo.values.limits import LONGEST_COMMENT
 from fgdemo.web.http import payloads
 from fgdemo.web.http.identity import code_of
 from fgdemo.web.pages.mounting import mounted
@@ -87,7 +88,7 @@ def telling(suggestions: Suggestions, spend: Spend) -> list[Callable[..., dict[s
             name=_name(asked),
             taxon=payloads.optional_text(asked.get("taxon"), "taxon"),
             new_name=payloads.optional_text(asked.get("new_name"), "name"),
-            comment=payloads.optional_text(asked.get("comment"), "comment", payloads.LONGEST_COMMENT),
+            comment=payloads.optional_text(asked.get("comment"), "comment", LONGEST_COMMENT),
             model_version=payloads.text(asked.get("model_version"), "model_version"),
             keep_picture=asked.get("keep_picture") is True,
             answered=payloads.optional_text(asked.get("answered"), "answered"),

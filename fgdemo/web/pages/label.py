@@ -12,6 +12,7 @@ from fgdemo.services.labelling.session_report import SessionReport
 from fgdemo.storage.history.events import LabelEvent
 from fgdemo.values.annotation import Person
 from fgdemo.values.errors import FgdemoError, StaleError
+from fgdemo.values.limits import LONGEST_COMMENT
 from fgdemo.values.taxonomy import Taxonomy
 from fgdemo.web.http import payloads
 from fgdemo.web.http.identity import answered
@@ -167,8 +168,7 @@ def said_in(person: Person, asked: dict[str, Any]) -> LabelEvent:
         shown_version=int(payloads.number(asked.get("shown_version"), "shown_version")),
         model_version=payloads.optional_text(asked.get("model_version"), "model_version"),
         seconds_spent=payloads.seconds(asked.get("seconds", 0), "seconds"),
-        comment=clean_text(payloads.optional_text(asked.get("comment"), "comment", payloads.LONGEST_COMMENT) or "")
-        or None,
+        comment=clean_text(payloads.optional_text(asked.get("comment"), "comment", LONGEST_COMMENT) or "") or None,
         answer_key=payloads.text(asked.get("key"), "key"),
         blind=asked.get("blind") is True,
         session=_session(asked),

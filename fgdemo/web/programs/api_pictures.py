@@ -13,6 +13,7 @@ from gradio.utils import get_upload_folder
 
 from fgdemo.services.classify.suggestions import Suggested
 from fgdemo.storage.visitors.pictures import LeftPicture
+from fgdemo.values.limits import LONGEST_COMMENT
 from fgdemo.values.types import About, Classification, CropBox, Neighbour, TaxonHit, Trust
 from fgdemo.web.http import payloads
 
@@ -166,7 +167,7 @@ def word_questions(workbench: "Workbench", suggestions: "Suggestions") -> list[C
             name=name,
             taxon=payloads.optional_text(taxon, "taxon"),
             new_name=payloads.optional_text(new_name, "new_name"),
-            comment=payloads.optional_text(comment, "comment", payloads.LONGEST_COMMENT),
+            comment=payloads.optional_text(comment, "comment", LONGEST_COMMENT),
             model_version=payloads.text(model_version, "model_version"),
             keep_picture=keep_picture is True,
             box=payloads.crop_box(box),

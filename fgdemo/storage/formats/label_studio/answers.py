@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from fgdemo.storage.formats.label_studio.history import STATES, History
-from fgdemo.storage.tables.rows import LONGEST_ANNOTATOR, LONGEST_COMMENT
 from fgdemo.values.annotation import Kind
 from fgdemo.values.labelled import Found, Said, instant, plain_text
+from fgdemo.values.limits import LONGEST_ANNOTATOR, LONGEST_COMMENT
 
 NAMING = ("choices", "taxonomy")
 _KINDS: dict[str, Kind] = {choice: kind for kind, choice in STATES.items()}  # type: ignore[misc]
