@@ -113,8 +113,8 @@ def train_on(folder: Path, labels: np.ndarray, classes: Sequence[str], preset: A
     given[train] = labels
     pictures = replace(pictures, labels=tuple(classes[index] for index in given))
     with tempfile.TemporaryDirectory() as beside:
-        snapshot = Path(beside) / "snapshot"
-        _, scores = finetuned(backbone, config, pictures, classes, preset, snapshot=snapshot, seed=seed)
+        run_file = Path(beside) / "run_file"
+        _, scores = finetuned(backbone, config, pictures, classes, preset, run_file=run_file, seed=seed)
     test = np.array(pictures.splits) != "train"
     return float((scores.argmax(1) == truth[test]).mean())
 

@@ -179,7 +179,7 @@ def ours(task: Setting, recipe: Recipe) -> np.ndarray:
     corpus = Corpus(given, labels, np.zeros(len(rows), bool), task.taxonomy)
     with tempfile.TemporaryDirectory() as folder:
         candidate = train_candidate(
-            base, corpus, recipe, name="ours", snapshot=Path(folder) / "snapshot.pt", device=task.device,
+            base, corpus, recipe, name="ours", run_file=Path(folder) / "run_file.pt", device=task.device,
             on_epoch=lambda epoch: say(f"    epoch {epoch.number}: loss {epoch.loss:.3f}, top-1 {epoch.val_top1}"),
         )  # fmt: skip
     say(f"    kept epoch {candidate.card['kept_epoch']}, blend {candidate.card['blend']}")

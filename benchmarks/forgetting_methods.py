@@ -113,7 +113,7 @@ def ours(course: Course, memory_each: int) -> Iterator[Learned]:
         corpus = Corpus(joined(pieces), labels, np.zeros(len(labels), bool), taxonomy)
         with tempfile.TemporaryDirectory() as folder:
             live = train_candidate(
-                live, corpus, course.recipe, name=f"session {number + 1}", snapshot=Path(folder) / "snapshot.pt",
+                live, corpus, course.recipe, name=f"session {number + 1}", run_file=Path(folder) / "run_file.pt",
                 device=course.device,
             )  # fmt: skip
         print(f"  blend {live.card['blend']}", file=sys.stderr, flush=True)

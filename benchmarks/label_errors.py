@@ -3,7 +3,7 @@
 Real pictures (`../shared/data/birds100`), frozen ImageNet features (MobileNetV2, `output_stride=16` as the bundled
 model has it). Of the training labels 15 % are flipped to the most confused rival of their class, by seed. Orders:
 
-  ours       the Label page's own: the real `Learner` over a real log, ranked again after every answer
+  ours       the Label page's own: the real `LiveLearner` over a real log, ranked again after every answer
   cleanlab   its label quality (normalised margin) on 5-fold cross-validated logistic regression over the same
              features at unit length: of the settings tried on another seed the ones that find most
   margin     leave-one-out margin of the ridge head, once
@@ -13,7 +13,8 @@ Prints one JSON line last, with {order: [one a seed]} each for
 
   found      wrong labels among the first checks; `errors` is how many there are, and how many checks
   seconds    one ranking (ours: median of all)
-  accuracy   top-1 on `val` of the Learner's head fitted to the labels after those checks; `before` them, and with all
+  accuracy   top-1 on `val` of the LiveLearner's head fitted to the labels after those checks; `before` them, and with
+  all
              labels `right`
 
 and `curve`, {checks: [one a seed]}: the same accuracy while our order is worked through.
@@ -39,7 +40,7 @@ from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
 from fgdemo.learn.data.embed import embed
 from fgdemo.learn.data.pictures import decode_all
-from fgdemo.learn.live.live_learner import Learner
+from fgdemo.learn.live.live_learner import LiveLearner
 from fgdemo.model.backbone import start_backbone
 from fgdemo.model.head import RidgeHead
 from fgdemo.storage.database.database import open_database, register_taxa
@@ -143,7 +144,7 @@ class Session:
         embeddings.append(self.images, Looks(photographs.train, np.zeros((n, 1, 1)), np.zeros((n, 1, 1, 1))))
         prior = RidgeHead.fit(photographs.train, given, len(self.taxa))
         nothing = RidgeHead(prior.mean, prior.scale, 0 * prior.gram, 0 * prior.moment, 0 * prior.counts, prior.penalty)
-        self.learner = Learner(nothing, self.taxa, 1.0, roster, embeddings, lambda: taxonomy)
+        self.learner = LiveLearner(nothing, self.taxa, 1.0, roster, embeddings, lambda: taxonomy)
         self.roster, self._engine = roster, engine
 
     def check(self, n: int, label: int) -> None:

@@ -89,7 +89,7 @@ def main() -> None:
         recipe = replace(PRESETS["quick"], epochs=options.epochs, parts=weight)
         with tempfile.TemporaryDirectory() as folder:
             trained = train_candidate(
-                base, corpus, recipe, name=f"parts {weight}", snapshot=Path(folder) / "snapshot.pt",
+                base, corpus, recipe, name=f"parts {weight}", run_file=Path(folder) / "run_file.pt",
                 device=options.device, on_epoch=lambda epoch: say(f"  epoch {epoch.number}: {epoch.losses}"),
             )  # fmt: skip
         figures[str(weight)] = {**measured(trained, masked), "top1": top1(trained, whole)}

@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 from fgdemo.explain.overlay import over, parts_layer, scale_strip, signed_layer
 from fgdemo.explain.typeset import fitted, font, has_boxes, length, right, run, signed, wrapped
 from fgdemo.values.bidi import isolated
-from fgdemo.values.types import Candidate, Classification, PartView, Trust
+from fgdemo.values.types import Classification, PartView, PossibleKind, Trust
 
 WIDTH = 1600
 MARGIN, GUTTER, PANEL = 56, 24, 354
@@ -57,7 +57,7 @@ def explain_sheet(
     return sheet.crop((0, 0, WIDTH, _footer(draw, max(left_end, right_end) + 20, classification)))
 
 
-def _candidate(classification: Classification, taxon: str) -> Candidate:
+def _candidate(classification: Classification, taxon: str) -> PossibleKind:
     return next(candidate for candidate in classification.candidates if candidate.taxon == taxon)
 
 
@@ -81,7 +81,7 @@ def _panels(
     size: tuple[int, int],
     crop: Image.Image,
     classification: Classification,
-    pair: tuple[Candidate, Candidate],
+    pair: tuple[PossibleKind, PossibleKind],
     maps: tuple[np.ndarray, np.ndarray],
     trust: Mapping[str, Trust],
 ) -> None:
@@ -174,8 +174,8 @@ def _part_bars(
     at: tuple[int, int],
     width: int,
     classification: Classification,
-    a: Candidate,
-    b: Candidate,
+    a: PossibleKind,
+    b: PossibleKind,
     contrast: np.ndarray,
 ) -> int:
     """Which part decided; returns the lowest line used. The bars sum to the difference of the two logits."""
@@ -205,7 +205,7 @@ def _part_bars(
     return y + 38
 
 
-def _verdict(a: Candidate, b: Candidate, total: float) -> str:
+def _verdict(a: PossibleKind, b: PossibleKind, total: float) -> str:
     ahead, behind = (a, b) if total >= 0 else (b, a)
     times = np.exp(min(abs(total), 20.0))
     if times < 1.1:

@@ -202,7 +202,7 @@ class TaxonHit:
 
 
 @dataclass(frozen=True)
-class Candidate:
+class PossibleKind:
     """One leaf taxon as a possible answer, with its map: enough to draw any A-versus-B without the server."""
 
     taxon: str
@@ -267,7 +267,7 @@ class Classification:
     answer: Answer
     path: tuple[TaxonProb, ...]
     """From the root through the answer to its likeliest leaf; a parent's probability is the sum over its children."""
-    candidates: tuple[Candidate, ...]
+    candidates: tuple[PossibleKind, ...]
     """Likeliest first, at most 8, plus any taxa that were asked for by id."""
     prediction_set: tuple[TaxonProb, ...]
     coverage: float

@@ -13,7 +13,7 @@ from sqlalchemy.engine import Engine
 
 from fgdemo.learn.live.gold_doubts import GoldDoubts
 from fgdemo.learn.live.live_classifier import LiveClassifier, embeddings_of
-from fgdemo.learn.live.live_learner import Learner
+from fgdemo.learn.live.live_learner import LiveLearner
 from fgdemo.model.checkpoint.load import load_classifier
 from fgdemo.model.classifier import Classifier
 from fgdemo.model.devices import training_device
@@ -28,7 +28,7 @@ from fgdemo.services.labelling.labelling import Labelling
 from fgdemo.services.operating.housekeeping import Housekeeping, chores
 from fgdemo.services.operating.operations import Operations
 from fgdemo.services.review import Review
-from fgdemo.services.training.trainings import Training
+from fgdemo.services.training.trainings import Trainings
 from fgdemo.settings import Settings
 from fgdemo.storage.database.database import open_database, register_taxa
 from fgdemo.storage.disk.free_space import Disk
@@ -68,7 +68,7 @@ class Services:
     labelling: Labelling
     review: Review
     transfers: Transfers
-    training: Training
+    training: Trainings
     incoming: Incoming
     images: ImageStore
     operations: Operations
@@ -132,7 +132,7 @@ def build_services(settings: Settings, go_live: Callable[[Services], None] = lam
     """Load the live checkpoint, open the workspace, and begin to learn from it and to back it up in the background.
 
     A workspace in which nothing was ever said begins with what its mirror holds. A live checkpoint of the workspace
-    that is damaged is rolled back, which the Training service tells.
+    that is damaged is rolled back, which the Trainings service tells.
 
     Args:
         go_live: is given new services, of another model, whenever that has gone live.
@@ -160,7 +160,7 @@ def build_services(settings: Settings, go_live: Callable[[Services], None] = lam
     transfers = Transfers(
         Exchange(settings.home, engine, images), settings.home, swapping=lambda: training.is_swapping
     )  # fmt: skip
-    training = Training(
+    training = Trainings(
         engine, roster, models, ModelRoom(settings, engine, roster, images, models, renew), settings,
         device=_trains_on(settings), trouble=trouble, importing=lambda: transfers.is_running,
     )  # fmt: skip
@@ -191,7 +191,7 @@ def _load_live(settings: Settings, models: Models) -> tuple[Classifier, str]:
 
 
 def _services(
-    settings: Settings, engine: Engine, roster: Roster, images: ImageStore, classifier: Classifier, training: Training,
+    settings: Settings, engine: Engine, roster: Roster, images: ImageStore, classifier: Classifier, training: Trainings,
     transfers: Transfers, mirroring: Mirroring,
 ) -> Services:  # fmt: skip
     """All that depends on the model, around that which does not and stays when another one goes live."""
@@ -200,7 +200,7 @@ def _services(
     workspace = open_workspace(settings, classifier, engine, roster, images)
     reread(settings.home, workspace.images, workspace.embeddings, workspace.image_ids)
     taxa = TaxonStore(workspace.engine)
-    learner = Learner(
+    learner = LiveLearner(
         classifier.head,
         classifier.taxonomy.leaves,
         classifier.calibration.temperature,
@@ -271,12 +271,12 @@ def _services(
     )
 
 
-def open_training(settings: Settings) -> Training:
-    """The Training service without a page: whoever starts next serves what goes live. Raises StorageError."""
+def open_training(settings: Settings) -> Trainings:
+    """The Trainings service without a page: whoever starts next serves what goes live. Raises StorageError."""
     engine = open_database(settings.database_url)
     models, roster = open_models(settings, engine), Roster(engine)
     room = ModelRoom(settings, engine, roster, ImageStore(settings.home / "pictures"), models, renew=lambda: None)
-    return Training(engine, roster, models, room, settings, device=_trains_on(settings))
+    return Trainings(engine, roster, models, room, settings, device=_trains_on(settings))
 
 
 def open_exchange(settings: Settings, classifier: Classifier) -> Exchange:

@@ -61,7 +61,7 @@ def test_the_head_alone_learns_new_kinds_and_network_and_parts_stay(tmp_path: Pa
 
     def with_head(corpus: Corpus) -> Classifier:
         return train_candidate(
-            base, corpus, replace(RECIPE, epochs=0), name="model", snapshot=tmp_path / "s.pt",
+            base, corpus, replace(RECIPE, epochs=0), name="model", run_file=tmp_path / "s.pt",
             on_epoch=lambda epoch: pytest.fail("it was trained"),
         )  # fmt: skip
 
@@ -97,7 +97,7 @@ def test_a_new_kind_joins_and_kinds_without_pictures_stay(base: Classifier, tmp_
     before = {key: value.clone() for key, value in base.backbone.state_dict().items()}
     epochs: list[Epoch] = []
     candidate = train_candidate(
-        base, corpus_of(chosen(rows, labels), taxonomy), RECIPE, name="model-1", snapshot=tmp_path / "s.pt",
+        base, corpus_of(chosen(rows, labels), taxonomy), RECIPE, name="model-1", run_file=tmp_path / "s.pt",
         on_epoch=epochs.append,
     )  # fmt: skip
     assert all(torch.equal(value, base.backbone.state_dict()[key]) for key, value in before.items())
@@ -127,7 +127,7 @@ def test_it_starts_from_and_is_judged_by_what_is_seen_at_the_size_of_the_trainin
         *tiny_backbone(), pictures, corpus.class_index, corpus.taxonomy, name="base", trained=False
     ).classifier
     still = replace(RECIPE, epochs=1, train_px=40, lr=1e-12, head_lr=1e-12)
-    train_candidate(base, corpus, still, name="m", snapshot=tmp_path / "s.pt", on_epoch=epochs.append)
+    train_candidate(base, corpus, still, name="m", run_file=tmp_path / "s.pt", on_epoch=epochs.append)
     train, val = pictures.where("train"), pictures.where("val")
     seen = {px: embed(base.backbone, pictures.pixels, base.data_config, size_px=px) for px in (40, 64)}
 
@@ -142,7 +142,7 @@ def test_it_starts_from_and_is_judged_by_what_is_seen_at_the_size_of_the_trainin
 
 def test_where_every_kind_has_pictures_the_network_may_go_all_the_way(base: Classifier, tmp_path: Path) -> None:
     corpus = corpus_of(PICTURES, base.taxonomy)
-    candidate = train_candidate(base, corpus, RECIPE, name="model-1", snapshot=tmp_path / "s.pt")
+    candidate = train_candidate(base, corpus, RECIPE, name="model-1", run_file=tmp_path / "s.pt")
     assert list(candidate.card["blend"]["val_top1"]) == ["0.0", "0.25", "0.5", "0.75", "1.0"]
 
 
@@ -155,25 +155,25 @@ def test_a_picture_that_comes_back_is_counted_once(tmp_path: Path) -> None:
     rows = np.arange(16, 48)  # the first two kinds are carried
     still = replace(RECIPE, epochs=1, lr=1e-12, head_lr=1e-12)
     once = train_candidate(
-        base, corpus_of(chosen(rows), taxonomy), still, name="m1", snapshot=tmp_path / "1.pt"
+        base, corpus_of(chosen(rows), taxonomy), still, name="m1", run_file=tmp_path / "1.pt"
     )  # fmt: skip
     np.testing.assert_array_equal(once.head.counts, [6] * 6)
     assert once.head.member_columns() == base.head.member_columns()
-    twice = train_candidate(once, whole, still, name="m2", snapshot=tmp_path / "2.pt")
+    twice = train_candidate(once, whole, still, name="m2", run_file=tmp_path / "2.pt")
     np.testing.assert_array_equal(twice.head.counts, [6] * 6)
     np.testing.assert_allclose(twice.head.gram, base.head.gram, rtol=1e-3, atol=0.05)
 
 
 def test_a_stop_at_once_still_gives_a_candidate(base: Classifier, tmp_path: Path) -> None:
     corpus = corpus_of(PICTURES, base.taxonomy)
-    candidate = train_candidate(base, corpus, RECIPE, name="m", snapshot=tmp_path / "s.pt", stop=lambda: True)
+    candidate = train_candidate(base, corpus, RECIPE, name="m", run_file=tmp_path / "s.pt", stop=lambda: True)
     assert 0 < candidate.card["epochs_done"] <= 1
     assert np.isfinite(candidate.head.linear()[0]).all()
 
 
 def test_what_cannot_be_trained_is_refused(base: Classifier, tmp_path: Path) -> None:
     def train(pictures: Pictures, taxonomy: Taxonomy = base.taxonomy) -> None:
-        train_candidate(base, corpus_of(pictures, taxonomy), RECIPE, name="m", snapshot=tmp_path / "s.pt")
+        train_candidate(base, corpus_of(pictures, taxonomy), RECIPE, name="m", run_file=tmp_path / "s.pt")
 
     with pytest.raises(DatasetError, match="not those of gold"):
         train(replace(PICTURES, splits=("gold", *PICTURES.splits[1:])))
@@ -190,7 +190,7 @@ def test_a_kind_that_was_retired_is_left_out_and_the_others_stay(base: Classifie
     taxonomy = Taxonomy(tuple(taxon for taxon in base.taxonomy.taxa if taxon.id != lost))
     recipe = replace(RECIPE, retention=0.5)
     candidate = train_candidate(
-        base, corpus_of(chosen(rows), taxonomy), recipe, name="m", snapshot=tmp_path / "s.pt"
+        base, corpus_of(chosen(rows), taxonomy), recipe, name="m", run_file=tmp_path / "s.pt"
     )  # fmt: skip
     assert candidate.taxonomy.leaves == tuple(leaf for leaf in base.taxonomy.leaves if leaf != lost)
     assert candidate.head.counts[taxonomy.leaf_index[absent]] == base.head.counts[1]

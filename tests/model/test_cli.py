@@ -307,13 +307,13 @@ def test_a_finished_snapshot_is_made_a_checkpoint_without_training(
     birds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     kept = tmp_path / "kept.pt"
-    real = finetune_module.save_snapshot
+    real = finetune_module.save_run
 
     def keep(path: Path, *state) -> None:
         real(path, *state)
         shutil.copy(path, kept)
 
-    monkeypatch.setattr(finetune_module, "save_snapshot", keep)
+    monkeypatch.setattr(finetune_module, "save_run", keep)
     first = run(capsys, *fit(birds, tmp_path / "out", *TRAINING))
     shutil.copy(kept, tmp_path / ".again-training.pt")
     monkeypatch.setattr(finetune_module, "train_epoch", None)

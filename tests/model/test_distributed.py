@@ -33,7 +33,7 @@ RECIPE = Recipe(
 
 
 def train(folder: Path, world: World = ALONE, stop_at: int = 1000) -> None:
-    """Leave in `folder` the weights, what was told, and the snapshot, each under the number of its process."""
+    """Leave in `folder` the weights, what was told, and the run_file, each under the number of its process."""
     backbone, config = tiny_backbone(seed=world.rank)  # the first one's weights must win
     torch.manual_seed(5)
     logits = np.random.default_rng(0).normal(size=(len(LABELS), 4)).astype(np.float32)
@@ -44,7 +44,7 @@ def train(folder: Path, world: World = ALONE, stop_at: int = 1000) -> None:
     lesson = Lesson(PICTURES, LABELS, config, RECIPE, soft=soft, memory=memory, world=world)
     trained = finetune(
         backbone, (torch.zeros(backbone.dim, 6), torch.zeros(6)), lesson,
-        snapshot=folder / f"snapshot-{world.rank}.pt", on_epoch=epochs.append,
+        run_file=folder / f"run_file-{world.rank}.pt", on_epoch=epochs.append,
         stop=lambda: world.rank == 1 and next(questions) >= stop_at,
     )  # fmt: skip
     told = [[epoch.number, epoch.loss, epoch.val_top1] for epoch in epochs]
@@ -86,7 +86,7 @@ def test_two_processes_train_to_the_weights_of_one(tmp_path: Path) -> None:
     np.testing.assert_allclose(first["epochs"], alone["epochs"], rtol=1e-3)
     assert second["epochs"] == []
     assert second["done"] == first["done"] == 2
-    assert sorted(path.name for path in two.glob("snapshot*")) == ["snapshot-0.pt"]
+    assert sorted(path.name for path in two.glob("run_file*")) == ["run_file-0.pt"]
 
 
 def test_all_stop_where_one_is_asked_to_and_go_on_from_the_snapshot_of_the_first(tmp_path: Path) -> None:

@@ -175,7 +175,7 @@ def test_every_switch_reaches_the_training(tmp_path: Path) -> None:
     assert lesson.places is not None
     assert lesson.places.shape[0] == 48
     assert lesson.terms == ["classes", "contrast", "parts"]
-    candidate = train_candidate(base, given, recipe, name="m", snapshot=tmp_path / "s.pt")
+    candidate = train_candidate(base, given, recipe, name="m", run_file=tmp_path / "s.pt")
     (epoch,) = candidate.card["epochs"]
     assert set(epoch["losses"]) == {"classes", "contrast", "parts"}
     assert epoch["losses"]["parts"] > 0

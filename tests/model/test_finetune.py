@@ -86,16 +86,16 @@ def test_batch_norm_keeps_its_statistics(two_epochs: Trained) -> None:
 
 
 def test_an_interrupted_run_goes_on_to_the_same_weights(two_epochs: Trained, tmp_path: Path) -> None:
-    snapshot = tmp_path / "run" / "snapshot.pt"
+    run_file = tmp_path / "run" / "run_file.pt"
 
     def after_two_batches_of_epoch_two(what: str, done: int, of: int) -> None:
         if what.startswith("epoch 2") and done == 2:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train(snapshot=snapshot, progress=after_two_batches_of_epoch_two)
+        train(run_file=run_file, progress=after_two_batches_of_epoch_two)
     seen: list[int] = []
-    resumed = train(snapshot=snapshot, on_epoch=lambda epoch: seen.append(epoch.number))
+    resumed = train(run_file=run_file, on_epoch=lambda epoch: seen.append(epoch.number))
     assert seen == [1, 2]  # the first is told again, so that the record is whole
     assert_same(two_epochs, resumed)
 
@@ -111,18 +111,18 @@ def test_an_epoch_that_is_begun_anew_drops_the_same_paths(tmp_path: Path) -> Non
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        dropping(snapshot=tmp_path / "snapshot.pt", progress=in_epoch_two)
-    assert_same(dropping(), dropping(snapshot=tmp_path / "snapshot.pt"))
+        dropping(run_file=tmp_path / "run_file.pt", progress=in_epoch_two)
+    assert_same(dropping(), dropping(run_file=tmp_path / "run_file.pt"))
 
 
 def test_a_finished_snapshot_gives_its_weights_at_once(two_epochs: Trained, tmp_path: Path) -> None:
-    snapshot = tmp_path / "snapshot.pt"
-    train(snapshot=snapshot)
+    run_file = tmp_path / "run_file.pt"
+    train(run_file=run_file)
 
     def never(what: str, done: int, of: int) -> None:
         raise AssertionError("there is nothing left to train")
 
-    again = train(snapshot=snapshot, progress=never)
+    again = train(run_file=run_file, progress=never)
     assert again.epochs_done == 2
     assert_same(two_epochs, again)
     assert not again.backbone.training
@@ -135,13 +135,13 @@ def test_it_stops_when_asked_and_keeps_what_it_has(
 ) -> None:
     done: list[int] = []
     trained = train(
-        snapshot=tmp_path / "snapshot.pt",
+        run_file=tmp_path / "run_file.pt",
         progress=lambda what, number, of: done.append(number),
         stop=lambda: len(done) >= batches,
     )
     assert len(done) == batches
     assert trained.epochs_done == pytest.approx(epochs_done)
-    assert (tmp_path / "snapshot.pt").exists() is snapshots
+    assert (tmp_path / "run_file.pt").exists() is snapshots
     start = tiny_backbone()[0].state_dict()
     assert any(not torch.equal(value, start[key]) for key, value in weights(trained).items())
     assert all(torch.isfinite(value).all() for value in weights(trained).values())
@@ -159,11 +159,11 @@ def test_it_stops_when_asked_and_keeps_what_it_has(
 def test_a_snapshot_of_another_run_is_refused(
     spoil: Callable[[Path], None], sentence: str, tmp_path: Path, two_epochs: Trained
 ) -> None:
-    snapshot = tmp_path / "snapshot.pt"
-    train(replace(RECIPE, epochs=1), snapshot=snapshot)
-    spoil(snapshot)
+    run_file = tmp_path / "run_file.pt"
+    train(replace(RECIPE, epochs=1), run_file=run_file)
+    spoil(run_file)
     with pytest.raises(CheckpointError, match=sentence):
-        train(snapshot=snapshot)
+        train(run_file=run_file)
 
 
 def test_a_full_disk_is_a_sentence_and_leaves_no_half_snapshot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -172,8 +172,8 @@ def test_a_full_disk_is_a_sentence_and_leaves_no_half_snapshot(tmp_path: Path, m
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(finetune_module.torch, "save", full)
-    with pytest.raises(CheckpointError, match=r"could not be written to snapshot.pt \(No space left"):
-        train(snapshot=tmp_path / "snapshot.pt")
+    with pytest.raises(CheckpointError, match=r"could not be written to run_file.pt \(No space left"):
+        train(run_file=tmp_path / "run_file.pt")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -190,7 +190,7 @@ def test_a_loss_that_is_no_number_stops_the_training(tmp_path: Path) -> None:
     backbone, config = tiny_backbone()
     head = torch.full((backbone.dim, 6), torch.nan), torch.zeros(6)
     with pytest.raises(TrainingError, match="diverged"):
-        finetune(backbone, head, Lesson(PICTURES, LABELS, config, RECIPE), snapshot=tmp_path / "s.pt")
+        finetune(backbone, head, Lesson(PICTURES, LABELS, config, RECIPE), run_file=tmp_path / "s.pt")
     assert not (tmp_path / "s.pt").exists()
 
 
@@ -286,10 +286,10 @@ def test_the_best_epoch_is_kept_and_patience_ends_the_training(tmp_path: Path, m
     scores = iter([0.2, 0.9, 0.3, 0.4, 0.95])
     monkeypatch.setattr(finetune_module, "val_top1", lambda *arguments: next(scores))
     recipe, epochs = replace(RECIPE, epochs=6, patience=2), []
-    trained = train(recipe, snapshot=tmp_path / "s.pt", on_epoch=epochs.append)
+    trained = train(recipe, run_file=tmp_path / "s.pt", on_epoch=epochs.append)
     assert (trained.kept_epoch, trained.epochs_done, len(epochs)) == (2, 4, 4)
     assert "no better" in trained.sentence
-    assert_same(trained, train(recipe, snapshot=tmp_path / "s.pt"))  # nothing is left to train
+    assert_same(trained, train(recipe, run_file=tmp_path / "s.pt"))  # nothing is left to train
     scores = iter([0.2, 0.9])
     assert_same(trained, train(recipe, stop=StopAfter(7)))  # asked after each of three batches, and after an epoch
     assert all(epoch.losses == {"classes": epoch.loss} for epoch in epochs)

@@ -100,7 +100,7 @@ def test_a_training_on_birds_alone_leaves_dogs_their_named_parts(tmp_path: Path)
     )  # fmt: skip
     corpus = Corpus(only, label_indices(only.labels, taxonomy), np.zeros(len(rows), bool), taxonomy)
     candidate = train_candidate(
-        base, corpus, Recipe(epochs=1, train_px=64), name="birds", snapshot=tmp_path / "training.pt"
+        base, corpus, Recipe(epochs=1, train_px=64), name="birds", run_file=tmp_path / "training.pt"
     )
     assert candidate.parts.of_group("dog") == base.parts.of_group("dog")
     save_classifier(candidate, tmp_path / "candidate")  # and it is a whole checkpoint

@@ -67,7 +67,7 @@ def test_a_training_leaves_the_names_that_an_expert_gave(tmp_path: Path) -> None
     labels = label_indices(pictures.labels, base.taxonomy)
     corpus = Corpus(pictures, labels, np.zeros(len(labels), bool), base.taxonomy)
     still = Recipe(epochs=1, train_px=64, lr=1e-9, head_lr=1e-9)
-    candidate = train_candidate(base, corpus, still, name="m", snapshot=tmp_path / "s.pt")
+    candidate = train_candidate(base, corpus, still, name="m", run_file=tmp_path / "s.pt")
     kept = {part.id: part.name for part in candidate.parts.parts}
     shared = set(kept) & {part.id for part in base.parts.parts}
     assert len(shared) >= len(kept) // 2

@@ -8,8 +8,16 @@ import numpy as np
 import pytest
 
 from fgdemo.learn.candidate.fit import label_indices
-from fgdemo.learn.measure.protocols import PROTOCOLS, Split, compare, held_out_kinds, log_area, low_shot, some_of_each
-from fgdemo.learn.study.bench import Candidate, Cell, frozen, recommend
+from fgdemo.learn.measure.protocols import (
+    PROTOCOLS,
+    FeatureSplit,
+    compare,
+    held_out_kinds,
+    log_area,
+    low_shot,
+    some_of_each,
+)
+from fgdemo.learn.study.bench import BackboneChoice, Cell, frozen, recommend
 from fgdemo.learn.study.continual import (
     LEARNERS,
     auac,
@@ -25,13 +33,13 @@ from fgdemo.values.errors import DatasetError
 from tests.support.tiny import specimen_pictures, tiny_backbone
 
 
-def clouds(each: int = 12, classes: int = 6, spread: float = 0.6, seed: int = 0) -> Split:
+def clouds(each: int = 12, classes: int = 6, spread: float = 0.6, seed: int = 0) -> FeatureSplit:
     """Classes as clouds of points around means of their own."""
     generator = np.random.default_rng(seed)
     means = generator.standard_normal((classes, 16))
     labels = np.repeat(np.arange(classes), each)
     rows = [(means[labels] + spread * generator.standard_normal((len(labels), 16))).astype(np.float32) for _ in "ab"]
-    return Split(rows[0], labels, rows[1], labels, classes)
+    return FeatureSplit(rows[0], labels, rows[1], labels, classes)
 
 
 @pytest.mark.parametrize("name", PROTOCOLS)
@@ -81,7 +89,7 @@ def test_kinds_left_out_look_strange() -> None:
     assert 0 <= found["unknown_fpr95"][0] <= 1
 
 
-def without_tests_of(split: Split, *kinds: int) -> Split:
+def without_tests_of(split: FeatureSplit, *kinds: int) -> FeatureSplit:
     rows = ~np.isin(split.test_labels, kinds)
     return replace(split, test=split.test[rows], test_labels=split.test_labels[rows])
 
@@ -137,8 +145,8 @@ def test_ridge_forgets_nothing_and_naive_steps_do() -> None:
     assert ridge.accuracy[0][1] == 0  # not learned yet
 
 
-def cell(name: str, picture_s: float, right: np.ndarray) -> Candidate:
-    return Candidate(Cell(name, 224, "frozen", 1, picture_s, share_interval(right)), right)
+def cell(name: str, picture_s: float, right: np.ndarray) -> BackboneChoice:
+    return BackboneChoice(Cell(name, 224, "frozen", 1, picture_s, share_interval(right)), right)
 
 
 def test_the_fastest_that_is_not_proven_worse_is_recommended() -> None:

@@ -160,8 +160,8 @@ def test_soft_labels_are_what_the_base_says(base: Classifier, corpus: Corpus, kn
 
 
 def test_a_candidate_is_trained_with_both(base: Classifier, corpus: Corpus, tmp_path: Path) -> None:
-    candidate = train_candidate(base, corpus, RECIPE, name="m", snapshot=tmp_path / "s.pt")
+    candidate = train_candidate(base, corpus, RECIPE, name="m", run_file=tmp_path / "s.pt")
     plain = replace(RECIPE, retention=0.0, replay=0.0)
-    other = train_candidate(base, corpus, plain, name="m", snapshot=tmp_path / "t.pt")
+    other = train_candidate(base, corpus, plain, name="m", run_file=tmp_path / "t.pt")
     assert candidate.card["recipe"]["retention"] == 1.0
     assert candidate.card["epochs"][0]["loss"] != other.card["epochs"][0]["loss"]

@@ -61,12 +61,12 @@ def test_the_scale_of_the_gradients_goes_on_after_an_interruption(tmp_path: Path
         if what.startswith("epoch 2"):
             raise KeyboardInterrupt
 
-    snapshot = tmp_path / "training.pt"
+    run_file = tmp_path / "training.pt"
     with pytest.raises(KeyboardInterrupt):
-        train(snapshot=snapshot, progress=second)
-    state = torch.load(snapshot, weights_only=True)
+        train(run_file=run_file, progress=second)
+    state = torch.load(run_file, weights_only=True)
     assert state["scaler"]["scale"] == 2.0**16
-    resumed = train(snapshot=snapshot)
+    resumed = train(run_file=run_file)
     undisturbed = train()
     for key, value in undisturbed[1].items():
         torch.testing.assert_close(resumed[1][key], value, rtol=0, atol=0, msg=key)
@@ -133,11 +133,11 @@ def test_where_not_even_one_picture_fits_it_is_said(monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.parametrize("change", ["labels", "pictures", "weights"])
 def test_a_snapshot_of_other_data_or_weights_is_refused(tmp_path: Path, change: str) -> None:
-    snapshot = tmp_path / "training.pt"
-    train(snapshot=snapshot)
+    run_file = tmp_path / "training.pt"
+    train(run_file=run_file)
     backbone, config = tiny_backbone(seed=1 if change == "weights" else 0)
     labels = LABELS[::-1].copy() if change == "labels" else LABELS
     pictures = replace(PICTURES, names=("new", *PICTURES.names[1:])) if change == "pictures" else PICTURES
     head = torch.zeros(backbone.dim, 6), torch.zeros(6)
     with pytest.raises(CheckpointError, match="other options, start weights or pictures"):
-        finetune(backbone, head, Lesson(pictures, labels, config, RECIPE), snapshot=snapshot)
+        finetune(backbone, head, Lesson(pictures, labels, config, RECIPE), run_file=run_file)

@@ -69,7 +69,7 @@ def test_a_killed_training_goes_on_from_its_last_epoch_to_the_same_candidate(tmp
         finally:
             os._exit(1)
     assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
-    assert JobFiles(home).training_snapshot(jobs[0]).exists()
+    assert JobFiles(home).run_file(jobs[0]).exists()
     (said, resumed), (all_said, wanted) = train(home, jobs[0]), train(undisturbed, jobs[1])
     assert (begun(said), begun(all_said)) == ([2, 3], [1, 2, 3])
     told = [[line for line in lines if "(network): loss" in line] for lines in (said, all_said)]
@@ -80,4 +80,4 @@ def test_a_killed_training_goes_on_from_its_last_epoch_to_the_same_candidate(tmp
         torch.testing.assert_close(weights[key], value, rtol=0, atol=1e-6, msg=key)
     assert any(not torch.equal(value, start[key]) for key, value in weights.items())
     torch.testing.assert_close(*(torch.from_numpy(one.head.linear()[0]) for one in (resumed, wanted)))
-    assert not JobFiles(home).training_snapshot(jobs[0]).exists()
+    assert not JobFiles(home).run_file(jobs[0]).exists()

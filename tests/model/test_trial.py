@@ -35,7 +35,7 @@ def test_a_preset_trains_every_network_at_a_size_that_it_takes(
     corpus = Corpus(pictures, label_indices(pictures.labels, base.taxonomy), np.zeros(24, bool), base.taxonomy)
     said: list[str] = []
     candidate = Trial().train(
-        base, corpus, "quick", name="m", snapshot=tmp_path / "s.pt", device="cpu", on_epoch=lambda epoch: None,
+        base, corpus, "quick", name="m", run_file=tmp_path / "s.pt", device="cpu", on_epoch=lambda epoch: None,
         progress=no_progress, stop=lambda: False, say=said.append,
     )  # fmt: skip
     assert candidate.card["epochs_done"] == 1

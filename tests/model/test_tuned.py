@@ -49,7 +49,7 @@ def test_it_answers_for_the_tested_pictures_in_the_order_of_the_classes(
     weights = {key: value.clone() for key, value in backbone.state_dict().items()}
     given = pictures()
     classes = tuple(sorted(set(given.labels), reverse=True))
-    classifier, logits = finetuned(backbone, config, given, classes, "quick", snapshot=tmp_path / "a.pt")
+    classifier, logits = finetuned(backbone, config, given, classes, "quick", run_file=tmp_path / "a.pt")
     assert logits.shape == (18, 6)
     names = np.array([classifier.taxonomy.match(name) for name in classes])
     truth = np.array(given.labels)[np.array(given.splits) == "val"]
@@ -61,5 +61,5 @@ def test_it_answers_for_the_tested_pictures_in_the_order_of_the_classes(
     shuffled = list(given.labels)
     for row in test:
         shuffled[row] = classes[0]
-    again = finetuned(backbone, config, pictures(tuple(shuffled)), classes, "quick", snapshot=tmp_path / "b.pt")[1]
+    again = finetuned(backbone, config, pictures(tuple(shuffled)), classes, "quick", run_file=tmp_path / "b.pt")[1]
     np.testing.assert_array_equal(again, logits)

@@ -26,7 +26,7 @@ from fgdemo.commands.model.finetune import run_finetune
 from fgdemo.model.checkpoint.load import load_classifier
 from fgdemo.services.training import run as training_run
 from fgdemo.services.training.run import NOT_KEPT_THERE
-from fgdemo.services.training.trainings import Training
+from fgdemo.services.training.trainings import Trainings
 from fgdemo.settings import REPOSITORY, Settings
 from fgdemo.storage.database.database import open_database, utc_now
 from fgdemo.storage.trainings import cloud_jobs
@@ -267,7 +267,7 @@ def test_a_maintainer_cancels_what_was_interrupted(
     for name, value in hub.environment().items():
         monkeypatch.setenv(name, value)
     local = open_tiny_training(settings.home)
-    training = Training(
+    training = Trainings(
         local._engine, local._roster, local._models, local._room, settings, device="jobs:t4-small", command=TINY_JOB,
         clock=lambda: utc_now() + timedelta(minutes=5),
     )  # fmt: skip
@@ -383,7 +383,7 @@ def test_nobody_trains_there_without_a_token_and_the_token_goes_to_the_process_a
         str(tmp_path / "token"),
     )  # fmt: skip
     local = open_tiny_training(settings.home)
-    training = Training(
+    training = Trainings(
         local._engine, local._roster, local._models, local._room, settings, device="jobs:t4-small", command=command
     )
     with pytest.raises(TrainingError, match="sign in with Hugging Face first"):

@@ -320,8 +320,8 @@ def test_a_cancelled_job_leaves_nothing_to_go_on_from(jobs: Jobs, tmp_path: Path
     files, job = JobFiles(tmp_path), add(jobs)
 
     def work(run: Run) -> Left:
-        files.training_snapshot(job).touch()
-        files.training_snapshot(job).with_suffix(".part").touch()
+        files.run_file(job).touch()
+        files.run_file(job).with_suffix(".part").touch()
         (files.start_checkpoint(job)).mkdir()
         raise CancelledError("Cancelled.")
 

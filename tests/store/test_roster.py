@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fgdemo.learn.live.live_learner import Learner
+from fgdemo.learn.live.live_learner import LiveLearner
 from fgdemo.model.head import RidgeHead
 from fgdemo.model.instant import InstantHead, solve
 from fgdemo.storage.history.events import LabelEvent, standing_of
@@ -101,7 +101,7 @@ def test_a_head_solved_elsewhere_has_what_was_learned_meanwhile(changes):
 def learner_of(workspace, embeddings, prior=None):
     leaves = workspace.classifier.taxonomy.leaves
     nothing = RidgeHead(np.zeros(4, np.float32), 1.0, np.zeros((5, 5)), np.zeros((5, len(leaves))), np.zeros(5), 0.01)
-    return Learner(prior or nothing, leaves, 0.1, workspace.roster, embeddings, workspace.taxa.load)
+    return LiveLearner(prior or nothing, leaves, 0.1, workspace.roster, embeddings, workspace.taxa.load)
 
 
 def test_a_picture_that_is_not_there_is_one_sentence(tmp_path):

@@ -30,7 +30,7 @@ from fgdemo.model.checkpoint.load import load_classifier
 from fgdemo.model.classifier import Classifier
 from fgdemo.services.exchange.transfers import Transfer
 from fgdemo.services.training.now import HEAD_LOOKS, LOOKS, MAPS
-from fgdemo.services.training.trainings import Training
+from fgdemo.services.training.trainings import Trainings
 from fgdemo.specimens import SPECIES, draw_specimen
 from fgdemo.storage.database.database import open_database, reading, utc_now, writing
 from fgdemo.storage.database.schema import image_table, promotion_table
@@ -107,7 +107,7 @@ def until(found: Callable[[], object], what: str) -> None:
         time.sleep(0.05)
 
 
-def ended(training: Training, job: int) -> Job:
+def ended(training: Trainings, job: int) -> Job:
     until(lambda: job_now(training, job).state not in ("waiting", "running"), "the end of the job")
     return job_now(training, job)
 
@@ -119,7 +119,7 @@ def hold(home: Path, job: int, epoch: int) -> Path:
     return file
 
 
-def begin_held(training: Training, home: Path) -> tuple[int, Path]:
+def begin_held(training: Trainings, home: Path) -> tuple[int, Path]:
     """A job in a process of its own that stays after its first epoch."""
     held = hold(home, 1, 1)
     job = training.start(MAINTAINER, "quick")
@@ -223,7 +223,7 @@ def test_a_job_without_a_process_can_be_cancelled(home: Path) -> None:
     assert job_now(later, job.id).state == "cancelled"
 
 
-def replace_clock(training: Training) -> Training:
+def replace_clock(training: Trainings) -> Trainings:
     """The same service when the process had time enough to begin."""
     training._processes._clock = lambda: utc_now() + timedelta(minutes=5)
     return training
@@ -232,7 +232,7 @@ def replace_clock(training: Training) -> Training:
 def test_two_maintainers_press_at_once(home: Path) -> None:
     services = [open_tiny_training(home, command=("true",)) for _ in range(4)]
 
-    def press(service: Training) -> object:
+    def press(service: Trainings) -> object:
         try:
             return service.start(MAINTAINER, "quick").id
         except TrainingError as error:
@@ -242,7 +242,7 @@ def test_two_maintainers_press_at_once(home: Path) -> None:
         said = list(threads.map(press, services))
     assert [one for one in said if isinstance(one, int)] == [1]
     assert {one for one in said if not isinstance(one, int)} == {
-        "Training 1, started by mo, is not over yet: wait for it, or cancel it."
+        "Trainings 1, started by mo, is not over yet: wait for it, or cancel it."
     }
     assert len(services[0].now(MAINTAINER).jobs) == 1
 
@@ -328,7 +328,7 @@ def test_a_full_disk_while_the_checkpoint_is_written(two_models: Path) -> None:
     assert done.state == "done", training.log_tail(MAINTAINER, job)
     assert training.log_tail(MAINTAINER, job).count("epoch 3 of 3 (") == 1, "it was learned before"
     assert "epoch 3 of 3\n" not in training.log_tail(MAINTAINER, job)
-    assert not JobFiles(two_models).training_snapshot(job).exists()
+    assert not JobFiles(two_models).run_file(job).exists()
 
 
 def test_a_process_that_cannot_be_started_ends_no_job_that_can_go_on(home: Path) -> None:
@@ -337,7 +337,7 @@ def test_a_process_that_cannot_be_started_ends_no_job_that_can_go_on(home: Path)
         training.start(MAINTAINER, "quick")
     assert job_now(training, 1).state == "failed"
     job = training.prepare(MAINTAINER, "quick").id
-    JobFiles(home).training_snapshot(job).touch()
+    JobFiles(home).run_file(job).touch()
     replace_clock(training)
     with pytest.raises(TrainingError, match="could not be started"):
         training.resume(MAINTAINER, job)
@@ -399,7 +399,7 @@ def test_nothing_to_go_on_from_is_kept_for_ever(home: Path) -> None:
     files, training = JobFiles(home), open_tiny_training(home)
     over, cancelled, waiting = (training.prepare(MAINTAINER, "quick").id for _ in range(3))
     for job in (over, cancelled, waiting):
-        files.training_snapshot(job).touch()
+        files.run_file(job).touch()
         (home / "models" / f"model-{job}").mkdir(parents=True)
     Jobs(training._engine).end(over, "failed", "")
     replace_clock(training)
@@ -413,7 +413,7 @@ def test_a_training_takes_nothing_over_from_one_of_the_same_number(home: Path) -
     """Of a database that was thrown away."""
     files = JobFiles(home)
     files.folder(1).mkdir(parents=True)
-    files.training_snapshot(1).touch()
+    files.run_file(1).touch()
     files.cloud_job(1).touch()
     shutil.copytree(home / "tiny", home / "models" / "model-1")
     assert open_tiny_training(home).prepare(MAINTAINER, "quick").id == 1
@@ -462,9 +462,9 @@ def test_finetune_typed_by_a_person(home: Path, capsys: pytest.CaptureFixture[st
     told = run_finetune(Namespace(job=None, preset="quick", recipe=None, json=False), settings_of(home), TinyTrial())
     assert (told["job"], told["state"], told["sentence"]) == (1, "done", "Tried on 6 gold pictures.")
     said = capsys.readouterr().out
-    assert said.startswith("Training 1, on the labels as they are now.")
+    assert said.startswith("Trainings 1, on the labels as they are now.")
     assert "epoch 3 of 3" in said
-    with pytest.raises(TrainingError, match="Training 1 is over"):
+    with pytest.raises(TrainingError, match="Trainings 1 is over"):
         run_finetune(Namespace(job=1, preset="quick", recipe=None, json=False), settings_of(home), TinyTrial())
     assert open_models(settings_of(home)).all()[0].version == told["candidate"]
 
@@ -493,7 +493,7 @@ def test_what_a_person_changes_in_the_recipe_reaches_the_training(home: Path, tm
 # --- models -----------------------------------------------------------------------------------------------
 
 
-def swap(training: Training, version: str | None = None, accept_loss: float | None = None) -> None:
+def swap(training: Trainings, version: str | None = None, accept_loss: float | None = None) -> None:
     training.promote(MAINTAINER, version, accept_loss) if version else training.roll_back(MAINTAINER)
     training.wait()
     assert training.now(MAINTAINER).trouble == ""
@@ -713,7 +713,7 @@ def say_of(home: Path, image: str, kind: Kind, taxon: str | None = None, **more:
     return EventLog(engine).append(LabelEvent(image, kind, "mo", taxon, **more))
 
 
-def changed_of(training: Training, version: str) -> int | None:
+def changed_of(training: Trainings, version: str) -> int | None:
     return training.now(MAINTAINER).gold_changed[version]
 
 
@@ -974,7 +974,7 @@ def test_maps_follow_the_labels_and_what_goes_live(two_models: Path) -> None:
     candidate, _, start = (model.version for model in training.now(MAINTAINER).models)
     image, *_ = relabel(two_models)
 
-    def maps(service: Training, version: str) -> list[dict[str, Any]]:
+    def maps(service: Trainings, version: str) -> list[dict[str, Any]]:
         return service.maps(MAINTAINER, image, version, version)["candidates"]
 
     as_it_is, before = maps(training, candidate), maps(training, start)

@@ -19,7 +19,7 @@ from fgdemo.services.exchange.mirroring import Mirroring
 from fgdemo.services.exchange.transfers import Transfers
 from fgdemo.services.labelling.explainer import Explanation
 from fgdemo.services.operating.operations import Operations
-from fgdemo.services.training.trainings import Training
+from fgdemo.services.training.trainings import Trainings
 from fgdemo.settings import Settings
 from fgdemo.storage.embeddings.library import Library
 from fgdemo.storage.exchange.incoming import Incoming
@@ -88,11 +88,11 @@ class FakeRoom:
         raise TrainingError("Fake models explain nothing.")
 
 
-def fake_training(workspace: FakeWorkspace, settings: Settings) -> Training:
+def fake_training(workspace: FakeWorkspace, settings: Settings) -> Trainings:
     """Jobs whose process ends at once."""
     models = Models(workspace.engine, settings.home / "models", settings.checkpoint)
     command = (sys.executable, "-c", "")
-    return Training(workspace.engine, workspace.roster, models, FakeRoom(), settings, device="cpu", command=command)
+    return Trainings(workspace.engine, workspace.roster, models, FakeRoom(), settings, device="cpu", command=command)
 
 
 def services_over(
@@ -112,7 +112,7 @@ def services_over(
         labelling=workspace.labelling,
         review=workspace.review,
         transfers=Transfers(exchange, settings.home),
-        training=cast("Training", training) if training else fake_training(workspace, settings),
+        training=cast("Trainings", training) if training else fake_training(workspace, settings),
         incoming=Incoming(settings.home / "incoming"),
         images=workspace.images,
         operations=Operations(workspace.engine, workspace.classifier.version, mirror=mirroring.lag),

@@ -1,4 +1,4 @@
-"""A Training service in memory. It goes on only when a test says so, and keeps the rules of the real one."""
+"""A Trainings service in memory. It goes on only when a test says so, and keeps the rules of the real one."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ WORSE = replace(
 
 
 class FakeTraining:
-    """Implements `fgdemo.services.training.trainings.Training`."""
+    """Implements `fgdemo.services.training.trainings.Trainings`."""
 
     def __init__(self, labelled: int = 0, gold: int = 0) -> None:
         self.labelled, self.gold, self.has_val = labelled, gold, True

@@ -43,7 +43,7 @@ class TinyTrial(Trial):
         preset: Preset,
         *,
         name: str,
-        snapshot: Path,
+        run_file: Path,
         device: str,
         on_epoch: Callable[[Epoch], None],
         progress: Progress,
@@ -57,9 +57,9 @@ class TinyTrial(Trial):
 
         def told(epoch: Epoch) -> None:
             on_epoch(epoch)
-            (snapshot.parent / "pid").write_text(str(os.getpid()))
+            (run_file.parent / "pid").write_text(str(os.getpid()))
             end_s = time.monotonic() + LONGEST_HOLD_S
-            while (snapshot.parent / f"hold-{epoch.number}").exists() and not stop() and time.monotonic() < end_s:
+            while (run_file.parent / f"hold-{epoch.number}").exists() and not stop() and time.monotonic() < end_s:
                 time.sleep(0.02)
 
         dim, kinds = base.embedding_dim, len(corpus.taxonomy.leaves)
@@ -67,7 +67,7 @@ class TinyTrial(Trial):
         lesson = Lesson(corpus.pictures, corpus.class_index, base.data_config, recipe)
         trained = finetune(
             base.backbone, (torch.zeros(dim, kinds), torch.zeros(kinds)), lesson,
-            snapshot=snapshot, device=device, on_epoch=told, progress=progress, stop=stop,
+            run_file=run_file, device=device, on_epoch=told, progress=progress, stop=stop,
         )  # fmt: skip
         fitted = fit_classifier(
             trained.backbone, base.data_config, corpus.pictures, corpus.class_index, corpus.taxonomy, name=name,

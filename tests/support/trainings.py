@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from fgdemo.model.checkpoint.load import load_classifier, save_classifier
-from fgdemo.services.training.trainings import Training
+from fgdemo.services.training.trainings import Trainings
 from fgdemo.settings import Settings
 from fgdemo.specimens import SPECIES, draw_specimen
 from fgdemo.storage.database.database import open_database
@@ -58,14 +58,14 @@ def bird(row: int, column: int) -> LabelledPicture:
 
 def open_tiny_training(
     home: Path, renew: Callable[[], None] = lambda: None, command: tuple[str, ...] = TINY_JOB
-) -> Training:
+) -> Trainings:
     """The service as a page that was just started has it."""
     settings = settings_of(home)
     engine = open_database(settings.database_url)
     models, roster = open_models(settings, engine), Roster(engine)
     room = ModelRoom(settings, engine, roster, ImageStore(home / "pictures"), models, renew, TinyTrial())
-    return Training(engine, roster, models, room, settings, device="cpu", command=command)
+    return Trainings(engine, roster, models, room, settings, device="cpu", command=command)
 
 
-def job_now(training: Training, job: int) -> Job:
+def job_now(training: Trainings, job: int) -> Job:
     return next(one for one in training.now(MAINTAINER).jobs if one.id == job)

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 from sqlalchemy.engine import Engine
 
-from fgdemo.learn.live.live_learner import Learner
+from fgdemo.learn.live.live_learner import LiveLearner
 from fgdemo.model.head import RidgeHead
 from fgdemo.services.classify.suggestions import Suggestions
 from fgdemo.services.labelling.explainer import Explainer
@@ -44,7 +44,7 @@ class FakeWorkspace:
     roster: Roster
     embeddings: Embeddings
     taxa: TaxonStore
-    learner: Learner
+    learner: LiveLearner
     labelling: Labelling
     review: Review
 
@@ -79,7 +79,7 @@ def open_fake_workspace(home: Path, url: str | None = None, decoder: Decoder | N
     prior = RidgeHead(
         np.zeros(4, np.float32), 1.0, np.zeros((5, 5)), np.zeros((5, len(leaves))), np.zeros(len(leaves)), 0.01
     )
-    learner = Learner(prior, leaves, 0.1, roster, embeddings, taxa.load)
+    learner = LiveLearner(prior, leaves, 0.1, roster, embeddings, taxa.load)
     explainer = Explainer(lambda: classifier, learner, roster, embeddings, images)
     labelling = Labelling(engine, roster, learner, taxa, classifier, explainer)
     review = Review(engine, roster, learner, taxa, explainer)

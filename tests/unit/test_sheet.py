@@ -14,7 +14,16 @@ from fgdemo.explain import fallback
 from fgdemo.explain.overlay import over, parts_layer, scale_strip, signed_layer
 from fgdemo.explain.sheet import explain_sheet
 from fgdemo.explain.typeset import font, has_boxes
-from fgdemo.values.types import Answer, Candidate, Classification, CropBox, PartView, TaxonProb, Trust, UnknownVerdict
+from fgdemo.values.types import (
+    Answer,
+    Classification,
+    CropBox,
+    PartView,
+    PossibleKind,
+    TaxonProb,
+    Trust,
+    UnknownVerdict,
+)
 
 GRID = (3, 6)
 
@@ -25,8 +34,8 @@ def one_hot(row: int, column: int, value: float) -> np.ndarray:
     return grid_map
 
 
-def candidate(taxon: str, name: str, prob: float, evidence: np.ndarray) -> Candidate:
-    return Candidate(taxon, name, f"Latina {taxon}", prob, (), -1.0, tuple(evidence.ravel().tolist()))
+def candidate(taxon: str, name: str, prob: float, evidence: np.ndarray) -> PossibleKind:
+    return PossibleKind(taxon, name, f"Latina {taxon}", prob, (), -1.0, tuple(evidence.ravel().tolist()))
 
 
 @pytest.fixture

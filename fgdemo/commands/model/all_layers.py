@@ -54,7 +54,7 @@ def train(
 
     with bar(world.leads) as progress, _stopped_by_interrupt() as stop:
         trained = train_candidate(
-            base, corpus, recipe, name=base.version, snapshot=snapshot_of(arguments.out),
+            base, corpus, recipe, name=base.version, run_file=run_file_of(arguments.out),
             embeddings=embeddings, teachers=teachers, world=world, device=base.device, on_epoch=on_epoch,
             progress=progress, stop=stop,
         )  # fmt: skip
@@ -98,7 +98,7 @@ def _stopped_by_interrupt() -> Iterator[Callable[[], bool]]:
         signal.signal(signal.SIGINT, before)
 
 
-def snapshot_of(out: Path) -> Path:
+def run_file_of(out: Path) -> Path:
     """Where an interrupted training goes on from."""
     return out.parent / f".{out.name}-training.pt"
 

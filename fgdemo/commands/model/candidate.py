@@ -69,7 +69,7 @@ def make_candidate(run: Run, settings: Settings, models: Models, files: JobFiles
         else:
             trained = trial.train(
                 start, given.corpus(base.data_config, taxonomy, run.say), job.preset, name=name,
-                snapshot=files.training_snapshot(job.id), device=device, on_epoch=run.on_epoch,
+                run_file=files.run_file(job.id), device=device, on_epoch=run.on_epoch,
                 progress=run.progress, stop=run.stop, say=run.say, changes=changes,
             )  # fmt: skip
             run.progress("writing the checkpoint", 0, 1)

@@ -97,7 +97,7 @@ def train_snapshot(repo: str, device: str, say: Callable[[str], None]) -> dict[s
 
         trained = Trial().train(
             base, given.corpus(base.data_config, taxonomy, say), asked["preset"], name="candidate",
-            snapshot=folder / "training.pt", device=device, on_epoch=on_epoch, progress=_progress(say),
+            run_file=folder / "training.pt", device=device, on_epoch=on_epoch, progress=_progress(say),
             stop=lambda: False, say=say, changes=asked["recipe"],
         )  # fmt: skip
         save_classifier(trained, folder / "candidate")

@@ -15,7 +15,7 @@ from fgdemo.values.training import gold_has_changed
 if TYPE_CHECKING:
     from fgdemo.learn.candidate.trial import Trial
     from fgdemo.services.training.run import GpuUse, Left, Run
-    from fgdemo.services.training.trainings import Training
+    from fgdemo.services.training.trainings import Trainings
 
 
 def finetune(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]:
@@ -51,7 +51,7 @@ def run_finetune(arguments: argparse.Namespace, settings: Settings, trial: Trial
         number = _training(settings).prepare(OWNER, arguments.preset).id
         if changes:
             write_durably(files.recipe(number), json.dumps(changes).encode())
-        say(f"Training {number}, on the labels as they are now. Ctrl-C stops it; finetune --job {number} goes on.")
+        say(f"Trainings {number}, on the labels as they are now. Ctrl-C stops it; finetune --job {number} goes on.")
 
     def work(run: Run) -> Left:
         # torch and timm are imported while the job is known to live already
@@ -131,8 +131,8 @@ def models(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]:
     return {"live": now.live, "models": listed}
 
 
-def _training(settings: Settings) -> Training:
-    """The Training service without a page: what goes live is served by whoever starts next."""
+def _training(settings: Settings) -> Trainings:
+    """The Trainings service without a page: what goes live is served by whoever starts next."""
     from fgdemo.wiring.bootstrap import open_training
 
     return open_training(settings)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fgdemo.commands.console import bar, report_scores, report_skipped, speaker
-from fgdemo.commands.model.all_layers import load_teachers, snapshot_of, train
+from fgdemo.commands.model.all_layers import load_teachers, run_file_of, train
 from fgdemo.settings import Settings
 from fgdemo.values.errors import DatasetError, SettingsError
 
@@ -99,7 +99,7 @@ def _fit(arguments: argparse.Namespace, settings: Settings, world: World, device
     report_scores(scores, taxonomy, say)
     save_classifier(classifier, arguments.out)
     if classifier.card.get("epochs_done", 0) == arguments.epochs:
-        snapshot_of(arguments.out).unlink(missing_ok=True)
+        run_file_of(arguments.out).unlink(missing_ok=True)
     say(f"Written: {arguments.out}")
     return {"checkpoint": str(arguments.out), "skipped": len(skipped), **scores.to_json()}
 

@@ -15,7 +15,7 @@ from fgdemo.values.errors import DatasetError, SettingsError
 
 if TYPE_CHECKING:
     from fgdemo.learn.data.pictures import Pictures
-    from fgdemo.learn.study.bench import Candidate
+    from fgdemo.learn.study.bench import BackboneChoice
     from fgdemo.model.backbone import Backbone, DataConfig
     from fgdemo.model.classifier import Classifier
 
@@ -139,13 +139,13 @@ def _split(classifier: Classifier, arguments: argparse.Namespace, settings: Sett
     import numpy as np
 
     from fgdemo.learn.data.embed import embed
-    from fgdemo.learn.measure.protocols import Split
+    from fgdemo.learn.measure.protocols import FeatureSplit
 
     pictures, class_index, classes = _read(arguments, classifier.data_config, settings, say)
     with bar() as progress:
         embeddings = embed(classifier.network.backbone, pictures.pixels, classifier.data_config, progress=progress)
     train = np.array(pictures.splits) == "train"
-    split = Split(embeddings[train], class_index[train], embeddings[~train], class_index[~train], len(classes))
+    split = FeatureSplit(embeddings[train], class_index[train], embeddings[~train], class_index[~train], len(classes))
     return split, pictures, classes
 
 
@@ -201,7 +201,7 @@ def _continual(classifier: Classifier, arguments: argparse.Namespace, settings: 
 def _bench(classifier: Classifier, arguments: argparse.Namespace, settings: Settings, say: Say) -> dict[str, Any]:
     from fgdemo.learn.study.bench import recommend
 
-    found: list[Candidate] = []
+    found: list[BackboneChoice] = []
     about: dict[str, Any] = {}
     for size_px in arguments.size or [classifier.data_config.size_px]:
         for backbone, config in _backbones(classifier, arguments, size_px):
@@ -253,7 +253,7 @@ def _cells(
     class_index: Any,
     classes: Sequence[str],
     arguments: argparse.Namespace,
-) -> list[Candidate]:
+) -> list[BackboneChoice]:
     from fgdemo.learn.study.bench import candidate, frozen
 
     with bar() as progress:
@@ -276,6 +276,6 @@ def _finetuned(
 
     with bar() as progress, tempfile.TemporaryDirectory() as folder:
         return finetuned(
-            backbone, config, pictures, classes, arguments.finetune, snapshot=Path(folder) / "snapshot",
+            backbone, config, pictures, classes, arguments.finetune, run_file=Path(folder) / "run_file",
             progress=progress,
         )  # fmt: skip

@@ -73,7 +73,7 @@ def train_candidate(
     recipe: Recipe,
     *,
     name: str,
-    snapshot: Path,
+    run_file: Path,
     embeddings: np.ndarray | None = None,
     teachers: Sequence[Teacher] = (),
     world: World = ALONE,
@@ -90,7 +90,7 @@ def train_candidate(
 
     Args:
         name: version of the new classifier.
-        snapshot: the file that an interrupted training goes on from.
+        run_file: the file that an interrupted training goes on from.
         embeddings: (N, D) of the corpus by the base's backbone, if at hand.
         teachers: their embeddings are imitated with the weight `recipe.distil`.
         world: the processes that train together. The leading one makes the candidate, the others return `base`.
@@ -100,7 +100,7 @@ def train_candidate(
     Raises:
         DatasetError: fewer than two kinds to train on, or no val pictures.
         TrainingError: the loss was no number in the first epoch.
-        CheckpointError: the snapshot belongs to another run, is damaged, or cannot be written.
+        CheckpointError: the run_file belongs to another run, is damaged, or cannot be written.
         BackboneError: the backbone does not take pictures of `recipe.train_px`.
     """
     require_trainable(corpus)
@@ -121,7 +121,7 @@ def train_candidate(
     with freed_memory_kept():
         trained = finetune(
             backbone, head_start(base, known, corpus, seen), lesson,
-            snapshot=snapshot, device=device, on_epoch=on_epoch, progress=progress, stop=stop,
+            run_file=run_file, device=device, on_epoch=on_epoch, progress=progress, stop=stop,
         )  # fmt: skip
     if not world.leads:
         return base

@@ -30,7 +30,7 @@ class Trial:
         preset: Preset,
         *,
         name: str,
-        snapshot: Path,
+        run_file: Path,
         device: str,
         on_epoch: Callable[[Epoch], None],
         progress: Progress,
@@ -51,7 +51,7 @@ class Trial:
         if recipe.epochs and train_px != recipe.train_px:
             say(f"It learns from pictures of {train_px} px, the network's own size, and not of {recipe.train_px} px.")
         return train_candidate(
-            base, corpus, replace(recipe, train_px=train_px), name=name, snapshot=snapshot, device=device,
+            base, corpus, replace(recipe, train_px=train_px), name=name, run_file=run_file, device=device,
             on_epoch=on_epoch, progress=progress, stop=stop,
         )  # fmt: skip
 

@@ -15,7 +15,7 @@ from collections.abc import Callable
 import numpy as np
 
 from fgdemo.learn.live.live_classifier import embeddings_of
-from fgdemo.learn.live.live_learner import Learner
+from fgdemo.learn.live.live_learner import LiveLearner
 from fgdemo.learn.measure.protocols import NEIGHBOUR_TEMPERATURE, NEIGHBOURS
 from fgdemo.model.checkpoint.load import load_classifier
 from fgdemo.settings import Settings
@@ -96,7 +96,7 @@ class GoldDoubts:
         embeddings = embeddings_of(self._settings.home, classifier)
         if not len(embeddings.rows):
             return []  # it has never looked at these pictures
-        learner = Learner(
+        learner = LiveLearner(
             classifier.head, classifier.taxonomy.leaves, classifier.calibration.temperature, self._roster, embeddings,
             self._taxa.load,
         )  # fmt: skip

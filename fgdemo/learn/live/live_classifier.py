@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fgdemo.learn.live.live_learner import Learner
+from fgdemo.learn.live.live_learner import LiveLearner
 from fgdemo.model.classifier import Classifier
 from fgdemo.model.drift import without_members
 from fgdemo.storage.embeddings.embeddings import Embeddings, LooksShape
@@ -20,7 +20,7 @@ from fgdemo.storage.history.taxa import TaxonStore
 class LiveClassifier:
     """The classifier with the head as it has learned until now, made anew only when that has changed."""
 
-    def __init__(self, classifier: Classifier, learner: Learner, taxa: TaxonStore) -> None:
+    def __init__(self, classifier: Classifier, learner: LiveLearner, taxa: TaxonStore) -> None:
         self._classifier, self._learner, self._taxa = classifier, learner, taxa
         self._lock = threading.Lock()
         self._made: tuple[int, Classifier] | None = None
@@ -38,7 +38,7 @@ class LiveClassifier:
 
 def learned(classifier: Classifier, roster: Roster, embeddings: Embeddings, taxa: TaxonStore) -> Classifier:
     """This classifier with the head that follows from the labels of `roster` as they are now."""
-    learner = Learner(
+    learner = LiveLearner(
         classifier.head, classifier.taxonomy.leaves, classifier.calibration.temperature, roster, embeddings, taxa.load
     )
     learner.refresh()  # which fits the temperature, too

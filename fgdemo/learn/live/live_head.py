@@ -70,7 +70,7 @@ class Held:
 
 
 @dataclass(frozen=True)
-class Snapshot:
+class HeadState:
     """The head at one moment, to work with while it learns on.
 
     Attributes:
@@ -162,7 +162,7 @@ class LiveHead:
             logits = self._discriminant().leave_one_out(raw, spread, np.array([weight]), np.array([column]))
             return softmax(logits / self.temperature)[0], self.taxa
 
-    def snapshot(self) -> Snapshot:
+    def state(self) -> HeadState:
         with self._lock:
             column_of = np.full(len(self._roster.taxa) + 1, -1, np.int32)
             for index, taxon in enumerate(self._roster.taxa):
@@ -171,7 +171,7 @@ class LiveHead:
             solution, taxa, event = self._head.solution.copy(), self.taxa, self._roster.event
         weight = solution[:-1] / self._head.scale
         bias = solution[-1] - self._head.mean @ weight
-        return Snapshot(
+        return HeadState(
             held, taxa, column_of, weight.astype(np.float32), bias.astype(np.float32), readout, penalty, event
         )
 

@@ -27,7 +27,7 @@ PATIENCE_S = 0.05
 LEAST_PROB, LEAST_CHANCES, MOST_CHANCES = 0.001, 5, 9
 
 
-class Learner:
+class LiveLearner:
     """See `fgdemo.values.annotation.Learner`, which this is the real one of. All that it knows is a function of the
     log.
 

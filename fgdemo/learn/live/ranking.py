@@ -11,7 +11,7 @@ from scipy.optimize import minimize_scalar
 
 from fgdemo.learn.live import acquisition
 from fgdemo.learn.live.leverages import Leverages
-from fgdemo.learn.live.live_head import IS_LABEL, TRAIN, LiveHead, Snapshot
+from fgdemo.learn.live.live_head import IS_LABEL, TRAIN, HeadState, LiveHead
 from fgdemo.learn.measure.suspicion import Candidates, doubts
 from fgdemo.model.calibration import fit_temperature, softmax, telling
 from fgdemo.statistics.proportions import wilson
@@ -50,24 +50,24 @@ class Ranker:
             pace: give way to others between the pieces.
         """
         self._head.refit_when_due()
-        snapshot = self._head.snapshot()
-        roster, n = self._roster, len(snapshot.held.column)
-        given = np.where(IS_LABEL[roster.kind[:n]], snapshot.column_of[roster.taxon[:n]], -1)
-        rows = np.flatnonzero(snapshot.held.embedding >= 0)
-        self._weigh(snapshot, rows, pace)
-        temperature = self._temperature(snapshot, rows, given)
-        candidates = Candidates.empty(n, len(snapshot.taxa))
+        state = self._head.state()
+        roster, n = self._roster, len(state.held.column)
+        given = np.where(IS_LABEL[roster.kind[:n]], state.column_of[roster.taxon[:n]], -1)
+        rows = np.flatnonzero(state.held.embedding >= 0)
+        self._weigh(state, rows, pace)
+        temperature = self._temperature(state, rows, given)
+        candidates = Candidates.empty(n, len(state.taxa))
         for some in _pieces(rows, pace):
-            _, logits = self._logits(snapshot, some)
+            _, logits = self._logits(state, some)
             candidates.take(some, softmax(logits / temperature), given[some])
             self.ranked = int(some[-1])
         self._head.temperature = temperature
-        return self._rank(snapshot, candidates, given)
+        return self._rank(state, candidates, given)
 
-    def _weigh(self, snapshot: Snapshot, rows: np.ndarray, pace: bool) -> None:
+    def _weigh(self, state: HeadState, rows: np.ndarray, pace: bool) -> None:
         """φ'G⁻¹φ of the rows for which it is not known."""
-        held = snapshot.held
-        stale = self._leverages.stale(rows, held.weight, snapshot.penalty)
+        held = state.held
+        stale = self._leverages.stale(rows, held.weight, state.penalty)
         if not len(stale):
             return
         inverse = self._head.inverse()
@@ -75,23 +75,23 @@ class Ranker:
             phi = self._head.features(held.embedding[some]).astype(np.float32)
             self._leverages.take(some, np.einsum("nd,nd->n", phi @ inverse, phi))
 
-    def _logits(self, snapshot: Snapshot, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _logits(self, state: HeadState, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Raw outputs of the ridge head and leave-one-out log-odds of some rows, each (len(rows), C)."""
-        held = snapshot.held
-        raw = self._embeddings.vectors(held.embedding[rows]) @ snapshot.weight + snapshot.bias
+        held = state.held
+        raw = self._embeddings.vectors(held.embedding[rows]) @ state.weight + state.bias
         spread, weight = self._leverages.values[rows].astype(np.float64), held.weight[rows].astype(np.float64)
-        return raw, snapshot.readout.leave_one_out(raw, spread, weight, held.column[rows])
+        return raw, state.readout.leave_one_out(raw, spread, weight, held.column[rows])
 
-    def _temperature(self, snapshot: Snapshot, rows: np.ndarray, given: np.ndarray) -> float:
+    def _temperature(self, state: HeadState, rows: np.ndarray, given: np.ndarray) -> float:
         """As sure as the checkpoint would be; the more is labelled, the more what makes the labels likeliest."""
-        seen = snapshot.readout.seen
+        seen = state.readout.seen
         labelled = rows[(given[rows] >= 0) & seen[given[rows]]]
-        labelled = labelled[telling(self._different(snapshot, given)[given[labelled]])]
+        labelled = labelled[telling(self._different(state, given)[given[labelled]])]
         usable = labelled if len(labelled) >= FEWEST_CALIBRATED else rows
         chosen = usable[:: max(1, len(usable) // CALIBRATED_ON)]
         if not len(chosen) or seen.sum() < 2:
             return self._head.temperature
-        parts = [self._logits(snapshot, some) for some in _pieces(chosen, False)]
+        parts = [self._logits(state, some) for some in _pieces(chosen, False)]
         logits = np.concatenate([part[1] for part in parts])[:, seen]
         raw = np.concatenate([part[0] for part in parts])[:, seen] / self._checkpoint_temperature
         expected = _as_sure(logits, float(softmax(raw).max(1).mean()))
@@ -99,20 +99,20 @@ class Ranker:
             return expected
         return fit_temperature(logits, (np.cumsum(seen) - 1)[given[chosen]], expected)
 
-    def _different(self, snapshot: Snapshot, given: np.ndarray) -> np.ndarray:
+    def _different(self, state: HeadState, given: np.ndarray) -> np.ndarray:
         """(C,) from how many different pictures each class is known: near-duplicates count once."""
-        counts = np.zeros(len(snapshot.taxa))
-        counts[snapshot.readout.seen] = snapshot.readout.counts
-        trains = np.flatnonzero((snapshot.held.weight > 0) & (given >= 0))
+        counts = np.zeros(len(state.taxa))
+        counts[state.readout.seen] = state.readout.counts
+        trains = np.flatnonzero((state.held.weight > 0) & (given >= 0))
         groups = np.unique(np.stack([given[trains], self._roster.twin[trains]], 1), axis=0)[:, 0]
         besides = counts - np.bincount(given[trains], minlength=len(counts))
         return besides + np.bincount(groups, minlength=len(counts))
 
-    def _rank(self, snapshot: Snapshot, candidates: Candidates, given: np.ndarray) -> tuple[Ranking, Accuracy | None]:
-        roster, held, n, size = self._roster, snapshot.held, len(given), len(snapshot.taxa)
+    def _rank(self, state: HeadState, candidates: Candidates, given: np.ndarray) -> tuple[Ranking, Accuracy | None]:
+        roster, held, n, size = self._roster, state.held, len(given), len(state.taxa)
         checked, split = roster.checked[:n], roster.split[:n]
         suggested, suggested_prob, rival, rival_prob = candidates.best()
-        doubt = doubts(candidates, snapshot.column_of[roster.came_as[:n]], checked, size)
+        doubt = doubts(candidates, state.column_of[roster.came_as[:n]], checked, size)
         labelled = (given >= 0) & (suggested >= 0)
         confusion, val_confusion = np.zeros((size, size), np.int32), np.zeros((size, size), np.int32)
         for counts, part in ((confusion, TRAIN), (val_confusion, _VAL)):
@@ -132,8 +132,8 @@ class Ranker:
         }
         given_prob = np.where(labelled, candidates.probs[:, 0], np.float32(np.nan))
         ranking = Ranking(
-            snapshot.taxa, 1 / (1 + np.exp(-doubt)), suggested, suggested_prob, given_prob, rival, uncertainty, orders,
-            confusion, val_confusion, snapshot.event,
+            state.taxa, 1 / (1 + np.exp(-doubt)), suggested, suggested_prob, given_prob, rival, uncertainty, orders,
+            confusion, val_confusion, state.event,
         )  # fmt: skip
         return ranking, _accuracy(val_confusion, "val") or _accuracy(confusion, "train")
 

@@ -30,7 +30,7 @@ SHOTS = (1, 2, 5, 10)
 
 
 @dataclass(frozen=True)
-class Split:
+class FeatureSplit:
     """(N, D) embeddings to learn from with class indices (N,), and (M, D) to be tested on with (M,)."""
 
     train: np.ndarray
@@ -39,16 +39,16 @@ class Split:
     test_labels: np.ndarray
     classes: int
 
-    def only(self, rows: np.ndarray) -> Split:
+    def only(self, rows: np.ndarray) -> FeatureSplit:
         """With these training pictures alone."""
-        return Split(self.train[rows], self.train_labels[rows], self.test, self.test_labels, self.classes)
+        return FeatureSplit(self.train[rows], self.train_labels[rows], self.test, self.test_labels, self.classes)
 
 
-Protocol = Callable[[Split], np.ndarray]
+Protocol = Callable[[FeatureSplit], np.ndarray]
 """A split → (M, C) scores of its test pictures, high is likely; classes without training pictures must score low."""
 
 
-def knn(split: Split) -> np.ndarray:
+def knn(split: FeatureSplit) -> np.ndarray:
     train, test = _unit(split.train), _unit(split.test)
     votes = np.zeros((len(test), split.classes))
     nearest = min(NEIGHBOURS, len(train))
@@ -58,7 +58,7 @@ def knn(split: Split) -> np.ndarray:
     return votes
 
 
-def nearest_mean(split: Split) -> np.ndarray:
+def nearest_mean(split: FeatureSplit) -> np.ndarray:
     sums = np.zeros((split.classes, split.train.shape[1]))
     np.add.at(sums, split.train_labels, _unit(split.train))
     scores = _unit(split.test) @ _unit(sums).T
@@ -66,14 +66,14 @@ def nearest_mean(split: Split) -> np.ndarray:
     return scores
 
 
-def linear(split: Split) -> np.ndarray:
+def linear(split: FeatureSplit) -> np.ndarray:
     model = LogisticRegression(C=10, max_iter=300).fit(_unit(split.train), split.train_labels)
     scores = np.full((len(split.test), split.classes), -np.inf)
     scores[:, model.classes_] = model.predict_proba(_unit(split.test))
     return scores
 
 
-def ridge(split: Split) -> np.ndarray:
+def ridge(split: FeatureSplit) -> np.ndarray:
     weight, bias = RidgeHead.fit(split.train, split.train_labels, split.classes).linear()
     return split.test @ weight + bias
 
@@ -95,7 +95,7 @@ class Outcome:
     elapsed_s: float
 
 
-def compare(split: Split, others: Mapping[str, Protocol] | None = None) -> dict[str, Outcome]:
+def compare(split: FeatureSplit, others: Mapping[str, Protocol] | None = None) -> dict[str, Outcome]:
     """All protocols on one split, and `others` (such as fine-tuning), by name."""
     right, elapsed = {}, {}
     for name, protocol in {**PROTOCOLS, **(others or {})}.items():
@@ -114,12 +114,12 @@ def compare(split: Split, others: Mapping[str, Protocol] | None = None) -> dict[
     }
 
 
-def tested_kinds(split: Split) -> np.ndarray:
+def tested_kinds(split: FeatureSplit) -> np.ndarray:
     """Class indices, in order, of the kinds with test pictures; there may be others, that only train."""
     return np.unique(split.test_labels)
 
 
-def held_out_kinds(split: Split, share: float = 0.2, seeds: Sequence[int] = (0, 1, 2)) -> dict[str, Any]:
+def held_out_kinds(split: FeatureSplit, share: float = 0.2, seeds: Sequence[int] = (0, 1, 2)) -> dict[str, Any]:
     """Unknown figures when a share of the kinds is left out of the head, and met in the test pictures all the same.
 
     Kinds of the same group are as near as unknown things come. Intervals are of the first seed; `mean_auroc` of all.
@@ -172,7 +172,7 @@ class LowShot:
 
 
 def low_shot(
-    split: Split,
+    split: FeatureSplit,
     protocols: Mapping[str, Protocol] = PROTOCOLS,
     shots: Sequence[int] = SHOTS,
     seeds: Sequence[int] = (0, 1, 2),

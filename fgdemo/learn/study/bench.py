@@ -17,7 +17,7 @@ import torch
 from fgdemo.learn.data.augment import normalise
 from fgdemo.learn.data.embed import embed
 from fgdemo.learn.data.pictures import Pictures, Progress, no_progress
-from fgdemo.learn.measure.protocols import Split, ridge
+from fgdemo.learn.measure.protocols import FeatureSplit, ridge
 from fgdemo.model.backbone import Backbone, DataConfig
 from fgdemo.statistics.proportions import change_interval, loss_limit, share_interval
 from fgdemo.values.training import Interval
@@ -54,7 +54,7 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Candidate:
+class BackboneChoice:
     """A cell before it is compared: `right` (M,) says which test pictures it has right."""
 
     cell: Cell
@@ -68,22 +68,22 @@ def frozen(
     class_index: np.ndarray,
     classes: int,
     progress: Progress = no_progress,
-) -> Candidate:
+) -> BackboneChoice:
     """Features as they are with a ridge head, learned from "train" and tested on the rest."""
     embeddings = embed(backbone, pictures.pixels, config, progress=progress)
     train = np.array(pictures.splits) == "train"
-    split = Split(embeddings[train], class_index[train], embeddings[~train], class_index[~train], classes)
+    split = FeatureSplit(embeddings[train], class_index[train], embeddings[~train], class_index[~train], classes)
     return candidate(backbone, config, pictures, ridge(split).argmax(1) == split.test_labels, "frozen")
 
 
 def candidate(
     backbone: Backbone, config: DataConfig, pictures: Pictures, right: np.ndarray, training: str
-) -> Candidate:
+) -> BackboneChoice:
     """A cell from what it has right, with the time it takes."""
     parameters = sum(parameter.numel() for parameter in backbone.parameters())
     seconds = picture_s(backbone, config, pictures.pixels)
     name = backbone.spec.name
-    return Candidate(Cell(name, config.size_px, training, parameters, seconds, share_interval(right)), right)
+    return BackboneChoice(Cell(name, config.size_px, training, parameters, seconds, share_interval(right)), right)
 
 
 @torch.inference_mode()
@@ -99,7 +99,7 @@ def picture_s(backbone: Backbone, config: DataConfig, pixels: np.ndarray) -> flo
     return float(np.median(elapsed[WARM_UP:]))
 
 
-def recommend(candidates: Sequence[Candidate]) -> tuple[tuple[Cell, ...], Cell]:
+def recommend(candidates: Sequence[BackboneChoice]) -> tuple[tuple[Cell, ...], Cell]:
     """All cells beside the best, fastest first, and the one to take. Every `right` must be of the same pictures."""
     best = max(candidates, key=lambda candidate: candidate.right.mean())
     cells = [one.cell if one is best else _beside(one, best) for one in candidates]
@@ -107,7 +107,7 @@ def recommend(candidates: Sequence[Candidate]) -> tuple[tuple[Cell, ...], Cell]:
     return tuple(cells), next(cell for cell in cells if cell.behind[2] >= 0)
 
 
-def _beside(one: Candidate, best: Candidate) -> Cell:
+def _beside(one: BackboneChoice, best: BackboneChoice) -> Cell:
     broken, fixed = int((best.right & ~one.right).sum()), int((one.right & ~best.right).sum())
     behind = change_interval(best.right, one.right)
     return replace(one.cell, behind=behind, loss_limit=loss_limit(broken, fixed, len(best.right)))

@@ -24,7 +24,7 @@ from typing import Any, Protocol
 import numpy as np
 from sklearn.linear_model import SGDClassifier
 
-from fgdemo.learn.measure.protocols import Split, some_of_each, tested_kinds
+from fgdemo.learn.measure.protocols import FeatureSplit, some_of_each, tested_kinds
 from fgdemo.model.head import RidgeHead
 from fgdemo.values.counting import counted
 from fgdemo.values.errors import DatasetError
@@ -32,7 +32,7 @@ from fgdemo.values.errors import DatasetError
 SHOTS = (0, 1, 2, 5, 10)
 
 
-class Learner(Protocol):
+class LearningMethod(Protocol):
     """What learns session by session. It is copied for every question of "and with k pictures more?"."""
 
     def learn(self, embeddings: np.ndarray, labels: np.ndarray) -> None: ...
@@ -88,7 +88,7 @@ class NaiveLearner:
         return embeddings / np.maximum(np.linalg.norm(embeddings, axis=1, keepdims=True), 1e-9)
 
 
-LEARNERS: Mapping[str, Callable[[int], Learner]] = {"ridge": RidgeLearner, "naive": NaiveLearner}
+LEARNERS: Mapping[str, Callable[[int], LearningMethod]] = {"ridge": RidgeLearner, "naive": NaiveLearner}
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ class Course:
         return asdict(self)
 
 
-def draw_sessions(split: Split, number: int, seed: int = 0) -> list[np.ndarray]:
+def draw_sessions(split: FeatureSplit, number: int, seed: int = 0) -> list[np.ndarray]:
     """Class indices of each session, by chance. Kinds without test pictures are in none: nothing could be said of them.
 
     Raises:
@@ -129,7 +129,9 @@ def draw_sessions(split: Split, number: int, seed: int = 0) -> list[np.ndarray]:
     return np.array_split(np.random.default_rng(seed).permutation(tested), number)
 
 
-def take_course(split: Split, sessions: Sequence[np.ndarray], learner: Learner, shots: Sequence[int] = SHOTS) -> Course:
+def take_course(
+    split: FeatureSplit, sessions: Sequence[np.ndarray], learner: LearningMethod, shots: Sequence[int] = SHOTS
+) -> Course:
     """Learn the classes of each session in turn, then be reminded of every session with k pictures a class.
 
     The reminders are drawn from the training pictures of that session; each starts again from the state at the end.
@@ -165,7 +167,7 @@ def take_course(split: Split, sessions: Sequence[np.ndarray], learner: Learner, 
     )
 
 
-def _accuracy(learner: Learner, split: Split, rows: np.ndarray) -> float:
+def _accuracy(learner: LearningMethod, split: FeatureSplit, rows: np.ndarray) -> float:
     return float((learner.answer(split.test[rows]) == split.test_labels[rows]).mean())
 
 

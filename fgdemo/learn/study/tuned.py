@@ -32,7 +32,7 @@ def finetuned(
     classes: Sequence[str],
     preset: Preset,
     *,
-    snapshot: Path,
+    run_file: Path,
     seed: int = 0,
     progress: Progress = no_progress,
 ) -> tuple[Classifier, np.ndarray]:
@@ -72,7 +72,7 @@ def finetuned(
     tuned = train_candidate(
         base, Corpus(own, class_index, np.zeros(len(train), bool), taxonomy),
         replace(PRESETS[preset], seed=seed, train_px=train_px_of(backbone, config, PRESETS[preset])),
-        name="fine-tuned", snapshot=snapshot, embeddings=embeddings, device=base.device, progress=progress,
+        name="fine-tuned", run_file=run_file, embeddings=embeddings, device=base.device, progress=progress,
     )  # fmt: skip
     test = np.flatnonzero(np.array(pictures.splits) != "train")
     network = tuned.network

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from fgdemo.learn.data.pictures import Progress, no_progress
-from fgdemo.learn.train.run_file import resume, save_snapshot
+from fgdemo.learn.train.run_file import resume, save_run
 from fgdemo.learn.train.steps import Lesson, train_epoch, val_top1
 from fgdemo.learn.train.student import Student, on_device
 from fgdemo.learn.train.train_state import TrainState
@@ -48,7 +48,7 @@ def finetune(
     head: tuple[Tensor, Tensor],
     lesson: Lesson,
     *,
-    snapshot: Path | None = None,
+    run_file: Path | None = None,
     device: str = "cpu",
     on_epoch: Callable[[Epoch], None] = lambda epoch: None,
     progress: Progress = no_progress,
@@ -61,14 +61,14 @@ def finetune(
     Args:
         head: start of the classifier, (D, C) and (C,): the closed-form solution, so that the first steps do not
             tear the features apart (Kumar 2022, LP-FT).
-        lesson: of several processes all return the same; only the leading one reads and writes the snapshot and tells
+        lesson: of several processes all return the same; only the leading one reads and writes the run_file and tells
             of epochs and progress, and all stop when any is asked to.
-        snapshot: file that holds everything needed to go on after each epoch; an interrupted run resumes from it,
+        run_file: file that holds everything needed to go on after each epoch; an interrupted run resumes from it,
             and a finished one gives its weights at once. The epochs done before are told to `on_epoch` again.
         stop: asked after each batch; when true the training ends there, with what there is.
 
     Raises:
-        CheckpointError: the snapshot belongs to another run, is damaged, or cannot be written.
+        CheckpointError: the run_file belongs to another run, is damaged, or cannot be written.
         DatasetError: fewer training pictures than one batch, or a batch of fewer pictures than processes.
         TrainingError: the loss was no number in the first epoch. Later the best epoch is kept, and a sentence.
         BackboneError: the backbone does not take pictures of `recipe.train_px`.
@@ -84,13 +84,13 @@ def finetune(
     backbone.require_size(recipe.train_px)
     world.require_batch(recipe.batch_size)
     if not world.leads:
-        snapshot, on_epoch, progress = None, lambda epoch: None, no_progress
+        run_file, on_epoch, progress = None, lambda epoch: None, no_progress
     student = on_device(Student(backbone, *head, [t.backbone.dim for t in teachers]), device)
     for teacher in teachers:
         on_device(teacher.backbone, device).eval().requires_grad_(False)
     state = TrainState.begin(student, recipe, recipe.epochs * batches)
-    identity = {"recipe": recipe.to_json(), "start": fingerprint(backbone, lesson)} if snapshot else {}
-    done_before = resume(snapshot, identity, state.parts) if snapshot else []
+    identity = {"recipe": recipe.to_json(), "start": fingerprint(backbone, lesson)} if run_file else {}
+    done_before = resume(run_file, identity, state.parts) if run_file else []
     history = [Epoch(**row) for row in world.same(done_before, state.parts)]
     if recipe.compiled and device.startswith("cuda") and world.size == 1:
         student.compile()
@@ -129,8 +129,8 @@ def finetune(
         on_epoch(epoch)
         if best_epoch(history) == number:
             state.best.load_state_dict(state.averaged.state_dict())
-        if snapshot:
-            save_snapshot(snapshot, identity, [asdict(epoch) for epoch in history], state.parts)
+        if run_file:
+            save_run(run_file, identity, [asdict(epoch) for epoch in history], state.parts)
         if world.any(stop()):
             break
     kept = state.best if history else state.averaged

@@ -19,7 +19,7 @@ class Stateful(Protocol):
     def load_state_dict(self, state_dict: dict[str, Any]) -> Any: ...
 
 
-def save_snapshot(
+def save_run(
     path: Path, identity: Mapping[str, Any], history: Sequence[dict[str, Any]], run: Mapping[str, Stateful]
 ) -> None:
     """Written beside and renamed, so that the last whole one always stands.
@@ -48,7 +48,7 @@ def save_snapshot(
 
 
 def resume(path: Path, identity: Mapping[str, Any], run: Mapping[str, Stateful]) -> list[dict[str, Any]]:
-    """Put everything back as it was, if there is a snapshot; returns the rows of the epochs already done.
+    """Put everything back as it was, if there is a run_file; returns the rows of the epochs already done.
 
     Raises:
         CheckpointError: it is damaged, or belongs to another run.

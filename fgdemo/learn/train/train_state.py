@@ -51,7 +51,7 @@ class TrainState:
 
     @property
     def parts(self) -> Mapping[str, Stateful]:
-        """By name, as they stand in a snapshot."""
+        """By name, as they stand in a run_file."""
         return {
             "student": self.student, "ema": self.averaged, "best": self.best, "optimizer": self.optimizer,
             "schedule": self.schedule, "scaler": self.scaler,

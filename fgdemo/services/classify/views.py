@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from fgdemo.values.types import Candidate, Classifier, PartView, Reading
+from fgdemo.values.types import Classifier, PartView, PossibleKind, Reading
 
 WORTH_COMPARING_PROB = 0.01
 """Below this a second likeliest kind says nothing; a known look-alike is the better rival, or another of its group."""
 
 
-def candidates(reading: Reading, classifier: Classifier, leaves: Sequence[str]) -> tuple[Candidate, ...]:
+def candidates(reading: Reading, classifier: Classifier, leaves: Sequence[str]) -> tuple[PossibleKind, ...]:
     """The maps of these leaves, rounded to some four digits; each bias takes up what rounding left of its logit."""
     taxonomy = classifier.taxonomy
     columns = [taxonomy.leaf_index[leaf] for leaf in leaves]
@@ -22,7 +22,7 @@ def candidates(reading: Reading, classifier: Classifier, leaves: Sequence[str]) 
     maps = maps.round(3 - int(np.floor(np.log10(largest))))
     biases = reading.logits[columns].astype(np.float64) - maps.sum(0)
     return tuple(
-        Candidate(
+        PossibleKind(
             taxon=leaf,
             name=taxonomy[leaf].name,
             latin=taxonomy[leaf].latin,

@@ -10,7 +10,7 @@ import numpy as np
 from fgdemo.services.labelling.disputes import own_disputes
 from fgdemo.services.labelling.gold import Gold
 from fgdemo.services.labelling.item_queue import AUDIT_EVERY, count_open, first_open, is_open, rows_to_ask, to_second
-from fgdemo.services.labelling.open_sessions import Sitting
+from fgdemo.services.labelling.open_sessions import OpenSession
 from fgdemo.storage.history.leases import Leases
 from fgdemo.storage.history.roster import Roster
 from fgdemo.values.annotation import DOUBTFUL, Order, Person, Ranking, Reason
@@ -39,26 +39,28 @@ class Dealer:
         self._roster, self._leases, self._gold = roster, leases, gold
         self._pairs: tuple[Ranking | None, dict[tuple[str, str], np.ndarray]] = (None, {})
 
-    def deal(self, person: Person, sitting: Sitting, ranking: Ranking, have: Sequence[str], count: int) -> Dealt:
+    def deal(
+        self, person: Person, open_session: OpenSession, ranking: Ranking, have: Sequence[str], count: int
+    ) -> Dealt:
         """Lease the next `count` pictures, and renew the leases of those that the page holds (`have`)."""
         have = [image for image in dict.fromkeys(have) if image in self._roster][:MOST_AHEAD]
         count = max(0, min(count, MOST_AHEAD - len(have)))
-        table = _Table(ranking, {said.image for said in sitting.events} | set(have), self._with_others(person))
+        table = _Table(ranking, {said.image for said in open_session.events} | set(have), self._with_others(person))
         dealt: Dealt = []
         for _ in range(PATIENCE):
-            first = len(sitting.events) + len(have) + len(dealt)
-            drawn = self._draw(person, sitting, table, range(first, first + count - len(dealt)))
+            first = len(open_session.events) + len(have) + len(dealt)
+            drawn = self._draw(person, open_session, table, range(first, first + count - len(dealt)))
             if not drawn and not have:
                 break
-            dealt += self._lease(person, sitting, table, drawn, have)
+            dealt += self._lease(person, open_session, table, drawn, have)
             have = []  # renewed by the first round
             if not drawn or len(dealt) == count:
                 break
         return dealt
 
-    def is_waiting(self, person: Person, sitting: Sitting, ranking: Ranking) -> bool:
+    def is_waiting(self, person: Person, open_session: OpenSession, ranking: Ranking) -> bool:
         """Whether pictures of this order of work are left that lie with others now."""
-        plan = sitting.session
+        plan = open_session.session
         rows = self._rows(ranking, plan.order, plan.pair)
         leased = [self._roster.row_of[image] for image in self._with_others(person) if image in self._roster]
         theirs = np.intersect1d(rows, np.array(leased, np.int64))
@@ -87,25 +89,25 @@ class Dealer:
     def _with_others(self, person: Person) -> set[str]:
         return {image for image, holders in self._leases.held().items() if holders - {person.name}}
 
-    def _draw(self, person: Person, sitting: Sitting, table: _Table, turns: range) -> Dealt:
+    def _draw(self, person: Person, open_session: OpenSession, table: _Table, turns: range) -> Dealt:
         drawn: Dealt = []
         for turn in turns:
-            found = self._draw_one(person, sitting, table, turn, table.mine | {image for image, _ in drawn})
+            found = self._draw_one(person, open_session, table, turn, table.mine | {image for image, _ in drawn})
             if found is None:
                 break
             drawn.append(found)
         return drawn
 
     def _draw_one(
-        self, person: Person, sitting: Sitting, table: _Table, turn: int, skip: Collection[str]
+        self, person: Person, open_session: OpenSession, table: _Table, turn: int, skip: Collection[str]
     ) -> tuple[str, Reason] | None:
         """The picture of one turn: mostly of the order of work, now and then an audit or a second opinion."""
-        roster, plan, audit = self._roster, sitting.session, table.ranking.orders["audit"]
+        roster, plan, audit = self._roster, open_session.session, table.ranking.orders["audit"]
         if plan.order == "gold":
-            return self._draw_gold({*skip, *table.others, *sitting.seconded})
+            return self._draw_gold({*skip, *table.others, *open_session.seconded})
         if plan.order not in ("suggestion", "adjudication"):
             if plan.blind_share and int((turn + 1) * plan.blind_share) > int(turn * plan.blind_share):
-                second = to_second(roster, audit, {*skip, *sitting.seconded}, 1, person)
+                second = to_second(roster, audit, {*skip, *open_session.seconded}, 1, person)
                 if second:
                     return second[0], "second"
             if turn % AUDIT_EVERY == AUDIT_EVERY - 1 and plan.order != "audit":
@@ -114,7 +116,7 @@ class Dealer:
                     return checked[0], "audit"
         rows = self._rows(table.ranking, plan.order, plan.pair)
         if plan.order == "adjudication":
-            skip = {*skip, *own_disputes(roster, person, sitting.seconded)}
+            skip = {*skip, *own_disputes(roster, person, open_session.seconded)}
         found = first_open(roster, rows, plan.order, {*skip, *table.others}, 1)
         return (found[0], plan.order) if found else None
 
@@ -123,11 +125,13 @@ class Dealer:
         image = next((image for image in ids if image not in skip), None)
         return None if image is None else (image, "second")
 
-    def _lease(self, person: Person, sitting: Sitting, table: _Table, drawn: Dealt, have: Sequence[str]) -> Dealt:
+    def _lease(
+        self, person: Person, open_session: OpenSession, table: _Table, drawn: Dealt, have: Sequence[str]
+    ) -> Dealt:
         """Those of the drawn ones that nobody was faster with; the others are noted in `table`."""
         wanted = [*have, *(image for image, _ in drawn)]
         shared = {image for image, reason in drawn if reason == "second"}
-        taken = set(self._leases.take(wanted, person.name, sitting.session.id, len(wanted), shared, dict(drawn)))
+        taken = set(self._leases.take(wanted, person.name, open_session.session.id, len(wanted), shared, dict(drawn)))
         self._roster.follow()  # somebody may have answered between our look and our lease
         kept: Dealt = [
             (image, reason) for image, reason in drawn if image in taken and is_open(self._roster, image, reason)

@@ -16,7 +16,7 @@ from fgdemo.storage.pictures.originals import ImageStore
 from fgdemo.values.annotation import Learner
 from fgdemo.values.errors import TaxonomyError
 from fgdemo.values.limits import MODEL_PX
-from fgdemo.values.types import Candidate, Classifier, Part, PartView, Reading
+from fgdemo.values.types import Classifier, Part, PartView, PossibleKind, Reading
 
 CANDIDATES = 8
 READINGS_KEPT = 32
@@ -35,7 +35,7 @@ class Explanation:
 
     image: str
     grid: tuple[int, int]
-    candidates: tuple[Candidate, ...]
+    candidates: tuple[PossibleKind, ...]
     parts: tuple[PartView, ...]
     asked: str
     rival: str

@@ -17,7 +17,7 @@ from fgdemo.services.labelling.disputes import require_third
 from fgdemo.services.labelling.explainer import Explainer
 from fgdemo.services.labelling.gold import Gold, GoldNow
 from fgdemo.services.labelling.items import Choice, Given, Item, Items
-from fgdemo.services.labelling.open_sessions import Sittings
+from fgdemo.services.labelling.open_sessions import OpenSessions
 from fgdemo.services.labelling.session_report import SessionReport, report_on
 from fgdemo.services.labelling.session_words import ORDERS
 from fgdemo.storage.database.database import utc_now
@@ -82,7 +82,7 @@ class Labelling:
         self._sessions, self._leases, self._checks = Sessions(engine, clock), Leases(engine, clock), Checks(engine)
         self._roster, self._learner, self._taxa = roster, learner, taxa
         self._clock = clock
-        self._sittings = Sittings(engine, self._log, self._sessions)
+        self._sittings = OpenSessions(engine, self._log, self._sessions)
         self._gold = gold or Gold(roster, lambda: None)
         self._dealer = Dealer(roster, self._leases, self._gold)
         self._items = Items(roster, learner, taxa, classifier, self._log)
@@ -152,12 +152,12 @@ class Labelling:
 
     def report(self, person: Person, session: int) -> SessionReport:
         """How far the session is, and what it has brought."""
-        sitting, plan = self._sittings.of(person, session), self._sessions.get(session)
+        open_session, plan = self._sittings.of(person, session), self._sessions.get(session)
         self._roster.follow()
-        left = self._dealer.left(self._learner.ranking(), plan.order, plan.pair, person, sitting.seconded)
-        before = self._sittings.before(sitting)
+        left = self._dealer.left(self._learner.ranking(), plan.order, plan.pair, person, open_session.seconded)
+        before = self._sittings.before(open_session)
         accuracy, now = self._learner.accuracy(), self._clock()
-        return report_on(plan, sitting.events, before, self._checks, self._roster, accuracy, left, now)
+        return report_on(plan, open_session.events, before, self._checks, self._roster, accuracy, left, now)
 
     def done(self, person: Person, session: int) -> int:
         """How many answers of the session stand."""
@@ -172,19 +172,19 @@ class Labelling:
 
     def next_items(self, person: Person, session: int, have: Sequence[str], count: int) -> tuple[Item, ...]:
         """Lease the next pictures for this person, in addition to those the page holds (`have`)."""
-        sitting, ranking = self._sittings.of(person, session), self._learner.ranking()
+        open_session, ranking = self._sittings.of(person, session), self._learner.ranking()
         if ranking is None:
             return ()
-        if sitting.session.order == "gold":
+        if open_session.session.order == "gold":
             person.require("maintainer")
             self._gold.require_quiet()
         self._learner.catch_up()
-        return self._items.of(self._dealer.deal(person, sitting, ranking, have, count))
+        return self._items.of(self._dealer.deal(person, open_session, ranking, have, count))
 
     def is_waiting(self, person: Person, session: int) -> bool:
         """Whether there is more to do but not now: it lies with others, or the model is not ready yet."""
-        sitting, ranking = self._sittings.of(person, session), self._learner.ranking()
-        return ranking is None or self._dealer.is_waiting(person, sitting, ranking)
+        open_session, ranking = self._sittings.of(person, session), self._learner.ranking()
+        return ranking is None or self._dealer.is_waiting(person, open_session, ranking)
 
     def item(self, person: Person, image: str) -> Item:
         """A picture as it stands now, to be shown again for the reason for which this person was dealt it."""
@@ -259,10 +259,10 @@ class Labelling:
             StaleError: somebody said something newer about that picture.
         """
         with self._undoing:  # else two at once would both take back the same answer
-            sitting = self._sittings.of(person, session)
-            last = sitting.undone.get(answer or 0)
+            open_session = self._sittings.of(person, session)
+            last = open_session.undone.get(answer or 0)
             if last is None:
-                standing = [said for said in sitting.events if answer in (None, said.id)]
+                standing = [said for said in open_session.events if answer in (None, said.id)]
                 if not standing:
                     return None
                 last = standing[-1]

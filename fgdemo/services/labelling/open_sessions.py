@@ -15,7 +15,7 @@ from fgdemo.values.errors import ForbiddenError
 
 
 @dataclass
-class Sitting:
+class OpenSession:
     """One session as far as this server has read on.
 
     Attributes:
@@ -34,55 +34,55 @@ class Sitting:
     event: int = 0
 
 
-class Sittings:
+class OpenSessions:
     """Safe for many threads, and for several servers that serve one session in turn."""
 
     def __init__(self, engine: Engine, log: EventLog, sessions: Sessions) -> None:
         self._log, self._sessions, self._checks = log, sessions, Checks(engine)
-        self._sittings: dict[int, Sitting] = {}
+        self._sittings: dict[int, OpenSession] = {}
         self._lock = threading.Lock()
 
-    def of(self, person: Person, session: int) -> Sitting:
+    def of(self, person: Person, session: int) -> OpenSession:
         """The session with all its answers. Raises ForbiddenError where it is somebody else's."""
-        sitting = self.own(person, session)
-        self._read_on(sitting)
-        return sitting
+        open_session = self.own(person, session)
+        self._read_on(open_session)
+        return open_session
 
-    def own(self, person: Person, session: int) -> Sitting:
+    def own(self, person: Person, session: int) -> OpenSession:
         """Like `of`, with the answers that were there when somebody asked last."""
         person.require("expert")
-        sitting = self._sittings.get(session)
-        if sitting is None:
+        open_session = self._sittings.get(session)
+        if open_session is None:
             opened = self._sessions.get(session)
-            sitting = Sitting(opened, self._log.seconded_by(opened.annotator))
-            sitting = self._sittings.setdefault(session, sitting)
-        if sitting.session.annotator != person.name:
+            open_session = OpenSession(opened, self._log.seconded_by(opened.annotator))
+            open_session = self._sittings.setdefault(session, open_session)
+        if open_session.session.annotator != person.name:
             raise ForbiddenError("This session belongs to somebody else.")
-        return sitting
+        return open_session
 
-    def before(self, sitting: Sitting) -> dict[int, str | None]:
-        """`Sitting.before`, complete."""
-        shown = {said.shown_version for said in sitting.events if said.shown_version}
-        unknown = sorted(shown - sitting.before.keys())
+    def before(self, open_session: OpenSession) -> dict[int, str | None]:
+        """`OpenSession.before`, complete."""
+        shown = {said.shown_version for said in open_session.events if said.shown_version}
+        unknown = sorted(shown - open_session.before.keys())
         if unknown:
-            sitting.before.update({**dict.fromkeys(unknown), **self._checks.labels_at(unknown)})
-        return sitting.before
+            open_session.before.update({**dict.fromkeys(unknown), **self._checks.labels_at(unknown)})
+        return open_session.before
 
-    def _read_on(self, sitting: Sitting) -> None:
+    def _read_on(self, open_session: OpenSession) -> None:
         with self._lock:
-            news = self._log.by_session(sitting.session.id, sitting.event)
+            news = self._log.by_session(open_session.session.id, open_session.event)
             if not news:
                 return
-            events = list(sitting.events)  # others may be reading the old list
+            events = list(open_session.events)  # others may be reading the old list
             for said in news:
                 if said.kind != "undo":
                     events.append(said)
                     if said.reason == "second":
-                        sitting.seconded.add(said.image)
+                        open_session.seconded.add(said.image)
                     continue
                 undone = next((one for one in reversed(events) if one.id == said.undoes), None)
                 if undone is not None:
                     events.remove(undone)
-                    sitting.undone[undone.id or 0] = undone
-                    sitting.seconded.discard(undone.image)
-            sitting.events, sitting.event = events, news[-1].id or 0
+                    open_session.undone[undone.id or 0] = undone
+                    open_session.seconded.discard(undone.image)
+            open_session.events, open_session.event = events, news[-1].id or 0

@@ -1,4 +1,4 @@
-"""Training and the models of the workspace: what the Train page and the command line ask for."""
+"""Trainings and the models of the workspace: what the Train page and the command line ask for."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from fgdemo.values.training import NO_VAL, Job, ModelVersion, Preset, Verdict
 GOES_ON_IN_LOG = "The log of this training is empty."
 
 
-class Training:
+class Trainings:
     """Safe for many threads. Everything in it is for maintainers; others get a ForbiddenError.
 
     Args:
@@ -136,7 +136,7 @@ class Training:
         person.require("maintainer")
         found = self._processes.seen(self._jobs.get(job))
         if found.state not in (*OPEN, "interrupted"):
-            raise TrainingError(f"Training {job} is over already.")
+            raise TrainingError(f"Trainings {job} is over already.")
         if found.state in OPEN:
             self._jobs.ask_to_stop(job)
         elif self._files.cloud_job(job).exists():

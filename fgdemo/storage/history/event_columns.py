@@ -13,7 +13,7 @@ from fgdemo.values.annotation import Kind
 
 
 @dataclass(frozen=True)
-class Said:
+class EventColumns:
     """Columns of events, oldest first, and of the pictures that they are about."""
 
     ids: tuple[int, ...]
@@ -27,7 +27,7 @@ class Said:
     imports: tuple[str | None, ...]
 
 
-def said_after(engine: Engine, event: int, limit: int, until: int | None = None) -> Said | None:
+def said_after(engine: Engine, event: int, limit: int, until: int | None = None) -> EventColumns | None:
     """The next events after the one with this id, at most `limit`, none after `until`; None where there are none."""
     table, pictures = label_event_table, image_table
     query = (
@@ -44,4 +44,4 @@ def said_after(engine: Engine, event: int, limit: int, until: int | None = None)
         query = query.where(table.c.id <= until)
     with reading(engine) as connection:
         rows = connection.execute(query).all()
-    return Said(*zip(*rows, strict=True)) if rows else None
+    return EventColumns(*zip(*rows, strict=True)) if rows else None

@@ -13,7 +13,7 @@ from sqlalchemy.engine import Engine
 
 from fgdemo.storage.database.database import reading
 from fgdemo.storage.database.schema import image_table
-from fgdemo.storage.history.event_columns import Said, said_after
+from fgdemo.storage.history.event_columns import EventColumns, said_after
 from fgdemo.storage.history.events import EventLog, standing_of
 from fgdemo.storage.history.label_event import LabelEvent
 from fgdemo.storage.pictures.image_ids import ImageIds, packed
@@ -227,7 +227,7 @@ class Roster:
             self.event = said.ids[-1]
         return said is not None and len(said.ids) == _ROWS_AT_ONCE
 
-    def _take(self, said: Said) -> dict[str, None]:
+    def _take(self, said: EventColumns) -> dict[str, None]:
         """Events, oldest first; gives the pictures that are to be folded the long way."""
         raw = packed(said.images)
         rows = self.image_ids.find_all(raw)

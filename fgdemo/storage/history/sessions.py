@@ -18,7 +18,7 @@ from fgdemo.values.errors import StorageError
 
 @dataclass(frozen=True)
 class LabellingSession:
-    """One sitting of one annotator.
+    """One open_session of one annotator.
 
     Attributes:
         order: which pictures are asked first.

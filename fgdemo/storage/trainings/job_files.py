@@ -50,7 +50,7 @@ class JobFiles:
     def log(self, job: int) -> Path:
         return self.folder(job) / "log.txt"
 
-    def training_snapshot(self, job: int) -> Path:
+    def run_file(self, job: int) -> Path:
         """What an interrupted training goes on from."""
         return self.folder(job) / "training.pt"
 
@@ -69,12 +69,12 @@ class JobFiles:
     def can_go_on(self, job: int) -> bool:
         """Whether another process finds something to go on from: epochs, a job in the cloud, or a whole model."""
         model = self.home / "models" / f"model-{job}"
-        return any(path.exists() for path in (self.training_snapshot(job), self.cloud_job(job), model))
+        return any(path.exists() for path in (self.run_file(job), self.cloud_job(job), model))
 
     def clear(self, job: int) -> None:
         """Remove what a training that is over has no use for: what it would go on from."""
-        snapshot = self.training_snapshot(job)
-        for path in (snapshot, snapshot.with_suffix(".part"), self.cloud_job(job), self.recipe(job)):
+        run_file = self.run_file(job)
+        for path in (run_file, run_file.with_suffix(".part"), self.cloud_job(job), self.recipe(job)):
             with suppress(OSError):
                 path.unlink()
         shutil.rmtree(self.start_checkpoint(job), ignore_errors=True)

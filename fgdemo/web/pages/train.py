@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from fgdemo.services.labelling.labelling import Labelling
     from fgdemo.services.review import Review
     from fgdemo.services.training.now import TrainingNow
-    from fgdemo.services.training.trainings import Training
+    from fgdemo.services.training.trainings import Trainings
     from fgdemo.storage.people.accounts import Accounts
     from fgdemo.values.taxonomy import Taxonomy
 
@@ -35,7 +35,7 @@ Now = Callable[[Person], dict[str, Any]]
 
 
 def train_page(
-    training: Training, review: Review, accounts: Accounts, labelling: Labelling, static_url: str
+    training: Trainings, review: Review, accounts: Accounts, labelling: Labelling, static_url: str
 ) -> gr.HTML:
     """Place the page in the current Blocks. `review` gives the names of kinds and the labels of pictures, `labelling`
     how many gold labels look wrong."""
@@ -51,7 +51,7 @@ def train_page(
     return mounted("train", static_url, questions)
 
 
-def jobs(training: Training, accounts: Accounts, now: Now) -> Questions:
+def jobs(training: Trainings, accounts: Accounts, now: Now) -> Questions:
     """How everything stands; beginning, stopping and going on with a training."""
 
     @answered(accounts, "maintainer")
@@ -85,7 +85,7 @@ def jobs(training: Training, accounts: Accounts, now: Now) -> Questions:
     return [train_now, train_offer, train_start, train_cancel, train_resume, train_log]
 
 
-def models(training: Training, accounts: Accounts, now: Now) -> Questions:
+def models(training: Trainings, accounts: Accounts, now: Now) -> Questions:
     """Which model answers, and which are kept."""
 
     @answered(accounts, "maintainer")
@@ -123,7 +123,7 @@ def models(training: Training, accounts: Accounts, now: Now) -> Questions:
     return [train_promote, train_judge, train_roll_back, train_delete, train_card]
 
 
-def verdicts(training: Training, review: Review, accounts: Accounts) -> Questions:
+def verdicts(training: Trainings, review: Review, accounts: Accounts) -> Questions:
     """One model beside another: in sum, and picture by picture."""
 
     @answered(accounts, "maintainer")
