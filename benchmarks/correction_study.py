@@ -103,9 +103,12 @@ def train_on(folder: Path, labels: np.ndarray, classes: Sequence[str], preset: A
     from fgdemo.storage.formats.sources import read_source
 
     backbone, config = start_backbone(
-        "mobilenetv2_100", weights=str(WEIGHTS), options={"pad_type": "same", "output_stride": 16},
-        mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5),
-    )  # fmt: skip
+        "mobilenetv2_100",
+        weights=str(WEIGHTS),
+        options={"pad_type": "same", "output_stride": 16},
+        mean=(0.5, 0.5, 0.5),
+        std=(0.5, 0.5, 0.5),
+    )
     pictures = decode_all(read_source(folder).pictures, config)
     train = pictures.where("train")
     truth = np.searchsorted(classes, np.array(pictures.labels))
@@ -177,11 +180,16 @@ def main() -> None:
     print(
         json.dumps(
             {
-                "accuracy": by_checks, "found": found, "area": areas, "errors": errors, "finetuned": tuned,
-                "data": options.data.name, "seeds": options.seeds,
+                "accuracy": by_checks,
+                "found": found,
+                "area": areas,
+                "errors": errors,
+                "finetuned": tuned,
+                "data": options.data.name,
+                "seeds": options.seeds,
             }
         )
-    )  # fmt: skip
+    )
 
 
 if __name__ == "__main__":

@@ -46,9 +46,12 @@ from fgdemo.statistics.bootstrap import mean_interval
 from fgdemo.values.taxonomy import Taxonomy
 
 LIBRARY: dict[str, Method] = {
-    "gradcam": "GradCAM", "gradcam++": "GradCAM++", "layercam": "LayerCAM", "hirescam": "HiResCAM",
+    "gradcam": "GradCAM",
+    "gradcam++": "GradCAM++",
+    "layercam": "LayerCAM",
+    "hirescam": "HiResCAM",
     "eigencam": "EigenCAM",
-}  # fmt: skip
+}
 SCORECAM_CHANNELS = 64
 SCORECAM_EVERY = 10
 RANDOMISED_EVERY = 5

@@ -101,9 +101,12 @@ def halves(rows: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray
 def photographs(folder: Path, weights: str, device: str) -> Setting:
     def start() -> tuple[Backbone, DataConfig]:
         backbone, config = start_backbone(
-            "mobilenetv2_100", weights=weights, options={"pad_type": "same"},
-            mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5),
-        )  # fmt: skip
+            "mobilenetv2_100",
+            weights=weights,
+            options={"pad_type": "same"},
+            mean=(0.5, 0.5, 0.5),
+            std=(0.5, 0.5, 0.5),
+        )
         return backbone.to(device), config
 
     pictures = decode_all(read_source(folder).pictures, start()[1])
@@ -156,9 +159,16 @@ def plain(task: Setting, seed: int, epochs: int, side_px: int) -> np.ndarray:
     torch.manual_seed(seed)
     backbone, config = task.start()
     classifier = train_plainly(
-        backbone, config, task.pictures.pixels[task.train], task.labels[task.train], task.classes,
-        epochs=epochs, side_px=side_px, seed=seed, device=task.device,
-    )  # fmt: skip
+        backbone,
+        config,
+        task.pictures.pixels[task.train],
+        task.labels[task.train],
+        task.classes,
+        epochs=epochs,
+        side_px=side_px,
+        seed=seed,
+        device=task.device,
+    )
     embeddings = torch.from_numpy(embed(backbone, task.pictures.pixels[task.reported], config))
     return classifier(embeddings).argmax(1).numpy() == task.labels[task.reported]
 
@@ -179,9 +189,14 @@ def ours(task: Setting, recipe: Recipe) -> np.ndarray:
     corpus = Corpus(given, labels, np.zeros(len(rows), bool), task.taxonomy)
     with tempfile.TemporaryDirectory() as folder:
         candidate = train_candidate(
-            base, corpus, recipe, name="ours", run_file=Path(folder) / "run_file.pt", device=task.device,
+            base,
+            corpus,
+            recipe,
+            name="ours",
+            run_file=Path(folder) / "run_file.pt",
+            device=task.device,
             on_epoch=lambda epoch: say(f"    epoch {epoch.number}: loss {epoch.loss:.3f}, top-1 {epoch.val_top1}"),
-        )  # fmt: skip
+        )
     say(f"    kept epoch {candidate.card['kept_epoch']}, blend {candidate.card['blend']}")
     weight, bias = candidate.head.linear()
     embeddings = embed(candidate.backbone, task.pictures.pixels[task.reported], config)

@@ -125,15 +125,23 @@ def main() -> None:
         arguments.each, arguments.epochs, arguments.size, arguments.memory = 10, 2, 96, 5
     torch.manual_seed(arguments.seed)
     backbone, config = start_backbone(
-        "mobilenetv2_100", weights=str(SHARED / "weights" / "mobilenetv2_100_tf2_ptq_in1k.pth"),
-        size_px=128 if arguments.small else 224, options={"pad_type": "same"}, mean=(0.5, 0.5, 0.5),
+        "mobilenetv2_100",
+        weights=str(SHARED / "weights" / "mobilenetv2_100_tf2_ptq_in1k.pth"),
+        size_px=128 if arguments.small else 224,
+        options={"pad_type": "same"},
+        mean=(0.5, 0.5, 0.5),
         std=(0.5, 0.5, 0.5),
-    )  # fmt: skip
+    )
     sessions, classes = read_sessions(kinds, arguments.each, config, arguments.seed)
     recipe = Recipe(
-        epochs=arguments.epochs, train_px=arguments.size, lr=arguments.lr, seed=arguments.seed,
-        retention=arguments.retention, replay=arguments.replay, memory=10**6,
-    )  # fmt: skip
+        epochs=arguments.epochs,
+        train_px=arguments.size,
+        lr=arguments.lr,
+        seed=arguments.seed,
+        retention=arguments.retention,
+        replay=arguments.replay,
+        memory=10**6,
+    )
     start = backbone.to(arguments.device).eval()
     course = Course(sessions, classes, start, config, recipe, arguments.device)
     bare = replace(recipe, retention=0.0, replay=0.0)

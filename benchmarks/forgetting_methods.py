@@ -105,17 +105,26 @@ def ours(course: Course, memory_each: int) -> Iterator[Learned]:
         if live is None:
             rows = session.rows("train")
             live = fit_classifier(
-                copy.deepcopy(course.start), course.config, joined([(session, rows)]), session.class_index[rows],
-                taxonomy, name="session 0", trained=False,
-            ).classifier  # fmt: skip
+                copy.deepcopy(course.start),
+                course.config,
+                joined([(session, rows)]),
+                session.class_index[rows],
+                taxonomy,
+                name="session 0",
+                trained=False,
+            ).classifier
         pieces = [*memory, (session, session.rows("train", "val"))]
         labels = np.concatenate([one.class_index[rows] for one, rows in pieces])
         corpus = Corpus(joined(pieces), labels, np.zeros(len(labels), bool), taxonomy)
         with tempfile.TemporaryDirectory() as folder:
             live = train_candidate(
-                live, corpus, course.recipe, name=f"session {number + 1}", run_file=Path(folder) / "run_file.pt",
+                live,
+                corpus,
+                course.recipe,
+                name=f"session {number + 1}",
+                run_file=Path(folder) / "run_file.pt",
                 device=course.device,
-            )  # fmt: skip
+            )
         print(f"  blend {live.card['blend']}", file=sys.stderr, flush=True)
         memory += kept(live, session, memory_each, course.config)
         yield Learned(live.backbone, live.head.linear(), partial(reminded_sums, live.head))
@@ -130,11 +139,15 @@ def kept(live: Classifier, session: Session, each: int, config: DataConfig) -> l
     weight, bias = live.head.linear()
     kinds, held = len(np.unique(session.class_index)), each // 5
     return [
-        (session, choose_memory(
-            embeddings, session.class_index, embeddings @ weight + bias, session.rows(split), count * kinds
-        ))
-        for split, count in (("train", each - held), ("val", held)) if count
-    ]  # fmt: skip
+        (
+            session,
+            choose_memory(
+                embeddings, session.class_index, embeddings @ weight + bias, session.rows(split), count * kinds
+            ),
+        )
+        for split, count in (("train", each - held), ("val", held))
+        if count
+    ]
 
 
 def naive(course: Course) -> Iterator[Learned]:
@@ -147,9 +160,16 @@ def naive(course: Course) -> Iterator[Learned]:
     for session in course.sessions:
         rows = session.rows("train", "val")
         linear = train_plainly(
-            backbone, course.config, session.pictures.pixels[rows], session.class_index[rows],
-            len(course.classes), epochs=recipe.epochs, side_px=recipe.train_px, seed=recipe.seed, device=course.device,
-        )  # fmt: skip
+            backbone,
+            course.config,
+            session.pictures.pixels[rows],
+            session.class_index[rows],
+            len(course.classes),
+            epochs=recipe.epochs,
+            side_px=recipe.train_px,
+            seed=recipe.seed,
+            device=course.device,
+        )
         yield Learned(backbone, as_arrays(linear), partial(reminded_linear, linear))
 
 

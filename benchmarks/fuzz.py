@@ -108,19 +108,59 @@ def prepare(scratch: Path) -> tuple[Path, Engine, dict[Role | None, str | None],
     image = workspace.roster.image_ids[0]
     version = workspace.roster.standing(image).version
     words = {
-        "image": image, "version": version, "shown_version": version, "taxon": "lowchen", "session": 1,
-        "kind": "label", "key": "a key", "count": 2, "have": [], "order": "new",
-        "items": [{"image": image, "version": version}], "answer": "unusable", "query": "owl", "limit": 5,
-        "a": "lowchen", "b": "eskimo_dog", "taxa": ["lowchen"],
-        "box": {"left": 0.1, "top": 0.1, "right": 0.9, "bottom": 0.9}, "name": "a.png", "new_name": "Barbet",
-        "comment": "a comment", "model_version": "m", "picture": {"path": "", "meta": {"_type": "gradio.FileData"}},
-        "path": "", "asked": "lowchen", "rival": "eskimo_dog", "receipt": "r", "role": "expert",
-        "password": "not so long", "location": "/nowhere", "about": "x", "format": "csv", "batch": "0" * 32,
-        "preset": "quick", "job": 1, "given": "lowchen", "suggested": "eskimo_dog", "state": "all", "split": "train",
-        "reason": "new", "blind": False, "seconds": 1.5, "size": "thumbnail", "which": "export",
-        "keep_picture": False, "goal": 5, "pair": ["lowchen", "eskimo_dog"], "blind_share": 0.1, "sort": "new",
-        "page": 0, "offset": 0, "disabled": False,
-    }  # fmt: skip
+        "image": image,
+        "version": version,
+        "shown_version": version,
+        "taxon": "lowchen",
+        "session": 1,
+        "kind": "label",
+        "key": "a key",
+        "count": 2,
+        "have": [],
+        "order": "new",
+        "items": [{"image": image, "version": version}],
+        "answer": "unusable",
+        "query": "owl",
+        "limit": 5,
+        "a": "lowchen",
+        "b": "eskimo_dog",
+        "taxa": ["lowchen"],
+        "box": {"left": 0.1, "top": 0.1, "right": 0.9, "bottom": 0.9},
+        "name": "a.png",
+        "new_name": "Barbet",
+        "comment": "a comment",
+        "model_version": "m",
+        "picture": {"path": "", "meta": {"_type": "gradio.FileData"}},
+        "path": "",
+        "asked": "lowchen",
+        "rival": "eskimo_dog",
+        "receipt": "r",
+        "role": "expert",
+        "password": "not so long",
+        "location": "/nowhere",
+        "about": "x",
+        "format": "csv",
+        "batch": "0" * 32,
+        "preset": "quick",
+        "job": 1,
+        "given": "lowchen",
+        "suggested": "eskimo_dog",
+        "state": "all",
+        "split": "train",
+        "reason": "new",
+        "blind": False,
+        "seconds": 1.5,
+        "size": "thumbnail",
+        "which": "export",
+        "keep_picture": False,
+        "goal": 5,
+        "pair": ["lowchen", "eskimo_dog"],
+        "blind_share": 0.1,
+        "sort": "new",
+        "page": 0,
+        "offset": 0,
+        "disabled": False,
+    }
     return home, workspace.engine, tokens, words
 
 
@@ -171,9 +211,7 @@ def measure(scratch: Path, given: argparse.Namespace) -> dict[str, Any]:
     print(f"memory before, after: {before_bytes / 1e6:.0f}, {after_bytes / 1e6:.0f} MB", file=sys.stderr)
     tally.requests += sum(attack.counts.values()) + len(beside.elapsed_s)
     figures = {name: getattr(tally, name) for name in ("requests", "server_errors", "leaks", "unauthorised", "fetches")}
-    return {
-        **figures, "memory_ratio": round(after_bytes / before_bytes, 3), "beside_p95_s": round(beside.p95_s(), 2)
-    }  # fmt: skip
+    return {**figures, "memory_ratio": round(after_bytes / before_bytes, 3), "beside_p95_s": round(beside.p95_s(), 2)}
 
 
 def judge_log(scratch: Path, tally: Tally) -> None:

@@ -27,18 +27,33 @@ FETCHED = ("fetched.example", "100.100.100.200", "100.64.0.7", "169.254.169.254"
 (`tests/support/fuzz_server.py`)."""
 PLAIN = "http://fetched.example/a.png"
 ADDRESSES = (
-    PLAIN, "https://fetched.example/a.png", "http://100.100.100.200/latest/meta-data", "http://100.64.0.7/",
-    "http://169.254.169.254/", "//fetched.example/a.png", "HTTP://fetched.example/", "http:/fetched.example/a",
-)  # fmt: skip
+    PLAIN,
+    "https://fetched.example/a.png",
+    "http://100.100.100.200/latest/meta-data",
+    "http://100.64.0.7/",
+    "http://169.254.169.254/",
+    "//fetched.example/a.png",
+    "HTTP://fetched.example/",
+    "http:/fetched.example/a",
+)
 ADDRESS_FILES: tuple[Any, ...] = tuple(
     {"path": address, "url": address, "meta": {"_type": "gradio.FileData"}} for address in ADDRESSES
 )
 NOT_NEEDED = (
-    "gradio_api/dev/reload", "monitoring", "monitoring/summary", "gradio_api/run/about", "gradio_api/api/about",
-    "gradio_api/custom_component/a/client/b/c", "gradio_api/upload_progress?upload_id=a", "gradio_api/mcp/sse",
-    "gradio_api/deep_link?session_hash=a", "gradio_api/runs", "gradio_api/stream/a/b/1/playlist.m3u8",
-    *(f"gradio_api/file={address}" for address in ADDRESSES), *(f"gradio_api/proxy={one}" for one in ADDRESSES),
-)  # fmt: skip
+    "gradio_api/dev/reload",
+    "monitoring",
+    "monitoring/summary",
+    "gradio_api/run/about",
+    "gradio_api/api/about",
+    "gradio_api/custom_component/a/client/b/c",
+    "gradio_api/upload_progress?upload_id=a",
+    "gradio_api/mcp/sse",
+    "gradio_api/deep_link?session_hash=a",
+    "gradio_api/runs",
+    "gradio_api/stream/a/b/1/playlist.m3u8",
+    *(f"gradio_api/file={address}" for address in ADDRESSES),
+    *(f"gradio_api/proxy={one}" for one in ADDRESSES),
+)
 PAUSE_S = 0.25
 
 
@@ -63,8 +78,11 @@ def bombs() -> dict[str, bytes]:
     Image.new("L", (33_000, 1_700)).save(file, "PNG")
     made["strip.png"] = file.getvalue()
     for format, more in (
-        ("PNG", {}), ("WEBP", {"lossless": True, "method": 0}), ("TIFF", {"compression": "tiff_lzw"}), ("GIF", {})
-    ):  # fmt: skip
+        ("PNG", {}),
+        ("WEBP", {"lossless": True, "method": 0}),
+        ("TIFF", {"compression": "tiff_lzw"}),
+        ("GIF", {}),
+    ):
         file = io.BytesIO()
         Image.new("L", (7_500, 7_500)).save(file, format, **more)  # type: ignore[arg-type]
         made[f"large.{format.lower()}"] = file.getvalue()
@@ -152,9 +170,12 @@ class Attack:
         """Opens connections and leaves them: half sent, idle, and streams; looks whether health still answers."""
         host, port = httpx.URL(self.url).host, httpx.URL(self.url).port or 80
         halves = (
-            b"GET / HT", b"POST /gradio_api/call/about HTTP/1.1\r\nHost: a\r\nContent-Length: 900\r\n\r\n{", b"",
-            b"GET /gradio_api/heartbeat/held HTTP/1.1\r\nHost: a\r\n\r\n", b"GET /config HTTP/1.1\r\nHost: a\r\n\r\n",
-        )  # fmt: skip
+            b"GET / HT",
+            b"POST /gradio_api/call/about HTTP/1.1\r\nHost: a\r\nContent-Length: 900\r\n\r\n{",
+            b"",
+            b"GET /gradio_api/heartbeat/held HTTP/1.1\r\nHost: a\r\n\r\n",
+            b"GET /config HTTP/1.1\r\nHost: a\r\n\r\n",
+        )
         held: list[socket.socket] = []
         while not self.ended.wait(0.05):
             with contextlib.suppress(OSError):

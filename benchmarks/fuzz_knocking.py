@@ -28,23 +28,62 @@ METHODS = ("GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS")
 MARK = "mark-of-a-stranger"
 """What no log may hold."""
 FAULTS = ("Traceback (most recent", "Something went wrong on the server", "Internal Server Error", "site-packages")
-FOR_EVERYBODY = {
-    "about", "classify", "trust", "neighbours", "search_taxa", "suggest", "my_picture", "forget_picture"
-}  # fmt: skip
+FOR_EVERYBODY = {"about", "classify", "trust", "neighbours", "search_taxa", "suggest", "my_picture", "forget_picture"}
 NEVER_ENDING = ("heartbeat", "queue/data", "upload_progress", "/mcp", "dev/reload")
 """Streams of events that stay open."""
 OF_MAINTAINERS = ("data_", "people_", "train_")
 ODD_TEXTS = (
-    *hostile.ADDRESSES[:4], MARK, f"\n{MARK}",
-    "", " ", "\0", "\ud800", "../" * 12 + "etc/passwd", "/etc/passwd", "..\\..\\x", "<script>alert(1)</script>",
-    "'; DROP TABLE image; --", "{{7*7}}", "%00", "%2e%2e%2f", "\u202e" * 20, "a" * 300, "a" * 20_000, "🦉" * 50, "null",
-    "__class__", "file:///etc/passwd", "http://127.0.0.1:1/", "-1", "1e999", "\r\nSet-Cookie: a=b", "${jndi:x}", "*",
-)  # fmt: skip
+    *hostile.ADDRESSES[:4],
+    MARK,
+    f"\n{MARK}",
+    "",
+    " ",
+    "\0",
+    "\ud800",
+    "../" * 12 + "etc/passwd",
+    "/etc/passwd",
+    "..\\..\\x",
+    "<script>alert(1)</script>",
+    "'; DROP TABLE image; --",
+    "{{7*7}}",
+    "%00",
+    "%2e%2e%2f",
+    "\u202e" * 20,
+    "a" * 300,
+    "a" * 20_000,
+    "🦉" * 50,
+    "null",
+    "__class__",
+    "file:///etc/passwd",
+    "http://127.0.0.1:1/",
+    "-1",
+    "1e999",
+    "\r\nSet-Cookie: a=b",
+    "${jndi:x}",
+    "*",
+)
 ODD_VALUES = (
     *hostile.ADDRESS_FILES[:2],
-    None, True, False, 0, -1, 1, 2**31, 2**63, 10**40, 1.5, -0.0, 1e308, [], {}, [[]], [None] * 50, {"": None},
-    {"path": "/etc/passwd"}, {"__proto__": {}},
-)  # fmt: skip
+    None,
+    True,
+    False,
+    0,
+    -1,
+    1,
+    2**31,
+    2**63,
+    10**40,
+    1.5,
+    -0.0,
+    1e308,
+    [],
+    {},
+    [[]],
+    [None] * 50,
+    {"": None},
+    {"path": "/etc/passwd"},
+    {"__proto__": {}},
+)
 LONGEST_ANSWER_S = 5
 NO_JSON = (b"", b"{", b"[" * 4000, b"\xff\xfe", b"null", b'"x"', b"[]", b"1e999", b"NaN", b'{"a": NaN}', b"{}" * 9)
 

@@ -39,9 +39,10 @@ from fgdemo.storage.exchange.export import ExportFormat
 from fgdemo.storage.records.inventory import Inventory
 
 FORMS: dict[str, tuple[Form, str]] = {
-    "label_studio_json": ("JSON", "json"), "label_studio_json_min": ("JSON_MIN", "json"),
+    "label_studio_json": ("JSON", "json"),
+    "label_studio_json_min": ("JSON_MIN", "json"),
     "label_studio_csv": ("CSV", "csv"),
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True)
@@ -80,9 +81,10 @@ def imagefolder(bench: Bench) -> Score:
     out = bench.exported("imagefolder")
     by_torchvision = [
         Seen(digest(Path(path).read_bytes()), bench.kind_of(found.classes[number]))
-        for split in ("train", "val", "test") for found in [ImageFolder(str(out / split))]
+        for split in ("train", "val", "test")
+        for found in [ImageFolder(str(out / split))]
         for path, number in found.samples
-    ]  # fmt: skip
+    ]
     by_datasets = [Seen(one.pixels, bench.kind_of(one.label)) for one in _loaded(str(out))]
     return bench.judged("imagefolder", out, by_torchvision, by_datasets)
 
@@ -109,8 +111,11 @@ def imagefolder_metadata(bench: Bench) -> Score:
         (folder / name).mkdir(parents=True)
         for one in rows:
             (folder / name / one.name).write_bytes(one.content)
-        columns = {"file_name": [r.name for r in rows], "label": [r.kind for r in rows],
-                   "annotator": [r.annotator for r in rows]}  # fmt: skip
+        columns = {
+            "file_name": [r.name for r in rows],
+            "label": [r.kind for r in rows],
+            "annotator": [r.annotator for r in rows],
+        }
         pandas.DataFrame(columns).to_csv(folder / name / "metadata.csv", index=False)
     return bench.judged("imagefolder_metadata", folder, list(_loaded(str(folder))))
 
@@ -224,10 +229,15 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", default=[], metavar="FORMAT")
     arguments = parser.parse_args()
     formats: dict[str, Callable[[Bench], Score]] = {
-        "imagefolder": imagefolder, "imagefolder_metadata": imagefolder_metadata, "parquet": parquet,
-        "csv_pandas": csv_pandas, "zip_windows": zip_windows, "jsonl": jsonl, "timm": lambda b: timm_there(b.root),
+        "imagefolder": imagefolder,
+        "imagefolder_metadata": imagefolder_metadata,
+        "parquet": parquet,
+        "csv_pandas": csv_pandas,
+        "zip_windows": zip_windows,
+        "jsonl": jsonl,
+        "timm": lambda b: timm_there(b.root),
         "onnx": lambda b: onnx_there(b.root),
-    }  # fmt: skip
+    }
     if arguments.fiftyone:
         formats["fiftyone"] = fiftyone
     if arguments.label_studio:
@@ -244,9 +254,11 @@ def main() -> None:
             scores = _measured(Path(folder), wanted, None, arguments.fiftyone)
     absent = [name for name in (*formats, "fiftyone", *FORMS) if name not in scores]
     told: dict[str, Any] = {"formats": {name: asdict(one) for name, one in scores.items()}}
-    print(json.dumps({
-        **told, "silently_lost": sum(one.silently_lost for one in scores.values()), "not_run": sorted(set(absent))
-    }))  # fmt: skip
+    print(
+        json.dumps(
+            {**told, "silently_lost": sum(one.silently_lost for one in scores.values()), "not_run": sorted(set(absent))}
+        )
+    )
 
 
 def _measured(

@@ -78,7 +78,13 @@ def _classifier(backbone: str) -> Classifier:
     network, config = tiny_backbone(backbone, SIZE_PX)
     taxonomy = Taxonomy(tuple(kinds))
     fitted = fit_classifier(
-        network, config, listed, label_indices(labels, taxonomy), taxonomy, name="birds", trained=False,
+        network,
+        config,
+        listed,
+        label_indices(labels, taxonomy),
+        taxonomy,
+        name="birds",
+        trained=False,
         parts_per_group=2,
-    )  # fmt: skip
+    )
     return fitted.classifier

@@ -23,14 +23,41 @@ from tests.support.exchanging import MAINTAINER, exchange_of
 from tests.support.workspace import FakeWorkspace, open_fake_workspace
 
 KINDS = (
-    "Mallard ♂", "Mallard ♀", "Grade A+", "Grade A-", "Saxifraga × urbium", "Wilson's Storm-Petrel", 'the "big" one',
-    "Grünfink", unicodedata.normalize("NFD", "Zaunkönig"), "ציפור שיר", "عصفور (أ)", "🦉 owl", "a.b. sp.", "<5 mm",
-    "C++", "C#", "50 % & more", "A very long name " + "of a kind " * 7 + "indeed",
-)  # fmt: skip
+    "Mallard ♂",
+    "Mallard ♀",
+    "Grade A+",
+    "Grade A-",
+    "Saxifraga × urbium",
+    "Wilson's Storm-Petrel",
+    'the "big" one',
+    "Grünfink",
+    unicodedata.normalize("NFD", "Zaunkönig"),
+    "ציפור שיר",
+    "عصفور (أ)",
+    "🦉 owl",
+    "a.b. sp.",
+    "<5 mm",
+    "C++",
+    "C#",
+    "50 % & more",
+    "A very long name " + "of a kind " * 7 + "indeed",
+)
 NAMES = (
-    "{n} plain", "{n} ♂ × ♀", "{n}+plus", "{n} it's", "{n} é", "{n} e\u0301", "{n} שיר", "{n} 🦉", "{n} .dots. ..x",
-    "{n}%20", "{n}#1", "{n}&a=b", "{n}, comma; semi", "{n} " + "long" * 30,
-)  # fmt: skip
+    "{n} plain",
+    "{n} ♂ × ♀",
+    "{n}+plus",
+    "{n} it's",
+    "{n} é",
+    "{n} e\u0301",
+    "{n} שיר",
+    "{n} 🦉",
+    "{n} .dots. ..x",
+    "{n}%20",
+    "{n}#1",
+    "{n}&a=b",
+    "{n}, comma; semi",
+    "{n} " + "long" * 30,
+)
 PEOPLE = ("ada", "bo × zoë")
 PICTURES = 72
 
@@ -93,10 +120,16 @@ def workspace_of(pictures: Iterable[Known], home: Path) -> FakeWorkspace:
     """A workspace that knows all of it."""
     workspace = open_fake_workspace(home)
     said = [
-        LabelledPicture(one.name, "", one.split, lambda one=one: one.content, len(one.content),
-                        (Said("label", one.kind, one.annotator, f"2026-05-01T10:00:{number % 60:02d}+00:00"),))
+        LabelledPicture(
+            one.name,
+            "",
+            one.split,
+            lambda one=one: one.content,
+            len(one.content),
+            (Said("label", one.kind, one.annotator, f"2026-05-01T10:00:{number % 60:02d}+00:00"),),
+        )
         for number, one in enumerate(pictures)
-    ]  # fmt: skip
+    ]
     workspace.take_in(said)
     return workspace
 
@@ -115,9 +148,12 @@ def taken_in(location: Path | str, home: Path) -> tuple[list[Seen], ImportReport
 
 
 def score(
-    expected: Iterable[Known], ids: Mapping[str, str], sightings: Iterable[Iterable[Seen]], named: int,
+    expected: Iterable[Known],
+    ids: Mapping[str, str],
+    sightings: Iterable[Iterable[Seen]],
+    named: int,
     annotators: bool = True,
-) -> Score:  # fmt: skip
+) -> Score:
     """Hold what was seen, there and back, against what is true.
 
     Args:

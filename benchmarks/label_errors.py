@@ -78,9 +78,12 @@ class Photographs:
             embeddings, labels, splits = kept["embeddings"], kept["labels"], kept["splits"]
         else:
             backbone, config = start_backbone(
-                "mobilenetv2_100", weights=str(WEIGHTS), options={"pad_type": "same", "output_stride": 16},
-                mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5),
-            )  # fmt: skip
+                "mobilenetv2_100",
+                weights=str(WEIGHTS),
+                options={"pad_type": "same", "output_stride": 16},
+                mean=(0.5, 0.5, 0.5),
+                std=(0.5, 0.5, 0.5),
+            )
             pictures = decode_all(read_source(folder).pictures, config)
             say(f"{len(pictures.names)} pictures are looked at …")
             embeddings = embed(backbone, pictures.pixels, config)
@@ -237,8 +240,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser.parse_args(argv)
     photographs = Photographs.of(arguments.data, arguments.cache)
     result: dict[str, dict[str, list[float]]] = {
-        "errors": {}, "found": {}, "seconds": {}, "accuracy": {}, "curve": {},
-    }  # fmt: skip
+        "errors": {},
+        "found": {},
+        "seconds": {},
+        "accuracy": {},
+        "curve": {},
+    }
     for seed in arguments.seeds:
         one_seed(photographs, seed, result)
     mean = {name: float(np.mean(counts)) for name, counts in result["found"].items()}
@@ -250,10 +257,11 @@ def main(argv: Sequence[str] | None = None) -> None:
                 "errors": result["errors"]["all"],
                 "found_over_cleanlab": round(mean["ours"] / mean["cleanlab"], 3),
                 "cleanlab_seconds_over_ours": round(spent["cleanlab"] / spent["ours"]),
-                "data": arguments.data.name, "seeds": arguments.seeds,
+                "data": arguments.data.name,
+                "seeds": arguments.seeds,
             }
         )
-    )  # fmt: skip
+    )
 
 
 if __name__ == "__main__":

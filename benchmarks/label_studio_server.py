@@ -91,15 +91,31 @@ def label_studio(python: Path, home: Path, port: int) -> Iterator[LabelStudio]:
     served = home / "served"
     served.mkdir(parents=True, exist_ok=True)
     environment = {
-        **os.environ, "LABEL_STUDIO_BASE_DATA_DIR": str(home / "db"),
+        **os.environ,
+        "LABEL_STUDIO_BASE_DATA_DIR": str(home / "db"),
         "LABEL_STUDIO_LOCAL_FILES_SERVING_ENABLED": "true",
-        "LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT": str(served), "LABEL_STUDIO_ENABLE_LEGACY_API_TOKEN": "true",
-        "COLLECT_ANALYTICS": "False", "SENTRY_DSN": "", "FRONTEND_SENTRY_DSN": "", "LATEST_VERSION_CHECK": "False",
-    }  # fmt: skip
+        "LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT": str(served),
+        "LABEL_STUDIO_ENABLE_LEGACY_API_TOKEN": "true",
+        "COLLECT_ANALYTICS": "False",
+        "SENTRY_DSN": "",
+        "FRONTEND_SENTRY_DSN": "",
+        "LATEST_VERSION_CHECK": "False",
+    }
     command = [
-        str(python.with_name("label-studio")), "start", "--no-browser", "--port", str(port), "--internal-host",
-        "127.0.0.1", "--username", USER, "--password", PASSWORD, "--user-token", TOKEN,
-    ]  # fmt: skip
+        str(python.with_name("label-studio")),
+        "start",
+        "--no-browser",
+        "--port",
+        str(port),
+        "--internal-host",
+        "127.0.0.1",
+        "--username",
+        USER,
+        "--password",
+        PASSWORD,
+        "--user-token",
+        TOKEN,
+    ]
     studio = LabelStudio(f"http://127.0.0.1:{port}", served)
     with (home / "log").open("wb") as log:
         process = subprocess.Popen(command, env=environment, stdout=log, stderr=subprocess.STDOUT, cwd=home)

@@ -199,9 +199,14 @@ def measure_rows(home: Path, turns: int) -> dict[str, float]:
         asked = time.perf_counter()
         ready_s = ready_s or asked - began
         said = LabelEvent(
-            item.image, "label", "ada", taxon=item.choices[turn % 2].taxon, shown_version=item.version,
-            session=session, reason=item.reason,
-        )  # fmt: skip
+            item.image,
+            "label",
+            "ada",
+            taxon=item.choices[turn % 2].taxon,
+            shown_version=item.version,
+            session=session,
+            reason=item.reason,
+        )
         labelling.answer(ada, session, said)
         asking.append(asked - start)
         answering.append(time.perf_counter() - asked)

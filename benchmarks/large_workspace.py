@@ -83,10 +83,18 @@ def _commented(jpeg: bytes, number: int) -> bytes:
 def _write_rows(workspace: Workspace, images: list[str], taxa: list[str]) -> None:
     now = utc_now().isoformat()
     pictures = [
-        {"id": image, "width_px": SIZE_PX[0], "height_px": SIZE_PX[1], "source": "import", "split": "train",
-         "name": f"{image[:8]}.jpg", "created_at": now, "imported_in": now}
+        {
+            "id": image,
+            "width_px": SIZE_PX[0],
+            "height_px": SIZE_PX[1],
+            "source": "import",
+            "split": "train",
+            "name": f"{image[:8]}.jpg",
+            "created_at": now,
+            "imported_in": now,
+        }
         for image in images
-    ]  # fmt: skip
+    ]
     events = [
         {"image": image, "kind": "import", "taxon": taxon, "annotator": "import", "blind": False, "created_at": now}
         for image, taxon in zip(images, taxa, strict=True)

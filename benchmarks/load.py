@@ -146,9 +146,13 @@ def measure(home: Path, scratch: Path, given: argparse.Namespace) -> dict[str, A
         "memory_ratio": round(after_mb / before_mb, 3),
         "save_p50_ms": round(1000 * float(np.percentile(saves, 50)), 1),
         "answer_p95_ms": round(1000 * float(np.percentile(crowd.answers_s, 95)), 1),
-        "answers": len(crowd.answers_s), "saves": len(saves), "lost": lost, "doubles": holders.doubles + twice,
-        "trust_put_off": crowd.put_off, "memory_mb": round(after_mb),
-    }  # fmt: skip
+        "answers": len(crowd.answers_s),
+        "saves": len(saves),
+        "lost": lost,
+        "doubles": holders.doubles + twice,
+        "trust_put_off": crowd.put_off,
+        "memory_mb": round(after_mb),
+    }
 
 
 def main() -> None:

@@ -72,9 +72,12 @@ def main() -> None:
     options = parser.parse_args()
     masked = pictures_of(options.data, options.limit)
     backbone, config = start_backbone(
-        "mobilenetv2_100", weights=options.start, options={"pad_type": "same"}, mean=(0.5, 0.5, 0.5),
+        "mobilenetv2_100",
+        weights=options.start,
+        options={"pad_type": "same"},
+        mean=(0.5, 0.5, 0.5),
         std=(0.5, 0.5, 0.5),
-    )  # fmt: skip
+    )
     whole = decode_all(read_source(options.data).pictures, config)
     pictures = given(whole)
     taxonomy = Taxonomy.flat(sorted(set(whole.labels)))
@@ -89,9 +92,14 @@ def main() -> None:
         recipe = replace(PRESETS["quick"], epochs=options.epochs, parts=weight)
         with tempfile.TemporaryDirectory() as folder:
             trained = train_candidate(
-                base, corpus, recipe, name=f"parts {weight}", run_file=Path(folder) / "run_file.pt",
-                device=options.device, on_epoch=lambda epoch: say(f"  epoch {epoch.number}: {epoch.losses}"),
-            )  # fmt: skip
+                base,
+                corpus,
+                recipe,
+                name=f"parts {weight}",
+                run_file=Path(folder) / "run_file.pt",
+                device=options.device,
+                on_epoch=lambda epoch: say(f"  epoch {epoch.number}: {epoch.losses}"),
+            )
         figures[str(weight)] = {**measured(trained, masked), "top1": top1(trained, whole)}
         say(f"{weight}: blend {trained.card['blend']['trained_share']}, {figures[str(weight)]}")
     print(json.dumps({**figures, "pictures": len(masked), "epochs": options.epochs, "data": options.data.name}))

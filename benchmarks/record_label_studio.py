@@ -148,8 +148,12 @@ def _own(studio: LabelStudio) -> int:
 
 
 def _result(control: str, value: dict[str, Any], shows: str = "image") -> dict[str, Any]:
-    return {"from_name": control, "to_name": shows, "type": "choices" if "choices" in value else "textarea",
-            "value": value}  # fmt: skip
+    return {
+        "from_name": control,
+        "to_name": shows,
+        "type": "choices" if "choices" in value else "textarea",
+        "value": value,
+    }
 
 
 def _results_of(annotation: dict[str, Any], control: str) -> list[dict[str, Any]]:

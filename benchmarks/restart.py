@@ -55,12 +55,20 @@ def answer(workspace: Workspace, events: int, taxa: tuple[str, ...]) -> None:
     for start in range(len(images), events, AT_ONCE):
         numbers = range(start, min(start + AT_ONCE, events))
         rows = [
-            {"image": images[n % len(images)], "kind": "label", "taxon": taxa[chance.integers(len(taxa))],
-             "annotator": f"expert {n % 7}", "shown_version": n + 1 - len(images), "answer_key": f"answer {n}",
-             "seconds_spent": 2.5, "blind": False, "reason": "suspicion",
-             "created_at": (began + timedelta(milliseconds=n)).isoformat()}
+            {
+                "image": images[n % len(images)],
+                "kind": "label",
+                "taxon": taxa[chance.integers(len(taxa))],
+                "annotator": f"expert {n % 7}",
+                "shown_version": n + 1 - len(images),
+                "answer_key": f"answer {n}",
+                "seconds_spent": 2.5,
+                "blind": False,
+                "reason": "suspicion",
+                "created_at": (began + timedelta(milliseconds=n)).isoformat(),
+            }
             for n in numbers
-        ]  # fmt: skip
+        ]
         with writing(workspace.engine) as connection:
             connection.execute(label_event_table.insert(), rows)
 
@@ -89,8 +97,13 @@ def start_and_measure(home: Path, mirror: Path) -> dict[str, float]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    environment = {**os.environ, "FGDEMO_HOME": str(home), "FGDEMO_MIRROR": str(mirror),
-                   "GRADIO_SERVER_PORT": str(port), "GRADIO_ANALYTICS_ENABLED": "False"}  # fmt: skip
+    environment = {
+        **os.environ,
+        "FGDEMO_HOME": str(home),
+        "FGDEMO_MIRROR": str(mirror),
+        "GRADIO_SERVER_PORT": str(port),
+        "GRADIO_ANALYTICS_ENABLED": "False",
+    }
     url, began = f"http://127.0.0.1:{port}", time.monotonic()
     app = subprocess.Popen([sys.executable, "app.py"], cwd=REPOSITORY, env=environment, stdout=sys.stderr)
     try:
@@ -137,9 +150,13 @@ def run(root: Path, events: int, pictures: int) -> dict[str, float | int | bool]
     after = list(Inventory(open_database(settings.database_url)))
     size = sum(path.stat().st_size for path in mirror.rglob("*") if path.is_file())
     return {
-        **measured, "backup_s": round(backup_s, 1), "events": sum(len(held.history) for held in after),
-        "pictures": len(after), "mirror_mb": round(size / 1e6, 1), "same": before == after,
-    }  # fmt: skip
+        **measured,
+        "backup_s": round(backup_s, 1),
+        "events": sum(len(held.history) for held in after),
+        "pictures": len(after),
+        "mirror_mb": round(size / 1e6, 1),
+        "same": before == after,
+    }
 
 
 if __name__ == "__main__":

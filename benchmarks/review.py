@@ -84,10 +84,18 @@ def generated(folder: Path, n: int) -> tuple[Review, int]:
     ]
     with writing(engine) as connection:
         rows = [
-            {"id": ids[row], "width_px": 200, "height_px": 200, "source": "import", "split": str(split[row]),
-             "name": f"{row}.jpg", "created_at": NOW, "imported_in": "1"}
+            {
+                "id": ids[row],
+                "width_px": 200,
+                "height_px": 200,
+                "source": "import",
+                "split": str(split[row]),
+                "name": f"{row}.jpg",
+                "created_at": NOW,
+                "imported_in": "1",
+            }
             for row in range(n)
-        ]  # fmt: skip
+        ]
         connection.execute(image_table.insert(), rows)
         connection.execute(label_event_table.insert(), events)
     roster = Roster(engine)
@@ -97,13 +105,25 @@ def generated(folder: Path, n: int) -> tuple[Review, int]:
 
 
 def _event(
-    image: str, kind: str, annotator: str, taxon: int, shown: int | None = None, blind: bool = False,
+    image: str,
+    kind: str,
+    annotator: str,
+    taxon: int,
+    shown: int | None = None,
+    blind: bool = False,
     seconds: float | None = None,
-) -> dict:  # fmt: skip
+) -> dict:
     return {
-        "image": image, "kind": kind, "annotator": annotator, "taxon": f"kind_{taxon}", "shown_version": shown,
-        "created_at": NOW, "blind": blind, "reason": "second" if blind else None, "seconds_spent": seconds,
-    }  # fmt: skip
+        "image": image,
+        "kind": kind,
+        "annotator": annotator,
+        "taxon": f"kind_{taxon}",
+        "shown_version": shown,
+        "created_at": NOW,
+        "blind": blind,
+        "reason": "second" if blind else None,
+        "seconds_spent": seconds,
+    }
 
 
 def _ranking(given: np.ndarray, suggested: np.ndarray, split: np.ndarray, generator: np.random.Generator) -> Ranking:
@@ -114,10 +134,18 @@ def _ranking(given: np.ndarray, suggested: np.ndarray, split: np.ndarray, genera
     doubt = np.where(given == suggested, 0.4, 0.6) + 0.4 * (generator.random(n) - 0.5)
     prob = np.full(n, 0.7, np.float32)
     return Ranking(
-        tuple(f"kind_{at}" for at in range(KINDS)), doubt.astype(np.float32), suggested.astype(np.int32), prob,
-        (1 - doubt).astype(np.float32), ((suggested + GROUPS) % KINDS).astype(np.int32), prob, {}, confusion,
-        val_confusion, n,
-    )  # fmt: skip
+        tuple(f"kind_{at}" for at in range(KINDS)),
+        doubt.astype(np.float32),
+        suggested.astype(np.int32),
+        prob,
+        (1 - doubt).astype(np.float32),
+        ((suggested + GROUPS) % KINDS).astype(np.int32),
+        prob,
+        {},
+        confusion,
+        val_confusion,
+        n,
+    )
 
 
 def median_ms(act: Callable[[], object], times: int = TIMES) -> float:

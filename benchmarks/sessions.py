@@ -112,9 +112,16 @@ class Expert:
         kind = str(self.generator.choice(["label", "label", "label", "unsure", "skip", "unusable", "none"]))
         taxon = item["choices"][int(self.generator.integers(0, 2))]["taxon"] if kind == "label" else None
         said = {
-            "session": self.session, "key": secrets.token_hex(16), "image": item["image"], "kind": kind,
-            "shown_version": item["version"], "taxon": taxon, "seconds": 1.0, "reason": item["reason"], "blind": False,
-        }  # fmt: skip
+            "session": self.session,
+            "key": secrets.token_hex(16),
+            "image": item["image"],
+            "kind": kind,
+            "shown_version": item["version"],
+            "taxon": taxon,
+            "seconds": 1.0,
+            "reason": item["reason"],
+            "blind": False,
+        }
         if kind in ("skip", "unsure"):  # others may be given it before we hear that it was saved
             self.holders.release(item["image"], self.name)
         began = time.perf_counter()

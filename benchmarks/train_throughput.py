@@ -73,9 +73,14 @@ def step(state: TrainState, batch: Tensor, labels: Tensor) -> float:
 
 
 def ours(
-    backbone: Backbone, pictures: Pictures, labels: np.ndarray, config: DataConfig, recipe: Recipe, device: str,
+    backbone: Backbone,
+    pictures: Pictures,
+    labels: np.ndarray,
+    config: DataConfig,
+    recipe: Recipe,
+    device: str,
     busy: list[float],
-) -> Callable[[int], None]:  # fmt: skip
+) -> Callable[[int], None]:
     state, lesson = begin(backbone, int(labels.max()) + 1, device, recipe), Lesson(pictures, labels, config, recipe)
     rows, generator = np.arange(len(labels)), torch.Generator().manual_seed(0)
 
@@ -112,15 +117,25 @@ def plain(
     backbone: Backbone, folder: Path, classes: int, config: DataConfig, recipe: Recipe, device: str
 ) -> Callable[[int], None]:
     state = begin(backbone, classes, device, recipe)
-    ready = transforms.Compose([
-        transforms.RandomResizedCrop(recipe.train_px, scale=(0.3, 1.0)), transforms.RandomHorizontalFlip(),
-        transforms.ColorJitter(0.25, 0.25), transforms.ToTensor(), transforms.Normalize(config.mean, config.std),
-    ])  # fmt: skip
+    ready = transforms.Compose(
+        [
+            transforms.RandomResizedCrop(recipe.train_px, scale=(0.3, 1.0)),
+            transforms.RandomHorizontalFlip(),
+            transforms.ColorJitter(0.25, 0.25),
+            transforms.ToTensor(),
+            transforms.Normalize(config.mean, config.std),
+        ]
+    )
     workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     loader: DataLoader = DataLoader(
-        datasets.ImageFolder(str(folder), ready), recipe.batch_size, shuffle=True, drop_last=True, num_workers=workers,
-        persistent_workers=True, pin_memory=device.startswith("cuda"),
-    )  # fmt: skip
+        datasets.ImageFolder(str(folder), ready),
+        recipe.batch_size,
+        shuffle=True,
+        drop_last=True,
+        num_workers=workers,
+        persistent_workers=True,
+        pin_memory=device.startswith("cuda"),
+    )
 
     def endless() -> Iterator[tuple[Tensor, Tensor]]:
         while True:
@@ -180,9 +195,10 @@ def main() -> None:
 
 
 def measure(arguments: argparse.Namespace, folder: Path, data: str) -> dict[str, Any]:
-    device, recipe = arguments.device, Recipe(
-        epochs=1, train_px=arguments.size, batch_size=arguments.batch_size, compiled=arguments.compile
-    )  # fmt: skip
+    device, recipe = (
+        arguments.device,
+        Recipe(epochs=1, train_px=arguments.size, batch_size=arguments.batch_size, compiled=arguments.compile),
+    )
 
     def fresh() -> tuple[Backbone, DataConfig]:
         return start_backbone(arguments.model, weights="none", size_px=max(arguments.size, 64))

@@ -55,8 +55,9 @@ def scaled(share: float) -> Change:
 
 def cropped(left: float, top: float, right: float, bottom: float) -> Change:
     """Cut off shares of the width and the height."""
-    return lambda p: p.crop((round(left * p.width), round(top * p.height), round((1 - right) * p.width),
-                             round((1 - bottom) * p.height)))  # fmt: skip
+    return lambda p: p.crop(
+        (round(left * p.width), round(top * p.height), round((1 - right) * p.width), round((1 - bottom) * p.height))
+    )
 
 
 def lit(share: float) -> Change:
@@ -68,12 +69,21 @@ def all_at_once(picture: Image.Image) -> Image.Image:
 
 
 CHANGES: dict[str, Change] = {
-    "scaled to 0.5": scaled(0.5), "scaled to 0.3": scaled(0.3), "scaled to 2": scaled(2), "JPEG 90": saved(90),
-    "JPEG 50": saved(50), "JPEG 20": saved(20), "cropped 2 %": cropped(0.01, 0.01, 0.01, 0.01),
-    "cropped 5 %": cropped(0.025, 0.025, 0.025, 0.025), "cropped 3 % left": cropped(0.03, 0, 0, 0),
-    "cropped 3 % above": cropped(0, 0.03, 0, 0), "cropped 5 % at a corner": cropped(0, 0, 0.05, 0.05),
-    "darker 0.7": lit(0.7), "lighter 1.4": lit(1.4), "all at once": all_at_once,
-}  # fmt: skip
+    "scaled to 0.5": scaled(0.5),
+    "scaled to 0.3": scaled(0.3),
+    "scaled to 2": scaled(2),
+    "JPEG 90": saved(90),
+    "JPEG 50": saved(50),
+    "JPEG 20": saved(20),
+    "cropped 2 %": cropped(0.01, 0.01, 0.01, 0.01),
+    "cropped 5 %": cropped(0.025, 0.025, 0.025, 0.025),
+    "cropped 3 % left": cropped(0.03, 0, 0, 0),
+    "cropped 3 % above": cropped(0, 0.03, 0, 0),
+    "cropped 5 % at a corner": cropped(0, 0, 0.05, 0.05),
+    "darker 0.7": lit(0.7),
+    "lighter 1.4": lit(1.4),
+    "all at once": all_at_once,
+}
 
 
 def looked_at(classifier: Classifier, pictures: list[Image.Image]) -> tuple[np.ndarray, np.ndarray]:
@@ -127,15 +137,23 @@ def main() -> None:
         few = len(chosen)
         ways[name] = np.bitwise_count(made_hashes ^ own_hashes[:few]), (made * own[:few]).sum(1)
     cells = [
-        [most, least, round(float(np.mean([((b <= most) & (c >= least)).mean() for b, c in ways.values()])), 4),
-         int(((bits <= most) & (cosine >= least)).sum())]
-        for most in (3, 6, 10, 16, 20, 24) for least in (0.85, 0.9, 0.93, 0.95, 0.97)
-    ]  # fmt: skip
+        [
+            most,
+            least,
+            round(float(np.mean([((b <= most) & (c >= least)).mean() for b, c in ways.values()])), 4),
+            int(((bits <= most) & (cosine >= least)).sum()),
+        ]
+        for most in (3, 6, 10, 16, 20, 24)
+        for least in (0.85, 0.9, 0.93, 0.95, 0.97)
+    ]
     result = {
         "found": {name: round(float(alike(b, c).mean()), 4) for name, (b, c) in ways.items()},
-        "joined": int(joined.sum()), "joined_across": int((joined & (labels[apart] != labels[close])).sum()),
-        "pairs": len(bits), "cells": cells, "find_ms": find_ms(classifier.embedding_dim),
-    }  # fmt: skip
+        "joined": int(joined.sum()),
+        "joined_across": int((joined & (labels[apart] != labels[close])).sum()),
+        "pairs": len(bits),
+        "cells": cells,
+        "find_ms": find_ms(classifier.embedding_dim),
+    }
     print(file=sys.stderr)
     print(json.dumps(result))
 

@@ -67,9 +67,11 @@ def build_parser() -> argparse.ArgumentParser:
     )
     models.add_argument("version", nargs="?", metavar="VERSION")
     models.add_argument(
-        "--accept-loss", type=float, metavar="POINTS",
+        "--accept-loss",
+        type=float,
+        metavar="POINTS",
         help="promote: your word for a model that is not proven to be no worse, if at most this loss is open",
-    )  # fmt: skip
+    )
     user = verb("user", commands.user, "make and change the accounts of experts and maintainers")
     user.add_argument("action", choices=("add", "list", "role", "password", "disable", "enable"))
     user.add_argument("name", nargs="?")
@@ -89,9 +91,13 @@ def build_parser() -> argparse.ArgumentParser:
     push.add_argument("--yes", action="store_true", help="do not ask")
     for sub in (convert, push):
         sub.add_argument(
-            "--check", type=Path, nargs="+", default=[], metavar="PICTURE",
+            "--check",
+            type=Path,
+            nargs="+",
+            default=[],
+            metavar="PICTURE",
             help="compare on these (default: gold and val pictures of the workspace for its models, else drawn birds)",
-        )  # fmt: skip
+        )
     specimens = verb("specimens", commands.specimens, "draw look-alike specimens to try everything without a download")
     specimens.add_argument("folder", type=Path)
     specimens.add_argument("--per-class", type=int, default=40)
@@ -126,9 +132,11 @@ def _evaluate_arguments(evaluate: argparse.ArgumentParser) -> None:
     evaluate.add_argument("data", nargs="+", help="class folders named like leaf taxa of the checkpoint")
     evaluate.add_argument("--unknown", action="append", default=[], metavar="DIR", help="pictures of other things")
     evaluate.add_argument(
-        "--protocol", choices=("score", "protocols", "lowshot", "bench", "continual"), default="score",
+        "--protocol",
+        choices=("score", "protocols", "lowshot", "bench", "continual"),
+        default="score",
         help="score: the checkpoint as it is (default); the others learn from the train pictures",
-    )  # fmt: skip
+    )
     evaluate.add_argument("--report", type=Path, metavar="OUT.html", help="also write one HTML page with plots")
     evaluate.add_argument("--seeds", type=int, default=3, help="draws of lowshot and of kinds left out (default 3)")
     evaluate.add_argument("--sessions", type=int, default=5, help="of continual (default 5)")
@@ -138,9 +146,11 @@ def _evaluate_arguments(evaluate: argparse.ArgumentParser) -> None:
     bench = evaluate.add_argument_group("bench")
     bench.add_argument("--size", type=int, action="append", metavar="PX", help="side of the input (repeatable)")
     bench.add_argument(
-        "--backbone", action="append", metavar="NAME[=FILE]",
+        "--backbone",
+        action="append",
+        metavar="NAME[=FILE]",
         help="timm architecture, with weights from the Hub or a file (repeatable; default: the checkpoint's)",
-    )  # fmt: skip
+    )
     bench.add_argument("--option", action="append", default=[], metavar="K=V", help="passed to timm.create_model")
     bench.add_argument("--mean", type=_three, metavar="R,G,B", help="normalisation, as in fit")
     bench.add_argument("--std", type=_three, metavar="R,G,B")
@@ -175,9 +185,12 @@ def _fit_arguments(fit: argparse.ArgumentParser) -> None:
     training.add_argument("--lr", type=float, default=3e-4)
     training.add_argument("--recipe", type=Path, metavar="FILE", help=RECIPE_HELP)
     training.add_argument(
-        "--teacher", action="append", default=[], metavar="FILE=TAXON",
+        "--teacher",
+        action="append",
+        default=[],
+        metavar="FILE=TAXON",
         help="weights of the same architecture that know this group well; their embedding is imitated",
-    )  # fmt: skip
+    )
     training.add_argument(
         "--distil", type=float, default=2.0, metavar="WEIGHT", help="how much that counts (default 2)"
     )

@@ -143,9 +143,17 @@ def _names(env: Mapping[str, str], name: str) -> tuple[str, ...]:
 
 
 _NEEDED_TO_START = (
-    "PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PYTHONPATH", "PYTHONHOME", "SYSTEMROOT",
-    "TEMP", "TMP", "TMPDIR", "LANG",
-)  # fmt: skip
+    "PATH",
+    "LD_LIBRARY_PATH",
+    "DYLD_LIBRARY_PATH",
+    "PYTHONPATH",
+    "PYTHONHOME",
+    "SYSTEMROOT",
+    "TEMP",
+    "TMP",
+    "TMPDIR",
+    "LANG",
+)
 
 
 _TRAINING_NAMES = re.compile(

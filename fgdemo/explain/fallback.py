@@ -54,8 +54,9 @@ def _installed(characters: str, size: int) -> Font | None:
     charset = " ".join(f"{ord(c):x}" for c in characters)
     pattern = f"sans:charset={charset}:outline=true:color=false"
     try:
-        told = subprocess.run([program, "--format=%{file}\t%{index}", pattern], capture_output=True, check=True,
-                              timeout=PATIENCE_S)  # fmt: skip
+        told = subprocess.run(
+            [program, "--format=%{file}\t%{index}", pattern], capture_output=True, check=True, timeout=PATIENCE_S
+        )
         file, _, index = told.stdout.decode().partition("\t")
         return ImageFont.truetype(file, size, index=int(index or 0) & 0xFFFF)  # above: a variation's number
     except (OSError, subprocess.SubprocessError, ValueError):

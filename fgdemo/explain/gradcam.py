@@ -183,9 +183,13 @@ def read_timm(model: nn.Module, pixels: Tensor) -> tuple[Tensor, TimmHead]:
     with torch.inference_mode():
         if isinstance(model, timm.models.VisionTransformer):
             ((patches, prefix),) = net.forward_intermediates(
-                pixels, indices=[len(net.blocks) - 2], intermediates_only=True, output_fmt="NLC",
-                return_prefix_tokens=True, norm=False,
-            )  # fmt: skip
+                pixels,
+                indices=[len(net.blocks) - 2],
+                intermediates_only=True,
+                output_fmt="NLC",
+                return_prefix_tokens=True,
+                norm=False,
+            )
             rows, columns = net.patch_embed.dynamic_feat_size(pixels.shape[-2:])
             return patches.reshape(1, rows, columns, -1), TimmHead(model, prefix)
         features = net.forward_features(pixels)

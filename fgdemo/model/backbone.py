@@ -192,8 +192,10 @@ def _norm_tokens(name: str, net: nn.Module, options: dict[str, Any]) -> tuple[nn
     norm, after = getattr(net, "norm", None), getattr(net, "fc_norm", None)
     if not isinstance(norm, nn.Identity) or after is None or isinstance(after, nn.Identity):
         return net, options
-    state = {key.replace("fc_norm.", "norm.", 1) if key.startswith("fc_norm.") else key: value
-             for key, value in net.state_dict().items()}  # fmt: skip
+    state = {
+        key.replace("fc_norm.", "norm.", 1) if key.startswith("fc_norm.") else key: value
+        for key, value in net.state_dict().items()
+    }
     for switch in ("fc_norm", "use_fc_norm"):
         moved = {**options, switch: False}
         try:

@@ -56,9 +56,13 @@ def without_members(head: RidgeHead, embeddings: np.ndarray, keys: np.ndarray) -
     counts = head.counts - np.bincount(classes, minlength=len(head.counts))
     stay = ~np.isin(head.members, keys[rows])
     return replace(
-        head, gram=head.gram - features.T @ features, moment=moment, counts=np.maximum(counts, 0),
-        members=head.members[stay], member_classes=head.member_classes[stay],
-    )  # fmt: skip
+        head,
+        gram=head.gram - features.T @ features,
+        moment=moment,
+        counts=np.maximum(counts, 0),
+        members=head.members[stay],
+        member_classes=head.member_classes[stay],
+    )
 
 
 def with_columns(head: RidgeHead, columns: np.ndarray, classes: int) -> RidgeHead:

@@ -208,10 +208,13 @@ class Found:
         for label, groups in list(other.groups.items()):
             if self.groups.get(label, groups) != groups:
                 other._rename(label, " ".join((*groups, label)))
-                self.note(f"“{label}” lies below {' / '.join(self.groups[label])} and below {' / '.join(groups)}: two "
-                          f"kinds, of which the second is called “{' '.join((*groups, label))}”.")  # fmt: skip
-        self.pictures.extend(replace(picture, name=prefix + picture.name) if prefix else picture
-                             for picture in other.pictures)  # fmt: skip
+                self.note(
+                    f"“{label}” lies below {' / '.join(self.groups[label])} and below {' / '.join(groups)}: two "
+                    f"kinds, of which the second is called “{' '.join((*groups, label))}”."
+                )
+        self.pictures.extend(
+            replace(picture, name=prefix + picture.name) if prefix else picture for picture in other.pictures
+        )
         self.skipped.extend((prefix + name, reason) for name, reason in other.skipped)
         self.taxa.extend(other.taxa)
         self.retired.update(other.retired)

@@ -114,8 +114,11 @@ class NameBook:
         for label, taxon in found.items():
             if self._by_forms(exact(label)) is None:
                 numbered[taxon].add(exact(label))
-        found = {label: taxon for label, taxon in found.items()
-                 if len(numbered[taxon]) < 2 or exact(label) not in numbered[taxon]}  # fmt: skip
+        found = {
+            label: taxon
+            for label, taxon in found.items()
+            if len(numbered[taxon]) < 2 or exact(label) not in numbered[taxon]
+        }
         taken = set(found.values())
         loose: defaultdict[str, list[str]] = defaultdict(list)
         for label in unlike:

@@ -25,8 +25,11 @@ class Length:
 
 
 LENGTHS: Mapping[Preset, Length] = {
-    "head": Length(0, 160), "quick": Length(6, 160), "standard": Length(15, 192), "thorough": Length(30, 224)
-}  # fmt: skip
+    "head": Length(0, 160),
+    "quick": Length(6, 160),
+    "standard": Length(15, 192),
+    "thorough": Length(30, 224),
+}
 """Here and not with the recipes, because the page tells how long they take without loading torch."""
 
 NO_VAL = (

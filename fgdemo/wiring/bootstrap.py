@@ -99,9 +99,12 @@ class Workspace:
 
 
 def open_workspace(
-    settings: Settings, classifier: Classifier, engine: Engine | None = None, roster: Roster | None = None,
+    settings: Settings,
+    classifier: Classifier,
+    engine: Engine | None = None,
+    roster: Roster | None = None,
     images: ImageStore | None = None,
-) -> Workspace:  # fmt: skip
+) -> Workspace:
     """Open (or make) the workspace and let it know the classifier's taxa.
 
     Args:
@@ -157,13 +160,17 @@ def build_services(settings: Settings, go_live: Callable[[Services], None] = lam
     decoder = DecodingProcesses(settings.max_picture_mp)
     decoder.start()
     images = ImageStore(settings.home / "pictures", decoder, settings.disk_reserve_bytes)
-    transfers = Transfers(
-        Exchange(settings.home, engine, images), settings.home, swapping=lambda: training.is_swapping
-    )  # fmt: skip
+    transfers = Transfers(Exchange(settings.home, engine, images), settings.home, swapping=lambda: training.is_swapping)
     training = Trainings(
-        engine, roster, models, ModelRoom(settings, engine, roster, images, models, renew), settings,
-        device=_trains_on(settings), trouble=trouble, importing=lambda: transfers.is_running,
-    )  # fmt: skip
+        engine,
+        roster,
+        models,
+        ModelRoom(settings, engine, roster, images, models, renew),
+        settings,
+        device=_trains_on(settings),
+        trouble=trouble,
+        importing=lambda: transfers.is_running,
+    )
     training.clear_leftovers()
     services = _services(settings, engine, roster, images, classifier, training, transfers, mirroring)
     mirroring.start()
@@ -191,9 +198,15 @@ def _load_live(settings: Settings, models: Models) -> tuple[Classifier, str]:
 
 
 def _services(
-    settings: Settings, engine: Engine, roster: Roster, images: ImageStore, classifier: Classifier, training: Trainings,
-    transfers: Transfers, mirroring: Mirroring,
-) -> Services:  # fmt: skip
+    settings: Settings,
+    engine: Engine,
+    roster: Roster,
+    images: ImageStore,
+    classifier: Classifier,
+    training: Trainings,
+    transfers: Transfers,
+    mirroring: Mirroring,
+) -> Services:
     """All that depends on the model, around that which does not and stays when another one goes live."""
     from fgdemo.explain.faithfulness import trust
 
@@ -232,12 +245,21 @@ def _services(
         housekeeping.stop()
 
     doubts = GoldDoubts(
-        settings, workspace.roster, open_models(settings, engine), taxa, workspace.embeddings, learner.ranking,
+        settings,
+        workspace.roster,
+        open_models(settings, engine),
+        taxa,
+        workspace.embeddings,
+        learner.ranking,
         classifier.version,
-    )  # fmt: skip
+    )
     explainer = Explainer(
-        LiveClassifier(classifier, learner, taxa), learner, workspace.roster, workspace.embeddings, workspace.images,
-    )  # fmt: skip
+        LiveClassifier(classifier, learner, taxa),
+        learner,
+        workspace.roster,
+        workspace.embeddings,
+        workspace.images,
+    )
     return Services(
         workbench=Workbench(classifier, library, partial(trust, classifier), images.decoder, settings.most_waiting),
         suggestions=Suggestions(
@@ -286,6 +308,10 @@ def open_exchange(settings: Settings, classifier: Classifier) -> Exchange:
 
 def _exchange(settings: Settings, classifier: Classifier, workspace: Workspace) -> Exchange:
     intake = Intake(
-        workspace.engine, workspace.images, workspace.roster, workspace.embeddings, classifier.look,
-    )  # fmt: skip
+        workspace.engine,
+        workspace.images,
+        workspace.roster,
+        workspace.embeddings,
+        classifier.look,
+    )
     return Exchange(settings.home, workspace.engine, workspace.images, intake)

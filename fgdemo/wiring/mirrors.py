@@ -37,9 +37,13 @@ def open_mirror(settings: Settings, engine: Engine | None = None) -> Mirror | No
     engine = engine or open_database(settings.database_url)
     models = Models(engine, settings.home / "models", settings.checkpoint)
     return Mirror(
-        engine, ImageStore(settings.home / "pictures"), models, settings.home, open_destination(settings.mirror),
+        engine,
+        ImageStore(settings.home / "pictures"),
+        models,
+        settings.home,
+        open_destination(settings.mirror),
         MirrorState(engine, settings.mirror),
-    )  # fmt: skip
+    )
 
 
 def restore_from(
@@ -48,9 +52,15 @@ def restore_from(
     """Add all that the mirror at `url` holds to the workspace. Raises as
     `fgdemo.storage.mirror.restoring.restore.restore`."""
     return restore(
-        engine, ImageStore(settings.home / "pictures"), Path(settings.home / "models"), open_destination(url),
-        MirrorState(engine, url).name, read_checkpoint, progress, accept_rights,
-    )  # fmt: skip
+        engine,
+        ImageStore(settings.home / "pictures"),
+        Path(settings.home / "models"),
+        open_destination(url),
+        MirrorState(engine, url).name,
+        read_checkpoint,
+        progress,
+        accept_rights,
+    )
 
 
 def restore_if_fresh(settings: Settings, engine: Engine) -> bool:
@@ -69,8 +79,11 @@ def restore_if_fresh(settings: Settings, engine: Engine) -> bool:
     if found.segments:
         log.warning(
             "restored from the mirror: %d events, %d pictures, %d models in %.1f s",
-            found.events, found.pictures, found.models, time.monotonic() - began,
-        )  # fmt: skip
+            found.events,
+            found.pictures,
+            found.models,
+            time.monotonic() - began,
+        )
     return True
 
 

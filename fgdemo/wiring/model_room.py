@@ -41,9 +41,15 @@ class ModelRoom:
     """
 
     def __init__(
-        self, settings: Settings, engine: Engine, roster: Roster, images: ImageStore, models: Models,
-        renew: Callable[[], None], trial: Trial | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        settings: Settings,
+        engine: Engine,
+        roster: Roster,
+        images: ImageStore,
+        models: Models,
+        renew: Callable[[], None],
+        trial: Trial | None = None,
+    ) -> None:
         self._settings, self._engine, self._roster = settings, engine, roster
         self._images, self._models = images, models
         self._trial = trial or Trial()
@@ -112,6 +118,9 @@ class ModelRoom:
     def _look(self, classifier: Classifier, progress: Progress) -> None:
         self._roster.follow()
         look_at_missing(
-            embeddings_of(self._settings.home, classifier), self._images, self._roster.image_ids, classifier.look,
+            embeddings_of(self._settings.home, classifier),
+            self._images,
+            self._roster.image_ids,
+            classifier.look,
             progress,
-        )  # fmt: skip
+        )

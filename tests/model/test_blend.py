@@ -24,9 +24,11 @@ def pictures() -> Pictures:
     shades = shades + np.random.default_rng(0).integers(-20, 21, shades.shape)
     return Pictures(
         pixels=np.repeat(shades, 64, 0).reshape(len(LABELS), 8, 8, 3).astype(np.uint8),
-        names=tuple(map(str, range(len(LABELS)))), labels=tuple(map(str, LABELS)),
-        splits=("train",) * 32 + ("val",) * 16, skipped=(),
-    )  # fmt: skip
+        names=tuple(map(str, range(len(LABELS)))),
+        labels=tuple(map(str, LABELS)),
+        splits=("train",) * 32 + ("val",) * 16,
+        skipped=(),
+    )
 
 
 def gain(backbone: Backbone) -> torch.Tensor:

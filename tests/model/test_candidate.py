@@ -37,9 +37,13 @@ def base() -> Classifier:
 def chosen(rows: np.ndarray, labels: tuple[str, ...] = PICTURES.labels) -> Pictures:
     pick = rows.tolist()
     return replace(
-        PICTURES, pixels=PICTURES.pixels[pick], names=tuple(PICTURES.names[i] for i in pick),
-        labels=tuple(labels[i] for i in pick), splits=tuple(PICTURES.splits[i] for i in pick), keys=PICTURES.keys[pick],
-    )  # fmt: skip
+        PICTURES,
+        pixels=PICTURES.pixels[pick],
+        names=tuple(PICTURES.names[i] for i in pick),
+        labels=tuple(labels[i] for i in pick),
+        splits=tuple(PICTURES.splits[i] for i in pick),
+        keys=PICTURES.keys[pick],
+    )
 
 
 def corpus_of(pictures: Pictures, taxonomy: Taxonomy) -> Corpus:
@@ -61,9 +65,13 @@ def test_the_head_alone_learns_new_kinds_and_network_and_parts_stay(tmp_path: Pa
 
     def with_head(corpus: Corpus) -> Classifier:
         return train_candidate(
-            base, corpus, replace(RECIPE, epochs=0), name="model", run_file=tmp_path / "s.pt",
+            base,
+            corpus,
+            replace(RECIPE, epochs=0),
+            name="model",
+            run_file=tmp_path / "s.pt",
             on_epoch=lambda epoch: pytest.fail("it was trained"),
-        )  # fmt: skip
+        )
 
     candidate = with_head(corpus_of(PICTURES, taxonomy))
     assert not (tmp_path / "s.pt").exists()
@@ -97,9 +105,13 @@ def test_a_new_kind_joins_and_kinds_without_pictures_stay(base: Classifier, tmp_
     before = {key: value.clone() for key, value in base.backbone.state_dict().items()}
     epochs: list[Epoch] = []
     candidate = train_candidate(
-        base, corpus_of(chosen(rows, labels), taxonomy), RECIPE, name="model-1", run_file=tmp_path / "s.pt",
+        base,
+        corpus_of(chosen(rows, labels), taxonomy),
+        RECIPE,
+        name="model-1",
+        run_file=tmp_path / "s.pt",
         on_epoch=epochs.append,
-    )  # fmt: skip
+    )
     assert all(torch.equal(value, base.backbone.state_dict()[key]) for key, value in before.items())
     assert candidate.taxonomy.leaves == taxonomy.leaves
     at = taxonomy.leaf_index
@@ -154,9 +166,7 @@ def test_a_picture_that_comes_back_is_counted_once(tmp_path: Path) -> None:
     ).classifier
     rows = np.arange(16, 48)  # the first two kinds are carried
     still = replace(RECIPE, epochs=1, lr=1e-12, head_lr=1e-12)
-    once = train_candidate(
-        base, corpus_of(chosen(rows), taxonomy), still, name="m1", run_file=tmp_path / "1.pt"
-    )  # fmt: skip
+    once = train_candidate(base, corpus_of(chosen(rows), taxonomy), still, name="m1", run_file=tmp_path / "1.pt")
     np.testing.assert_array_equal(once.head.counts, [6] * 6)
     assert once.head.member_columns() == base.head.member_columns()
     twice = train_candidate(once, whole, still, name="m2", run_file=tmp_path / "2.pt")
@@ -189,9 +199,7 @@ def test_a_kind_that_was_retired_is_left_out_and_the_others_stay(base: Classifie
     rows = np.array([i for i, label in enumerate(PICTURES.labels) if label not in (lost, absent)])
     taxonomy = Taxonomy(tuple(taxon for taxon in base.taxonomy.taxa if taxon.id != lost))
     recipe = replace(RECIPE, retention=0.5)
-    candidate = train_candidate(
-        base, corpus_of(chosen(rows), taxonomy), recipe, name="m", run_file=tmp_path / "s.pt"
-    )  # fmt: skip
+    candidate = train_candidate(base, corpus_of(chosen(rows), taxonomy), recipe, name="m", run_file=tmp_path / "s.pt")
     assert candidate.taxonomy.leaves == tuple(leaf for leaf in base.taxonomy.leaves if leaf != lost)
     assert candidate.head.counts[taxonomy.leaf_index[absent]] == base.head.counts[1]
     assert len(candidate.head.counts) == 5

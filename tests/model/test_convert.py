@@ -102,8 +102,14 @@ def network_of(name: str, size_px: int, **options: Any) -> Any:
     weight, zero = torch.randn(backbone.dim, 3, generator=drawn), torch.zeros(backbone.dim)
     network = Network(backbone, weight, torch.ones(3), zero, torch.nn.Identity()).eval()  # type: ignore[arg-type]
     taxonomy = Taxonomy(tuple(Taxon(leaf, leaf.upper()) for leaf in leaves))
-    return SimpleNamespace(backbone=backbone, data_config=config, network=network, taxonomy=taxonomy, card={},
-                           pixels=lambda picture: _pixels(config, picture))  # fmt: skip
+    return SimpleNamespace(
+        backbone=backbone,
+        data_config=config,
+        network=network,
+        taxonomy=taxonomy,
+        card={},
+        pixels=lambda picture: _pixels(config, picture),
+    )
 
 
 def _pixels(config: DataConfig, picture: Image.Image) -> torch.Tensor:
@@ -127,9 +133,11 @@ def test_timm_takes_transformers_of_any_size(name: str, size_px: int, tmp_path: 
     assert written.difference < 1e-4
     config = json.loads((tmp_path / "birds" / "config.json").read_text(encoding="utf-8"))
     again: Any = timm.create_model(
-        config["architecture"], num_classes=3, checkpoint_path=str(tmp_path / "birds" / "model.safetensors"),
+        config["architecture"],
+        num_classes=3,
+        checkpoint_path=str(tmp_path / "birds" / "model.safetensors"),
         **config["model_args"],
-    ).eval()  # fmt: skip
+    ).eval()
     pixels = classifier.pixels(PICTURES[0])[None]
     with torch.inference_mode():
         np.testing.assert_allclose(again(pixels).numpy(), classifier.network(pixels).numpy(), atol=1e-4)
@@ -144,18 +152,26 @@ def test_a_network_with_another_head_is_refused_for_timm(tmp_path: Path) -> None
 
 @pytest.mark.parametrize(
     ("licences", "licence"),
-    [([], "unknown"), (["Apache-2.0"], "apache-2.0"), (["Released under the MIT licence"], "mit"),
-     (["CC BY-NC 4.0"], "cc-by-nc-4.0"), (["Apache-2.0", "CC BY-NC 4.0"], "other"), (["ask me"], "other")],
-)  # fmt: skip
+    [
+        ([], "unknown"),
+        (["Apache-2.0"], "apache-2.0"),
+        (["Released under the MIT licence"], "mit"),
+        (["CC BY-NC 4.0"], "cc-by-nc-4.0"),
+        (["Apache-2.0", "CC BY-NC 4.0"], "other"),
+        (["ask me"], "other"),
+    ],
+)
 def test_the_card_for_timm_has_front_matter_that_the_hub_reads(
     licences: list[str], licence: str, tmp_path: Path
 ) -> None:
     card = {
-        "name": 'birds: "yes"\n---\nlibrary_name: evil', "licences": licences,
+        "name": 'birds: "yes"\n---\nlibrary_name: evil',
+        "licences": licences,
         "data": {"sources": ["hf:lab/birds", "garden"], "train": 40, "val": 8},
         "metrics": {"split": "val", "n": 8, "top1": [0.875, 0.5, 1.0], "top5": float("nan")},
-        "backbone": {"name": "resnet18.a1_in1k", "size_px": 224}, "start_weights": "hub",
-    }  # fmt: skip
+        "backbone": {"name": "resnet18.a1_in1k", "size_px": 224},
+        "start_weights": "hub",
+    }
     (tmp_path / "README.md").write_text(timm_card(card), encoding="utf-8")
     front: Any = metadata_load(tmp_path / "README.md")
     assert front["library_name"] == "timm"

@@ -24,10 +24,14 @@ from fgdemo.values.taxonomy import Taxon, Taxonomy
 
 TREE = Taxonomy(
     (
-        Taxon("bird", "bird"), Taxon("wren", "wren", "bird"), Taxon("house", "House Wren", "wren"),
-        Taxon("marsh", "Marsh Wren", "wren"), Taxon("raven", "Raven", "bird"), Taxon("pug", "Pug"),
+        Taxon("bird", "bird"),
+        Taxon("wren", "wren", "bird"),
+        Taxon("house", "House Wren", "wren"),
+        Taxon("marsh", "Marsh Wren", "wren"),
+        Taxon("raven", "Raven", "bird"),
+        Taxon("pug", "Pug"),
     )
-)  # fmt: skip
+)
 
 
 def test_every_draw_weighs_as_many_pictures_and_chunks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

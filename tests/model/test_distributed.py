@@ -43,10 +43,13 @@ def train(folder: Path, world: World = ALONE, stop_at: int = 1000) -> None:
     questions = iter(range(1000))
     lesson = Lesson(PICTURES, LABELS, config, RECIPE, soft=soft, memory=memory, world=world)
     trained = finetune(
-        backbone, (torch.zeros(backbone.dim, 6), torch.zeros(6)), lesson,
-        run_file=folder / f"run_file-{world.rank}.pt", on_epoch=epochs.append,
+        backbone,
+        (torch.zeros(backbone.dim, 6), torch.zeros(6)),
+        lesson,
+        run_file=folder / f"run_file-{world.rank}.pt",
+        on_epoch=epochs.append,
         stop=lambda: world.rank == 1 and next(questions) >= stop_at,
-    )  # fmt: skip
+    )
     told = [[epoch.number, epoch.loss, epoch.val_top1] for epoch in epochs]
     torch.save(trained.backbone.state_dict(), folder / f"weights-{world.rank}.pt")
     (folder / f"told-{world.rank}.json").write_text(json.dumps({"epochs": told, "done": trained.epochs_done}))
@@ -110,9 +113,28 @@ def test_fit_writes_one_checkpoint_and_says_everything_once(tmp_path: Path) -> N
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(pixels).save(path)
     done = torchrun(
-        "-m", "fgdemo", "fit", tmp_path / "birds", "--out", tmp_path / "out", "--backbone", "test_resnet", "--weights",
-        "none", "--size", 64, "--epochs", 1, "--batch-size", 12, "--parts", 3, "--device", "cpu", "--json",
-    )  # fmt: skip
+        "-m",
+        "fgdemo",
+        "fit",
+        tmp_path / "birds",
+        "--out",
+        tmp_path / "out",
+        "--backbone",
+        "test_resnet",
+        "--weights",
+        "none",
+        "--size",
+        64,
+        "--epochs",
+        1,
+        "--batch-size",
+        12,
+        "--parts",
+        3,
+        "--device",
+        "cpu",
+        "--json",
+    )
     assert done.returncode == 0, done.stderr
     (line,) = done.stdout.strip().splitlines()
     assert json.loads(line)["checkpoint"] == str(tmp_path / "out")

@@ -329,9 +329,11 @@ def test_what_is_given_back_is_the_average_of_the_weights_after_each_step_and_th
     head = torch.randn(3, 6, generator=torch.Generator().manual_seed(0)), torch.zeros(6)
     recipe = replace(RECIPE, epochs=1, batch_size=9, lr=0.1, ema_decay=0.5)
     trained = finetune(
-        backbone, head, Lesson(PICTURES, LABELS, CONFIG, recipe),
+        backbone,
+        head,
+        Lesson(PICTURES, LABELS, CONFIG, recipe),
         progress=lambda what, done, of: seen.append(next(backbone.parameters()).detach().clone()),
-    )  # fmt: skip
+    )
     average = torch.zeros(3)
     for weights, kept in zip(seen, (0.0, 1 - 2 ** (-2 / 3), 0.5, 0.5), strict=True):  # 1 − n^(−2/3), at most a half
         average = kept * average + (1 - kept) * weights

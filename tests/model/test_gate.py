@@ -45,9 +45,16 @@ rights = st.lists(st.tuples(st.booleans(), st.booleans()), min_size=30, max_size
 
 @pytest.mark.parametrize(
     ("n", "loss", "outcome"),
-    [(0, 1, "unproven"), (1, 0.95, "unproven"), (40, 0.0722, "unproven"), (82, 0.0359, "unproven"),
-     (298, 0.0100024, "unproven"), (299, 0.00996911, "not worse"), (1000, 0.00299, "not worse")],
-)  # fmt: skip
+    [
+        (0, 1, "unproven"),
+        (1, 0.95, "unproven"),
+        (40, 0.0722, "unproven"),
+        (82, 0.0359, "unproven"),
+        (298, 0.0100024, "unproven"),
+        (299, 0.00996911, "not worse"),
+        (1000, 0.00299, "not worse"),
+    ],
+)
 def test_the_same_answers_do_not_exclude_a_loss(n: int, loss: float, outcome: str) -> None:
     """By hand: 1 − 0.05^(1/n), which is about 3 / n (the rule of three)."""
     same = np.arange(n) % 5 > 0
@@ -267,8 +274,9 @@ def test_known_kinds_without_gold_pictures_are_named_for_nobody_can_judge_them()
     shown = np.arange(400) % 2
     some = verdict(np.ones(400, bool), np.ones(400, bool), shown)
     assert some.may_go_live
-    assert some.sentence.endswith("2 of the 4 kinds it knew have no gold pictures, so nothing shows whether it still "
-                                  "knows them.")  # fmt: skip
+    assert some.sentence.endswith(
+        "2 of the 4 kinds it knew have no gold pictures, so nothing shows whether it still knows them."
+    )
     lost = verdict(np.ones(40, bool), np.arange(40) > 2, shown[:40])
     assert not check(lost, "forgetting").passed
     assert lost.sentence.count("2 of the 4 kinds it knew have no gold pictures") == 1

@@ -47,10 +47,20 @@ def labelling(workspace: FakeWorkspace, *, judging: bool = False) -> Labelling:
 
 
 def say(work: Labelling, session: int, item: Item, taxon: str | None, kind: Kind = "label") -> LabelEvent:
-    return work.answer(MO, session, LabelEvent(
-        item.image, kind, "mo", taxon=taxon, shown_version=item.version, session=session, reason=item.reason,
-        blind=item.blind,
-    ))  # fmt: skip
+    return work.answer(
+        MO,
+        session,
+        LabelEvent(
+            item.image,
+            kind,
+            "mo",
+            taxon=taxon,
+            shown_version=item.version,
+            session=session,
+            reason=item.reason,
+            blind=item.blind,
+        ),
+    )
 
 
 def test_gold_that_looks_wrong_is_asked_blind_among_as_many_others(workspace: FakeWorkspace) -> None:
@@ -128,8 +138,9 @@ def test_a_random_check_counts_once_and_by_what_stands(workspace: FakeWorkspace)
         workspace.roster.follow()
         version = workspace.roster.standing(image).version
         leases.take([image], "mo", session, 1, reasons={image: reason})  # as it was dealt
-        work.answer(MO, session, LabelEvent(image, kind, "mo", taxon, shown_version=version, session=session,
-                                            reason=reason))  # type: ignore[arg-type]  # fmt: skip
+        work.answer(
+            MO, session, LabelEvent(image, kind, "mo", taxon, shown_version=version, session=session, reason=reason)
+        )  # type: ignore[arg-type]
 
     undone, wrong, mended, none = (
         workspace.roster.image_ids[row] for row in np.flatnonzero(workspace.roster.split == 0)[:4]
@@ -158,9 +169,19 @@ def test_what_a_random_check_is_the_server_knows(workspace: FakeWorkspace, claim
     image = workspace.roster.image_ids[int(np.flatnonzero(workspace.roster.split == 0)[0])]
 
     def answer(item: Item) -> LabelEvent:
-        return work.answer(ADA, session, LabelEvent(
-            item.image, "label", "ada", "eskimo_dog", shown_version=item.version, session=session, reason=claimed,
-        ))  # fmt: skip
+        return work.answer(
+            ADA,
+            session,
+            LabelEvent(
+                item.image,
+                "label",
+                "ada",
+                "eskimo_dog",
+                shown_version=item.version,
+                session=session,
+                reason=claimed,
+            ),
+        )
 
     assert answer(work.item(ADA, image)).reason is None, "it was not dealt at all"
     assert checks.audited(9) == []

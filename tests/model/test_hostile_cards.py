@@ -29,9 +29,22 @@ from tests.support.tiny import tiny_fit
 Path_ = tuple[str | int, ...]
 PICTURE = draw_specimen(SPECIES[0], 77, (90, 70)).picture
 OTHERS: tuple[Any, ...] = (
-    None, True, -1, 10**18, 1e300, "", "x" * 5000, "a\u202e\0b", "\ud800", [], {}, [[[[]]]], {"a": {"b": []}},
-    ["a"] * 3, [0] * (MOST_TAXA + 1),
-)  # fmt: skip
+    None,
+    True,
+    -1,
+    10**18,
+    1e300,
+    "",
+    "x" * 5000,
+    "a\u202e\0b",
+    "\ud800",
+    [],
+    {},
+    [[[[]]]],
+    {"a": {"b": []}},
+    ["a"] * 3,
+    [0] * (MOST_TAXA + 1),
+)
 
 
 @pytest.fixture(scope="module")

@@ -31,9 +31,12 @@ def lesson(recipe: Recipe = RECIPE, pixels: np.ndarray | None = None, **more: An
     """Of pictures that are nothing but the colour of their kind, unless others are given."""
     plain = np.broadcast_to(COLOURS[LABELS][:, None, None], (len(LABELS), SIZE_PX, SIZE_PX, 3))
     pictures = Pictures(
-        pixels=plain.copy() if pixels is None else pixels, names=tuple(map(str, TRAIN)), labels=tuple(map(str, LABELS)),
-        splits=("train",) * len(LABELS), skipped=(),
-    )  # fmt: skip
+        pixels=plain.copy() if pixels is None else pixels,
+        names=tuple(map(str, TRAIN)),
+        labels=tuple(map(str, LABELS)),
+        splits=("train",) * len(LABELS),
+        skipped=(),
+    )
     return Lesson(pictures, LABELS, CONFIG, recipe, **more)
 
 

@@ -188,11 +188,15 @@ def test_hostile_names_stay_text() -> None:
     taxonomy = Taxonomy((Taxon("a", hostile), Taxon("b", '"><img src=x>')))
     interval = [0.5, 0.4, 0.6]
     result = {
-        "checkpoint": hostile, "protocol": "score", "n": 4, "figures": {"top1": interval}, "risk": [(0.5, 0), (1, 0.5)],
+        "checkpoint": hostile,
+        "protocol": "score",
+        "n": 4,
+        "figures": {"top1": interval},
+        "risk": [(0.5, 0), (1, 0.5)],
         "reliability": [{"confidence": 0.9, "right": 0.5, "n": 4}],
         "pairs": [{"a": "a", "b": "b", "mistaken": 1, "of": 4, "share": [0.5, 0.2, 0.8]}],
         "kinds": [{"taxon": "a", "n": 2, "right": interval, "false": 0}],
-    }  # fmt: skip
+    }
     page = html_report(result, taxonomy)
     assert "<script" not in page
     assert "<img" not in page

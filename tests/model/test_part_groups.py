@@ -87,17 +87,26 @@ def test_a_training_on_birds_alone_leaves_dogs_their_named_parts(tmp_path: Path)
     taxonomy = Taxonomy(groups + tuple(Taxon(s, s, "bird" if i < 3 else "dog") for i, s in enumerate(species)))
     backbone, config = tiny_backbone()
     base = fit_classifier(
-        backbone, config, pictures, label_indices(pictures.labels, taxonomy), taxonomy, name="tiny", trained=False,
+        backbone,
+        config,
+        pictures,
+        label_indices(pictures.labels, taxonomy),
+        taxonomy,
+        name="tiny",
+        trained=False,
         parts_per_group=3,
-    ).classifier  # fmt: skip
+    ).classifier
     named = tuple(replace(part, name=f"part {part.id}") for part in base.parts.parts)
     base = replace(base, parts=replace(base.parts, parts=named))
     rows = [row for row, label in enumerate(pictures.labels) if taxonomy.root(label) == "bird"]
     only = replace(
-        pictures, pixels=pictures.pixels[rows], keys=pictures.keys[rows],
-        names=tuple(pictures.names[row] for row in rows), labels=tuple(pictures.labels[row] for row in rows),
+        pictures,
+        pixels=pictures.pixels[rows],
+        keys=pictures.keys[rows],
+        names=tuple(pictures.names[row] for row in rows),
+        labels=tuple(pictures.labels[row] for row in rows),
         splits=tuple(pictures.splits[row] for row in rows),
-    )  # fmt: skip
+    )
     corpus = Corpus(only, label_indices(only.labels, taxonomy), np.zeros(len(rows), bool), taxonomy)
     candidate = train_candidate(
         base, corpus, Recipe(epochs=1, train_px=64), name="birds", run_file=tmp_path / "training.pt"

@@ -101,8 +101,20 @@ def test_passwords_and_tokens_are_in_no_log(workspace: FakeWorkspace, caplog: py
 # --- checkpoints of strangers -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["hf-hub:evil/model", "hf_hub:evil/model", "local-dir:/tmp", "../x", "resnet18\0", "",
-                                  "timm/resnet18", "http://x/y", "__import__('os')"])  # fmt: skip
+@pytest.mark.parametrize(
+    "name",
+    [
+        "hf-hub:evil/model",
+        "hf_hub:evil/model",
+        "local-dir:/tmp",
+        "../x",
+        "resnet18\0",
+        "",
+        "timm/resnet18",
+        "http://x/y",
+        "__import__('os')",
+    ],
+)
 def test_a_card_cannot_fetch_or_open_anything_by_the_name_of_its_network(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -153,8 +165,16 @@ def test_no_pickle_is_opened_whatever_it_is_called(tmp_path: Path) -> None:
     assert not mark.exists()
 
 
-@pytest.mark.parametrize("header", [b"\xff" * 8, (2**62).to_bytes(8, "little"), (64).to_bytes(8, "little") + b"{" * 64,
-                                    (2).to_bytes(8, "little") + b"{}", b""])  # fmt: skip
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"\xff" * 8,
+        (2**62).to_bytes(8, "little"),
+        (64).to_bytes(8, "little") + b"{" * 64,
+        (2).to_bytes(8, "little") + b"{}",
+        b"",
+    ],
+)
 def test_a_lying_header_of_safetensors_is_a_sentence(tmp_path: Path, header: bytes) -> None:
     folder = tmp_path / "checkpoint"
     folder.mkdir()

@@ -114,10 +114,13 @@ def base() -> Classifier:
     leaves = TAXONOMY.leaves[:4]
     rows = [row for row, label in enumerate(PICTURES.labels) if label in leaves]
     some = replace(
-        PICTURES, pixels=PICTURES.pixels[rows], names=tuple(PICTURES.names[i] for i in rows),
-        labels=tuple(PICTURES.labels[i] for i in rows), splits=tuple(PICTURES.splits[i] for i in rows),
+        PICTURES,
+        pixels=PICTURES.pixels[rows],
+        names=tuple(PICTURES.names[i] for i in rows),
+        labels=tuple(PICTURES.labels[i] for i in rows),
+        splits=tuple(PICTURES.splits[i] for i in rows),
         keys=PICTURES.keys[rows],
-    )  # fmt: skip
+    )
     taxonomy = TAXONOMY.restrict(leaves)
     backbone, config = tiny_backbone()
     labels = label_indices(some.labels, taxonomy)

@@ -106,9 +106,15 @@ def test_copies_count_once_and_the_checkpoints_own_pictures_too():
     empty = nothing_known(leaves=4)
     phi = empty.features(embeddings)
     head = RidgeHead(
-        empty.mean, empty.scale, phi.T @ phi, phi.T @ np.eye(4)[truth], np.bincount(truth) * 1.0, 0.1, keys,
+        empty.mean,
+        empty.scale,
+        phi.T @ phi,
+        phi.T @ np.eye(4)[truth],
+        np.bincount(truth) * 1.0,
+        0.1,
+        keys,
         truth.astype(np.int16),
-    )  # fmt: skip
+    )
     share = head.penalty / (np.trace(head.gram) / 9)
     fresh = RidgeHead(
         empty.mean, empty.scale, head.gram * 1e-12, empty.moment, empty.counts, share * 1e-12 * np.trace(head.gram) / 9

@@ -39,9 +39,13 @@ def train(home: Path, job: int, listen: Progress = no_progress) -> tuple[list[st
     engine, files = open_database(settings.database_url), JobFiles(home)
     models, said = open_models(settings, engine), list[str]()
     done = run_job(
-        Jobs(engine), files, job, lambda run: make_candidate(run, settings, models, files, TinyTrial()), said.append,
+        Jobs(engine),
+        files,
+        job,
+        lambda run: make_candidate(run, settings, models, files, TinyTrial()),
+        said.append,
         listen=listen,
-    )  # fmt: skip
+    )
     assert done.state == "done"
     return said, load_classifier(models.folder(str(done.candidate)))
 

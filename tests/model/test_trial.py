@@ -35,9 +35,17 @@ def test_a_preset_trains_every_network_at_a_size_that_it_takes(
     corpus = Corpus(pictures, label_indices(pictures.labels, base.taxonomy), np.zeros(24, bool), base.taxonomy)
     said: list[str] = []
     candidate = Trial().train(
-        base, corpus, "quick", name="m", run_file=tmp_path / "s.pt", device="cpu", on_epoch=lambda epoch: None,
-        progress=no_progress, stop=lambda: False, say=said.append,
-    )  # fmt: skip
+        base,
+        corpus,
+        "quick",
+        name="m",
+        run_file=tmp_path / "s.pt",
+        device="cpu",
+        on_epoch=lambda epoch: None,
+        progress=no_progress,
+        stop=lambda: False,
+        say=said.append,
+    )
     assert candidate.card["epochs_done"] == 1
     assert candidate.card["recipe"]["train_px"] == train_px
     assert candidate.data_config == base.data_config

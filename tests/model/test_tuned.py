@@ -36,9 +36,11 @@ def pictures(labels: tuple[str, ...] | None = None) -> Pictures:
     drawn = specimen_pictures(per_class=10)
     kinds = labels or drawn.labels
     return replace(
-        drawn, splits=tuple("train" if row % 10 < 7 else "val" for row in range(60)), labels=kinds,
+        drawn,
+        splits=tuple("train" if row % 10 < 7 else "val" for row in range(60)),
+        labels=kinds,
         keys=np.arange(1, 61).astype(np.uint64),
-    )  # fmt: skip
+    )
 
 
 def test_it_answers_for_the_tested_pictures_in_the_order_of_the_classes(

@@ -199,13 +199,23 @@ def test_a_new_password_signs_everybody_out(accounts):
 
 @pytest.mark.parametrize(
     ("name", "role", "password"),
-    [("ada", "expert", "long enough"), ("", "expert", "long enough"), ("a\u202eb", "expert", "long enough"),
-     ("bo", "king", "long enough"), ("bo", "expert", "short"), ("import", "expert", "long enough"),
-     ("x" * 41, "expert", "long enough"), ("ａｄａ", "expert", "long enough"), ("fgDemo", "expert", "long enough"),
-     ("Hf: ada", "expert", "long enough"), ("ａdа\ufe0f", "expert", "long enough"),
-     ("bo\u3164", "expert", "long enough"),
-     ("bo", "expert", " " * 8), ("Bo Robinson", "expert", "bo robinson")],
-)  # fmt: skip
+    [
+        ("ada", "expert", "long enough"),
+        ("", "expert", "long enough"),
+        ("a\u202eb", "expert", "long enough"),
+        ("bo", "king", "long enough"),
+        ("bo", "expert", "short"),
+        ("import", "expert", "long enough"),
+        ("x" * 41, "expert", "long enough"),
+        ("ａｄａ", "expert", "long enough"),
+        ("fgDemo", "expert", "long enough"),
+        ("Hf: ada", "expert", "long enough"),
+        ("ａdа\ufe0f", "expert", "long enough"),
+        ("bo\u3164", "expert", "long enough"),
+        ("bo", "expert", " " * 8),
+        ("Bo Robinson", "expert", "bo robinson"),
+    ],
+)
 def test_unusable_accounts_are_refused(accounts, name, role, password):
     with pytest.raises(SettingsError):
         accounts.add(name, role, password)

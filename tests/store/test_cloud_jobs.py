@@ -268,9 +268,15 @@ def test_a_maintainer_cancels_what_was_interrupted(
         monkeypatch.setenv(name, value)
     local = open_tiny_training(settings.home)
     training = Trainings(
-        local._engine, local._roster, local._models, local._room, settings, device="jobs:t4-small", command=TINY_JOB,
+        local._engine,
+        local._roster,
+        local._models,
+        local._room,
+        settings,
+        device="jobs:t4-small",
+        command=TINY_JOB,
         clock=lambda: utc_now() + timedelta(minutes=5),
-    )  # fmt: skip
+    )
     assert job_now(training, job).state == "interrupted"
     with pytest.raises(TrainingError, match="sign in with Hugging Face first"):
         training.cancel(MAINTAINER, job)
@@ -378,10 +384,11 @@ def test_nobody_trains_there_without_a_token_and_the_token_goes_to_the_process_a
 ) -> None:
     settings = copied(made, tmp_path)
     command = (
-        sys.executable, "-c",
+        sys.executable,
+        "-c",
         "import os, pathlib, sys; pathlib.Path(sys.argv[-2]).write_text(os.environ.get('HF_TOKEN', ''))",
         str(tmp_path / "token"),
-    )  # fmt: skip
+    )
     local = open_tiny_training(settings.home)
     training = Trainings(
         local._engine, local._roster, local._models, local._room, settings, device="jobs:t4-small", command=command

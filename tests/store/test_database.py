@@ -93,10 +93,13 @@ def test_an_account_of_before_keeps_all_but_what_nobody_reads(engine, database_u
             "DELETE FROM schema_version WHERE version > 10",
         ):
             connection.execute(sa.text(statement))
-        connection.execute(sa.text(
-            "INSERT INTO account (name, folded, role, password_hash, created_at, disabled, failures, failed_at) VALUES "
-            "('Ada', 'ada', 'expert', 'x', '2026-01-01T00:00:00+00:00', FALSE, 3, '2026-01-02T00:00:00+00:00')"
-        ))  # fmt: skip
+        connection.execute(
+            sa.text(
+                "INSERT INTO account (name, folded, role, password_hash, created_at, disabled, failures, failed_at) "
+                "VALUES "
+                "('Ada', 'ada', 'expert', 'x', '2026-01-01T00:00:00+00:00', FALSE, 3, '2026-01-02T00:00:00+00:00')"
+            )
+        )
     newer = open_database(database_url)
     assert not {"failures", "failed_at"} & {column["name"] for column in sa.inspect(newer).get_columns("account")}
     assert [(one.name, one.role) for one in Accounts(newer).all()] == [("Ada", "expert")]

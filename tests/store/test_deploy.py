@@ -47,9 +47,18 @@ def small(**more: bytes) -> SpaceContents:
 def repository(tmp_path: Path) -> Path:
     """A git checkout that looks like ours, with things beside what is tracked."""
     root = tmp_path / "checkout"
-    tracked = ("app.py", "fgdemo/web/page.py", f"{BUNDLED}/card.json", f"{BUNDLED}/model.safetensors",
-               "requirements.txt", "README.md", "LICENSE", "tests/test_x.py",
-               "benchmarks/b.py", "pyproject.toml")  # fmt: skip
+    tracked = (
+        "app.py",
+        "fgdemo/web/page.py",
+        f"{BUNDLED}/card.json",
+        f"{BUNDLED}/model.safetensors",
+        "requirements.txt",
+        "README.md",
+        "LICENSE",
+        "tests/test_x.py",
+        "benchmarks/b.py",
+        "pyproject.toml",
+    )
     for name in (*tracked, "fgdemo/.env", "fgdemo/scratch.py", "checkpoints/.mine-training.pt", "fgdemo.sqlite"):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text("torch>=2\n" if name == "requirements.txt" else name, encoding="utf-8")
@@ -61,9 +70,16 @@ def repository(tmp_path: Path) -> Path:
 def test_only_what_is_tracked_and_needed_is_taken(repository: Path) -> None:
     contents = space_contents(repository, repository / BUNDLED, {})
     assert list(contents.files) == sorted(
-        ["LICENSE", "README.md", "app.py", f"{BUNDLED}/card.json", f"{BUNDLED}/model.safetensors", "fgdemo/web/page.py",
-         "requirements.txt"]
-    )  # fmt: skip
+        [
+            "LICENSE",
+            "README.md",
+            "app.py",
+            f"{BUNDLED}/card.json",
+            f"{BUNDLED}/model.safetensors",
+            "fgdemo/web/page.py",
+            "requirements.txt",
+        ]
+    )
     (repository / "LICENSE").unlink()
     with pytest.raises(StorageError, match="LICENSE is not in the repository"):
         space_contents(repository, repository / BUNDLED, {})
@@ -81,8 +97,9 @@ def test_another_checkpoint_takes_the_place_of_the_bundled_one(repository: Path,
     (mine / "notes.txt").write_text("private")
     contents = space_contents(repository, mine, {})
     assert [path for path in contents.files if path.startswith("checkpoints/")] == [
-        "checkpoints/mine/card.json", "checkpoints/mine/model.safetensors"
-    ]  # fmt: skip
+        "checkpoints/mine/card.json",
+        "checkpoints/mine/model.safetensors",
+    ]
     assert contents.variables == {"FGDEMO_CHECKPOINT": "checkpoints/mine"}
 
 
@@ -109,11 +126,19 @@ def test_scopes_are_asked_for_only_where_jobs_are_wanted() -> None:
 def test_the_repository_itself_is_a_space() -> None:
     """Small enough for a plain push, and nothing in it that a Space does not need."""
     contents = space_contents(REPOSITORY, REPOSITORY / BUNDLED, {})
-    assert {path: path.stat().st_size for path in contents.files.values() if isinstance(path, Path)
-            and path.stat().st_size >= PLAIN_PUSH_BYTES} == {}  # fmt: skip
+    assert {
+        path: path.stat().st_size
+        for path in contents.files.values()
+        if isinstance(path, Path) and path.stat().st_size >= PLAIN_PUSH_BYTES
+    } == {}
     assert {path.split("/")[0] for path in contents.files} == {
-        "LICENSE", "README.md", "app.py", "checkpoints", "fgdemo", "requirements.txt"
-    }  # fmt: skip
+        "LICENSE",
+        "README.md",
+        "app.py",
+        "checkpoints",
+        "fgdemo",
+        "requirements.txt",
+    }
     lines = (REPOSITORY / "requirements.txt").read_text(encoding="utf-8").splitlines()
     torch = next(line for line in lines if line.startswith("torch>"))
     assert re.match(r"torch>=2\.(\d+)", torch)[1] == "11", "ZeroGPU stops at 2.11"  # type: ignore[index]

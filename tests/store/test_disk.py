@@ -75,9 +75,14 @@ def leave(workspace: FakeWorkspace, pictures: VisitorPictures, turn: int) -> Sug
     taxonomy = workspace.classifier.taxonomy
     suggestions = Suggestions(workspace.events, workspace.images, Remarks(workspace.engine), pictures, taxonomy)
     return suggestions.add(
-        photograph("PNG", turn), name="a.png", taxon=taxonomy.leaves[0], new_name=None, comment=None, model_version="m",
+        photograph("PNG", turn),
+        name="a.png",
+        taxon=taxonomy.leaves[0],
+        new_name=None,
+        comment=None,
+        model_version="m",
         keep_picture=True,
-    )  # fmt: skip
+    )
 
 
 def test_visitors_pictures_have_a_quota_that_removing_gives_back(tmp_path: Path) -> None:

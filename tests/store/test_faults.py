@@ -190,9 +190,11 @@ def test_a_session_goes_on_when_the_clock_jumps_back(workspace: FakeWorkspace) -
     session = labelling.start(ADA, "suspicion", None, None, 0.0).id
     for jump in (timedelta(seconds=2), -timedelta(days=30), timedelta(seconds=1), timedelta(days=60)):
         (item,) = labelling.next_items(ADA, session, [], 1)
-        labelling.answer(ADA, session, LabelEvent(
-            item.image, "unusable", "ada", shown_version=item.version, session=session, reason=item.reason
-        ))  # fmt: skip
+        labelling.answer(
+            ADA,
+            session,
+            LabelEvent(item.image, "unusable", "ada", shown_version=item.version, session=session, reason=item.reason),
+        )
         now += jump
     report = labelling.report(ADA, session)
     assert report.done == 4
@@ -207,9 +209,13 @@ def test_a_session_goes_on_when_the_clock_jumps_back(workspace: FakeWorkspace) -
 # --- hostile text -------------------------------------------------------------------------------------------------
 
 HOSTILE = (
-    "<img src=x onerror=pwned()>", "'; DROP TABLE label_event; --", '=HYPERLINK("http://x")', "{{7*7}} ${7*7} {0} %s",
-    "</script><script>pwned()</script>", "../../etc/passwd",
-)  # fmt: skip
+    "<img src=x onerror=pwned()>",
+    "'; DROP TABLE label_event; --",
+    '=HYPERLINK("http://x")',
+    "{{7*7}} ${7*7} {0} %s",
+    "</script><script>pwned()</script>",
+    "../../etc/passwd",
+)
 
 
 @pytest.mark.parametrize("text", HOSTILE)

@@ -101,9 +101,11 @@ def test_a_job_runs_its_command_and_can_be_cancelled(hub: Hub) -> None:
     api = HfApi()
     assert {one.name: one.unit_cost_usd for one in api.list_jobs_hardware()}["t4-small"] > 0
     job = api.run_job(
-        image="python:3.12", command=[sys.executable, "-c", "import os; print('hello', os.environ['WHAT'])"],
-        env={"WHAT": "world"}, flavor="cpu-basic",
-    )  # fmt: skip
+        image="python:3.12",
+        command=[sys.executable, "-c", "import os; print('hello', os.environ['WHAT'])"],
+        env={"WHAT": "world"},
+        flavor="cpu-basic",
+    )
     assert api.wait_for_job(job.id, poll_interval=0.05).status.stage == "COMPLETED"
     assert list(api.fetch_job_logs(job_id=job.id)) == ["hello world"]
     long = api.run_job(image="python:3.12", command=[sys.executable, "-c", "input() or open(0).read()"])

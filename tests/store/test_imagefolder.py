@@ -13,8 +13,19 @@ from fgdemo.values.labelled import LabelledPicture
 from tests.support.exchanging import MAINTAINER, exchange_of, say
 from tests.support.workspace import FakeWorkspace, coloured, open_fake_workspace
 
-NAMES = ("A/B", "A\\B", "A:B", "CON", "ends with dots...", "Mallard ♂", "Mallard ♀", "دوري منزلي", "x" * 119, "=1+1",
-         "McKay's")  # fmt: skip
+NAMES = (
+    "A/B",
+    "A\\B",
+    "A:B",
+    "CON",
+    "ends with dots...",
+    "Mallard ♂",
+    "Mallard ♀",
+    "دوري منزلي",
+    "x" * 119,
+    "=1+1",
+    "McKay's",
+)
 
 
 @pytest.fixture

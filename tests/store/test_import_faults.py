@@ -76,9 +76,14 @@ def many(tmp_path_factory) -> Path:
 
 @pytest.mark.parametrize(
     ("place", "method", "call"),
-    [(ImageStore, "put", 40), (Embeddings, "append", 3), (intake_module, "settle_kinds", 1),
-     (intake_module.Intake, "_write", 75), (intake_module, "look_at_missing", 1)],
-)  # fmt: skip
+    [
+        (ImageStore, "put", 40),
+        (Embeddings, "append", 3),
+        (intake_module, "settle_kinds", 1),
+        (intake_module.Intake, "_write", 75),
+        (intake_module, "look_at_missing", 1),
+    ],
+)
 def test_a_killed_import_goes_on(tmp_path, many, monkeypatch, place, method, call):
     home = tmp_path / "home"
 
@@ -183,8 +188,12 @@ def test_a_bomb_in_every_shape_is_left_out(tmp_path):
     inner = io.BytesIO()
     with zipfile.ZipFile(inner, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("x.png", b"\0" * 10_000_000)
-    entries = {"a/ratio.png": b"\0" * 10_000_000, "a/nested.zip": inner.getvalue(), "a/nested.png": inner.getvalue(),
-               "pictures.csv": b"path,label\n" + b"a" * 10_000_000}  # fmt: skip
+    entries = {
+        "a/ratio.png": b"\0" * 10_000_000,
+        "a/nested.zip": inner.getvalue(),
+        "a/nested.png": inner.getvalue(),
+        "pictures.csv": b"path,label\n" + b"a" * 10_000_000,
+    }
     found = read_tree(open_zip(packed(tmp_path / "b.zip", entries)), partly_labelled=True)
     assert dict(found.skipped) == {
         "a/nested.zip": "is an archive in the archive",
@@ -249,8 +258,11 @@ SCRIPTS = (
 
 
 def test_names_in_every_script(workspace, tmp_path):
-    entries = {f"{label}/{label}-{n}.png": coloured("lowchen", 10 * at + n).load()
-               for at, label in enumerate(SCRIPTS) for n in range(2)}  # fmt: skip
+    entries = {
+        f"{label}/{label}-{n}.png": coloured("lowchen", 10 * at + n).load()
+        for at, label in enumerate(SCRIPTS)
+        for n in range(2)
+    }
     entries["long/" + "ก" * 100 + ".png"] = coloured("lowchen", 400).load()
     report = take_in(workspace, tmp_path, packed(tmp_path / "s.zip", entries))
     assert (report.added, report.skipped) == (21, ())
@@ -322,8 +334,10 @@ def test_a_table_with_annotators(workspace, tmp_path):
     (tmp_path / "in" / "t.csv").write_text(rows)
     for _ in range(2):
         take_in(workspace, tmp_path, tmp_path / "in" / "t.csv")
-    told = {held.name: (held.standing, [(e.kind, e.annotator, e.taxon, e.blind) for e in held.history])
-            for held in Inventory(workspace.engine)}  # fmt: skip
+    told = {
+        held.name: (held.standing, [(e.kind, e.annotator, e.taxon, e.blind) for e in held.history])
+        for held in Inventory(workspace.engine)
+    }
     assert told["1.png"][1] == [("import", "ada", "wren", False)]
     assert told["2.png"][1] == [("label", "ada", "wren", False), ("label", "bo", "auk", True)]
     standings = [told[name][0] for name in ("1.png", "2.png", "3.png")]
@@ -346,8 +360,14 @@ def test_lines_of_the_wrong_type_are_named_and_the_rest_is_read(workspace, tmp_p
     lines = (out / "workspace.jsonl").read_text(encoding="utf-8").splitlines()
     records = [json.loads(line) for line in lines]
     events = [at for at, record in enumerate(records) if record["type"] == "event" and record["kind"] == "label"]
-    wrong = ({"annotator": 7}, {"kind": "drop"}, {"created_at": "yesterday"}, {"taxon": ["a"]}, {"box": {"left": "x"}},
-             {"seconds_spent": "NaN"})  # fmt: skip
+    wrong = (
+        {"annotator": 7},
+        {"kind": "drop"},
+        {"created_at": "yesterday"},
+        {"taxon": ["a"]},
+        {"box": {"left": "x"}},
+        {"seconds_spent": "NaN"},
+    )
     for at, change in zip(events, wrong, strict=True):
         records[at] |= change
     pictures = [at for at, record in enumerate(records) if record["type"] == "picture"]
@@ -360,8 +380,11 @@ def test_lines_of_the_wrong_type_are_named_and_the_rest_is_read(workspace, tmp_p
     no_object = ("is nested", "is not valid JSON", "must hold one JSON object", "is larger than")
     assert sum(count for reason, count in reasons.items() if reason.startswith(no_object)) == 4
     assert reasons["is not there"] == 1
-    assert reasons["is not the picture that it was when it was exported"] + reasons[
-        "is about another picture than the line before it"] >= 2  # fmt: skip
+    assert (
+        reasons["is not the picture that it was when it was exported"]
+        + reasons["is about another picture than the line before it"]
+        >= 2
+    )
     assert sum("has" in reason for reason in reasons) >= 6
     assert report.added == len(pictures) - 2
     assert take_in(workspace, tmp_path, out).answers == 0
@@ -395,24 +418,48 @@ def test_typical_tasks_of_label_studio(workspace, tmp_path):
 
     when = {"created_at": "2024-03-01T10:00:00.123456Z", "lead_time": 4.5}
     tasks = [
-        {"data": {"image": "/data/upload/7/1a2b3c4d-bird%20one.png"},
-         "annotations": [answered("Wren", 3, **when), answered("Auk", {"id": 4, "email": "bo@x.org"}, **when)]},
-        {"data": {"image": "/data/local-files/?d=some/where/deep/er/2.png"}, "annotations": [],
-         "predictions": [{"result": answered("Auk", 1)["result"], "model_version": "v1", "score": 0.9}]},
-        {"data": {"img": "http://studio:8080/data/upload/7/3.png"},
-         "annotations": [{**answered("Wren", 3), "was_cancelled": True}]},
-        {"data": {"image": "4.png"}, "annotations": [
-            {"completed_by": 3, "result": [{"type": "rectanglelabels", "value": {"x": 1, "rectanglelabels": ["a"]}}]}]},
-        {"data": {"image": "5.png"}, "annotations": [
-            {"completed_by": 3, "result": [{"type": "taxonomy", "value": {"taxonomy": [["bird", "Uhu"]]}}]}]},
-        {"data": {"image": "6.png"}}, {"data": {"image": "s3://bucket/7.png"}}, {"data": {"image": "../../8.png"}},
-        {"data": {"text": "no picture"}}, {"data": 7}, {"data": {"image": ["9.png"]}},
-    ]  # fmt: skip
+        {
+            "data": {"image": "/data/upload/7/1a2b3c4d-bird%20one.png"},
+            "annotations": [answered("Wren", 3, **when), answered("Auk", {"id": 4, "email": "bo@x.org"}, **when)],
+        },
+        {
+            "data": {"image": "/data/local-files/?d=some/where/deep/er/2.png"},
+            "annotations": [],
+            "predictions": [{"result": answered("Auk", 1)["result"], "model_version": "v1", "score": 0.9}],
+        },
+        {
+            "data": {"img": "http://studio:8080/data/upload/7/3.png"},
+            "annotations": [{**answered("Wren", 3), "was_cancelled": True}],
+        },
+        {
+            "data": {"image": "4.png"},
+            "annotations": [
+                {
+                    "completed_by": 3,
+                    "result": [{"type": "rectanglelabels", "value": {"x": 1, "rectanglelabels": ["a"]}}],
+                }
+            ],
+        },
+        {
+            "data": {"image": "5.png"},
+            "annotations": [
+                {"completed_by": 3, "result": [{"type": "taxonomy", "value": {"taxonomy": [["bird", "Uhu"]]}}]}
+            ],
+        },
+        {"data": {"image": "6.png"}},
+        {"data": {"image": "s3://bucket/7.png"}},
+        {"data": {"image": "../../8.png"}},
+        {"data": {"text": "no picture"}},
+        {"data": 7},
+        {"data": {"image": ["9.png"]}},
+    ]
     (root / "project-1.json").write_text(json.dumps(tasks))
     for _ in range(2):
         report = take_in(workspace, tmp_path, root / "project-1.json")
-    told = {held.name: [(e.kind, e.annotator, e.taxon, e.blind, e.seconds_spent) for e in held.history]
-            for held in Inventory(workspace.engine)}  # fmt: skip
+    told = {
+        held.name: [(e.kind, e.annotator, e.taxon, e.blind, e.seconds_spent) for e in held.history]
+        for held in Inventory(workspace.engine)
+    }
     assert told == {
         "up/bird one.png": [
             ("label", "label-studio-3", "wren", False, 4.5),

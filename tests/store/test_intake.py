@@ -160,9 +160,12 @@ def test_a_twin_joins_the_held_out_picture_in_its_split(workspace):
 
     original = photo_like(1)
     report = workspace.take_in(
-        [listed(original.resize((180, 180)), "a.jpg", "train", 60), listed(original, "z.jpg", "val", 95),
-         listed(photo_like(2), "other.jpg", "train", 95)]
-    )  # fmt: skip
+        [
+            listed(original.resize((180, 180)), "a.jpg", "train", 60),
+            listed(original, "z.jpg", "val", 95),
+            listed(photo_like(2), "other.jpg", "train", 95),
+        ]
+    )
     assert report.twins == 1
     assert report.splits == {"val": 2, "train": 1}
     assert len(set(workspace.roster.twin.tolist())) == 2
@@ -215,8 +218,15 @@ def test_a_folder_of_held_out_pictures_only_says_so(tmp_path, top, told):
 def test_hostile_entries_are_named_and_nothing_is_written(tmp_path):
     link = zipfile.ZipInfo("a/link.png")
     link.external_attr = 0o120777 << 16
-    entries = [("../../out.png", png()), ("/abs/x.png", png()), ("a/bomb.png", b"\0" * 5_000_000), ("C:\\x.png", png()),
-               (link, "/etc/passwd"), ("a/page.svg", "<svg/>"), ("a/ok.png", png())]  # fmt: skip
+    entries = [
+        ("../../out.png", png()),
+        ("/abs/x.png", png()),
+        ("a/bomb.png", b"\0" * 5_000_000),
+        ("C:\\x.png", png()),
+        (link, "/etc/passwd"),
+        ("a/page.svg", "<svg/>"),
+        ("a/ok.png", png()),
+    ]
     found = read_tree(open_zip(archive(tmp_path / "evil.zip", entries)), partly_labelled=True)
     assert [p.name for p in found.pictures] == ["a/ok.png"]
     assert len(found.skipped) == 6

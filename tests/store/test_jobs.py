@@ -22,10 +22,21 @@ from fgdemo.values.errors import CheckpointError, StorageError, TrainingError, U
 from fgdemo.values.training import Check, Epoch, Job, KindChange, PairChange, Stage, Verdict
 
 VERDICT = Verdict(
-    "better", "Better by 2 points.", (Check("accuracy", True, "So it is."),), 40, (0.8, 0.7, 0.9), (0.82, 0.72, 0.92),
-    (0.02, 0.0, 0.04), 0.04, ("a" * 64,), (), (KindChange("owl", 4, 1, 3),), (PairChange("owl", "lowchen", 8, 3, 1),),
-    (0.05, 0.04), (0.5, 0.6),
-)  # fmt: skip
+    "better",
+    "Better by 2 points.",
+    (Check("accuracy", True, "So it is."),),
+    40,
+    (0.8, 0.7, 0.9),
+    (0.82, 0.72, 0.92),
+    (0.02, 0.0, 0.04),
+    0.04,
+    ("a" * 64,),
+    (),
+    (KindChange("owl", 4, 1, 3),),
+    (PairChange("owl", "lowchen", 8, 3, 1),),
+    (0.05, 0.04),
+    (0.5, 0.6),
+)
 
 
 @pytest.fixture
@@ -114,9 +125,15 @@ def models(engine: Engine, tmp_path: Path) -> Models:
         folder.mkdir(parents=True)
         (folder / "card.json").write_text("{}")
         models.register(
-            f"model-{number}@x", folder.name, parent="start@01234567", event=number, job=job, preset="quick",
-            verdict=VERDICT, metrics={"top1": 0.9},
-        )  # fmt: skip
+            f"model-{number}@x",
+            folder.name,
+            parent="start@01234567",
+            event=number,
+            job=job,
+            preset="quick",
+            verdict=VERDICT,
+            metrics={"top1": 0.9},
+        )
     return models
 
 
@@ -191,8 +208,12 @@ def test_no_promotion_is_ever_changed(models: Models, engine: Engine) -> None:
         with pytest.raises(StorageError), writing(engine) as connection:
             connection.execute(change)
     with pytest.raises(StorageError), writing(engine) as connection:
-        connection.execute(sa.text("INSERT INTO promotion (version, kind, promoted_by, promoted_at) VALUES "
-                                   "('nothing', 'promote', 'mo', '')"))  # fmt: skip
+        connection.execute(
+            sa.text(
+                "INSERT INTO promotion (version, kind, promoted_by, promoted_at) VALUES "
+                "('nothing', 'promote', 'mo', '')"
+            )
+        )
     assert models.live == "model-1@x"
 
 

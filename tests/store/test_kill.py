@@ -37,9 +37,14 @@ class Server:
         command = [sys.executable, "-m", "tests.support.fork_server", str(folder)]
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
         self.process = subprocess.Popen(
-            command, cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            command,
+            cwd=ROOT,
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
             start_new_session=True,
-        )  # fmt: skip
+        )
         self.url = f"http://127.0.0.1:{self._number()}"
 
     def begin(self, home: Path, url: str) -> int:
@@ -91,8 +96,15 @@ class Expert(threading.Thread):
     def answer(self, session: int, item: dict[str, Any]) -> None:
         kind, key = str(self.chance.choice(KINDS)), str(uuid.UUID(bytes=self.chance.bytes(16)))
         taxon = item["choices"][int(self.chance.integers(len(item["choices"])))]["taxon"] if kind == "label" else None
-        said = {"session": session, "image": item["image"], "kind": kind, "taxon": taxon, "key": key,
-                "shown_version": item["version"], "reason": item["reason"]}  # fmt: skip
+        said = {
+            "session": session,
+            "image": item["image"],
+            "kind": kind,
+            "taxon": taxon,
+            "key": key,
+            "shown_version": item["version"],
+            "reason": item["reason"],
+        }
         reply = self.ask("label_answer", said)
         if "stale" in reply:  # our own answer, undone or said while the server died
             return

@@ -105,10 +105,12 @@ def test_what_two_people_changed_on_its_page_comes_back(
     said = Counter((e.annotator, e.kind, e.taxon, e.comment) for e in added if e.kind != "skip")
     assert said == Counter(
         [
-            (ada, "label", "eskimo_dog", "because 0"), (ada, "label", "warbler", 'seen ♂ "again"'),
-            (ada, "label", "lowchen", "new"), (bo, "label", "nashville_warbler", None),
+            (ada, "label", "eskimo_dog", "because 0"),
+            (ada, "label", "warbler", 'seen ♂ "again"'),
+            (ada, "label", "lowchen", "new"),
+            (bo, "label", "nashville_warbler", None),
         ]
-    )  # fmt: skip
+    )
     assert [(e.annotator, e.taxon) for e in added if e.kind == "skip"] == ([(bo, None)] if form == "json" else [])
     reasons = [reason for _, reason in report.skipped]
     if form == "json":
@@ -183,13 +185,21 @@ def test_a_project_with_a_control_of_any_name(tmp_path: Path, form: str):
 def test_the_column_is_named_after_the_control(tmp_path: Path):
     folder = put(tmp_path, "0.png", "1.png")
     rows = [
-        {"id": n, "image": f"/data/upload/1/1a2b3c4d-{n}.png", "espèce": kind, "annotator": 1, "annotation_id": n,
-         "created_at": "2024-05-01T10:00:00Z", "lead_time": 2}
+        {
+            "id": n,
+            "image": f"/data/upload/1/1a2b3c4d-{n}.png",
+            "espèce": kind,
+            "annotator": 1,
+            "annotation_id": n,
+            "created_at": "2024-05-01T10:00:00Z",
+            "lead_time": 2,
+        }
         for n, kind in enumerate(("Wren", "Robin"))
-    ]  # fmt: skip
+    ]
     assert said_in(tasks_of(folder, rows)) == {
-        "0.png": [("label", "Wren", "label-studio-1")], "1.png": [("label", "Robin", "label-studio-1")]
-    }  # fmt: skip
+        "0.png": [("label", "Wren", "label-studio-1")],
+        "1.png": [("label", "Robin", "label-studio-1")],
+    }
 
 
 def test_several_controls_are_asked_for_by_name(tmp_path: Path):
@@ -212,21 +222,37 @@ def test_several_controls_are_asked_for_by_name(tmp_path: Path):
 @pytest.mark.parametrize(
     ("annotations", "more", "said", "reason"),
     [
-        ([answered(["Wren", "Auk"])], {}, [],
-         "has an annotation of label-studio-1 that does not name one class: Wren, Auk"),
+        (
+            [answered(["Wren", "Auk"])],
+            {},
+            [],
+            "has an annotation of label-studio-1 that does not name one class: Wren, Auk",
+        ),
         ([answered([])], {}, [], "has an annotation of label-studio-1 in which nothing is chosen"),
         ([answered("Wren", was_cancelled=True)], {}, [("skip", None)], None),
-        ([answered("Wren", reviews=[{"accepted": False}])], {}, [],
-         "has an annotation of label-studio-1 that a reviewer rejected"),
+        (
+            [answered("Wren", reviews=[{"accepted": False}])],
+            {},
+            [],
+            "has an annotation of label-studio-1 that a reviewer rejected",
+        ),
         ([answered("Wren", reviews=[{"accepted": False}, {"accepted": True}])], {}, [("label", "Wren")], None),
-        ([answered("Wren"), answered("Auk", completed_by={"email": "bo@x.org"}, ground_truth=True)], {},
-         [("label", "Wren"), ("adjudication", "Auk")], None),
-        ([answered("Wren", ground_truth=True), answered("Auk", completed_by=2, ground_truth=True)], {},
-         [("label", "Wren"), ("label", "Auk")], None),
+        (
+            [answered("Wren"), answered("Auk", completed_by={"email": "bo@x.org"}, ground_truth=True)],
+            {},
+            [("label", "Wren"), ("adjudication", "Auk")],
+            None,
+        ),
+        (
+            [answered("Wren", ground_truth=True), answered("Auk", completed_by=2, ground_truth=True)],
+            {},
+            [("label", "Wren"), ("label", "Auk")],
+            None,
+        ),
         ([], {"drafts": [answered("Wren")]}, [], "has a draft, which was not submitted: it is no answer"),
         ([], {"predictions": [answered("Wren")]}, [("import", "Wren")], None),
     ],
-)  # fmt: skip
+)
 def test_what_an_annotation_says(tmp_path: Path, annotations, more, said, reason):
     folder = put(tmp_path, "0.png")
     task = {"data": {"image": "0.png"}, "annotations": annotations, **more}

@@ -43,10 +43,16 @@ def one(workspace, session, person=ADA):
 
 def say(workspace, session, item, taxon, person=ADA, kind="label", key=None):
     event = LabelEvent(
-        item.image, cast(Kind, kind), person.name, taxon=taxon, shown_version=item.version, session=session,
+        item.image,
+        cast(Kind, kind),
+        person.name,
+        taxon=taxon,
+        shown_version=item.version,
+        session=session,
         reason=item.reason,
-        answer_key=key, blind=item.blind,
-    )  # fmt: skip
+        answer_key=key,
+        blind=item.blind,
+    )
     return workspace.labelling.answer(person, session, event)
 
 

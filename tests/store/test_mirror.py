@@ -87,9 +87,15 @@ def promoted_model(home: Path) -> str:
     jobs.add_epoch(job.id, Epoch("head", 1, 1, 0.5, 0.75, 2.0))
     verdict = Verdict("better", "It is better.", (), 4, (0, 0, 1), (1, 0, 1), (1, 0, 1), 0.1)
     models.register(
-        version, "model-1", parent=models.live, event=job.event, job=job.id, preset="quick", verdict=verdict,
+        version,
+        "model-1",
+        parent=models.live,
+        event=job.event,
+        job=job.id,
+        preset="quick",
+        verdict=verdict,
         metrics={"top1": 0.5},
-    )  # fmt: skip
+    )
     models.promote(version, "mia")
     jobs.end(job.id, "done", "It is better.", version)
     engine.dispose()
@@ -218,8 +224,10 @@ def test_two_workspaces_on_one_mirror_lose_nothing_to_each_other(tmp_path: Path)
     assert [said.answer_key for said in log if said.answer_key] == ["a1", "a2", "b1", "b2"]
     assert len([said for said in log if said.kind == "import"]) == 2 * len(a.roster) - 1  # gold keeps its first
     assert standings(tmp_path / "c", [only_a, both, only_b]) == {
-        only_a: ("lowchen", "ada", False), both: ("eskimo_dog", "bo", False), only_b: ("eskimo_dog", "bo", False),
-    }  # fmt: skip
+        only_a: ("lowchen", "ada", False),
+        both: ("eskimo_dog", "bo", False),
+        only_b: ("eskimo_dog", "bo", False),
+    }
 
 
 def test_a_later_import_elsewhere_overrules_no_answer(tmp_path: Path) -> None:
@@ -411,18 +419,40 @@ def test_whoever_writes_into_the_mirror_gets_no_file_written_elsewhere_and_nothi
         {**origin, "version": f"model-9@{digest[:8]}", "folder": "model-9", "files": files},
         {**origin, "version": "model-8@1", "folder": "model-8", "files": {"../evil.pkl": digest}},
         {**origin, "version": f"model-7@{digest[:8]}", "folder": "model-7", "files": {**files, "evil.pkl": digest}},
-        {"type": "account", "name": "eve", "folded": "eve", "role": "maintainer", "created_at": MOMENT,
-         "password_hash": "scrypt$1073741824$8$1$00$00"},
-        {"type": "event", "identity": ["0" * 32, 1], "kind": "label", "image": "0" * 64, "taxon": "lowchen",
-         "annotator": "eve", "created_at": MOMENT},
-        {"type": "token", "name": "eve", "folded": "eve", "role": "maintainer", "created_at": MOMENT,
-         "token_hash": "x"},
+        {
+            "type": "account",
+            "name": "eve",
+            "folded": "eve",
+            "role": "maintainer",
+            "created_at": MOMENT,
+            "password_hash": "scrypt$1073741824$8$1$00$00",
+        },
+        {
+            "type": "event",
+            "identity": ["0" * 32, 1],
+            "kind": "label",
+            "image": "0" * 64,
+            "taxon": "lowchen",
+            "annotator": "eve",
+            "created_at": MOMENT,
+        },
+        {
+            "type": "token",
+            "name": "eve",
+            "folded": "eve",
+            "role": "maintainer",
+            "created_at": MOMENT,
+            "token_hash": "x",
+        },
         {"type": "audit", "at": MOMENT, "person": "eve", "role": "owner", "action": "x"},
-        {"type": "remark", "taxon": 7, "created_at": MOMENT}, {"type": "token-removed"},
+        {"type": "remark", "taxon": 7, "created_at": MOMENT},
+        {"type": "token-removed"},
         {"type": "taxon", "id": "x", "name": "x", "parent": "y"},
         {"type": "taxon", "id": "y", "name": "y", "parent": "x"},
-        {"type": "DROP TABLE"}, {"type": "event"}, {"type": ["event"]},
-    ]  # fmt: skip
+        {"type": "DROP TABLE"},
+        {"type": "event"},
+        {"type": ["event"]},
+    ]
     (log / "20260101T000000Z-0123456789abcdef-000001.jsonl").write_bytes(pack(records))
     (log / "20260101T000000Z-0123456789abcdef-000002.jsonl").write_bytes(b"[" * 100_000)
     (log / "x.pkl").write_bytes(pickled)
@@ -431,11 +461,22 @@ def test_whoever_writes_into_the_mirror_gets_no_file_written_elsewhere_and_nothi
     found = restored_into(tmp_path / "fresh", url, check=read_checkpoint, accept_rights=True)
     told = "\n".join(f"{where}: {what}" for where, what in found.faults)
     for expected in (
-        "no usable “id”", "no usable “folder”", "model-9", "other files than a checkpoint has", "“password_hash”",
-        "“token_hash”", "unknown “role”", "“taxon”", "“name”",
-        "about a picture that no line describes", "lies below", "unknown type", "not named like a segment",
-        "first line does not say so", "another file than its name says",
-    ):  # fmt: skip
+        "no usable “id”",
+        "no usable “folder”",
+        "model-9",
+        "other files than a checkpoint has",
+        "“password_hash”",
+        "“token_hash”",
+        "unknown “role”",
+        "“taxon”",
+        "“name”",
+        "about a picture that no line describes",
+        "lies below",
+        "unknown type",
+        "not named like a segment",
+        "first line does not say so",
+        "another file than its name says",
+    ):
         assert expected in told, expected
     before, after = contents(database_in(good)), contents(database_in(tmp_path / "fresh"))
     assert {**after, "taxa": None} == {**before, "taxa": None}
@@ -449,12 +490,19 @@ def test_a_mirror_makes_no_account_that_could_not_be_made_here(workspace: FakeWo
     url = str(tmp_path / "mirror")
     mirror_of(tmp_path / "home", url).send()
     eve = {
-        "type": "account", "name": "Eve", "folded": "zoe", "role": "visitor", "created_at": MOMENT,
+        "type": "account",
+        "name": "Eve",
+        "folded": "zoe",
+        "role": "visitor",
+        "created_at": MOMENT,
         "password_hash": rehashed("long enough"),
-    }  # fmt: skip
+    }
     names = ["hf:eve", "ｈｆ：eve", "owner", "Import", "ｅva", "eva "]
-    hashes = ["$argon2id$v=19$m=4194304,t=9,p=1$c29tZXNhbHRzb21lc2FsdA$" + "A" * 43, "long enough",
-              "scrypt$1048576$8$1$" + "00" * 16 + "$" + "00" * 32]  # fmt: skip
+    hashes = [
+        "$argon2id$v=19$m=4194304,t=9,p=1$c29tZXNhbHRzb21lc2FsdA$" + "A" * 43,
+        "long enough",
+        "scrypt$1048576$8$1$" + "00" * 16 + "$" + "00" * 32,
+    ]
     forged = [*({**eve, "name": name} for name in names), *({**eve, "name": "eva", "password_hash": h} for h in hashes)]
     (tmp_path / "mirror" / "log" / "20260101T000000Z-0123456789abcdef-000001.jsonl").write_bytes(pack([eve, *forged]))
     found = restored_into(tmp_path / "fresh", url)

@@ -46,10 +46,14 @@ def test_following_is_folding_and_the_head_is_that_of_a_fresh_learner(tmp_path_f
                 named = kind in ("label", "blind", "suggestion", "adjudication")
                 workspace.events.answer(
                     LabelEvent(
-                        image, "label" if kind == "blind" else kind, person.name, taxon=taxon if named else None,
-                        shown_version=version, blind=kind == "blind",
+                        image,
+                        "label" if kind == "blind" else kind,
+                        person.name,
+                        taxon=taxon if named else None,
+                        shown_version=version,
+                        blind=kind == "blind",
                     )
-                )  # fmt: skip
+                )
         except FgdemoError:
             pass  # refused, so it must not show
         workspace.learner.catch_up()
@@ -157,9 +161,15 @@ def test_a_member_of_the_prior_is_taken_out_before_it_counts_anew(tmp_path):
     head = InstantHead(RidgeHead(np.zeros(4, np.float32), 1.0, np.zeros((5, 5)), np.zeros((5, 5)), np.zeros(5), 0.01))
     phi, columns = head.features(vectors), np.arange(len(ids)) % 5
     prior = RidgeHead(
-        np.zeros(4, np.float32), 1.0, phi.T @ phi, phi.T @ np.eye(5)[columns], np.bincount(columns, minlength=5) * 1.0,
-        0.01, np.array([int(image[:16], 16) for image in ids], np.uint64), columns.astype(np.int16),
-    )  # fmt: skip
+        np.zeros(4, np.float32),
+        1.0,
+        phi.T @ phi,
+        phi.T @ np.eye(5)[columns],
+        np.bincount(columns, minlength=5) * 1.0,
+        0.01,
+        np.array([int(image[:16], 16) for image in ids], np.uint64),
+        columns.astype(np.int16),
+    )
     learner = learner_of(workspace, workspace.embeddings, prior)
     learner.catch_up()
     np.testing.assert_allclose(learner.weights_now()[0], alone, atol=1e-4, rtol=1e-3)

@@ -95,9 +95,12 @@ def run_here(home: Path, job: int | None = None, trial: TinyTrial | None = None)
     job = job or open_tiny_training(home).prepare(MAINTAINER, "quick").id
     models, files = open_models(settings, engine), JobFiles(home)
     return run_job(
-        Jobs(engine), files, job, lambda run: make_candidate(run, settings, models, files, trial or TinyTrial()),
+        Jobs(engine),
+        files,
+        job,
+        lambda run: make_candidate(run, settings, models, files, trial or TinyTrial()),
         lambda text: None,
-    )  # fmt: skip
+    )
 
 
 def until(found: Callable[[], object], what: str) -> None:
@@ -480,9 +483,11 @@ def test_what_a_person_changes_in_the_recipe_reaches_the_training(home: Path, tm
     run_finetune(Namespace(job=None, preset="quick", recipe=recipe, json=False), settings_of(home), trial)
     assert trial.changes == {"replay": 0.5}
     for text, told in (
-        ('{"replay": "much"}', "“replay” is 'much'"), ("[1]", "JSON object"), ("{", "is not valid JSON"),
+        ('{"replay": "much"}', "“replay” is 'much'"),
+        ("[1]", "JSON object"),
+        ("{", "is not valid JSON"),
         ('{"epochs": 0}', "for --preset to say"),
-    ):  # fmt: skip
+    ):
         recipe.write_text(text)
         with pytest.raises(TrainingError, match=told):
             run_finetune(Namespace(job=None, preset="quick", recipe=recipe, json=False), settings_of(home), trial)

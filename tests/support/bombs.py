@@ -139,9 +139,17 @@ def tiff_jpeg_scans(scans: int = 600) -> bytes:
     """The JPEG with many scans as the only strip of a TIFF."""
     content = jpeg_scans(scans)
     entries = [
-        (256, 4, 1, SIDE_PX), (257, 4, 1, SIDE_PX), (258, 3, 3, 134), (259, 3, 1, 7), (262, 3, 1, 6), (273, 4, 1, 140),
-        (277, 3, 1, 3), (278, 4, 1, SIDE_PX), (279, 4, 1, len(content)), (530, 3, 2, 2 << 16 | 2),
-    ]  # fmt: skip
+        (256, 4, 1, SIDE_PX),
+        (257, 4, 1, SIDE_PX),
+        (258, 3, 3, 134),
+        (259, 3, 1, 7),
+        (262, 3, 1, 6),
+        (273, 4, 1, 140),
+        (277, 3, 1, 3),
+        (278, 4, 1, SIDE_PX),
+        (279, 4, 1, len(content)),
+        (530, 3, 2, 2 << 16 | 2),
+    ]
     return tiff(entries, struct.pack("<3H", 8, 8, 8).rjust(6) + content)
 
 

@@ -64,9 +64,14 @@ def measured_trust(picture: Image.Image, box: CropBox | None, a: str, b: str) ->
 def settings_in(home: Path) -> Settings:
     """A workspace in `home`, and no real checkpoint."""
     return Settings(
-        home, home, f"sqlite:///{home / 'fgdemo.sqlite'}", "cpu", max_upload_mb=2, max_picture_mp=60,
+        home,
+        home,
+        f"sqlite:///{home / 'fgdemo.sqlite'}",
+        "cpu",
+        max_upload_mb=2,
+        max_picture_mp=60,
         asks_per_minute=100_000,
-    )  # fmt: skip
+    )
 
 
 class FakeRoom:
@@ -96,9 +101,11 @@ def fake_training(workspace: FakeWorkspace, settings: Settings) -> Trainings:
 
 
 def services_over(
-    settings: Settings, workspace: FakeWorkspace, training: FakeTraining | None = None,
+    settings: Settings,
+    workspace: FakeWorkspace,
+    training: FakeTraining | None = None,
     mirroring: Mirroring | None = None,
-) -> Services:  # fmt: skip
+) -> Services:
     """All services over an opened workspace; `stop` ends the learner."""
     library = Library(workspace.roster, workspace.embeddings, workspace.images)
     mirroring = mirroring or Mirroring()

@@ -67,8 +67,20 @@ def say(ws: FakeWorkspace, image: str, action: str, who: str, new_kind: str, ses
     ws.events.append(event)
 
 
-ACTIONS = ("label", "again", "group", "new", "blind", "adjudication", "undo", "suggestion", "unusable", "none",
-           "unsure", "skip")  # fmt: skip
+ACTIONS = (
+    "label",
+    "again",
+    "group",
+    "new",
+    "blind",
+    "adjudication",
+    "undo",
+    "suggestion",
+    "unusable",
+    "none",
+    "unsure",
+    "skip",
+)
 
 
 def everything(workspace: FakeWorkspace) -> dict[str, Any]:
@@ -85,14 +97,17 @@ def everything(workspace: FakeWorkspace) -> dict[str, Any]:
             replace(held, history=(), standing=standing, dhash=None),
             [
                 replace(
-                    event, id=None, session=None, undoes=place.get(event.undoes) if event.undoes else None,
+                    event,
+                    id=None,
+                    session=None,
+                    undoes=place.get(event.undoes) if event.undoes else None,
                     shown_version=place.get(event.shown_version) if event.shown_version else None,
                     reason=(event.reason or "").removeprefix(ELSEWHERE) or None,
                 )
                 for event in held.history
             ],
             [keys.get(event.session or -1) for event in held.history],
-        )  # fmt: skip
+        )
     taxa = {taxon.id: taxon for taxon in inventory.taxa}
     sessions = [{k: v for k, v in row.items() if k not in ("id", "closed_at")} for row in inventory.sessions]
     return {"pictures": pictures, "taxa": taxa, "retired": inventory.retired, "sessions": sessions}

@@ -19,7 +19,8 @@ CONFIGURED = "field-guide@c9b18786"
 BEGAN = "2026-03-03T09:15:00+00:00"
 OPEN = ("waiting", "running", "interrupted")
 GOOD = Verdict(
-    "better", "Better: 6.0 points more of the gold pictures are right, and nothing that was known is lost.",
+    "better",
+    "Better: 6.0 points more of the gold pictures are right, and nothing that was known is lost.",
     (
         Check("accuracy", True, "86.7 % became 92.7 % of 150 gold pictures."),
         Check("kinds", True, "No kind became clearly worse."),
@@ -27,20 +28,32 @@ GOOD = Verdict(
         Check("calibration", True, "What it calls 80 % is right in 81 % of cases."),
         Check("maps", True, "Its maps point at what decides as well as before: 0.61 and 0.63."),
     ),
-    150, (0.867, 0.807, 0.913), (0.927, 0.88, 0.96), (0.06, 0.013, 0.107), 0.0225,
+    150,
+    (0.867, 0.807, 0.913),
+    (0.927, 0.88, 0.96),
+    (0.06, 0.013, 0.107),
+    0.0225,
     kinds=(KindChange("mourning_warbler", 20, 12, 17), KindChange("eskimo_dog", 20, 19, 18)),
-    pairs=(PairChange("nashville_warbler", "mourning_warbler", 40, 11, 4),), ece=(0.041, 0.032), maps=(0.61, 0.63),
+    pairs=(PairChange("nashville_warbler", "mourning_warbler", 40, 11, 4),),
+    ece=(0.041, 0.032),
+    maps=(0.61, 0.63),
     loss_limit=0.0,
-)  # fmt: skip
+)
 WORSE = replace(
-    GOOD, outcome="worse", sentence="Worse: 4.0 points fewer of the gold pictures are right.",
+    GOOD,
+    outcome="worse",
+    sentence="Worse: 4.0 points fewer of the gold pictures are right.",
     checks=(
         Check("accuracy", False, "86.7 % became 82.7 % of 150 gold pictures."),
         Check("kinds", False, "Eskimo Dog fell from 19 to 11 of 20."),
         *GOOD.checks[2:],
     ),
-    after=(0.827, 0.767, 0.887), difference=(-0.04, -0.093, 0.007), p_value=0.146, fixed=(), broken=(),
-)  # fmt: skip
+    after=(0.827, 0.767, 0.887),
+    difference=(-0.04, -0.093, 0.007),
+    p_value=0.146,
+    fixed=(),
+    broken=(),
+)
 
 
 class FakeTraining:
@@ -71,11 +84,18 @@ class FakeTraining:
         """Its process has finished this many epochs."""
         done = tuple(
             Epoch(
-                "head" if i < 3 else "network", i + 1, of, 1.9 * math.exp(-0.28 * i) + 0.31,
-                0.94 - 0.17 * math.exp(-0.4 * i), 41.0 + i % 3, {"labels": 1.2, "old model": 0.3}, 1e-3, 74.0,
+                "head" if i < 3 else "network",
+                i + 1,
+                of,
+                1.9 * math.exp(-0.28 * i) + 0.31,
+                0.94 - 0.17 * math.exp(-0.4 * i),
+                41.0 + i % 3,
+                {"labels": 1.2, "old model": 0.3},
+                1e-3,
+                74.0,
             )
             for i in range(epochs)
-        )  # fmt: skip
+        )
         stage = Stage(f"epoch {epochs + 1} of {of}", 31, 62, 42.0 * (of - epochs), 2.1)
         self.change(state="running", started_at=BEGAN, stage=stage, epochs=done)
 
@@ -89,10 +109,20 @@ class FakeTraining:
         verdict = replace(verdict, beside=verdict.beside or self.went_live[-1])
         self.change(state=state, candidate=version, sentence=verdict.sentence, ended_at=BEGAN)
         self.models.insert(
-            0, ModelVersion(
-                version, "candidate", BEGAN, job.parent, job.event, job.id, job.preset, verdict, {}, 14_200_000,
+            0,
+            ModelVersion(
+                version,
+                "candidate",
+                BEGAN,
+                job.parent,
+                job.event,
+                job.id,
+                job.preset,
+                verdict,
+                {},
+                14_200_000,
             ),
-        )  # fmt: skip
+        )
         return version
 
     def swap(self) -> None:
@@ -114,11 +144,21 @@ class FakeTraining:
         val = self.labelled // 5 if self.has_val else 0
         estimates: dict[Preset, float] = {"quick": 280.0, "standard": 3300.0, "thorough": 15000.0}
         return TrainingNow(
-            tuple(self.jobs), tuple(self.models), live.version, previous, self.labelled - val, val, self.labelled // 2,
-            self.labelled // 10, self.gold, self.device, estimates, self.promoting,
+            tuple(self.jobs),
+            tuple(self.models),
+            live.version,
+            previous,
+            self.labelled - val,
+            val,
+            self.labelled // 2,
+            self.labelled // 10,
+            self.gold,
+            self.device,
+            estimates,
+            self.promoting,
             is_comparing=self.is_comparing,
             gold_changed={model.version: self.gold_changed.get(model.version, 0) for model in self.models},
-        )  # fmt: skip
+        )
 
     def offer(self, person: Person) -> Flavour | None:
         person.require("maintainer")
@@ -204,13 +244,18 @@ class FakeTraining:
     def card(self, person: Person, version: str) -> Mapping[str, Any]:
         person.require("maintainer")
         return {
-            "name": self._model(version).version.partition("@")[0], "parent": self._model(version).parent,
-            "backbone": {"name": "mobilenetv2_100"}, "seed": 0, "data": {"train": 8595, "val": 2872},
+            "name": self._model(version).version.partition("@")[0],
+            "parent": self._model(version).parent,
+            "backbone": {"name": "mobilenetv2_100"},
+            "seed": 0,
+            "data": {"train": 8595, "val": 2872},
             "taxonomy": [{"id": "bird", "parent": None}, {"id": "owl", "parent": "bird"}],
-            "metrics": {"split": "val", "n": 2872, "top1": [0.93, 0.92, 0.939]}, "head": {"scale": 9.0},
-            "recipe": {"epochs": 10, "lr": 0.0004}, "licences": ["Bird photographs: for research only"],
+            "metrics": {"split": "val", "n": 2872, "top1": [0.93, 0.92, 0.939]},
+            "head": {"scale": 9.0},
+            "recipe": {"epochs": 10, "lr": 0.0004},
+            "licences": ["Bird photographs: for research only"],
             "weights_sha256": "c9b18786c05fa137ac8e704d1ad86cb8ba1a0b6d1b882e5c7873c4d9388576c5",
-        }  # fmt: skip
+        }
 
     def _job(self, job: int) -> Job:
         found = next((one for one in self.jobs if one.id == job), None)

@@ -60,9 +60,16 @@ class FakeClassifier:
         rows = np.clip(1 - np.abs(np.linspace(0, 1, 14)[:, None] - np.array([0.0, 0.5, 1.0])) * 2, 0, 1) * 0.75
         shares = np.append(rows, 1 - rows.sum(1, keepdims=True), axis=1)
         return Reading(
-            logits, probs / probs.sum(), evidence, bias, np.repeat(shares[:, None], 14, axis=1), PARTS,
-            embedding / np.linalg.norm(embedding), min(1.0, 2 * distance), 0.97,
-        )  # fmt: skip
+            logits,
+            probs / probs.sum(),
+            evidence,
+            bias,
+            np.repeat(shares[:, None], 14, axis=1),
+            PARTS,
+            embedding / np.linalg.norm(embedding),
+            min(1.0, 2 * distance),
+            0.97,
+        )
 
     def prediction_set(self, probs: np.ndarray) -> tuple[int, ...]:
         order = np.argsort(-probs)

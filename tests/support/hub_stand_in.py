@@ -166,9 +166,14 @@ def whoami(hub: Hub, request: Request) -> Any:
     orgs = [{"type": "org", "name": org, "fullname": org, "roleInOrg": "contributor"} for org in user.orgs]
     role = "write" if user.can_write else "read"
     return {
-        "type": "user", "name": user.name, "fullname": user.name.title(), "canPay": user.can_pay, "avatarUrl": "",
-        "orgs": orgs, "auth": {"type": "access_token", "accessToken": {"displayName": "test", "role": role}},
-    }  # fmt: skip
+        "type": "user",
+        "name": user.name,
+        "fullname": user.name.title(),
+        "canPay": user.can_pay,
+        "avatarUrl": "",
+        "orgs": orgs,
+        "auth": {"type": "access_token", "accessToken": {"displayName": "test", "role": role}},
+    }
 
 
 def create(hub: Hub, request: Request, asked: dict[str, Any]) -> Any:
@@ -205,10 +210,19 @@ def info(hub: Hub, request: Request) -> Any:
     name = f"{request.path_params['owner']}/{request.path_params['name']}"
     siblings = [{"rfilename": path} for path in sorted(repo.files)]
     told = {
-        "id": name, "author": name.split("/")[0], "sha": repo.sha, "private": repo.private, "gated": False,
-        "disabled": False, "tags": [], "downloads": 0, "likes": 0, "siblings": siblings,
-        "lastModified": _now(), "createdAt": _now(),
-    }  # fmt: skip
+        "id": name,
+        "author": name.split("/")[0],
+        "sha": repo.sha,
+        "private": repo.private,
+        "gated": False,
+        "disabled": False,
+        "tags": [],
+        "downloads": 0,
+        "likes": 0,
+        "siblings": siblings,
+        "lastModified": _now(),
+        "createdAt": _now(),
+    }
     if request.path_params["kind"] == "spaces":
         told |= {"sdk": repo.sdk, "runtime": _runtime(repo), "host": None, "subdomain": name.replace("/", "-")}
     return told
@@ -265,10 +279,15 @@ async def paths_info(hub: Hub, request: Request) -> Any:
 def commits(hub: Hub, request: Request) -> Any:
     repo = hub.repo(request)
     return [
-        {"id": hashlib.sha1(f"{at}{title}".encode()).hexdigest(), "title": title, "message": "", "date": _now(),
-         "authors": []}
+        {
+            "id": hashlib.sha1(f"{at}{title}".encode()).hexdigest(),
+            "title": title,
+            "message": "",
+            "date": _now(),
+            "authors": [],
+        }
         for at, title in reversed(list(enumerate(repo.commits)))
-    ]  # fmt: skip
+    ]
 
 
 # --- up and down ----------------------------------------------------------------------------------------------------
@@ -277,10 +296,14 @@ def commits(hub: Hub, request: Request) -> Any:
 def preupload(hub: Hub, request: Request, asked: dict[str, Any]) -> Any:
     repo = hub.repo(request, write=True)
     files = [
-        {"path": one["path"], "uploadMode": "lfs" if _is_lfs(one["path"], one["size"]) else "regular",
-         "shouldIgnore": False, "oid": _oid(repo.files[one["path"]]) if one["path"] in repo.files else None}
+        {
+            "path": one["path"],
+            "uploadMode": "lfs" if _is_lfs(one["path"], one["size"]) else "regular",
+            "shouldIgnore": False,
+            "oid": _oid(repo.files[one["path"]]) if one["path"] in repo.files else None,
+        }
         for one in asked["files"]
-    ]  # fmt: skip
+    ]
     return {"files": files}
 
 
@@ -320,8 +343,9 @@ def lfs_batch(hub: Hub, request: Request, asked: dict[str, Any]) -> Any:
         answer: dict[str, Any] = {"oid": one["oid"], "size": one["size"]}
         if one["oid"] not in hub.objects:
             answer["actions"] = {
-                "upload": {"href": f"{hub.url}/lfs/{one['oid']}"}, "verify": {"href": f"{hub.url}/lfs/verify"}
-            }  # fmt: skip
+                "upload": {"href": f"{hub.url}/lfs/{one['oid']}"},
+                "verify": {"href": f"{hub.url}/lfs/verify"},
+            }
         objects.append(answer)
     return {"transfer": "basic", "objects": objects}
 
@@ -463,11 +487,14 @@ def _routes(hub: Hub) -> list[Route]:
         ("POST", "/{kind:kind}" + plain + ".git/info/lfs/objects/batch", lfs_batch),
         ("POST", plain + ".git/info/lfs/objects/batch", lfs_batch),
         ("POST", "/lfs/verify", lfs_verify),
-        *[(method, f"{repo}/{what}", variables) for what in ("variables", "secrets") for method in
-          ("GET", "POST", "DELETE")],
+        *[
+            (method, f"{repo}/{what}", variables)
+            for what in ("variables", "secrets")
+            for method in ("GET", "POST", "DELETE")
+        ],
         ("POST", repo + "/hardware", hardware),
         *JOBS,
-    ]  # fmt: skip
+    ]
     return [
         Route(path.replace("{kind:kind}", "{kind}"), answered(hub, answer, body), methods=[method])
         for listed, body in ((writing, True), (reading, False))

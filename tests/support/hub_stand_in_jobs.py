@@ -21,15 +21,37 @@ if TYPE_CHECKING:
     from tests.support.hub_stand_in import Hub
 
 HARDWARE = [
-    {"name": "cpu-basic", "prettyName": "CPU Basic", "cpu": "2 vCPU", "ram": "16 GB", "accelerator": None,
-     "unitCostMicroUSD": 167, "unitCostUSD": 0.000167, "unitLabel": "minute"},
-    {"name": "t4-small", "prettyName": "Nvidia T4 - small", "cpu": "4 vCPU", "ram": "15 GB",
-     "accelerator": {"type": "gpu", "model": "T4", "quantity": "1", "vram": "16 GB", "manufacturer": "Nvidia"},
-     "unitCostMicroUSD": 6667, "unitCostUSD": 0.006667, "unitLabel": "minute"},
-    {"name": "a10g-small", "prettyName": "Nvidia A10G - small", "cpu": "4 vCPU", "ram": "14 GB",
-     "accelerator": {"type": "gpu", "model": "A10G", "quantity": "1", "vram": "24 GB", "manufacturer": "Nvidia"},
-     "unitCostMicroUSD": 16667, "unitCostUSD": 0.016667, "unitLabel": "minute"},
-]  # fmt: skip
+    {
+        "name": "cpu-basic",
+        "prettyName": "CPU Basic",
+        "cpu": "2 vCPU",
+        "ram": "16 GB",
+        "accelerator": None,
+        "unitCostMicroUSD": 167,
+        "unitCostUSD": 0.000167,
+        "unitLabel": "minute",
+    },
+    {
+        "name": "t4-small",
+        "prettyName": "Nvidia T4 - small",
+        "cpu": "4 vCPU",
+        "ram": "15 GB",
+        "accelerator": {"type": "gpu", "model": "T4", "quantity": "1", "vram": "16 GB", "manufacturer": "Nvidia"},
+        "unitCostMicroUSD": 6667,
+        "unitCostUSD": 0.006667,
+        "unitLabel": "minute",
+    },
+    {
+        "name": "a10g-small",
+        "prettyName": "Nvidia A10G - small",
+        "cpu": "4 vCPU",
+        "ram": "14 GB",
+        "accelerator": {"type": "gpu", "model": "A10G", "quantity": "1", "vram": "24 GB", "manufacturer": "Nvidia"},
+        "unitCostMicroUSD": 16667,
+        "unitCostUSD": 0.016667,
+        "unitLabel": "minute",
+    },
+]
 
 
 @dataclass
@@ -65,13 +87,23 @@ def run(hub: Hub, request: Request, asked: dict[str, Any]) -> Any:
     if asked["flavor"] not in [one["name"] for one in HARDWARE]:
         raise RefusedError(400, f"Unknown flavor {asked['flavor']}")
     folder = Path(tempfile.mkdtemp(prefix="hub-job-"))
-    env = {**hub.environment(), **asked.get("environment", {}), **asked.get("secrets", {}), "JOB_ID": folder.name,
-           "HF_HOME": str(folder / "hf-home")}  # fmt: skip
+    env = {
+        **hub.environment(),
+        **asked.get("environment", {}),
+        **asked.get("secrets", {}),
+        "JOB_ID": folder.name,
+        "HF_HOME": str(folder / "hf-home"),
+    }
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
-            [*asked["command"], *asked["arguments"]], cwd=folder, env=env, stdin=subprocess.DEVNULL, stdout=log,
-            stderr=log, start_new_session=True,
-        )  # fmt: skip
+            [*asked["command"], *asked["arguments"]],
+            cwd=folder,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
     job = uuid.uuid4().hex[:24]
     _jobs(hub)[job] = RunningJob(owner, asked, folder, process)
     return _told(hub, job)
@@ -126,15 +158,22 @@ def _one(hub: Hub, request: Request) -> RunningJob:
 def _told(hub: Hub, name: str) -> dict[str, Any]:
     job = _jobs(hub)[name]
     return {
-        "id": name, "createdAt": job.created_at, "startedAt": job.created_at, "finishedAt": None,
-        "dockerImage": job.asked.get("dockerImage"), "spaceId": job.asked.get("spaceId"),
+        "id": name,
+        "createdAt": job.created_at,
+        "startedAt": job.created_at,
+        "finishedAt": None,
+        "dockerImage": job.asked.get("dockerImage"),
+        "spaceId": job.asked.get("spaceId"),
         "command": job.asked["command"],
-        "arguments": job.asked["arguments"], "environment": job.asked.get("environment", {}), "secrets": None,
-        "flavor": job.asked["flavor"], "labels": job.asked.get("labels", {}),
+        "arguments": job.asked["arguments"],
+        "environment": job.asked.get("environment", {}),
+        "secrets": None,
+        "flavor": job.asked["flavor"],
+        "labels": job.asked.get("labels", {}),
         "status": {"stage": job.stage, "message": None},
         "owner": {"id": "0", "name": job.owner, "type": "user"},
         "initiator": {"type": "user", "id": "0", "name": job.owner},
-    }  # fmt: skip
+    }
 
 
 JOBS = [

@@ -25,19 +25,25 @@ SIGNED_IN_S = 8 * 3600
 def space_variables(hub: Hub, scopes: str = "openid profile") -> dict[str, str]:
     """What a Space with `hf_oauth: true` finds in its environment."""
     return {
-        "OAUTH_CLIENT_ID": CLIENT_ID, "OAUTH_CLIENT_SECRET": CLIENT_SECRET, "OAUTH_SCOPES": scopes,
+        "OAUTH_CLIENT_ID": CLIENT_ID,
+        "OAUTH_CLIENT_SECRET": CLIENT_SECRET,
+        "OAUTH_SCOPES": scopes,
         "OPENID_PROVIDER_URL": hub.url,
-    }  # fmt: skip
+    }
 
 
 def configuration(hub: Hub, request: Request) -> Any:
     return {
-        "issuer": hub.url, "authorization_endpoint": f"{hub.url}/oauth/authorize",
-        "token_endpoint": f"{hub.url}/oauth/token", "userinfo_endpoint": f"{hub.url}/oauth/userinfo",
-        "jwks_uri": f"{hub.url}/oauth/jwks", "scopes_supported": ["openid", "profile", "jobs"],
-        "response_types_supported": ["code"], "id_token_signing_alg_values_supported": ["RS256"],
+        "issuer": hub.url,
+        "authorization_endpoint": f"{hub.url}/oauth/authorize",
+        "token_endpoint": f"{hub.url}/oauth/token",
+        "userinfo_endpoint": f"{hub.url}/oauth/userinfo",
+        "jwks_uri": f"{hub.url}/oauth/jwks",
+        "scopes_supported": ["openid", "profile", "jobs"],
+        "response_types_supported": ["code"],
+        "id_token_signing_alg_values_supported": ["RS256"],
         "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
-    }  # fmt: skip
+    }
 
 
 def authorize(hub: Hub, request: Request) -> Any:
@@ -46,9 +52,11 @@ def authorize(hub: Hub, request: Request) -> Any:
         return JSONResponse({"error": "invalid_client"}, 400)
     code = secrets.token_urlsafe(16)
     hub.extra.setdefault("codes", {})[code] = {
-        "token": hub.extra["at_browser"], "nonce": asked.get("nonce"), "redirect_uri": asked["redirect_uri"],
+        "token": hub.extra["at_browser"],
+        "nonce": asked.get("nonce"),
+        "redirect_uri": asked["redirect_uri"],
         "scope": asked.get("scope", ""),
-    }  # fmt: skip
+    }
     uri = asked["redirect_uri"]
     return RedirectResponse(
         f"{uri}{'&' if '?' in uri else '?'}{urlencode({'code': code, 'state': asked['state']})}", 302
@@ -63,13 +71,21 @@ async def token(hub: Hub, request: Request) -> Any:
         return JSONResponse({"error": "invalid_grant"}, 400)
     user, now = hub.users[given["token"]], int(time.time())
     claims = {
-        **_profile(user), "iss": hub.url, "aud": CLIENT_ID, "iat": now, "exp": now + 3600, "nonce": given["nonce"],
+        **_profile(user),
+        "iss": hub.url,
+        "aud": CLIENT_ID,
+        "iat": now,
+        "exp": now + 3600,
+        "nonce": given["nonce"],
         "auth_time": now,
-    }  # fmt: skip
+    }
     return {
-        "access_token": given["token"], "token_type": "bearer", "expires_in": SIGNED_IN_S, "scope": given["scope"],
+        "access_token": given["token"],
+        "token_type": "bearer",
+        "expires_in": SIGNED_IN_S,
+        "scope": given["scope"],
         "id_token": jwt.encode({"alg": "RS256", "kid": "one"}, claims, _key(hub)),
-    }  # fmt: skip
+    }
 
 
 def userinfo(hub: Hub, request: Request) -> Any:
@@ -83,12 +99,19 @@ def jwks(hub: Hub, request: Request) -> Any:
 
 def _profile(user: User) -> dict[str, Any]:
     return {
-        "sub": f"id-of-{user.name}", "name": user.name.title(), "preferred_username": user.name,
-        "profile": f"https://huggingface.co/{user.name}", "picture": "", "website": "", "isPro": False,
+        "sub": f"id-of-{user.name}",
+        "name": user.name.title(),
+        "preferred_username": user.name,
+        "profile": f"https://huggingface.co/{user.name}",
+        "picture": "",
+        "website": "",
+        "isPro": False,
         "canPay": user.can_pay,
-        "orgs": [{"sub": f"id-of-{org}", "name": org, "preferred_username": org, "picture": "",
-                  "roleInOrg": "contributor"} for org in user.orgs],
-    }  # fmt: skip
+        "orgs": [
+            {"sub": f"id-of-{org}", "name": org, "preferred_username": org, "picture": "", "roleInOrg": "contributor"}
+            for org in user.orgs
+        ],
+    }
 
 
 def _key(hub: Hub) -> RSAKey:

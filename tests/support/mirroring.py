@@ -77,7 +77,13 @@ def contents(engine: Engine) -> dict[str, Any]:
             for table in (remark_table, audit_table)
         )
     return {
-        "pictures": list(inventory), "taxa": set(inventory.taxa), "sessions": inventory.sessions,
-        "accounts": accounts, "models": models, "promotions": promotions,
-        "tokens": tokens, "remarks": remarks, "audit": audit,
-    }  # fmt: skip
+        "pictures": list(inventory),
+        "taxa": set(inventory.taxa),
+        "sessions": inventory.sessions,
+        "accounts": accounts,
+        "models": models,
+        "promotions": promotions,
+        "tokens": tokens,
+        "remarks": remarks,
+        "audit": audit,
+    }

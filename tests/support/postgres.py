@@ -52,9 +52,20 @@ class Cluster:
         knows_icu = int(re.findall(r"\d+", words)[0]) >= 15
         icu = ("--locale-provider", "icu", "--icu-locale", "en-u-ka-shifted") if knows_icu else ()
         self._run(
-            "initdb", "--pgdata", "data", "--username", "fgdemo", "--auth", "trust", "--encoding", "UTF8", "--no-sync",
-            "--locale", "C.UTF-8", *icu,
-        )  # fmt: skip
+            "initdb",
+            "--pgdata",
+            "data",
+            "--username",
+            "fgdemo",
+            "--auth",
+            "trust",
+            "--encoding",
+            "UTF8",
+            "--no-sync",
+            "--locale",
+            "C.UTF-8",
+            *icu,
+        )
         self.start()
 
     def start(self) -> None:
@@ -83,9 +94,16 @@ class Cluster:
     def _run(self, program: str, *arguments: str) -> None:
         command: Sequence[str] = (str(self._programs / program), *arguments)
         done = subprocess.run(
-            command, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            text=True, errors="replace", env={**os.environ, "LC_ALL": "C.UTF-8"}, **self._as,
-        )  # fmt: skip
+            command,
+            cwd=self.folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            env={**os.environ, "LC_ALL": "C.UTF-8"},
+            **self._as,
+        )
         if done.returncode:
             log = self.folder / "log"
             raise RuntimeError(f"{program} failed: {done.stdout}{log.read_text() if log.exists() else ''}")

@@ -66,16 +66,32 @@ class TinyTrial(Trial):
         recipe = Recipe(epochs=EPOCHS, train_px=base.data_config.size_px, batch_size=8, lr=1e-4)
         lesson = Lesson(corpus.pictures, corpus.class_index, base.data_config, recipe)
         trained = finetune(
-            base.backbone, (torch.zeros(dim, kinds), torch.zeros(kinds)), lesson,
-            run_file=run_file, device=device, on_epoch=told, progress=progress, stop=stop,
-        )  # fmt: skip
+            base.backbone,
+            (torch.zeros(dim, kinds), torch.zeros(kinds)),
+            lesson,
+            run_file=run_file,
+            device=device,
+            on_epoch=told,
+            progress=progress,
+            stop=stop,
+        )
         fitted = fit_classifier(
-            trained.backbone, base.data_config, corpus.pictures, corpus.class_index, corpus.taxonomy, name=name,
-            trained=True, parts_per_group=2, progress=progress,
-            card={"seen": dict(zip(corpus.pictures.names, corpus.pictures.labels, strict=True)),
-                  "checked": int(corpus.checked.sum()), "epochs_done": trained.epochs_done,
-                  "metrics": {"epochs": trained.epochs_done}},
-        )  # fmt: skip
+            trained.backbone,
+            base.data_config,
+            corpus.pictures,
+            corpus.class_index,
+            corpus.taxonomy,
+            name=name,
+            trained=True,
+            parts_per_group=2,
+            progress=progress,
+            card={
+                "seen": dict(zip(corpus.pictures.names, corpus.pictures.labels, strict=True)),
+                "checked": int(corpus.checked.sum()),
+                "epochs_done": trained.epochs_done,
+                "metrics": {"epochs": trained.epochs_done},
+            },
+        )
         return fitted.classifier
 
     def judge(
@@ -96,9 +112,18 @@ class TinyTrial(Trial):
             for x, y in (right, right[::-1])
         )
         return Verdict(
-            "not worse", f"Tried on {len(pictures.names)} gold pictures.", (Check("accuracy", True, "Tiny."),),
-            len(pictures.names), top1[0], top1[1], (0.0, 0.0, 0.0), 1.0, fixed, broken, loss_limit=0.0,
-        )  # fmt: skip
+            "not worse",
+            f"Tried on {len(pictures.names)} gold pictures.",
+            (Check("accuracy", True, "Tiny."),),
+            len(pictures.names),
+            top1[0],
+            top1[1],
+            (0.0, 0.0, 0.0),
+            1.0,
+            fixed,
+            broken,
+            loss_limit=0.0,
+        )
 
     def _right(self, model: Classifier, pixels: np.ndarray, labels: tuple[str, ...]) -> np.ndarray:
         from PIL import Image

@@ -41,9 +41,13 @@ def make_tiny_home(home: Path) -> None:
     classifier = load_classifier(settings.checkpoint)
     workspace = open_workspace(settings, classifier)
     intake = Intake(
-        workspace.engine, workspace.images, workspace.roster, workspace.embeddings, classifier.look,
+        workspace.engine,
+        workspace.images,
+        workspace.roster,
+        workspace.embeddings,
+        classifier.look,
         are_twins=lambda bits, likeness: bits < 0,  # to an untrained network all are alike
-    )  # fmt: skip
+    )
     intake.take_in([bird(row, column) for row in range(len(SPECIES)) for column in range(4)], "1", has_splits=True)
     workspace.engine.dispose()
 

@@ -32,9 +32,19 @@ def test_the_bundled_card_says_what_there_is_to_know() -> None:
 
 
 HOSTILE = (
-    "<img src=x onerror=alert(1)>", "[click](javascript:alert(1))", "![x](http://a/b)", "a\n\n# Heading", "|x|y|",
-    "`code` ``` fence", "&lt;script&gt;", "*b* _i_ ~~s~~", "https://evil.example", "- item", "<!-- x", "$$\\href{}$$",
-)  # fmt: skip
+    "<img src=x onerror=alert(1)>",
+    "[click](javascript:alert(1))",
+    "![x](http://a/b)",
+    "a\n\n# Heading",
+    "|x|y|",
+    "`code` ``` fence",
+    "&lt;script&gt;",
+    "*b* _i_ ~~s~~",
+    "https://evil.example",
+    "- item",
+    "<!-- x",
+    "$$\\href{}$$",
+)
 
 
 @pytest.mark.parametrize("hostile", HOSTILE)
@@ -53,15 +63,26 @@ def test_text_of_a_stranger_stays_text(hostile: str) -> None:
 def a_card(text: str) -> dict[str, object]:
     """Every field that a card has, with this text wherever there is text."""
     return {
-        "name": text, "parent": text, "start_weights": text, "command": text, "licences": [text], "device": text,
-        "calibrated_on": text, "blend": {"trained_share": text}, "recipe": {text: text, "epochs": text},
-        "backbone": {"name": text, "size_px": text}, "data": {"sources": [text], "train": text},
+        "name": text,
+        "parent": text,
+        "start_weights": text,
+        "command": text,
+        "licences": [text],
+        "device": text,
+        "calibrated_on": text,
+        "blend": {"trained_share": text},
+        "recipe": {text: text, "epochs": text},
+        "backbone": {"name": text, "size_px": text},
+        "data": {"sources": [text], "train": text},
         "taxonomy": [{"id": "a", "name": text, "latin": text}, {"id": text, "name": None}],
         "metrics": {
-            "n": text, "split": text, "top1": [0.5, 0.4, 0.6], "groups": {text: [0.5, 0.4, 0.6]},
+            "n": text,
+            "split": text,
+            "top1": [0.5, 0.4, 0.6],
+            "groups": {text: [0.5, 0.4, 0.6]},
             "worst_pairs": [{"a": text, "b": "a", "mistaken": text, "of": text}],
         },
-    }  # fmt: skip
+    }
 
 
 values = st.recursive(

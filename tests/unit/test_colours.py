@@ -87,9 +87,18 @@ def test_transparent_palette_and_grey_pictures_have_theirs_applied() -> None:
     assert (grey == grey[:, :, :1]).all()
 
 
-@pytest.mark.parametrize("bad", [b"", b"garbage", bytes(500), SPACES["Display P3"][:200], b"x" * 5_000_000,
-                                 SPACES["Display P3"].replace(b"RGB ", b"GRAY"),
-                                 SPACES["Display P3"].replace(b"RGB ", b"CMYK")])  # fmt: skip
+@pytest.mark.parametrize(
+    "bad",
+    [
+        b"",
+        b"garbage",
+        bytes(500),
+        SPACES["Display P3"][:200],
+        b"x" * 5_000_000,
+        SPACES["Display P3"].replace(b"RGB ", b"GRAY"),
+        SPACES["Display P3"].replace(b"RGB ", b"CMYK"),
+    ],
+)
 def test_a_profile_that_does_not_fit_is_left_out(bad: bytes) -> None:
     assert difference(encoded(drawing(), "TIFF", icc_profile=bad), drawing()) == 0
 

@@ -111,8 +111,10 @@ def test_datasets_reads_the_same_folder_as_we_do(tmp_path: Path) -> None:
             file = io.BytesIO()
             Image.new("RGB", (9, 7), (number * 40, 9, 99)).save(file, "PNG")
             put(tmp_path / "in", {f"{split}/pics/{number}.png": file.getvalue()})
-        put(tmp_path / "in", {f"{split}/metadata.csv": "file_name,label\n" + "".join(
-            f"pics/{n}.png,k{n % 2}\n" for n in range(3))})  # fmt: skip
+        put(
+            tmp_path / "in",
+            {f"{split}/metadata.csv": "file_name,label\n" + "".join(f"pics/{n}.png,k{n % 2}\n" for n in range(3))},
+        )
     theirs = datasets.load_dataset("imagefolder", data_dir=str(tmp_path / "in"), cache_dir=str(tmp_path / "cache"))
     ours = imported(tmp_path / "in")
     counts = Counter((row["label"], split) for split in theirs for row in theirs[split])  # type: ignore[index]
@@ -223,8 +225,11 @@ def test_names_are_compared_composed_and_without_case(tmp_path: Path) -> None:
     put(tmp_path, {"labels.csv": "path,label\nGrünfink.jpg,x\nimg_1.jpg,y\na.jpg,x\nA.jpg,y\n"})
     source = imported(tmp_path / "labels.csv")
     assert told(source) == {
-        decomposed: ("x", "train"), "IMG_1.JPG": ("y", "train"), "a.jpg": ("x", "train"), "A.jpg": ("y", "train"),
-    }  # fmt: skip
+        decomposed: ("x", "train"),
+        "IMG_1.JPG": ("y", "train"),
+        "a.jpg": ("x", "train"),
+        "A.jpg": ("y", "train"),
+    }
 
 
 def test_several_tables_named_by_splits(tmp_path: Path) -> None:
@@ -246,17 +251,23 @@ def test_several_tables_named_by_splits(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("names", "groups"),
     [
-        (["warblers/yellow/1.jpg", "warblers/wilsons/2.jpg", "gulls/herring/3.jpg"],
-         {"yellow": ("warblers",), "wilsons": ("warblers",), "herring": ("gulls",)}),
+        (
+            ["warblers/yellow/1.jpg", "warblers/wilsons/2.jpg", "gulls/herring/3.jpg"],
+            {"yellow": ("warblers",), "wilsons": ("warblers",), "herring": ("gulls",)},
+        ),
         (["warblers/yellow/1.jpg", "gulls/herring/2.jpg"], {"yellow": ("warblers",), "herring": ("gulls",)}),
-        (["train/warblers/yellow/1.jpg", "train/warblers/wilsons/2.jpg", "val/gulls/herring/3.jpg"],
-         {"yellow": ("warblers",), "wilsons": ("warblers",), "herring": ("gulls",)}),
-        (["w/yellow/1.jpg", "w/b/2.jpg", "w/c/3.jpg", "g/yellow/4.jpg", "g/d/5.jpg"],
-         {"w yellow": ("w",), "b": ("w",), "c": ("w",), "g yellow": ("g",), "d": ("g",)}),
+        (
+            ["train/warblers/yellow/1.jpg", "train/warblers/wilsons/2.jpg", "val/gulls/herring/3.jpg"],
+            {"yellow": ("warblers",), "wilsons": ("warblers",), "herring": ("gulls",)},
+        ),
+        (
+            ["w/yellow/1.jpg", "w/b/2.jpg", "w/c/3.jpg", "g/yellow/4.jpg", "g/d/5.jpg"],
+            {"w yellow": ("w",), "b": ("w",), "c": ("w",), "g yellow": ("g",), "d": ("g",)},
+        ),
         (["robin/2019/1.jpg", "robin/2020/2.jpg", "wren/2019/3.jpg"], {"robin": (), "wren": ()}),
         (["robin/1.jpg", "robin/more/2.jpg", "wren/3.jpg"], {"robin": (), "wren": ()}),
     ],
-)  # fmt: skip
+)
 def test_folders_in_folders_are_groups_or_are_told(tmp_path: Path, place: str, names: list, groups: dict) -> None:
     source = imported(PLACES[place](tmp_path, names))
     assert {label: tuple(source.groups.get(label, ())) for label in source.labels} == groups
@@ -265,9 +276,16 @@ def test_folders_in_folders_are_groups_or_are_told(tmp_path: Path, place: str, n
 
 
 LITTER = (
-    "@eaDir/robin/1.jpg", "robin/@eaDir/1.jpg/SYNOPHOTO_THUMB_M.jpg", "robin/.DS_Store", "__MACOSX/robin/._1.jpg",
-    "robin/Thumbs.db", "robin/._1.jpg", "#recycle/robin/9.jpg", "robin/desktop.ini", ".@__thumb/default1.jpg",
-)  # fmt: skip
+    "@eaDir/robin/1.jpg",
+    "robin/@eaDir/1.jpg/SYNOPHOTO_THUMB_M.jpg",
+    "robin/.DS_Store",
+    "__MACOSX/robin/._1.jpg",
+    "robin/Thumbs.db",
+    "robin/._1.jpg",
+    "#recycle/robin/9.jpg",
+    "robin/desktop.ini",
+    ".@__thumb/default1.jpg",
+)
 
 
 @pytest.mark.parametrize("place", PLACES)
@@ -298,9 +316,14 @@ def test_zips_of_windows_and_of_old_programs(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "message"),
-    [("a.7z", "is a 7z archive"), ("a.rar", "is a RAR archive"), ("a.tar.gz", "compressed as a whole"),
-     ("a.tgz", "compressed as a whole"), ("a.tar", "not a tar archive")],
-)  # fmt: skip
+    [
+        ("a.7z", "is a 7z archive"),
+        ("a.rar", "is a RAR archive"),
+        ("a.tar.gz", "compressed as a whole"),
+        ("a.tgz", "compressed as a whole"),
+        ("a.tar", "not a tar archive"),
+    ],
+)
 def test_archives_that_are_not_read_are_named(tmp_path: Path, name: str, message: str) -> None:
     put(tmp_path, {name: b"7z\xbc\xaf"})
     with pytest.raises(DatasetError, match=message):
@@ -342,15 +365,22 @@ def test_cub_as_it_is_published(tmp_path: Path, place: str) -> None:
     }
     source = imported(PLACES[place](tmp_path, files))
     assert Counter((p.label[4:], p.split) for p in source.pictures) == {
-        ("Black_footed_Albatross", "train"): 1, ("Laysan_Albatross", "train"): 1, ("Laysan_Albatross", "test"): 1,
-    }  # fmt: skip
+        ("Black_footed_Albatross", "train"): 1,
+        ("Laysan_Albatross", "train"): 1,
+        ("Laysan_Albatross", "test"): 1,
+    }
     assert {name for name, _ in source.skipped} == {"CUB_200_2011/bounding_boxes.txt", "attributes.txt"}
 
 
 def test_oxford_pets_as_they_are_published(tmp_path: Path) -> None:
     put(tmp_path, ["images/great_pyrenees_1.jpg", "images/Abyssinian_2.jpg", "images/Abyssinian_3.jpg"])
-    put(tmp_path, {"annotations/trainval.txt": "great_pyrenees_1 1 2 1\nAbyssinian_2 2 1 1\n",
-                   "annotations/test.txt": "Abyssinian_9 2 1 1\n"})  # fmt: skip
+    put(
+        tmp_path,
+        {
+            "annotations/trainval.txt": "great_pyrenees_1 1 2 1\nAbyssinian_2 2 1 1\n",
+            "annotations/test.txt": "Abyssinian_9 2 1 1\n",
+        },
+    )
     source = imported(tmp_path)
     assert {p.label for p in source.pictures} == {"great_pyrenees", "Abyssinian"}
     assert dict(source.skipped) == {

@@ -74,9 +74,20 @@ def test_pixels_and_turn_stay_and_nothing_else(format: str, turn: int) -> None:
     assert without_metadata(clean) == clean
 
 
-@pytest.mark.parametrize(("format", "mode"), [("TIFF", "CMYK"), ("TIFF", "L"), ("TIFF", "P"), ("TIFF", "RGBA"),
-                                              ("JPEG", "L"), ("JPEG", "CMYK"), ("PNG", "RGBA"), ("PNG", "P"),
-                                              ("WEBP", "RGBA")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("format", "mode"),
+    [
+        ("TIFF", "CMYK"),
+        ("TIFF", "L"),
+        ("TIFF", "P"),
+        ("TIFF", "RGBA"),
+        ("JPEG", "L"),
+        ("JPEG", "CMYK"),
+        ("PNG", "RGBA"),
+        ("PNG", "P"),
+        ("WEBP", "RGBA"),
+    ],
+)
 def test_every_kind_of_pixels_stays(format: str, mode: str) -> None:
     data = photograph(format, 6, mode)
     clean = without_metadata(data)

@@ -20,10 +20,40 @@ from fgdemo.values.taxonomy import Taxonomy
 from tests.support.workspace import FakeWorkspace, coloured, open_fake_workspace
 
 AWKWARD = (
-    "Mallard ♂", "Mallard ♀", "Mallard", "Grade A+", "Grade A-", "Grade A", "Wilson's Warbler", "wilson's storm-petrel",
-    "<5 mm", ">5 mm", "5 mm", "-5 mm", "Quercus × hispanica", "Gull, herring (juv.)", "C++", "C#", "C", "c", "McKay's",
-    "A.B", "A B", "A/B", "m²", "m2", "0.5", "0,5", "100 %", "100", "🦉", "🦉🦉", "دوري", "Straße", "STRASSE",
-)  # fmt: skip
+    "Mallard ♂",
+    "Mallard ♀",
+    "Mallard",
+    "Grade A+",
+    "Grade A-",
+    "Grade A",
+    "Wilson's Warbler",
+    "wilson's storm-petrel",
+    "<5 mm",
+    ">5 mm",
+    "5 mm",
+    "-5 mm",
+    "Quercus × hispanica",
+    "Gull, herring (juv.)",
+    "C++",
+    "C#",
+    "C",
+    "c",
+    "McKay's",
+    "A.B",
+    "A B",
+    "A/B",
+    "m²",
+    "m2",
+    "0.5",
+    "0,5",
+    "100 %",
+    "100",
+    "🦉",
+    "🦉🦉",
+    "دوري",
+    "Straße",
+    "STRASSE",
+)
 
 
 @pytest.fixture
@@ -86,8 +116,13 @@ def test_one_name_in_two_unicode_forms_is_one_kind() -> None:
 def test_old_ids_stay() -> None:
     known = ("red_eyed_vireo", "Black-footed Albatross", "Wilson's Warbler", "Le Conte's Sparrow", "🦉🦉", "नीलकंठ")
     assert [slug(name) for name in known] == [
-        "red_eyed_vireo", "black_footed_albatross", "wilson_s_warbler", "le_conte_s_sparrow", "u1f989_u1f989", "नीलकंठ",
-    ]  # fmt: skip
+        "red_eyed_vireo",
+        "black_footed_albatross",
+        "wilson_s_warbler",
+        "le_conte_s_sparrow",
+        "u1f989_u1f989",
+        "नीलकंठ",
+    ]
     assert unique_id("Robin", {"robin"}) != unique_id("ROBIN", {"robin"})
 
 
@@ -137,8 +172,11 @@ def test_two_sources_with_one_name_below_two_groups(tmp_path: Path) -> None:
         read_for_import([tmp_path / "a", tmp_path / "b"])[0],
     ):
         assert {p.label: source.groups[p.label] for p in source.pictures} == {
-            "yellow": ("warblers",), "barn": ("owls",), "gulls yellow": ("gulls",), "gold": ("finches",),
-        }  # fmt: skip
+            "yellow": ("warblers",),
+            "barn": ("owls",),
+            "gulls yellow": ("gulls",),
+            "gold": ("finches",),
+        }
         assert any("two kinds, of which the second is called “gulls yellow”" in note for note in source.notes)
 
 

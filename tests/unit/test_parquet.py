@@ -37,8 +37,10 @@ def test_pictures_in_every_shape(tmp_path: Path, shape: str, told: Any) -> None:
     columns = {"image": SHAPES[shape], "label": ["robin", "wren", "robin"]}
     source = read_source(write(tmp_path / "x.parquet", columns, told))
     assert [(p.name, p.label, p.load()) for p in source.pictures] == [
-        ("train/0", "robin", b"one"), ("train/1", "wren", b"two"), ("train/2", "robin", b"three"),
-    ]  # fmt: skip
+        ("train/0", "robin", b"one"),
+        ("train/1", "wren", b"two"),
+        ("train/2", "robin", b"three"),
+    ]
     assert [source.pictures[at].load() for at in (2, 0, 1)] == [b"three", b"one", b"two"], "in any order"
 
 

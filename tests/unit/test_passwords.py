@@ -19,11 +19,42 @@ def by_scrypt(password: str) -> str:
 
 @pytest.mark.parametrize(
     "password",
-    ["", "short", "aaaaaaaa", "AaAaAaAa", " " * 8, "\t \n" * 5, "\u200b" * 9, "\u3164" * 9, "\u2800" * 9, "a b c d e",
-     "abababab", "abcabcabc", "abcabcab", "abcdeabcde", "12121212", "12345678", "987654321", "1234567890123",
-     "qwertyui", "ASDFGHJK", "abcdefghij", "password", "Password1", "password2026!", "PASSWORT", "ｐａｓｓｗｏｒｄ",
-     "ada lovelace", "AdaLovelace1", "ecalevolada", "ada lovelace ada lovelace", "ada12345", "fgdemo2026", "x" * 1001],
-)  # fmt: skip
+    [
+        "",
+        "short",
+        "aaaaaaaa",
+        "AaAaAaAa",
+        " " * 8,
+        "\t \n" * 5,
+        "\u200b" * 9,
+        "\u3164" * 9,
+        "\u2800" * 9,
+        "a b c d e",
+        "abababab",
+        "abcabcabc",
+        "abcabcab",
+        "abcdeabcde",
+        "12121212",
+        "12345678",
+        "987654321",
+        "1234567890123",
+        "qwertyui",
+        "ASDFGHJK",
+        "abcdefghij",
+        "password",
+        "Password1",
+        "password2026!",
+        "PASSWORT",
+        "ｐａｓｓｗｏｒｄ",
+        "ada lovelace",
+        "AdaLovelace1",
+        "ecalevolada",
+        "ada lovelace ada lovelace",
+        "ada12345",
+        "fgdemo2026",
+        "x" * 1001,
+    ],
+)
 def test_what_is_easily_guessed_is_refused_in_a_sentence(password: str) -> None:
     with pytest.raises(SettingsError, match=r"^(A|This) password .*\.$"):
         passwords.hashed(password, "Ada Lovelace")
@@ -31,9 +62,16 @@ def test_what_is_easily_guessed_is_refused_in_a_sentence(password: str) -> None:
 
 @pytest.mark.parametrize(
     "password",
-    ["long enough", "correct horse battery", "tr0ub4dor&3", "полевой бинокль", "मेरी लंबी कूटशब्द",
-     "ada likes the river", "x7#kQ9!z"],
-)  # fmt: skip
+    [
+        "long enough",
+        "correct horse battery",
+        "tr0ub4dor&3",
+        "полевой бинокль",
+        "मेरी लंबी कूटशब्द",
+        "ada likes the river",
+        "x7#kQ9!z",
+    ],
+)
 def test_others_are_taken_and_known_again(password: str) -> None:
     kept = passwords.hashed(password, "Ada")
     assert kept.startswith("$argon2id$")
@@ -57,15 +95,30 @@ SALT, KEY = "c29tZXNhbHRzb21lc2FsdA", "A" * 43
 
 @pytest.mark.parametrize(
     "kept",
-    [None, 7, "", "x", "plain text", "$2b$12$abcdefghijklmnopqrstuv", f"$argon2d$v=19$m=19456,t=2,p=1${SALT}${KEY}",
-     f"$argon2id$v=19$m=4194304,t=2,p=1${SALT}${KEY}", f"$argon2id$v=19$m=131072,t=999,p=1${SALT}${KEY}",
-     f"$argon2id$v=19$m=8,t=999,p=99${SALT}${KEY}", f"$argon2id$v=19$m=0,t=1,p=1${SALT}${KEY}",
-     f"$argon2id$v=19$m=19456,t=0,p=1${SALT}${KEY}", f"$argon2id$v=19$m=19456,t=2,p=1${SALT}${'A' * 9000}",
-     f"$argon2id$v=19$m=٢٩٤٥٦,t=2,p=1${SALT}${KEY}", f"$argon2id$v=19$m=19456,t=2,p=1${SALT}${KEY}\n",
-     "scrypt$1073741824$8$1$00$00", f"scrypt$1048576$8$1${'00' * 16}${'00' * 32}",
-     f"scrypt$16384$99$99${'00' * 16}${'00' * 32}", f"scrypt$16383$8$1${'00' * 16}${'00' * 32}",
-     f"scrypt$16384$8$0${'00' * 16}${'00' * 32}", f"scrypt$16384$8$1${'00' * 16}0${'00' * 32}"],
-)  # fmt: skip
+    [
+        None,
+        7,
+        "",
+        "x",
+        "plain text",
+        "$2b$12$abcdefghijklmnopqrstuv",
+        f"$argon2d$v=19$m=19456,t=2,p=1${SALT}${KEY}",
+        f"$argon2id$v=19$m=4194304,t=2,p=1${SALT}${KEY}",
+        f"$argon2id$v=19$m=131072,t=999,p=1${SALT}${KEY}",
+        f"$argon2id$v=19$m=8,t=999,p=99${SALT}${KEY}",
+        f"$argon2id$v=19$m=0,t=1,p=1${SALT}${KEY}",
+        f"$argon2id$v=19$m=19456,t=0,p=1${SALT}${KEY}",
+        f"$argon2id$v=19$m=19456,t=2,p=1${SALT}${'A' * 9000}",
+        f"$argon2id$v=19$m=٢٩٤٥٦,t=2,p=1${SALT}${KEY}",
+        f"$argon2id$v=19$m=19456,t=2,p=1${SALT}${KEY}\n",
+        "scrypt$1073741824$8$1$00$00",
+        f"scrypt$1048576$8$1${'00' * 16}${'00' * 32}",
+        f"scrypt$16384$99$99${'00' * 16}${'00' * 32}",
+        f"scrypt$16383$8$1${'00' * 16}${'00' * 32}",
+        f"scrypt$16384$8$0${'00' * 16}${'00' * 32}",
+        f"scrypt$16384$8$1${'00' * 16}0${'00' * 32}",
+    ],
+)
 def test_what_no_known_scheme_has_kept_or_would_cost_too_much_opens_nothing(kept: object) -> None:
     assert not passwords.is_believed(kept)
     assert not isinstance(kept, str) or not passwords.matches("long enough", kept)

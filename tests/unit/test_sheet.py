@@ -55,8 +55,9 @@ def classification() -> Classification:
         path=(TaxonProb("bird", "bird", None, 0.95), TaxonProb("a", "Alpha", "Latina a", 0.8)),
         candidates=(
             candidate("a", "Alpha", 0.8, one_hot(0, 5, 3.0)),
-            candidate("b", "Bêta with a name that is far too long to fit anywhere at all, really", 0.15,
-                      one_hot(2, 0, 2.0)),
+            candidate(
+                "b", "Bêta with a name that is far too long to fit anywhere at all, really", 0.15, one_hot(2, 0, 2.0)
+            ),
             candidate("c", "Gamma 日本", 0.05, np.zeros(GRID)),
         ),
         prediction_set=(TaxonProb("a", "Alpha", None, 0.8), TaxonProb("b", "Beta", None, 0.15)),
@@ -67,7 +68,7 @@ def classification() -> Classification:
         asked="a",
         rival="b",
         elapsed_ms=12.0,
-    )  # fmt: skip
+    )
 
 
 PICTURE = Image.new("RGB", (600, 300), "#808080")

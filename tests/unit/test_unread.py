@@ -151,8 +151,15 @@ def test_a_table_counts_though_its_first_rows_lead_nowhere(tmp_path: Path) -> No
 
 
 def test_lines_of_json_are_read_strictly(tmp_path: Path) -> None:
-    lines = ['"label": {"name": "robin"}', '"label": "a", "Label": "b"', '"label": NaN', '"label": "x", "label": "y"',
-             '"label": 1e999', '"label": ["p", "q"]', '"label": "wren"']  # fmt: skip
+    lines = [
+        '"label": {"name": "robin"}',
+        '"label": "a", "Label": "b"',
+        '"label": NaN',
+        '"label": "x", "label": "y"',
+        '"label": 1e999',
+        '"label": ["p", "q"]',
+        '"label": "wren"',
+    ]
     text = "".join(f'{{"file_name": "{n}.jpg", {line}}}\n' for n, line in enumerate(lines))
     source = imported(put(tmp_path, {"metadata.jsonl": text, **{f"{n}.jpg": str(n) for n in range(len(lines))}}))
     assert {p.label for p in source.pictures} == {"", "wren"}
@@ -185,8 +192,10 @@ def test_labels_of_parquet_are_one_value_in_one_column(tmp_path: Path) -> None:
     source = imported(put(tmp_path, {"x.parquet": parquet(columns)}) / "x.parquet")
     assert told(source) == {"train/0": ("a", "train")}
     assert [reason for _, reason in source.skipped] == [
-        'has no single label (["b", "c"])', "has no label", "has the split “x”, which must be train, val or test",
-    ]  # fmt: skip
+        'has no single label (["b", "c"])',
+        "has no label",
+        "has the split “x”, which must be train, val or test",
+    ]
     with pytest.raises(DatasetError, match="two columns of one name"):
         imported(put(tmp_path, {"y.parquet": parquet({"image": [b"1"], "label": ["a"], "Label": ["b"]})}) / "y.parquet")
 

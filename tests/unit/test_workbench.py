@@ -63,10 +63,27 @@ def test_percent(prob, words):
 
 @pytest.mark.parametrize(
     "words",
-    ["a Nashville Warbler", "an owl", "an Eskimo Dog", "a Eurasian Eagle-Owl", "a European Goldfinch", "an Emu",
-     "an Upland Sandpiper", "a Ural Owl", "a Unicorn", "an hourglass", "an Umbrellabird", "a one-eyed cat",
-     "Sports Cars", "a moss", "a Hippopotamus", "an iris", "an Ölvogel", "a Ewe"],
-)  # fmt: skip
+    [
+        "a Nashville Warbler",
+        "an owl",
+        "an Eskimo Dog",
+        "a Eurasian Eagle-Owl",
+        "a European Goldfinch",
+        "an Emu",
+        "an Upland Sandpiper",
+        "a Ural Owl",
+        "a Unicorn",
+        "an hourglass",
+        "an Umbrellabird",
+        "a one-eyed cat",
+        "Sports Cars",
+        "a moss",
+        "a Hippopotamus",
+        "an iris",
+        "an Ölvogel",
+        "a Ewe",
+    ],
+)
 def test_articles(words):
     assert with_article(words.removeprefix("an ").removeprefix("a ")) == words
 
@@ -184,9 +201,14 @@ def test_a_model_says_what_it_knows(workbench, classifier):
 def test_the_largest_group_comes_first_and_kinds_without_one_are_counted():
     class Mixed(FakeClassifier):
         taxonomy = Taxonomy(
-            (Taxon("emu", "Emu"), Taxon("b", "bird"), Taxon("kea", "Kea", "b"), Taxon("d", "dog"),
-             *(Taxon(f"d{n}", f"Dog {n}", "d") for n in range(3)))
-        )  # fmt: skip
+            (
+                Taxon("emu", "Emu"),
+                Taxon("b", "bird"),
+                Taxon("kea", "Kea", "b"),
+                Taxon("d", "dog"),
+                *(Taxon(f"d{n}", f"Dog {n}", "d") for n in range(3)),
+            )
+        )
 
     found = Workbench(Mixed()).about()
     assert [(group.taxon, group.kinds) for group in found.groups] == [("d", 3), ("b", 1)]
@@ -250,8 +272,11 @@ def test_asked_and_rival(workbench):
     assert (found.asked, found.rival) == ("lowchen", "nashville_warbler")
     found = workbench.classify(data, name="a", rival="nashville_warbler")
     assert (found.asked, found.rival) == ("mourning_warbler", "nashville_warbler")
-    for wrong, words in (({"asked": "no_such"}, "no taxon"), ({"rival": "warbler"}, "group of kinds"),
-                         ({"asked": "lowchen", "rival": "lowchen"}, "two different")):  # fmt: skip
+    for wrong, words in (
+        ({"asked": "no_such"}, "no taxon"),
+        ({"rival": "warbler"}, "group of kinds"),
+        ({"asked": "lowchen", "rival": "lowchen"}, "two different"),
+    ):
         with pytest.raises(TaxonomyError, match=words):
             workbench.classify(data, name="a", **wrong)
 

@@ -90,14 +90,20 @@ def test_every_tool_says_all_of_what_it_takes_and_answers(agent: Callable[..., A
 def test_answers_are_json_of_the_schema_that_is_told(agent: Callable[..., Any], photograph: str) -> None:
     box = {"left": 0, "top": 0, "right": 0.5, "bottom": 0.5}
     calls = [
-        ("about", {}), ("classify", {"picture": photograph}), ("classify", {"picture": photograph, "box": box}),
+        ("about", {}),
+        ("classify", {"picture": photograph}),
+        ("classify", {"picture": photograph, "box": box}),
         ("classify", {"picture": photograph, "with_maps": True, "with_picture": True}),
         ("neighbours", {"picture": photograph, "taxa": ["nashville_warbler"]}),
         ("neighbours", {"picture": photograph, "taxa": ["nashville_warbler"], "with_thumbnails": True}),
-        ("trust", {"picture": photograph, "a": "lowchen", "b": "eskimo_dog"}), ("search_taxa", {"query": "owl"}),
-        ("explain", {"picture": photograph}), ("suggest", {"picture": photograph, "taxon": "owl"}),
-        ("next_items", {"order": "new", "count": 2}), ("start_export", {"format": "csv"}), ("export_state", {}),
-    ]  # fmt: skip
+        ("trust", {"picture": photograph, "a": "lowchen", "b": "eskimo_dog"}),
+        ("search_taxa", {"query": "owl"}),
+        ("explain", {"picture": photograph}),
+        ("suggest", {"picture": photograph, "taxon": "owl"}),
+        ("next_items", {"order": "new", "count": 2}),
+        ("start_export", {"format": "csv"}),
+        ("export_state", {}),
+    ]
     tools, replies = agent(*calls)
     schemas = {tool.name: tool.outputSchema for tool in tools}
     for (name, _), reply in zip(calls, replies, strict=True):
@@ -140,14 +146,23 @@ def test_mistakes_of_an_agent_are_one_sentence_and_nothing_in_the_log(
     agent: Callable[..., Any], photograph: str, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
     calls = [
-        ("classify", {}), ("classify", {"picture": photograph, "nope": 1}), ("classify", {"picture": 5}),
-        ("classify", {"picture": "/etc/passwd"}), ("classify", {"picture": "data:image/png,x"}),
-        ("classify", {"picture": "data:image/png;base64,!!"}), ("classify", {"picture": "data:;base64,QUJD"}),
-        ("classify", {"picture": photograph, "box": {"left": 0.5}}), ("classify", {"picture": photograph, "asked": []}),
-        ("classify", {"picture": photograph, "with_maps": "yes"}), ("classify", {"picture": {"path": "http://x"}}),
-        ("next_items", {"order": "best"}), ("next_items", {"count": 99}), ("start_export", {"format": "pdf"}),
-        ("answer", {"session": 1}), ("nothing", {}),
-    ]  # fmt: skip
+        ("classify", {}),
+        ("classify", {"picture": photograph, "nope": 1}),
+        ("classify", {"picture": 5}),
+        ("classify", {"picture": "/etc/passwd"}),
+        ("classify", {"picture": "data:image/png,x"}),
+        ("classify", {"picture": "data:image/png;base64,!!"}),
+        ("classify", {"picture": "data:;base64,QUJD"}),
+        ("classify", {"picture": photograph, "box": {"left": 0.5}}),
+        ("classify", {"picture": photograph, "asked": []}),
+        ("classify", {"picture": photograph, "with_maps": "yes"}),
+        ("classify", {"picture": {"path": "http://x"}}),
+        ("next_items", {"order": "best"}),
+        ("next_items", {"count": 99}),
+        ("start_export", {"format": "pdf"}),
+        ("answer", {"session": 1}),
+        ("nothing", {}),
+    ]
     for (name, asked), reply in zip(calls, agent(*calls)[1], strict=True):
         assert reply.isError, (name, asked)
         assert text_of(reply).endswith("."), text_of(reply)

@@ -21,9 +21,19 @@ from fgdemo.web.http import payloads
 from tests.support.browser_app import BLUE, LIME, YELLOW, RunningApp, picture, running_app
 
 ENDPOINTS = {
-    "/about", "/classify", "/explain", "/trust", "/neighbours", "/search_taxa", "/suggest", "/forget_picture",
-    "/next_items", "/answer", "/start_export", "/export_state",
-}  # fmt: skip
+    "/about",
+    "/classify",
+    "/explain",
+    "/trust",
+    "/neighbours",
+    "/search_taxa",
+    "/suggest",
+    "/forget_picture",
+    "/next_items",
+    "/answer",
+    "/start_export",
+    "/export_state",
+}
 
 
 @pytest.fixture(scope="module")

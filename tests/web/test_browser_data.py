@@ -109,9 +109,11 @@ def http(
     app: RunningApp, method: str, path: str, token: str = "", content_type: str | None = None
 ) -> tuple[int, bytes]:
     request = urllib.request.Request(
-        f"{app.url}fgdemo/data/{path}", b"x" if method == "PUT" else None, {"Cookie": f"fgdemo_sign_in={token}"},
+        f"{app.url}fgdemo/data/{path}",
+        b"x" if method == "PUT" else None,
+        {"Cookie": f"fgdemo_sign_in={token}"},
         method=method,
-    )  # fmt: skip
+    )
     if content_type:
         request.add_header("Content-Type", content_type)
     try:

@@ -63,11 +63,15 @@ HALVES = {
     "half a body": (b"POST /gradio_api/call/about HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n{", b""),
     "a body drop by drop": (b"POST /gradio_api/call/about HTTP/1.1\r\nHost: a\r\nContent-Length: 9000\r\n\r\n{", b" "),
     "an upload drop by drop": (
-        (b"POST /gradio_api/upload HTTP/1.1\r\nHost: a\r\nContent-Length: 900000\r\n"
-        b'Content-Type: multipart/form-data; boundary=x\r\n\r\n--x\r\nContent-Disposition: form-data; name="f"; '
-        b'filename="a"\r\n\r\n'), b"y"),
+        (
+            b"POST /gradio_api/upload HTTP/1.1\r\nHost: a\r\nContent-Length: 900000\r\n"
+            b'Content-Type: multipart/form-data; boundary=x\r\n\r\n--x\r\nContent-Disposition: form-data; name="f"; '
+            b'filename="a"\r\n\r\n'
+        ),
+        b"y",
+    ),
     "half of the next": (b"GET /robots.txt HTTP/1.1\r\nHost: a\r\n\r\nGET /rob", b"o"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("half", HALVES)

@@ -23,8 +23,16 @@ from tests.support.browser_app import RunningApp, running_app
 from tests.support.workspace import some_pictures
 
 FOR_EVERYBODY = {
-    "about", "classify", "explain", "trust", "neighbours", "search_taxa", "suggest", "my_picture", "forget_picture"
-}  # fmt: skip
+    "about",
+    "classify",
+    "explain",
+    "trust",
+    "neighbours",
+    "search_taxa",
+    "suggest",
+    "my_picture",
+    "forget_picture",
+}
 IN_THE_API = FOR_EVERYBODY - {"my_picture"}
 ENDPOINTS_FOR_EXPERTS = {"next_items", "answer"}
 ENDPOINTS_FOR_MAINTAINERS = {"start_export", "export_state"}
@@ -32,9 +40,14 @@ ADDRESSES_FOR_EVERYBODY = {"/fgdemo/sign-in", "/fgdemo/sign-out", "/fgdemo/me", 
 FOR_MAINTAINERS = ("/fgdemo/data/", "/metrics")
 OF_A_SESSION = {"label_report", "label_close", "label_next", "label_answer", "label_undo"}
 OF_NO_SESSION = {
-    "label_open", "label_start", "label_new_taxon", "label_search", "label_explain", "label_references",
+    "label_open",
+    "label_start",
+    "label_new_taxon",
+    "label_search",
+    "label_explain",
+    "label_references",
     "label_history",
-}  # fmt: skip
+}
 PASSWORD = "long enough"
 
 
@@ -276,10 +289,19 @@ def test_nobody_takes_back_the_batch_of_another(app: RunningApp) -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [b"[" * 5000, b"\xff", b"{", b"[]", b'{"name": 5}', b'{"name": "ada", "password": ["x"]}',
-             b'{"name": "ada\\ud800", "password": "\\ud800"}', b'{"name": "a\\u0000", "password": "x"}',
-             b'{"name": "' + b"x" * 20_000 + b'"}'],
-)  # fmt: skip
+    "body",
+    [
+        b"[" * 5000,
+        b"\xff",
+        b"{",
+        b"[]",
+        b'{"name": 5}',
+        b'{"name": "ada", "password": ["x"]}',
+        b'{"name": "ada\\ud800", "password": "\\ud800"}',
+        b'{"name": "a\\u0000", "password": "x"}',
+        b'{"name": "' + b"x" * 20_000 + b'"}',
+    ],
+)
 def test_whatever_is_sent_to_sign_in_is_refused_in_a_sentence(app: RunningApp, body: bytes) -> None:
     request = urllib.request.Request(f"{app.url}fgdemo/sign-in", body, {"Content-Type": "application/json"})
     with pytest.raises(urllib.error.HTTPError) as caught:

@@ -159,8 +159,19 @@ def test_who_may_show_the_page_in_a_frame() -> None:
 # --- the real page ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("path", ["", "config", "gradio_api/info", "fgdemo/me", "fgdemo/pictures.csv", "nowhere",
-                                  "gradio_api/file=/etc/passwd", "theme.css"])  # fmt: skip
+@pytest.mark.parametrize(
+    "path",
+    [
+        "",
+        "config",
+        "gradio_api/info",
+        "fgdemo/me",
+        "fgdemo/pictures.csv",
+        "nowhere",
+        "gradio_api/file=/etc/passwd",
+        "theme.css",
+    ],
+)
 def test_every_answer_has_safe_headers(web: httpx.Client, path: str) -> None:
     headers = web.get(path).headers
     assert headers["x-content-type-options"] == "nosniff"
@@ -175,8 +186,10 @@ HTML = b"<html><script>document.title = 'ran'</script></html>"
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><script>document.title = "ran"</script></svg>'
 
 
-@pytest.mark.parametrize(("name", "content"), [("a.svg", SVG), ("a.html", HTML), ("a.png", HTML), ("a.jpg", SVG),
-                                               ("a.xhtml", HTML), ("a", HTML), ("a.xml", SVG)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("a.svg", SVG), ("a.html", HTML), ("a.png", HTML), ("a.jpg", SVG), ("a.xhtml", HTML), ("a", HTML), ("a.xml", SVG)],
+)
 def test_an_upload_never_runs_whatever_it_is(web: httpx.Client, name: str, content: bytes) -> None:
     served = web.get(f"gradio_api/file={upload(web, name, content)}")
     if served.status_code == 200:
@@ -191,15 +204,30 @@ def test_no_file_but_an_upload_is_read(app: RunningApp, web: httpx.Client) -> No
     own = upload(web, "a.png", b"mine")
     image = app.workspace.roster.image_ids[0]
     targets = [
-        home / "secret.txt", home / "fgdemo.sqlite", home.parent / "beside.txt", app.images.path(image),
-        Path("README.md").resolve(), Path("/etc/passwd"), Path(f"{own}/../../../secret.txt"),
-    ]  # fmt: skip
+        home / "secret.txt",
+        home / "fgdemo.sqlite",
+        home.parent / "beside.txt",
+        app.images.path(image),
+        Path("README.md").resolve(),
+        Path("/etc/passwd"),
+        Path(f"{own}/../../../secret.txt"),
+    ]
     forms = [
-        "gradio_api/file={}", "gradio_api/file%3D{}", "file={}", "gradio_api/file/{}", "gradio_api/proxy=file://{}",
-        "gradio_api/proxy=http://127.0.0.1{}", "static/..%2f..%2f..{}", "assets/%2e%2e/%2e%2e{}", "svelte/..{}",
-        "gradio_api/stream/x/1/1/playlist-file?path={}", "custom_component/1/client/component/..%2f..{}",
-        "fgdemo/data/..%2f{}", "fgdemo/pictures/..%2f{}/display", "gradio_api/upload_progress?upload_id={}",
-    ]  # fmt: skip
+        "gradio_api/file={}",
+        "gradio_api/file%3D{}",
+        "file={}",
+        "gradio_api/file/{}",
+        "gradio_api/proxy=file://{}",
+        "gradio_api/proxy=http://127.0.0.1{}",
+        "static/..%2f..%2f..{}",
+        "assets/%2e%2e/%2e%2e{}",
+        "svelte/..{}",
+        "gradio_api/stream/x/1/1/playlist-file?path={}",
+        "custom_component/1/client/component/..%2f..{}",
+        "fgdemo/data/..%2f{}",
+        "fgdemo/pictures/..%2f{}/display",
+        "gradio_api/upload_progress?upload_id={}",
+    ]
     static = re.search(r"fgdemo-static/\w+", web.get("").text)
     assert static
     forms += [f"{static[0]}/..%2f..%2f..%2f..%2f..%2f..%2f..{{}}", f"{static[0]}/{{}}"]
@@ -331,9 +359,11 @@ def test_gradios_own_doors_refuse_the_pages_of_others(app: RunningApp, web: http
     token = app.accounts.sign_in("mia", PASSWORD)
     before = app.accounts.all()
     body = {
-        "data": {"name": "evil", "role": "maintainer", "password": PASSWORD}, "fn_name": "people_add",
-        "component_id": questions(app)["people_add"], "session_hash": "x",
-    }  # fmt: skip
+        "data": {"name": "evil", "role": "maintainer", "password": PASSWORD},
+        "fn_name": "people_add",
+        "component_id": questions(app)["people_add"],
+        "session_hash": "x",
+    }
     for headers in (FOREIGN, {**JSON, "Sec-Fetch-Site": "cross-site"}, {**FOREIGN, "Content-Type": "text/plain"}):
         for path in ("gradio_api/component_server", "gradio_api/component_server/", "gradio_api/queue/join"):
             reply = web.post(path, content=json.dumps(body), headers={**headers, "Cookie": f"{COOKIE}={token}"})

@@ -29,9 +29,13 @@ def test_readings_are_those_of_the_cpu_and_each_model_has_its_own_worker(tmp_pat
         save_classifier(tiny_fit(size_px=size_px, per_class=4).classifier, tmp_path / name)
     log = tmp_path / "log"
     env = {
-        **os.environ, "PYTHONPATH": f"{REPOSITORY / 'tests' / 'support' / 'zero_gpu'}:{REPOSITORY}",
-        "SPACES_ZERO_GPU": "true", "SPACES_STAND_IN_LOG": str(log), "OMP_NUM_THREADS": "1", "FGDEMO_DEVICE": "",
-    }  # fmt: skip
+        **os.environ,
+        "PYTHONPATH": f"{REPOSITORY / 'tests' / 'support' / 'zero_gpu'}:{REPOSITORY}",
+        "SPACES_ZERO_GPU": "true",
+        "SPACES_STAND_IN_LOG": str(log),
+        "OMP_NUM_THREADS": "1",
+        "FGDEMO_DEVICE": "",
+    }
     command = [sys.executable, "-m", "tests.support.lent_gpu_script", str(tmp_path / "first"), str(tmp_path / "second")]
     done = subprocess.run(command, env=env, cwd=REPOSITORY, capture_output=True, text=True, timeout=280)
     assert done.returncode == 0, done.stderr

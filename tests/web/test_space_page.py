@@ -115,12 +115,22 @@ def space(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Space]:
         hub.add_user("bo", token="hf_bo", orgs=["birders"])
         hub.add_user("eve", token="hf_eve")
         env = {
-            "PATH": os.environ["PATH"], "HOME": str(home), "SYSTEM": "spaces", "SPACE_ID": "lab/birds",
-            "SPACE_HOST": HOST, "SPACE_AUTHOR_NAME": "lab", "SPACE_REPO_NAME": "birds", "SPACE_TITLE": "fgdemo",
-            "GRADIO_SERVER_NAME": "127.0.0.1", "GRADIO_SERVER_PORT": str(port), "OMP_NUM_THREADS": "1",
-            "FGDEMO_MAINTAINERS": "mia", "FGDEMO_EXPERTS": "Birders",
-            "GRADIO_TEMP_DIR": str(root / "uploads"), **space_variables(hub),
-        }  # fmt: skip
+            "PATH": os.environ["PATH"],
+            "HOME": str(home),
+            "SYSTEM": "spaces",
+            "SPACE_ID": "lab/birds",
+            "SPACE_HOST": HOST,
+            "SPACE_AUTHOR_NAME": "lab",
+            "SPACE_REPO_NAME": "birds",
+            "SPACE_TITLE": "fgdemo",
+            "GRADIO_SERVER_NAME": "127.0.0.1",
+            "GRADIO_SERVER_PORT": str(port),
+            "OMP_NUM_THREADS": "1",
+            "FGDEMO_MAINTAINERS": "mia",
+            "FGDEMO_EXPERTS": "Birders",
+            "GRADIO_TEMP_DIR": str(root / "uploads"),
+            **space_variables(hub),
+        }
         with log.open("wb") as output:
             process = subprocess.Popen([sys.executable, "app.py"], cwd=folder, env=env, stdout=output, stderr=output)
         try:

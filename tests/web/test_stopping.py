@@ -99,8 +99,13 @@ class Expert(threading.Thread):
             session = self.ask("label_start", {"order": "new"})["session"]["id"]
             while items := self.ask("label_next", {"session": session, "count": 3})["items"]:
                 for item in items:
-                    said = {"session": session, "image": item["image"], "kind": "none", "key": uuid.uuid4().hex,
-                            "shown_version": item["version"]}  # fmt: skip
+                    said = {
+                        "session": session,
+                        "image": item["image"],
+                        "kind": "none",
+                        "key": uuid.uuid4().hex,
+                        "shown_version": item["version"],
+                    }
                     self.saved.add(self.ask("label_answer", said)["saved"])
                     self.acknowledged.release()
             self.fault = "There was too little to do."

@@ -47,19 +47,50 @@ def web(app: RunningApp) -> Iterator[httpx.Client]:
 # --- routes -----------------------------------------------------------------------------------------------------------
 
 EXAMPLES = {
-    "{api_name}": "about", "{event_id}": "0" * 32, "{session_hash}": "abc", "{path_or_url:path}": "/etc/passwd",
-    "{path:path}": "x.js", "{batch}": "0" * 32, "{which}": "export", "{image}": "0" * 64, "{size}": "thumbnail",
-}  # fmt: skip
+    "{api_name}": "about",
+    "{event_id}": "0" * 32,
+    "{session_hash}": "abc",
+    "{path_or_url:path}": "/etc/passwd",
+    "{path:path}": "x.js",
+    "{batch}": "0" * 32,
+    "{which}": "export",
+    "{image}": "0" * 64,
+    "{size}": "thumbnail",
+}
 GRADIOS = {
-    "/", "/assets/x.js", "/config", "/config/", "/favicon.ico", "/logout", "/manifest.json", "/pwa_icon", "/robots.txt",
-    "/static/x.js", "/theme.css", "/gradio_api/call/about", "/gradio_api/call/about/", "/gradio_api/call/v2/about",
-    "/gradio_api/call/v2/about/", f"/gradio_api/call/about/{'0' * 32}", f"/gradio_api/call/v2/about/{'0' * 32}",
-    "/gradio_api/cancel", "/gradio_api/component_server", "/gradio_api/component_server/", "/gradio_api/heartbeat/abc",
-    "/gradio_api/file=/etc/passwd", "/gradio_api/info", "/gradio_api/info/", "/gradio_api/mcp",
-    "/gradio_api/queue/data", "/gradio_api/mcp/schema", "/gradio_api/queue/join",
-    "/gradio_api/reset", "/gradio_api/reset/", "/gradio_api/upload",
+    "/",
+    "/assets/x.js",
+    "/config",
+    "/config/",
+    "/favicon.ico",
+    "/logout",
+    "/manifest.json",
+    "/pwa_icon",
+    "/robots.txt",
+    "/static/x.js",
+    "/theme.css",
+    "/gradio_api/call/about",
+    "/gradio_api/call/about/",
+    "/gradio_api/call/v2/about",
+    "/gradio_api/call/v2/about/",
+    f"/gradio_api/call/about/{'0' * 32}",
+    f"/gradio_api/call/v2/about/{'0' * 32}",
+    "/gradio_api/cancel",
+    "/gradio_api/component_server",
+    "/gradio_api/component_server/",
+    "/gradio_api/heartbeat/abc",
+    "/gradio_api/file=/etc/passwd",
+    "/gradio_api/info",
+    "/gradio_api/info/",
+    "/gradio_api/mcp",
+    "/gradio_api/queue/data",
+    "/gradio_api/mcp/schema",
+    "/gradio_api/queue/join",
+    "/gradio_api/reset",
+    "/gradio_api/reset/",
+    "/gradio_api/upload",
     "/gradio_api/startup-events",
-}  # fmt: skip
+}
 """What of Gradio's routes is served. A new Gradio that has others fails here, until somebody has looked at them."""
 ENDLESS = ("/heartbeat", "/queue/data")
 
@@ -88,15 +119,30 @@ def test_the_list_of_routes_names_none_that_is_not_there(app: RunningApp) -> Non
 @pytest.mark.parametrize(
     "path",
     [
-        "gradio_api/dev/reload", "monitoring", "monitoring/summary", "monitoring/x",
+        "gradio_api/dev/reload",
+        "monitoring",
+        "monitoring/summary",
+        "monitoring/x",
         "gradio_api/custom_component/a/client/b/c",
-        "gradio_api/run/about", "gradio_api/api/about", "gradio_api/file/etc/passwd", "gradio_api/file=relative",
-        "gradio_api/file=http://1.2.3.4/x", "gradio_api/file=https:/1.2.3.4/x", "gradio_api/file=//1.2.3.4/x",
-        "gradio_api/file%3Dhttp%3A%2F%2F1.2.3.4%2Fx", "gradio_api//file=http://1.2.3.4/", "gradio_api/mcp/sse",
-        "gradio_api/mcp/messages/", "gradio_api/upload_progress?upload_id=a", "gradio_api/deep_link?session_hash=a",
-        "gradio_api/openapi.json", "pwa_icon/100000", "gradio_api/heartbeat/" + "a" * 65, "gradio_api/heartbeat/a%00b",
+        "gradio_api/run/about",
+        "gradio_api/api/about",
+        "gradio_api/file/etc/passwd",
+        "gradio_api/file=relative",
+        "gradio_api/file=http://1.2.3.4/x",
+        "gradio_api/file=https:/1.2.3.4/x",
+        "gradio_api/file=//1.2.3.4/x",
+        "gradio_api/file%3Dhttp%3A%2F%2F1.2.3.4%2Fx",
+        "gradio_api//file=http://1.2.3.4/",
+        "gradio_api/mcp/sse",
+        "gradio_api/mcp/messages/",
+        "gradio_api/upload_progress?upload_id=a",
+        "gradio_api/deep_link?session_hash=a",
+        "gradio_api/openapi.json",
+        "pwa_icon/100000",
+        "gradio_api/heartbeat/" + "a" * 65,
+        "gradio_api/heartbeat/a%00b",
     ],
-)  # fmt: skip
+)
 def test_what_is_not_needed_is_not_there(web: httpx.Client, path: str, capfd: pytest.CaptureFixture[str]) -> None:
     reply = web.get(path)
     assert (reply.status_code, reply.json()) == (404, {"error": "There is nothing here."})

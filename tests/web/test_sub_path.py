@@ -131,10 +131,15 @@ def test_the_page_works_below_a_path(app: RunningApp, browser: Browser, tmp_path
 @pytest.mark.parametrize("keep", [False, True], ids=["stripped", "kept"])
 @pytest.mark.parametrize(
     "told",
-    [{"x-forwarded-proto": "https"}, {"x-forwarded-proto": "HTTPS"}, {"x-forwarded-proto": "https, http"},
-     {"forwarded": "for=203.0.113.9;proto=https;host=example.org"}, {"x-forwarded-ssl": "on"}],
+    [
+        {"x-forwarded-proto": "https"},
+        {"x-forwarded-proto": "HTTPS"},
+        {"x-forwarded-proto": "https, http"},
+        {"forwarded": "for=203.0.113.9;proto=https;host=example.org"},
+        {"x-forwarded-ssl": "on"},
+    ],
     ids=lambda told: next(iter(told.values())),
-)  # fmt: skip
+)
 def test_behind_tls_every_address_is_one_of_tls(app: RunningApp, keep: bool, told: dict[str, str]) -> None:
     with proxy(upstream_of(app), keep, told) as (url, astray), httpx.Client(base_url=f"{url}{PREFIX}/") as web:
         root = f"{url.replace('http:', 'https:')}{PREFIX}"
@@ -174,11 +179,20 @@ def test_a_host_that_is_none_is_not_believed(app: RunningApp, host: str) -> None
 
 @pytest.mark.parametrize(
     ("written", "root_path"),
-    [("", ""), ("/", ""), ("/tools/fgdemo", PREFIX), ("/tools/fgdemo/", PREFIX), ("tools/fgdemo", PREFIX),
-     ("//tools//fgdemo//", PREFIX), (" /tools/fgdemo ", PREFIX), ("https://example.org", "https://example.org"),
-     ("https://example.org/tools/fgdemo/", f"https://example.org{PREFIX}"),
-     ("http://[::1]:80/a", "http://[::1]:80/a"), ("/~ada/x.y", "/~ada/x.y")],
-)  # fmt: skip
+    [
+        ("", ""),
+        ("/", ""),
+        ("/tools/fgdemo", PREFIX),
+        ("/tools/fgdemo/", PREFIX),
+        ("tools/fgdemo", PREFIX),
+        ("//tools//fgdemo//", PREFIX),
+        (" /tools/fgdemo ", PREFIX),
+        ("https://example.org", "https://example.org"),
+        ("https://example.org/tools/fgdemo/", f"https://example.org{PREFIX}"),
+        ("http://[::1]:80/a", "http://[::1]:80/a"),
+        ("/~ada/x.y", "/~ada/x.y"),
+    ],
+)
 def test_the_path_may_be_written_in_any_way(written: str, root_path: str) -> None:
     settings = Settings.from_env({"GRADIO_ROOT_PATH": written})
     assert settings.root_path == root_path

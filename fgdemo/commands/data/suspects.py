@@ -32,9 +32,12 @@ def suspects(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any
     classifier = load(arguments, settings)
     with bar() as progress:
         seen = look_at(
-            listed, classifier.network.backbone, classifier.data_config, max_picture_mp=settings.max_picture_mp,
+            listed,
+            classifier.network.backbone,
+            classifier.data_config,
+            max_picture_mp=settings.max_picture_mp,
             progress=progress,
-        )  # fmt: skip
+        )
     skipped = [(_as_text(name), reason) for name, reason in (*skipped, *seen.skipped)]
     report_skipped(skipped, say)
     labels = [picture.label for picture in seen.pictures]

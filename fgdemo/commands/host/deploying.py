@@ -30,9 +30,11 @@ def deploy(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]:
     contents = space_contents(REPOSITORY, settings.checkpoint, _variables(arguments.variable))
     told = f"{counted(len(contents.files), 'file')}, {contents.size_bytes / 1e6:.1f} MB"
     result: dict[str, Any] = {
-        "space": arguments.space, "files": sorted(contents.files), "size_bytes": contents.size_bytes,
+        "space": arguments.space,
+        "files": sorted(contents.files),
+        "size_bytes": contents.size_bytes,
         "variables": dict(contents.variables),
-    }  # fmt: skip
+    }
     for name, value in contents.variables.items():
         say(f"Variable {name} = {value}")
     if arguments.dry_run is not None:

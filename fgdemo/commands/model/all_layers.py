@@ -39,10 +39,13 @@ def train(
 
     base = frozen.classifier
     recipe = Recipe(
-        epochs=arguments.epochs, train_px=arguments.train_size or base.data_config.size_px,
-        batch_size=arguments.batch_size, lr=arguments.lr,
-        distil=arguments.distil if teachers else 0.0, seed=arguments.seed,
-    )  # fmt: skip
+        epochs=arguments.epochs,
+        train_px=arguments.train_size or base.data_config.size_px,
+        batch_size=arguments.batch_size,
+        lr=arguments.lr,
+        distil=arguments.distil if teachers else 0.0,
+        seed=arguments.seed,
+    )
     if arguments.recipe:
         recipe = recipe.changed(read_changes(arguments.recipe))
     say(f"Frozen start weights and ridge: top-1 {percent(frozen.scores.top1)} on val")
@@ -54,10 +57,19 @@ def train(
 
     with bar(world.leads) as progress, _stopped_by_interrupt() as stop:
         trained = train_candidate(
-            base, corpus, recipe, name=base.version, run_file=run_file_of(arguments.out),
-            embeddings=embeddings, teachers=teachers, world=world, device=base.device, on_epoch=on_epoch,
-            progress=progress, stop=stop,
-        )  # fmt: skip
+            base,
+            corpus,
+            recipe,
+            name=base.version,
+            run_file=run_file_of(arguments.out),
+            embeddings=embeddings,
+            teachers=teachers,
+            world=world,
+            device=base.device,
+            on_epoch=on_epoch,
+            progress=progress,
+            stop=stop,
+        )
     if not world.leads:
         return trained
     card = trained.card
@@ -71,10 +83,12 @@ def train(
     return replace(
         trained,
         card={
-            **card, **base.card, "recipe": {**card["recipe"], "teachers": names},
+            **card,
+            **base.card,
+            "recipe": {**card["recipe"], "teachers": names},
             "frozen_start": frozen.scores.groups,
         },
-    )  # fmt: skip
+    )
 
 
 @contextmanager

@@ -68,25 +68,43 @@ def make_candidate(run: Run, settings: Settings, models: Models, files: JobFiles
             train_as_job(run, settings, files, folder, given, taxonomy, changes, models.root / name)
         else:
             trained = trial.train(
-                start, given.corpus(base.data_config, taxonomy, run.say), job.preset, name=name,
-                run_file=files.run_file(job.id), device=device, on_epoch=run.on_epoch,
-                progress=run.progress, stop=run.stop, say=run.say, changes=changes,
-            )  # fmt: skip
+                start,
+                given.corpus(base.data_config, taxonomy, run.say),
+                job.preset,
+                name=name,
+                run_file=files.run_file(job.id),
+                device=device,
+                on_epoch=run.on_epoch,
+                progress=run.progress,
+                stop=run.stop,
+                say=run.say,
+                changes=changes,
+            )
             run.progress("writing the checkpoint", 0, 1)
             save_classifier(trained, models.root / name)
     candidate = load_classifier(models.root / name, device)
     live = load_classifier(models.live_folder(), device)
     old_kinds = [leaf for leaf in live.taxonomy.leaves if leaf in taxonomy.leaf_index]
     verdict = trial.judge(
-        _before(run, settings, live, workspace), candidate, lambda config: given.gold(taxonomy, config), taxonomy,
-        old_kinds, run.progress,
-    )  # fmt: skip
+        _before(run, settings, live, workspace),
+        candidate,
+        lambda config: given.gold(taxonomy, config),
+        taxonomy,
+        old_kinds,
+        run.progress,
+    )
     verdict = replace(verdict, beside=live.version, gold=gold_marks(given.labels, known.leaf_index))
     _look(run, settings, workspace, candidate, Roster(engine))
     models.register(
-        candidate.version, name, parent=job.parent, event=job.event, job=job.id, preset=job.preset, verdict=verdict,
+        candidate.version,
+        name,
+        parent=job.parent,
+        event=job.event,
+        job=job.id,
+        preset=job.preset,
+        verdict=verdict,
         metrics=dict(candidate.card.get("metrics") or {}),
-    )  # fmt: skip
+    )
     engine.dispose()
     ended = candidate.card.get("training_ended", "")  # by itself before its time, for instance because it diverged
     return Left(candidate.version, f"{ended} {verdict.sentence}".strip())
@@ -132,6 +150,9 @@ def _look(run: Run, settings: Settings, workspace: Workspace, classifier: Classi
     """Have this classifier look at all pictures of the roster."""
     roster.follow()
     look_at_missing(
-        embeddings_of(settings.home, classifier), workspace.images, roster.image_ids, classifier.look,
+        embeddings_of(settings.home, classifier),
+        workspace.images,
+        roster.image_ids,
+        classifier.look,
         run.progress,
-    )  # fmt: skip
+    )

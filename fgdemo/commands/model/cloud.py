@@ -96,10 +96,18 @@ def train_snapshot(repo: str, device: str, say: Callable[[str], None]) -> dict[s
             say(cloud_jobs.epoch_message(epoch))
 
         trained = Trial().train(
-            base, given.corpus(base.data_config, taxonomy, say), asked["preset"], name="candidate",
-            run_file=folder / "training.pt", device=device, on_epoch=on_epoch, progress=_progress(say),
-            stop=lambda: False, say=say, changes=asked["recipe"],
-        )  # fmt: skip
+            base,
+            given.corpus(base.data_config, taxonomy, say),
+            asked["preset"],
+            name="candidate",
+            run_file=folder / "training.pt",
+            device=device,
+            on_epoch=on_epoch,
+            progress=_progress(say),
+            stop=lambda: False,
+            say=say,
+            changes=asked["recipe"],
+        )
         save_classifier(trained, folder / "candidate")
         cloud_jobs.put_candidate(repo, folder / "candidate")
     say("The candidate is there.")
@@ -112,10 +120,12 @@ def _write_archive(
     """Without the gold pictures: no machine that trains ever has them."""
     used = [one for one in given.labels if one.split in ("train", "val") and one.taxon in taxonomy.leaf_index]
     asked = {
-        "preset": preset, "recipe": dict(changes), "taxonomy": taxonomy.to_json(),
+        "preset": preset,
+        "recipe": dict(changes),
+        "taxonomy": taxonomy.to_json(),
         "max_picture_mp": given.max_picture_mp,
         "labels": [{"image": o.image, "taxon": o.taxon, "split": o.split, "checked": o.checked} for o in used],
-    }  # fmt: skip
+    }
     try:
         with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as file:
             file.writestr("asked.json", json.dumps(asked))

@@ -34,9 +34,13 @@ def convert(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]
         f"on {written.pictures} {'picture' if written.pictures == 1 else 'pictures'}."
     )
     return {
-        "out": str(written.path), "format": arguments.format, "checkpoint": classifier.version,
-        "pictures": written.pictures, "difference": written.difference, "classes": len(classifier.taxonomy.leaves),
-    }  # fmt: skip
+        "out": str(written.path),
+        "format": arguments.format,
+        "checkpoint": classifier.version,
+        "pictures": written.pictures,
+        "difference": written.difference,
+        "classes": len(classifier.taxonomy.leaves),
+    }
 
 
 def push(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]:
@@ -70,9 +74,13 @@ def push(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]:
     Audit(open_database(settings.database_url)).note(OWNER, "push", f"{classifier.version} to {name}")
     say(f'Pushed: {url} ({seen}). timm.create_model("hf-hub:{name}", pretrained=True) loads it.')
     return {
-        "url": url, "model": classifier.version, "private": place.private, "created": place.commit is None,
-        "files": list(FILES), "difference": written.difference,
-    }  # fmt: skip
+        "url": url,
+        "model": classifier.version,
+        "private": place.private,
+        "created": place.commit is None,
+        "files": list(FILES),
+        "difference": written.difference,
+    }
 
 
 def _confirm(arguments: argparse.Namespace, question: str) -> None:

@@ -124,10 +124,14 @@ def models(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]:
     if arguments.action in ("promote", "rollback"):
         say(f"{now.live} is live. A server that runs takes it by itself in a moment.")
     listed = [
-        {"version": one.version, "state": one.state, "outcome": one.verdict.outcome if one.verdict else None,
-         "gold_changed": now.gold_changed.get(one.version)}
+        {
+            "version": one.version,
+            "state": one.state,
+            "outcome": one.verdict.outcome if one.verdict else None,
+            "gold_changed": now.gold_changed.get(one.version),
+        }
         for one in now.models
-    ]  # fmt: skip
+    ]
     return {"live": now.live, "models": listed}
 
 

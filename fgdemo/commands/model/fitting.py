@@ -84,9 +84,19 @@ def _fit(arguments: argparse.Namespace, settings: Settings, world: World, device
     with bar(world.leads) as progress:
         embeddings = embed(backbone, pictures.pixels, config, progress=progress)
         fitted = fit_classifier(
-            backbone, config, pictures, class_index, taxonomy, name=arguments.out.name, trained=False, card=card,
-            parts_per_group=arguments.parts, seed=arguments.seed, embeddings=embeddings, progress=progress,
-        )  # fmt: skip
+            backbone,
+            config,
+            pictures,
+            class_index,
+            taxonomy,
+            name=arguments.out.name,
+            trained=False,
+            card=card,
+            parts_per_group=arguments.parts,
+            seed=arguments.seed,
+            embeddings=embeddings,
+            progress=progress,
+        )
     if arguments.epochs:
         classifier = train(arguments, fitted, corpus, embeddings, teachers, say, world)
     else:
@@ -132,9 +142,13 @@ def _start(arguments: argparse.Namespace, device: str) -> tuple[Backbone, DataCo
         classifier = load_classifier(arguments.checkpoint, device)
         return classifier.backbone.to(device), classifier.data_config
     backbone, config = start_backbone(
-        arguments.backbone, weights=arguments.weights, size_px=arguments.size, options=parse_options(arguments.option),
-        mean=arguments.mean, std=arguments.std,
-    )  # fmt: skip
+        arguments.backbone,
+        weights=arguments.weights,
+        size_px=arguments.size,
+        options=parse_options(arguments.option),
+        mean=arguments.mean,
+        std=arguments.std,
+    )
     return backbone.to(device), config
 
 

@@ -30,8 +30,12 @@ def evaluate(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any
     if arguments.seeds < 1 or arguments.sessions < 2:
         raise SettingsError("--seeds must be 1 or more, --sessions 2 or more.")
     protocols = {
-        "score": _score, "protocols": _protocols, "lowshot": _low_shot, "bench": _bench, "continual": _continual,
-    }  # fmt: skip
+        "score": _score,
+        "protocols": _protocols,
+        "lowshot": _low_shot,
+        "bench": _bench,
+        "continual": _continual,
+    }
     classifier, say = load(arguments, settings), speaker(arguments)
     result = protocols[arguments.protocol](classifier, arguments, settings, say)
     result = {"checkpoint": classifier.version, "protocol": arguments.protocol, **result}
@@ -118,9 +122,7 @@ def _read(arguments: argparse.Namespace, config: DataConfig, settings: Settings,
     if not source.part("val") and not source.part("test"):
         source = split_off_val(source, seed=0)
     with bar() as progress:
-        pictures = decode_all(
-            source.pictures, config, max_picture_mp=settings.max_picture_mp, progress=progress
-        )  # fmt: skip
+        pictures = decode_all(source.pictures, config, max_picture_mp=settings.max_picture_mp, progress=progress)
     report_skipped((*source.skipped, *pictures.skipped), say, source.notes)
     train = np.array(pictures.splits) == "train"
     labels = np.array(pictures.labels)
@@ -239,9 +241,13 @@ def _backbones(
     for asked in arguments.backbone:
         name, _, weights = asked.partition("=")
         backbone, config = start_backbone(
-            name, weights=weights or "hub", size_px=size_px, options=parse_options(arguments.option),
-            mean=arguments.mean, std=arguments.std,
-        )  # fmt: skip
+            name,
+            weights=weights or "hub",
+            size_px=size_px,
+            options=parse_options(arguments.option),
+            mean=arguments.mean,
+            std=arguments.std,
+        )
         found.append((backbone.to(classifier.device), config))
     return found
 
@@ -276,6 +282,11 @@ def _finetuned(
 
     with bar() as progress, tempfile.TemporaryDirectory() as folder:
         return finetuned(
-            backbone, config, pictures, classes, arguments.finetune, run_file=Path(folder) / "run_file",
+            backbone,
+            config,
+            pictures,
+            classes,
+            arguments.finetune,
+            run_file=Path(folder) / "run_file",
             progress=progress,
-        )  # fmt: skip
+        )

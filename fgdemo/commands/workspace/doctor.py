@@ -117,7 +117,9 @@ def _check_head(settings: Settings, engine: Engine) -> Finding:
     unseen = len(embeddings.missing(whole.image_ids))
     told = f"answer by answer it is that of a whole fit, to {difference:.1e}"
     told += f"; {counted(unseen, 'picture')} still to be looked at" if unseen else ""
-    faults = () if difference <= LARGEST_DIFFERENCE else (
-        f"The head differs from a whole fit by {difference:.1e} of its largest weight: start the page again.",
-    )  # fmt: skip
+    faults = (
+        ()
+        if difference <= LARGEST_DIFFERENCE
+        else (f"The head differs from a whole fit by {difference:.1e} of its largest weight: start the page again.",)
+    )
     return Finding("head", told, faults)

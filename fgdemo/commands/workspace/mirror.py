@@ -40,9 +40,14 @@ def backup(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]:
         else f"Not backed up yet: {counted(backed.waiting, 'answer')}."
     )
     return {
-        "events": sent.events, "pictures": sent.pictures, "models": sent.models, "rows": sent.rows,
-        "missing": sent.missing[:SHOWN], "answers": backed.answers, "waiting": backed.waiting,
-    }  # fmt: skip
+        "events": sent.events,
+        "pictures": sent.pictures,
+        "models": sent.models,
+        "rows": sent.rows,
+        "missing": sent.missing[:SHOWN],
+        "answers": backed.answers,
+        "waiting": backed.waiting,
+    }
 
 
 def restore(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]:
@@ -73,11 +78,17 @@ def restore(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]
         say("If that is right: the same again with --accept-rights.")
     return {
         "healthy": not found.faults and (found.accepted or not found.raised),
-        "raised": list(found.raised), "accepted": found.accepted,
-        "segments": found.segments, "events": found.events, "pictures": found.pictures, "taxa": found.taxa,
-        "accounts": found.accounts, "models": found.models, "faults": [list(fault) for fault in found.faults[:SHOWN]],
+        "raised": list(found.raised),
+        "accepted": found.accepted,
+        "segments": found.segments,
+        "events": found.events,
+        "pictures": found.pictures,
+        "taxa": found.taxa,
+        "accounts": found.accounts,
+        "models": found.models,
+        "faults": [list(fault) for fault in found.faults[:SHOWN]],
         "damaged": len(found.faults),
-    }  # fmt: skip
+    }
 
 
 def _of(arguments: argparse.Namespace, settings: Settings) -> Settings:

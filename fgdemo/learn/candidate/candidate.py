@@ -120,9 +120,15 @@ def train_candidate(
     lesson = replace(lesson_of(base, known, corpus, recipe, device), teachers=teachers, world=world)
     with freed_memory_kept():
         trained = finetune(
-            backbone, head_start(base, known, corpus, seen), lesson,
-            run_file=run_file, device=device, on_epoch=on_epoch, progress=progress, stop=stop,
-        )  # fmt: skip
+            backbone,
+            head_start(base, known, corpus, seen),
+            lesson,
+            run_file=run_file,
+            device=device,
+            on_epoch=on_epoch,
+            progress=progress,
+            stop=stop,
+        )
     if not world.leads:
         return base
     return refit(base, corpus, known, trained, start, recipe, name, device, progress)
@@ -182,7 +188,10 @@ def lesson_of(base: Classifier, known: Known, corpus: Corpus, recipe: Recipe, de
         tokens = token_batches(base.backbone, corpus.pictures.pixels, base.data_config)
         places = part_places(PartAnchors(base.parts.to(base.device), groups), tokens, corpus.class_index)
     return Lesson(
-        corpus.pictures, corpus.class_index, base.data_config, recipe,
+        corpus.pictures,
+        corpus.class_index,
+        base.data_config,
+        recipe,
         checked=corpus.checked,
         soft=soft_labels_of(base, known, corpus) if recipe.retention else None,
         memory=memory_of(base, known, corpus, recipe),
@@ -190,7 +199,7 @@ def lesson_of(base: Classifier, known: Known, corpus: Corpus, recipe: Recipe, de
         rivals=rivals,
         anchors=anchors if recipe.parts else None,
         places=places,
-    )  # fmt: skip
+    )
 
 
 def soft_labels_of(base: Classifier, known: Known, corpus: Corpus) -> SoftLabels:
@@ -234,15 +243,32 @@ def refit(
     backbone, is_trained = trained.backbone.to(device), recipe.epochs > 0
     most = 0.0 if not is_trained else MOST_UNSEEN if known.unseen(corpus.class_index) else 1.0
     blend = choose_blend(
-        backbone, start, pictures, corpus.class_index, base.data_config, len(taxonomy.leaves),
-        shares=[share for share in SHARES if share <= most], seen={0.0: known.embeddings}, progress=progress,
-    )  # fmt: skip
+        backbone,
+        start,
+        pictures,
+        corpus.class_index,
+        base.data_config,
+        len(taxonomy.leaves),
+        shares=[share for share in SHARES if share <= most],
+        seen={0.0: known.embeddings},
+        progress=progress,
+    )
     places = None if is_trained else places_of(base, corpus, blend.tried[0.0].head.linear()[0], recipe.seed, progress)
     fitted = fit_classifier(
-        backbone, base.data_config, pictures, corpus.class_index, taxonomy,
-        name=name, trained=True, parts_per_group=max(1, base.parts.most_parts), seed=recipe.seed, also=known.carried,
-        embeddings=blend.embeddings, places=places, progress=progress,
-    )  # fmt: skip
+        backbone,
+        base.data_config,
+        pictures,
+        corpus.class_index,
+        taxonomy,
+        name=name,
+        trained=True,
+        parts_per_group=max(1, base.parts.most_parts),
+        seed=recipe.seed,
+        also=known.carried,
+        embeddings=blend.embeddings,
+        places=places,
+        progress=progress,
+    )
     card = {
         "name": name,
         "parent": base.version,

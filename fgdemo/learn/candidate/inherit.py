@@ -54,9 +54,17 @@ def places_of(
     if groups <= known:
         return old, base.origin
     new, _ = fit_places(
-        base.backbone, base.data_config, corpus.pictures, corpus.class_index, taxonomy, weight,
-        max(1, old.most_parts), seed, progress, besides=known,
-    )  # fmt: skip
+        base.backbone,
+        base.data_config,
+        corpus.pictures,
+        corpus.class_index,
+        taxonomy,
+        weight,
+        max(1, old.most_parts),
+        seed,
+        progress,
+        besides=known,
+    )
     tokens = _tokens(base, corpus, corpus.pictures.where("train")[:1])  # any do: the network is the same
     return keep_groups(old, carry_names(old, new, {}), sorted(known), tokens, tokens), base.origin
 

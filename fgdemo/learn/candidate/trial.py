@@ -51,9 +51,16 @@ class Trial:
         if recipe.epochs and train_px != recipe.train_px:
             say(f"It learns from pictures of {train_px} px, the network's own size, and not of {recipe.train_px} px.")
         return train_candidate(
-            base, corpus, replace(recipe, train_px=train_px), name=name, run_file=run_file, device=device,
-            on_epoch=on_epoch, progress=progress, stop=stop,
-        )  # fmt: skip
+            base,
+            corpus,
+            replace(recipe, train_px=train_px),
+            name=name,
+            run_file=run_file,
+            device=device,
+            on_epoch=on_epoch,
+            progress=progress,
+            stop=stop,
+        )
 
     def judge(
         self,
@@ -73,6 +80,10 @@ class Trial:
         if after.data_config != before.data_config:
             pictures = gold(after.data_config)
         return judge(
-            found, judged(after, list(pictures.pixels), taxonomy, progress=progress),
-            label_indices(pictures.labels, taxonomy), pictures.names, taxonomy, old_kinds=old_kinds,
-        )  # fmt: skip
+            found,
+            judged(after, list(pictures.pixels), taxonomy, progress=progress),
+            label_indices(pictures.labels, taxonomy),
+            pictures.names,
+            taxonomy,
+            old_kinds=old_kinds,
+        )

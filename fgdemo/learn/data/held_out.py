@@ -56,9 +56,12 @@ class HeldOut:
         """Those alone; all where there is none, for it must be made of something."""
         rows = self.tells if self.tells.any() else np.ones(len(self.labels), bool)
         return replace(
-            self, logits=self.logits[rows], labels=self.labels[rows], distances=self.distances[rows],
+            self,
+            logits=self.logits[rows],
+            labels=self.labels[rows],
+            distances=self.distances[rows],
             tells=np.ones(int(rows.sum()), bool),
-        )  # fmt: skip
+        )
 
 
 def held_out_of(

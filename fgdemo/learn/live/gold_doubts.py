@@ -44,9 +44,15 @@ class GoldDoubts:
     """
 
     def __init__(
-        self, settings: Settings, roster: Roster, models: Models, taxa: TaxonStore, embeddings: Embeddings,
-        ranking: Callable[[], Ranking | None], live: str,
-    ) -> None:  # fmt: skip
+        self,
+        settings: Settings,
+        roster: Roster,
+        models: Models,
+        taxa: TaxonStore,
+        embeddings: Embeddings,
+        ranking: Callable[[], Ranking | None],
+        live: str,
+    ) -> None:
         self._settings, self._roster, self._models, self._taxa = settings, roster, models, taxa
         self._embeddings, self._ranking, self._live = embeddings, ranking, live
         self._lock = threading.Lock()
@@ -97,9 +103,13 @@ class GoldDoubts:
         if not len(embeddings.rows):
             return []  # it has never looked at these pictures
         learner = LiveLearner(
-            classifier.head, classifier.taxonomy.leaves, classifier.calibration.temperature, self._roster, embeddings,
+            classifier.head,
+            classifier.taxonomy.leaves,
+            classifier.calibration.temperature,
+            self._roster,
+            embeddings,
             self._taxa.load,
-        )  # fmt: skip
+        )
         return [learner.refresh().suspicion]
 
 

@@ -132,9 +132,18 @@ class Ranker:
         }
         given_prob = np.where(labelled, candidates.probs[:, 0], np.float32(np.nan))
         ranking = Ranking(
-            state.taxa, 1 / (1 + np.exp(-doubt)), suggested, suggested_prob, given_prob, rival, uncertainty, orders,
-            confusion, val_confusion, state.event,
-        )  # fmt: skip
+            state.taxa,
+            1 / (1 + np.exp(-doubt)),
+            suggested,
+            suggested_prob,
+            given_prob,
+            rival,
+            uncertainty,
+            orders,
+            confusion,
+            val_confusion,
+            state.event,
+        )
         return ranking, _accuracy(val_confusion, "val") or _accuracy(confusion, "train")
 
     def _typical(self, embedding: np.ndarray, usable: np.ndarray, checked: np.ndarray) -> np.ndarray:

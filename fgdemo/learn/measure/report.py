@@ -113,10 +113,11 @@ def _score(result: Mapping[str, Any], taxonomy: Taxonomy | None) -> str:
         "</section></div>"
         + _section("Taken for each other", "Both ways together.", _table(("", "mistaken", "of", ""), pairs))
         + _section(
-            "Kind by kind", f"The {min(MOST_KINDS, len(kinds))} with the fewest right first; lines are 95 % intervals.",
+            "Kind by kind",
+            f"The {min(MOST_KINDS, len(kinds))} with the fewest right first; lines are 95 % intervals.",
             bar_plot(kinds, "Share right of each kind"),
         )
-    )  # fmt: skip
+    )
 
 
 def _protocols(result: Mapping[str, Any]) -> str:
@@ -127,14 +128,18 @@ def _protocols(result: Mapping[str, Any]) -> str:
     unknown = result["unknown"]
     return (
         _about(result)
-        + _section("Ways of learning", "Same features, same split.",
-                   _table(("", "top-1", "mean over kinds", "behind the best", "time"), rows))
         + _section(
-            "Kinds left out", "A fifth of the kinds is not learned and met all the same; how well is that noticed?",
+            "Ways of learning",
+            "Same features, same split.",
+            _table(("", "top-1", "mean over kinds", "behind the best", "time"), rows),
+        )
+        + _section(
+            "Kinds left out",
+            "A fifth of the kinds is not learned and met all the same; how well is that noticed?",
             f'<div class="figures">{_figure(*WORDS["unknown_auroc"], unknown["unknown_auroc"])}'
             f"{_figure(*WORDS['unknown_fpr95'], unknown['unknown_fpr95'])}</div>",
         )
-    )  # fmt: skip
+    )
 
 
 def _low_shot(result: Mapping[str, Any]) -> str:
@@ -155,9 +160,12 @@ def _low_shot(result: Mapping[str, Any]) -> str:
     rows = [(_plain(name), *(_share(row) for row in one["top1"]), f"{one['area']:.3f}") for name, one in curves.items()]
     header = ("", *(str(size) for size in shots[:-1]), f"all ({shots[-1]})", "area")
     plot = line_plot(
-        lines, Axis("labelled pictures a kind", scale[0], scale[-1], ticks), percent_axis("top-1", low, high),
-        "Top-1 against labelled pictures a kind", WIDE,
-    )  # fmt: skip
+        lines,
+        Axis("labelled pictures a kind", scale[0], scale[-1], ticks),
+        percent_axis("top-1", low, high),
+        "Top-1 against labelled pictures a kind",
+        WIDE,
+    )
     return (
         _about(result)
         + _section("How few labels are enough?", "Bands: 95 % over pictures and draws.", plot)
@@ -168,11 +176,15 @@ def _low_shot(result: Mapping[str, Any]) -> str:
 def _bench(result: Mapping[str, Any]) -> str:
     rows = [
         (
-            f"{cell['backbone']}, {cell['training']}", f"{cell['size_px']} px", f"{1000 * cell['picture_s']:.0f} ms",
-            f"{cell['parameters'] / 1e6:.1f} M", _share(cell["top1"]), _points(cell["behind"]),
+            f"{cell['backbone']}, {cell['training']}",
+            f"{cell['size_px']} px",
+            f"{1000 * cell['picture_s']:.0f} ms",
+            f"{cell['parameters'] / 1e6:.1f} M",
+            _share(cell["top1"]),
+            _points(cell["behind"]),
         )
         for cell in result["cells"]
-    ]  # fmt: skip
+    ]
     chosen = next(place for place, cell in enumerate(result["cells"]) if cell["name"] == result["recommended"])
     header = ("", "side", "a picture", "parameters", "top-1", "behind the best")
     return _about(result) + _section(
@@ -204,9 +216,12 @@ def _continual(result: Mapping[str, Any]) -> str:
         shares = [f"{one[key]:.1%}".replace("-", "−") for key in ("final_accuracy", "forgetting", "backward_transfer")]
         rows.append((_plain(name), *shares, f"{one['auac']:.1f}", f"{one['auac_clipped']:.1f}", f"{one['sauce']:.3f}"))
     plot = line_plot(
-        lines, Axis("pictures a kind it is reminded of", shots[0], shots[-1], [(k, str(k)) for k in shots]),
-        percent_axis("wrong", 0, high or 0.1), "Error after being reminded", WIDE,
-    )  # fmt: skip
+        lines,
+        Axis("pictures a kind it is reminded of", shots[0], shots[-1], [(k, str(k)) for k in shots]),
+        percent_axis("wrong", 0, high or 0.1),
+        "Error after being reminded",
+        WIDE,
+    )
     header = ("", "right at the end", "forgetting", "backward transfer", "AUAC", "clipped", "SAUCE")
     return (
         _about(result)

@@ -94,9 +94,11 @@ class Candidates:
         taken = self.probs.any(1)
         nan = np.float32(np.nan)
         return (
-            np.where(taken, suggested, -1).astype(np.int32), np.where(taken, np.maximum(given, first), nan),
-            np.where(taken, rival, -1).astype(np.int32), np.where(taken, rival_prob, nan),
-        )  # fmt: skip
+            np.where(taken, suggested, -1).astype(np.int32),
+            np.where(taken, np.maximum(given, first), nan),
+            np.where(taken, rival, -1).astype(np.int32),
+            np.where(taken, rival_prob, nan),
+        )
 
 
 def doubts(candidates: Candidates, came_as: np.ndarray, checked: np.ndarray, classes: int) -> np.ndarray:

@@ -66,14 +66,26 @@ def finetuned(
     half_precision(start)
     embeddings = embed(start, own.pixels, config, progress=progress)
     base = fit_classifier(
-        start, config, own, class_index, taxonomy, name="frozen", trained=False, embeddings=embeddings,
+        start,
+        config,
+        own,
+        class_index,
+        taxonomy,
+        name="frozen",
+        trained=False,
+        embeddings=embeddings,
         progress=progress,
-    ).classifier  # fmt: skip
+    ).classifier
     tuned = train_candidate(
-        base, Corpus(own, class_index, np.zeros(len(train), bool), taxonomy),
+        base,
+        Corpus(own, class_index, np.zeros(len(train), bool), taxonomy),
         replace(PRESETS[preset], seed=seed, train_px=train_px_of(backbone, config, PRESETS[preset])),
-        name="fine-tuned", run_file=run_file, embeddings=embeddings, device=base.device, progress=progress,
-    )  # fmt: skip
+        name="fine-tuned",
+        run_file=run_file,
+        embeddings=embeddings,
+        device=base.device,
+        progress=progress,
+    )
     test = np.flatnonzero(np.array(pictures.splits) != "train")
     network = tuned.network
     embeddings = embed(network.backbone, pictures.pixels[test], config, progress=progress)

@@ -106,9 +106,14 @@ def finetune(
         generator = torch.Generator().manual_seed(recipe.seed * 1000 + number - 1)
         torch.manual_seed(generator.initial_seed())  # of dropout and drop path, so that a resumed epoch is the same
         losses, batches_done, micro = train_epoch(
-            state, lesson, train, generator, micro=micro, stop=stop,
+            state,
+            lesson,
+            train,
+            generator,
+            micro=micro,
+            stop=stop,
             progress=lambda done, of, number=number: progress(f"epoch {number} of {recipe.epochs}", done, of),
-        )  # fmt: skip
+        )
         loss = sum(losses.values())
         if not math.isfinite(loss):
             sentence = "The training diverged: the loss is no number any more. Lower --lr."
@@ -121,10 +126,16 @@ def finetune(
         top1 = val_top1(state.averaged, lesson, val) if len(val) else None
         elapsed_s = time.monotonic() - started
         epoch = Epoch(
-            "network", number, recipe.epochs, loss, top1, elapsed_s, losses=losses,
+            "network",
+            number,
+            recipe.epochs,
+            loss,
+            top1,
+            elapsed_s,
+            losses=losses,
             lr=float(state.optimizer.param_groups[0]["lr"]),
             images_per_s=batches * recipe.batch_size / max(elapsed_s, 1e-9),
-        )  # fmt: skip
+        )
         history.append(epoch)
         on_epoch(epoch)
         if best_epoch(history) == number:

@@ -61,9 +61,12 @@ class Lesson:
         """Names of the terms of the loss, the same in every process, whatever pictures it has."""
         teaching = self.recipe.distil > 0 and bool(self.teachers)
         return [
-            "classes", *["retention"] * (self.soft is not None), *["contrast"] * (self.recipe.contrast > 0),
-            *["parts"] * (self.anchors is not None), *["teachers"] * teaching,
-        ]  # fmt: skip
+            "classes",
+            *["retention"] * (self.soft is not None),
+            *["contrast"] * (self.recipe.contrast > 0),
+            *["parts"] * (self.anchors is not None),
+            *["teachers"] * teaching,
+        ]
 
     def batches(self, train: np.ndarray, generator: torch.Generator) -> np.ndarray:
         """(batches, batch size) rows for one epoch."""
@@ -71,9 +74,12 @@ class Lesson:
         if rivals is None:
             return batches_of(train, self.recipe.batch_size, self.memory, generator)
         return batches_of(
-            train, self.recipe.batch_size, self.memory, generator,
+            train,
+            self.recipe.batch_size,
+            self.memory,
+            generator,
             lambda order: beside_rivals(order, self.class_index, rivals),
-        )  # fmt: skip
+        )
 
     def batch(self, chosen: np.ndarray, classes: int, device: torch.device, generator: torch.Generator) -> Batch:
         """These pictures, framed and mixed anew."""
@@ -90,9 +96,12 @@ class Lesson:
                 [targets, torch.from_numpy(self.soft.probs[chosen]).to(device, non_blocking=True)], dim=1
             )
         pixels, targets = mix(
-            pixels.contiguous(memory_format=torch.channels_last), targets, mixup=recipe.mixup, cutmix=recipe.cutmix,
+            pixels.contiguous(memory_format=torch.channels_last),
+            targets,
+            mixup=recipe.mixup,
+            cutmix=recipe.cutmix,
             generator=generator,
-        )  # fmt: skip
+        )
         return Batch(pixels, labels, targets)
 
     def _places(self, chosen: np.ndarray, generator: torch.Generator) -> Tensor | None:

@@ -37,9 +37,12 @@ class TrainState:
     def begin(cls, student: Student, recipe: Recipe, steps: int) -> TrainState:
         """Before the first of so many steps; the student is where it is to be trained."""
         optimizer, schedule = make_optimizer(
-            student.backbone.net, [*student.classifier.parameters()], recipe, steps,
+            student.backbone.net,
+            [*student.classifier.parameters()],
+            recipe,
+            steps,
             new=[*student.to_teacher.parameters()],
-        )  # fmt: skip
+        )
         ema = ModelEmaV3(student, decay=recipe.ema_decay, use_warmup=True)
         scaler = loss_scaler(next(student.parameters()).device)
         return cls(student, ema, copy.deepcopy(cast(Student, ema.module)), optimizer, schedule, scaler)
@@ -53,6 +56,10 @@ class TrainState:
     def parts(self) -> Mapping[str, Stateful]:
         """By name, as they stand in a run_file."""
         return {
-            "student": self.student, "ema": self.averaged, "best": self.best, "optimizer": self.optimizer,
-            "schedule": self.schedule, "scaler": self.scaler,
-        }  # fmt: skip
+            "student": self.student,
+            "ema": self.averaged,
+            "best": self.best,
+            "optimizer": self.optimizer,
+            "schedule": self.schedule,
+            "scaler": self.scaler,
+        }

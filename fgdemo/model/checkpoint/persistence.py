@@ -174,9 +174,13 @@ def _check_input(told: Mapping[str, Any], size_px: int) -> None:
         raise ValueError("the sizes of input and backbone differ")
     for name, least in (("mean", -MOST_NORMAL), ("std", 1 / MOST_NORMAL)):
         numbers = told[name]
-        if not isinstance(numbers, list | tuple) or len(numbers) != 3 or any(
-            isinstance(x, bool) or not isinstance(x, int | float) or not least <= x <= MOST_NORMAL for x in numbers
-        ):  # fmt: skip
+        if (
+            not isinstance(numbers, list | tuple)
+            or len(numbers) != 3
+            or any(
+                isinstance(x, bool) or not isinstance(x, int | float) or not least <= x <= MOST_NORMAL for x in numbers
+            )
+        ):
             raise ValueError(f"the {name} of the input must be three numbers of an ordinary size")
 
 

@@ -27,9 +27,13 @@ MOST_KINDS, MOST_PAIRS, MOST_FEW = 300, 10, 30
 def card_markdown(card: Mapping[str, Any]) -> str:
     """What it knows, how good it is, how it was made, from what, under which terms, and where it ends."""
     parts = [
-        f"# {_text(card.get('name', 'A checkpoint of fgdemo'))}", *_knows(card), *_figures(card), *_made(card),
-        *_data(card), *_limits(card),
-    ]  # fmt: skip
+        f"# {_text(card.get('name', 'A checkpoint of fgdemo'))}",
+        *_knows(card),
+        *_figures(card),
+        *_made(card),
+        *_data(card),
+        *_limits(card),
+    ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -105,8 +109,11 @@ def _made(card: Mapping[str, Any]) -> Iterator[str]:
         if card.get(key):
             lines.append(f"{words} {_code(card[key])}")
     epochs = card.get("epochs_done") or recipe.get("epochs")
-    lines.append(f"{_text(f'{epochs:g}' if isinstance(epochs, float) else epochs)} epochs of all layers" if epochs else
-                 "Features as they are; only the closed-form head was fitted")  # fmt: skip
+    lines.append(
+        f"{_text(f'{epochs:g}' if isinstance(epochs, float) else epochs)} epochs of all layers"
+        if epochs
+        else "Features as they are; only the closed-form head was fitted"
+    )
     blend = _map(card.get("blend"))
     if "trained_share" in blend:
         lines.append(f"Blended with the start weights, trained share {_text(blend['trained_share'])}")
@@ -152,9 +159,11 @@ def _text(value: Any) -> str:
     line = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     line = re.sub(r"([\\`*_{}\[\]()#+!|~$-])", r"\\\1", line)
     # What renderers make links of by themselves.
-    return re.sub(r"(?i)(https?|ftp|mailto|javascript|data):", r"\1&#58;", line).replace("www.", "www&#46;").replace(
-        "@", "&#64;"
-    )  # fmt: skip
+    return (
+        re.sub(r"(?i)(https?|ftp|mailto|javascript|data):", r"\1&#58;", line)
+        .replace("www.", "www&#46;")
+        .replace("@", "&#64;")
+    )
 
 
 def _code(value: Any) -> str:

@@ -13,10 +13,13 @@ from fgdemo.model.exporting.readme import card_markdown
 TAGS = ("image-classification", "timm", "fine-grained", "fgdemo")
 _REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+", re.ASCII)
 _LICENCES = {
-    "apache-2.0": r"apache[- ]?(licen[cs]e )?2", "mit": r"\bmit\b( licen[cs]e)?", "cc0-1.0": r"\bcc0\b",
-    "cc-by-4.0": r"\bcc[- ]by[- ]4", "cc-by-nc-4.0": r"\bcc[- ]by[- ]nc[- ]4",
+    "apache-2.0": r"apache[- ]?(licen[cs]e )?2",
+    "mit": r"\bmit\b( licen[cs]e)?",
+    "cc0-1.0": r"\bcc0\b",
+    "cc-by-4.0": r"\bcc[- ]by[- ]4",
+    "cc-by-nc-4.0": r"\bcc[- ]by[- ]nc[- ]4",
     "cc-by-sa-4.0": r"\bcc[- ]by[- ]sa[- ]4",
-}  # fmt: skip
+}
 """Ids of the Hub, and how a line says them."""
 
 
@@ -75,11 +78,15 @@ def _results(card: Mapping[str, Any]) -> list[EvalResult]:
         if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= 1:
             found.append(
                 EvalResult(
-                    task_type="image-classification", dataset_type="held-out", dataset_name=names,
+                    task_type="image-classification",
+                    dataset_type="held-out",
+                    dataset_name=names,
                     dataset_split=str(metrics.get("split", "val"))[:40] if isinstance(metrics, Mapping) else None,
-                    metric_type="accuracy", metric_name=words, metric_value=float(value),
+                    metric_type="accuracy",
+                    metric_name=words,
+                    metric_value=float(value),
                 )
-            )  # fmt: skip
+            )
     return found
 
 

@@ -87,10 +87,17 @@ def to_onnx(classifier: Classifier, out: Path, pictures: Sequence[Image.Image]) 
     try:
         with _quiet():
             torch.onnx.export(
-                model, (sample,), str(beside), input_names=["pixels"], output_names=["logits"], dynamo=True,
-                dynamic_shapes={"pixels": {0: torch.export.Dim("batch")}}, external_data=False, opset_version=OPSET,
+                model,
+                (sample,),
+                str(beside),
+                input_names=["pixels"],
+                output_names=["logits"],
+                dynamo=True,
+                dynamic_shapes={"pixels": {0: torch.export.Dim("batch")}},
+                external_data=False,
+                opset_version=OPSET,
                 verbose=False,
-            )  # fmt: skip
+            )
         described = onnx.load(str(beside))
         onnx.helper.set_model_props(described, _description(classifier))
         onnx.checker.check_model(described)

@@ -108,8 +108,11 @@ def _options(spec: BackboneSpec, architecture: str, net: nn.Module) -> Iterator[
     if architecture != spec.name.split(".")[0]:
         own["reg_tokens"] = 1  # the distillation token of DeiT, which is one more token beside the patches
     sizes: list[dict[str, Any]] = [{}, {"img_size": spec.size_px}]
-    windows = [stage.blocks[0].window_size for stage in getattr(net, "layers", ()) if hasattr(stage, "blocks")
-               and hasattr(stage.blocks[0], "window_size")]  # fmt: skip
+    windows = [
+        stage.blocks[0].window_size
+        for stage in getattr(net, "layers", ())
+        if hasattr(stage, "blocks") and hasattr(stage.blocks[0], "window_size")
+    ]
     sizes += [{"img_size": spec.size_px, "window_size": windows[0]}] if windows else []
     for size in sizes:
         for norm in _POOLS_AFTER_NORM:

@@ -118,9 +118,16 @@ class Suggestions:
         original = self._images.decoder.without_metadata(data, name=name)
         receipt = receipt_of(key) if key else new_receipt()
         event = LabelEvent(
-            image_id_of(original), "suggestion", annotator, taxon, new_name, model_version=model_version,
-            comment=comment, box=box, answer_key=key_of(receipt),
-        )  # fmt: skip
+            image_id_of(original),
+            "suggestion",
+            annotator,
+            taxon,
+            new_name,
+            model_version=model_version,
+            comment=comment,
+            box=box,
+            answer_key=key_of(receipt),
+        )
         kept_event = self._known(event)
         if kept_event is None:
             self._pictures.reserve_room(len(original))

@@ -98,15 +98,29 @@ class Exchange:
         report.notes.extend(source.notes)
         try:
             self._intake.take_in(
-                source.pictures, run, has_splits=has_splits, taxa=source.taxa, sessions=source.sessions,
-                groups=source.groups, report=report, progress=progress,
-            )  # fmt: skip
+                source.pictures,
+                run,
+                has_splits=has_splits,
+                taxa=source.taxa,
+                sessions=source.sessions,
+                groups=source.groups,
+                report=report,
+                progress=progress,
+            )
         finally:
             skipped_file = write_left_out(self._home / "imports", run, report.skipped)
         return ImportReport(
-            run, report.added, report.known, report.answers, report.twins, dict(report.splits),
-            tuple(report.new_kinds), tuple(report.skipped), skipped_file, tuple(report.notes),
-        )  # fmt: skip
+            run,
+            report.added,
+            report.known,
+            report.answers,
+            report.twins,
+            dict(report.splits),
+            tuple(report.new_kinds),
+            tuple(report.skipped),
+            skipped_file,
+            tuple(report.notes),
+        )
 
     def export_to(
         self,

@@ -218,9 +218,13 @@ def _imported(running: Transfer, report: ImportReport) -> Transfer:
         words.append(f"new kinds: {named}{' …' if len(report.new_kinds) > 8 else ''}")
     sentence = " ".join(["; ".join(words) + ".", *report.notes[:SHOWN_NOTES]])
     return replace(
-        running, state="done", sentence=sentence, left_out=report.skipped[:SHOWN_LEFT_OUT],
-        left_out_count=len(report.skipped), left_out_file=report.skipped_file,
-    )  # fmt: skip
+        running,
+        state="done",
+        sentence=sentence,
+        left_out=report.skipped[:SHOWN_LEFT_OUT],
+        left_out_count=len(report.skipped),
+        left_out_file=report.skipped_file,
+    )
 
 
 def _exported(running: Transfer, exported: Exported, out: Path) -> Transfer:

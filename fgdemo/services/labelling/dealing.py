@@ -67,9 +67,13 @@ class Dealer:
         return len(theirs) > 0 if plan.order == "gold" else count_open(self._roster, theirs, plan.order) > 0
 
     def left(
-        self, ranking: Ranking | None, order: Order, pair: tuple[str, str] | None, person: Person,
+        self,
+        ranking: Ranking | None,
+        order: Order,
+        pair: tuple[str, str] | None,
+        person: Person,
         seconded: Collection[str],
-    ) -> int:  # fmt: skip
+    ) -> int:
         """How many pictures of an order of work are to be asked; of doubtful labels only those in real doubt.
 
         Args:

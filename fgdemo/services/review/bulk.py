@@ -84,13 +84,17 @@ def answer_many(
         require_third(log, person, [item.image for item in items if roster.standing(item.image).disputed])
     events = [
         LabelEvent(
-            item.image, _kind(answer), person.name,
+            item.image,
+            _kind(answer),
+            person.name,
             taxon=roster.standing(item.image).taxon if answer == "confirm" else taxon,
-            shown_version=item.version, batch=batch, answer_key=f"{batch}/{item.image}",
+            shown_version=item.version,
+            batch=batch,
+            answer_key=f"{batch}/{item.image}",
             reason="adjudication" if answer in OUT_OF_GOLD else None,
         )
         for item in items
-    ]  # fmt: skip
+    ]
     try:
         log.answer_all(events, noted(_out_of_gold(len(items), _kind(answer))) if answer in OUT_OF_GOLD else None)
     except StaleError:  # between our look and the lock

@@ -70,10 +70,17 @@ def summaries(now: Snapshot) -> tuple[KindSummary, ...]:
         group = now.taxonomy.by_id.get(taxon.parent or "")
         found.append(
             KindSummary(
-                taxon.id, taxon.name, taxon.latin, group.name if group else "", int(all_rows[index]),
-                int(checked[index]), int(suspects[index]), shares[0], shares[1],
+                taxon.id,
+                taxon.name,
+                taxon.latin,
+                group.name if group else "",
+                int(all_rows[index]),
+                int(checked[index]),
+                int(suspects[index]),
+                shares[0],
+                shares[1],
             )
-        )  # fmt: skip
+        )
     return tuple(sorted(found, key=lambda kind: (-kind.suspects / kind.n, kind.name)))
 
 

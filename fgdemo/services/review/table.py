@@ -14,9 +14,21 @@ from fgdemo.storage.history.roster import KINDS, SPLITS
 from fgdemo.values.taxonomy import Taxonomy
 
 COLUMNS = (
-    "name", "image", "label", "label_name", "state", "annotator", "checked", "disputed", "suspicion", "suggested",
-    "suggested_name", "suggested_prob", "split", "import",
-)  # fmt: skip
+    "name",
+    "image",
+    "label",
+    "label_name",
+    "state",
+    "annotator",
+    "checked",
+    "disputed",
+    "suspicion",
+    "suggested",
+    "suggested_name",
+    "suggested_prob",
+    "split",
+    "import",
+)
 _ROWS_AT_ONCE = 2000
 
 

@@ -64,9 +64,14 @@ class Processes:
             self._files.folder(job.id).mkdir(parents=True, exist_ok=True)
             with self._files.log(job.id).open("ab") as log_file:
                 process = subprocess.Popen(
-                    [*self._command, str(job.id)], stdin=subprocess.DEVNULL, stdout=log_file, stderr=log_file,
-                    start_new_session=True, env=variables, cwd=REPOSITORY,
-                )  # fmt: skip
+                    [*self._command, str(job.id)],
+                    stdin=subprocess.DEVNULL,
+                    stdout=log_file,
+                    stderr=log_file,
+                    start_new_session=True,
+                    env=variables,
+                    cwd=REPOSITORY,
+                )
         except OSError as error:
             sentence = f"Its process could not be started ({error.strerror})."
             if self._files.can_go_on(job.id):

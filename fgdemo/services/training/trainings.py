@@ -43,11 +43,19 @@ class Trainings:
     """
 
     def __init__(
-        self, engine: Engine, roster: Roster, models: Models, room: ModelRoom, settings: Settings, *,
-        device: str, trouble: str = "",
-        importing: Callable[[], bool] = lambda: False, command: Sequence[str] = COMMAND,
+        self,
+        engine: Engine,
+        roster: Roster,
+        models: Models,
+        room: ModelRoom,
+        settings: Settings,
+        *,
+        device: str,
+        trouble: str = "",
+        importing: Callable[[], bool] = lambda: False,
+        command: Sequence[str] = COMMAND,
         clock: Callable[[], datetime] = utc_now,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._engine, self._models, self._room = engine, models, room
         self._device, self._swap = device, Swap(importing, trouble)
         self._jobs, self._files, self._audit = Jobs(engine, clock), JobFiles(settings.home), Audit(engine, clock)
@@ -65,11 +73,22 @@ class Trainings:
         event = next((model.event for model in models if model.version == live), 0)
         train, val, checked, newer, gold = counts(self._roster, event)
         return TrainingNow(
-            jobs, models, live, self._models.previous, train, val, checked, newer, gold, self._device,
-            estimates(jobs, self._device, train, val + gold), self._swap.stage, self._swap.trouble,
+            jobs,
+            models,
+            live,
+            self._models.previous,
+            train,
+            val,
+            checked,
+            newer,
+            gold,
+            self._device,
+            estimates(jobs, self._device, train, val + gold),
+            self._swap.stage,
+            self._swap.trouble,
             self._swap.stage is not None and self._swap.is_comparison,
             {model.version: self._judging.gold_changed(model) for model in models},
-        )  # fmt: skip
+        )
 
     def is_judging(self) -> bool:
         """Whether a training runs, or a model is judged anew: a verdict is still to come."""

@@ -138,10 +138,18 @@ def register_taxa(engine: Engine, taxonomy: Taxonomy) -> None:
     with writing(engine) as connection:
         missing = _missing_taxa(connection, taxonomy)
         rows = [
-            {"id": t.id, "name": t.name, "parent": t.parent, "latin": t.latin, "aliases": json.dumps(t.aliases),
-             "retired": False}
-            for taxon in taxonomy.taxa for t in taxonomy.path(taxon.id) if t.id in missing
-        ]  # fmt: skip
+            {
+                "id": t.id,
+                "name": t.name,
+                "parent": t.parent,
+                "latin": t.latin,
+                "aliases": json.dumps(t.aliases),
+                "retired": False,
+            }
+            for taxon in taxonomy.taxa
+            for t in taxonomy.path(taxon.id)
+            if t.id in missing
+        ]
         if rows:  # Another process may have been faster.
             connection.execute(taxon_table.insert(), list({row["id"]: row for row in rows}.values()))
 

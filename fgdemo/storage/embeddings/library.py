@@ -37,9 +37,12 @@ class Library:
     """
 
     def __init__(
-        self, roster: Roster, embeddings: Embeddings, images: ImageStore,
+        self,
+        roster: Roster,
+        embeddings: Embeddings,
+        images: ImageStore,
         suspicion: Callable[[], np.ndarray | None] = lambda: None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.images = images
         self._suspicion = suspicion
         self._roster = roster

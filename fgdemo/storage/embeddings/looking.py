@@ -65,9 +65,12 @@ class Looking:
     """
 
     def __init__(
-        self, embeddings: Embeddings, images: ImageStore, roster: Roster,
+        self,
+        embeddings: Embeddings,
+        images: ImageStore,
+        roster: Roster,
         look: Callable[[Sequence[Image.Image]], Looks],
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._embeddings, self._images, self._roster = embeddings, images, roster
         self._look = look
         self._stop = threading.Event()

@@ -117,9 +117,15 @@ def export_workspace(
     if push_to is not None:
         export_datasets.push(out, push_to)
     return Exported(
-        out, format, sum(tally.answers.values()), dict(tally.answers), dict(tally.splits), events,
-        tuple(tally.skipped), push_to,
-    )  # fmt: skip
+        out,
+        format,
+        sum(tally.answers.values()),
+        dict(tally.answers),
+        dict(tally.splits),
+        events,
+        tuple(tally.skipped),
+        push_to,
+    )
 
 
 def _counted(pieces: Pieces, tally: _Tally) -> Iterator[Piece]:
@@ -155,7 +161,12 @@ def _write_history(output: Output, pieces: Pieces, tally: _Tally) -> int:
 
 def _mark(format: ExportFormat, tally: _Tally, events: int) -> bytes:
     told = {
-        "format": format, "version": 1, "exported_at": utc_now().isoformat(), "answers": dict(tally.answers),
-        "splits": dict(tally.splits), "events": events, "read_more": (__doc__ or "").strip(),
-    }  # fmt: skip
+        "format": format,
+        "version": 1,
+        "exported_at": utc_now().isoformat(),
+        "answers": dict(tally.answers),
+        "splits": dict(tally.splits),
+        "events": events,
+        "read_more": (__doc__ or "").strip(),
+    }
     return json.dumps(told, ensure_ascii=False, indent=1).encode()

@@ -65,21 +65,35 @@ def _features(inventory: Inventory) -> datasets.Features:
     text = datasets.Value("string")
     return datasets.Features(
         {
-            "image": datasets.Image(), "label": datasets.ClassLabel(names=leaves), "answer": text, "kind": text,
-            "split": text, "checked": datasets.Value("bool"), "annotator": text, "labelled_at": text, "comment": text,
-            "name": text, "image_id": text,
+            "image": datasets.Image(),
+            "label": datasets.ClassLabel(names=leaves),
+            "answer": text,
+            "kind": text,
+            "split": text,
+            "checked": datasets.Value("bool"),
+            "annotator": text,
+            "labelled_at": text,
+            "comment": text,
+            "name": text,
+            "image_id": text,
         }
-    )  # fmt: skip
+    )
 
 
 def _row(piece: Piece, index: dict[str, int]) -> dict[str, Any]:
     return {
         "image": {"bytes": piece.content, "path": f"{piece.stem}{piece.ending}"},
         "label": index[piece.label] if piece.answer == "kind" else None,
-        "answer": piece.answer, "kind": piece.label or None, "split": piece.split, "checked": piece.checked,
-        "annotator": piece.annotator or None, "labelled_at": piece.said_at or None, "comment": piece.comment or None,
-        "name": piece.held.name, "image_id": piece.held.image,
-    }  # fmt: skip
+        "answer": piece.answer,
+        "kind": piece.label or None,
+        "split": piece.split,
+        "checked": piece.checked,
+        "annotator": piece.annotator or None,
+        "labelled_at": piece.said_at or None,
+        "comment": piece.comment or None,
+        "name": piece.held.name,
+        "image_id": piece.held.image,
+    }
 
 
 def require_login(name: str) -> None:

@@ -62,9 +62,13 @@ def _task(piece: Piece, inventory: Inventory, labels: dict[str, str], image: str
     given = [(event, choice) for event in opinions(piece) if (choice := choice_of(event, labels)) is not None]
     shown = [Shown(event.id or 0, choice, event.comment or "") for event, choice in given]
     data = {
-        "image": image, "name": piece.held.name, "split": piece.split, "answer": piece.answer,
-        "image_id": piece.held.image, "fgdemo": packed(piece, inventory, shown),
-    }  # fmt: skip
+        "image": image,
+        "name": piece.held.name,
+        "split": piece.split,
+        "answer": piece.answer,
+        "image_id": piece.held.image,
+        "fgdemo": packed(piece, inventory, shown),
+    }
     if piece.annotator:
         data["annotated_by" if piece.checked else "imported_by"] = piece.annotator
     task: dict[str, Any] = {"data": data}

@@ -16,9 +16,21 @@ from fgdemo.storage.records.exported import Piece, Pieces
 from fgdemo.storage.records.inventory import Inventory
 
 COLUMNS = (
-    "path", "label", "split", "answer", "checked", "annotator", "labelled_at", "comment", "taxon", "name", "image",
-    "twin_of", "width_px", "height_px",
-)  # fmt: skip
+    "path",
+    "label",
+    "split",
+    "answer",
+    "checked",
+    "annotator",
+    "labelled_at",
+    "comment",
+    "taxon",
+    "name",
+    "image",
+    "twin_of",
+    "width_px",
+    "height_px",
+)
 OTHER_FOLDER = "__other"
 """`datasets` passes over folders that begin so, and what is no split is no class folder for torchvision either."""
 
@@ -68,9 +80,19 @@ def write_table_alone(file: IO[bytes], pieces: Iterable[Piece]) -> None:
 def _row(piece: Piece, path: str) -> list[Any]:
     held = piece.held
     cells = (
-        path, piece.label, piece.split, piece.answer, str(piece.checked).lower(), piece.annotator, piece.said_at,
-        piece.comment, piece.taxon.id if piece.taxon else "", held.name, held.image, held.twin_of or "",
-    )  # fmt: skip
+        path,
+        piece.label,
+        piece.split,
+        piece.answer,
+        str(piece.checked).lower(),
+        piece.annotator,
+        piece.said_at,
+        piece.comment,
+        piece.taxon.id if piece.taxon else "",
+        held.name,
+        held.image,
+        held.twin_of or "",
+    )
     return [*map(harmless, cells), held.width_px, held.height_px]
 
 

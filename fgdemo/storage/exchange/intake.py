@@ -253,10 +253,17 @@ class Intake:
         if origin is None:
             run.finder.add(one.image, hashed, twin, embedding)
         row = {
-            "id": one.image, "width_px": one.size[0], "height_px": one.size[1], "source": "import", "split": split,
-            "name": plain_text(one.listed.name)[:LONGEST_FILE_NAME], "created_at": utc_now().isoformat(),
-            "dhash": f"{hashed:016x}", "twin_of": twin, "imported_in": run.name,
-        }  # fmt: skip
+            "id": one.image,
+            "width_px": one.size[0],
+            "height_px": one.size[1],
+            "source": "import",
+            "split": split,
+            "name": plain_text(one.listed.name)[:LONGEST_FILE_NAME],
+            "created_at": utc_now().isoformat(),
+            "dhash": f"{hashed:016x}",
+            "twin_of": twin,
+            "imported_in": run.name,
+        }
         if origin is not None:
             row |= {"source": origin.source, "created_at": origin.created_at, "imported_in": origin.imported_in}
         return row

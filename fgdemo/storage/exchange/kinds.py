@@ -129,13 +129,17 @@ class _Book:
             group = self._book.meant([path[-1]]).get(path[-1])
             if group is not None and group not in (taxon, *above):
                 apart[label] = " ".join((*path, label))
-                self.kinds.notes.append(f"“{label}” below {path[-1]} is another kind than “{self._names[taxon]}” below "
-                                        f"{self._names[above[0]]}: it is called “{apart[label]}”.")  # fmt: skip
+                self.kinds.notes.append(
+                    f"“{label}” below {path[-1]} is another kind than “{self._names[taxon]}” below "
+                    f"{self._names[above[0]]}: it is called “{apart[label]}”."
+                )
             else:
                 elsewhere.append(f"“{label}” below {path[-1]} for “{self._names[taxon]}” below {self._names[above[0]]}")
         if elsewhere:
-            self.kinds.notes.append(f"Taken for kinds that lie elsewhere here: {', '.join(elsewhere[:SHOWN])}"
-                                    f"{f' and {len(elsewhere) - SHOWN} more' * (len(elsewhere) > SHOWN)}.")  # fmt: skip
+            self.kinds.notes.append(
+                f"Taken for kinds that lie elsewhere here: {', '.join(elsewhere[:SHOWN])}"
+                f"{f' and {len(elsewhere) - SHOWN} more' * (len(elsewhere) > SHOWN)}."
+            )
         return apart
 
     def _tell_unseen(self, fresh: Iterable[str]) -> None:
@@ -145,8 +149,10 @@ class _Book:
             alike_to_see[exact(label)].append(label)
         for name, some in alike_to_see.items():
             if len({unicodedata.normalize("NFC", label) for label in some}) > 1:
-                self.kinds.notes.append(f"{len(some)} labels that differ in blanks or in what cannot be seen are taken "
-                                        f"for one kind, {name}.")  # fmt: skip
+                self.kinds.notes.append(
+                    f"{len(some)} labels that differ in blanks or in what cannot be seen are taken "
+                    f"for one kind, {name}."
+                )
 
     def _tell_loose(self, meant: Mapping[str, str]) -> None:
         """Tell labels that are no spelling of the name, but for folders that are called by its id (`gadwall`)."""
@@ -156,9 +162,11 @@ class _Book:
             if (label != taxon or len(label) == 1) and self._book.exactly(label) is None
         ]
         if loose:
-            self.kinds.notes.append(f"Taken for kinds whose names differ in case and punctuation: "
-                                    f"{', '.join(loose[:SHOWN])}"
-                                    f"{f' and {len(loose) - SHOWN} more' * (len(loose) > SHOWN)}.")  # fmt: skip
+            self.kinds.notes.append(
+                f"Taken for kinds whose names differ in case and punctuation: "
+                f"{', '.join(loose[:SHOWN])}"
+                f"{f' and {len(loose) - SHOWN} more' * (len(loose) > SHOWN)}."
+            )
 
     def _above(self, taxon: str) -> list[str]:
         """The groups of a taxon, the nearest first."""

@@ -154,11 +154,16 @@ def settle_sessions(
             if number is None:
                 a, b = (taxon_of.get(taxon) for taxon in past.pair or ("", ""))
                 row = {
-                    "annotator": past.annotator, "opened_at": past.opened_at, "closed_at": past.closed_at or now,
-                    "order_of_work": past.order, "pair_a": a, "pair_b": b, "goal": past.goal,
+                    "annotator": past.annotator,
+                    "opened_at": past.opened_at,
+                    "closed_at": past.closed_at or now,
+                    "order_of_work": past.order,
+                    "pair_a": a,
+                    "pair_b": b,
+                    "goal": past.goal,
                     "blind_share": past.blind_share,
                     "accuracy_before": json.dumps(asdict(past.accuracy_before)) if past.accuracy_before else None,
-                }  # fmt: skip
+                }
                 number = connection.execute(table.insert().values(row).returning(table.c.id)).scalar_one()
             found[past.annotator, past.opened_at] = number
     return found

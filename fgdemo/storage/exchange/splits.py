@@ -39,10 +39,8 @@ def in_import_order(pictures: Sequence[LabelledPicture], has_splits: bool) -> li
         own, order = _drawn(own, VAL), DRAWN_ORDER
     return sorted(
         [*own, *(picture for picture in pictures if picture.origin)],
-        key=lambda p: (
-            (1, p.origin.twin_of is not None, "") if p.origin else (0, order[p.split], p.name)
-        ),
-    )  # fmt: skip
+        key=lambda p: (1, p.origin.twin_of is not None, "") if p.origin else (0, order[p.split], p.name),
+    )
 
 
 def _drawn(pictures: Sequence[LabelledPicture], held_out: Mapping[int, Split]) -> list[LabelledPicture]:

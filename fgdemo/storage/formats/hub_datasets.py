@@ -76,15 +76,22 @@ def _read_answers(split_name: str, rows: datasets.Dataset, found: Found) -> None
     import datasets
 
     pictures = rows.select_columns(["image"]).cast_column("image", datasets.Image(decode=False))
-    columns = [name for name in ("answer", "split", "kind", "annotator", "checked", "comment", "labelled_at")
-               if name in rows.features]  # fmt: skip
+    columns = [
+        name
+        for name in ("answer", "split", "kind", "annotator", "checked", "comment", "labelled_at")
+        if name in rows.features
+    ]
     for index, row in enumerate(rows.select_columns(columns)):
         told = {key: str(value) if value is not None else "" for key, value in dict(row).items()}
         split = SPLIT_NAMES.get(told.get("split", "train"), "train")
         said = said_by(
-            told.get("answer", ""), told.get("kind", ""), told.get("annotator", ""), told.get("checked") == "True",
-            told.get("comment", ""), instant(told.get("labelled_at")),
-        )  # fmt: skip
+            told.get("answer", ""),
+            told.get("kind", ""),
+            told.get("annotator", ""),
+            told.get("checked") == "True",
+            told.get("comment", ""),
+            instant(told.get("labelled_at")),
+        )
         label = said.label if isinstance(said.label, str) else ""
         load = partial(_row_bytes, pictures, "image", index)
         found.pictures.append(LabelledPicture(f"{split_name}/{index}", label, split, load, None, (said,)))

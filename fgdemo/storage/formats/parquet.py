@@ -146,9 +146,13 @@ def _read_answers(reader: ParquetRows, split_name: str, counts: dict[str, int], 
         told = {key: str(value) if value is not None else "" for key, value in row.items()}
         split = SPLIT_NAMES.get(told.get("split", "train"), "train")
         said = said_by(
-            told.get("answer", ""), told.get("kind", ""), told.get("annotator", ""), told.get("checked") == "True",
-            told.get("comment", ""), instant(told.get("labelled_at")),
-        )  # fmt: skip
+            told.get("answer", ""),
+            told.get("kind", ""),
+            told.get("annotator", ""),
+            told.get("checked") == "True",
+            told.get("comment", ""),
+            instant(told.get("labelled_at")),
+        )
         label = said.label if isinstance(said.label, str) else ""
         load = partial(reader.picture, "image", index)
         found.pictures.append(LabelledPicture(f"{split_name}/{first + index}", label, split, load, None, (said,)))
@@ -175,8 +179,11 @@ def _schema_of(what: str, reader: ParquetRows) -> _Schema:
     if len(pictures) > 1 and not named:
         raise DatasetError(f"{what} has several columns of pictures ({', '.join(pictures)}): rename one to image.")
     picture = named[0] if named else pictures[0]
-    classes = {name: tuple(map(str, features[f.name]["names"])) for name, f in fields.items()
-               if isinstance(features.get(f.name, {}).get("names"), list)}  # fmt: skip
+    classes = {
+        name: tuple(map(str, features[f.name]["names"]))
+        for name, f in fields.items()
+        if isinstance(features.get(f.name, {}).get("names"), list)
+    }
     label, notes = _label_of(what, reader, fields, classes, picture)
     split = "split" if label != "split" and "split" in fields and _is_plain(fields["split"].type) else ""
     other = tuple(f.name for name, f in fields.items() if name not in (picture, label, split))

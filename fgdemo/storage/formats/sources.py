@@ -126,9 +126,14 @@ def read_for_import(locations: Sequence[str | Path]) -> tuple[Source, bool]:
     has_splits = any(picture.split != "train" for picture in found.pictures if picture.origin is None)
     taxa = tuple(found.taxa), frozenset(found.retired)
     source = Source(
-        tuple(found.pictures), labels, tuple(found.skipped), taxa, tuple(found.sessions), found.groups,
+        tuple(found.pictures),
+        labels,
+        tuple(found.skipped),
+        taxa,
+        tuple(found.sessions),
+        found.groups,
         tuple(found.notes),
-    )  # fmt: skip
+    )
     return source, has_splits
 
 

@@ -53,11 +53,14 @@ def second_opinions(engine: Engine, newest: int) -> list[SecondOpinion]:
     answered = (
         sa.select(sa.func.max(before.c.id))
         .where(
-            before.c.image == second.c.image, before.c.kind == "label", before.c.blind.is_(sa.false()),
-            before.c.id < second.c.id, _stands(before),
+            before.c.image == second.c.image,
+            before.c.kind == "label",
+            before.c.blind.is_(sa.false()),
+            before.c.id < second.c.id,
+            _stands(before),
         )
         .scalar_subquery()
-    )  # fmt: skip
+    )
     query = (
         sa.select(second.c.image, first.c.annotator, first.c.taxon, second.c.annotator, second.c.taxon)
         .join_from(second, first, first.c.id == answered)
@@ -80,23 +83,33 @@ def tallies(engine: Engine) -> list[Tally]:
 
     query = (
         sa.select(
-            said.c.annotator, said.c.kind, sa.func.count(), sa.func.count(said.c.seconds_spent),
-            sa.func.coalesce(sa.func.sum(look), 0.0), counted(had_label),
-            counted(had_label & (shown.c.taxon != said.c.taxon)), sa.func.max(said.c.created_at),
+            said.c.annotator,
+            said.c.kind,
+            sa.func.count(),
+            sa.func.count(said.c.seconds_spent),
+            sa.func.coalesce(sa.func.sum(look), 0.0),
+            counted(had_label),
+            counted(had_label & (shown.c.taxon != said.c.taxon)),
+            sa.func.max(said.c.created_at),
         )
         .select_from(said.outerjoin(shown, shown.c.id == said.c.shown_version))
         .where(said.c.kind.not_in(_NOT_ANSWERS), _stands(said))
         .group_by(said.c.annotator, said.c.kind)
         .order_by(said.c.annotator)
-    )  # fmt: skip
+    )
     found: dict[str, Tally] = {}
     with reading(engine) as connection:
         for name, kind, count, timed, seconds, compared, changed, last in connection.execute(query):
             old = found.get(name, Tally(name, {}, 0, 0.0, 0, 0, ""))
             found[name] = Tally(
-                name, {**old.kinds, kind: count}, old.timed + timed, old.seconds + float(seconds),
-                old.compared + compared, old.changed + changed, max(old.last, last),
-            )  # fmt: skip
+                name,
+                {**old.kinds, kind: count},
+                old.timed + timed,
+                old.seconds + float(seconds),
+                old.compared + compared,
+                old.changed + changed,
+                max(old.last, last),
+            )
     return list(found.values())
 
 

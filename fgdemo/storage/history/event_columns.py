@@ -32,14 +32,21 @@ def said_after(engine: Engine, event: int, limit: int, until: int | None = None)
     table, pictures = label_event_table, image_table
     query = (
         sa.select(
-            table.c.id, table.c.image, table.c.kind, table.c.taxon, table.c.annotator, table.c.blind,
-            pictures.c.split, pictures.c.twin_of, pictures.c.imported_in,
+            table.c.id,
+            table.c.image,
+            table.c.kind,
+            table.c.taxon,
+            table.c.annotator,
+            table.c.blind,
+            pictures.c.split,
+            pictures.c.twin_of,
+            pictures.c.imported_in,
         )
         .join_from(table, pictures, table.c.image == pictures.c.id)
         .where(table.c.id > event)
         .order_by(table.c.id)
         .limit(limit)
-    )  # fmt: skip
+    )
     if until is not None:
         query = query.where(table.c.id <= until)
     with reading(engine) as connection:

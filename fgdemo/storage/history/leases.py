@@ -31,9 +31,14 @@ class Leases:
         self._clock = clock
 
     def take(
-        self, images: Sequence[str], annotator: str, session: int, count: int, shared: Collection[str] = (),
+        self,
+        images: Sequence[str],
+        annotator: str,
+        session: int,
+        count: int,
+        shared: Collection[str] = (),
         reasons: Mapping[str, str] | None = None,
-    ) -> list[str]:  # fmt: skip
+    ) -> list[str]:
         """Lease the first `count` of these pictures that nobody else holds, in their order, in one transaction.
 
         What the annotator holds already is renewed. Of the pictures in `shared` others' leases do not matter.
@@ -51,10 +56,16 @@ class Leases:
             known = connection.execute(sa.select(lease_table.c.image, lease_table.c.reason).where(mine))
             why = {**{row.image: row.reason for row in known}, **(reasons or {})}
             rows = [
-                {"image": image, "annotator": annotator, "session": session, "leased_at": sortable(now),
-                 "expires_at": sortable(now + timedelta(seconds=LEASE_S)), "reason": why.get(image)}
+                {
+                    "image": image,
+                    "annotator": annotator,
+                    "session": session,
+                    "leased_at": sortable(now),
+                    "expires_at": sortable(now + timedelta(seconds=LEASE_S)),
+                    "reason": why.get(image),
+                }
                 for image in taken
-            ]  # fmt: skip
+            ]
             if rows:
                 connection.execute(lease_table.delete().where(mine))
                 connection.execute(lease_table.insert(), rows)

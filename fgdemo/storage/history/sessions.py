@@ -63,9 +63,15 @@ class Sessions:
         with writing(self._engine) as connection:
             connection.execute(session_table.update().where(mine).values(closed_at=now))
             insert = session_table.insert().values(
-                annotator=annotator, opened_at=now, order_of_work=order, pair_a=a, pair_b=b, goal=goal,
-                blind_share=blind_share, accuracy_before=before,
-            )  # fmt: skip
+                annotator=annotator,
+                opened_at=now,
+                order_of_work=order,
+                pair_a=a,
+                pair_b=b,
+                goal=goal,
+                blind_share=blind_share,
+                accuracy_before=before,
+            )
             number = connection.execute(insert.returning(session_table.c.id)).scalar_one()
         return LabellingSession(number, annotator, order, pair, goal, blind_share, now, None, accuracy_before)
 

@@ -71,9 +71,11 @@ def push_model(folder: Path, place: ModelPlace) -> str:
         if place.commit is None:
             api.create_repo(place.name, private=place.private)
         api.create_commit(
-            place.name, [CommitOperationAdd(name, str(folder / name)) for name in FILES],
-            commit_message="Push a model of fgdemo", parent_commit=place.commit,
-        )  # fmt: skip
+            place.name,
+            [CommitOperationAdd(name, str(folder / name)) for name in FILES],
+            commit_message="Push a model of fgdemo",
+            parent_commit=place.commit,
+        )
     return f"{api.endpoint}/{place.name}"
 
 

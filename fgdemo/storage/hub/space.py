@@ -201,12 +201,16 @@ def publish(contents: SpaceContents, name: str, *, private: bool, hardware: str 
         api.create_commit(
             name,
             [
-                *(CommitOperationAdd(path, file if isinstance(file, bytes) else str(file))
-                  for path, file in contents.files.items()),
+                *(
+                    CommitOperationAdd(path, file if isinstance(file, bytes) else str(file))
+                    for path, file in contents.files.items()
+                ),
                 *(CommitOperationDelete(path) for path in removed),
             ],
-            commit_message="Deploy fgdemo", repo_type="space", parent_commit=sha,
-        )  # fmt: skip
+            commit_message="Deploy fgdemo",
+            repo_type="space",
+            parent_commit=sha,
+        )
     return Deployed(f"{api.endpoint}/spaces/{name}", created, removed)
 
 

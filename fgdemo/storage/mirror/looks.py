@@ -75,10 +75,11 @@ def _looks(name: str, content: bytes, shape: LooksShape) -> tuple[list[str], Loo
     arrays = load(content)
     ids, n = arrays["ids"], len(arrays["ids"])
     wanted = {
-        "ids": ((n, 32), np.uint8), "embeddings": ((n, shape.dim), np.float16),
+        "ids": ((n, 32), np.uint8),
+        "embeddings": ((n, shape.dim), np.float16),
         "part_vectors": ((n, shape.parts, shape.part_dim), np.float16),
         "part_maps": ((n, *shape.grid, shape.parts), np.uint8),
-    }  # fmt: skip
+    }
     if any((arrays[key].shape, arrays[key].dtype) != (size, np.dtype(kind)) for key, (size, kind) in wanted.items()):
         raise ValueError("other sizes")
     vectors, parts = arrays["embeddings"].astype(np.float32), arrays["part_vectors"].astype(np.float32)

@@ -83,7 +83,10 @@ def model_of(record: Record) -> ToldModel:
     if not isinstance(epochs, dict) or not all(n.isdecimal() and isinstance(e, dict) for n, e in epochs.items()):
         raise FaultError("has unusable “epochs”")
     return ToldModel(
-        row, identity_of(record, "event"), str(like(ORIGIN)(record, "origin")),
+        row,
+        identity_of(record, "event"),
+        str(like(ORIGIN)(record, "origin")),
         row_of(job, JOB) if isinstance(job, dict) else None,
-        {int(number): json.dumps(epoch) for number, epoch in epochs.items()}, files,
-    )  # fmt: skip
+        {int(number): json.dumps(epoch) for number, epoch in epochs.items()},
+        files,
+    )

@@ -86,9 +86,15 @@ class Mirror:
     """
 
     def __init__(
-        self, engine: Engine, images: ImageStore, models: Models, home: Path, destination: Destination,
-        state: MirrorState, clock: Callable[[], datetime] = utc_now,
-    ) -> None:  # fmt: skip
+        self,
+        engine: Engine,
+        images: ImageStore,
+        models: Models,
+        home: Path,
+        destination: Destination,
+        state: MirrorState,
+        clock: Callable[[], datetime] = utc_now,
+    ) -> None:
         self.state, self.destination = state, destination
         self._engine, self._images, self._models = engine, images, models
         self._lock = FileLock(home / "mirror.lock")

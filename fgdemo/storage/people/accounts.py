@@ -133,9 +133,11 @@ class Accounts:
         self._attempts.succeed(place, wanted)
         token = secrets.token_urlsafe(32)
         entry = {
-            "token_hash": _digest(token), "account": row["name"], "created_at": sortable(now),
+            "token_hash": _digest(token),
+            "account": row["name"],
+            "created_at": sortable(now),
             "expires_at": sortable(now + timedelta(days=SIGNED_IN_DAYS)),
-        }  # fmt: skip
+        }
         as_checked = (account_table.c.folded == wanted) & (account_table.c.password_hash == kept)
         with writing(self._engine) as connection:  # which somebody may have shut, or given a new password, meanwhile
             still = account_table.update().where(as_checked, account_table.c.disabled.is_(sa.false()))

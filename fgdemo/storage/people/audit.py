@@ -35,8 +35,12 @@ class AuditEntry:
 def note(connection: Connection, at: datetime, person: Person, action: str, about: str) -> None:
     """The same within a transaction: what was done and that it was done are durable together, or neither."""
     row = {
-        "at": sortable(at), "person": person.name, "role": person.role, "action": action, "about": about[:LONGEST_ABOUT]
-    }  # fmt: skip
+        "at": sortable(at),
+        "person": person.name,
+        "role": person.role,
+        "action": action,
+        "about": about[:LONGEST_ABOUT],
+    }
     connection.execute(audit_table.insert().values(row))
 
 

@@ -35,8 +35,16 @@ _COMMON = frozenset("""
     starwars sunshine superman test testtest trustno1 welcome whatever willkommen zaq12wsx
 """.split())  # fmt: skip  # noqa: SIM905
 """What people take most often; digits and marks around it do not help."""
-_ROWS = ("1234567890", "qwertyuiop", "qwertzuiop", "azertyuiop", "asdfghjkl", "yxcvbnm", "zxcvbnm",
-         "abcdefghijklmnopqrstuvwxyz")  # fmt: skip
+_ROWS = (
+    "1234567890",
+    "qwertyuiop",
+    "qwertzuiop",
+    "azertyuiop",
+    "asdfghjkl",
+    "yxcvbnm",
+    "zxcvbnm",
+    "abcdefghijklmnopqrstuvwxyz",
+)
 
 
 def hashed(password: str, name: str) -> str:

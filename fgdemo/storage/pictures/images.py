@@ -53,8 +53,22 @@ _HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b
 
 # What Pillow's decoders raise on damaged or hostile bytes (fuzzed: see tests/unit/test_images.py); its remarks on
 # damaged metadata are warnings, which are exceptions where a program asks for that.
-DAMAGE = (OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, ArithmeticError, AttributeError,
-           RuntimeError, MemoryError, AssertionError, UserWarning, struct.error, zlib.error)  # fmt: skip
+DAMAGE = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    LookupError,
+    EOFError,
+    ArithmeticError,
+    AttributeError,
+    RuntimeError,
+    MemoryError,
+    AssertionError,
+    UserWarning,
+    struct.error,
+    zlib.error,
+)
 TOO_LARGE = (Image.DecompressionBombError, Image.DecompressionBombWarning)
 
 

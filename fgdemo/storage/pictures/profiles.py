@@ -15,9 +15,15 @@ _PRIMARIES = {1: SRGB, 9: _BT2020, 12: _DISPLAY_P3}
 _SRGB_CURVE = (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
 _VIDEO_CURVE = (1 / 0.45, 1 / 1.099, 0.099 / 1.099, 1 / 4.5, 0.081)
 _CURVES: dict[int, tuple[float, ...]] = {
-    1: _VIDEO_CURVE, 6: _VIDEO_CURVE, 14: _VIDEO_CURVE, 15: _VIDEO_CURVE, 4: (2.2,), 5: (2.8,), 8: (1.0,),
+    1: _VIDEO_CURVE,
+    6: _VIDEO_CURVE,
+    14: _VIDEO_CURVE,
+    15: _VIDEO_CURVE,
+    4: (2.2,),
+    5: (2.8,),
+    8: (1.0,),
     13: _SRGB_CURVE,
-}  # fmt: skip
+}
 """Code points of ITU-T H.273 that stand for a curve of an ordinary range; PQ and HLG need a judgement of how bright."""
 _D50 = np.array([0.9642, 1.0, 0.8249])
 _BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
@@ -81,7 +87,24 @@ def _assembled(tags: dict[bytes, bytes]) -> bytes:
         table += struct.pack(">4sII", name, at + len(body), len(content))
         body += content + bytes(-len(content) % 4)
     head = struct.pack(
-        ">I4sI4s4s4s12s4s4sIIIQIiiiI44x", at + len(body), b"", 0x04300000, b"mntr", b"RGB ", b"XYZ ",
-        struct.pack(">6H", 2026, 1, 1, 0, 0, 0), b"acsp", b"", 0, 0, 0, 0, 0, 63190, 65536, 54061, 0,
-    )  # fmt: skip
+        ">I4sI4s4s4s12s4s4sIIIQIiiiI44x",
+        at + len(body),
+        b"",
+        0x04300000,
+        b"mntr",
+        b"RGB ",
+        b"XYZ ",
+        struct.pack(">6H", 2026, 1, 1, 0, 0, 0),
+        b"acsp",
+        b"",
+        0,
+        0,
+        0,
+        0,
+        0,
+        63190,
+        65536,
+        54061,
+        0,
+    )
     return head + struct.pack(">I", len(tags)) + table + body

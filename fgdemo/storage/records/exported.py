@@ -71,9 +71,18 @@ class Pieces:
         decided = [e for e in held.history if held.standing and e.annotator == held.standing.annotator and not e.blind]
         said = next((e for e in reversed(decided) if held.standing and e.kind == held.standing.kind), None)
         return Piece(
-            held, content, stem, ending, answer, taxon, self.labels[taxon.id] if taxon else "", _split(held.split),
-            said.annotator if said else "", said.created_at or "" if said else "", said.comment or "" if said else "",
-        )  # fmt: skip
+            held,
+            content,
+            stem,
+            ending,
+            answer,
+            taxon,
+            self.labels[taxon.id] if taxon else "",
+            _split(held.split),
+            said.annotator if said else "",
+            said.created_at or "" if said else "",
+            said.comment or "" if said else "",
+        )
 
     def read(self, image: str) -> bytes:
         """Raises StorageError."""

@@ -47,11 +47,16 @@ def workspace_records(inventory: Inventory, place: Callable[[Holding], str | Non
         keys[row["id"]] = (row["annotator"], row["opened_at"])
         before = row["accuracy_before"]
         yield {
-            "type": "session", "annotator": row["annotator"], "opened_at": row["opened_at"],
-            "closed_at": row["closed_at"], "order": row["order_of_work"], "goal": row["goal"],
-            "pair": [row["pair_a"], row["pair_b"]] if row["pair_a"] else None, "blind_share": row["blind_share"],
+            "type": "session",
+            "annotator": row["annotator"],
+            "opened_at": row["opened_at"],
+            "closed_at": row["closed_at"],
+            "order": row["order_of_work"],
+            "goal": row["goal"],
+            "pair": [row["pair_a"], row["pair_b"]] if row["pair_a"] else None,
+            "blind_share": row["blind_share"],
             "accuracy_before": json.loads(before) if before else None,
-        }  # fmt: skip
+        }
     pictures = events = 0
     for held in inventory:
         file = place(held)

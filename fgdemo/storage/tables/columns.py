@@ -11,12 +11,39 @@ from fgdemo.values.errors import DatasetError
 from fgdemo.values.labelled import SPLIT_NAMES
 
 PATHS = (
-    "path", "file_name", "filename", "file", "image_path", "filepath", "file_path", "image_file", "image_name",
-    "img_path", "img", "image", "filepaths", "image_paths", "filenames", "file_names", "image_id", "id",
-)  # fmt: skip
+    "path",
+    "file_name",
+    "filename",
+    "file",
+    "image_path",
+    "filepath",
+    "file_path",
+    "image_file",
+    "image_name",
+    "img_path",
+    "img",
+    "image",
+    "filepaths",
+    "image_paths",
+    "filenames",
+    "file_names",
+    "image_id",
+    "id",
+)
 """Titles of the column that names the picture, the surest first."""
-LABELS = ("label", "labels", "class", "class_name", "label_name", "category", "category_name", "species", "kind",
-          "breed", "target")  # fmt: skip
+LABELS = (
+    "label",
+    "labels",
+    "class",
+    "class_name",
+    "label_name",
+    "category",
+    "category_name",
+    "species",
+    "kind",
+    "breed",
+    "target",
+)
 """Titles of the column that names the kind."""
 NAMES = ("label_name", "class_name", "category_name", "label_text", "label_names", "species", "name")
 """Titles of the column that has the names where `label` has numbers."""
@@ -24,9 +51,22 @@ SPLITS = ("split", "subset", "partition", "data_set", "dataset", "set")
 """Titles of the column that says the split; all but the first only where its values are such."""
 ANNOTATORS = ("annotator", "labeller", "labeler", "labelled_by", "annotator_id")
 EXPORTED = frozenset(
-    {"answer", "checked", "comment", "labelled_at", "taxon", "name", "image", "twin_of", "width_px", "height_px",
-     "split", "kind", "image_id"}
-)  # fmt: skip
+    {
+        "answer",
+        "checked",
+        "comment",
+        "labelled_at",
+        "taxon",
+        "name",
+        "image",
+        "twin_of",
+        "width_px",
+        "height_px",
+        "split",
+        "kind",
+        "image_id",
+    }
+)
 """Other columns of our own exports, if they have `answer`."""
 _NUMBER = re.compile(r"-?\d+(\.0+)?")
 """As pandas writes whole numbers, too, where some are missing."""

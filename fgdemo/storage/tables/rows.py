@@ -140,8 +140,10 @@ def add_picture(
     first, size = rows[0], tree.size(file)
     for row in rows[1:]:
         if row.annotator and row.split not in (None, first.split):
-            found.skip(row.where, f"puts {row.path} into {row.split}, and {first.where} into {first.split or 'train'}: "
-                                  "that counts")  # fmt: skip
+            found.skip(
+                row.where,
+                f"puts {row.path} into {row.split}, and {first.where} into {first.split or 'train'}: that counts",
+            )
     if len(rows) > 1 and not all(row.annotator for row in rows):
         for row in rows:  # a table without annotators that names a picture twice: whoever reads on sees both
             found.pictures.append(LabelledPicture(file, row.label, row.split or "train", tree.loader(file), size))
@@ -166,8 +168,11 @@ def read_rows(sheet: Sheet, columns: Columns, found: Found) -> Iterator[Row]:
         told = {title: harmful_again(text) if ours else text for title, text in cells.items() if title}
         path, label, answer = told.get(columns.path, ""), told.get(columns.label, ""), told.get("answer", "")
         if len(told.get("comment", "")) > LONGEST_COMMENT or len(told.get(columns.annotator, "")) > LONGEST_ANNOTATOR:
-            found.skip(where, f"has a comment of more than {LONGEST_COMMENT} characters, or an annotator of more than "
-                              f"{LONGEST_ANNOTATOR}: the end was left out")  # fmt: skip
+            found.skip(
+                where,
+                f"has a comment of more than {LONGEST_COMMENT} characters, or an annotator of more than "
+                f"{LONGEST_ANNOTATOR}: the end was left out",
+            )
         if not path:
             found.skip(where, "has no path or no label")
         elif "\n" in path or "\n" in label:
@@ -176,10 +181,17 @@ def read_rows(sheet: Sheet, columns: Columns, found: Found) -> Iterator[Row]:
             found.skip(where, f"has {why} ({label[:80]})")
         else:
             yield Row(
-                where, path, "" if answer in NO_LABEL else label, _split(told.get(columns.split), where),
-                told.get(columns.annotator, ""), answer, told.get("checked", "").lower() in ("true", "yes", "1"),
-                told.get("comment", ""), instant(told.get("labelled_at")), told.get("taxon", ""),
-            )  # fmt: skip
+                where,
+                path,
+                "" if answer in NO_LABEL else label,
+                _split(told.get(columns.split), where),
+                told.get(columns.annotator, ""),
+                answer,
+                told.get("checked", "").lower() in ("true", "yes", "1"),
+                told.get("comment", ""),
+                instant(told.get("labelled_at")),
+                told.get("taxon", ""),
+            )
 
 
 def _no_single_label(label: str, of_json: bool, names: Collection[str]) -> str | None:
@@ -218,7 +230,11 @@ def said_by(
     second = later and kind != "import"
     named = label if answer not in NO_LABEL else ""
     return Said(
-        kind, named or None, plain_text(annotator)[:LONGEST_ANNOTATOR] or "import", at,
+        kind,
+        named or None,
+        plain_text(annotator)[:LONGEST_ANNOTATOR] or "import",
+        at,
         plain_text(comment, "\n\t")[:LONGEST_COMMENT] or None,
-        blind=second, reason="second" if second else None,
-    )  # fmt: skip
+        blind=second,
+        reason="second" if second else None,
+    )

@@ -96,15 +96,21 @@ def begin(archive: Path, preset: Preset, flavour: str, space: str, where: Path) 
         with hub_answers(what):
             api.create_repo(begun.repo, repo_type="dataset", private=True)
             api.create_commit(
-                begun.repo, [CommitOperationAdd(ARCHIVE, str(archive))], commit_message="What is learned from",
+                begun.repo,
+                [CommitOperationAdd(ARCHIVE, str(archive))],
+                commit_message="What is learned from",
                 repo_type="dataset",
-            )  # fmt: skip
+            )
             command = f"cd /home/user/app 2>/dev/null; exec python -m fgdemo finetune --snapshot {begun.repo}"
             started = api.run_job(
-                image=f"hf.co/spaces/{space}", command=["bash", "-c", command], flavor=flavour,
-                secrets={"HF_TOKEN": get_token()}, timeout=f"{LONGEST_H[preset]}h", name="fgdemo-training",
+                image=f"hf.co/spaces/{space}",
+                command=["bash", "-c", command],
+                flavor=flavour,
+                secrets={"HF_TOKEN": get_token()},
+                timeout=f"{LONGEST_H[preset]}h",
+                name="fgdemo-training",
                 namespace=namespace,
-            )  # fmt: skip
+            )
         begun = replace(begun, job=started.id)
         _write_down(begun, where)
     except BaseException:

@@ -54,10 +54,18 @@ class Jobs:
                     )
             now = self._now()
             values = {
-                "state": "waiting", "preset": preset, "asked_by": asked_by, "parent": parent, "device": device,
-                "event": connection.execute(newest).scalar_one(), "created_at": now, "launched_at": now,
-                "stage": json.dumps(asdict(Stage())), "sentence": "", "cancel_requested": False,
-            }  # fmt: skip
+                "state": "waiting",
+                "preset": preset,
+                "asked_by": asked_by,
+                "parent": parent,
+                "device": device,
+                "event": connection.execute(newest).scalar_one(),
+                "created_at": now,
+                "launched_at": now,
+                "stage": json.dumps(asdict(Stage())),
+                "sentence": "",
+                "cancel_requested": False,
+            }
             number = connection.execute(job_table.insert().values(values).returning(job_table.c.id)).scalar_one()
             return _jobs(connection, job_table.c.id == number)[0]
 

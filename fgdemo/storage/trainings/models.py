@@ -58,19 +58,23 @@ class Models:
         """Newest first; last the one that the settings name."""
         with reading(self._engine) as connection:
             here = model_version_table.c
-            query = sa.select(model_version_table).where(here.deleted_at.is_(None)).order_by(
-                here.created_at.desc(), here.version
-            )  # fmt: skip
+            query = (
+                sa.select(model_version_table)
+                .where(here.deleted_at.is_(None))
+                .order_by(here.created_at.desc(), here.version)
+            )
             rows = connection.execute(query).mappings().all()
             log, live = promotions(connection), _live(connection).versions[-1]
         last = {one.version: one for one in log}
         own = [_model(row, _state(row["version"], live, last), last.get(row["version"])) for row in rows]
         configured = last.get(None)
         return *own, ModelVersion(
-            version=self.configured, state="live" if live is None else "retired", created_at="",
+            version=self.configured,
+            state="live" if live is None else "retired",
+            created_at="",
             promoted_at=configured.promoted_at if configured else None,
             promoted_by=configured.promoted_by if configured else None,
-        )  # fmt: skip
+        )
 
     def get(self, version: str) -> ModelVersion:
         """Raises TrainingError if there is no such model."""
@@ -111,16 +115,31 @@ class Models:
         return self.folder(self.live)
 
     def register(
-        self, version: str, folder: str, *, parent: str, event: int, job: int, preset: Preset, verdict: Verdict,
+        self,
+        version: str,
+        folder: str,
+        *,
+        parent: str,
+        event: int,
+        job: int,
+        preset: Preset,
+        verdict: Verdict,
         metrics: Mapping[str, Any],
-    ) -> None:  # fmt: skip
+    ) -> None:
         """List a model whose checkpoint is whole in `root / folder`; to do it again changes nothing."""
         size = sum(file.stat().st_size for file in (self.root / folder).iterdir())
         row = {
-            "version": version, "folder": folder, "parent": parent, "event": event, "job": job, "preset": preset,
-            "created_at": sortable(self._clock()), "verdict": json.dumps(asdict(verdict)),
-            "metrics": json.dumps(metrics), "size_bytes": size,
-        }  # fmt: skip
+            "version": version,
+            "folder": folder,
+            "parent": parent,
+            "event": event,
+            "job": job,
+            "preset": preset,
+            "created_at": sortable(self._clock()),
+            "verdict": json.dumps(asdict(verdict)),
+            "metrics": json.dumps(metrics),
+            "size_bytes": size,
+        }
         with writing(self._engine) as connection:
             here = model_version_table.c.version == version
             if connection.execute(sa.select(model_version_table.c.job).where(here)).first() is None:
@@ -135,9 +154,13 @@ class Models:
             return connection.execute(model_version_table.update().where(here).values(verdict=told)).rowcount > 0
 
     def promote(
-        self, version: str, by: str, instead_of: str | None = None, word: Word | None = None,
+        self,
+        version: str,
+        by: str,
+        instead_of: str | None = None,
+        word: Word | None = None,
         judged_until: int | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """It is live from the moment when this returns.
 
         Args:
@@ -238,22 +261,32 @@ def _state(version: str, live: str | None, last: Mapping[str | None, Promotion])
 def _model(row: Mapping[Any, Any], state: ModelState, promotion: Promotion | None) -> ModelVersion:
     verdict = verdict_of(json.loads(row["verdict"])) if row["verdict"] else None
     return ModelVersion(
-        version=row["version"], state=state, created_at=row["created_at"], parent=row["parent"], event=row["event"],
-        job=row["job"], preset=row["preset"], verdict=verdict,
-        metrics=json.loads(row["metrics"]), size_bytes=row["size_bytes"],
+        version=row["version"],
+        state=state,
+        created_at=row["created_at"],
+        parent=row["parent"],
+        event=row["event"],
+        job=row["job"],
+        preset=row["preset"],
+        verdict=verdict,
+        metrics=json.loads(row["metrics"]),
+        size_bytes=row["size_bytes"],
         promoted_at=promotion.promoted_at if promotion else None,
         promoted_by=promotion.promoted_by if promotion else None,
-    )  # fmt: skip
+    )
 
 
 def verdict_of(values: Mapping[str, Any]) -> Verdict:
     """The verdict of which `asdict` made these values, after JSON has made lists of its tuples."""
     pairs = {name: tuple(values[name]) for name in ("before", "after", "difference", "fixed", "broken", "ece")}
-    return Verdict(**{
-        **values, **pairs,
-        "checks": tuple(Check(**one) for one in values["checks"]),
-        "kinds": tuple(KindChange(**one) for one in values["kinds"]),
-        "pairs": tuple(PairChange(**one) for one in values["pairs"]),
-        "maps": None if values["maps"] is None else tuple(values["maps"]),
-        "gold": None if values.get("gold") is None else tuple(values["gold"]),
-    })  # fmt: skip
+    return Verdict(
+        **{
+            **values,
+            **pairs,
+            "checks": tuple(Check(**one) for one in values["checks"]),
+            "kinds": tuple(KindChange(**one) for one in values["kinds"]),
+            "pairs": tuple(PairChange(**one) for one in values["pairs"]),
+            "maps": None if values["maps"] is None else tuple(values["maps"]),
+            "gold": None if values.get("gold") is None else tuple(values["gold"]),
+        }
+    )

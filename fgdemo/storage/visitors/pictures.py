@@ -54,9 +54,13 @@ class VisitorPictures:
     """
 
     def __init__(
-        self, engine: Engine, images: ImageStore, keep_days: int, most_bytes: int | None = None,
+        self,
+        engine: Engine,
+        images: ImageStore,
+        keep_days: int,
+        most_bytes: int | None = None,
         clock: Callable[[], datetime] = utc_now,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._most_bytes, self._kept_bytes = most_bytes, 0
         self._lock = threading.Lock()
         self._engine, self._images, self._clock = engine, images, clock

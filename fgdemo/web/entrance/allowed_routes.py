@@ -83,9 +83,12 @@ ROUTES = (
 )
 
 JSON_BODIES = (
-    "/gradio_api/component_server", "/gradio_api/queue/join", "/gradio_api/call/", "/gradio_api/cancel",
+    "/gradio_api/component_server",
+    "/gradio_api/queue/join",
+    "/gradio_api/call/",
+    "/gradio_api/cancel",
     "/gradio_api/reset",
-)  # fmt: skip
+)
 """Where a body is one JSON object, in which ids may stand."""
 STREAM = "/gradio_api/mcp"
 """Here a GET for events would stay open for ever; agents do without it."""

@@ -30,17 +30,25 @@ class Metrics:
             "fgdemo_requests", "Requests answered.", ("route", "method", "status"), registry=self.registry
         )
         self._request_s = Histogram(
-            "fgdemo_request_seconds", "Seconds until an answer began.", ("route",), buckets=BUCKETS_S,
+            "fgdemo_request_seconds",
+            "Seconds until an answer began.",
+            ("route",),
+            buckets=BUCKETS_S,
             registry=self.registry,
-        )  # fmt: skip
+        )
         self._questions = Counter(
-            "fgdemo_questions", "Questions of the page and of programs, by how they ended: ok, forbidden, stale, bad, "
-            "failed.", ("question", "outcome"), registry=self.registry,
-        )  # fmt: skip
-        self._question_s = Histogram(
-            "fgdemo_question_seconds", "Seconds a question took.", ("question",), buckets=BUCKETS_S,
+            "fgdemo_questions",
+            "Questions of the page and of programs, by how they ended: ok, forbidden, stale, bad, failed.",
+            ("question", "outcome"),
             registry=self.registry,
-        )  # fmt: skip
+        )
+        self._question_s = Histogram(
+            "fgdemo_question_seconds",
+            "Seconds a question took.",
+            ("question",),
+            buckets=BUCKETS_S,
+            registry=self.registry,
+        )
         self._queued = Gauge("fgdemo_queue_length", "Questions that wait for their turn.", registry=self.registry)
         ProcessCollector(registry=self.registry)
         self.registry.register(self)

@@ -27,11 +27,29 @@ GONE = 499
 _SANE_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 _METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH")
 _GROUPS = (
-    "fgdemo-static", "fgdemo/pictures.csv", "fgdemo/pictures", "fgdemo/sign-in", "fgdemo/sign-out", "fgdemo/me",
-    "fgdemo/data", "fgdemo/openapi.json", "gradio_api/component_server", "gradio_api/queue", "gradio_api/call",
-    "gradio_api/mcp", "gradio_api/upload", "gradio_api/file", "gradio_api/heartbeat", "gradio_api/info",
-    "gradio_api/openapi.json", "assets", "static", "config", "healthz", "metrics",
-)  # fmt: skip
+    "fgdemo-static",
+    "fgdemo/pictures.csv",
+    "fgdemo/pictures",
+    "fgdemo/sign-in",
+    "fgdemo/sign-out",
+    "fgdemo/me",
+    "fgdemo/data",
+    "fgdemo/openapi.json",
+    "gradio_api/component_server",
+    "gradio_api/queue",
+    "gradio_api/call",
+    "gradio_api/mcp",
+    "gradio_api/upload",
+    "gradio_api/file",
+    "gradio_api/heartbeat",
+    "gradio_api/info",
+    "gradio_api/openapi.json",
+    "assets",
+    "static",
+    "config",
+    "healthz",
+    "metrics",
+)
 
 
 class Observed:

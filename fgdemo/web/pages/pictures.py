@@ -32,9 +32,15 @@ _SAFE = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "defaul
 
 
 def routes(
-    accounts: Accounts, images: ImageStore, review: Review, suggestions: Suggestions, mirroring: Mirroring,
-    hub_sign_in: bool = False, framed: bool = False, proxies: int = 0,
-) -> list[Route]:  # fmt: skip
+    accounts: Accounts,
+    images: ImageStore,
+    review: Review,
+    suggestions: Suggestions,
+    mirroring: Mirroring,
+    hub_sign_in: bool = False,
+    framed: bool = False,
+    proxies: int = 0,
+) -> list[Route]:
     """All of them lie below `fgdemo/`. `framed`: see `sign_in`; `proxies`: see `address_of`."""
     entering = partial(sign_in, accounts=accounts, place_of=lambda request: address_of(request, proxies), framed=framed)
     return [

@@ -31,9 +31,13 @@ log = logging.getLogger(__name__)
 requests = logging.getLogger(REQUESTS)
 
 DEEDS: dict[str, Deed] = {
-    "classify": "ask", "explain": "ask", "neighbours": "ask", "trust": "trust", "suggest": "suggest",
+    "classify": "ask",
+    "explain": "ask",
+    "neighbours": "ask",
+    "trust": "trust",
+    "suggest": "suggest",
     "forget_picture": "suggest",
-}  # fmt: skip
+}
 """What counts towards the limits of whoever asks."""
 
 

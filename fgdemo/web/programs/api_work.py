@@ -147,10 +147,18 @@ def labelling_questions(labelling: "Labelling") -> list[Callable[..., Any]]:
             The event's id once it is durable, or the item as it stands now where somebody was faster.
         """
         asked = {
-            "session": session, "image": image, "kind": kind, "shown_version": shown_version, "key": key,
-            "taxon": taxon, "reason": reason, "blind": blind, "seconds": seconds, "comment": comment,
+            "session": session,
+            "image": image,
+            "kind": kind,
+            "shown_version": shown_version,
+            "key": key,
+            "taxon": taxon,
+            "reason": reason,
+            "blind": blind,
+            "seconds": seconds,
+            "comment": comment,
             "model_version": model_version,
-        }  # fmt: skip
+        }
         said = said_in(person, asked)
         if not said.answer_key:
             raise payloads.BadRequestError(
@@ -208,6 +216,4 @@ def _asked(item: Item) -> AskedItem:
 def _export(transfer: "Transfer") -> Export:
     size_bytes = as_reply(transfer)["transfer"]["size_bytes"]
     download = "fgdemo/data/export" if size_bytes is not None else None
-    return Export(
-        transfer.state, transfer.stage, transfer.done, transfer.of, transfer.sentence, size_bytes, download
-    )  # fmt: skip
+    return Export(transfer.state, transfer.stage, transfer.done, transfer.of, transfer.sentence, size_bytes, download)

@@ -78,7 +78,7 @@ def endpoint_of(function: Callable[..., Any], role: Role, ask: Callable[..., Any
     required = tuple(name for name, (_, field) in fields.items() if field.is_required())
     return Endpoint(
         function.__name__, role, ask, tuple(fields), required, frozenset(pictures), described, asked, schema
-    )  # fmt: skip
+    )
 
 
 def docstring_of(function: Callable[..., Any]) -> Docstring:

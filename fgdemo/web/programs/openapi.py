@@ -120,10 +120,12 @@ def _routes() -> dict[str, Any]:
         "type": "object",
         "required": ["ready", "version", "model_version"],
         "properties": {
-            "ready": {"type": "boolean"}, "version": {"type": "string"}, "model_version": {"type": ["string", "null"]},
+            "ready": {"type": "boolean"},
+            "version": {"type": "string"},
+            "model_version": {"type": ["string", "null"]},
             "reason": {"type": "string"},
         },
-    }  # fmt: skip
+    }
     me = {
         "type": "object",
         "properties": {"name": {"type": "string"}, "role": {"enum": ["visitor", "expert", "maintainer"]}},
@@ -132,30 +134,42 @@ def _routes() -> dict[str, Any]:
     image, size = _in_path("image", "id of a picture"), _in_path("size", "display or thumbnail")
     size["schema"] = {"enum": ["display", "thumbnail"]}
     return {
-        "/gradio_api/upload": {"post": {
-            "operationId": "upload", "summary": "Send pictures; the paths in the answer name them in questions.",
-            "requestBody": {"required": True, "content": {"multipart/form-data": {"schema": upload}}},
-            "responses": {"200": _json("One path for each file.", paths), **_refusals(400, 403, 413, 503)},
-        }},
+        "/gradio_api/upload": {
+            "post": {
+                "operationId": "upload",
+                "summary": "Send pictures; the paths in the answer name them in questions.",
+                "requestBody": {"required": True, "content": {"multipart/form-data": {"schema": upload}}},
+                "responses": {"200": _json("One path for each file.", paths), **_refusals(400, 403, 413, 503)},
+            }
+        },
         "/fgdemo/me": {"get": _get("me", "Who asks.", _json("Name and role.", me))},
-        "/fgdemo/pictures/{image}/{size}": {"get": {
-            **_get("picture", "A picture of the workspace. For experts.", _file("The picture.", "image/jpeg")),
-            "parameters": [image, size],
-        }},
-        "/fgdemo/pictures.csv": {"get": _get(
-            "table", "All pictures as a table. For experts.", _file("The table.", "text/csv")
-        )},
-        "/fgdemo/data/export": {"get": _get(
-            "export", "What start_export wrote. For maintainers.", _file("The file.", "application/octet-stream")
-        )},
-        "/healthz": {"get": {
-            "operationId": "health", "summary": "Whether questions are answered.",
-            "responses": {"200": _json("Yes.", health), **_refusals(), "503": _json("No, and why.", health)},
-        }},
-        "/metrics": {"get": _get(
-            "metrics", "Figures for Prometheus. For maintainers, and with any token.", _file("Text.", "text/plain")
-        )},
-    }  # fmt: skip
+        "/fgdemo/pictures/{image}/{size}": {
+            "get": {
+                **_get("picture", "A picture of the workspace. For experts.", _file("The picture.", "image/jpeg")),
+                "parameters": [image, size],
+            }
+        },
+        "/fgdemo/pictures.csv": {
+            "get": _get("table", "All pictures as a table. For experts.", _file("The table.", "text/csv"))
+        },
+        "/fgdemo/data/export": {
+            "get": _get(
+                "export", "What start_export wrote. For maintainers.", _file("The file.", "application/octet-stream")
+            )
+        },
+        "/healthz": {
+            "get": {
+                "operationId": "health",
+                "summary": "Whether questions are answered.",
+                "responses": {"200": _json("Yes.", health), **_refusals(), "503": _json("No, and why.", health)},
+            }
+        },
+        "/metrics": {
+            "get": _get(
+                "metrics", "Figures for Prometheus. For maintainers, and with any token.", _file("Text.", "text/plain")
+            )
+        },
+    }
 
 
 def _get(name: str, about: str, answer: dict[str, Any]) -> dict[str, Any]:

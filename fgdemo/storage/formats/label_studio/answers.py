@@ -57,9 +57,12 @@ def controls_of(tasks: Iterable[Mapping[str, Any]]) -> list[str]:
 def taxonomy_paths(tasks: Iterable[Mapping[str, Any]], control: str | None) -> set[tuple[str, ...]]:
     """All paths from the root down that were chosen in controls that show a taxonomy."""
     results = (
-        one for task in tasks for told in (*_annotations(task), *_objects(task.get("predictions")))
-        for one in _objects(told.get("result")) if _name(one) in (control, "")
-    )  # fmt: skip
+        one
+        for task in tasks
+        for told in (*_annotations(task), *_objects(task.get("predictions")))
+        for one in _objects(told.get("result"))
+        if _name(one) in (control, "")
+    )
     return {path for one in results if isinstance(one.get("value"), Mapping) for path in _paths(one["value"])}
 
 
@@ -185,11 +188,14 @@ def _annotation(raw: Mapping[str, Any], where: str, reading: Reading) -> _Annota
         reading.found.skip(where, f"has a comment of more than {LONGEST_COMMENT} characters: its end was left out")
     return _Annotation(
         None if chosen is None else tuple(dict.fromkeys(chosen)),
-        (_text("\n".join(texts), LONGEST_COMMENT) or ""), ref,
+        (_text("\n".join(texts), LONGEST_COMMENT) or ""),
+        ref,
         (_annotator(raw.get("updated_by")) if ref is not None else None) or annotator,
-        instant(changed) or instant(raw.get("created_at")), float(seconds) if usable else None,
-        raw.get("was_cancelled") is True, raw.get("ground_truth") is True,
-    )  # fmt: skip
+        instant(changed) or instant(raw.get("created_at")),
+        float(seconds) if usable else None,
+        raw.get("was_cancelled") is True,
+        raw.get("ground_truth") is True,
+    )
 
 
 def _chosen(value: Mapping[str, Any], names: Mapping[tuple[str, ...], str]) -> list[str]:
@@ -202,8 +208,11 @@ def _chosen(value: Mapping[str, Any], names: Mapping[tuple[str, ...], str]) -> l
 
 def _paths(value: Mapping[str, Any]) -> list[tuple[str, ...]]:
     paths = value.get("taxonomy")
-    found = [[_text(step, 300) for step in path] for path in paths if isinstance(path, list)] if isinstance(
-        paths, list) else []  # fmt: skip
+    found = (
+        [[_text(step, 300) for step in path] for path in paths if isinstance(path, list)]
+        if isinstance(paths, list)
+        else []
+    )
     return [tuple(step for step in path if step) for path in found if path and all(path)]
 
 

@@ -61,12 +61,19 @@ def tasks_of_rows(rows: Sequence[Row], name: str, wanted: str | None, found: Fou
             continue  # a task that nobody has answered
         results = [
             {"type": "textarea", "from_name": column, "value": {"text": _listed(row[column])}}
-            for column in sorted(texts) if row.get(column) not in (None, "")
-        ]  # fmt: skip
+            for column in sorted(texts)
+            if row.get(column) not in (None, "")
+        ]
         if control is not None and row.get(control) not in (None, "", []):
             results += [_result(control, value) for value in _listed(row[control])]
-        task["annotations"].append({**{about: row.get(about) for about in ABOUT}, "id": row.get("annotation_id"),
-                                    "completed_by": row.get("annotator"), "result": results})  # fmt: skip
+        task["annotations"].append(
+            {
+                **{about: row.get(about) for about in ABOUT},
+                "id": row.get("annotation_id"),
+                "completed_by": row.get("annotator"),
+                "result": results,
+            }
+        )
     return list(tasks.values()), control
 
 
@@ -98,9 +105,11 @@ def _columns(rows: Sequence[Row]) -> list[str]:
     keys = list(dict.fromkeys(key for row in rows for key in row))
     shown = {key for key in keys for row in rows if row.get(key) == (picture_of(row)[0] or object())}
     between = [
-        key for row in rows if "annotator" in row and list(row)[:1] != ["id"] and "id" in row
+        key
+        for row in rows
+        if "annotator" in row and list(row)[:1] != ["id"] and "id" in row
         for key in list(row)[list(row).index("id") + 1 : list(row).index("annotator")]
-    ]  # fmt: skip
+    ]
     sorted_by_name = keys == sorted(keys)
     possible = list(dict.fromkeys(between)) if between and not sorted_by_name else keys
     possible = [key for key in possible if key not in (*ABOUT, *OWN_DATA) and key not in shown]

@@ -133,10 +133,17 @@ class _Reader:
         self._removed_names: dict[str, set[str]] = {}
         self._old_promotions: dict[str, tuple[str, Row]] = {}
         self._takers: dict[str, Callable[[Record], None]] = {
-            "taxon": self._taxon, "account": self._account, "session": self._session, "picture": self._picture,
-            "event": self._event, "model": self._model, "promotion": self._promotion, "token": self._token,
-            TOKEN_REMOVED: self._token_removed, **dict.fromkeys(GROWING, self._grown),
-        }  # fmt: skip
+            "taxon": self._taxon,
+            "account": self._account,
+            "session": self._session,
+            "picture": self._picture,
+            "event": self._event,
+            "model": self._model,
+            "promotion": self._promotion,
+            "token": self._token,
+            TOKEN_REMOVED: self._token_removed,
+            **dict.fromkeys(GROWING, self._grown),
+        }
 
     def take(self, record: Record, where: str, process: str) -> None:
         self._process = process

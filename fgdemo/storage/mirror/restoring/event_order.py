@@ -75,9 +75,13 @@ class Replay:
     """
 
     def __init__(
-        self, numbers: dict[Identity, int], histories: dict[str, list[LabelEvent]], splits: Mapping[str, Split],
-        sessions: Mapping[tuple[str, str], int], first: int,
-    ) -> None:  # fmt: skip
+        self,
+        numbers: dict[Identity, int],
+        histories: dict[str, list[LabelEvent]],
+        splits: Mapping[str, Split],
+        sessions: Mapping[tuple[str, str], int],
+        first: int,
+    ) -> None:
         self._numbers, self._histories, self._splits, self._sessions = numbers, histories, splits, sessions
         self._origins = {number: identity[0] for identity, number in numbers.items()}
         self.next = first
@@ -92,10 +96,12 @@ class Replay:
             if event is None:
                 return None
         placed = replace(
-            event, id=self.next, undoes=self._numbers.get(told.undoes) if told.undoes else None,
+            event,
+            id=self.next,
+            undoes=self._numbers.get(told.undoes) if told.undoes else None,
             shown_version=self._numbers.get(told.shown) if told.shown else None,
             session=self._sessions.get(told.session) if told.session else None,
-        )  # fmt: skip
+        )
         history.append(placed)
         self._numbers[told.identity], self._origins[self.next] = self.next, told.identity[0]
         self.next += 1

@@ -112,9 +112,16 @@ def restore(
         images.remove(image)
     progress("writing the workspace", 1, 1)
     return Restored(
-        content.segments, pictures, rows.events, rows.taxa, rows.people.accounts, len(models), tuple(damage.faults),
-        tuple(rows.people.raised), accepted,
-    )  # fmt: skip
+        content.segments,
+        pictures,
+        rows.events,
+        rows.taxa,
+        rows.people.accounts,
+        len(models),
+        tuple(damage.faults),
+        tuple(rows.people.raised),
+        accepted,
+    )
 
 
 def _fetch_pictures(
