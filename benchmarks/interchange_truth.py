@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from fgdemo.services.exchange.exchange import ImportReport
 from fgdemo.specimens import SPECIES, draw_specimen
 from fgdemo.storage.records.inventory import Inventory
-from fgdemo.values.labelled import LabelledPicture, Said, Split
+from fgdemo.values.labelled import LabelledPicture, SourceEvent, SourceSplit
 from tests.support.exchanging import MAINTAINER, exchange_of
 from tests.support.workspace import FakeWorkspace, open_fake_workspace
 
@@ -69,7 +69,7 @@ class Known:
     name: str
     kind: str
     annotator: str
-    split: Split
+    split: SourceSplit
     content: bytes
 
     @property
@@ -108,7 +108,7 @@ def truth() -> list[Known]:
     for number in range(PICTURES):
         file = io.BytesIO()
         draw_specimen(SPECIES[number % len(SPECIES)], 4000 + number, (72, 64)).picture.save(file, "PNG")
-        split: Split = "val" if number % 9 == 7 else "test" if number % 9 == 8 else "train"
+        split: SourceSplit = "val" if number % 9 == 7 else "test" if number % 9 == 8 else "train"
         name = unicodedata.normalize("NFC", NAMES[number % len(NAMES)].format(n=number))
         name = NAMES[number % len(NAMES)].format(n=number) if "e\u0301" in NAMES[number % len(NAMES)] else name
         kind = KINDS[number * 5 % len(KINDS)]
@@ -126,7 +126,7 @@ def workspace_of(pictures: Iterable[Known], home: Path) -> FakeWorkspace:
             one.split,
             lambda one=one: one.content,
             len(one.content),
-            (Said("label", one.kind, one.annotator, f"2026-05-01T10:00:{number % 60:02d}+00:00"),),
+            (SourceEvent("label", one.kind, one.annotator, f"2026-05-01T10:00:{number % 60:02d}+00:00"),),
         )
         for number, one in enumerate(pictures)
     ]

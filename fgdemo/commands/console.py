@@ -14,9 +14,9 @@ from fgdemo.values.counting import counted
 from fgdemo.values.errors import PictureError
 
 if TYPE_CHECKING:
-    from fgdemo.learn.data.pictures import Progress
     from fgdemo.learn.measure.evaluate import Scores
     from fgdemo.model.classifier import Classifier
+    from fgdemo.values.progress import Progress
     from fgdemo.values.taxonomy import Taxonomy
     from fgdemo.values.training import Interval
 

@@ -16,7 +16,7 @@ from fgdemo.storage.pictures.images import decode_picture
 from fgdemo.storage.pictures.originals import ImageStore, image_id_of
 from fgdemo.values.counting import counted
 from fgdemo.values.errors import FgdemoError, PictureError, StorageError
-from fgdemo.values.labelled import Progress, no_progress
+from fgdemo.values.progress import Progress, no_progress
 
 
 @dataclass(frozen=True)

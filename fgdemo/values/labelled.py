@@ -13,10 +13,8 @@ from fgdemo.values.annotation import DECIDING, OUT, Accuracy, Kind
 from fgdemo.values.taxonomy import Taxon
 from fgdemo.values.types import CropBox
 
-Split = Literal["train", "val", "test"]
-
-Progress = Callable[[str, int, int], None]
-"""(what, done, of) — called often; cheap. It may raise to stop what is being done."""
+SourceSplit = Literal["train", "val", "test"]
+"""Where a source has a picture; its `test` comes in as gold, see `fgdemo.values.annotation.Split`."""
 
 
 def ending_of(name: str) -> str:
@@ -49,10 +47,6 @@ def instant(text: object) -> str | None:
         return None
 
 
-def no_progress(what: str, done: int, of: int) -> None:
-    """Say nothing."""
-
-
 _TURNING = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 PICTURE_ENDINGS = frozenset(
@@ -75,7 +69,7 @@ PICTURE_ENDINGS = frozenset(
 )
 """Of files that are opened. What is called a HEIC may be the JPEG that a browser has made of it."""
 
-SPLIT_NAMES: dict[str, Split] = {
+SPLIT_NAMES: dict[str, SourceSplit] = {
     "train": "train",
     "training": "train",
     "val": "val",
@@ -91,7 +85,7 @@ SPLIT_NAMES: dict[str, Split] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class SourceEvent:
     """One thing that was said about a picture where it comes from. See `fgdemo.storage.history.events.LabelEvent`.
 
     Attributes:
@@ -127,7 +121,7 @@ class Said:
 
 
 @dataclass(frozen=True)
-class Origin:
+class SourcePicture:
     """The row of a picture in another workspace. `split` and `imported_in` are None for a visitor's picture."""
 
     image: str
@@ -139,7 +133,7 @@ class Origin:
 
 
 @dataclass(frozen=True)
-class PastSession:
+class SourceSession:
     """A labelling session of another workspace."""
 
     annotator: str
@@ -160,27 +154,27 @@ class LabelledPicture:
     """Its path within the source, for messages."""
     label: str
     """The class as the source writes it (a folder name); empty in an unlabelled source."""
-    split: Split
+    split: SourceSplit
     load: Callable[[], bytes]
     """Reads the encoded bytes. Can be pickled. Raises OSError if the file has gone."""
     size_bytes: int | None = None
     """Length of those bytes where it is known without reading them."""
-    said: tuple[Said, ...] = ()
+    said: tuple[SourceEvent, ...] = ()
     """What was said about it, oldest first, where the source knows more than `label`."""
-    origin: Origin | None = None
+    origin: SourcePicture | None = None
     """Where it comes from another workspace."""
 
     @property
-    def history(self) -> tuple[Said, ...]:
+    def history(self) -> tuple[SourceEvent, ...]:
         """What was said about it: at least that it was imported, with a label or without."""
         if not self.said:
-            return (Said("import", self.label or None),)
+            return (SourceEvent("import", self.label or None),)
         decided = self.origin is not None or any(one.kind in DECIDING and not one.blind for one in self.said)
-        return self.said if decided else (Said("import", None), *self.said)
+        return self.said if decided else (SourceEvent("import", None), *self.said)
 
 
 @dataclass(frozen=True)
-class Found:
+class SourceContent:
     """What a reader collects: pictures, and (name, reason) of what it left out.
 
     Another workspace also has taxa, the retired ones among them, and sessions. `groups` holds the groups above a label,
@@ -191,7 +185,7 @@ class Found:
     skipped: list[tuple[str, str]] = field(default_factory=list)
     taxa: list[Taxon] = field(default_factory=list)
     retired: set[str] = field(default_factory=set)
-    sessions: list[PastSession] = field(default_factory=list)
+    sessions: list[SourceSession] = field(default_factory=list)
     groups: dict[str, tuple[str, ...]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
@@ -203,7 +197,7 @@ class Found:
     def skip(self, name: str, reason: str) -> None:
         self.skipped.append((plain_text(name), reason))
 
-    def extend(self, other: Found, prefix: str) -> None:
+    def extend(self, other: SourceContent, prefix: str) -> None:
         """Add what another reader found; a label that lies below other groups there is another kind."""
         for label, groups in list(other.groups.items()):
             if self.groups.get(label, groups) != groups:

@@ -22,7 +22,7 @@ from fgdemo.storage.mirror.state import MirrorState
 from fgdemo.storage.pictures.originals import ImageStore
 from fgdemo.storage.trainings.models import Models
 from fgdemo.values.errors import StorageError
-from fgdemo.values.labelled import Progress, no_progress
+from fgdemo.values.progress import Progress, no_progress
 
 log = logging.getLogger(__name__)
 

@@ -24,8 +24,8 @@ from fgdemo.storage.pictures.originals import ImageStore
 from fgdemo.storage.trainings.gold_marks import gold_marks
 from fgdemo.storage.trainings.job_files import given_labels
 from fgdemo.storage.trainings.models import Models
-from fgdemo.values.labelled import Progress, no_progress
 from fgdemo.values.limits import MODEL_PX
+from fgdemo.values.progress import Progress, no_progress
 from fgdemo.values.training import Verdict
 
 SHOWN = 8

@@ -12,13 +12,13 @@ import pytest
 import torch
 
 from fgdemo.commands.model.candidate import make_candidate
-from fgdemo.learn.data.pictures import Progress, no_progress
 from fgdemo.model.checkpoint.load import load_classifier
 from fgdemo.model.classifier import Classifier
 from fgdemo.services.training.run import run_job
 from fgdemo.storage.database.database import open_database
 from fgdemo.storage.trainings.job_files import JobFiles
 from fgdemo.storage.trainings.jobs import Jobs
+from fgdemo.values.progress import Progress, no_progress
 from fgdemo.wiring.bootstrap import open_models
 from tests.support.tiny_job import EPOCHS, TinyTrial
 from tests.support.trainings import MAINTAINER, make_tiny_home, open_tiny_training, settings_of

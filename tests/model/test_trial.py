@@ -13,11 +13,12 @@ from PIL import Image
 from fgdemo.learn.candidate.fit import label_indices
 from fgdemo.learn.candidate.trial import Trial
 from fgdemo.learn.data.corpus import Corpus
-from fgdemo.learn.data.pictures import Pictures, no_progress
+from fgdemo.learn.data.pictures import Pictures
 from fgdemo.learn.train import recipe as recipe_module
 from fgdemo.learn.train.recipe import PRESETS
 from fgdemo.model.backbone import DataConfig
 from fgdemo.model.classifier import Classifier
+from fgdemo.values.progress import no_progress
 from tests.support.tiny import specimen_pictures, tiny_fit
 
 

@@ -14,7 +14,7 @@ import pytest
 from fgdemo.storage.formats.label_studio.places import Places, picture_of
 from fgdemo.storage.formats.sources import read_for_import
 from fgdemo.values.errors import DatasetError
-from fgdemo.values.labelled import Said
+from fgdemo.values.labelled import SourceEvent
 from tests.support.exchanging import MAINTAINER, everything, exchange_of
 from tests.support.workspace import FakeWorkspace, coloured, open_fake_workspace
 
@@ -365,7 +365,7 @@ def test_nothing_said_elsewhere_is_taken_for_an_answer_that_was_exported(before:
     one = answered("Wren")
     one["result"].append(said)
     source, _ = read_for_import([tasks_of(folder, [{"data": {"image": "0.png"}, "annotations": [one]}])])
-    assert source.pictures[0].said == (Said("label", "Wren", "label-studio-1"),)
+    assert source.pictures[0].said == (SourceEvent("label", "Wren", "label-studio-1"),)
 
 
 def test_one_name_below_two_branches_of_a_taxonomy_is_two_kinds(workspace: FakeWorkspace, tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ from fgdemo.storage.people.accounts import Accounts
 from fgdemo.storage.pictures.originals import ImageStore
 from fgdemo.storage.trainings.models import Models
 from fgdemo.values.errors import TrainingError
-from fgdemo.values.labelled import Progress
+from fgdemo.values.progress import Progress
 from fgdemo.values.training import Verdict
 from fgdemo.values.types import CropBox, Trust
 from fgdemo.web import build_app, launch_options

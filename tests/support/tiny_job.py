@@ -21,12 +21,12 @@ from fgdemo.commands.model.finetune import run_finetune
 from fgdemo.learn.candidate.fit import fit_classifier
 from fgdemo.learn.candidate.trial import NO_CHANGES, GoldPictures, Trial
 from fgdemo.learn.data.corpus import Corpus
-from fgdemo.learn.data.pictures import Progress
 from fgdemo.learn.train.recipe import Recipe
 from fgdemo.learn.train.steps import Lesson
 from fgdemo.model.classifier import Classifier
 from fgdemo.settings import Settings
 from fgdemo.values.errors import FgdemoError
+from fgdemo.values.progress import Progress
 from fgdemo.values.taxonomy import Taxonomy
 from fgdemo.values.training import Check, Epoch, Preset, Verdict
 

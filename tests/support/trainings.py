@@ -17,7 +17,7 @@ from fgdemo.storage.exchange.intake import Intake
 from fgdemo.storage.history.roster import Roster
 from fgdemo.storage.pictures.originals import ImageStore
 from fgdemo.values.annotation import Person
-from fgdemo.values.labelled import LabelledPicture, Split
+from fgdemo.values.labelled import LabelledPicture, SourceSplit
 from fgdemo.values.training import Job
 from fgdemo.wiring.bootstrap import open_models, open_workspace
 from fgdemo.wiring.model_room import ModelRoom
@@ -25,7 +25,7 @@ from tests.support.tiny import tiny_fit
 from tests.support.tiny_job import TinyTrial
 
 MAINTAINER = Person("mo", "maintainer")
-SPLITS: tuple[Split, ...] = ("train", "train", "val", "test")
+SPLITS: tuple[SourceSplit, ...] = ("train", "train", "val", "test")
 TINY_JOB = (sys.executable, "-m", "tests.support.tiny_job", "--job")
 
 

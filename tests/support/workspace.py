@@ -29,7 +29,7 @@ from fgdemo.storage.pictures.originals import ImageStore
 from fgdemo.storage.visitors.pictures import VisitorPictures
 from fgdemo.storage.visitors.remarks import Remarks
 from fgdemo.values.annotation import Person
-from fgdemo.values.labelled import LabelledPicture, Split
+from fgdemo.values.labelled import LabelledPicture, SourceSplit
 from tests.support.fakes import COLOURS, FakeClassifier
 
 ADA, BO = Person("ada", "expert"), Person("bo", "expert")
@@ -86,7 +86,7 @@ def open_fake_workspace(home: Path, url: str | None = None, decoder: Decoder | N
     return FakeWorkspace(engine, classifier, images, events, roster, embeddings, taxa, learner, labelling, review)
 
 
-def coloured(taxon: str, number: int, label: str | None = None, split: Split = "train") -> LabelledPicture:
+def coloured(taxon: str, number: int, label: str | None = None, split: SourceSplit = "train") -> LabelledPicture:
     """A picture that is `taxon` to the eye and carries `label`; each number gives another shade."""
     shade = np.random.default_rng(number).integers(-18, 19, (6, 8, 3)) + np.array(COLOURS[taxon])
     file = io.BytesIO()

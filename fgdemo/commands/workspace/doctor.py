@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Engine
 
     from fgdemo.storage.checkup import Finding
-    from fgdemo.values.labelled import Progress
+    from fgdemo.values.progress import Progress
 
 SHOWN = 20
 ONE_BY_ONE = 30

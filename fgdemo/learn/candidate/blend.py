@@ -11,12 +11,13 @@ import torch
 from torch import Tensor
 
 from fgdemo.learn.data.embed import embed
-from fgdemo.learn.data.pictures import Pictures, Progress, no_progress
+from fgdemo.learn.data.pictures import Pictures
 from fgdemo.model.backbone import Backbone, DataConfig
 from fgdemo.model.calibration import fit_temperature, softmax
 from fgdemo.model.checkpoint.persistence import stored
 from fgdemo.model.discriminant import LEAST_COUNT
 from fgdemo.model.head import Readout, RidgeHead
+from fgdemo.values.progress import Progress, no_progress
 
 
 @dataclass(frozen=True)

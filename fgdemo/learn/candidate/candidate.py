@@ -20,7 +20,6 @@ from fgdemo.learn.candidate.fit import fit_classifier
 from fgdemo.learn.candidate.inherit import places_of, with_parts_of
 from fgdemo.learn.data.corpus import Corpus
 from fgdemo.learn.data.embed import embed, token_batches
-from fgdemo.learn.data.pictures import Progress, no_progress
 from fgdemo.learn.train.allocator import freed_memory_kept
 from fgdemo.learn.train.distillation import SoftLabels, soft_labels
 from fgdemo.learn.train.distributed import ALONE, World
@@ -37,6 +36,7 @@ from fgdemo.model.discriminant import LEAST_COUNT
 from fgdemo.model.drift import drift, plus, with_columns, without_members
 from fgdemo.model.head import RidgeHead
 from fgdemo.values.errors import DatasetError
+from fgdemo.values.progress import Progress, no_progress
 from fgdemo.values.training import NO_VAL, Epoch
 
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)

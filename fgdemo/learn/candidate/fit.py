@@ -12,7 +12,7 @@ import torch
 from fgdemo.learn.candidate.blend import choose_on_val, half_precision
 from fgdemo.learn.data.embed import embed, token_batches
 from fgdemo.learn.data.held_out import HeldOut, held_out_of
-from fgdemo.learn.data.pictures import Pictures, Progress, no_progress
+from fgdemo.learn.data.pictures import Pictures
 from fgdemo.learn.measure.evaluate import Scores, answer_rows, score
 from fgdemo.model.backbone import Backbone, DataConfig
 from fgdemo.model.calibration import conformal_prob, fit_temperature, shared_probs, softmax
@@ -21,6 +21,7 @@ from fgdemo.model.head import RidgeHead
 from fgdemo.model.parts import PartModel, fit_parts
 from fgdemo.model.unknown import UnknownScale
 from fgdemo.values.errors import DatasetError
+from fgdemo.values.progress import Progress, no_progress
 from fgdemo.values.taxonomy import Taxonomy
 
 COVERAGE = 0.95

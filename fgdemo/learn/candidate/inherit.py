@@ -13,9 +13,9 @@ from fgdemo.learn.candidate.part_groups import keep_groups
 from fgdemo.learn.candidate.part_names import carry_names
 from fgdemo.learn.data.corpus import Corpus
 from fgdemo.learn.data.embed import token_batches
-from fgdemo.learn.data.pictures import Progress, no_progress
 from fgdemo.model.classifier import Classifier
 from fgdemo.model.parts import PartModel
+from fgdemo.values.progress import Progress, no_progress
 
 PICTURES_TO_NAME_BY = 64
 """Pictures of each group by which the parts before and after are compared."""

@@ -9,9 +9,10 @@ from types import MappingProxyType
 from typing import Any
 
 from fgdemo.learn.data.corpus import Corpus
-from fgdemo.learn.data.pictures import Pictures, Progress
+from fgdemo.learn.data.pictures import Pictures
 from fgdemo.model.backbone import DataConfig
 from fgdemo.model.classifier import Classifier
+from fgdemo.values.progress import Progress
 from fgdemo.values.taxonomy import Taxonomy
 from fgdemo.values.training import Epoch, Preset, Verdict
 

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from fgdemo.learn.data.augment import resize, to_batch
-from fgdemo.learn.data.pictures import Progress, no_progress
 from fgdemo.model.backbone import Backbone, DataConfig
 from fgdemo.values.errors import BackboneError
+from fgdemo.values.progress import Progress, no_progress
 
 
 @torch.inference_mode()

@@ -9,13 +9,14 @@ from functools import partial
 import numpy as np
 
 from fgdemo.learn.data.corpus import Corpus
-from fgdemo.learn.data.pictures import Pictures, Progress, decode_all, no_progress
+from fgdemo.learn.data.pictures import Pictures, decode_all
 from fgdemo.model.backbone import DataConfig
 from fgdemo.storage.pictures.originals import ImageStore
 from fgdemo.storage.trainings.job_files import GivenLabel
 from fgdemo.values.counting import counted
 from fgdemo.values.errors import DatasetError, StorageError
 from fgdemo.values.labelled import LabelledPicture
+from fgdemo.values.progress import Progress, no_progress
 from fgdemo.values.taxonomy import Taxonomy
 
 SHOWN_LEFT_OUT = 5

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -14,16 +14,10 @@ from fgdemo.model.backbone import DataConfig
 from fgdemo.storage.formats.sources import LabelledPicture
 from fgdemo.storage.pictures.images import decode_picture
 from fgdemo.values.errors import PictureError
+from fgdemo.values.progress import Progress, no_progress
 
 IN_MEMORY_BYTES = 4 * 2**30
 """A larger array lies in an unlinked temporary file, where the operating system pages it."""
-
-Progress = Callable[[str, int, int], None]
-"""(what, done, of) — called often; cheap."""
-
-
-def no_progress(what: str, done: int, of: int) -> None:
-    """Say nothing."""
 
 
 @dataclass(frozen=True)

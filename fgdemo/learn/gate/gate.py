@@ -13,7 +13,6 @@ import torch
 from PIL import Image
 
 from fgdemo.explain.faithfulness import faithfulness, walk
-from fgdemo.learn.data.pictures import Progress, no_progress
 from fgdemo.learn.gate.compared import MORE_GOLD, Compared, advice, answers_of, check_accuracy, in_points, outcome_of
 from fgdemo.learn.gate.conditions import (
     calibration_error,
@@ -28,6 +27,7 @@ from fgdemo.model.calibration import softmax
 from fgdemo.model.classifier import Classifier
 from fgdemo.statistics.proportions import change_interval, share_interval
 from fgdemo.storage.pictures.images import decode_picture
+from fgdemo.values.progress import Progress, no_progress
 from fgdemo.values.taxonomy import Taxonomy
 from fgdemo.values.training import Check, Interval, KindChange, Outcome, PairChange, Verdict, gold_pictures, points
 

@@ -9,13 +9,14 @@ import numpy as np
 import scipy.linalg
 
 from fgdemo.learn.data.embed import embed
-from fgdemo.learn.data.pictures import Progress, decode_all, no_progress
+from fgdemo.learn.data.pictures import decode_all
 from fgdemo.learn.measure.suspicion import Candidates, doubts
 from fgdemo.model.backbone import Backbone, DataConfig
 from fgdemo.model.calibration import fit_temperature, softmax, telling
 from fgdemo.model.discriminant import Discriminant
 from fgdemo.model.head import RidgeHead
 from fgdemo.values.labelled import LabelledPicture
+from fgdemo.values.progress import Progress, no_progress
 from fgdemo.values.taxonomy import Taxonomy
 
 CHUNK = 1024

@@ -16,10 +16,11 @@ import torch
 
 from fgdemo.learn.data.augment import normalise
 from fgdemo.learn.data.embed import embed
-from fgdemo.learn.data.pictures import Pictures, Progress, no_progress
+from fgdemo.learn.data.pictures import Pictures
 from fgdemo.learn.measure.protocols import FeatureSplit, ridge
 from fgdemo.model.backbone import Backbone, DataConfig
 from fgdemo.statistics.proportions import change_interval, loss_limit, share_interval
+from fgdemo.values.progress import Progress, no_progress
 from fgdemo.values.training import Interval
 
 TIMED, WARM_UP = 12, 3

@@ -14,10 +14,11 @@ from fgdemo.learn.candidate.candidate import train_candidate
 from fgdemo.learn.candidate.fit import fit_classifier
 from fgdemo.learn.data.corpus import Corpus
 from fgdemo.learn.data.embed import embed
-from fgdemo.learn.data.pictures import Pictures, Progress, no_progress
+from fgdemo.learn.data.pictures import Pictures
 from fgdemo.learn.train.recipe import PRESETS, train_px_of
 from fgdemo.model.backbone import Backbone, DataConfig
 from fgdemo.model.classifier import Classifier
+from fgdemo.values.progress import Progress, no_progress
 from fgdemo.values.taxonomy import Taxonomy
 from fgdemo.values.training import Preset
 

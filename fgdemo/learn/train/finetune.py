@@ -12,13 +12,13 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from fgdemo.learn.data.pictures import Progress, no_progress
 from fgdemo.learn.train.run_file import resume, save_run
 from fgdemo.learn.train.steps import Lesson, train_epoch, val_top1
 from fgdemo.learn.train.student import Student, on_device
 from fgdemo.learn.train.train_state import TrainState
 from fgdemo.model.backbone import Backbone
 from fgdemo.values.errors import DatasetError, TrainingError
+from fgdemo.values.progress import Progress, no_progress
 from fgdemo.values.training import Epoch
 
 

@@ -20,7 +20,7 @@ from fgdemo.storage.pictures.originals import ImageStore
 from fgdemo.values.annotation import Person
 from fgdemo.values.counting import counted
 from fgdemo.values.errors import StorageError
-from fgdemo.values.labelled import Progress, no_progress
+from fgdemo.values.progress import Progress, no_progress
 
 __all__ = ["Exchange", "ExportFormat", "Exported", "ImportReport", "Progress"]
 

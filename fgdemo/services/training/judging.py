@@ -14,7 +14,7 @@ from fgdemo.storage.trainings.gold_marks import changed_labels, gold_marks
 from fgdemo.storage.trainings.job_files import given_labels
 from fgdemo.storage.trainings.models import Models
 from fgdemo.values.errors import TrainingError
-from fgdemo.values.labelled import Progress
+from fgdemo.values.progress import Progress
 from fgdemo.values.training import ModelVersion, Verdict
 
 

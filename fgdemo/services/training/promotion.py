@@ -8,7 +8,7 @@ from fgdemo.services.labelling.explainer import Explanation
 from fgdemo.storage.trainings.models import Word
 from fgdemo.values.annotation import Person
 from fgdemo.values.errors import TrainingError
-from fgdemo.values.labelled import Progress
+from fgdemo.values.progress import Progress
 from fgdemo.values.training import Verdict, points
 
 

@@ -16,7 +16,7 @@ from fgdemo.storage.trainings import cloud_jobs
 from fgdemo.storage.trainings.job_files import JobFiles
 from fgdemo.storage.trainings.jobs import Jobs
 from fgdemo.values.errors import FgdemoError, TrainingError, UnavailableError
-from fgdemo.values.labelled import Progress, no_progress
+from fgdemo.values.progress import Progress, no_progress
 from fgdemo.values.training import Epoch, Job, JobState, Stage
 
 TELL_S = 1.0

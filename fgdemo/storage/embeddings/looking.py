@@ -13,8 +13,8 @@ from fgdemo.storage.embeddings.embeddings import Embeddings, Looks
 from fgdemo.storage.history.roster import Roster
 from fgdemo.storage.pictures.originals import ImageStore
 from fgdemo.values.errors import BusyError, FgdemoError, PictureError, StorageError
-from fgdemo.values.labelled import Progress, no_progress
 from fgdemo.values.limits import MODEL_PX
+from fgdemo.values.progress import Progress, no_progress
 
 log = logging.getLogger(__name__)
 

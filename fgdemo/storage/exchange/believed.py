@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from fgdemo.storage.history.label_event import REMOVED
-from fgdemo.values.labelled import LabelledPicture, Said
+from fgdemo.values.labelled import LabelledPicture, SourceEvent
 
 ELSEWHERE = "elsewhere: "
 """Begins the `reason` of an answer that was given for this reason in another workspace."""
@@ -35,7 +35,7 @@ def believed(pictures: Iterable[LabelledPicture], now: datetime) -> tuple[list[L
     return kept, notes
 
 
-def _believed(one: Said, latest: str, ignored: Counter[str]) -> Said:
+def _believed(one: SourceEvent, latest: str, ignored: Counter[str]) -> SourceEvent:
     if one.reason in (_AUDIT, REMOVED):
         ignored[one.reason] += 1
         one = replace(one, reason=f"{ELSEWHERE}{one.reason}")

@@ -37,7 +37,7 @@ from fgdemo.storage.records.exported import Piece, Pieces
 from fgdemo.storage.records.inventory import Holding, Inventory
 from fgdemo.storage.records.workspace_records import WORKSPACE_TABLE, workspace_records
 from fgdemo.values.errors import SettingsError
-from fgdemo.values.labelled import Progress, no_progress
+from fgdemo.values.progress import Progress, no_progress
 
 ExportFormat = Literal["imagefolder", "csv", "jsonl", "datasets", "label-studio"]
 

@@ -29,8 +29,9 @@ from fgdemo.storage.pictures.twins import AreTwins, TwinFinder, alike, dhash
 from fgdemo.values.annotation import Split
 from fgdemo.values.counting import counted
 from fgdemo.values.errors import BusyError, PictureError, StorageError
-from fgdemo.values.labelled import LabelledPicture, PastSession, Progress, Said, no_progress, plain_text
+from fgdemo.values.labelled import LabelledPicture, SourceEvent, SourceSession, plain_text
 from fgdemo.values.limits import MODEL_PX
+from fgdemo.values.progress import Progress, no_progress
 from fgdemo.values.taxonomy import Taxon
 
 BATCH = 32
@@ -99,7 +100,7 @@ class Intake:
         *,
         has_splits: bool,
         taxa: tuple[Sequence[Taxon], frozenset[str]] = ((), frozenset()),
-        sessions: Sequence[PastSession] = (),
+        sessions: Sequence[SourceSession] = (),
         groups: Mapping[str, Sequence[str]] | None = None,
         report: Imported | None = None,
         progress: Progress = no_progress,
@@ -234,7 +235,7 @@ class Intake:
         split: Split = known.split if known and known.split in SPLITS else _split(listed)
         written = merger.merge(one.image, listed.history, split)
         if known is None and not written:  # nothing of its history can be understood here
-            written = merger.merge(one.image, (Said("import", None),), split)
+            written = merger.merge(one.image, (SourceEvent("import", None),), split)
         return written
 
     def _row(self, one: _Ready, embedding: np.ndarray, rows: dict[str, dict], run: _Run) -> dict:

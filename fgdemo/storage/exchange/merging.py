@@ -15,7 +15,7 @@ from fgdemo.storage.database.database import writing
 from fgdemo.storage.database.schema import label_event_table, session_table
 from fgdemo.storage.history.events import LabelEvent, event_of, standing_of
 from fgdemo.values.annotation import DECIDING, Kind, Split, Standing
-from fgdemo.values.labelled import PastSession, Said
+from fgdemo.values.labelled import SourceEvent, SourceSession
 from fgdemo.values.taxonomy import Taxon
 
 
@@ -37,7 +37,7 @@ class Merger:
     ) -> None:
         self._connection, self._taxon_of, self._sessions, self._now = connection, taxon_of, sessions, now
 
-    def merge(self, image: str, said: Sequence[Said], split: Split) -> int:
+    def merge(self, image: str, said: Sequence[SourceEvent], split: Split) -> int:
         """Append what the history of the picture does not hold yet; gives how much that was.
 
         Where the one history goes on from the other, it simply goes on. Where both have gone their own ways, an answer
@@ -72,7 +72,7 @@ class Merger:
                 ids[one.ref] = new_id
         return written
 
-    def _recognise(self, said: Sequence[Said], history: Sequence[LabelEvent]) -> dict[int, int]:
+    def _recognise(self, said: Sequence[SourceEvent], history: Sequence[LabelEvent]) -> dict[int, int]:
         """Index in `said` → id of the event of `history` that is the same."""
         taxa = {at: self._taxon(one) for at, one in enumerate(said)}
         open_events: dict[tuple, list[int]] = {}
@@ -94,16 +94,16 @@ class Merger:
                     break
         return known
 
-    def _taxon(self, one: Said) -> str | None:
+    def _taxon(self, one: SourceEvent) -> str | None:
         return None if one.label is None else self._taxon_of.get(one.label)
 
-    def _matters(self, one: Said, history: Sequence[LabelEvent]) -> bool:
+    def _matters(self, one: SourceEvent, history: Sequence[LabelEvent]) -> bool:
         """Whether it adds anything: that a known picture came without a label once more does not."""
         if one.label is None:
             return one.kind != "import" or not history
         return self._taxon(one) is not None
 
-    def _insert(self, image: str, one: Said, ids: Mapping[int | None, int]) -> int:
+    def _insert(self, image: str, one: SourceEvent, ids: Mapping[int | None, int]) -> int:
         taken = sa.select(label_event_table.c.id).where(label_event_table.c.answer_key == one.answer_key)
         key = one.answer_key
         if key is not None and self._connection.execute(taken).first() is not None:
@@ -135,7 +135,7 @@ class Merger:
 
 
 def settle_sessions(
-    engine: Engine, sessions: Sequence[PastSession], taxon_of: Mapping[str, str], now: str
+    engine: Engine, sessions: Sequence[SourceSession], taxon_of: Mapping[str, str], now: str
 ) -> dict[tuple[str, str], int]:
     """The workspace's session for each session of another one; a session that is here already is not added again.
 
@@ -189,7 +189,7 @@ def how_it_enters(kind: Kind, blind: bool, at: str | None, here: Standing | None
     return "as a second opinion"
 
 
-def _as_second_opinion(one: Said, here: Standing | None, decided_at: str) -> Said | None:
+def _as_second_opinion(one: SourceEvent, here: Standing | None, decided_at: str) -> SourceEvent | None:
     """The same for something that was said; None if it does not enter."""
     how = how_it_enters(one.kind, one.blind, one.at, here, decided_at)
     if how != "as a second opinion":
@@ -197,7 +197,7 @@ def _as_second_opinion(one: Said, here: Standing | None, decided_at: str) -> Sai
     return replace(one, kind="label" if one.kind == "adjudication" else one.kind, blind=True, reason="second")
 
 
-def _keys(one: Said | LabelEvent, taxon: str | None, at: str | None) -> list[tuple]:
+def _keys(one: SourceEvent | LabelEvent, taxon: str | None, at: str | None) -> list[tuple]:
     """What makes two the same, the surest first. An adjudication that came in as a second opinion is still the same.
 
     A label that a picture came with is the same whenever it came in, and so is what comes without a time.

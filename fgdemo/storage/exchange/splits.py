@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from fgdemo.storage.pictures.originals import image_id_of
-from fgdemo.values.labelled import LabelledPicture, Split
+from fgdemo.values.labelled import LabelledPicture, SourceSplit
 
 EVERY = 10
-VAL: Mapping[int, Split] = {5: "val"}
-VAL_AND_GOLD: Mapping[int, Split] = {**VAL, 0: "test"}
+VAL: Mapping[int, SourceSplit] = {5: "val"}
+VAL_AND_GOLD: Mapping[int, SourceSplit] = {**VAL, 0: "test"}
 """Where there are no splits each tenth picture of a class becomes val and each tenth gold, by its place among ten. The
 pictures without a label are such a class too, because who labels them wants to train on them."""
 FEWEST = 10
@@ -43,7 +43,7 @@ def in_import_order(pictures: Sequence[LabelledPicture], has_splits: bool) -> li
     )
 
 
-def _drawn(pictures: Sequence[LabelledPicture], held_out: Mapping[int, Split]) -> list[LabelledPicture]:
+def _drawn(pictures: Sequence[LabelledPicture], held_out: Mapping[int, SourceSplit]) -> list[LabelledPicture]:
     """Stratified: of ten train pictures of a class, or of small ones together, those at these places are held out."""
     sizes = Counter(_label(picture) for picture in pictures if picture.split == "train")
     seen: Counter[str | None] = Counter({None: 1})

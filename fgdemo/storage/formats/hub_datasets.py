@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 from fgdemo.storage.tables.columns import choose_label
 from fgdemo.storage.tables.rows import said_by
 from fgdemo.values.errors import DatasetError
-from fgdemo.values.labelled import SPLIT_NAMES, Found, LabelledPicture, Split, instant
+from fgdemo.values.labelled import SPLIT_NAMES, LabelledPicture, SourceContent, SourceSplit, instant
 
 if TYPE_CHECKING:
     import datasets
 
 
-def read_hub(name: str, partly_labelled: bool = False) -> Found:
+def read_hub(name: str, partly_labelled: bool = False) -> SourceContent:
     """Download (or take from the cache) a data set such as `owner/name`.
 
     Args:
@@ -30,7 +30,7 @@ def read_hub(name: str, partly_labelled: bool = False) -> Found:
     return _read(f"The data set “{name}”", name, partly_labelled)
 
 
-def _read(what: str, path: str, partly_labelled: bool) -> Found:
+def _read(what: str, path: str, partly_labelled: bool) -> SourceContent:
     import datasets
     from datasets.exceptions import DatasetNotFoundError, DatasetsError
 
@@ -44,7 +44,7 @@ def _read(what: str, path: str, partly_labelled: bool) -> Found:
         raise DatasetError(f"{what} is not a folder here, and the Hugging Face Hub cannot be reached.") from error
     except (OSError, ValueError, DatasetsError) as error:
         raise DatasetError(f"{what} cannot be read as a table of pictures ({type(error).__name__}).") from error
-    found = Found()
+    found = SourceContent()
     for split_name, rows in splits.items():
         split = SPLIT_NAMES.get(str(split_name).lower())
         if partly_labelled and "answer" in rows.features:
@@ -56,7 +56,7 @@ def _read(what: str, path: str, partly_labelled: bool) -> Found:
     return found
 
 
-def _read_split(what: str, split_name: str, split: Split, rows: datasets.Dataset, found: Found) -> None:
+def _read_split(what: str, split_name: str, split: SourceSplit, rows: datasets.Dataset, found: SourceContent) -> None:
     import datasets
 
     image, label = _columns(what, rows.features, found)
@@ -71,7 +71,7 @@ def _read_split(what: str, split_name: str, split: Split, rows: datasets.Dataset
         found.pictures.append(LabelledPicture(name, text, split, partial(_row_bytes, pictures, image, index)))
 
 
-def _read_answers(split_name: str, rows: datasets.Dataset, found: Found) -> None:
+def _read_answers(split_name: str, rows: datasets.Dataset, found: SourceContent) -> None:
     """A split of a data set that `fgdemo.storage.exchange.export_datasets` wrote."""
     import datasets
 
@@ -97,7 +97,7 @@ def _read_answers(split_name: str, rows: datasets.Dataset, found: Found) -> None
         found.pictures.append(LabelledPicture(f"{split_name}/{index}", label, split, load, None, (said,)))
 
 
-def _columns(what: str, features: datasets.Features, found: Found) -> tuple[str, str]:
+def _columns(what: str, features: datasets.Features, found: SourceContent) -> tuple[str, str]:
     """The picture column, and the label column: `label`, else the one with the finest classes, which is told."""
     import datasets
 

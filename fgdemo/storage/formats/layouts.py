@@ -19,7 +19,7 @@ from fgdemo.storage.trees.listing import Listing
 from fgdemo.storage.trees.tree import Below, Tree
 from fgdemo.values.counting import counted
 from fgdemo.values.errors import DatasetError
-from fgdemo.values.labelled import PICTURE_ENDINGS, Found, LabelledPicture, ending_of
+from fgdemo.values.labelled import PICTURE_ENDINGS, LabelledPicture, SourceContent, ending_of
 from fgdemo.values.taxonomy import Taxon
 
 PICTURES_TABLE = "pictures.csv"
@@ -27,7 +27,7 @@ PICTURES_TABLE = "pictures.csv"
 OUTSIDE_CLASSES = "lies outside the class folders"
 
 
-def read_tree(tree: Tree, partly_labelled: bool) -> Found:
+def read_tree(tree: Tree, partly_labelled: bool) -> SourceContent:
     """Everything that is understood of a tree of files; what is not is named.
 
     Args:
@@ -47,7 +47,7 @@ def read_tree(tree: Tree, partly_labelled: bool) -> Found:
     tasks = _tasks(tree, listing)
     if tasks is not None:
         return tasks
-    found = Found(skipped=list(listing.faults))
+    found = SourceContent(skipped=list(listing.faults))
     pictures = [name for name in listing.files if ending_of(name) in PICTURE_ENDINGS]
     used = published.read(tree, listing, pictures, found)
     if used is None:
@@ -64,7 +64,7 @@ def _holding(listing: Listing, file: str) -> str | None:
     return min(folders, key=lambda folder: (folder.count("/"), len(folder), folder), default=None)
 
 
-def _tasks(tree: Tree, listing: Listing) -> Found | None:
+def _tasks(tree: Tree, listing: Listing) -> SourceContent | None:
     """An export of Label Studio in the outermost folder that has files which may be one."""
     tables = [name for name in listing.files if name.lower().endswith((".json", ".csv", ".tsv"))]
     folder = min(
@@ -90,7 +90,9 @@ def _join(folder: str, name: str) -> str:
 # --- tables ----------------------------------------------------------------------------------------------------
 
 
-def _tables(tree: Tree, listing: Listing, pictures: Sequence[str], found: Found, partly_labelled: bool) -> set[str]:
+def _tables(
+    tree: Tree, listing: Listing, pictures: Sequence[str], found: SourceContent, partly_labelled: bool
+) -> set[str]:
     """Read what tables say, and folders where they say nothing; gives the tables that were read."""
     places = Places(tree)
     located = Located(tree, places, found)
@@ -157,13 +159,13 @@ def _is_metadata(name: str) -> bool:
     return name.rpartition("/")[2].lower() == "metadata.parquet"
 
 
-def _rows(tree: Tree, name: str, places: Places, found: Found) -> tuple[list[Row], bool]:
+def _rows(tree: Tree, name: str, places: Places, found: SourceContent) -> tuple[list[Row], bool]:
     """The rows of a table that is about pictures of this tree, and whether it has labels; none of another table."""
     sheet = read_sheet(tree, name)
     is_metadata = name.rpartition("/")[2].lower().startswith("metadata.")
     if not is_metadata and not any(t in PATHS or t.endswith("_file_name") for t in sheet.titles):
         return [], False
-    quiet = Found()
+    quiet = SourceContent()
     columns = choose_columns(sheet)
     rows = list(read_rows(sheet, columns, quiet))
     folder, bare = name.rpartition("/")[0], are_bare(rows)
@@ -177,7 +179,7 @@ def _rows(tree: Tree, name: str, places: Places, found: Found) -> tuple[list[Row
     return [row if split is None else replace(row, split=split) for row in rows], bool(columns.label)
 
 
-def _taxa(tree: Tree, used: set[str], found: Found) -> dict[str, Taxon]:
+def _taxa(tree: Tree, used: set[str], found: SourceContent) -> dict[str, Taxon]:
     """The taxa of the workspace that wrote an export; none for other tables."""
     folder = next((name.rpartition("/")[0] for name in used if name.rpartition("/")[2] == PICTURES_TABLE), None)
     name = f"{folder}/{TAXONOMY_TABLE}" if folder else TAXONOMY_TABLE
@@ -199,7 +201,7 @@ def _listed(
     tree: Tree,
     located: Located,
     plan: Arrangement,
-    found: Found,
+    found: SourceContent,
     labels: bool,
     partly_labelled: bool,
     taxa: Mapping[str, Taxon],
@@ -221,7 +223,12 @@ def _listed(
 
 
 def _folders(
-    tree: Tree, listing: Listing, pictures: Sequence[str], plan: Arrangement, found: Found, partly_labelled: bool
+    tree: Tree,
+    listing: Listing,
+    pictures: Sequence[str],
+    plan: Arrangement,
+    found: SourceContent,
+    partly_labelled: bool,
 ) -> None:
     for sentence in plan.notes:
         found.note(sentence)
@@ -245,7 +252,7 @@ def _folders(
     _empty_classes(listing, pictures, plan, found)
 
 
-def _empty_classes(listing: Listing, pictures: Sequence[str], plan: Arrangement, found: Found) -> None:
+def _empty_classes(listing: Listing, pictures: Sequence[str], plan: Arrangement, found: SourceContent) -> None:
     """Name the folders beside class folders that have no pictures."""
     if not plan.kinds:
         return

@@ -21,7 +21,7 @@ from fgdemo.storage.trees.tars import COMPRESSED, OTHERS, open_tar
 from fgdemo.storage.trees.tree import FolderTree, Tree
 from fgdemo.storage.trees.zips import open_zip
 from fgdemo.values.errors import DatasetError
-from fgdemo.values.labelled import PICTURE_ENDINGS, Found, LabelledPicture, ending_of, plain_text
+from fgdemo.values.labelled import PICTURE_ENDINGS, LabelledPicture, SourceContent, ending_of, plain_text
 
 IN_FOLDERS = (".zip", ".tar")
 BESIDE_ARCHIVES = "lies beside archives, which were read instead of it: put it into one of them"
@@ -29,7 +29,7 @@ _WITH_CONTROL = re.compile(r"(.+\.(?:json|csv|tsv))#([^/\\]+)", re.IGNORECASE | 
 """An export of Label Studio, and the control that names the kind."""
 
 
-def read_local(path: Path, partly_labelled: bool) -> Found | None:
+def read_local(path: Path, partly_labelled: bool) -> SourceContent | None:
     """What a file or folder holds; None where there is none, and no name of a known kind of file.
 
     Args:
@@ -64,7 +64,7 @@ def read_local(path: Path, partly_labelled: bool) -> Found | None:
     return None
 
 
-def read_any_folder(root: Path) -> Found:
+def read_any_folder(root: Path) -> SourceContent:
     """Every picture below a folder, however it is arranged, with an empty label.
 
     Raises:
@@ -72,7 +72,7 @@ def read_any_folder(root: Path) -> Found:
     """
     tree = FolderTree(root)
     listing = tree.listing()
-    found = Found(skipped=list(listing.faults))
+    found = SourceContent(skipped=list(listing.faults))
     for name, size in listing.files.items():
         if ending_of(name) in PICTURE_ENDINGS:
             found.pictures.append(LabelledPicture(name, "", "train", tree.loader(name), size))
@@ -81,7 +81,7 @@ def read_any_folder(root: Path) -> Found:
     return found
 
 
-def _read_folder(path: Path, partly_labelled: bool) -> Found:
+def _read_folder(path: Path, partly_labelled: bool) -> SourceContent:
     if (path / DATABASE).is_file():
         return read_workspace(path)
     tree = FolderTree(path)
@@ -113,9 +113,9 @@ def _read_folder(path: Path, partly_labelled: bool) -> Found:
     return found
 
 
-def _read_archives(root: Path, names: list[str], partly_labelled: bool) -> Found:
+def _read_archives(root: Path, names: list[str], partly_labelled: bool) -> SourceContent:
     """A folder of archives, such as `train.zip` and `test.zip`: all of them, each in the split that its name says."""
-    found = Found()
+    found = SourceContent()
     for name in names:
         part = read_tree(_opened(root / name), partly_labelled)
         split = split_in(Path(name).stem)

@@ -19,7 +19,7 @@ from fgdemo.storage.trees.folders import split_in
 from fgdemo.storage.trees.tree import FolderTree, Tree
 from fgdemo.values.counting import counted
 from fgdemo.values.errors import DatasetError
-from fgdemo.values.labelled import PICTURE_ENDINGS, SPLIT_NAMES, Found, LabelledPicture, ending_of, instant
+from fgdemo.values.labelled import PICTURE_ENDINGS, SPLIT_NAMES, LabelledPicture, SourceContent, ending_of, instant
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -55,7 +55,7 @@ def _shards(folder: Path) -> list[Path]:
     return sorted(path for path in found if path.name.lower() != "metadata.parquet" and not path.name.startswith("."))
 
 
-def read_parquet(path: Path, partly_labelled: bool = False, asked: Asked | None = None) -> Found:
+def read_parquet(path: Path, partly_labelled: bool = False, asked: Asked | None = None) -> SourceContent:
     """A Parquet file, or a folder of them as the Hub keeps them (`data/train-00000-of-00002.parquet`).
 
     Args:
@@ -68,7 +68,7 @@ def read_parquet(path: Path, partly_labelled: bool = False, asked: Asked | None 
     if not path.exists():
         raise DatasetError(f"There is no file “{path}”.")
     files = [path] if path.is_file() else _shards(path)
-    root, found, counts = path if path.is_dir() else path.parent, Found(), {}
+    root, found, counts = path if path.is_dir() else path.parent, SourceContent(), {}
     tree = asked or Asked(FolderTree(root))
     for file in files:
         name = file.relative_to(root).as_posix()
@@ -97,7 +97,7 @@ def _split_name(name: str) -> str:
 
 
 def _read_rows(
-    what: str, reader: ParquetRows, split_name: str, counts: dict[str, int], found: Found, beside: Tree
+    what: str, reader: ParquetRows, split_name: str, counts: dict[str, int], found: SourceContent, beside: Tree
 ) -> None:
     schema = _schema_of(what, reader)
     for sentence in schema.notes:
@@ -138,7 +138,7 @@ def _label(value: Any, names: Sequence[str]) -> str:
     return cell(value)
 
 
-def _read_answers(reader: ParquetRows, split_name: str, counts: dict[str, int], found: Found) -> None:
+def _read_answers(reader: ParquetRows, split_name: str, counts: dict[str, int], found: SourceContent) -> None:
     """A split of a data set that `fgdemo.storage.exchange.export_datasets` wrote."""
     columns = [name for name in ANSWER_COLUMNS if name in reader.schema.names]
     first = counts.get(split_name, 0)

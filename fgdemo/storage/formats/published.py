@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from fgdemo.storage.trees.listing import Listing
 from fgdemo.storage.trees.tree import Tree
 from fgdemo.values.errors import DatasetError
-from fgdemo.values.labelled import Found, LabelledPicture, Split
+from fgdemo.values.labelled import LabelledPicture, SourceContent, SourceSplit
 
 CUB = ("images.txt", "image_class_labels.txt", "classes.txt")
 PETS = "annotations/trainval.txt"
 
 
-def read(tree: Tree, listing: Listing, pictures: Sequence[str], found: Found) -> set[str] | None:
+def read(tree: Tree, listing: Listing, pictures: Sequence[str], found: SourceContent) -> set[str] | None:
     """Read one of the known data sets; gives the lists that were read, or None where it is none of them.
 
     Raises:
@@ -28,7 +28,7 @@ def read(tree: Tree, listing: Listing, pictures: Sequence[str], found: Found) ->
     return None
 
 
-def _read_cub(tree: Tree, folder: str, pictures: Sequence[str], found: Found) -> set[str]:
+def _read_cub(tree: Tree, folder: str, pictures: Sequence[str], found: SourceContent) -> set[str]:
     """https://www.vision.caltech.edu/datasets/cub_200_2011: ids and paths, ids and classes, ids and 1 for train."""
     paths, labels, classes = (dict(_pairs(tree, folder + name)) for name in CUB)
     used, trains = {folder + name for name in CUB}, {}
@@ -38,7 +38,7 @@ def _read_cub(tree: Tree, folder: str, pictures: Sequence[str], found: Found) ->
     listed = set()
     for number, path in paths.items():
         name, label = f"{folder}images/{path}", classes.get(labels.get(number, ""), "")
-        split: Split = "train" if trains.get(number, "1") == "1" else "test"
+        split: SourceSplit = "train" if trains.get(number, "1") == "1" else "test"
         listed.add(name)
         _add(tree, name, label, split, found, f"picture {number} of images.txt")
     for name in pictures:
@@ -48,10 +48,10 @@ def _read_cub(tree: Tree, folder: str, pictures: Sequence[str], found: Found) ->
     return used
 
 
-def _read_pets(tree: Tree, folder: str, pictures: Sequence[str], found: Found) -> set[str]:
+def _read_pets(tree: Tree, folder: str, pictures: Sequence[str], found: SourceContent) -> set[str]:
     """https://www.robots.ox.ac.uk/~vgg/data/pets: `Abyssinian_100 1 1 1` is of the breed Abyssinian."""
     used, listed = set(), set()
-    parts: tuple[tuple[str, Split], ...] = (("trainval.txt", "train"), ("test.txt", "test"))
+    parts: tuple[tuple[str, SourceSplit], ...] = (("trainval.txt", "train"), ("test.txt", "test"))
     for part, split in parts:
         list_name = f"{folder}annotations/{part}"
         if tree.size(list_name) is None:
@@ -68,7 +68,7 @@ def _read_pets(tree: Tree, folder: str, pictures: Sequence[str], found: Found) -
     return used
 
 
-def _add(tree: Tree, name: str, label: str, split: Split, found: Found, where: str) -> None:
+def _add(tree: Tree, name: str, label: str, split: SourceSplit, found: SourceContent, where: str) -> None:
     size = tree.size(name)
     if not size:
         found.skip(name, f"is not there ({where})")

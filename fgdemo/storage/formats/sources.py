@@ -19,13 +19,13 @@ from fgdemo.storage.formats import hub_datasets as hub
 from fgdemo.storage.formats import local as exchanged
 from fgdemo.values.counting import counted
 from fgdemo.values.errors import DatasetError
-from fgdemo.values.labelled import Found, LabelledPicture, PastSession, Split
+from fgdemo.values.labelled import LabelledPicture, SourceContent, SourceSession, SourceSplit
 from fgdemo.values.taxonomy import Taxon
 
 __all__ = [
     "LabelledPicture",
     "Source",
-    "Split",
+    "SourceSplit",
     "read_for_import",
     "read_source",
     "read_sources",
@@ -43,13 +43,13 @@ class Source:
     skipped: tuple[tuple[str, str], ...] = ()
     taxa: tuple[tuple[Taxon, ...], frozenset[str]] = ((), frozenset())
     """Of other workspaces, and the ids of those that are retired there."""
-    sessions: tuple[PastSession, ...] = ()
+    sessions: tuple[SourceSession, ...] = ()
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """What a label lies below, names from the root down, where the source has such groups."""
     notes: tuple[str, ...] = ()
     """Sentences about how the source was understood."""
 
-    def part(self, split: Split) -> tuple[LabelledPicture, ...]:
+    def part(self, split: SourceSplit) -> tuple[LabelledPicture, ...]:
         return tuple(picture for picture in self.pictures if picture.split == split)
 
 
@@ -74,7 +74,7 @@ def read_sources(locations: Sequence[str | Path], fewest_classes: int = 2) -> So
     Raises:
         DatasetError: nothing there, not a known layout, or fewer than `fewest_classes` classes.
     """
-    found = Found()
+    found = SourceContent()
     for location in locations:
         prefix = f"{Path(location).name or location}/" if len(locations) > 1 else ""
         found.extend(_with_labels(_find(location)), prefix)
@@ -112,7 +112,7 @@ def read_for_import(locations: Sequence[str | Path]) -> tuple[Source, bool]:
     Raises:
         DatasetError: nothing there that could be read.
     """
-    found = Found()
+    found = SourceContent()
     for location in locations:
         prefix = f"{Path(location).name or location}/" if len(locations) > 1 else ""
         found.extend(_find(location, partly_labelled=True), prefix)
@@ -162,7 +162,7 @@ def split_off_val(source: Source, share: float = 0.2, seed: int = 0) -> Source:
     return replace(source, pictures=pictures)
 
 
-def _find(location: str | Path, partly_labelled: bool = False) -> Found:
+def _find(location: str | Path, partly_labelled: bool = False) -> SourceContent:
     text = str(location)
     if text.startswith("hf:"):
         return hub.read_hub(text.removeprefix("hf:"), partly_labelled)
@@ -174,7 +174,7 @@ def _find(location: str | Path, partly_labelled: bool = False) -> Found:
     raise DatasetError(f"There is no folder “{text}”. A data set of the Hugging Face Hub is written hf:owner/name.")
 
 
-def _with_labels(found: Found) -> Found:
+def _with_labels(found: SourceContent) -> SourceContent:
     """The pictures that have one label: where a source knows a history, the one that was given last."""
     if any(picture.origin is not None for picture in found.pictures):
         raise DatasetError("This is a workspace, whose labels have a history: import it, or export it as imagefolder.")

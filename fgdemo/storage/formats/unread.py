@@ -9,7 +9,7 @@ from fgdemo.storage.tables.sheets import ENDINGS
 from fgdemo.storage.trees.listing import Listing
 from fgdemo.storage.trees.tars import COMPRESSED
 from fgdemo.storage.trees.tree import Tree
-from fgdemo.values.labelled import PICTURE_ENDINGS, Found, ending_of
+from fgdemo.values.labelled import PICTURE_ENDINGS, SourceContent, ending_of
 
 TAXONOMY_TABLE, MARK = "taxonomy.csv", "fgdemo-export.json"
 """What exports write beside pictures. A taxonomy of others is given by an option."""
@@ -47,7 +47,7 @@ class Asked:
         return self._tree.listing()
 
 
-def name_unread(listing: Listing, read: Collection[str], found: Found) -> None:
+def name_unread(listing: Listing, read: Collection[str], found: SourceContent) -> None:
     """Name the files that were not `read`, but for documents and what an export writes for people."""
     for name in listing.files:
         if name not in read and not _is_document(name):

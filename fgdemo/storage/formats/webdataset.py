@@ -11,12 +11,12 @@ from fgdemo.storage.tables.sheets import cell, is_single
 from fgdemo.storage.trees.folders import split_in
 from fgdemo.storage.trees.listing import Listing
 from fgdemo.storage.trees.tree import Tree
-from fgdemo.values.labelled import Found, LabelledPicture
+from fgdemo.values.labelled import LabelledPicture, SourceContent
 
 CLASSES = (".cls", ".cls.txt", ".label", ".json")
 
 
-def read(tree: Tree, listing: Listing, pictures: Sequence[str], found: Found) -> set[str] | None:
+def read(tree: Tree, listing: Listing, pictures: Sequence[str], found: SourceContent) -> set[str] | None:
     """Read the samples; gives the files that were read, or None where most pictures have no class beside them."""
     beside = {name: _class_file(listing, name) for name in pictures}
     if not pictures or sum(map(bool, beside.values())) * 2 < len(pictures):

@@ -15,12 +15,12 @@ from fgdemo.storage.records.fields import Record
 from fgdemo.storage.records.inventory import Inventory
 from fgdemo.storage.records.workspace_records import assemble, workspace_records
 from fgdemo.values.errors import DatasetError, StorageError
-from fgdemo.values.labelled import Found
+from fgdemo.values.labelled import SourceContent
 
 DATABASE = "fgdemo.sqlite"
 
 
-def read_workspace(home: Path) -> Found:
+def read_workspace(home: Path) -> SourceContent:
     """Pictures, taxa, sessions and the whole history of the workspace in a folder.
 
     Its database is copied and brought up to date in the copy, so that nothing is written there, and a server may go on
@@ -29,7 +29,7 @@ def read_workspace(home: Path) -> Found:
     Raises:
         DatasetError: the database cannot be read, or is of a newer fgdemo.
     """
-    found = Found()
+    found = SourceContent()
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / DATABASE
         try:

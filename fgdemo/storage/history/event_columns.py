@@ -27,7 +27,7 @@ class EventColumns:
     imports: tuple[str | None, ...]
 
 
-def said_after(engine: Engine, event: int, limit: int, until: int | None = None) -> EventColumns | None:
+def events_after(engine: Engine, event: int, limit: int, until: int | None = None) -> EventColumns | None:
     """The next events after the one with this id, at most `limit`, none after `until`; None where there are none."""
     table, pictures = label_event_table, image_table
     query = (

@@ -13,7 +13,7 @@ from sqlalchemy.engine import Engine
 
 from fgdemo.storage.database.database import reading
 from fgdemo.storage.database.schema import image_table
-from fgdemo.storage.history.event_columns import EventColumns, said_after
+from fgdemo.storage.history.event_columns import EventColumns, events_after
 from fgdemo.storage.history.events import EventLog, standing_of
 from fgdemo.storage.history.label_event import LabelEvent
 from fgdemo.storage.pictures.image_ids import ImageIds, packed
@@ -218,7 +218,7 @@ class Roster:
 
     def _follow_some(self) -> bool:
         """Take in the next events; True if there may be more."""
-        said = said_after(self._engine, self.event, _ROWS_AT_ONCE, self.until)
+        said = events_after(self._engine, self.event, _ROWS_AT_ONCE, self.until)
         if said is not None:
             again = list(self._take(said))
             for start in range(0, len(again), _FOLDED_AT_ONCE):

@@ -41,8 +41,8 @@ from fgdemo.storage.mirror.tables import changed, changed_rows, new_rows
 from fgdemo.storage.pictures.originals import ImageStore
 from fgdemo.storage.trainings.models import Models
 from fgdemo.storage.trainings.promotions import promotions, row_of_promotion
-from fgdemo.values.labelled import Progress, no_progress
 from fgdemo.values.limits import CHECKPOINT_FILES
+from fgdemo.values.progress import Progress, no_progress
 
 log = logging.getLogger(__name__)
 

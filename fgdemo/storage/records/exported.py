@@ -9,7 +9,8 @@ from fgdemo.storage.disk.safe_names import picture_name
 from fgdemo.storage.pictures.originals import ImageStore
 from fgdemo.storage.records.inventory import AnswerState, Holding, Inventory
 from fgdemo.values.errors import StorageError
-from fgdemo.values.labelled import Progress, Split
+from fgdemo.values.labelled import SourceSplit
+from fgdemo.values.progress import Progress
 from fgdemo.values.taxonomy import Taxon
 
 
@@ -31,7 +32,7 @@ class Piece:
     answer: AnswerState
     taxon: Taxon | None
     label: str
-    split: Split
+    split: SourceSplit
     annotator: str
     said_at: str
     comment: str
@@ -97,6 +98,6 @@ def class_names(taxa: tuple[Taxon, ...]) -> dict[str, str]:
     return {taxon.id: taxon.name if len(owners[taxon.name.casefold()]) == 1 else taxon.id for taxon in taxa}
 
 
-def _split(split: str | None) -> Split:
+def _split(split: str | None) -> SourceSplit:
     """gold is called test outside; what has no split yet is train."""
     return "test" if split in ("gold", "test") else "val" if split == "val" else "train"

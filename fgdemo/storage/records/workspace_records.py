@@ -20,7 +20,14 @@ from fgdemo.storage.records.inventory import Holding, Inventory
 from fgdemo.storage.trees.tree import Tree
 from fgdemo.values.annotation import Accuracy, Kind, Order
 from fgdemo.values.errors import DatasetError
-from fgdemo.values.labelled import Found, LabelledPicture, Origin, PastSession, Said, Split
+from fgdemo.values.labelled import (
+    LabelledPicture,
+    SourceContent,
+    SourceEvent,
+    SourcePicture,
+    SourceSession,
+    SourceSplit,
+)
 from fgdemo.values.limits import LONGEST_ANNOTATOR, LONGEST_COMMENT
 from fgdemo.values.taxonomy import Taxon
 
@@ -89,7 +96,7 @@ def event_record(event: LabelEvent, keys: Mapping[int, tuple[str, str]]) -> dict
     return {"type": "event", **told}
 
 
-def read_workspace_lines(tree: Tree, name: str) -> Found:
+def read_workspace_lines(tree: Tree, name: str) -> SourceContent:
     """Read `workspace.jsonl` of an export; what is wrong in it is named by its line, and the rest is read.
 
     Raises:
@@ -101,7 +108,7 @@ def read_workspace_lines(tree: Tree, name: str) -> Found:
         size = tree.size(file or "")
         return None if size is None or file is None else (tree.loader(file), size)
 
-    found = Found()
+    found = SourceContent()
     records = _lines(tree.read(name), name, found)
     first = next(records, (0, {}))[1]
     if first.get("type") != "fgdemo":
@@ -112,7 +119,7 @@ def read_workspace_lines(tree: Tree, name: str) -> Found:
     return found
 
 
-def _lines(content: bytes, name: str, found: Found) -> Iterator[tuple[int, Record]]:
+def _lines(content: bytes, name: str, found: SourceContent) -> Iterator[tuple[int, Record]]:
     start, number = 0, 0
     while start < len(content):
         end = content.find(b"\n", start)
@@ -127,11 +134,11 @@ def _lines(content: bytes, name: str, found: Found) -> Iterator[tuple[int, Recor
         yield number, record
 
 
-def assemble(records: Iterable[tuple[int, Record]], name: str, locate: Locate, found: Found) -> None:
+def assemble(records: Iterable[tuple[int, Record]], name: str, locate: Locate, found: SourceContent) -> None:
     """Make pictures with their histories of the records that follow the first one."""
     taxa: dict[str, Taxon] = {}
     current: tuple[Record, int] | None = None
-    said: list[Said] = []
+    said: list[SourceEvent] = []
     pictures, events, ended = 0, 0, False
 
     def finish() -> None:
@@ -171,7 +178,7 @@ def assemble(records: Iterable[tuple[int, Record]], name: str, locate: Locate, f
 # --- one record ------------------------------------------------------------------------------------------------
 
 
-def listed_picture(record: Record, said: tuple[Said, ...], locate: Locate) -> LabelledPicture:
+def listed_picture(record: Record, said: tuple[SourceEvent, ...], locate: Locate) -> LabelledPicture:
     """Raises FaultError."""
     image, twin_of = text_of(record, "image", 64, needed=True) or "", text_of(record, "twin_of", 64)
     if not all(len(one) == 64 and set(one) <= _HEX for one in (image, twin_of or image)):
@@ -179,7 +186,7 @@ def listed_picture(record: Record, said: tuple[Said, ...], locate: Locate) -> La
     split = text_of(record, "split", 20)
     if split not in (None, "train", "val", "test", "gold"):
         raise FaultError(f"has the split “{split}”; train, val, gold or none is meant")
-    origin = Origin(
+    origin = SourcePicture(
         image,
         text_of(record, "source", 200) or "import",
         split,
@@ -190,12 +197,12 @@ def listed_picture(record: Record, said: tuple[Said, ...], locate: Locate) -> La
     where = locate(record)
     if where is None:
         raise FaultError("is not there")
-    listed_split = cast(Split, {"gold": "test"}.get(split or "train", split or "train"))
+    listed_split = cast(SourceSplit, {"gold": "test"}.get(split or "train", split or "train"))
     name = text_of(record, "name", 1000) or image[:12]
     return LabelledPicture(name, "", listed_split, where[0], where[1], said, origin)
 
 
-def said_of(record: Record, taxa: Mapping[str, Taxon]) -> Said:
+def said_of(record: Record, taxa: Mapping[str, Taxon]) -> SourceEvent:
     """Raises FaultError."""
     kind = record.get("kind")
     if kind not in get_args(Kind):
@@ -214,7 +221,7 @@ def said_of(record: Record, taxa: Mapping[str, Taxon]) -> Said:
     session = record.get("session_key")
     if session is not None and not (isinstance(session, list) and len(session) == 2 and all(map(is_text, session))):
         raise FaultError("has an unusable “session_key”")
-    return Said(
+    return SourceEvent(
         kind=cast(Kind, kind),
         label=None if taxon is None else taxa[taxon],
         annotator=text_of(record, "annotator", LONGEST_ANNOTATOR, needed=True) or "",
@@ -245,7 +252,7 @@ def taxon_of(record: Record) -> Taxon:
     return Taxon(taxon_id, name, text_of(record, "parent", 300), text_of(record, "latin", LONGEST_NAME), tuple(aliases))
 
 
-def _session(record: Record) -> PastSession:
+def _session(record: Record) -> SourceSession:
     order, pair = record.get("order"), record.get("pair")
     if order not in get_args(Order):
         raise FaultError("has an unknown “order”")
@@ -258,7 +265,7 @@ def _session(record: Record) -> PastSession:
         accuracy = Accuracy(
             *figures, n=whole_of(before, "n") or 0, on="train" if before.get("on") == "train" else "val"
         )
-    return PastSession(
+    return SourceSession(
         text_of(record, "annotator", LONGEST_ANNOTATOR, needed=True) or "",
         time_of(record, "opened_at"),
         time_of(record, "closed_at") if record.get("closed_at") is not None else None,

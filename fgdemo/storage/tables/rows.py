@@ -16,10 +16,10 @@ from fgdemo.values.errors import DatasetError
 from fgdemo.values.labelled import (
     PICTURE_ENDINGS,
     SPLIT_NAMES,
-    Found,
     LabelledPicture,
-    Said,
-    Split,
+    SourceContent,
+    SourceEvent,
+    SourceSplit,
     ending_of,
     instant,
     plain_text,
@@ -38,7 +38,7 @@ class Row:
     where: str
     path: str
     label: str
-    split: Split | None = None
+    split: SourceSplit | None = None
     annotator: str = ""
     answer: str = ""
     checked: bool = False
@@ -47,7 +47,7 @@ class Row:
     taxon: str = ""
 
 
-def read_table(path: Path, partly_labelled: bool = False) -> Found:
+def read_table(path: Path, partly_labelled: bool = False) -> SourceContent:
     """A table (CSV with comma, semicolon, tab or bar; lines of JSON) with the columns path, label and, if there are
     splits, split.
 
@@ -65,14 +65,14 @@ def read_table(path: Path, partly_labelled: bool = False) -> Found:
     return read_table_in(FolderTree(path.parent), path.name, partly_labelled)
 
 
-def read_table_in(tree: Tree, name: str, partly_labelled: bool = True) -> Found:
+def read_table_in(tree: Tree, name: str, partly_labelled: bool = True) -> SourceContent:
     """The same for a table in a tree; its paths begin at its folder, or at the top of the tree."""
     sheet = read_sheet(tree, name)
     columns = choose_columns(sheet)
     if not columns.label:
         there = ", ".join(filter(None, sheet.titles)) or "none"
         raise DatasetError(f"The table “{name}” needs a header line with the columns path and label; it has {there}.")
-    found = Found()
+    found = SourceContent()
     pictures = Located(tree, Places(tree), found)
     rows = list(read_rows(sheet, columns, found))
     bare = are_bare(rows)
@@ -96,7 +96,7 @@ def are_bare(rows: Iterable[Row]) -> bool:
 class Located:
     """Rows by the file that they are about. Those that lead to no file are named in `found`."""
 
-    def __init__(self, tree: Tree, places: Places, found: Found) -> None:
+    def __init__(self, tree: Tree, places: Places, found: SourceContent) -> None:
         self.rows: dict[str, list[Row]] = {}
         self.outside: list[Row] = []
         self._tree, self._places, self._found = tree, places, found
@@ -119,7 +119,7 @@ def add_picture(
     tree: Tree,
     file: str,
     rows: list[Row],
-    found: Found,
+    found: SourceContent,
     partly_labelled: bool,
     taxa: Mapping[str, Taxon] | None = None,
 ) -> None:
@@ -158,7 +158,7 @@ def add_picture(
     found.pictures.append(plain if said == plain.history else replace(plain, said=said))
 
 
-def read_rows(sheet: Sheet, columns: Columns, found: Found) -> Iterator[Row]:
+def read_rows(sheet: Sheet, columns: Columns, found: SourceContent) -> Iterator[Row]:
     """The rows of a table; those that say nothing usable are named, and so are columns that are not read."""
     for sentence in columns.notes:
         found.note(sentence)
@@ -204,7 +204,7 @@ def _no_single_label(label: str, of_json: bool, names: Collection[str]) -> str |
     return "several labels" if len(parts) > 1 and all(part.strip() in names for part in parts) else None
 
 
-def _split(text: str | None, where: str) -> Split | None:
+def _split(text: str | None, where: str) -> SourceSplit | None:
     if not text:
         return None
     split = SPLIT_NAMES.get({"gold": "test"}.get(text.lower(), text.lower()))
@@ -215,7 +215,7 @@ def _split(text: str | None, where: str) -> Split | None:
 
 def said_by(
     answer: str, label: str, annotator: str, checked: bool, comment: str, at: str | None, later: bool = False
-) -> Said:
+) -> SourceEvent:
     """What a row of a table says: `answer` as an export writes it, or empty in other tables.
 
     Args:
@@ -229,7 +229,7 @@ def said_by(
         kind = "label"
     second = later and kind != "import"
     named = label if answer not in NO_LABEL else ""
-    return Said(
+    return SourceEvent(
         kind,
         named or None,
         plain_text(annotator)[:LONGEST_ANNOTATOR] or "import",

@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from fgdemo.values.labelled import SPLIT_NAMES, Split
+from fgdemo.values.labelled import SPLIT_NAMES, SourceSplit
 
 Path = tuple[str, ...]
 _INATURALIST = re.compile(r"\d{5}_[^\W\d_]+_[^_]+_([^_]+)_([^_]+)_([^_]+)_([^_]+)_(.+)")
@@ -55,12 +55,12 @@ class Arrangement:
     """
 
     top: Path = ()
-    splits: dict[str, Split] = field(default_factory=dict)
+    splits: dict[str, SourceSplit] = field(default_factory=dict)
     kinds: dict[Path, tuple[Path, str]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     depth: int = 0
 
-    def split_of(self, folder: Path) -> Split | None:
+    def split_of(self, folder: Path) -> SourceSplit | None:
         """The split of a picture in this folder; None where it lies in none although there are some."""
         inner = folder[len(self.top) :]
         if not self.splits:
@@ -128,9 +128,9 @@ def told_apart(kinds: dict[Path, tuple[Path, str]]) -> dict[Path, tuple[Path, st
     return {path: (groups, full.get((groups, label), label)) for path, (groups, label) in kinds.items()}
 
 
-def split_in(words: str) -> Split | None:
+def split_in(words: str) -> SourceSplit | None:
     """The split that a name such as `train-00000-of-00002`, `labels_val` or `my test` says."""
-    found: set[Split] = {SPLIT_NAMES[word] for word in _words(words) if word in SPLIT_NAMES}
+    found: set[SourceSplit] = {SPLIT_NAMES[word] for word in _words(words) if word in SPLIT_NAMES}
     return found.pop() if len(found) == 1 else None
 
 
@@ -138,17 +138,17 @@ def _words(name: str) -> list[str]:
     return "".join(c if c.isalnum() else " " for c in name.lower()).split()
 
 
-def _split_called(folder: str) -> Split | None:
+def _split_called(folder: str) -> SourceSplit | None:
     """The split that a folder of this name can only be: `train`, `Train Images`, `testset`."""
     words = [word for word in _words(folder) if word not in _COLLECTIONS]
     bare = words[0].removesuffix("set") if len(words) == 1 else ""
     return SPLIT_NAMES.get(bare)
 
 
-def _splits_in_classes(inner: Sequence[Path]) -> dict[str, Split]:
+def _splits_in_classes(inner: Sequence[Path]) -> dict[str, SourceSplit]:
     """Folders that are called like a split in each class folder (`robin/train`, `robin/test`)."""
     names = {path[1] for path in inner if len(path) > 1}
-    called: dict[str, Split] = {name: split for name in names if (split := _split_called(name)) is not None}
+    called: dict[str, SourceSplit] = {name: split for name in names if (split := _split_called(name)) is not None}
     if all(len(path) > 1 for path in inner) and len(called) == len(names) and len({*called.values()}) > 1:
         return called
     return {}
@@ -165,15 +165,15 @@ def _shared(folders: Sequence[Path]) -> int:
     return shared
 
 
-def _splits(inner: Sequence[Path], is_split: Collection[str]) -> dict[str, Split]:
+def _splits(inner: Sequence[Path], is_split: Collection[str]) -> dict[str, SourceSplit]:
     """Folders that are called like a split, if one has folders in it or a table, or there are only such folders.
 
     Where each folder has one split in its name, and there are several, they are splits (`cars_train`, `cars_test`).
     """
     deep = {path[0] for path in inner if len(path) > 1}
     tops = {path[0] for path in inner if path}
-    called: dict[str, Split] = {top: split for top in sorted(tops) if (split := _split_called(top)) is not None}
-    named: dict[str, Split] = {
+    called: dict[str, SourceSplit] = {top: split for top in sorted(tops) if (split := _split_called(top)) is not None}
+    named: dict[str, SourceSplit] = {
         top: split for top in sorted(tops) if (split := called.get(top) or split_in(top)) is not None
     }
     if len(named) == len(tops) and len({*named.values()}) > 1 and all(inner):

@@ -9,7 +9,7 @@ from typing import Any
 
 from fgdemo.storage.formats.label_studio.history import STATES, History
 from fgdemo.values.annotation import Kind
-from fgdemo.values.labelled import Found, Said, instant, plain_text
+from fgdemo.values.labelled import SourceContent, SourceEvent, instant, plain_text
 from fgdemo.values.limits import LONGEST_ANNOTATOR, LONGEST_COMMENT
 
 NAMING = ("choices", "taxonomy")
@@ -21,7 +21,7 @@ class Reading:
     """How one export is read: the control that names the kind, what is named as left out, and what no one reads."""
 
     control: str | None
-    found: Found
+    found: SourceContent
     unread: Counter[str] = field(default_factory=Counter)
     names: Mapping[tuple[str, ...], str] = field(default_factory=dict)
     """What each path of a taxonomy is called, as `fgdemo.storage.trees.folders.told_apart` has it."""
@@ -66,7 +66,7 @@ def taxonomy_paths(tasks: Iterable[Mapping[str, Any]], control: str | None) -> s
     return {path for one in results if isinstance(one.get("value"), Mapping) for path in _paths(one["value"])}
 
 
-def answers(task: Mapping[str, Any], history: History | None, where: str, reading: Reading) -> Iterator[Said]:
+def answers(task: Mapping[str, Any], history: History | None, where: str, reading: Reading) -> Iterator[SourceEvent]:
     """What was said about the picture of the task, oldest first; what names no kind is named in the reading."""
     data = task["data"]
     if history is not None:
@@ -92,7 +92,7 @@ def answers(task: Mapping[str, Any], history: History | None, where: str, readin
     yield from _fresh(fresh, None, decided, where, reading)
 
 
-def _changed(one: _Annotation, history: History, where: str, reading: Reading) -> Iterator[Said]:
+def _changed(one: _Annotation, history: History, where: str, reading: Reading) -> Iterator[SourceEvent]:
     """Nothing, where it is as it was exported."""
     shown = history.shown[one.ref or 0]
     before, comment = history.of(shown.ref), _text(shown.comment, LONGEST_COMMENT) or ""
@@ -108,7 +108,7 @@ def _changed(one: _Annotation, history: History, where: str, reading: Reading) -
 
 def _fresh(
     annotations: list[_Annotation], own: str | None, first: str | None, where: str, reading: Reading
-) -> Iterator[Said]:
+) -> Iterator[SourceEvent]:
     """Answers that began there; `first` is who decided before, and `own` the name of whoever comes first."""
     last_words = []
     truths = sum(one.ground_truth for one in annotations)  # whatever is imported there, all of it is ground truth
@@ -126,9 +126,9 @@ def _fresh(
     yield from last_words
 
 
-def _said(one: _Annotation, where: str, reading: Reading) -> Iterator[Said]:
+def _said(one: _Annotation, where: str, reading: Reading) -> Iterator[SourceEvent]:
     if one.cancelled:
-        yield Said("skip", None, one.annotator, one.at, one.comment or None)
+        yield SourceEvent("skip", None, one.annotator, one.at, one.comment or None)
     elif one.choices is None or (len(one.choices) != 1 and one.choices):
         several = f": {', '.join(one.choices[:10])}" if one.choices else ""
         reading.found.skip(where, f"has an annotation of {one.annotator} that does not name one class{several}")
@@ -137,10 +137,10 @@ def _said(one: _Annotation, where: str, reading: Reading) -> Iterator[Said]:
     else:
         kind = _KINDS.get(one.choices[0], "label")
         label = None if one.choices[0] in _KINDS else one.choices[0]
-        yield Said(kind, label, one.annotator, one.at, one.comment or None, one.seconds_spent)
+        yield SourceEvent(kind, label, one.annotator, one.at, one.comment or None, one.seconds_spent)
 
 
-def _predicted(task: Mapping[str, Any], data: Mapping[str, Any], where: str, reading: Reading) -> Iterator[Said]:
+def _predicted(task: Mapping[str, Any], data: Mapping[str, Any], where: str, reading: Reading) -> Iterator[SourceEvent]:
     listed = task.get("predictions")
     if isinstance(listed, list) and any(not isinstance(one, Mapping) for one in listed):
         reading.unread["has predictions as numbers only, which Label Studio's plain export leaves out"] += 1

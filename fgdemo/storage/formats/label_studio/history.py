@@ -18,7 +18,7 @@ from fgdemo.storage.records.exported import Piece
 from fgdemo.storage.records.fields import FaultError, Record
 from fgdemo.storage.records.inventory import Inventory
 from fgdemo.storage.records.workspace_records import event_record, picture_columns, said_of, taxon_of, taxon_record
-from fgdemo.values.labelled import Said
+from fgdemo.values.labelled import SourceEvent
 from fgdemo.values.taxonomy import Taxon
 
 KEY = "fgdemo"
@@ -44,7 +44,7 @@ class History:
     """
 
     picture: Record
-    said: tuple[Said, ...]
+    said: tuple[SourceEvent, ...]
     shown: Mapping[int, Shown]
 
     @property
@@ -52,7 +52,7 @@ class History:
         """Only the last word changes its label, so what was changed elsewhere is a second opinion."""
         return self.picture.get("split") == "gold"
 
-    def of(self, ref: int) -> Said:
+    def of(self, ref: int) -> SourceEvent:
         return next(one for one in self.said if one.ref == ref)
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from fgdemo.storage.disk.strict_json import BadJsonError, read_json
 from fgdemo.storage.formats.label_studio.places import picture_of
 from fgdemo.values.errors import DatasetError
-from fgdemo.values.labelled import Found
+from fgdemo.values.labelled import SourceContent
 
 Row = Mapping[str, Any]
 ABOUT = ("id", "annotator", "annotation_id", "created_at", "updated_at", "lead_time", "agreement", "_data_image")
@@ -43,7 +43,9 @@ def rows_of_csv(content: bytes, name: str) -> list[Row]:
     return [{key: _unpacked(key, value) for key, value in row.items() if isinstance(key, str)} for row in rows]
 
 
-def tasks_of_rows(rows: Sequence[Row], name: str, wanted: str | None, found: Found) -> tuple[list[Row], str | None]:
+def tasks_of_rows(
+    rows: Sequence[Row], name: str, wanted: str | None, found: SourceContent
+) -> tuple[list[Row], str | None]:
     """The tasks that the rows were, and the control that names the kind.
 
     Raises:
@@ -77,7 +79,7 @@ def tasks_of_rows(rows: Sequence[Row], name: str, wanted: str | None, found: Fou
     return list(tasks.values()), control
 
 
-def choose(columns: Iterable[str], name: str, wanted: str | None, found: Found) -> str | None:
+def choose(columns: Iterable[str], name: str, wanted: str | None, found: SourceContent) -> str | None:
     """The control that names the kind, of those that could; the others are named as not read.
 
     Raises:

@@ -27,7 +27,7 @@ from fgdemo.storage.records.workspace_records import listed_picture
 from fgdemo.storage.trees.folders import told_apart
 from fgdemo.storage.trees.tree import FolderTree, Tree
 from fgdemo.values.errors import DatasetError
-from fgdemo.values.labelled import SPLIT_NAMES, Found, LabelledPicture, Split
+from fgdemo.values.labelled import SPLIT_NAMES, LabelledPicture, SourceContent, SourceSplit
 from fgdemo.values.taxonomy import Taxon
 
 TASKS = "tasks.json"
@@ -60,7 +60,7 @@ def _is_export(tree: Tree, name: str) -> bool:
     return is_csv(head.decode("utf-8-sig", "replace").partition("\n")[0])
 
 
-def read_tasks(path: Path, control: str | None = None) -> Found:
+def read_tasks(path: Path, control: str | None = None) -> SourceContent:
     """An export of Label Studio as JSON, JSON-MIN, CSV or TSV; its pictures lie beside it or in folders below.
 
     Args:
@@ -74,9 +74,9 @@ def read_tasks(path: Path, control: str | None = None) -> Found:
     return read_tasks_in(FolderTree(path.parent), path.name, pictures_below(path.parent), control)
 
 
-def read_tasks_in(tree: Tree, name: str, files: list[str], control: str | None = None) -> Found:
+def read_tasks_in(tree: Tree, name: str, files: list[str], control: str | None = None) -> SourceContent:
     """The same for a file in a tree with these pictures."""
-    found = Found()
+    found = SourceContent()
     if name.lower().endswith((".csv", ".tsv")):
         tasks, control = tasks_of_rows(rows_of_csv(tree.read(name), name), name, control, found)
     else:
@@ -128,7 +128,7 @@ def _listed(content: bytes, name: str) -> Sequence[Mapping[str, Any]]:
 
 
 def _history(
-    data: Mapping[str, Any], where: str, taxa: dict[str, Taxon], retired: set[str], found: Found
+    data: Mapping[str, Any], where: str, taxa: dict[str, Taxon], retired: set[str], found: SourceContent
 ) -> History | None:
     """What fgdemo knew of the picture when it exported it; None where it did not, or where that was damaged."""
     if data.get(KEY) is None:
@@ -140,5 +140,5 @@ def _history(
         return None
 
 
-def _split(data: Mapping[str, Any]) -> Split:
-    return cast(Split, SPLIT_NAMES.get(str(data.get("split", "train")).lower().replace("gold", "test"), "train"))
+def _split(data: Mapping[str, Any]) -> SourceSplit:
+    return cast(SourceSplit, SPLIT_NAMES.get(str(data.get("split", "train")).lower().replace("gold", "test"), "train"))

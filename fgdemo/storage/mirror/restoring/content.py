@@ -31,7 +31,7 @@ from fgdemo.storage.mirror.segments import FOLDER, LARGEST_BYTES, Damage, is_seg
 from fgdemo.storage.mirror.tables import GROWING
 from fgdemo.storage.records.fields import FaultError, Record
 from fgdemo.storage.trainings.promotions import Promotion, completed
-from fgdemo.values.labelled import Progress, no_progress
+from fgdemo.values.progress import Progress, no_progress
 
 READERS = 8
 _STRICTNESS = {None: 0, "train": 1, "val": 2, "test": 3, "gold": 3}

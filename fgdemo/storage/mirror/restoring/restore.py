@@ -31,7 +31,7 @@ from fgdemo.storage.mirror.sending import checkpoint_file, picture_file
 from fgdemo.storage.mirror.state import own_origin
 from fgdemo.storage.pictures.originals import ImageStore, image_id_of
 from fgdemo.values.errors import CheckpointError, UnavailableError
-from fgdemo.values.labelled import Progress, no_progress
+from fgdemo.values.progress import Progress, no_progress
 
 WORKERS = 8
 
