@@ -21,7 +21,10 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "docs/reference/tree.md": tree.page,
     "docs/results.md": results.page,
 }
-BLOCKS: Mapping[tuple[str, str], Callable[[], str]] = {("docs/architecture.md", "rooms"): tree.rooms}
+BLOCKS: Mapping[tuple[str, str], Callable[[], str]] = {
+    ("README.md", "figures"): results.headline,
+    ("docs/architecture.md", "rooms"): tree.rooms,
+}
 
 
 def generated() -> dict[Path, str]:

@@ -10,7 +10,7 @@ from docs.generate.code import PACKAGE, REPOSITORY, first_sentence
 
 FOLDERS = ("fgdemo", "benchmarks", "docs")
 SAID = {".py", ".js", ".mjs", ".css"}
-HIDDEN = {"__pycache__", "node_modules", "fonts", "pictures", "results", "golden"}
+HIDDEN = {"__pycache__", "node_modules"}
 
 INTRO = """# The file tree
 

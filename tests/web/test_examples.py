@@ -1,4 +1,4 @@
-"""The examples of the README's “From a program”, run as they stand there against a real server."""
+"""The examples of docs/howto/api.md, run as they stand there against a real server."""
 
 from __future__ import annotations
 
@@ -15,9 +15,8 @@ import pytest
 from fgdemo.values.annotation import Role
 from tests.support.browser_app import LIME, YELLOW, RunningApp, picture, running_app
 from tests.support.workspace import some_pictures
-from tests.unit.test_docs import README
 
-SECTION = README.split("\n## From a program\n")[1].split("\n## ")[0]
+SECTION = (Path(__file__).resolve().parents[2] / "docs" / "howto" / "api.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"^```(\w+)\n(.*?)^```", SECTION, flags=re.MULTILINE | re.DOTALL)
 SERVED_AT = "http://127.0.0.1:7860/"
 

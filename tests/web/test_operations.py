@@ -12,6 +12,8 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from docs.generate import http
+from fgdemo import __version__
 from fgdemo.logs import Asking, configure_logs, now_asking
 from fgdemo.services.exchange.mirroring import Mirroring
 from fgdemo.services.operating.operations import Operations
@@ -54,7 +56,7 @@ def figures(scraper: httpx.Client) -> dict[tuple[str, str], float]:
 def test_health_of_a_server_that_answers(app: RunningApp) -> None:
     health = httpx.get(f"{app.url}healthz")
     assert health.status_code == 200
-    assert health.json() == {"ready": True, "version": "0.1.0", "model_version": "fake-00000000"}
+    assert health.json() == {"ready": True, "version": __version__, "model_version": "fake-00000000"}
     assert health.headers["cache-control"] == "no-store"
 
 
@@ -208,6 +210,7 @@ def test_the_description_of_the_api_names_every_endpoint_and_is_valid(app: Runni
         assert begin["operationId"] == name
         assert begin["summary"].endswith(".")
         assert described["paths"][f"/gradio_api/call/{name}/{{event_id}}"]["get"]
+    assert {question.name for _, question in http.questions()} == {path.strip("/") for path in named}  # of the docs
     answer = described["paths"]["/gradio_api/call/v2/answer"]["post"]["requestBody"]["content"]["application/json"]
     assert set(answer["schema"]["required"]) == {"session", "image", "kind", "shown_version", "key"}
     stream = described["paths"]["/gradio_api/call/answer/{event_id}"]["get"]["responses"]["200"]["content"]
