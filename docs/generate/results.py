@@ -82,8 +82,10 @@ def headline() -> str:
         found = read(path)
         for claim in found.get("claims", ()):
             if "headline" in claim:
-                figure = " ".join(filled(claim.get(name, ""), found["line"]) for name in ("figure", "interval"))
-                rows.append((claim["order"], claim["headline"], figure.strip(), claim.get("aim", "")))
+                what, figure, interval, aim = (
+                    filled(claim.get(key, ""), found["line"]) for key in ("headline", "figure", "interval", "aim")
+                )
+                rows.append((claim["order"], what, f"{figure} {interval}".strip(), aim))
     rows.sort()
     return markdown.table(("what", "figure", "aim"), [row[1:] for row in rows])
 

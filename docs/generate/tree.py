@@ -29,27 +29,21 @@ def page() -> str:
 
 def rooms() -> str:
     """The rooms of the package alone, for docs/architecture.md."""
-    rows = []
-    for room in sorted(path.parent for path in PACKAGE.rglob("__init__.py")):
-        held = [path for path in room.glob("*.py") if not path.name.startswith("__")]
-        rows.append((f"`{room.relative_to(REPOSITORY).as_posix()}/`", _sentence(room / "__init__.py"), str(len(held))))
-    return markdown.table(("room", "what is in it", "modules"), rows)
+    rooms = sorted(path.parent for path in PACKAGE.rglob("__init__.py"))
+    rows = [(f"`{room.relative_to(REPOSITORY).as_posix()}/`", first_sentence(room / "__init__.py")) for room in rooms]
+    return markdown.table(("room", "what is in it"), rows)
 
 
 def _lines(folder: Path, depth: int) -> Iterator[str]:
     about = folder / "__init__.py"
-    yield _line(depth, f"{folder.name}/", _sentence(about) if about.exists() else "")
+    yield _line(depth, f"{folder.name}/", first_sentence(about) if about.exists() else "")
     inside = [path for path in folder.iterdir() if path.name not in HIDDEN and not path.name.startswith((".", "__"))]
     for path in sorted(inside, key=lambda path: (path.is_dir(), path.name)):
         if path.is_dir():
             if any(one.suffix in SAID for one in path.rglob("*")):
                 yield from _lines(path, depth + 1)
         elif path.suffix in SAID:
-            yield _line(depth + 1, path.name, _sentence(path))
-
-
-def _sentence(path: Path) -> str:
-    return first_sentence(path)
+            yield _line(depth + 1, path.name, first_sentence(path))
 
 
 def _line(depth: int, name: str, about: str) -> str:

@@ -121,6 +121,7 @@ def test_the_readme_is_short_and_its_commands_are_files() -> None:
 
 def test_five_figures_of_the_readme_are_of_the_results() -> None:
     assert results.headline().count("\n") == 2 + 5
+    assert "{" not in results.headline() + results.page()
 
 
 @pytest.mark.parametrize("key", ["title", "sdk", "sdk_version", "app_file", "python_version", "license"])
