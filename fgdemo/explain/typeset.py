@@ -10,7 +10,7 @@ from PIL import ImageDraw, ImageFont, features
 from fgdemo.explain.fallback import Font, lacking, setting
 from fgdemo.values.bidi import FIRST_STRONG, POP
 
-FONTS = Path(__file__).parents[1] / "ui" / "static" / "fonts"
+FONTS = Path(__file__).parents[1] / "web" / "static" / "fonts"
 
 
 @lru_cache(maxsize=32)

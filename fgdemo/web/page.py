@@ -56,23 +56,23 @@ HEAD = """
 <meta name="theme-color" content="{ground}" media="(prefers-color-scheme: light)">
 <meta name="theme-color" content="{ground_dark}" media="(prefers-color-scheme: dark)">
 <link rel="icon" type="image/svg+xml" href="{static}/favicon.svg">
-<link rel="stylesheet" href="{static}/base.css">
-<link rel="stylesheet" href="{static}/classify.css">
-<link rel="stylesheet" href="{static}/label.css">
-<link rel="stylesheet" href="{static}/review.css">
-<link rel="stylesheet" href="{static}/review_pages.css">
-<link rel="stylesheet" href="{static}/data.css">
-<link rel="stylesheet" href="{static}/train.css">
-<link rel="stylesheet" href="{static}/train_verdict.css">
-<link rel="modulepreload" href="{static}/nav.js">
-<link rel="modulepreload" href="{static}/classify.js">
+<link rel="stylesheet" href="{static}/shared/base.css">
+<link rel="stylesheet" href="{static}/classify/page.css">
+<link rel="stylesheet" href="{static}/label/page.css">
+<link rel="stylesheet" href="{static}/review/page.css">
+<link rel="stylesheet" href="{static}/review/views.css">
+<link rel="stylesheet" href="{static}/data/page.css">
+<link rel="stylesheet" href="{static}/train/page.css">
+<link rel="stylesheet" href="{static}/train/verdict.css">
+<link rel="modulepreload" href="{static}/shared/nav.js">
+<link rel="modulepreload" href="{static}/classify/page.js">
 """
 
 
 def build_app(services: Services) -> gr.Blocks:
     """The whole page and its API, ready for `launch(**launch_options(services))`."""
     with PageBlocks(services.settings, title="fgdemo", analytics_enabled=False, fill_width=True) as app:
-        mounted("nav", static_url(), markup=HEADER)
+        mounted("nav", static_url(), script="shared/nav.js", markup=HEADER)
         spend = spending(services.settings, services.accounts)
         classify_tab(services.workbench, services.suggestions, services.settings, spend, static_url())
         label_page(services.labelling, services.review, services.accounts, static_url())

@@ -10,7 +10,7 @@ from playwright.sync_api import Page, Request, Route
 
 How = Literal["abort", "reply", "500", "empty"]
 WATCHED = re.compile(
-    r"/(gradio_api/(component_server|upload)|fgdemo/|fgdemo-static/\w+/(nav|classify|label|review|train|data)\.js)"
+    r"/(gradio_api/(component_server|upload)|fgdemo/|fgdemo-static/\w+/(shared/nav|(classify|label|review|train|data)/page)\.js)"
 )
 
 
@@ -42,10 +42,10 @@ class Losing:
 
 
 def kind_of(request: Request) -> str:
-    """The server function that is asked, or the route: `fgdemo/pictures`, `label.js`."""
+    """The server function that is asked, or the route: `fgdemo/pictures`, `label/page.js`."""
     path = urlsplit(request.url).path
     if "component_server" in path:
         return (request.post_data_json or {})["fn_name"]
     if path.endswith(".js"):
-        return path.rpartition("/")[2]
+        return "/".join(path.split("/")[-2:])
     return "/".join(path.strip("/").split("/")[:3] if "/data/" in path else path.strip("/").split("/")[:2])

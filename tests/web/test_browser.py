@@ -105,7 +105,8 @@ def drawn(page: Page) -> str:
 
 def module(page: Page, name: str) -> str:
     """The address of one of the page's own modules."""
-    return page.evaluate("document.querySelector('link[href*=\"classify.js\"]').href").replace("classify.js", name)
+    known = page.evaluate("document.querySelector('link[href*=\"classify/page.js\"]').href")
+    return known.replace("classify/page.js", name)
 
 
 def candidate(page: Page, name: str):
@@ -174,7 +175,7 @@ def test_the_prediction_set_in_words(page: Page, count: int, prob: float, is_unk
             showPredictionSet(element, { prediction_set, coverage: 0.9, unknown: { is_unknown } });
             return element.textContent;
         }""",
-        [module(page, "answer.js"), count, prob, is_unknown],
+        [module(page, "classify/answer.js"), count, prob, is_unknown],
     )
     assert said == sentence
 
@@ -189,7 +190,7 @@ def test_a_map_is_clear_where_it_is_weak_and_lets_the_photograph_through(page: P
             const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, 1);
             return Array.from({ length: canvas.width }, (_, x) => data[4 * x + 3] / 255);
         }""",
-        [module(page, "layers.js"), ramp],
+        [module(page, "shared/layers.js"), ramp],
     )
     assert alphas == pytest.approx(alphas[::-1], abs=0.3), "for and against are drawn alike, but for the line's place"
     at = {value: alphas[int((place + 0.5) * len(alphas) / len(ramp))] for place, value in enumerate(ramp)}
@@ -215,7 +216,7 @@ def test_the_parts_in_words(page: Page, names: list[str], words: str) -> None:
             const { describe } = await import(source);
             return describe("parts", { grid: [1, 1], parts: names.map((name) => ({ name })) }).words;
         }""",
-        [module(page, "views.js"), names],
+        [module(page, "classify/views.js"), names],
     )
     assert said == words
 

@@ -66,7 +66,8 @@ PRESSES = [
 def test_what_a_press_means_on_each_keyboard(page: Page, app: RunningApp) -> None:
     page.goto(app.url)
     expect(page.locator(".fg-model")).to_contain_text("5 kinds")
-    source = page.evaluate("document.querySelector('link[href*=\"classify.js\"]').href").replace("classify", "keyboard")
+    known = page.evaluate("document.querySelector('link[href*=\"classify/page.js\"]').href")
+    source = known.replace("classify/page", "shared/keyboard")
     said = page.evaluate(
         """async ([source, presses]) => {
             const { keyOf, digitOf } = await import(source);

@@ -136,10 +136,10 @@ def test_an_emoji_is_searched_on_every_page(page: Page, app: RunningApp) -> None
 def test_a_prediction_of_names_from_right_to_left_keeps_its_order(page: Page, app: RunningApp) -> None:
     page.goto(app.url)
     expect(page.locator(".fg-model")).to_contain_text("5 kinds")
-    source = page.evaluate("document.querySelector('link[href*=\"classify.js\"]').href")
+    source = page.evaluate("document.querySelector('link[href*=\"classify/page.js\"]').href")
     said = page.evaluate(
         """async ([source, names]) => {
-            const { showPredictionSet } = await import(source.replace("classify.js", "answer.js"));
+            const { showPredictionSet } = await import(source.replace("classify/page.js", "classify/answer.js"));
             const place = document.createElement("p");
             const set = names.map((name) => ({ name, prob: 0.4 }));
             showPredictionSet(place, { prediction_set: set, coverage: 0.9, unknown: { is_unknown: false } });

@@ -332,8 +332,8 @@ def test_what_is_missing_is_said_in_one_line(page: Page, training: FakeTraining)
 def test_what_is_open_about_gold_is_said_in_one_sentence(page: Page, wrong: int, disputed: int, said: str) -> None:
     found = page.evaluate(
         """async (gold_check) => {
-          const known = document.querySelector('link[href*="classify.js"]').href;
-          const source = known.replace("classify.js", "train_now.js");
+          const known = document.querySelector('link[href*="classify/page.js"]').href;
+          const source = known.replace("classify/page.js", "train/now.js");
           const root = document.createElement("div");
           const now = { models: [], live: "one", newer: 0, train: 1, val: 1, checked: 0, gold: 1, jobs: [] };
           (await import(source)).drawState(root, { ...now, gold_check });

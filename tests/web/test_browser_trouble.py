@@ -94,7 +94,7 @@ def test_label_loses_no_answer_and_never_stands_still(page: Page, app: RunningAp
         "undo",
     ]
     missed = losing.missed(
-        "label.js fgdemo/me label_open label_start label_next label_answer label_undo label_explain "
+        "label/page.js fgdemo/me label_open label_start label_next label_answer label_undo label_explain "
         "label_references label_search label_history label_close fgdemo/pictures "
     )
     assert missed == set()
@@ -247,7 +247,9 @@ def test_classify_sends_the_picture_again_and_answers(page: Page, app: RunningAp
     insist(dialog.get_by_role("button", name="Save suggestion"), dialog.get_by_text("Saved. Thank you."))
     is_calm(page)
     assert remarks(app) == before + 1, "a lost reply and a second press make one"
-    missed = losing.missed("nav.js classify.js about gradio_api/upload classify neighbours trust search_taxa suggest")
+    missed = losing.missed(
+        "shared/nav.js classify/page.js about gradio_api/upload classify neighbours trust search_taxa suggest"
+    )
     assert missed == set()
 
 

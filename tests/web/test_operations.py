@@ -161,7 +161,7 @@ def test_questions_are_counted_by_how_they_ended(app: RunningApp, scraper: httpx
         ("/", "page"),
         ("/fgdemo/pictures/abc/display", "fgdemo/pictures"),
         ("/fgdemo/pictures.csv", "fgdemo/pictures.csv"),
-        ("/fgdemo-static/1/base.css", "fgdemo-static"),
+        ("/fgdemo-static/1/shared/base.css", "fgdemo-static"),
         ("/gradio_api/file=/tmp/holiday.png", "gradio_api/file"),
         ("/gradio_api/queue/join", "gradio_api/queue"),
         ("/metricsx", "other"),

@@ -34,17 +34,19 @@ def mounted(
     static_url: str,
     server_functions: Sequence[Callable[..., dict[str, Any]]] = (),
     options: dict[str, Any] | None = None,
+    script: str | None = None,
     markup: str | None = None,
 ) -> gr.HTML:
-    """Place `static/{name}.html`, or other markup, in the current Blocks, and let `{name}.js` bring it to life.
+    """Place a page in the current Blocks: its `static/{name}/page.html`, which `page.js` beside it brings to life.
 
     Args:
         static_url: where `static/` is served, relative to the page.
         options: what `mount(element, options)` of the script is given.
+        script: another one, below `static/`, and `markup` that it brings to life.
     """
-    module = json.dumps(f"{static_url}/{name}.js")
+    module = json.dumps(f"{static_url}/{script or f'{name}/page.js'}")
     return gr.HTML(
-        html_template=markup or (STATIC / f"{name}.html").read_text(encoding="utf-8"),
+        html_template=markup or (STATIC / name / "page.html").read_text(encoding="utf-8"),
         js_on_load=SCRIPT.format(module=module, options=json.dumps(options or {})),
         apply_default_css=False,
         elem_id=f"fg-page-{name}",

@@ -1,4 +1,4 @@
-"""What Gradio's own widgets need to look like ours; the colours themselves live in `static/base.css`."""
+"""What Gradio's own widgets need to look like ours; the colours themselves live in `static/shared/base.css`."""
 
 from __future__ import annotations
 

@@ -1,0 +1,39 @@
+// Taking a photograph with the camera of this device.
+
+import { h } from "../shared/dom.js";
+
+export const hasCamera = () => Boolean(navigator.mediaDevices?.getUserMedia);
+
+/** Opens the dialog; resolves to a File, or null where the person gives up. Rejects where there is no camera to use. */
+export async function takePhoto(dialog) {
+  const stream = await navigator.mediaDevices.getUserMedia({
+    video: { facingMode: "environment", width: { ideal: 1920 }, height: { ideal: 1440 } },
+  });
+  const video = h("video", { autoplay: true, playsinline: true, muted: true });
+  video.srcObject = stream;
+  return new Promise((resolve) => {
+    const shoot = () => {
+      const canvas = h("canvas");
+      [canvas.width, canvas.height] = [video.videoWidth, video.videoHeight];
+      canvas.getContext("2d").drawImage(video, 0, 0);
+      canvas.toBlob((blob) => finish(blob && new File([blob], "camera.jpg", { type: "image/jpeg" })), "image/jpeg", 0.94);
+    };
+    const finish = (file) => {
+      stream.getTracks().forEach((track) => track.stop());
+      dialog.onclose = null;
+      if (dialog.open) dialog.close();
+      resolve(file);
+    };
+    dialog.onclose = () => finish(null);
+    dialog.replaceChildren(
+      video,
+      h(
+        "p",
+        { class: "fg-form-actions" },
+        h("button", { type: "button", class: "fg-button", onclick: () => finish(null) }, "Cancel"),
+        h("button", { type: "button", class: "fg-button fg-primary", onclick: shoot }, "Take the photograph"),
+      ),
+    );
+    dialog.showModal();
+  });
+}

@@ -1,0 +1,29 @@
+// The list of keys, behind "?".
+
+import { h } from "../shared/dom.js";
+import { keyOf } from "../shared/keyboard.js";
+
+const KEYS = [
+  [["1", "2", "3", "4"], "picture, class map, A versus B, parts"],
+  [["C"], "draw a box around what to look at"],
+  [["+", "\u2212"], "zoom"],
+  [["0"], "the whole picture again"],
+  [["Esc"], "leave the box, the lit part, the zoom"],
+  [["Ctrl", "V"], "paste a picture"],
+  [["?"], "this list"],
+];
+
+export function openKeys(dialog) {
+  const close = () => dialog.close();
+  dialog.onclick = (event) => event.target === dialog && close(); // beside it
+  dialog.onkeydown = (event) => {
+    event.stopPropagation(); // the page would take "?" as the wish to see this list
+    if (keyOf(event) === "?") close();
+  };
+  dialog.replaceChildren(
+    h("h2", { id: "fg-keys-title" }, "Keys"),
+    h("dl", { class: "fg-keys" }, ...KEYS.flatMap(([keys, does]) => [h("dt", {}, ...keys.map((key) => h("kbd", {}, key))), h("dd", {}, does)])),
+    h("p", { class: "fg-form-actions" }, h("button", { type: "button", class: "fg-button", onclick: close }, "Close")),
+  );
+  dialog.showModal();
+}

@@ -1,0 +1,108 @@
+// Why the model says what it says about the picture on the screen: maps over it, part bars, pictures of both kinds.
+// The slow questions are asked only about a picture that has rested for a moment.
+
+import { partLabels, partsLayer, signedLayer } from "../shared/layers.js";
+import { keepAsking } from "../shared/client.js";
+import { drawBars, drawReferences } from "./views.js";
+import { difference, strongest } from "../shared/maps.js";
+import { iso } from "../shared/names.js";
+import { Viewer } from "../shared/viewer.js";
+
+const REST_MS = 250;
+
+export class Study {
+  constructor(root) {
+    Object.assign(this, { root, item: null, explanation: null, view: null });
+    this.viewer = new Viewer(this.$(".fg-stage"));
+    this.viewer.setOpacity(0.8);
+  }
+
+  $(selector) {
+    return this.root.querySelector(selector);
+  }
+
+  /** Put a picture on the screen at once; no map yet. */
+  show(item) {
+    this.clear();
+    this.item = item;
+    if (item.picture.complete && item.picture.naturalWidth) this.viewer.showPicture(item.picture);
+    else item.painted.then((whole) => this.item === item && (whole ? this.viewer.showPicture(item.picture) : this.note("The picture cannot be shown. Press X if it is unusable.")));
+    this.$("canvas").setAttribute("aria-label", item.sentence);
+    this.later = setTimeout(() => this.#rested(item), REST_MS);
+  }
+
+  clear() {
+    clearTimeout(this.later);
+    this.item = this.explanation = this.view = null;
+    this.viewer.clear();
+    this.note("");
+    this.$(".fg-refs").replaceChildren();
+    drawBars(this.$(".fg-item-bars"), null);
+  }
+
+  /** null, "contrast" or "parts". */
+  setView(view) {
+    this.view = view;
+    if (!view) this.note("");
+    if (view && !this.explanation && this.item?.choices.length) this.#explain(this.item);
+    this.#drawMap();
+  }
+
+  note(text) {
+    const note = this.$(".fg-stage-note");
+    note.textContent = text;
+    note.hidden = !text;
+  }
+
+  async #rested(item) {
+    if (!item.choices.length) return;
+    await this.#explain(item);
+    if (this.item !== item || !this.explanation) return;
+    const { asked, rival, candidates } = this.explanation;
+    const found = await keepAsking("label_references", { image: item.image, a: asked, b: rival }, this.#whileShown(item));
+    const find = (taxon) => candidates.find((one) => one.taxon === taxon);
+    if (this.item === item && !found.error) drawReferences(this.$(".fg-refs"), found, [find(asked), find(rival)]);
+  }
+
+  /** A is the likeliest kind, B the given label where that is another kind. Asked once an item. */
+  #explain(item) {
+    if (this.asking?.item === item) return this.asking.done;
+    const [a, second] = item.choices;
+    const compare = (b) => keepAsking("label_explain", { image: item.image, a: a.taxon, b }, this.#whileShown(item));
+    const given = item.given && item.given.taxon !== a.taxon ? item.given.taxon : null;
+    const asked = given ? compare(given).then((reply) => (reply.code === "bad" ? compare(second?.taxon ?? null) : reply)) : compare(second?.taxon ?? null);
+    const done = asked.then((reply) => {
+      if (this.item !== item) return;
+      if (reply.error) {
+        this.asking = null;
+        if (this.view) this.note(reply.error);
+        return;
+      }
+      this.explanation = reply;
+      drawBars(this.$(".fg-item-bars"), reply);
+      this.#drawMap();
+    });
+    this.asking = { item, done };
+    return done;
+  }
+
+  /** The picture can be answered without its map, so that nothing on the page asks for patience. */
+  #whileShown(item) {
+    return { isWanted: () => this.item === item, onTrouble: (reply) => this.view && this.note(`${reply.error} Trying again…`) };
+  }
+
+  #drawMap() {
+    const { explanation } = this;
+    if (!this.view || !explanation) return this.viewer.setLayer(null);
+    const { parts, grid, asked, rival, candidates } = explanation;
+    const find = (taxon) => candidates.find((one) => one.taxon === taxon);
+    const [a, b] = [find(asked), find(rival)];
+    if (this.view === "parts") {
+      this.viewer.setLayer(partsLayer(parts, grid, this.viewer.aspect), partLabels(parts, grid));
+      return this.note("Parts");
+    }
+    const values = difference(a, b);
+    this.viewer.setLayer(signedLayer(values, grid, this.viewer.aspect, { positive: "a", negative: "b", peak: strongest(values).peak }));
+    return this.note(`Blue speaks for ${iso(a.name)}, orange for ${iso(b.name)}`);
+  }
+}
