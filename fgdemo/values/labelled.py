@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import Literal
 
-from fgdemo.values.annotation import DECIDING, OUT, Accuracy, Kind
+from fgdemo.values.annotation import DECIDING, OUT, Kind
 from fgdemo.values.taxonomy import Taxon
 from fgdemo.values.types import CropBox
 
@@ -49,50 +49,31 @@ def instant(text: object) -> str | None:
 
 _TURNING = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
-PICTURE_ENDINGS = frozenset(
-    {
-        ".jpg",
-        ".jpeg",
-        ".jpe",
-        ".jfif",
-        ".png",
-        ".webp",
-        ".gif",
-        ".bmp",
-        ".tif",
-        ".tiff",
-        ".avif",
-        ".heic",
-        ".heif",
-        ".hif",
-    }
-)
+_PICTURES = "jpg jpeg jpe jfif png webp gif bmp tif tiff avif heic heif hif"
+PICTURE_ENDINGS = frozenset(f".{name}" for name in _PICTURES.split())
 """Of files that are opened. What is called a HEIC may be the JPEG that a browser has made of it."""
 
 SPLIT_NAMES: dict[str, SourceSplit] = {
-    "train": "train",
-    "training": "train",
-    "val": "val",
-    "valid": "val",
-    "validation": "val",
-    "dev": "val",
-    "test": "test",
-    "testing": "test",
-    "eval": "test",
-    "evaluation": "test",
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("val", "valid", "validation", "dev"), "val"),
+    **dict.fromkeys(("test", "testing", "eval", "evaluation"), "test"),
 }
 """As the library `datasets` has them."""
 
 
+Ref = int | tuple[str, int]
+"""By which an event is known where it comes from: a number within the history of its picture, or an identity that all
+workspaces know (`fgdemo.storage.mirror.records`)."""
+
+
 @dataclass(frozen=True, slots=True)
 class SourceEvent:
-    """One thing that was said about a picture where it comes from. See `fgdemo.storage.history.events.LabelEvent`.
+    """One thing that was said about a picture where it comes from. See `fgdemo.storage.history.label_event.LabelEvent`.
 
     Attributes:
         label: the class as the source writes it, or the taxon of another workspace; None where nothing is named.
         at: ISO 8601 in UTC, or None where the source does not say when.
-        ref: a number of its own within the history of this picture.
-        undoes: `ref` of what this takes back; shown: `ref` of the newest that was known to whoever said this.
+        ref: its own name; undoes: that of what this takes back; shown: that of the newest that its annotator knew.
         session: (annotator, opened_at) of the session it was said in.
     """
 
@@ -109,9 +90,9 @@ class SourceEvent:
     reason: str | None = None
     batch: str | None = None
     answer_key: str | None = None
-    ref: int | None = None
-    undoes: int | None = None
-    shown: int | None = None
+    ref: Ref | None = None
+    undoes: Ref | None = None
+    shown: Ref | None = None
     session: tuple[str, str] | None = None
 
     @property
@@ -134,16 +115,22 @@ class SourcePicture:
 
 @dataclass(frozen=True)
 class SourceSession:
-    """A labelling session of another workspace."""
+    """A labelling session of another workspace: its row, but for the number. `accuracy_before` is JSON."""
 
     annotator: str
     opened_at: str
     closed_at: str | None
-    order: str
-    pair: tuple[str, str] | None
+    order_of_work: str
+    pair_a: str | None
+    pair_b: str | None
     goal: int | None
     blind_share: float
-    accuracy_before: Accuracy | None
+    accuracy_before: str | None
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """By which it is known in every workspace."""
+        return self.annotator, self.opened_at
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,6 @@ from fgdemo.storage.embeddings.looking import look_at_missing
 from fgdemo.storage.exchange.believed import believed
 from fgdemo.storage.exchange.imported import Imported
 from fgdemo.storage.exchange.kinds import Kinds, settle_kinds
-from fgdemo.storage.exchange.merging import Merger, settle_sessions
 from fgdemo.storage.exchange.splits import in_import_order
 from fgdemo.storage.history.events import EventLog
 from fgdemo.storage.history.roster import SPLITS, Roster
@@ -26,6 +25,7 @@ from fgdemo.storage.pictures.image_ids import packed
 from fgdemo.storage.pictures.images import has_more
 from fgdemo.storage.pictures.originals import ImageStore, image_id_of
 from fgdemo.storage.pictures.twins import AreTwins, TwinFinder, alike, dhash
+from fgdemo.storage.records.merging import Merger, merge_sessions
 from fgdemo.values.annotation import Split
 from fgdemo.values.counting import counted
 from fgdemo.values.errors import BusyError, PictureError, StorageError
@@ -132,7 +132,10 @@ class Intake:
         report.notes += map(plain_text, kinds.notes)
         report.skipped += [(plain_text(label), reason) for label, reason in kinds.faults]
         taxon_of = {taxon.id: here for taxon, here in kinds.taxon_of.items() if isinstance(taxon, Taxon)}
-        past = settle_sessions(self.engine, sessions, taxon_of, utc_now().isoformat())
+        past: dict[tuple[str, str], int] = {}
+        if sessions:
+            with writing(self.engine) as connection:
+                past, _ = merge_sessions(connection, sessions, taxon_of, close_at=utc_now().isoformat())
         listed = in_import_order(pictures, has_splits)
         # What another workspace knows to be near-duplicates is taken from there.
         theirs = {picture.origin.image for picture in pictures if picture.origin}

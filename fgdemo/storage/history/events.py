@@ -93,7 +93,7 @@ class EventLog:
         table, images = label_event_table, list({said.image for said in label_events})
         keys = [said.answer_key for said in label_events if said.answer_key is not None]
         with writing(self._engine) as connection:
-            known = {said.answer_key: said for said in self._among(connection, table.c.answer_key, keys)}
+            known = {said.answer_key: said for said in _among(connection, table.c.answer_key, keys)}
             locked, versions = self._locked(connection, images), _versions(connection, images)
             appended, is_new = [], False
             for said in label_events:
@@ -123,8 +123,8 @@ class EventLog:
         """
         table, newest_first = label_event_table, sorted(set(event_ids), reverse=True)
         with writing(self._engine) as connection:
-            asked = {said.id: said for said in self._among(connection, table.c.id, newest_first)}
-            histories = self._histories(connection, {said.image for said in asked.values()})
+            asked = {said.id: said for said in _among(connection, table.c.id, newest_first)}
+            histories = histories_of(connection, {said.image for said in asked.values()})
             taken_back = {said.undoes for history in histories.values() for said in history}
             appended = []
             for event_id in newest_first:
@@ -160,7 +160,7 @@ class EventLog:
     def since(self, event_id: int, limit: int = 10_000) -> list[LabelEvent]:
         """The next events after `event_id`, oldest first."""
         with reading(self._engine) as connection:
-            return self._rows(connection, label_event_table.c.id > event_id, limit)
+            return _rows(connection, label_event_table.c.id > event_id, limit)
 
     def tally(self, after: int = 0) -> tuple[int, dict[str, int]]:
         """How many events of each kind follow the event `after`, and the id of the last of them."""
@@ -184,7 +184,7 @@ class EventLog:
     def histories(self, images: Sequence[str]) -> dict[str, list[LabelEvent]]:
         """`history` of several pictures."""
         with reading(self._engine) as connection:
-            return self._histories(connection, images)
+            return histories_of(connection, images)
 
     def by_answer_key(self, key: str) -> LabelEvent | None:
         """The event that carries this key."""
@@ -198,33 +198,17 @@ class EventLog:
 
     def _select(self, condition: sa.ColumnElement[bool]) -> list[LabelEvent]:
         with reading(self._engine) as connection:
-            return self._rows(connection, condition)
-
-    @staticmethod
-    def _rows(connection: Connection, condition: sa.ColumnElement[bool], limit: int | None = None) -> list[LabelEvent]:
-        query = sa.select(label_event_table).where(condition).order_by(label_event_table.c.id).limit(limit)
-        return [event_of(row) for row in connection.execute(query).mappings()]
-
-    def _among(self, connection: Connection, column: sa.ColumnClause, values: Sequence[Any]) -> list[LabelEvent]:
-        """The events whose column is one of many values; those of one picture in their order."""
-        return [said for some in _parts(values) for said in self._rows(connection, column.in_(some))]
-
-    def _histories(self, connection: Connection, images: Iterable[str]) -> dict[str, list[LabelEvent]]:
-        found: dict[str, list[LabelEvent]] = {image: [] for image in images}
-        for said in self._among(connection, label_event_table.c.image, list(found)):
-            found[said.image].append(said)
-        return found
+            return _rows(connection, condition)
 
     def _locked(self, connection: Connection, images: Sequence[str]) -> set[str]:
         """Those of the pictures that are locked, see `Standing.is_locked`."""
         gold = [image for image, split in _splits(connection, images).items() if split == "gold"]
-        standings = [standing_of(history, "gold") for history in self._histories(connection, gold).values() if history]
+        standings = [standing_of(history, "gold") for history in histories_of(connection, gold).values() if history]
         return {standing.image for standing in standings if standing is not None and standing.is_locked}
 
     def _insert(self, connection: Connection, label_event: LabelEvent) -> LabelEvent:
         stamped = replace(label_event, id=None, created_at=self._clock().isoformat())
-        row = {name: value for name, value in vars(stamped).items() if name != "id"}
-        row["box"] = json.dumps(asdict(stamped.box)) if stamped.box else None
+        row = row_of(stamped)
         _check_texts(row)
         if is_forged_receipt(stamped.kind, stamped.answer_key):
             raise StorageError(NO_RECEIPT)
@@ -249,6 +233,24 @@ class EventLog:
                     store.remove(image)
         except StorageError:
             pass  # The first error is the one to tell; a file without rows does no harm.
+
+
+def _rows(connection: Connection, condition: sa.ColumnElement[bool], limit: int | None = None) -> list[LabelEvent]:
+    query = sa.select(label_event_table).where(condition).order_by(label_event_table.c.id).limit(limit)
+    return [event_of(row) for row in connection.execute(query).mappings()]
+
+
+def _among(connection: Connection, column: sa.ColumnClause, values: Sequence[Any]) -> list[LabelEvent]:
+    """The events whose column is one of many values; those of one picture in their order."""
+    return [said for some in _parts(values) for said in _rows(connection, column.in_(some))]
+
+
+def histories_of(connection: Connection, images: Iterable[str]) -> dict[str, list[LabelEvent]]:
+    """All that was said about each of these pictures, oldest first; empty for one that is not known."""
+    found: dict[str, list[LabelEvent]] = {image: [] for image in images}
+    for said in _among(connection, label_event_table.c.image, list(found)):
+        found[said.image].append(said)
+    return found
 
 
 def _parts(values: Sequence[Any]) -> Iterator[Sequence[Any]]:
@@ -298,3 +300,9 @@ def event_of(row: Any) -> LabelEvent:
     """The event of a row of `label_event`."""
     box = CropBox(**json.loads(row["box"])) if row["box"] else None
     return LabelEvent(**{**row, "box": box, "blind": bool(row["blind"])})
+
+
+def row_of(event: LabelEvent) -> dict[str, Any]:
+    """The row of `label_event` of an event, without the number that the database gives it."""
+    row = {name: value for name, value in vars(event).items() if name != "id"}
+    return {**row, "box": json.dumps(asdict(event.box)) if event.box else None}

@@ -13,6 +13,9 @@ from fgdemo.values.types import CropBox
 REMOVED = "removed"
 """`reason` of the event that says that a picture's file was removed for good, on purpose, here and at every mirror."""
 
+BRINGS = ("import", "suggestion")
+"""The kinds of events with which a picture comes."""
+
 RECEIPT = "receipt:"
 """Begins the `answer_key` of a suggestion whose picture was kept, and of nothing else: the receipt deletes it."""
 NO_RECEIPT = "A key that begins with “receipt:” belongs to a visitor's suggestion: choose another one."

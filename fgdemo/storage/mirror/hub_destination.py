@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from fgdemo.storage.hub.access import network_error
-from fgdemo.storage.mirror.destinations import GoneError, Sending, complaint
+from fgdemo.storage.mirror.protocol import GoneError, Sending, complaint
 from fgdemo.values.counting import counted
 from fgdemo.values.errors import StorageError, UnavailableError
 
@@ -18,7 +18,7 @@ FILES_A_COMMIT = 500
 
 
 class HubDestination:
-    """See `fgdemo.storage.mirror.destinations.Destination`. The token is the one that `huggingface_hub` finds
+    """See `fgdemo.storage.mirror.protocol.Destination`. The token is the one that `huggingface_hub` finds
     (`HF_TOKEN`).
 
     Args:

@@ -15,7 +15,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from fgdemo.storage.embeddings.embeddings import Embeddings, Looks, LooksShape
-from fgdemo.storage.mirror.destinations import Destination, GoneError, Sending
+from fgdemo.storage.mirror.protocol import Destination, GoneError, Sending
 from fgdemo.storage.mirror.segments import Damage
 
 LEAST, MOST = 256, 2048

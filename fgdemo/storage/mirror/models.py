@@ -7,52 +7,37 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from fgdemo.storage.mirror.fields import (
-    any_text,
-    json_text,
-    like,
-    moment,
-    moment_or_none,
-    needed_text,
-    needed_whole,
-    one_of,
-)
-from fgdemo.storage.mirror.records import HASH, ORIGIN, Columns, Identity, Row, identity_of, row_of
-from fgdemo.storage.records.fields import FaultError, Record
+from fgdemo.storage.mirror.records import Identity, identity, origin
+from fgdemo.storage.records import fields
+from fgdemo.storage.records.fields import FaultError, Fields, Record, Row
 from fgdemo.values.limits import CHECKPOINT_FILES
 from fgdemo.values.training import Preset
 
 _FOLDER = re.compile(r"(?!\.)[\w.@-]{1,80}", re.ASCII)
 
-MODEL: Columns = {
-    "version": needed_text,
-    "folder": like(_FOLDER),
-    "parent": any_text,
-    "preset": any_text,
-    "created_at": moment,
-    "verdict": json_text(dict),
-    "metrics": json_text(dict),
-    "size_bytes": needed_whole,
-    "deleted_at": moment_or_none,
+_NUMBER = re.compile(r"\d{1,9}", re.ASCII)
+
+MODEL: Fields = {
+    "version": fields.needed_text,
+    "folder": fields.like(_FOLDER, "the name of a folder"),
+    **dict.fromkeys(("parent", "preset"), fields.text),
+    "created_at": fields.moment,
+    **dict.fromkeys(("verdict", "metrics"), fields.json_object),
+    "size_bytes": fields.needed_whole,
+    "deleted_at": fields.optional(fields.moment),
 }
-JOB: Columns = {
-    "state": needed_text,
-    "preset": one_of(Preset),
-    "asked_by": needed_text,
-    "parent": needed_text,
-    "created_at": moment,
-    "launched_at": moment,
-    "device": needed_text,
-    "started_at": moment_or_none,
-    "ended_at": moment_or_none,
-    "stage": json_text(dict),
-    "sentence": any_text,
-    "candidate": any_text,
+JOB: Fields = {
+    **dict.fromkeys(("state", "asked_by", "parent", "device"), fields.needed_text),
+    "preset": fields.one_of(Preset),
+    **dict.fromkeys(("created_at", "launched_at"), fields.moment),
+    **dict.fromkeys(("started_at", "ended_at"), fields.optional(fields.moment)),
+    "stage": fields.json_object,
+    **dict.fromkeys(("sentence", "candidate"), fields.text),
 }
 
 
 @dataclass(frozen=True)
-class ToldModel:
+class MirroredModel:
     """A model of a mirror.
 
     Attributes:
@@ -72,21 +57,16 @@ class ToldModel:
     files: Mapping[str, str]
 
 
-def model_of(record: Record) -> ToldModel:
+def mirrored_model(record: Record) -> MirroredModel:
     """Raises FaultError."""
-    row, job, files = row_of(record, MODEL), record.get("job"), record.get("files")
+    row, job, files = fields.read(record, MODEL), record.get("job"), record.get("files")
     if not isinstance(files, dict) or (row["deleted_at"] is None and sorted(files) != sorted(CHECKPOINT_FILES)):
         raise FaultError("is a model of other files than a checkpoint has, which are not opened")
-    if not all(isinstance(one, str) and HASH.fullmatch(one) for one in files.values()):
+    if not all(isinstance(one, str) and fields.HASH.fullmatch(one) for one in files.values()):
         raise FaultError("has an unusable “files”")
     epochs = record.get("epochs") or {}
-    if not isinstance(epochs, dict) or not all(n.isdecimal() and isinstance(e, dict) for n, e in epochs.items()):
+    if not isinstance(epochs, dict) or not all(_NUMBER.fullmatch(n) and isinstance(e, dict) for n, e in epochs.items()):
         raise FaultError("has unusable “epochs”")
-    return ToldModel(
-        row,
-        identity_of(record, "event"),
-        str(like(ORIGIN)(record, "origin")),
-        row_of(job, JOB) if isinstance(job, dict) else None,
-        {int(number): json.dumps(epoch) for number, epoch in epochs.items()},
-        files,
-    )
+    lineage = fields.read(job, JOB) if isinstance(job, dict) else None
+    told = {int(number): json.dumps(epoch) for number, epoch in epochs.items()}
+    return MirroredModel(row, identity(record, "event"), origin(record, "origin"), lineage, told, files)

@@ -12,35 +12,22 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
-from fgdemo.storage.history.label_event import LabelEvent, is_forged_receipt
-from fgdemo.storage.mirror.fields import (
-    any_text,
-    flag,
-    folded_name,
-    json_text,
-    like,
-    moment,
-    moment_or_none,
-    needed_text,
-    needed_whole,
-    one_of,
-    one_or_more,
-    password_hash,
-    person_name,
-    split_or_none,
-    text_or_empty,
-)
-from fgdemo.storage.records.fields import FaultError, Record, box_of, number_of, whole_of
-from fgdemo.values.annotation import Kind, Order, Role
-from fgdemo.values.errors import StorageError
+from fgdemo.storage.history.events import event_of
+from fgdemo.storage.people.names import checked_name, folded, is_kept
+from fgdemo.storage.people.passwords import is_believed
+from fgdemo.storage.records import fields, models
+from fgdemo.storage.records.fields import FaultError, Fields, Record
+from fgdemo.values.annotation import Role
+from fgdemo.values.errors import SettingsError
+from fgdemo.values.labelled import SourceEvent
 
 Identity = tuple[str, int]
-Row = dict[str, Any]
-
-HASH = re.compile("[0-9a-f]{64}")
-ORIGIN = re.compile("[0-9a-f]{32}")
+TOKEN_REMOVED = "token-removed"
+origin = fields.like(re.compile("[0-9a-f]{32}"), "32 hexadecimal digits")
+"""Reads by which a workspace is known."""
+_AS_JSON = ("aliases", "accuracy_before", "verdict", "metrics", "stage", "takes")
 
 
 def digest_of(record: Record) -> str:
@@ -48,91 +35,9 @@ def digest_of(record: Record) -> str:
     return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()[:32]
 
 
-# --- columns ---------------------------------------------------------------------------------------------------
-
-Columns = Mapping[str, Callable[[Record, str], Any]]
-
-TAXON: Columns = {
-    "id": needed_text,
-    "name": needed_text,
-    "parent": any_text,
-    "latin": any_text,
-    "aliases": json_text(list),
-    "retired": flag,
-}
-IMAGE: Columns = {
-    "id": like(HASH),
-    "width_px": needed_whole,
-    "height_px": needed_whole,
-    "source": needed_text,
-    "split": split_or_none,
-    "name": text_or_empty,
-    "created_at": moment,
-    "dhash": like(re.compile("[0-9a-f]{16}"), needed=False),
-    "twin_of": like(HASH, needed=False),
-    "imported_in": any_text,
-}
-SESSION: Columns = {
-    "annotator": needed_text,
-    "opened_at": moment,
-    "closed_at": moment_or_none,
-    "order_of_work": one_of(Order),
-    "pair_a": any_text,
-    "pair_b": any_text,
-    "goal": whole_of,
-    "blind_share": number_of,
-    "accuracy_before": json_text(dict),
-}
-ACCOUNT: Columns = {
-    "name": person_name,
-    "folded": folded_name,
-    "role": one_of(Role),
-    "password_hash": password_hash,
-    "created_at": moment,
-    "disabled": flag,
-    "passwords": one_or_more,
-}
-PROMOTION: Columns = {
-    "version": any_text,
-    "kind": one_of(Literal["promote", "rollback"]),
-    "promoted_by": needed_text,
-    "promoted_at": moment,
-    "ident": any_text,
-    "depth": whole_of,
-    "takes": json_text(list),
-}
-"""Those written before have no `ident`, `depth` and `takes`."""
-TOKEN: Columns = {
-    "name": person_name,
-    "folded": folded_name,
-    "role": one_of(Role),
-    "token_hash": like(HASH),
-    "created_at": moment,
-}
-TOKEN_REMOVED = "token-removed"
-REMOVED_TOKEN: Columns = {"name": needed_text, "token_hash": like(HASH, needed=False)}
-"""Mirrors written before have no hash there."""
-REMARK: Columns = {
-    "answered": any_text,
-    "taxon": any_text,
-    "new_name": any_text,
-    "comment": any_text,
-    "model_version": any_text,
-    "created_at": moment,
-}
-AUDIT: Columns = {
-    "at": moment,
-    "person": needed_text,
-    "role": one_of(Role),
-    "action": needed_text,
-    "about": text_or_empty,
-}
-_AS_JSON = ("aliases", "accuracy_before", "verdict", "metrics", "stage", "takes")
-
-
-def record_of(kind: str, row: Mapping[Any, Any], columns: Columns) -> dict[str, Any]:
+def record_of(kind: str, row: Mapping[Any, Any], fields: Fields) -> dict[str, Any]:
     """A row for a mirror; what the database keeps as JSON text is a value there."""
-    told = {key: row[key] for key in columns if row[key] is not None}
+    told = {key: row[key] for key in fields if row[key] is not None}
     for key in _AS_JSON:
         if key in told:
             told[key] = json.loads(told[key])
@@ -142,97 +47,133 @@ def record_of(kind: str, row: Mapping[Any, Any], columns: Columns) -> dict[str, 
     return {"type": kind, **told}
 
 
-def row_of(record: Record, columns: Columns) -> Row:
-    """The row of a record. Raises FaultError."""
-    return {key: read(record, key) for key, read in columns.items()}
+# --- fields ------------------------------------------------------------------------------------------------------
 
 
-# --- events ----------------------------------------------------------------------------------------------------
+def one_or_more(record: Record, key: str) -> int:
+    """A whole number from 1."""
+    return max(fields.whole(record, key) or 1, 1)
 
 
-@dataclass(frozen=True)
-class Told:
-    """An event of a mirror: its `id`, `undoes`, `shown_version` and `session` are not set, but these are.
+def person_name(record: Record, key: str) -> str:
+    """Of an account or a token: one that could be made here, too, and not one of those that are kept."""
+    name = fields.needed_text(record, key)
+    try:
+        usable = checked_name(name) == name and not is_kept(name)
+    except SettingsError:
+        usable = False
+    if not usable:
+        raise FaultError(f"has no usable “{key}”")
+    return name
 
-    `after` is what was said of the picture before, as far as it was known; mirrors written before do not say it.
+
+def folded_name(record: Record, key: str) -> str:
+    """Never as it is told: else two people could have one name."""
+    return folded(fields.needed_text(record, "name"))
+
+
+def password_hash(record: Record, key: str) -> str:
+    """One that can be checked here, and soon."""
+    kept = record.get(key)
+    if not isinstance(kept, str) or not is_believed(kept):
+        raise FaultError(f"has a “{key}” by no known scheme, or one that takes too long to check")
+    return kept
+
+
+def identity(record: Record, key: str) -> Identity | None:
+    """Of an event that a record names."""
+    value = record.get(key)
+    if value is None:
+        return None
+    if not isinstance(value, list) or len(value) != 2:
+        raise FaultError(f"has an unusable “{key}”")
+    named: Record = {"origin": value[0], "number": value[1]}
+    return origin(named, "origin"), fields.needed_whole(named, "number")
+
+
+# --- rows --------------------------------------------------------------------------------------------------------
+
+TAXON: Fields = {**models.TAXON, "aliases": fields.texts_as_json}
+SESSION = models.SESSION
+IMAGE: Fields = {
+    "id": fields.sha256,
+    **models.PICTURE,
+    **dict.fromkeys(("width_px", "height_px"), fields.needed_whole),
+    "source": fields.needed_text,
+    "name": fields.optional(fields.text, ""),
+    "dhash": fields.optional(fields.like(re.compile("[0-9a-f]{16}"), "16 hexadecimal digits")),
+}
+_PERSON: Fields = {"name": person_name, "folded": folded_name, "role": fields.one_of(Role), "created_at": fields.moment}
+ACCOUNT: Fields = {**_PERSON, "password_hash": password_hash, "disabled": fields.flag, "passwords": one_or_more}
+TOKEN: Fields = {**_PERSON, "token_hash": fields.sha256}
+REMOVED_TOKEN: Fields = {"name": fields.needed_text, "token_hash": fields.optional(fields.sha256)}
+"""Mirrors written before have no hash there."""
+PROMOTION: Fields = {
+    "version": fields.text,
+    "kind": fields.one_of(Literal["promote", "rollback"]),
+    "promoted_by": fields.needed_text,
+    "promoted_at": fields.moment,
+    "ident": fields.text,
+    "depth": fields.whole,
+    "takes": fields.texts_as_json,
+}
+"""Those written before have no `ident`, `depth` and `takes`."""
+REMARK: Fields = {
+    **dict.fromkeys(("answered", "taxon", "new_name", "comment", "model_version"), fields.text),
+    "created_at": fields.moment,
+}
+AUDIT: Fields = {
+    "at": fields.moment,
+    **dict.fromkeys(("person", "action"), fields.needed_text),
+    "role": fields.one_of(Role),
+    "about": fields.optional(fields.text, ""),
+}
+
+
+# --- events ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class MirroredEvent(SourceEvent):
+    """An event of a mirror, which names others by identity, and its taxon by id.
+
+    Attributes:
+        after: what was said of the picture before, as far as it was known; mirrors written before do not say it.
     """
 
-    identity: Identity
-    event: LabelEvent
-    undoes: Identity | None
-    shown: Identity | None
-    session: tuple[str, str] | None
+    image: str = ""
     after: Identity | None = None
+
+    @property
+    def identity(self) -> Identity:
+        return cast(Identity, self.ref)
 
     @property
     def key(self) -> tuple[str, int, str, str]:
         """What makes two the same. The moment and the picture tell copies of one workspace apart that went on alone."""
-        return (*self.identity, self.event.created_at or "", self.event.image)
+        return (*self.identity, self.at or "", self.image)
 
 
-_EVENT: Columns = {
-    "image": like(HASH),
-    "kind": one_of(Kind),
-    "annotator": needed_text,
-    "taxon": any_text,
-    "new_name": any_text,
-    "model_version": any_text,
-    "seconds_spent": number_of,
-    "comment": any_text,
-    "batch": any_text,
-    "answer_key": any_text,
-    "blind": flag,
-    "reason": any_text,
-    "created_at": moment,
-}
+_EVENTS = models.Naming(identity, "identity", "session")
+
+
+def mirrored_event(record: Record) -> MirroredEvent:
+    """Raises FaultError."""
+    values = models.event_values(record, _EVENTS)
+    if values["ref"] is None:
+        raise FaultError("has no identity")
+    return MirroredEvent(**values, image=fields.sha256(record, "image"), after=identity(record, "after"))
 
 
 def event_record(
     row: Mapping[Any, Any],
-    identity: Callable[[int], Identity | None],
+    identity_of: Callable[[int], Identity],
     sessions: Mapping[int, tuple[str, str]],
     after: int | None,
 ) -> dict[str, Any]:
     """A row of `label_event` for a mirror, which came after the event `after` about the same picture."""
-    told = {key: row[key] for key in _EVENT if row[key] is not None and row[key] is not False}
-    told["blind"] = bool(row["blind"])
-    told["identity"] = identity(row["id"])
-    if row["box"]:
-        told["box"] = json.loads(row["box"])
-    for key in ("undoes", "shown_version"):
-        if row[key] is not None and identity(row[key]) is not None:
-            told[key] = identity(row[key])
-    if after is not None:
-        told["after"] = identity(after)
-    if row["session"] in sessions:
-        told["session"] = sessions[row["session"]]
-    return {"type": "event", **told}
-
-
-def told_of(record: Record) -> Told:
-    """Raises FaultError."""
-    row = row_of(record, _EVENT)
-    identity, undoes = identity_of(record, "identity"), identity_of(record, "undoes")
-    if identity is None or (row["kind"] == "undo") != (undoes is not None):
-        raise FaultError("has no identity, or is an undo that takes nothing back")
-    if is_forged_receipt(row["kind"], row["answer_key"]):
-        raise FaultError("carries a receipt, which only a visitor's suggestion has")
-    session = record.get("session")
-    if session is not None and not (isinstance(session, list) and [type(one) for one in session] == [str, str]):
-        raise FaultError("has an unusable “session”")
-    try:
-        event = LabelEvent(**row, box=box_of(record))
-    except StorageError as error:
-        raise FaultError(str(error)) from error
-    shown, after = identity_of(record, "shown_version"), identity_of(record, "after")
-    return Told(identity, event, undoes, shown, tuple(session) if session else None, after)
-
-
-def identity_of(record: Record, key: str) -> Identity | None:
-    """Of an event that a record names. Raises FaultError."""
-    value = record.get(key)
-    if value is None:
-        return None
-    if not isinstance(value, list) or len(value) != 2 or not isinstance(value[0], str) or not ORIGIN.match(value[0]):
-        raise FaultError(f"has an unusable “{key}”")
-    return value[0], needed_whole({"number": value[1]}, "number")
+    told = models.event_record(event_of(row)) | {"blind": bool(row["blind"])}
+    number, session = told.pop("id"), told.pop("session", None)
+    numbers = {"identity": number, "after": after} | {key: told.get(key) for key in ("undoes", "shown_version")}
+    told |= {key: identity_of(value) for key, value in numbers.items() if value is not None}
+    return told | ({"session": sessions[session]} if session in sessions else {})

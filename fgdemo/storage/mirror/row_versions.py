@@ -18,8 +18,8 @@ from sqlalchemy.engine import Connection, Engine
 
 from fgdemo.storage.database.database import reading, writing
 from fgdemo.storage.database.schema import account_table, row_version_table, taxon_table
-from fgdemo.storage.mirror.records import Row, digest_of
-from fgdemo.storage.records.fields import FaultError, Record, whole_of
+from fgdemo.storage.mirror.records import digest_of
+from fgdemo.storage.records.fields import FaultError, Record, Row, whole
 from fgdemo.values.annotation import Role
 
 PROCESS = re.compile("[0-9a-f]{16}")
@@ -99,7 +99,7 @@ def versioned_of(kind: str, record: Record, row: Row) -> Versioned:
     told = record.get("versions") or {}
     if not isinstance(told, dict) or not set(told) <= set(FACETS[kind]) or not all(map(_is_version, told.values())):
         raise FaultError("has unusable “versions”")
-    return Versioned(row, {facet: {one: whole_of(v, one) or 0 for one in v} for facet, v in told.items()})
+    return Versioned(row, {facet: {one: whole(v, one) or 0 for one in v} for facet, v in told.items()})
 
 
 def _is_version(value: object) -> bool:

@@ -11,21 +11,19 @@ import hashlib
 import json
 import re
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from fgdemo.storage.disk.strict_json import BadJsonError, read_object
-from fgdemo.storage.records.fields import FaultError
+from fgdemo.storage.records.fields import FaultError, Record
 
 FOLDER = "log"
 FORMAT = 1
 LARGEST_BYTES = 512_000_000
 LONGEST_LINE = 5_000_000
 _NAME = re.compile(rf"{FOLDER}/\d{{8}}T\d{{6}}Z-[0-9a-f]{{16}}-\d{{6,}}\.jsonl")
-
-Record = Mapping[str, Any]
 
 
 def is_segment(name: str) -> bool:

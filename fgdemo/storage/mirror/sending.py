@@ -29,10 +29,10 @@ from fgdemo.storage.database.schema import (
     session_table,
 )
 from fgdemo.storage.embeddings.embeddings import Embeddings
-from fgdemo.storage.history.label_event import REMOVED
-from fgdemo.storage.mirror.destinations import Destination, GoneError, Sending
+from fgdemo.storage.history.label_event import BRINGS, REMOVED
 from fgdemo.storage.mirror.looks import looks_to_send
 from fgdemo.storage.mirror.models import JOB, MODEL
+from fgdemo.storage.mirror.protocol import Destination, GoneError, Sending
 from fgdemo.storage.mirror.records import IMAGE, PROMOTION, Identity, digest_of, event_record, record_of
 from fgdemo.storage.mirror.row_versions import note_changes
 from fgdemo.storage.mirror.segments import SegmentWriter
@@ -48,7 +48,6 @@ log = logging.getLogger(__name__)
 
 EVENTS_AT_ONCE, IMAGES_AT_ONCE = 2000, 500
 MARK, MARK_CONTENT = "fgdemo-mirror.json", b'{"type": "fgdemo-mirror", "format": 1}\n'
-_BRINGS_PICTURE = ("import", "suggestion")
 
 
 @dataclass
@@ -183,10 +182,10 @@ class Mirror:
             origins = identities(connection, named)
             sessions = _sessions(connection, {row["session"] for row in rows} - {None})
             removed = {row["image"] for row in rows if row["reason"] == REMOVED and row["image"] not in self._images}
-            brought = {row["image"] for row in rows if row["kind"] in _BRINGS_PICTURE}
+            brought = {row["image"] for row in rows if row["kind"] in BRINGS}
             pictures = _pictures(connection, brought | removed)
 
-        def identity(event: int) -> Identity | None:
+        def identity(event: int) -> Identity:
             return origins.get(event, (own, event))
 
         there = [row for row in pictures if row["id"] in self._images]

@@ -26,21 +26,21 @@ from fgdemo.storage.mirror.records import (
     TAXON,
     TOKEN,
     TOKEN_REMOVED,
-    Columns,
     digest_of,
     record_of,
 )
 from fgdemo.storage.mirror.row_versions import FACETS, Version, versions_of
+from fgdemo.storage.records.fields import Fields
 
 ROWS_AT_ONCE = 2000
-CHANGING: tuple[tuple[str, sa.TableClause, tuple[str, ...], Columns], ...] = (
+CHANGING: tuple[tuple[str, sa.TableClause, tuple[str, ...], Fields], ...] = (
     ("taxon", taxon_table, ("id",), TAXON),
     ("session", session_table, ("annotator", "opened_at"), SESSION),
     ("account", account_table, ("name",), ACCOUNT),
     ("token", token_table, ("name",), TOKEN),
     (TOKEN_REMOVED, removed_token_table, ("token_hash",), REMOVED_TOKEN),
 )
-GROWING: Mapping[str, tuple[sa.TableClause, Columns, str]] = {
+GROWING: Mapping[str, tuple[sa.TableClause, Fields, str]] = {
     "remark": (remark_table, REMARK, "created_at"),
     "audit": (audit_table, AUDIT, "at"),
 }

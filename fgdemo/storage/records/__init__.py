@@ -1,1 +1,1 @@
-"""A workspace as JSON records: what an export writes and an import believes."""
+"""A workspace as JSON records, for exports, imports and mirrors alike: read, written and merged in one way."""

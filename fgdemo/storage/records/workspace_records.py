@@ -9,16 +9,16 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict
-from typing import Any, cast, get_args
+from typing import Any, cast
 
 from fgdemo.storage.disk.strict_json import BadJsonError, read_object
-from fgdemo.storage.history.events import LabelEvent
-from fgdemo.storage.history.label_event import is_forged_receipt
+from fgdemo.storage.history.label_event import LabelEvent
 from fgdemo.storage.history.taxa import LONGEST_NAME
-from fgdemo.storage.records.fields import FaultError, Record, box_of, is_text, number_of, text_of, time_of, whole_of
+from fgdemo.storage.records import models
+from fgdemo.storage.records.fields import FaultError, Fields, Record, read, sha256, text, two_texts, whole
 from fgdemo.storage.records.inventory import Holding, Inventory
+from fgdemo.storage.records.models import Naming, event_values
 from fgdemo.storage.trees.tree import Tree
-from fgdemo.values.annotation import Accuracy, Kind, Order
 from fgdemo.values.errors import DatasetError
 from fgdemo.values.labelled import (
     LabelledPicture,
@@ -34,7 +34,19 @@ from fgdemo.values.taxonomy import Taxon
 WORKSPACE_TABLE = "workspace.jsonl"
 FORMAT = 1
 LONGEST_LINE = 1_000_000
-_HEX = frozenset("0123456789abcdef")
+_EVENTS = Naming(whole, "id", "session_key")
+_PICTURE: Fields = {"image": sha256, **models.PICTURE}
+_NAMED_OTHERWISE = ("order_of_work", "pair_a", "pair_b")
+_SESSION: Fields = {
+    "order": models.SESSION["order_of_work"],
+    "pair": two_texts,
+    **{key: reader for key, reader in models.SESSION.items() if key not in _NAMED_OTHERWISE},
+}
+_LONGEST_IN_TAXON = {"id": 300, "name": LONGEST_NAME, "parent": 300, "latin": LONGEST_NAME}
+_LONGEST_IN_PICTURE = {"source": 200, "name": 1000, "imported_in": 200}
+_LONGEST_NAMES = {"annotator": LONGEST_ANNOTATOR, "new_name": LONGEST_NAME, "comment": LONGEST_COMMENT}
+_LONGEST_IN_EVENT = _LONGEST_NAMES | {"taxon": 300, "model_version": 200, "batch": 200, "answer_key": 300, "reason": 40}
+"""Anybody may have made an export by hand, so its texts are bounded as those of the page; a mirror keeps all."""
 
 Locate = Callable[[Record], "tuple[Callable[[], bytes], int] | None"]
 """Of a picture's record: what reads its bytes, and how many they are; None where they are not there."""
@@ -54,16 +66,11 @@ def workspace_records(inventory: Inventory, place: Callable[[Holding], str | Non
         keys[row["id"]] = (row["annotator"], row["opened_at"])
         before = row["accuracy_before"]
         yield {
-            "type": "session",
-            "annotator": row["annotator"],
-            "opened_at": row["opened_at"],
-            "closed_at": row["closed_at"],
-            "order": row["order_of_work"],
-            "goal": row["goal"],
-            "pair": [row["pair_a"], row["pair_b"]] if row["pair_a"] else None,
-            "blind_share": row["blind_share"],
+            "type": "session", "annotator": row["annotator"], "opened_at": row["opened_at"],
+            "closed_at": row["closed_at"], "order": row["order_of_work"], "goal": row["goal"],
+            "pair": [row["pair_a"], row["pair_b"]] if row["pair_a"] else None, "blind_share": row["blind_share"],
             "accuracy_before": json.loads(before) if before else None,
-        }
+        }  # fmt: skip
     pictures = events = 0
     for held in inventory:
         file = place(held)
@@ -88,12 +95,10 @@ def taxon_record(taxon: Taxon, retired: Collection[str]) -> dict[str, Any]:
 
 def event_record(event: LabelEvent, keys: Mapping[int, tuple[str, str]]) -> dict[str, Any]:
     """An event as a line of a workspace has it; `keys` says how the sessions are known elsewhere."""
-    told = {name: value for name, value in vars(event).items() if value is not None and value is not False}
-    if event.box:
-        told["box"] = asdict(event.box)
-    if event.session is not None and event.session in keys:
-        told["session_key"] = list(keys[event.session])
-    return {"type": "event", **told}
+    told, session = models.event_record(event), keys.get(event.session or 0)
+    if session is not None:
+        told["session_key"] = list(session)
+    return told
 
 
 def read_workspace_lines(tree: Tree, name: str) -> SourceContent:
@@ -104,7 +109,7 @@ def read_workspace_lines(tree: Tree, name: str) -> SourceContent:
     """
 
     def locate(record: Record) -> tuple[Callable[[], bytes], int] | None:
-        file = text_of(record, "file", 1000)
+        file = text(record, "file")
         size = tree.size(file or "")
         return None if size is None or file is None else (tree.loader(file), size)
 
@@ -180,101 +185,36 @@ def assemble(records: Iterable[tuple[int, Record]], name: str, locate: Locate, f
 
 def listed_picture(record: Record, said: tuple[SourceEvent, ...], locate: Locate) -> LabelledPicture:
     """Raises FaultError."""
-    image, twin_of = text_of(record, "image", 64, needed=True) or "", text_of(record, "twin_of", 64)
-    if not all(len(one) == 64 and set(one) <= _HEX for one in (image, twin_of or image)):
-        raise FaultError("has no usable “image” or “twin_of”: 64 hexadecimal digits are meant")
-    split = text_of(record, "split", 20)
-    if split not in (None, "train", "val", "test", "gold"):
-        raise FaultError(f"has the split “{split}”; train, val, gold or none is meant")
-    origin = SourcePicture(
-        image,
-        text_of(record, "source", 200) or "import",
-        split,
-        time_of(record, "created_at"),
-        twin_of,
-        text_of(record, "imported_in", 200),
-    )
+    row = read(record, _PICTURE, _LONGEST_IN_PICTURE)
+    name, split = row.pop("name") or row["image"][:12], row["split"] or "train"
     where = locate(record)
     if where is None:
         raise FaultError("is not there")
-    listed_split = cast(SourceSplit, {"gold": "test"}.get(split or "train", split or "train"))
-    name = text_of(record, "name", 1000) or image[:12]
-    return LabelledPicture(name, "", listed_split, where[0], where[1], said, origin)
+    origin = SourcePicture(**{**row, "source": row["source"] or "import"})
+    return LabelledPicture(name, "", cast(SourceSplit, "test" if split == "gold" else split), *where, said, origin)
 
 
 def said_of(record: Record, taxa: Mapping[str, Taxon]) -> SourceEvent:
-    """Raises FaultError."""
-    kind = record.get("kind")
-    if kind not in get_args(Kind):
-        raise FaultError("has an unknown “kind” of event")
-    taxon, new_name = text_of(record, "taxon", 300), text_of(record, "new_name", LONGEST_NAME)
-    if taxon is not None and (taxon not in taxa or new_name is not None):
-        raise FaultError("names a taxon that no line above it describes" if new_name is None else "has two names")
-    if kind in ("label", "adjudication") and taxon is None:
-        raise FaultError("is a label without a taxon")
-    undoes = whole_of(record, "undoes")
-    if (kind == "undo") != (undoes is not None):
-        raise FaultError("takes nothing back, or is not an undo")
-    answer_key = text_of(record, "answer_key", 300)
-    if is_forged_receipt(cast(Kind, kind), answer_key):
-        raise FaultError("carries a receipt, which only a visitor's suggestion has")
-    session = record.get("session_key")
-    if session is not None and not (isinstance(session, list) and len(session) == 2 and all(map(is_text, session))):
-        raise FaultError("has an unusable “session_key”")
-    return SourceEvent(
-        kind=cast(Kind, kind),
-        label=None if taxon is None else taxa[taxon],
-        annotator=text_of(record, "annotator", LONGEST_ANNOTATOR, needed=True) or "",
-        at=time_of(record, "created_at"),
-        comment=text_of(record, "comment", LONGEST_COMMENT),
-        seconds_spent=number_of(record, "seconds_spent"),
-        blind=record.get("blind") is True,
-        new_name=new_name,
-        model_version=text_of(record, "model_version", 200),
-        box=box_of(record),
-        reason=text_of(record, "reason", 40),
-        batch=text_of(record, "batch", 200),
-        answer_key=answer_key,
-        ref=whole_of(record, "id"),
-        undoes=undoes,
-        shown=whole_of(record, "shown_version"),
-        session=tuple(session) if session else None,
-    )
+    """An event; `taxa` are those that it can name. Raises FaultError."""
+    values = event_values(record, _EVENTS, _LONGEST_IN_EVENT)
+    if values["label"] is not None:
+        values["label"] = taxa.get(values["label"])
+        if values["label"] is None:
+            raise FaultError("names a taxon that no line above it describes")
+    return SourceEvent(**values)
 
 
 def taxon_of(record: Record) -> Taxon:
     """Raises FaultError."""
-    aliases = record.get("aliases") or []
-    if not isinstance(aliases, list) or len(aliases) > 1000 or not all(map(is_text, aliases)):
-        raise FaultError("has unusable “aliases”")
-    taxon_id = text_of(record, "id", 300, needed=True) or ""
-    name = text_of(record, "name", LONGEST_NAME, needed=True) or ""
-    return Taxon(taxon_id, name, text_of(record, "parent", 300), text_of(record, "latin", LONGEST_NAME), tuple(aliases))
+    row = read(record, models.TAXON, _LONGEST_IN_TAXON)
+    del row["retired"]
+    return Taxon(**row)
 
 
 def _session(record: Record) -> SourceSession:
-    order, pair = record.get("order"), record.get("pair")
-    if order not in get_args(Order):
-        raise FaultError("has an unknown “order”")
-    if pair is not None and not (isinstance(pair, list) and len(pair) == 2 and all(map(is_text, pair))):
-        raise FaultError("has an unusable “pair”")
-    before = record.get("accuracy_before")
-    accuracy = None
-    if isinstance(before, dict):
-        figures = [number_of(before, key) or 0.0 for key in ("mean", "low", "high")]
-        accuracy = Accuracy(
-            *figures, n=whole_of(before, "n") or 0, on="train" if before.get("on") == "train" else "val"
-        )
-    return SourceSession(
-        text_of(record, "annotator", LONGEST_ANNOTATOR, needed=True) or "",
-        time_of(record, "opened_at"),
-        time_of(record, "closed_at") if record.get("closed_at") is not None else None,
-        cast(str, order),
-        (pair[0], pair[1]) if pair else None,
-        whole_of(record, "goal"),
-        min(number_of(record, "blind_share") or 0.0, 1.0),
-        accuracy,
-    )
+    row = read(record, _SESSION, _LONGEST_NAMES)
+    a, b = row.pop("pair") or (None, None)
+    return SourceSession(order_of_work=row.pop("order"), pair_a=a, pair_b=b, **row)
 
 
 def _shown(record: Record, otherwise: str) -> str:

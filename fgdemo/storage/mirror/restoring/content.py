@@ -6,9 +6,10 @@ import hashlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import partial
 
-from fgdemo.storage.mirror.destinations import Destination, GoneError
-from fgdemo.storage.mirror.models import ToldModel, model_of
+from fgdemo.storage.mirror.models import MirroredModel, mirrored_model
+from fgdemo.storage.mirror.protocol import Destination, GoneError
 from fgdemo.storage.mirror.records import (
     ACCOUNT,
     IMAGE,
@@ -18,19 +19,18 @@ from fgdemo.storage.mirror.records import (
     TAXON,
     TOKEN,
     TOKEN_REMOVED,
-    Row,
-    Told,
+    MirroredEvent,
     digest_of,
+    mirrored_event,
     record_of,
-    row_of,
-    told_of,
 )
 from fgdemo.storage.mirror.restoring.removals import removed_for_good
 from fgdemo.storage.mirror.row_versions import Versioned, versioned_of
 from fgdemo.storage.mirror.segments import FOLDER, LARGEST_BYTES, Damage, is_segment, process_of, unpack
 from fgdemo.storage.mirror.tables import GROWING
-from fgdemo.storage.records.fields import FaultError, Record
+from fgdemo.storage.records.fields import FaultError, Fields, Record, Row, read
 from fgdemo.storage.trainings.promotions import Promotion, completed
+from fgdemo.values.labelled import SourceSession
 from fgdemo.values.progress import Progress, no_progress
 
 READERS = 8
@@ -46,9 +46,9 @@ class MirrorContent:
         taxa, accounts: all states of each, by id or by name.
         tokens: rows by hash, without those that were removed.
         removed_tokens: names of removed tokens by their hash.
-        sessions: rows by (annotator, opened_at); one that was closed anywhere is closed.
+        sessions: by `SourceSession.key`; one that was closed anywhere is closed.
         pictures: rows by id.
-        events: by `Told.key`.
+        events: by `MirroredEvent.key`.
         models: by version; one that was deleted anywhere is deleted.
         promotions: by ident.
         grown: rows of the tables that only grow by their digest, for each kind of them.
@@ -61,10 +61,10 @@ class MirrorContent:
     accounts: dict[str, list[Versioned]] = field(default_factory=dict)
     tokens: dict[str, Row] = field(default_factory=dict)
     removed_tokens: dict[str, str] = field(default_factory=dict)
-    sessions: dict[tuple[str, str], Row] = field(default_factory=dict)
+    sessions: dict[tuple[str, str], SourceSession] = field(default_factory=dict)
     pictures: dict[str, Row] = field(default_factory=dict)
-    events: dict[tuple[str, int, str, str], Told] = field(default_factory=dict)
-    models: dict[str, ToldModel] = field(default_factory=dict)
+    events: dict[tuple[str, int, str, str], MirroredEvent] = field(default_factory=dict)
+    models: dict[str, MirroredModel] = field(default_factory=dict)
     promotions: dict[str, Promotion] = field(default_factory=dict)
     grown: dict[str, dict[str, Row]] = field(default_factory=dict)
     removed: set[str] = field(default_factory=set)
@@ -130,11 +130,10 @@ class _Reader:
         self._damage, self._found = damage, MirrorContent()
         self._process, self._clocks = "", dict[str, str]()
         self._by_clock: dict[tuple[str, str], tuple[str, str, Row | None]] = {}
-        self._removed_names: dict[str, set[str]] = {}
         self._old_promotions: dict[str, tuple[str, Row]] = {}
         self._takers: dict[str, Callable[[Record], None]] = {
-            "taxon": self._taxon,
-            "account": self._account,
+            "taxon": partial(self._changing, "taxon", "id", TAXON, self._found.taxa),
+            "account": partial(self._changing, "account", "name", ACCOUNT, self._found.accounts),
             "session": self._session,
             "picture": self._picture,
             "event": self._event,
@@ -186,23 +185,17 @@ class _Reader:
         if moment >= self._by_clock.get((kind, name), ("",))[0]:
             self._by_clock[kind, name] = moment, self._process, row
 
-    def _taxon(self, record: Record) -> None:
-        row = row_of(record, TAXON)
-        row = {**row, "aliases": row["aliases"] or "[]"}
+    def _changing(
+        self, kind: str, key: str, fields: Fields, states: dict[str, list[Versioned]], record: Record
+    ) -> None:
+        row = read(record, fields)
         if "changed_at" in record:
-            self._note_old("taxon", row["id"], record, row)
+            self._note_old(kind, row[key], record, row)
         else:
-            self._found.taxa.setdefault(row["id"], []).append(versioned_of("taxon", record, row))
-
-    def _account(self, record: Record) -> None:
-        row = row_of(record, ACCOUNT)
-        if "changed_at" in record:
-            self._note_old("account", row["name"], record, row)
-        else:
-            self._found.accounts.setdefault(row["name"], []).append(versioned_of("account", record, row))
+            states.setdefault(row[key], []).append(versioned_of(kind, record, row))
 
     def _token(self, record: Record) -> None:
-        row = row_of(record, TOKEN)
+        row = read(record, TOKEN)
         if "changed_at" not in record:
             self._found.tokens[row["token_hash"]] = row
             return
@@ -211,31 +204,26 @@ class _Reader:
             self._note_old("token", row["name"], record, row)
 
     def _token_removed(self, record: Record) -> None:
-        row = row_of(record, REMOVED_TOKEN)
+        row = read(record, REMOVED_TOKEN)
         if row["token_hash"] is not None:
             self._found.removed_tokens[row["token_hash"]] = row["name"]
         else:
-            self._by_clock["token", row["name"]] = (
-                self._moment(str(record.get("changed_at") or "")),
-                self._process,
-                None,
-            )
+            moment = self._moment(str(record.get("changed_at") or ""))
+            self._by_clock["token", row["name"]] = moment, self._process, None
 
     def _session(self, record: Record) -> None:
-        row = row_of(record, SESSION)
-        key = row["annotator"], row["opened_at"]
-        row = {**row, "blind_share": row["blind_share"] or 0.0}
-        ends = [one["closed_at"] for one in (row, self._found.sessions.get(key, row)) if one["closed_at"]]
-        self._found.sessions[key] = {**row, "closed_at": min(ends, default=None)}
+        one = SourceSession(**read(record, SESSION))
+        ends = [known.closed_at for known in (one, self._found.sessions.get(one.key, one)) if known.closed_at]
+        self._found.sessions[one.key] = replace(one, closed_at=min(ends, default=None))
 
     def _model(self, record: Record) -> None:
-        told = model_of(record)
+        told = mirrored_model(record)
         known = self._found.models.get(told.row["version"])
         if known is None or known.row["deleted_at"] is None:
             self._found.models[told.row["version"]] = told
 
     def _promotion(self, record: Record) -> None:
-        row = row_of(record, PROMOTION)
+        row = read(record, PROMOTION)
         if row["ident"] is None or row["depth"] is None:
             row |= {"ident": None, "depth": None}
             name = digest_of(record_of("promotion", row, PROMOTION))
@@ -249,17 +237,17 @@ class _Reader:
     def _grown(self, record: Record) -> None:
         kind = str(record["type"])
         columns = GROWING[kind][1]
-        row = row_of(record, columns)
+        row = read(record, columns)
         self._found.grown.setdefault(kind, {}).setdefault(digest_of(record_of(kind, row, columns)), row)
 
     def _picture(self, record: Record) -> None:
-        row = row_of(record, IMAGE)
+        row = read(record, IMAGE)
         known = self._found.pictures.get(row["id"])
         if known is None or _STRICTNESS[row["split"]] > _STRICTNESS[known["split"]]:
             self._found.pictures[row["id"]] = row
 
     def _event(self, record: Record) -> None:
-        told = told_of(record)
+        told = mirrored_event(record)
         known = self._found.events.setdefault(told.key, told)
         if known.after is None and told.after is not None:  # the first was written by an earlier fgdemo
             self._found.events[told.key] = replace(known, after=told.after)

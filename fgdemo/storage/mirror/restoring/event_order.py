@@ -4,7 +4,7 @@ Each workspace's events keep their order, and nothing comes before what it names
 known of its picture, an answer after the one that it was shown, an undo after what it takes back. Only where neither
 knew of the other the clock decides. Where two workspaces spoke about a
 picture without knowing of each other, the later answer counts as it does after an import
-(`fgdemo.storage.exchange.merging.how_it_enters`): a label that a picture came with overrules nobody, and an answer
+(`fgdemo.storage.records.merging.how_it_enters`): a label that a picture came with overrules nobody, and an answer
 about a gold picture that has a label becomes a second opinion, to be adjudicated.
 """
 
@@ -13,21 +13,21 @@ from __future__ import annotations
 import heapq
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
+from typing import cast
 
-from fgdemo.storage.exchange.merging import how_it_enters
 from fgdemo.storage.history.label_event import LabelEvent, standing_of
-from fgdemo.storage.mirror.records import Identity, Told
+from fgdemo.storage.mirror.records import Identity, MirroredEvent
+from fgdemo.storage.records.merging import deciding, entering, placed
 from fgdemo.values.annotation import DECIDING, Split
 
 
-def in_order(told: Iterable[Told], here: Collection[Identity] = ()) -> list[Told]:
-    """All of these in the order in which they are replayed.
+def in_order(told: Iterable[MirroredEvent], here: Collection[Identity] = ()) -> list[MirroredEvent]:
+    """All of these in the order in which they are placed.
 
     Args:
         here: events that are in the workspace already, and so come before all others.
     """
-    lanes: dict[str, list[Told]] = defaultdict(list)
+    lanes: dict[str, list[MirroredEvent]] = defaultdict(list)
     for one in told:
         lanes[one.identity[0]].append(one)
     for lane in lanes.values():
@@ -36,7 +36,7 @@ def in_order(told: Iterable[Told], here: Collection[Identity] = ()) -> list[Told
     waiting: dict[Identity, list[str]] = defaultdict(list)
     heads = [(_time(lane), origin) for origin, lane in lanes.items()]
     heapq.heapify(heads)
-    ordered: list[Told] = []
+    ordered: list[MirroredEvent] = []
     while heads or any(lanes.values()):
         if not heads:  # only a mirror that somebody has made up names in a circle
             waiting.clear()
@@ -59,15 +59,15 @@ def in_order(told: Iterable[Told], here: Collection[Identity] = ()) -> list[Told
     return ordered
 
 
-def _time(lane: Sequence[Told]) -> str:
-    return lane[-1].event.created_at or ""
+def _time(lane: Sequence[MirroredEvent]) -> str:
+    return lane[-1].at or ""
 
 
-class Replay:
+class Placing:
     """Gives events their numbers in a workspace, one after the other.
 
     Args:
-        numbers: of the events that are in the workspace already, by identity.
+        numbers: of the events that are in the workspace already, by identity. Grows.
         histories: of the pictures, as far as they are in the workspace already, oldest first. Grows.
         splits: of the pictures.
         sessions: the workspace's session for each (annotator, opened_at).
@@ -86,43 +86,29 @@ class Replay:
         self._origins = {number: identity[0] for identity, number in numbers.items()}
         self.next = first
 
-    def place(self, told: Told) -> LabelEvent | None:
+    def place(self, told: MirroredEvent) -> LabelEvent | None:
         """The event as it enters the workspace, with its number; None if it adds nothing."""
-        event, history = told.event, self._histories.setdefault(told.event.image, [])
+        history = self._histories.setdefault(told.image, [])
         if told.undoes is not None and told.undoes not in self._numbers:
             return None
-        if event.kind in DECIDING and not event.blind and history and self._is_apart(told, history):
-            event = self._as_told_elsewhere(event, history)
-            if event is None:
-                return None
-        placed = replace(
-            event,
-            id=self.next,
-            undoes=self._numbers.get(told.undoes) if told.undoes else None,
-            shown_version=self._numbers.get(told.shown) if told.shown else None,
-            session=self._sessions.get(told.session) if told.session else None,
-        )
-        history.append(placed)
+        entered: MirroredEvent | None = told
+        if told.kind in DECIDING and not told.blind and history and self._is_apart(told, history):
+            here = standing_of(history, self._splits.get(told.image, "train"))
+            entered = entering(told, here, deciding(history))
+        if entered is None:
+            return None
+        where = {"image": told.image, "taxon": entered.label, "id": self.next}
+        event = placed(entered, where, self._numbers, self._sessions)
+        history.append(event)
         self._numbers[told.identity], self._origins[self.next] = self.next, told.identity[0]
         self.next += 1
-        return placed
+        return event
 
-    def _is_apart(self, told: Told, history: Sequence[LabelEvent]) -> bool:
+    def _is_apart(self, told: MirroredEvent, history: Sequence[LabelEvent]) -> bool:
         """Whether the newest word about the picture is of another workspace, and was not known to who said this."""
-        deciding = [one.id or 0 for one in history if one.kind in (*DECIDING, "undo") and not one.blind]
-        if not deciding or self._origins.get(deciding[-1]) == told.identity[0]:
+        words = [one.id or 0 for one in history if one.kind in (*DECIDING, "undo") and not one.blind]
+        if not words or self._origins.get(words[-1]) == told.identity[0]:
             return False
-        known = [self._numbers.get(name, 0) for name in (told.shown, told.after) if name is not None]
-        return deciding[-1] not in known and history[-1].id not in known
-
-    def _as_told_elsewhere(self, event: LabelEvent, history: Sequence[LabelEvent]) -> LabelEvent | None:
-        split = self._splits.get(event.image, "train")
-        undone = {one.undoes for one in history}
-        standing = [one for one in history if one.kind in DECIDING and not one.blind and one.id not in undone]
-        decided_at = standing[-1].created_at or "" if standing else ""
-        how = how_it_enters(event.kind, event.blind, event.created_at, standing_of(history, split), decided_at)
-        if how == "as it is":
-            return event
-        if how == "not at all":
-            return None
-        return replace(event, kind="label" if event.kind == "adjudication" else event.kind, blind=True, reason="second")
+        named = [cast(Identity, name) for name in (told.shown, told.after) if name is not None]
+        known = [self._numbers.get(name, 0) for name in named]
+        return words[-1] not in known and history[-1].id not in known

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from fgdemo.storage.database.schema import job_epoch_table, job_table, model_version_table, promotion_table
-from fgdemo.storage.mirror.models import ToldModel
+from fgdemo.storage.mirror.models import MirroredModel
 from fgdemo.storage.mirror.records import PROMOTION, Identity, digest_of, record_of
 from fgdemo.storage.mirror.restoring.content import MirrorContent
 from fgdemo.storage.mirror.segments import Damage
@@ -17,7 +17,7 @@ from fgdemo.storage.trainings.promotions import Promotion, deleted_models, live_
 
 def add_models(
     connection: Connection,
-    models: Sequence[tuple[ToldModel, str]],
+    models: Sequence[tuple[MirroredModel, str]],
     content: MirrorContent,
     numbers: Mapping[Identity, int],
     damage: Damage,
@@ -40,11 +40,11 @@ def add_models(
     return digests
 
 
-def _mark(told: ToldModel) -> str:
+def _mark(told: MirroredModel) -> str:
     return digest_of({"files": dict(told.files), "deleted_at": told.row["deleted_at"]})
 
 
-def _add_job(connection: Connection, told: ToldModel, event: int) -> int:
+def _add_job(connection: Connection, told: MirroredModel, event: int) -> int:
     """The training that left a model; it is over, whatever it was when the model was sent."""
     assert told.job is not None
     job = dict(told.job)
@@ -83,7 +83,7 @@ def _add_promotions(connection: Connection, told: Sequence[Promotion], damage: D
     return digests
 
 
-def _delete(connection: Connection, models: Mapping[str, ToldModel]) -> None:
+def _delete(connection: Connection, models: Mapping[str, MirroredModel]) -> None:
     """One that is live here, or was before that, stays, as it does when a maintainer asks."""
     kept = live_of(promotions(connection), deleted_models(connection)).versions[-2:]
     for version, told in models.items():

@@ -17,13 +17,12 @@ from fgdemo.storage.mirror.records import (
     REMOVED_TOKEN,
     TOKEN,
     TOKEN_REMOVED,
-    Columns,
-    Row,
     digest_of,
     record_of,
 )
 from fgdemo.storage.mirror.row_versions import FACETS, Versioned, merged, note_version, rank_of, versions_of
 from fgdemo.storage.mirror.tables import with_versions
+from fgdemo.storage.records.fields import Fields, Row
 
 
 def has_people(connection: Connection) -> bool:
@@ -134,5 +133,5 @@ class RestoredPeople:
         self.raised.append(what)
         return self._accept
 
-    def _remember(self, kind: str, name: str, row: Row, columns: Columns) -> None:
+    def _remember(self, kind: str, name: str, row: Row, columns: Fields) -> None:
         self.digests[kind, name] = digest_of(record_of(kind, row, columns))

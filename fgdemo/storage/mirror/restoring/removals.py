@@ -8,37 +8,35 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from fgdemo.storage.history.label_event import REMOVED
-from fgdemo.storage.mirror.records import Identity, Told
-
-BRINGS = ("import", "suggestion")
+from fgdemo.storage.history.label_event import BRINGS, REMOVED
+from fgdemo.storage.mirror.records import Identity, MirroredEvent
 
 
-def removed_for_good(events: Iterable[Told]) -> set[str]:
+def removed_for_good(events: Iterable[MirroredEvent]) -> set[str]:
     """The ids of these pictures."""
     listed = list(events)
-    removed = {one.event.image for one in listed if one.event.reason == REMOVED}
-    histories: dict[str, list[Told]] = {image: [] for image in removed}
+    removed = {one.image for one in listed if one.reason == REMOVED}
+    histories: dict[str, list[MirroredEvent]] = {image: [] for image in removed}
     for one in listed:
-        if one.event.image in removed:
-            histories[one.event.image].append(one)
+        if one.image in removed:
+            histories[one.image].append(one)
     return {image for image, history in histories.items() if not _is_there_again(history)}
 
 
-def _is_there_again(history: list[Told]) -> bool:
+def _is_there_again(history: list[MirroredEvent]) -> bool:
     known = {one.identity: one for one in history}
     before = {identity: _all_before(identity, known) for identity in known}
-    removals = [one.identity for one in history if one.event.reason == REMOVED]
+    removals = [one.identity for one in history if one.reason == REMOVED]
 
-    def outlives(one: Told, removal: Identity) -> bool:
+    def outlives(one: MirroredEvent, removal: Identity) -> bool:
         knew = removal in before[one.identity]
-        return knew or (one.event.kind == "import" and one.identity not in before[removal])
+        return knew or (one.kind == "import" and one.identity not in before[removal])
 
-    brought = [one for one in history if one.event.kind in BRINGS]
+    brought = [one for one in history if one.kind in BRINGS]
     return any(all(outlives(one, removal) for removal in removals) for one in brought)
 
 
-def _all_before(identity: Identity, known: Mapping[Identity, Told]) -> set[Identity]:
+def _all_before(identity: Identity, known: Mapping[Identity, MirroredEvent]) -> set[Identity]:
     """All that was known to who said this."""
     found: set[Identity] = set()
     waiting = [identity]

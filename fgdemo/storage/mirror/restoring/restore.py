@@ -21,8 +21,8 @@ from fgdemo.storage.database.database import reading, sortable, utc_now, writing
 from fgdemo.storage.database.schema import label_event_table, model_version_table
 from fgdemo.storage.disk.durable import disk_complaint, write_durably
 from fgdemo.storage.disk.unfinished import clear_unfinished, held_folder
-from fgdemo.storage.mirror.destinations import Destination, GoneError
-from fgdemo.storage.mirror.models import ToldModel
+from fgdemo.storage.mirror.models import MirroredModel
+from fgdemo.storage.mirror.protocol import Destination, GoneError
 from fgdemo.storage.mirror.restoring.content import MirrorContent, read_mirror
 from fgdemo.storage.mirror.restoring.people import has_people
 from fgdemo.storage.mirror.restoring.rows import Rows
@@ -151,7 +151,7 @@ def _fetch_pictures(
 
 
 def _fetch_model(
-    told: ToldModel, root: Path, destination: Destination, check: Callable[[Path], object], damage: Damage
+    told: MirroredModel, root: Path, destination: Destination, check: Callable[[Path], object], damage: Damage
 ) -> str | None:
     """The folder of a checkpoint below `root`, written whole; empty for a deleted model, None where it is damaged.
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -16,15 +13,14 @@ from fgdemo.storage.database.schema import (
     event_origin_table,
     image_table,
     label_event_table,
-    session_table,
     taxon_table,
 )
-from fgdemo.storage.history.events import LabelEvent, event_of
+from fgdemo.storage.history.events import LabelEvent, histories_of, row_of
 from fgdemo.storage.history.label_event import REMOVED
-from fgdemo.storage.mirror.models import ToldModel
-from fgdemo.storage.mirror.records import SESSION, TAXON, Columns, Identity, Row, Told, digest_of, record_of
+from fgdemo.storage.mirror.models import MirroredModel
+from fgdemo.storage.mirror.records import SESSION, TAXON, Identity, MirroredEvent, digest_of, record_of
 from fgdemo.storage.mirror.restoring.content import MirrorContent
-from fgdemo.storage.mirror.restoring.event_order import Replay, in_order
+from fgdemo.storage.mirror.restoring.event_order import Placing, in_order
 from fgdemo.storage.mirror.restoring.models import add_models
 from fgdemo.storage.mirror.restoring.people import RestoredPeople
 from fgdemo.storage.mirror.restoring.removals import removed_for_good
@@ -32,8 +28,11 @@ from fgdemo.storage.mirror.row_versions import FACETS, Versioned, merged, note_c
 from fgdemo.storage.mirror.segments import Damage
 from fgdemo.storage.mirror.state import note_in
 from fgdemo.storage.mirror.tables import GROWING, all_sent, with_versions
+from fgdemo.storage.records.fields import Row
+from fgdemo.storage.records.merging import merge_sessions
 from fgdemo.values.annotation import Split
 from fgdemo.values.errors import StorageError
+from fgdemo.values.labelled import SourceSession
 
 BY = "fgdemo"
 REMOVED_ELSEWHERE = "The picture was removed elsewhere, so it is removed here."
@@ -62,14 +61,14 @@ class Rows:
         self._numbers: dict[Identity, int] = {}
         self._was_fresh, self._newest = True, None
 
-    def add(self, content: MirrorContent, models: Sequence[tuple[ToldModel, str]]) -> None:
+    def add(self, content: MirrorContent, models: Sequence[tuple[MirroredModel, str]]) -> None:
         """Raises StorageError where something does not fit together; then the transaction must not be kept."""
         note_changes_in(self._connection, secrets.token_hex(8))
         known = self._known_events()
         self._was_fresh = not known
         self._add_taxa(content.taxa)
         splits = self._add_pictures(content.pictures)
-        sessions = self._add_sessions(content.sessions)
+        sessions = self._add_sessions(content.sessions.values())
         fresh = [told for key, told in content.events.items() if key not in known]
         self._add_events(fresh, splits, sessions)
         self._newest = self._connection.execute(sa.select(sa.func.max(label_event_table.c.id))).scalar()
@@ -128,19 +127,11 @@ class Rows:
         mirrored = {image: row["split"] for image, row in pictures.items()}
         return {image: split or mirrored.get(image) or "train" for image, split in {**mirrored, **splits}.items()}
 
-    def _add_sessions(self, sessions: Mapping[tuple[str, str], Row]) -> dict[tuple[str, str], int]:
+    def _add_sessions(self, sessions: Iterable[SourceSession]) -> dict[tuple[str, str], int]:
         """Gives the number of every session."""
-        known = session_table.c
-        columns = (known.annotator, known.opened_at, known.id, known.closed_at)
-        here = {(row.annotator, row.opened_at): row for row in self._connection.execute(sa.select(*columns))}
-        numbers = {key: row.id for key, row in here.items()}
-        for key, row in sorted(sessions.items(), key=lambda one: one[0][1]):
-            if key not in numbers:
-                numbers[key] = self._insert_one(session_table, row)
-                self._remember("session", " ".join(key), row, SESSION)
-            elif here[key].closed_at is None and row["closed_at"] is not None:
-                closing = session_table.update().where(known.id == numbers[key])
-                self._connection.execute(closing.values(closed_at=row["closed_at"]))
+        numbers, added = merge_sessions(self._connection, sessions)
+        for one in added:
+            self._digests["session", " ".join(one.key)] = digest_of(record_of("session", vars(one), SESSION))
         return numbers
 
     def _add_grown(self, grown: Mapping[str, Mapping[str, Row]]) -> None:
@@ -176,22 +167,21 @@ class Rows:
         return keys
 
     def _add_events(
-        self, told: Sequence[Told], splits: Mapping[str, Split], sessions: Mapping[tuple[str, str], int]
+        self, told: Sequence[MirroredEvent], splits: Mapping[str, Split], sessions: Mapping[tuple[str, str], int]
     ) -> None:
         usable = self._usable(told, splits)
         if not usable:
             return
-        histories = self._histories({one.event.image for one in usable}) if self._numbers else {}
-        replay = Replay(
-            self._numbers, histories, splits, sessions, next_serial(self._connection, label_event_table.name)
-        )
+        histories = histories_of(self._connection, {one.image for one in usable}) if self._numbers else {}
+        first = next_serial(self._connection, label_event_table.name)
+        placing = Placing(self._numbers, histories, splits, sessions, first)
         keys = set(self._connection.execute(sa.select(label_event_table.c.answer_key)).scalars()) - {None}
         rows, origins = [], []
         for one in in_order(usable, self._numbers):
-            placed = replay.place(one)
+            placed = placing.place(one)
             if placed is None:
                 continue
-            row = _event_row(placed)
+            row = row_of(placed)
             if row["answer_key"] in keys:
                 row["answer_key"] = None
             elif row["answer_key"] is not None:
@@ -200,22 +190,23 @@ class Rows:
             origins.append({"event": placed.id, "origin": one.identity[0], "number": one.identity[1]})
         self._insert(label_event_table, rows)
         newest = self._connection.execute(sa.select(sa.func.max(label_event_table.c.id))).scalar()
-        if rows and newest != replay.next - 1:  # what they name would be something else
+        if rows and newest != placing.next - 1:  # what they name would be something else
             raise StorageError("The database numbered the events in another way than was expected: nothing was stored.")
         self._insert(event_origin_table, origins)
         self.events = len(rows)
 
     def _remove_pictures(self, content: MirrorContent) -> None:
         """What was removed elsewhere is removed here; what this workspace has said since, unsent, counts too."""
-        images = {one.event.image for one in content.events.values() if one.event.reason == REMOVED}
+        images = {one.image for one in content.events.values() if one.reason == REMOVED}
         identities = {number: identity for identity, number in self._numbers.items()}
-        told = {one.identity: one for one in content.events.values() if one.event.image in images}
-        histories = self._histories(images) if images else {}
+        told = {one.identity: one for one in content.events.values() if one.image in images}
+        histories = {image: said for image, said in histories_of(self._connection, images).items() if said}
         for history in histories.values():
             before: Identity | None = None
             for event in history:
                 identity = identities[event.id or 0]
-                told.setdefault(identity, Told(identity, event, None, None, None, before))
+                fact = {"ref": identity, "reason": event.reason, "image": event.image, "after": before}
+                told.setdefault(identity, MirroredEvent(event.kind, None, **fact))
                 before = identity
         self.removed = removed_for_good(told.values()) & set(histories)
         for image in sorted(self.removed):
@@ -224,18 +215,18 @@ class Rows:
                 last = LabelEvent(
                     image, "unusable", BY, comment=REMOVED_ELSEWHERE, reason=REMOVED, created_at=self._now
                 )
-                self._connection.execute(label_event_table.insert().values(_event_row(last)))
+                self._connection.execute(label_event_table.insert().values(row_of(last)))
 
-    def _usable(self, told: Iterable[Told], splits: Mapping[str, Split]) -> list[Told]:
+    def _usable(self, told: Iterable[MirroredEvent], splits: Mapping[str, Split]) -> list[MirroredEvent]:
         """Those whose picture and taxon are known, and which take back something that is."""
         taxa = set(self._connection.execute(sa.select(taxon_table.c.id)).scalars())
         listed = list(told)
         identities = {one.identity for one in listed} | set(self._numbers)
         usable = []
         for one in listed:
-            if one.event.image not in splits:
+            if one.image not in splits:
                 fault = "is about a picture that no line describes"
-            elif one.event.taxon is not None and one.event.taxon not in taxa:
+            elif one.label is not None and one.label not in taxa:
                 fault = "names a taxon that no line describes"
             elif one.undoes is not None and one.undoes not in identities:
                 fault = "takes back something that is not there"
@@ -245,28 +236,8 @@ class Rows:
             self._damage.name(f"event {one.identity[1]} of {one.identity[0][:8]}", fault)
         return usable
 
-    def _histories(self, images: set[str]) -> dict[str, list[LabelEvent]]:
-        """What is said here of these pictures, oldest first."""
-        found: dict[str, list[LabelEvent]] = {}
-        query = sa.select(label_event_table).order_by(label_event_table.c.id)
-        for row in self._connection.execute(query).mappings():
-            if row["image"] in images:
-                found.setdefault(row["image"], []).append(event_of(row))
-        return found
-
     # --- rows ---------------------------------------------------------------------------------------------
 
     def _insert(self, table: sa.TableClause, rows: Sequence[Row]) -> None:
         for start in range(0, len(rows), AT_ONCE):
             self._connection.execute(table.insert(), list(rows[start : start + AT_ONCE]))
-
-    def _insert_one(self, table: sa.TableClause, row: Mapping[str, Any]) -> int:
-        return self._connection.execute(table.insert().values(**row).returning(table.c.id)).scalar_one()
-
-    def _remember(self, kind: str, name: str, row: Row, columns: Columns) -> None:
-        self._digests[kind, name] = digest_of(record_of(kind, row, columns))
-
-
-def _event_row(event: LabelEvent) -> Row:
-    row = {name: value for name, value in vars(event).items() if name != "id"}
-    return {**row, "box": json.dumps(asdict(event.box)) if event.box else None}
