@@ -31,13 +31,13 @@ from pytorch_grad_cam.utils.image import scale_cam_image
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget, FinerWeightedTarget
 from torch import Tensor, nn
 
-from fgdemo.explain.evidence import class_map, contrast_map, part_evidence
 from fgdemo.explain.gradcam import Target, gradcam
 from fgdemo.model.checkpoint.load import load_classifier
 from fgdemo.model.classifier import Classifier
 from fgdemo.model.network import Network
 from fgdemo.settings import REPOSITORY
 from fgdemo.specimens import SPECIES, draw_specimen
+from fgdemo.values.evidence import contrast_map, split
 
 
 class WholeModel(nn.Module):
@@ -64,16 +64,17 @@ def page_maps(classifier: Classifier, pixels: Tensor, targets: list[Target]) -> 
     """Everything the page shows. Grad-CAM is the positive part of the evidence, measured from a zero token."""
     with torch.inference_mode():
         reading = classifier.read_tokens(classifier.network.tokens(pixels))
-    part_evidence(reading)
     rows, columns, _ = reading.evidence.shape
     from_zero = (reading.bias - classifier.network.bias.cpu().numpy()) / (rows * columns)
     maps = []
     for target in targets:
         if isinstance(target, int):
-            maps.append(np.maximum(class_map(reading, target) + from_zero[target], 0))
+            maps.append(np.maximum(reading.evidence[..., target] + from_zero[target], 0))
         else:
             a, b = target
-            maps.append(np.maximum(contrast_map(reading, a, b) + from_zero[a] - from_zero[b], 0))
+            contrast = contrast_map(reading.evidence[..., a], reading.evidence[..., b])
+            split(contrast, float(reading.bias[a] - reading.bias[b]), reading.assignment[..., :-1])
+            maps.append(np.maximum(contrast + from_zero[a] - from_zero[b], 0))
     return maps
 
 

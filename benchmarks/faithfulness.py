@@ -43,6 +43,7 @@ from fgdemo.model.classifier import Classifier
 from fgdemo.model.network import Network
 from fgdemo.settings import REPOSITORY
 from fgdemo.statistics.bootstrap import mean_interval
+from fgdemo.values.evidence import contrast_map
 from fgdemo.values.taxonomy import Taxonomy
 
 LIBRARY: dict[str, Method] = {
@@ -109,14 +110,15 @@ def maps_of(
         evidence = network.evidence(tokens)[0].cpu().numpy()
         background = network.assignment(tokens, group)[0, ..., -1].cpu().numpy()
     rows, columns = evidence.shape[:2]
+    contrast = contrast_map(evidence[..., a], evidence[..., b])
     y, x = np.mgrid[-1 : 1 : rows * 1j, -1 : 1 : columns * 1j]  # pyright: ignore[reportAttributeAccessIssue]
     return {
         **maps,
         "finercam": gradcam(network, tokens, (a, b)),
         "evidence": evidence[..., a],
         "parts": evidence[..., a] * (1 - background),
-        "contrast": evidence[..., a] - evidence[..., b],
-        "contrast_parts": (evidence[..., a] - evidence[..., b]) * (1 - background),
+        "contrast": contrast,
+        "contrast_parts": contrast * (1 - background),
         "centre": np.sqrt(2) - np.hypot(y, x),
         "random": measure.random_like(evidence[..., a], rng),
     }

@@ -40,6 +40,7 @@ from fgdemo.model.checkpoint.load import load_classifier
 from fgdemo.model.classifier import Classifier
 from fgdemo.settings import REPOSITORY
 from fgdemo.statistics.bootstrap import mean_interval
+from fgdemo.values.evidence import contrast_map
 from fgdemo.values.types import CropBox
 
 CROP = CropBox(0.1, 0.1, 0.9, 0.9)
@@ -66,7 +67,7 @@ def read(classifier: Classifier, pixels: Tensor) -> tuple[int, np.ndarray, np.nd
     tokens = network.tokens(pixels[None])
     first, second = network.logits_from_tokens(tokens)[0].topk(2).indices.tolist()
     evidence = network.evidence(tokens)[0].cpu().numpy()
-    return first, evidence[..., first], evidence[..., first] - evidence[..., second]
+    return first, evidence[..., first], contrast_map(evidence[..., first], evidence[..., second])
 
 
 @torch.inference_mode()

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # All set-up on a fresh machine, then every check: style, types, tests. Arguments go to pytest.
-# The tests need Chromium and a PostgreSQL server; what is missing is installed by apt-get.
+# The tests need Chromium, Node and a PostgreSQL server; what is missing is installed by apt-get.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -9,6 +9,7 @@ python3 -m venv .venv
 
 missing=()
 command -v chromium > /dev/null || missing+=(chromium)
+command -v node > /dev/null || missing+=(nodejs)
 command -v postgres > /dev/null || compgen -G "/usr/lib/postgresql/*/bin/initdb" > /dev/null || missing+=(postgresql)
 if [ ${#missing[@]} -gt 0 ]; then
   as_root=$([ "$(id -u)" = 0 ] || echo sudo)

@@ -32,6 +32,7 @@ from torch.nn import functional
 from torchvision.transforms.functional import gaussian_blur
 
 from fgdemo.statistics.bootstrap import interval
+from fgdemo.values.evidence import contrast_map
 from fgdemo.values.taxonomy import Taxonomy
 from fgdemo.values.training import Interval
 from fgdemo.values.types import CropBox, Trust
@@ -218,7 +219,7 @@ def trust(classifier: PixelClassifier, picture: Image.Image, box: CropBox | None
     with torch.inference_mode():
         evidence = classifier.network.evidence(classifier.network.tokens(pixels[None]))[0]
     for_a = evidence[..., index_a].float().cpu().numpy()
-    contrast = for_a - evidence[..., index_b].float().cpu().numpy()
+    contrast = contrast_map(for_a, evidence[..., index_b].float().cpu().numpy())
     of_class, of_contrast = walk(classifier.network, pixels, [for_a, contrast])
     rng = np.random.default_rng(_seed(pixels))
     randoms = [random_like((for_a, contrast)[place % 2], rng) for place in range(RANDOM_MAPS)]

@@ -11,6 +11,7 @@ from PIL import Image, ImageDraw
 from fgdemo.explain.overlay import over, parts_layer, scale_strip, signed_layer
 from fgdemo.explain.typeset import fitted, font, has_boxes, length, right, run, signed, wrapped
 from fgdemo.values.bidi import isolated
+from fgdemo.values.evidence import Split, Strongest, both_sides, contrast_map, shares_of, split, strongest
 from fgdemo.values.types import Classification, PartView, PossibleKind, Trust
 
 WIDTH = 1600
@@ -52,7 +53,8 @@ def explain_sheet(
     _panels(sheet, draw, top, (PANEL, height), crop, classification, (a, b), (map_a, map_b), trust)
     top += height + 132
     draw.line((MARGIN, top, WIDTH - MARGIN, top), fill=LINE)
-    left_end = _part_bars(draw, (MARGIN, top + 30), 2 * PANEL + GUTTER, classification, a, b, map_a - map_b)
+    why = split(contrast_map(map_a, map_b), a.bias - b.bias, shares_of(classification.parts, classification.grid))
+    left_end = _part_bars(draw, (MARGIN, top + 30), 2 * PANEL + GUTTER, classification.parts, a, b, why)
     right_end = _class_bars(draw, (MARGIN + 2 * (PANEL + GUTTER), top + 30), 2 * PANEL + GUTTER, classification)
     return sheet.crop((0, 0, WIDTH, _footer(draw, max(left_end, right_end) + 20, classification)))
 
@@ -86,9 +88,10 @@ def _panels(
     trust: Mapping[str, Trust],
 ) -> None:
     a, b = pair
-    contrast = maps[0] - maps[1]
+    contrast = contrast_map(*maps)
+    most = [strongest(one) for one in (maps[0], contrast)]
     lefts = [MARGIN + column * (PANEL + GUTTER) for column in range(4)]
-    class_full, contrast_full = float(np.abs(maps[0]).max()), float(np.abs(contrast).max())
+    class_full, contrast_full = (one.peak for one in most)
     grey = crop.convert("L").convert("RGB")
     muted = Image.blend(crop, grey, 0.45)
     pictures = (
@@ -99,20 +102,21 @@ def _panels(
     )
     for left, drawn in zip(lefts, pictures, strict=True):
         sheet.paste(drawn, (left, top))
-    if maps[0].max() > 0:
-        _peak(draw, maps[0], (lefts[1], top), size)
-    if contrast.max() > 0:
-        _peak(draw, contrast, (lefts[2], top), size)
+    for left, place in zip(lefts[1:3], most, strict=True):
+        if place.value > 0:
+            _peak(draw, place, classification.grid, (left, top), size)
 
     line = top + size[1] + 12
     what = "The crop box" if classification.box else "The picture"
     _caption(draw, (lefts[0], line), ((what, INK),), f"{classification.width_px} × {classification.height_px} px")
-    if maps[0].max() > 0:
-        said = f"for {signed(np.maximum(maps[0], 0).sum())}   against {signed(np.minimum(maps[0], 0).sum())}"
+    speaks_for, speaks_against = both_sides(maps[0])
+    if most[0].value > 0:
+        said = f"for {signed(speaks_for)}   against {signed(speaks_against)}"
     else:
         said = "No positive evidence: nothing here speaks for it."
     _caption(draw, (lefts[1], line), (("Evidence for ", INK), (a.name, A_TEXT)), said, trust.get("class"))
-    said = f"for A {signed(np.maximum(contrast, 0).sum())}   for B {signed(-np.minimum(contrast, 0).sum())}"
+    speaks_for, speaks_against = both_sides(contrast)
+    said = f"for A {signed(speaks_for)}   for B {signed(-speaks_against)}"
     _caption(draw, (lefts[2], line), ((a.name, A_TEXT), (" or ", SOFT), (b.name, B_TEXT)), said, trust.get("contrast"))
     for left, full, names in ((lefts[1], class_full, ("evidence", "against")), (lefts[2], contrast_full, ("a", "b"))):
         _scale(sheet, draw, (left, line + 78), full, *names)
@@ -160,11 +164,12 @@ def _legend(draw: ImageDraw.ImageDraw, at: tuple[int, int], parts: Sequence[Part
         x += width
 
 
-def _peak(draw: ImageDraw.ImageDraw, grid_map: np.ndarray, at: tuple[int, int], size: tuple[int, int]) -> None:
+def _peak(
+    draw: ImageDraw.ImageDraw, place: Strongest, grid: tuple[int, int], at: tuple[int, int], size: tuple[int, int]
+) -> None:
     """A ring around the place where the map is highest."""
-    row, column = np.unravel_index(int(grid_map.argmax()), grid_map.shape)
-    x = at[0] + (float(column) + 0.5) / grid_map.shape[1] * size[0]
-    y = at[1] + (float(row) + 0.5) / grid_map.shape[0] * size[1]
+    x = at[0] + (place.column + 0.5) / grid[1] * size[0]
+    y = at[1] + (place.row + 0.5) / grid[0] * size[1]
     draw.ellipse((x - 9, y - 9, x + 9, y + 9), outline="#000000", width=4)
     draw.ellipse((x - 8, y - 8, x + 8, y + 8), outline="#FFFFFF", width=2)
 
@@ -173,18 +178,16 @@ def _part_bars(
     draw: ImageDraw.ImageDraw,
     at: tuple[int, int],
     width: int,
-    classification: Classification,
+    parts: Sequence[PartView],
     a: PossibleKind,
     b: PossibleKind,
-    contrast: np.ndarray,
+    why: Split,
 ) -> int:
     """Which part decided; returns the lowest line used. The bars sum to the difference of the two logits."""
     x, y = at
-    values = [float((np.reshape(part.share, classification.grid) * contrast).sum()) for part in classification.parts]
-    rows = [_Row(part.name, part.colour, value) for part, value in zip(classification.parts, values, strict=True)]
-    rows.append(_Row("background", BACKGROUND_COLOUR, float(contrast.sum()) - sum(values)))
-    rows.append(_Row("starting point", GROUND, a.bias - b.bias))
-    total = sum(row.value for row in rows)
+    rows = [_Row(part.name, part.colour, value) for part, value in zip(parts, why.parts, strict=True)]
+    rows += [_Row("background", BACKGROUND_COLOUR, why.background), _Row("starting point", GROUND, why.base)]
+    total = why.total
     end = run(draw, (float(x), y), "Which part decided", font(20, 600), INK)
     run(draw, (end + 16, y + 3), fitted(_verdict(a, b, total), font(16), x + width - end - 16), font(16), SOFT)
     full = max(max(abs(row.value) for row in rows), 1e-9)

@@ -6,7 +6,7 @@ With φ the standardised embedding and a constant, Ω the weights and Y one-hot 
     s_i = ω_i φ_i' G⁻¹ φ_i                    loo_i = (p_i − s_i y_i) / (1 − s_i)
 
 `loo_i` is exactly what the head would say of picture i had it never seen it (Cook & Weisberg 1982, §2.2; PRESS:
-Allen 1974). Mean pooling is linear in the tokens, so the logits split exactly over places (fgdemo.explain.evidence).
+Allen 1974). Mean pooling is linear in the tokens, so the logits split exactly over places (fgdemo.values.evidence).
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from fgdemo.values.evidence import rounded
 from fgdemo.values.types import Classifier, PartView, PossibleKind, Reading
 
 WORTH_COMPARING_PROB = 0.01
@@ -16,11 +17,7 @@ def candidates(reading: Reading, classifier: Classifier, leaves: Sequence[str]) 
     """The maps of these leaves, rounded to some four digits; each bias takes up what rounding left of its logit."""
     taxonomy = classifier.taxonomy
     columns = [taxonomy.leaf_index[leaf] for leaf in leaves]
-    rows, width, _ = reading.evidence.shape
-    maps = reading.evidence[..., columns].reshape(rows * width, -1).astype(np.float64)
-    largest = max(float(np.abs(maps).max()), 1e-12)
-    maps = maps.round(3 - int(np.floor(np.log10(largest))))
-    biases = reading.logits[columns].astype(np.float64) - maps.sum(0)
+    maps, biases = rounded(reading.evidence[..., columns], reading.logits[columns])
     return tuple(
         PossibleKind(
             taxon=leaf,

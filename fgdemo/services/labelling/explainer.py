@@ -15,6 +15,7 @@ from fgdemo.storage.history.roster import Roster
 from fgdemo.storage.pictures.originals import ImageStore
 from fgdemo.values.annotation import Learner
 from fgdemo.values.errors import TaxonomyError
+from fgdemo.values.evidence import contrast_map, part_sums
 from fgdemo.values.limits import MODEL_PX
 from fgdemo.values.types import Classifier, Part, PartView, PossibleKind, Reading
 
@@ -130,8 +131,8 @@ class Explainer:
         for sign, images in ((1, pictures_a[:TYPICAL]), (-1, pictures_b[:TYPICAL])):
             for image in images:
                 reading = self._read(image, classifier)
-                contrast = reading.evidence[..., leaves[a]] - reading.evidence[..., leaves[b]]
-                values = np.einsum("hw,hwk->k", contrast, reading.assignment)
+                contrast = contrast_map(reading.evidence[..., leaves[a]], reading.evidence[..., leaves[b]])
+                values = part_sums(contrast, reading.assignment)
                 for row, part in enumerate(reading.parts):
                     parts[part.id] = part
                     sums[part.id] = sums.get(part.id, 0.0) + sign * float(values[row]) / len(images)
@@ -203,6 +204,6 @@ def _deciding_part(reading: Reading, explanation: Explanation) -> int | None:
     if not reading.parts:
         return None
     by_taxon = {one.taxon: np.array(one.evidence) for one in explanation.candidates}
-    contrast = (by_taxon[explanation.asked] - by_taxon[explanation.rival]).reshape(explanation.grid)
-    values = np.einsum("hw,hwk->k", contrast, reading.assignment[..., : len(reading.parts)])
+    contrast = contrast_map(by_taxon[explanation.asked], by_taxon[explanation.rival]).reshape(explanation.grid)
+    values = part_sums(contrast, reading.assignment[..., : len(reading.parts)])
     return int(np.abs(values).argmax())
