@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { alphaOf, difference, partSums, strongest } from "../../fgdemo/web/static/maps.js";
+import { alphaOf, difference, partSums, strongest } from "../../fgdemo/web/static/shared/maps.js";
 
 const golden = JSON.parse(readFileSync(new URL("../support/golden/evidence.json", import.meta.url), "utf8"));
 
