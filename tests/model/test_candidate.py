@@ -15,7 +15,7 @@ from fgdemo.learn.candidate.fit import fit_classifier, label_indices
 from fgdemo.learn.data.corpus import Corpus
 from fgdemo.learn.data.embed import embed, token_batches
 from fgdemo.learn.data.pictures import Pictures
-from fgdemo.learn.train.recipe import PRESETS, Recipe
+from fgdemo.learn.train.recipe import PRESETS, REMOVED, Recipe
 from fgdemo.model.checkpoint.load import load_classifier, save_classifier
 from fgdemo.model.classifier import Classifier
 from fgdemo.model.head import RidgeHead
@@ -213,6 +213,11 @@ def test_a_recipe_comes_back_from_its_json(recipe: Recipe) -> None:
         Recipe.from_json({**recipe.to_json(), "colour": 1})
 
 
+def test_a_recipe_of_before_reads_where_it_left_what_is_no_more_off() -> None:
+    stored = {**PRESETS["quick"].to_json(), **REMOVED}
+    assert Recipe.from_json(stored) == PRESETS["quick"]
+
+
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
@@ -221,7 +226,8 @@ def test_a_recipe_comes_back_from_its_json(recipe: Recipe) -> None:
         ({"replay": -0.5}, "“replay” is -0.5"),
         ({"replay": True}, "“replay” is True"),
         ({"memory": 1.5}, "“memory” is 1.5"),
-        ({"pair_batches": 1}, "“pair_batches” is 1"),
+        ({"compiled": 1}, "“compiled” is 1"),
+        ({"pair_batches": True}, "asks for “pair_batches”, which is no more"),
         ({"lr": float("nan")}, "“lr” is nan"),
         ({"framing": 1}, "group of fields"),
         ({"framing": {"light": "a lot"}}, "framing “light”"),

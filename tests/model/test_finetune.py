@@ -13,13 +13,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fgdemo.learn.data.augment import Framing, mix, normalise, reframe
+from fgdemo.learn.data.augment import Framing, normalise, reframe
 from fgdemo.learn.train import finetune as finetune_module
 from fgdemo.learn.train.finetune import Trained, best_epoch, finetune, no_better
 from fgdemo.learn.train.optimizer import NEW_LR, make_optimizer
 from fgdemo.learn.train.recipe import Recipe
 from fgdemo.learn.train.steps import Batch, Lesson, backward, smoothed
 from fgdemo.learn.train.student import Student, Teacher, make_teacher
+from fgdemo.learn.train.techniques import mix
 from fgdemo.model.backbone import DataConfig
 from fgdemo.values.errors import BackboneError, CheckpointError, DatasetError, TrainingError
 from fgdemo.values.training import Epoch

@@ -19,18 +19,16 @@ from fgdemo.learn.candidate.blend import choose_blend
 from fgdemo.learn.candidate.fit import fit_classifier
 from fgdemo.learn.candidate.inherit import places_of, with_parts_of
 from fgdemo.learn.data.corpus import Corpus
-from fgdemo.learn.data.embed import embed, token_batches
+from fgdemo.learn.data.embed import embed
 from fgdemo.learn.train.allocator import freed_memory_kept
 from fgdemo.learn.train.distillation import SoftLabels, soft_labels
 from fgdemo.learn.train.distributed import ALONE, World
-from fgdemo.learn.train.emphasis import rivals_of, sample_weights
 from fgdemo.learn.train.finetune import Trained, finetune
-from fgdemo.learn.train.part_losses import PartAnchors, part_places
+from fgdemo.learn.train.part_losses import PartAnchors
 from fgdemo.learn.train.recipe import Recipe
 from fgdemo.learn.train.rehearsal import Memory, choose_memory
 from fgdemo.learn.train.steps import Lesson
 from fgdemo.learn.train.student import Teacher
-from fgdemo.model.calibration import softmax
 from fgdemo.model.classifier import Classifier
 from fgdemo.model.discriminant import LEAST_COUNT
 from fgdemo.model.drift import drift, plus, with_columns, without_members
@@ -174,19 +172,8 @@ def head_start(
 
 def lesson_of(base: Classifier, known: Known, corpus: Corpus, recipe: Recipe, device: str) -> Lesson:
     """What the recipe asks for, worked out from what is known before."""
-    train = corpus.pictures.where("train")
     taxonomy = corpus.taxonomy
-    rivals = None
-    if recipe.pair_batches:
-        head = RidgeHead.fit(known.embeddings[train], corpus.class_index[train], len(taxonomy.leaves))
-        left_out = head.leave_one_out(known.embeddings[train], corpus.class_index[train])
-        rivals = rivals_of(softmax(left_out / base.calibration.temperature), corpus.class_index[train])
     groups = tuple(base.parts.group_of(taxonomy.root(leaf)) for leaf in taxonomy.leaves)
-    anchors = PartAnchors(base.parts.to(device), groups)
-    places = None
-    if recipe.part_crops:
-        tokens = token_batches(base.backbone, corpus.pictures.pixels, base.data_config)
-        places = part_places(PartAnchors(base.parts.to(base.device), groups), tokens, corpus.class_index)
     return Lesson(
         corpus.pictures,
         corpus.class_index,
@@ -195,10 +182,7 @@ def lesson_of(base: Classifier, known: Known, corpus: Corpus, recipe: Recipe, de
         checked=corpus.checked,
         soft=soft_labels_of(base, known, corpus) if recipe.retention else None,
         memory=memory_of(base, known, corpus, recipe),
-        weights=sample_weights(corpus.class_index, train, corpus.checked, recipe),
-        rivals=rivals,
-        anchors=anchors if recipe.parts else None,
-        places=places,
+        anchors=PartAnchors(base.parts.to(device), groups) if recipe.parts else None,
     )
 
 

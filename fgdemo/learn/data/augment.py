@@ -1,4 +1,4 @@
-"""Random framing, light and mixing of a whole batch at once, on whatever device the batch lies.
+"""Random framing and light of a whole batch at once, on whatever device the batch lies.
 
 What a GPU is sent is sent without waiting for it, or it would stand idle while the next batch is prepared.
 """
@@ -54,19 +54,10 @@ def resize(batch: Tensor, size_px: int) -> Tensor:
     return functional.interpolate(batch, (size_px, size_px), mode="bilinear", align_corners=False)
 
 
-CLOSE = 0.4, 0.7
-"""Sides of the windows that look closely at one place, as shares of the picture's."""
-
-
-def reframe(
-    batch: Tensor, size_px: int, framing: Framing, generator: torch.Generator, places: Tensor | None = None
-) -> Tensor:
+def reframe(batch: Tensor, size_px: int, framing: Framing, generator: torch.Generator) -> Tensor:
     """Random window, turn, flip and light: (B, 3, S, S) → (B, 3, size_px, size_px).
 
     Half the windows are near the whole picture, three tenths inside it, a fifth reach outside it.
-
-    Args:
-        places: (B, 2) x and y in [−1, 1] of what a picture is to be looked at closely; NaN: as the others.
     """
     count = len(batch)
 
@@ -82,14 +73,6 @@ def reframe(
     offsets = (uniform(-1, 1), uniform(-1, 1))
     slack = (1 - scale).abs()
     centres = [offset * slack for offset in offsets]
-    if places is not None:
-        close = places.isfinite().all(1)
-        scale = torch.where(close, uniform(*CLOSE), scale)
-        slack = (1 - scale).abs()
-        centres = [
-            torch.where(close, places[:, axis].nan_to_num().clamp(-slack, slack), centre)
-            for axis, centre in enumerate(centres)
-        ]
     aspect = torch.exp(uniform(-1, 1) * torch.log(torch.tensor(framing.max_aspect)) / 2)
     turn = uniform(-1, 1) * framing.max_turn_deg * torch.pi / 180
     flip = torch.where(torch.rand(count, generator=generator) < 0.5, -1.0, 1.0)
@@ -107,38 +90,3 @@ def reframe(
     gain = (1 + uniform(-1, 1) * framing.light).to(batch, non_blocking=True)[:, None, None, None]
     offset = (uniform(-1, 1) * framing.light).to(batch, non_blocking=True)[:, None, None, None]
     return framed * gain + offset
-
-
-def mix(
-    batch: Tensor, targets: Tensor, *, mixup: float, cutmix: float, generator: torch.Generator
-) -> tuple[Tensor, Tensor]:
-    """mixup (Zhang 2018) or CutMix (Yun 2019) of a batch with itself in another order; either strength may be 0.
-
-    Args:
-        batch: (B, 3, S, S).
-        targets: (B, C) soft labels.
-        mixup, cutmix: α of the Beta distribution. Where both are on, each batch gets one by a fair coin.
-    """
-    use_cutmix = cutmix > 0 and (mixup == 0 or bool(torch.rand(1, generator=generator) < 0.5))
-    alpha = cutmix if use_cutmix else mixup
-    if alpha == 0:
-        return batch, targets
-    share = _beta(alpha, generator)
-    order = torch.randperm(len(batch), generator=generator).to(batch.device, non_blocking=True)
-    if not use_cutmix:
-        return batch * share + batch[order] * (1 - share), targets * share + targets[order] * (1 - share)
-    side = batch.shape[-1]
-    edge = int(side * (1 - share) ** 0.5)
-    top, left = (int(torch.randint(0, side - edge + 1, (1,), generator=generator)) for _ in range(2))
-    batch = batch.clone()
-    batch[..., top : top + edge, left : left + edge] = batch[order][..., top : top + edge, left : left + edge]
-    share = 1 - edge**2 / side**2
-    return batch, targets * share + targets[order] * (1 - share)
-
-
-def _beta(alpha: float, generator: torch.Generator) -> float:
-    """One draw of Beta(α, α) by Jöhnk's method (1964), which needs only uniforms."""
-    while True:
-        first, second = (torch.rand(2, generator=generator, dtype=torch.float64) ** (1 / alpha)).tolist()
-        if 0 < first + second <= 1:
-            return first / (first + second)

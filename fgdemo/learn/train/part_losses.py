@@ -8,10 +8,8 @@ pass.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -38,41 +36,19 @@ class PartAnchors:
     groups: tuple[str, ...]
 
     def maps(self, tokens: Tensor, labels: Tensor) -> list[tuple[Tensor, Tensor]]:
-        """For each group in the batch: its (n, h, w, K + 1) maps, background last, and the (n,) rows they are of."""
+        """For each group in the batch: its (n, h, w, K + 1) maps, background last, and the (n,) rows they are of.
+
+        Args:
+            labels: (B,) class indices, on the CPU: so nobody waits for the GPU.
+        """
         of_row = [self.groups[int(label)] for label in labels]
         found = []
         for group in sorted(set(of_row)):
             if self.parts.of_group(group):
-                rows = torch.tensor([row for row, one in enumerate(of_row) if one == group], device=tokens.device)
+                rows = torch.tensor([row for row, one in enumerate(of_row) if one == group])
+                rows = rows.to(tokens.device, non_blocking=True)
                 found.append((self.parts.assign(tokens[rows], group), rows))
         return found
-
-
-@torch.inference_mode()
-def part_places(
-    anchors: PartAnchors, batches: Iterable[Tensor], class_index: np.ndarray, least: float = 1.0
-) -> np.ndarray:
-    """(N, P, 2) float32 x and y in [−1, 1] of the middle of each part of each picture; NaN where it is hardly there.
-
-    Args:
-        batches: tokens of the N pictures, (b, h, w, D) each.
-        least: a part smaller than so many places is not there.
-    """
-    most = anchors.parts.most_parts
-    found = np.full((len(class_index), max(most, 1), 2), np.nan, np.float32)
-    start = 0
-    for tokens in batches:
-        labels = torch.from_numpy(class_index[start : start + len(tokens)])
-        rows, columns = tokens.shape[1:3]
-        y, x = ((torch.arange(n, device=tokens.device) + 0.5) / n * 2 - 1 for n in (rows, columns))
-        for maps, which in anchors.maps(tokens.float(), labels):
-            parts = maps[..., :-1]
-            area = parts.sum((1, 2))
-            middle = torch.stack([(parts * x[:, None]).sum((1, 2)), (parts * y[:, None, None]).sum((1, 2))], -1)
-            middle = (middle / area[..., None]).masked_fill(area[..., None] < least, torch.nan)
-            found[start + which.cpu().numpy(), : parts.shape[-1]] = middle.cpu().numpy()
-        start += len(tokens)
-    return found
 
 
 def part_loss(anchors: PartAnchors, tokens: Tensor, mirrored: Tensor, labels: Tensor) -> Tensor:
@@ -81,7 +57,7 @@ def part_loss(anchors: PartAnchors, tokens: Tensor, mirrored: Tensor, labels: Te
     Args:
         tokens: (B, h, w, D).
         mirrored: tokens of the pictures `MIRRORED`, mirrored.
-        labels: (B,) class indices; they say which group's parts are looked for.
+        labels: (B,) class indices, on the CPU; they say which group's parts are looked for.
     """
     total = tokens.new_zeros(())
     for maps, rows in anchors.maps(tokens, labels):

@@ -13,6 +13,14 @@ from fgdemo.storage.disk.strict_json import BadJsonError, read_object
 from fgdemo.values.errors import BackboneError, TrainingError
 from fgdemo.values.training import LENGTHS, Preset
 
+REMOVED: Mapping[str, Any] = {
+    "checked_weight": 1.0,
+    "class_balance": 0.0,
+    "pair_batches": False,
+    "part_crops": 0.0,
+}
+"""Switches of stored recipes that are no more, and the value that left each one off."""
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -37,18 +45,10 @@ class Recipe:
     label_smoothing: float = 0.1
     mixup: float = 0.0
     cutmix: float = 0.0
-    checked_weight: float = 1.0
-    """How many unchecked labels a checked one counts for."""
-    class_balance: float = 0.0
-    """A picture counts by the number of its kind to the power of minus this; 1: all kinds the same."""
-    pair_batches: bool = False
-    """Batches that hold look-alikes side by side."""
     contrast: float = 0.0
     """Weight of the supervised contrastive term (Khosla 2020)."""
     parts: float = 0.0
     """Weight of the terms that make part maps compact (Aniraj 2024)."""
-    part_crops: float = 0.0
-    """Share of the pictures that are looked at closely, at one of their parts (after Hu 2019, WS-DAN)."""
     distil: float = 0.0
     """Weight of the distance to the teachers' embeddings (Romero 2015); 0 where there is no teacher."""
     retention: float = 0.0
@@ -67,7 +67,13 @@ class Recipe:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Recipe:
-        """Raises TrainingError where a field is unknown or missing, or a value is not of its kind."""
+        """Raises TrainingError where a field is unknown, missing or no more, or a value is not of its kind."""
+        gone = sorted(name for name in REMOVED if values.get(name, REMOVED[name]) != REMOVED[name])
+        if gone:
+            raise TrainingError(
+                f"The recipe asks for “{gone[0]}”, which is no more: no figure spoke for it. Leave it out."
+            )
+        values = {name: value for name, value in values.items() if name not in REMOVED}
         try:
             recipe = cls(**{**values, "framing": Framing(**values.get("framing", {}))})
         except TypeError as error:

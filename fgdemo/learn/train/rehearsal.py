@@ -6,7 +6,6 @@ Li 2026): how reliable the label is, how far the picture is from those chosen al
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,24 +55,15 @@ def shares(have: np.ndarray, budget: int) -> np.ndarray:
     return places
 
 
-def batches_of(
-    train: np.ndarray,
-    batch_size: int,
-    memory: Memory | None,
-    generator: torch.Generator,
-    arranged: Callable[[np.ndarray], np.ndarray] = lambda order: order,
-) -> np.ndarray:
+def batches_of(train: np.ndarray, batch_size: int, memory: Memory | None, generator: torch.Generator) -> np.ndarray:
     """(len(train) // batch_size, batch_size) rows for one epoch, each batch sorted.
 
     Without a memory all of `train` in a new order. With one at least its share of each batch are pictures of the
     memory, again and again, and the rest are the others: so an epoch is as long as before, but not all others are in
     it. A memory that is no smaller a share of `train` than that is left alone.
-
-    Args:
-        arranged: puts shuffled rows in the order in which the batches are cut.
     """
     count = len(train) // batch_size
-    order = arranged(train[torch.randperm(len(train), generator=generator).numpy()])
+    order = train[torch.randperm(len(train), generator=generator).numpy()]
     if memory is None or len(memory.rows) == 0 or len(memory.rows) >= memory.share * len(train):
         return np.sort(order[: count * batch_size].reshape(count, batch_size), axis=1)
     old = int(np.ceil(memory.share * batch_size))

@@ -10,15 +10,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from fgdemo.learn.data.augment import mix, reframe, resize, to_batch
+from fgdemo.learn.data.augment import reframe, resize, to_batch
 from fgdemo.learn.data.pictures import Pictures
 from fgdemo.learn.train.distillation import SoftLabels, retention_loss
 from fgdemo.learn.train.distributed import ALONE, World
-from fgdemo.learn.train.emphasis import beside_rivals, contrast_loss
 from fgdemo.learn.train.part_losses import MIRRORED, PartAnchors, part_loss
 from fgdemo.learn.train.recipe import Recipe
 from fgdemo.learn.train.rehearsal import Memory, batches_of
 from fgdemo.learn.train.student import Student, Teacher, mixed_precision
+from fgdemo.learn.train.techniques import contrast_loss, mix
 from fgdemo.learn.train.train_state import TrainState
 from fgdemo.model.backbone import DataConfig
 from fgdemo.values.errors import TrainingError
@@ -35,10 +35,7 @@ class Lesson:
         checked: (N,) bool: an expert said so, and the label is not smoothed; None: nobody did.
         soft: what the model before says of the N pictures, imitated with the weight `recipe.retention`.
         memory: pictures that no batch is without.
-        weights: (N,) how much each picture counts; None: all the same.
-        rivals: for each class its look-alike, for batches that hold both; None: batches as they come.
         anchors: the parts that the maps are to be of; None: no part losses.
-        places: (N, P, 2) x and y in [−1, 1] of the parts of each picture; NaN: it has no such part.
         world: the processes that share each batch.
     """
 
@@ -50,10 +47,7 @@ class Lesson:
     checked: np.ndarray | None = None
     soft: SoftLabels | None = None
     memory: Memory | None = None
-    weights: np.ndarray | None = None
-    rivals: tuple[int, ...] | None = None
     anchors: PartAnchors | None = None
-    places: np.ndarray | None = None
     world: World = ALONE
 
     @property
@@ -70,27 +64,16 @@ class Lesson:
 
     def batches(self, train: np.ndarray, generator: torch.Generator) -> np.ndarray:
         """(batches, batch size) rows for one epoch."""
-        rivals = self.rivals
-        if rivals is None:
-            return batches_of(train, self.recipe.batch_size, self.memory, generator)
-        return batches_of(
-            train,
-            self.recipe.batch_size,
-            self.memory,
-            generator,
-            lambda order: beside_rivals(order, self.class_index, rivals),
-        )
+        return batches_of(train, self.recipe.batch_size, self.memory, generator)
 
     def batch(self, chosen: np.ndarray, classes: int, device: torch.device, generator: torch.Generator) -> Batch:
         """These pictures, framed and mixed anew."""
         recipe = self.recipe
         pixels = to_batch(self.pictures.pixels[chosen], self.config, device)
-        pixels = reframe(pixels, recipe.train_px, recipe.framing, generator, self._places(chosen, generator))
-        labels = torch.from_numpy(self.class_index[chosen]).to(device, non_blocking=True)
-        targets = functional.one_hot(labels, classes).float()
+        pixels = reframe(pixels, recipe.train_px, recipe.framing, generator)
+        labels = torch.from_numpy(self.class_index[chosen])
+        targets = functional.one_hot(labels, classes).float().to(device, non_blocking=True)
         targets = smoothed(targets, recipe.label_smoothing, None if self.checked is None else self.checked[chosen])
-        if self.weights is not None:
-            targets = targets * torch.from_numpy(self.weights[chosen]).to(device, non_blocking=True)[:, None]
         if self.soft is not None:  # they are mixed as the labels are
             targets = torch.cat(
                 [targets, torch.from_numpy(self.soft.probs[chosen]).to(device, non_blocking=True)], dim=1
@@ -104,24 +87,14 @@ class Lesson:
         )
         return Batch(pixels, labels, targets)
 
-    def _places(self, chosen: np.ndarray, generator: torch.Generator) -> Tensor | None:
-        """(B, 2) of one part of some of these pictures; NaN for the others."""
-        if self.places is None:
-            return None
-        places = torch.from_numpy(self.places[chosen])
-        part = torch.randint(places.shape[1], (len(chosen),), generator=generator)
-        close = torch.rand(len(chosen), generator=generator) < self.recipe.part_crops
-        return places[torch.arange(len(chosen)), part].masked_fill(~close[:, None], torch.nan)
-
 
 @dataclass(frozen=True)
 class Batch:
     """
     Attributes:
         pixels: (B, 3, S, S).
-        labels: (B,) class indices, before mixing.
-        targets: (B, C), each row summing to the weight of its picture, and beside them (B, K) soft labels where there
-            are any.
+        labels: (B,) class indices before mixing, on the CPU: what is asked of them waits for no GPU.
+        targets: (B, C), each row summing to 1, and beside them (B, K) soft labels where there are any.
     """
 
     pixels: Tensor
@@ -246,14 +219,15 @@ def batch_losses(student: Student, batch: Batch, lesson: Lesson) -> dict[str, Te
             mirrored = student.backbone(batch.pixels[MIRRORED].flip(-1))
             losses["parts"] = recipe.parts * part_loss(lesson.anchors, tokens, mirrored, batch.labels)
         for teacher, to_teacher in zip(lesson.teachers, student.to_teacher, strict=True):
-            mine = torch.tensor([int(label) in teacher.indices for label in batch.labels], device=logits.device)
-            if recipe.distil == 0 or not mine.any():
+            known = [row for row, label in enumerate(batch.labels.tolist()) if label in teacher.indices]
+            if recipe.distil == 0 or not known:
                 continue
+            mine = torch.tensor(known).to(logits.device, non_blocking=True)
             with torch.no_grad():
                 seen = teacher.backbone(batch.pixels[mine]).mean((1, 2)).float()
                 wanted = (seen - teacher.mean) / teacher.std
             distance = 1 - functional.cosine_similarity(to_teacher(embedding[mine]).float(), wanted).mean()
-            distance = recipe.distil * distance * mine.float().mean()
+            distance = recipe.distil * distance * len(known) / len(batch)
             losses["teachers"] = losses["teachers"] + distance if "teachers" in losses else distance
     return losses
 
