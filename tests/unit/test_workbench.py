@@ -520,6 +520,13 @@ def test_neighbours_are_the_nearest_labelled_pictures_but_never_the_picture_itse
     assert [n.similarity for n in nearest] == sorted((n.similarity for n in nearest), reverse=True)
     thumbnail = Image.open(io.BytesIO(base64.b64decode(nearest[0].thumbnail.partition(",")[2])))
     assert thumbnail.format == "JPEG"
+    exif = Image.Exif()
+    exif[0x010E] = "as it came from the camera"
+    file = io.BytesIO()
+    Image.open(io.BytesIO(photo(shades[0]))).save(file, "PNG", exif=exif)
+    for box in (None, CropBox(0, 0, 0.5, 0.5)):
+        (again,) = workbench.neighbours(file.getvalue(), name="a", box=box, taxon_ids=("eskimo_dog",)).values()
+        assert [n.image_id for n in again] == [n.image_id for n in nearest], "the file differs, the picture does not"
     with pytest.raises(TaxonomyError):
         workbench.neighbours(photo(shades[0]), name="a", box=None, taxon_ids=("no_such",))
     workspace.engine.dispose()

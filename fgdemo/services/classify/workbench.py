@@ -40,6 +40,9 @@ from fgdemo.values.types import (
 CANDIDATES = 8
 DISPLAY_PX = 1280
 READINGS_KEPT = 16
+SAME_PICTURE = 0.9999
+"""Cosine from which two embeddings are of the same pixels: half precision costs 1e-7, the next frame of a burst more
+than 1e-3. Files differ where their metadata were taken out, so ids tell less."""
 TRUST_PATIENCE_S = 10.0
 MOST_MEASURING = 4
 """So many wait for a trust figure, which takes seconds and is no answer that anybody needs."""
@@ -50,8 +53,6 @@ class _Read:
     """What is kept of a picture that was read: enough to answer again without decoding or a forward pass."""
 
     image_id: str
-    stored_id: str
-    """What its id would be in the workspace, where pictures lie without metadata."""
     width_px: int
     height_px: int
     display: str
@@ -201,7 +202,9 @@ class Workbench:
         if self._library is None:
             return dict.fromkeys(taxon_ids, ())
         read = self._read(_bytes_of(data, name), name, box)
-        return {taxon: self._neighbours_of(read, taxon, self._library) for taxon in taxon_ids}
+        whole = read if box is None else self._recall((read.image_id, None))
+        embedding = None if whole is None else whole.reading.embedding
+        return {taxon: self._neighbours_of(read, embedding, taxon, self._library) for taxon in taxon_ids}
 
     def search_taxa(self, query: str, limit: int = 20) -> tuple[TaxonHit, ...]:
         """Taxa whose name, alias or Latin name matches, best first; see `TaxonSearch.find`."""
@@ -225,13 +228,12 @@ class Workbench:
             whole = self._display_of_whole(data, name) if box else ""
             with self._decoder.decoded(data, MODEL_PX, box, name=name) as (picture, (width, height)):
                 display = whole or data_url(jpeg(picture, DISPLAY_PX))
-                stored_id = image_id_of(self._decoder.without_metadata(data, name=name)) if self._library else image_id
 
                 def read() -> _Read:
                     known = self._recall(key)  # Somebody may have asked the same while we waited.
                     if known is not None:
                         return known
-                    read = _Read(image_id, stored_id, width, height, display, self._classifier.read(picture))
+                    read = _Read(image_id, width, height, display, self._classifier.read(picture))
                     with self._recent_lock:
                         self._recent[key] = read
                         while len(self._recent) > READINGS_KEPT:
@@ -262,9 +264,14 @@ class Workbench:
         found = self._classifier.taxonomy[taxon]
         return TaxonProb(found.id, found.name, found.latin, prob)
 
-    def _neighbours_of(self, read: _Read, taxon: str, library: Library, limit: int = 4) -> tuple[Neighbour, ...]:
-        similar = library.nearest(read.reading.embedding, taxon, limit + 1)
-        others = [found for found in similar if found.image_id not in (read.image_id, read.stored_id)][:limit]
+    def _neighbours_of(
+        self, read: _Read, whole: np.ndarray | None, taxon: str, library: Library, limit: int = 4
+    ) -> tuple[Neighbour, ...]:
+        """`whole` is the embedding of the whole picture, by which it is known among those of the workspace."""
+        nearest = () if whole is None else library.nearest(whole, taxon, 1)
+        itself = {read.image_id, *(found.image_id for found in nearest if found.similarity > SAME_PICTURE)}
+        similar = library.nearest(read.reading.embedding, taxon, limit + len(itself))
+        others = [found for found in similar if found.image_id not in itself][:limit]
         return tuple(
             Neighbour(
                 image_id=found.image_id,
