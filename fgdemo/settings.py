@@ -4,104 +4,228 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Annotated, Any, Literal, get_args
+
+from annotated_types import Ge
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, ValidationError
+from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, SettingsConfigDict
 
 from fgdemo.values.errors import SettingsError
-
-LogStyle = Literal["plain", "json"]
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 _OAUTH = ("OAUTH_CLIENT_ID", "OAUTH_CLIENT_SECRET", "OAUTH_SCOPES", "OPENID_PROVIDER_URL", "SPACE_ID")
 """What Spaces set where the front matter says `hf_oauth: true`. An empty secret would let anybody sign sessions."""
+_ON_SPACE = {"FGDEMO_PROXIES": "1", "FGDEMO_FRAME_ANCESTORS": "https://huggingface.co"}
+"""Hugging Face has one proxy, and its own website around the page."""
 
 
-@dataclass(frozen=True)
-class Settings:
-    """How this installation runs. Each field is one environment variable, named in `from_env`."""
+def _fault(text: str) -> ValueError:
+    """Printable, whatever bytes an environment holds."""
+    return ValueError(text.encode("utf-8", "backslashreplace").decode())
 
-    home: Path
-    """The workspace: database, pictures, thumbnails. Never inside a folder that is served."""
-    checkpoint: Path
-    """The checkpoint folder that is served."""
-    database_url: str
-    """SQLAlchemy URL; SQLite in the workspace by default."""
-    device: str
-    """`auto`, `cpu`, `cuda` or `cuda:1`; `zerogpu` on a Space that lends a GPU for the length of one function call."""
-    max_upload_mb: int
-    max_picture_mp: int
-    """Largest picture that is decoded, in megapixels."""
-    maintainers: tuple[str, ...] = ()
-    """Users and organisations of the Hugging Face Hub that are maintainers here when they sign in with it."""
-    experts: tuple[str, ...] = ()
-    """Those that are experts."""
-    jobs: str = ""
-    """The kind of machine on which Hugging Face Jobs train, e.g. `t4-small`; empty: this one trains."""
-    space: str = ""
+
+def _digits(value: object) -> object:
+    if isinstance(value, str) and not value.isdecimal():
+        raise ValueError("no whole number")
+    return value
+
+
+def _expanded(path: Path) -> Path:
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        raise _fault(f"is “{path}”; there is no such user, so write the whole path.") from None
+
+
+def _hub_names(value: object) -> object:
+    names = [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+    for one in names if isinstance(names, list) else ():
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", one):
+            raise _fault(f"names “{one}”; users and organisations of the Hub are meant, comma between.")
+    return names
+
+
+def _root_path(text: str) -> str:
+    """A path begins with a slash and ends with none, however it was written."""
+    address, path = re.match(r"(https?://[\w.:\[\]-]+(?=/|$))?(.*)", text, re.ASCII | re.DOTALL).groups()  # type: ignore[union-attr]
+    parts = [part for part in path.split("/") if part]
+    if any(not re.fullmatch(r"[\w.~-]+", part, re.ASCII) or set(part) == {"."} for part in parts):
+        raise _fault(f"is “{text}”; it must be a path as /tools/fgdemo, or https://example.org/tools.")
+    return (address or "") + "".join(f"/{part}" for part in parts)
+
+
+def _origins(text: str) -> str:
+    for origin in text.split():
+        if not re.fullmatch(r"https?://(\*\.)?[\w.-]+(:\d+)?", origin):
+            raise _fault(f"names “{origin}”; websites are written as https://example.org.")
+    return " ".join(text.split())
+
+
+_YES = ("1", "t", "true")
+LogStyle = Literal["plain", "json"]
+Positive = Annotated[int, Ge(1), BeforeValidator(_digits)]
+NotNegative = Annotated[int, Ge(0), BeforeValidator(_digits)]
+HubNames = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_hub_names)]
+Stripped = Annotated[str, StringConstraints(strip_whitespace=True)]
+
+
+class Settings(BaseSettings):
+    """How this installation runs. Each field is one environment variable: FGDEMO_ and its name, or its alias.
+
+    `description` is the sentence of the documentation's table, `json_schema_extra` the default in its words. A field
+    without a description is for no person to set.
+    """
+
+    model_config = SettingsConfigDict(
+        frozen=True,
+        case_sensitive=True,
+        env_ignore_empty=True,
+        alias_generator=lambda name: f"FGDEMO_{name.upper()}",
+        populate_by_name=True,
+    )
+
+    home: Annotated[Path, AfterValidator(lambda path: _expanded(path).resolve())] = Field(
+        default=Path("~/.fgdemo"),
+        description="the workspace: database, pictures, thumbnails; never inside a folder that is served",
+    )
+    checkpoint: Annotated[Path, AfterValidator(_expanded)] = Field(
+        default=REPOSITORY / "checkpoints" / "field-guide",
+        description="the checkpoint folder that is served",
+        json_schema_extra={"default": "`checkpoints/field-guide`"},
+    )
+    database_url: str = Field(
+        default_factory=lambda given: f"sqlite:///{given['home'] / 'fgdemo.sqlite'}",
+        validation_alias="DATABASE_URL",
+        description='SQLAlchemy URL; `postgresql+psycopg://…` for a team (`pip install "psycopg[binary]"`)',
+        json_schema_extra={"default": "SQLite in the workspace"},
+    )
+    device: str = Field(
+        default="auto", description="`auto`, `cpu`, `cuda` or `cuda:1`; `zerogpu`, which `auto` means on such a Space"
+    )
+    max_upload_mb: Positive = Field(default=25, description="largest upload, in megabytes")
+    max_picture_mp: Positive = Field(default=60, description="largest picture that is decoded, in megapixels")
+    maintainers: HubNames = Field(
+        default=(),
+        description="users and organisations of Hugging Face, comma between, that are maintainers when they sign in "
+        "with it",
+        json_schema_extra={"default": "nobody"},
+    )
+    experts: HubNames = Field(
+        default=(),
+        description="… that are experts; everybody else is a visitor",
+        json_schema_extra={"default": "nobody"},
+    )
+    jobs: Stripped = Field(
+        default="",
+        description="on a Space, the machine on which Hugging Face Jobs train, e.g. `t4-small`",
+        json_schema_extra={"default": "this machine trains"},
+    )
+    log: LogStyle = Field(
+        default="plain",
+        description="`plain`: lines for a person, requests only where they failed; `json`: one object a line, each "
+        "request with its id, person, route, status and milliseconds",
+    )
+    mirror: Stripped = Field(
+        default="",
+        description="where everything is backed up to: a folder, an fsspec URL (`s3://…`), or "
+        "`hf://datasets/OWNER/NAME`; see below",
+        json_schema_extra={"default": "none"},
+    )
+    asks_per_minute: Positive = Field(
+        default=120, description="how many pictures one visitor may ask about in a minute; experts ten times as many"
+    )
+    most_waiting: Positive = Field(
+        default=64,
+        description="how many pictures wait for the model at once, and a quarter more of visitors with few; whoever "
+        "comes then is asked to come back",
+    )
+    keep_suggestions_days: Positive = Field(
+        default=90, description="after so many days a visitor's picture that no expert has accepted is removed"
+    )
+    visitor_pictures_mb: NotNegative = Field(
+        default=2000,
+        description="how many megabytes the pictures that visitors left may take, all together, until experts accept "
+        "them",
+    )
+    disk_reserve_mb: NotNegative = Field(
+        default=1000,
+        description="how many megabytes of the disk stay free of pictures, uploads and imports, so that labels go on "
+        "being stored",
+    )
+    root_path: Annotated[Stripped, AfterValidator(_root_path)] = Field(
+        default="",
+        validation_alias="GRADIO_ROOT_PATH",
+        description="the path below which a proxy serves all of this (`/tools/fgdemo`), whether it strips it or keeps "
+        "it; or the whole address. The proxy leads from there to the same with a slash at its end",
+        json_schema_extra={"default": "none"},
+    )
+    proxies: NotNegative = Field(
+        default=0,
+        description="how many proxies stand before the server: so many entries of `X-Forwarded-For` are believed",
+        json_schema_extra={"default": "`0`; on a Space `1`"},
+    )
+    connections_per_address: Positive = Field(
+        default=200,
+        description="how many connections one address may have open; behind proxies, how many requests; so many of "
+        "Gradio's sessions it may use within two minutes",
+    )
+    frame_ancestors: Annotated[str, AfterValidator(_origins)] = Field(
+        default="",
+        description="websites that may show the page in a frame",
+        json_schema_extra={"default": f"none; on a Space `{_ON_SPACE['FGDEMO_FRAME_ANCESTORS']}`"},
+    )
+    space: str = Field(default="", validation_alias="SPACE_ID")
     """OWNER/NAME of the Space that this is; empty elsewhere."""
-    hub_sign_in: bool = False
+    hub_sign_in: bool = Field(default=False, validation_alias="hub_sign_in")
     """Whether people can sign in with Hugging Face: on a Space with `hf_oauth: true`."""
-    log: LogStyle = "plain"
-    """plain: lines for a person, requests only where they went wrong; json: one object a line, each request."""
-    mirror: str = ""
-    """Where everything is backed up to: a folder, an fsspec URL, `hf://datasets/OWNER/NAME`; empty for nowhere."""
-    asks_per_minute: int = 120
-    """So many pictures may one visitor ask about in a minute; experts ten times as many."""
-    most_waiting: int = 64
-    """So many pictures wait for the model at once; whoever comes then is asked to come back."""
-    keep_suggestions_days: int = 90
-    """After so many days the picture of a suggestion that no expert has accepted is removed."""
-    visitor_pictures_mb: int = 2000
-    """So much may the pictures that visitors left take, all together."""
-    disk_reserve_mb: int = 1000
-    """So much of the disk stays free of pictures, uploads and imports: labels go on being stored."""
-    proxies: int = 0
-    """How many proxies stand before this server: so many entries of X-Forwarded-For are believed."""
-    root_path: str = ""
-    """Below which path all of this is served, e.g. `/tools/fgdemo`, or the whole address with it; empty for none."""
-    frame_ancestors: str = ""
-    """Websites, separated by spaces, that may show this page in a frame."""
-    connections_per_address: int = 200
-    """So many connections, or behind proxies requests, may one address have open at once."""
+
+    @classmethod
+    def settings_customise_sources(cls, *_: Any, init_settings: Any, **__: Any) -> tuple[Any, ...]:
+        """What is built by hand takes nothing from the environment; `from_env` does."""
+        return (init_settings,)
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ) -> Settings:
-        """Read the variables that the README lists.
+        """Read the variables; an empty one is the same as none.
 
         Raises:
             SettingsError: a value that cannot be used, by its variable's name.
         """
-        device = env.get("FGDEMO_DEVICE") or "auto"
-        if device == "auto" and (env.get("SPACES_ZERO_GPU") or "").lower() in ("1", "t", "true"):
-            device = "zerogpu"
-        on_space = "SPACE_ID" in env  # Hugging Face sets it: one proxy, and their own website around the page
-        home = Path(env.get("FGDEMO_HOME") or Path.home() / ".fgdemo").expanduser().resolve()
-        return cls(
-            home=home,
-            checkpoint=Path(env.get("FGDEMO_CHECKPOINT") or REPOSITORY / "checkpoints" / "field-guide").expanduser(),
-            database_url=env.get("DATABASE_URL") or f"sqlite:///{home / 'fgdemo.sqlite'}",
-            device=device,
-            max_upload_mb=_whole(env, "FGDEMO_MAX_UPLOAD_MB", 25),
-            max_picture_mp=_whole(env, "FGDEMO_MAX_PICTURE_MP", 60),
-            maintainers=_names(env, "FGDEMO_MAINTAINERS"),
-            experts=_names(env, "FGDEMO_EXPERTS"),
-            jobs=(env.get("FGDEMO_JOBS") or "").strip(),
-            space=env.get("SPACE_ID") or "",
-            hub_sign_in=env.get("SYSTEM") == "spaces" and all(env.get(name) for name in _OAUTH),
-            log=_log_style(env),
-            mirror=(env.get("FGDEMO_MIRROR") or "").strip(),
-            asks_per_minute=_whole(env, "FGDEMO_ASKS_PER_MINUTE", 120),
-            most_waiting=_whole(env, "FGDEMO_MOST_WAITING", 64),
-            keep_suggestions_days=_whole(env, "FGDEMO_KEEP_SUGGESTIONS_DAYS", 90),
-            visitor_pictures_mb=_whole(env, "FGDEMO_VISITOR_PICTURES_MB", 2000, least=0),
-            disk_reserve_mb=_whole(env, "FGDEMO_DISK_RESERVE_MB", 1000, least=0),
-            proxies=_whole(env, "FGDEMO_PROXIES", int(on_space), least=0),
-            root_path=_root_path(env, "GRADIO_ROOT_PATH"),
-            frame_ancestors=_origins(env, "FGDEMO_FRAME_ANCESTORS", "https://huggingface.co" if on_space else ""),
-            connections_per_address=_whole(env, "FGDEMO_CONNECTIONS_PER_ADDRESS", 200),
-        )
+        given = {name: value for name, value in env.items() if value}
+        if "SPACE_ID" in given:
+            given = _ON_SPACE | given
+        if given.get("FGDEMO_DEVICE", "auto") == "auto" and given.get("SPACES_ZERO_GPU", "").lower() in _YES:
+            given["FGDEMO_DEVICE"] = "zerogpu"
+        found: dict[str, Any] = _Variables(cls, given)()
+        found["hub_sign_in"] = given.get("SYSTEM") == "spaces" and all(name in given for name in _OAUTH)
+        try:
+            return cls(**found)
+        except ValidationError as error:
+            raise SettingsError(cls._what_is_wrong(error)) from None
+
+    @classmethod
+    def _what_is_wrong(cls, error: ValidationError) -> str:
+        """One sentence about the first fault."""
+        fault = error.errors(include_url=False)[0]
+        variable = str(fault["loc"][0])
+        (field,) = [one for one in cls.model_fields.values() if one.validation_alias == variable]
+        least = [limit.ge for limit in field.metadata if isinstance(limit, Ge)]
+        if least:
+            return f"{variable} is “{fault['input']}”; it must be a whole number of at least {least[0]}."
+        if fault["type"] == "literal_error":
+            return f"{variable} is “{fault['input']}”; it must be {' or '.join(get_args(field.annotation))}."
+        return f"{variable} {fault.get('ctx', {}).get('error', 'holds bytes that are no text; write it anew.')}"
+
+    @classmethod
+    def rows(cls) -> Iterator[tuple[str, str, str]]:
+        """(variable, default, sentence) of each setting, in Markdown, for the table in the documentation."""
+        for field in cls.model_fields.values():
+            if field.description:
+                shown = field.json_schema_extra
+                default = str(shown["default"]) if isinstance(shown, dict) else f"`{field.default}`"
+                yield str(field.validation_alias), default, field.description
 
     @property
     def disk_reserve_bytes(self) -> int:
@@ -109,53 +233,29 @@ class Settings:
 
     def variables(self, env: Mapping[str, str] = os.environ) -> dict[str, str]:
         """The environment in which another process has these settings, wherever it runs."""
-        return {
-            **env,
-            "FGDEMO_HOME": str(self.home),
-            "FGDEMO_CHECKPOINT": str(self.checkpoint.absolute()),
-            "DATABASE_URL": _from_anywhere(self.database_url),
-            "FGDEMO_DEVICE": self.device,
-            "FGDEMO_MAX_UPLOAD_MB": str(self.max_upload_mb),
-            "FGDEMO_MAX_PICTURE_MP": str(self.max_picture_mp),
-            "FGDEMO_MAINTAINERS": ",".join(self.maintainers),
-            "FGDEMO_EXPERTS": ",".join(self.experts),
-            "FGDEMO_LOG": self.log,
-            "FGDEMO_JOBS": self.jobs,
-            "FGDEMO_MIRROR": self.mirror,
-            "FGDEMO_ASKS_PER_MINUTE": str(self.asks_per_minute),
-            "FGDEMO_MOST_WAITING": str(self.most_waiting),
-            "FGDEMO_KEEP_SUGGESTIONS_DAYS": str(self.keep_suggestions_days),
-            "FGDEMO_VISITOR_PICTURES_MB": str(self.visitor_pictures_mb),
-            "FGDEMO_DISK_RESERVE_MB": str(self.disk_reserve_mb),
-            "FGDEMO_PROXIES": str(self.proxies),
-            "FGDEMO_FRAME_ANCESTORS": self.frame_ancestors,
-            "GRADIO_ROOT_PATH": self.root_path,
-            "FGDEMO_CONNECTIONS_PER_ADDRESS": str(self.connections_per_address),
+        whole = {"checkpoint": self.checkpoint.absolute(), "database_url": _from_anywhere(self.database_url)}
+        given = {
+            str(field.validation_alias): whole.get(name, getattr(self, name))
+            for name, field in type(self).model_fields.items()
+            if field.description
         }
+        return {**env, **{name: ",".join(v) if isinstance(v, tuple) else str(v) for name, v in given.items()}}
 
 
-def _names(env: Mapping[str, str], name: str) -> tuple[str, ...]:
-    names = tuple(part.strip() for part in (env.get(name) or "").split(",") if part.strip())
-    for one in names:
-        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", one):
-            raise SettingsError(f"{name} names “{one}”; users and organisations of the Hub are meant, comma between.")
-    return names
+class _Variables(EnvSettingsSource):
+    """The variables of this environment, which need not be that of the process."""
+
+    def __init__(self, settings: type[BaseSettings], env: Mapping[str, str]) -> None:
+        self._env = env
+        super().__init__(settings)
+
+    def _load_env_vars(self) -> Mapping[str, str]:
+        return self._env
 
 
-_NEEDED_TO_START = (
-    "PATH",
-    "LD_LIBRARY_PATH",
-    "DYLD_LIBRARY_PATH",
-    "PYTHONPATH",
-    "PYTHONHOME",
-    "SYSTEMROOT",
-    "TEMP",
-    "TMP",
-    "TMPDIR",
-    "LANG",
+_NEEDED_TO_START = re.compile(
+    "PATH|LD_LIBRARY_PATH|DYLD_LIBRARY_PATH|PYTHONPATH|PYTHONHOME|SYSTEMROOT|TEMP|TMP|TMPDIR|LANG"
 )
-
-
 _TRAINING_NAMES = re.compile(
     r"(PATH|HOME|USER|LOGNAME|LANG|LC_\w+|TZ|TMPDIR|TEMP|TMP|SYSTEMROOT|USERPROFILE|APPDATA|LOCALAPPDATA|COMSPEC|PATHEXT"
     r"|LD_LIBRARY_PATH|DYLD_LIBRARY_PATH|PYTHONPATH|PYTHONHASHSEED|PYTHONUTF8|VIRTUAL_ENV|CONDA_PREFIX|XDG_CACHE_HOME"
@@ -183,7 +283,7 @@ def _from_anywhere(database_url: str) -> str:
 
 def bare_variables(env: Mapping[str, str] = os.environ) -> dict[str, str]:
     """The environment of a process that handles what strangers send: no secrets, one thread."""
-    kept = {name: env[name] for name in _NEEDED_TO_START if name in env}
+    kept = {name: value for name, value in env.items() if _NEEDED_TO_START.fullmatch(name)}
     return {**kept, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 
@@ -196,35 +296,3 @@ def own_process(settings: Settings) -> None:
     os.environ["GRADIO_TEMP_DIR"] = str(settings.home / "uploads")
     if not settings.proxies:
         os.environ["FORWARDED_ALLOW_IPS"] = ""
-
-
-def _whole(env: Mapping[str, str], name: str, default: int, least: int = 1) -> int:
-    text = env.get(name) or str(default)
-    if not text.isdecimal() or int(text) < least:
-        raise SettingsError(f"{name} is “{text}”; it must be a whole number of at least {least}.")
-    return int(text)
-
-
-def _log_style(env: Mapping[str, str]) -> LogStyle:
-    style = env.get("FGDEMO_LOG") or "plain"
-    if style not in get_args(LogStyle):
-        raise SettingsError(f"FGDEMO_LOG is “{style}”; it must be {' or '.join(get_args(LogStyle))}.")
-    return style  # type: ignore[return-value]
-
-
-def _root_path(env: Mapping[str, str], name: str) -> str:
-    """A path begins with a slash and ends with none, however it was written."""
-    text = (env.get(name) or "").strip()
-    address, path = re.match(r"(https?://[\w.:\[\]-]+(?=/|$))?(.*)", text, re.ASCII | re.DOTALL).groups()  # type: ignore[union-attr]
-    parts = [part for part in path.split("/") if part]
-    if any(not re.fullmatch(r"[\w.~-]+", part, re.ASCII) or set(part) == {"."} for part in parts):
-        raise SettingsError(f"{name} is “{text}”; it must be a path as /tools/fgdemo, or https://example.org/tools.")
-    return (address or "") + "".join(f"/{part}" for part in parts)
-
-
-def _origins(env: Mapping[str, str], name: str, default: str) -> str:
-    origins = (env.get(name) or default).split()
-    for origin in origins:
-        if not re.fullmatch(r"https?://(\*\.)?[\w.-]+(:\d+)?", origin):
-            raise SettingsError(f"{name} names “{origin}”; websites are written as https://example.org.")
-    return " ".join(origins)

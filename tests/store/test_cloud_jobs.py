@@ -14,7 +14,6 @@ import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -66,7 +65,7 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
 
 
 def cloud_settings(home: Path) -> Settings:
-    return replace(settings_of(home), jobs="t4-small", space="lab/birds")
+    return settings_of(home).model_copy(update={"jobs": "t4-small", "space": "lab/birds"})
 
 
 def prepared(settings: Settings) -> int:

@@ -50,7 +50,9 @@ def test_uploads_leave_the_reserve_alone(tmp_path: Path, free: SimpleNamespace) 
     free.bytes = RESERVE - 1
     with pytest.raises(UnavailableError, match="has room for 0 MB more"):
         Incoming(tmp_path / "incoming", RESERVE).require_room(0)
-    settings = Settings(tmp_path, tmp_path, "", "cpu", max_upload_mb=1, max_picture_mp=60, disk_reserve_mb=100)
+    settings = Settings(
+        home=tmp_path, checkpoint=tmp_path, device="cpu", max_upload_mb=1, max_picture_mp=60, disk_reserve_mb=100
+    )
     app = Starlette(middleware=[Middleware(Guard, settings=settings)])
 
     async def upload() -> httpx.Response:

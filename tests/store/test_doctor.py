@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -149,7 +148,7 @@ def test_the_app_on_a_wiped_disk_is_the_app_as_it_was(
     """The promoted model answers, with the head as it had learned; also where what it has seen was not mirrored."""
     checkpoint = tmp_path / "tiny"
     shutil.copytree(home / "tiny", checkpoint)
-    settings = replace(settings_of(home), checkpoint=checkpoint, mirror=str(tmp_path / "mirror"))
+    settings = settings_of(home).model_copy(update={"checkpoint": checkpoint, "mirror": str(tmp_path / "mirror")})
     monkeypatch.setattr(mirror_looks, "LEAST", 20)
     version = promote_another(settings)
     services = build_services(settings)

@@ -7,7 +7,6 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -548,7 +547,7 @@ def test_a_mirror_that_was_emptied_is_filled_again(workspace: FakeWorkspace, tmp
 
 def test_an_empty_workspace_is_not_served_while_its_mirror_is_away(tmp_path: Path) -> None:
     (tmp_path / "mirror").write_text("no folder")
-    settings = replace(settings_in(tmp_path / "home"), mirror=str(tmp_path / "mirror" / "below"))
+    settings = settings_in(tmp_path / "home").model_copy(update={"mirror": str(tmp_path / "mirror" / "below")})
     engine = database_in(tmp_path / "home")
     with pytest.raises(UnavailableError, match="The mirror cannot be reached"):
         restore_if_fresh(settings, engine)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -64,10 +64,10 @@ def measured_trust(picture: Image.Image, box: CropBox | None, a: str, b: str) ->
 def settings_in(home: Path) -> Settings:
     """A workspace in `home`, and no real checkpoint."""
     return Settings(
-        home,
-        home,
-        f"sqlite:///{home / 'fgdemo.sqlite'}",
-        "cpu",
+        home=home,
+        checkpoint=home,
+        database_url=f"sqlite:///{home / 'fgdemo.sqlite'}",
+        device="cpu",
         max_upload_mb=2,
         max_picture_mp=60,
         asks_per_minute=100_000,
@@ -134,7 +134,7 @@ def running_app(
     home: Path, training: FakeTraining | None = None, mirroring: Mirroring | None = None, **changes: Any
 ) -> Iterator[RunningApp]:
     """Serve the page from `home` until the block ends; `changes` are settings."""
-    settings = replace(settings_in(home), **changes)
+    settings = settings_in(home).model_copy(update=changes)
     workspace = open_fake_workspace(home)
     services = services_over(settings, workspace, training, mirroring)
     app = build_app(services)

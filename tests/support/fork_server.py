@@ -64,7 +64,9 @@ def main() -> None:
         "operations",
         "mirroring",
     )
-    settings = Settings(folder, folder, "", "cpu", max_upload_mb=2, max_picture_mp=60, asks_per_minute=100_000)
+    settings = Settings(
+        home=folder, checkpoint=folder, device="cpu", max_upload_mb=2, max_picture_mp=60, asks_per_minute=100_000
+    )
     services: Any = SimpleNamespace(**{name: Later() for name in names}, settings=settings)
     app = gr.mount_gradio_app(
         FastAPI(**launch_options(services)["app_kwargs"]), build_app(services), path="/", ssr_mode=False

@@ -27,7 +27,15 @@ PAUSE_S = 0.02
 def main() -> None:
     home, mirror, name = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
     url = f"sqlite:///{home / 'fgdemo.sqlite'}"
-    settings = Settings(home, home / "configured", url, "cpu", max_upload_mb=2, max_picture_mp=60, mirror=mirror)
+    settings = Settings(
+        home=home,
+        checkpoint=home / "configured",
+        database_url=url,
+        device="cpu",
+        max_upload_mb=2,
+        max_picture_mp=60,
+        mirror=mirror,
+    )
     engine = open_database(url)
     restore_if_fresh(settings, engine)
     workspace = open_fake_workspace(home, url)

@@ -31,7 +31,9 @@ TINY_JOB = (sys.executable, "-m", "tests.support.tiny_job", "--job")
 
 def settings_of(home: Path) -> Settings:
     url = f"sqlite:///{home / 'fgdemo.sqlite'}"
-    return Settings(home, home / "tiny", url, "cpu", max_upload_mb=2, max_picture_mp=60)
+    return Settings(
+        home=home, checkpoint=home / "tiny", database_url=url, device="cpu", max_upload_mb=2, max_picture_mp=60
+    )
 
 
 def make_tiny_home(home: Path) -> None:

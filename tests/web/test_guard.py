@@ -68,7 +68,9 @@ async def broken(request: Request) -> JSONResponse:
 
 
 def guarded(**changes: Any) -> httpx.AsyncClient:
-    settings = Settings(Path("x"), Path("x"), "", "cpu", max_upload_mb=1, max_picture_mp=60, **changes)
+    settings = Settings(
+        home=Path("x"), checkpoint=Path("x"), device="cpu", max_upload_mb=1, max_picture_mp=60, **changes
+    )
     paths = ("/gradio_api/upload", "/gradio_api/call/x", "/fgdemo/sign-in", "/fgdemo/data/incoming/a")
     routes = [Route(path, echo, methods=["POST", "PUT"]) for path in paths]
     routes += [Route(path, broken) for path in ("/fgdemo/broken", "/config")]

@@ -66,7 +66,9 @@ def test_zero_gpu_has_its_model_before_the_page(
     happened: list[str] = []
     monkeypatch.setattr(PageBlocks, "launch", lambda *_, **__: happened.append("launch"))
     monkeypatch.setattr(gr.Blocks, "block_thread", lambda _: None)
-    settings = Settings(tmp_path, tmp_path, "", device, max_upload_mb=2, max_picture_mp=60)
+    settings = Settings(
+        home=tmp_path, checkpoint=tmp_path, database_url="", device=device, max_upload_mb=2, max_picture_mp=60
+    )
 
     def load(settings: Settings, go_live: Any) -> Services:
         happened.append("load")

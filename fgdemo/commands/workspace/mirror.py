@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
 from typing import Any
 
 from fgdemo.commands.console import bar, speaker
@@ -96,4 +95,4 @@ def _of(arguments: argparse.Namespace, settings: Settings) -> Settings:
     url = arguments.url or settings.mirror
     if not url:
         raise SettingsError("Which mirror? Name a folder or URL, or set FGDEMO_MIRROR.")
-    return replace(settings, mirror=url)
+    return settings.model_copy(update={"mirror": url})

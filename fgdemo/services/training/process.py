@@ -59,7 +59,7 @@ class Processes:
         """Raises TrainingError where the system does not let it; the job is over then, unless it can go on later."""
         device = self._settings.device if job.device.startswith(PREFIX) else job.device
         own = {"HF_TOKEN": hub_token} if hub_token else {}
-        variables = training_variables(replace(self._settings, device=device)) | own
+        variables = training_variables(self._settings.model_copy(update={"device": device})) | own
         try:
             self._files.folder(job.id).mkdir(parents=True, exist_ok=True)
             with self._files.log(job.id).open("ab") as log_file:
