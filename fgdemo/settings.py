@@ -130,7 +130,7 @@ class Settings(BaseSettings):
     mirror: Stripped = Field(
         default="",
         description="where everything is backed up to: a folder, an fsspec URL (`s3://…`), or "
-        "`hf://datasets/OWNER/NAME`; see below",
+        "`hf://datasets/OWNER/NAME`",
         json_schema_extra={"default": "none"},
     )
     asks_per_minute: Positive = Field(

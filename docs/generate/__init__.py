@@ -11,6 +11,7 @@ from pathlib import Path
 
 from docs.generate import command_line, formats, http, markdown, recipe, results, schema, tree
 from docs.generate.code import REPOSITORY
+from fgdemo.settings import Settings
 
 PAGES: Mapping[str, Callable[[], str]] = {
     "docs/reference/command-line.md": command_line.page,
@@ -21,9 +22,17 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "docs/reference/tree.md": tree.page,
     "docs/results.md": results.page,
 }
+
+
+def _settings() -> str:
+    rows = ((markdown.mark(name), default, about) for name, default, about in Settings.rows())
+    return markdown.table(("variable", "default", "what it is"), rows)
+
+
 BLOCKS: Mapping[tuple[str, str], Callable[[], str]] = {
     ("README.md", "figures"): results.headline,
     ("docs/architecture.md", "rooms"): tree.rooms,
+    ("docs/reference/settings.md", "settings"): _settings,
 }
 
 

@@ -288,8 +288,8 @@ def test_what_would_be_published_by_mistake_is_refused_by_its_name(
 
 
 def test_a_folder_that_is_a_link_is_not_followed(repository: Path, tmp_path: Path) -> None:
-    (repository / "fgdemo" / "ui").rename(tmp_path / "ui")
-    (repository / "fgdemo" / "ui").symlink_to(tmp_path / "ui")
+    (repository / "fgdemo" / "web").rename(tmp_path / "web")
+    (repository / "fgdemo" / "web").symlink_to(tmp_path / "web")
     with pytest.raises(StorageError, match="is a link"):
         space_contents(repository, repository / BUNDLED, {})
 
@@ -327,9 +327,12 @@ def test_our_own_requirements_are_packages_that_we_know() -> None:
         "grad-cam",
         "gradio",
         "numpy",
+        "orjson",
         "pillow",
         "prometheus_client",
         "psutil",
+        "pydantic",
+        "pydantic-settings",
         "pyarrow",
         "safetensors",
         "scipy",
@@ -339,6 +342,7 @@ def test_our_own_requirements_are_packages_that_we_know() -> None:
         "torch",
         "torchvision",
         "tqdm",
+        "typer",
     }
     space_contents(REPOSITORY, REPOSITORY / BUNDLED, {})
 
