@@ -142,7 +142,7 @@ def first_sentence(path: Path) -> str:
                 lines.append(comment[1].strip())
         text = " ".join(lines)
     paragraph = " ".join(text.split("\n\n")[0].split())
-    return re.split(r"(?<=[\w”)`])\.(?:\s|$)", paragraph, maxsplit=1)[0]
+    return re.split(r"(?<=[\w”)`])(?<! al)\.(?:\s|$)", paragraph, maxsplit=1)[0]
 
 
 def alone(path: Path) -> ModuleType:

@@ -1,7 +1,7 @@
 """What reading a picture may cost, told from its headers before a decoder sees it.
 
 A decoder's work is bounded by the pixels of a picture, but for what is counted here: each format has something that a
-small file can have very much of. One pass over the file's skeleton, never over its pixels. Measured: see the README.
+small file can have very much of. One pass over the file's skeleton, never over its pixels.
 """
 
 from __future__ import annotations
