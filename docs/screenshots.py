@@ -94,8 +94,10 @@ def label(page: Page, url: str) -> None:
     page.goto(f"{url}#label")
     page.get_by_role("button", name="Begin").click()
     page.locator(".fg-choice").first.wait_for()
+    page.locator(".fg-refs img, .fg-refs canvas").nth(5).wait_for()  # three of each kind; they come after the picture
     page.keyboard.press("v")
-    page.wait_for_timeout(4000)  # references and maps come after the picture
+    page.locator(".fg-item-bars > *").first.wait_for()
+    page.wait_for_timeout(1500)  # maps fade in
     keep(page, "label")
 
 
@@ -120,6 +122,7 @@ def classify(page: Page, url: str, picture: Path) -> None:
     row.get_by_role("button", name="Compare with this kind").click()
     page.keyboard.press("3")
     page.locator(".fg-trust-text").filter(has_text=re.compile(r"\d")).wait_for()
+    page.locator(".fg-neighbours img").nth(7).wait_for()
     page.evaluate("document.activeElement.blur()")
     page.mouse.move(0, 0)
     page.wait_for_timeout(2500)
