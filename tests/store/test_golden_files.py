@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import zipfile
 from collections.abc import Iterator
@@ -14,6 +15,9 @@ from typing import Any
 import pytest
 
 from fgdemo.storage.database.database import open_database
+from fgdemo.storage.history.events import EventLog
+from fgdemo.storage.people.accounts import Accounts
+from fgdemo.storage.people.tokens import Tokens
 from fgdemo.storage.trainings.jobs import Jobs
 from fgdemo.storage.trainings.models import Models
 from tests.support.exchanging import MAINTAINER, exchange_of
@@ -21,6 +25,7 @@ from tests.support.mirroring import mirror_of, restored_into
 from tests.support.workspace import open_fake_workspace
 from tests.support.write_golden import exchanged, plain, raised, restored
 
+MOMENT = "2026-01-01T00:00:00+00:00"
 GOLDEN = Path(__file__).parents[1] / "support" / "golden"
 
 
@@ -111,4 +116,64 @@ def test_the_same_records_are_mirrored_today(mirror: Path, tmp_path: Path) -> No
     assert {json.loads(one)["type"] for one in today} == kinds
     events = [plain(one["identity"]) for one in records(mirror) if one["type"] == "event"]
     assert [one["identity"] for one in records(tmp_path / "again") if one["type"] == "event"] == events
+    engine.dispose()
+
+
+# --- changed by a stranger ---------------------------------------------------------------------------------------
+
+HOSTILE: tuple[Any, ...] = (
+    None,
+    "",
+    " ",
+    "a\0b",
+    "x" * 200_001,
+    "../../x",
+    "maintainer",
+    "0" * 64,
+    MOMENT,
+    -1,
+    1.5,
+    2**53,
+    True,
+    [],
+    ["x"],
+    [[1]],
+    [["x"], {}],
+    ["0" * 32, 1],
+    ["0" * 32, 2**53],
+    {},
+    {"a": 1},
+    {"x": {"0" * 16: 1}},
+    {"9" * 5000: {}},
+)
+STRAY = ("versions", "changed_at", "undoes", "shown_version", "after", "session", "box", "takes", "epochs", "job")
+
+
+def mutations(folder: Path) -> list[dict[str, Any]]:
+    """Of one record of each type each field, and some that it need not have, as it never is."""
+    by_type = {one["type"]: one for one in records(folder)}
+    return [{**one, key: value} for one in by_type.values() for key in {*one, *STRAY} - {"type"} for value in HOSTILE]
+
+
+def segment(told: list[dict[str, Any]]) -> bytes:
+    """Whole, by its own word, whatever is in it."""
+    lines = [json.dumps(one).encode() + b"\n" for one in ({"type": "fgdemo-mirror", "format": 1}, *told)]
+    digest = hashlib.sha256(b"".join(lines)).hexdigest()
+    return b"".join(lines) + json.dumps({"type": "end", "records": len(told), "sha256": digest}).encode() + b"\n"
+
+
+@pytest.mark.parametrize("mirror", ["mirror", "shared"], indirect=True)
+def test_no_changed_record_raises_a_right_or_stops_a_restore(mirror: Path, tmp_path: Path) -> None:
+    changed = mutations(mirror)
+    (mirror / "log" / "20991201T000000Z-0123456789abcdef-000001.jsonl").write_bytes(segment(changed))
+    engine = open_database(f"sqlite:///{tmp_path / 'home' / 'fgdemo.sqlite'}")
+    Accounts(engine).add("nina", "visitor", "long enough")
+    found = restored_into(tmp_path / "home", str(mirror), engine)
+    named = [what for where, what in found.faults if where.startswith("log/2099")]
+    assert 0.3 < len(named) / len(changed) < 1
+    assert (found.accepted, {one.role for one in Accounts(engine).all() if not one.disabled}) == (False, {"visitor"})
+    assert {one.role for one in Tokens(engine).all()} <= {"visitor"}
+    told = {json.dumps(one["identity"]) for one in records(mirror) if one["type"] == "event" and one not in changed}
+    assert len(EventLog(engine).since(0)) >= len(told) // 2
+    assert mirror_of(tmp_path / "home", str(tmp_path / "again"), engine).send() is not None
     engine.dispose()

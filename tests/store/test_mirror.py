@@ -189,6 +189,27 @@ def test_a_picture_that_was_removed_for_good_is_removed_from_the_mirror(
     assert contents(database_in(tmp_path / "fresh")) == contents(workspace.engine)
 
 
+def test_a_picture_is_removed_though_two_copies_of_a_workspace_gave_one_number_twice(tmp_path: Path) -> None:
+    url, a = str(tmp_path / "mirror"), open_fake_workspace(tmp_path / "a")
+    a.take_in(some_pictures(1, 0))
+    image = a.roster.image_ids[0]
+    mirror_of(tmp_path / "a", url, a.engine).send()
+    a.engine.dispose()
+    shutil.copytree(tmp_path / "a", tmp_path / "b")
+    for home, said in (("a", {"kind": "unsure"}), ("b", {"kind": "unusable", "reason": "removed"})):
+        made = open_fake_workspace(tmp_path / home)
+        made.events.append(LabelEvent(image, annotator=home, **said))
+        mirror_of(tmp_path / home, url, made.engine).send()
+        made.engine.dispose()
+    assert restored_into(tmp_path / "c", url).faults == ()
+    assert [one.kind for one in EventLog(database_in(tmp_path / "c")).history(image)] == [
+        "import",
+        "unsure",
+        "unusable",
+    ]
+    assert image not in ImageStore(tmp_path / "c" / "pictures")
+
+
 # --- several workspaces on one mirror --------------------------------------------------------------------------
 
 

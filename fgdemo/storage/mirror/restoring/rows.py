@@ -59,6 +59,7 @@ class Rows:
         self.events = self.taxa = 0
         self._digests: dict[tuple[str, str], str] = {}
         self._numbers: dict[Identity, int] = {}
+        self._identities: dict[int, Identity] = {}  # two events share one where two copies of a workspace went on
         self._was_fresh, self._newest = True, None
 
     def add(self, content: MirrorContent, models: Sequence[tuple[MirroredModel, str]]) -> None:
@@ -162,7 +163,7 @@ class Rows:
         keys = set()
         for row in self._connection.execute(query):
             identity = (self._own, row.id) if row.origin is None else (row.origin, row.number)
-            self._numbers[identity] = row.id
+            self._numbers[identity], self._identities[row.id] = row.id, identity
             keys.add((*identity, row.created_at, row.image))
         return keys
 
@@ -187,6 +188,7 @@ class Rows:
             elif row["answer_key"] is not None:
                 keys.add(row["answer_key"])
             rows.append(row)
+            self._identities[placing.next - 1] = one.identity
             origins.append({"event": placed.id, "origin": one.identity[0], "number": one.identity[1]})
         self._insert(label_event_table, rows)
         newest = self._connection.execute(sa.select(sa.func.max(label_event_table.c.id))).scalar()
@@ -198,13 +200,12 @@ class Rows:
     def _remove_pictures(self, content: MirrorContent) -> None:
         """What was removed elsewhere is removed here; what this workspace has said since, unsent, counts too."""
         images = {one.image for one in content.events.values() if one.reason == REMOVED}
-        identities = {number: identity for identity, number in self._numbers.items()}
         told = {one.identity: one for one in content.events.values() if one.image in images}
         histories = {image: said for image, said in histories_of(self._connection, images).items() if said}
         for history in histories.values():
             before: Identity | None = None
             for event in history:
-                identity = identities[event.id or 0]
+                identity = self._identities[event.id or 0]
                 fact = {"ref": identity, "reason": event.reason, "image": event.image, "after": before}
                 told.setdefault(identity, MirroredEvent(event.kind, None, **fact))
                 before = identity
