@@ -4,7 +4,8 @@
 
 Writes `line`, `commit` and `measured_on` of benchmarks/results/NAME.json. The claims in that file name keys of the
 line, `{p95_ms}` for example. A key that the line lacks keeps the value and the commit of before, which the page says: a
-benchmark may be run in parts. Then `python -m docs.generate` writes the page.
+benchmark may be run in parts. A line that the claims cannot be filled from is refused.
+Then `python -m docs.generate` writes the page.
 """
 
 from __future__ import annotations
@@ -16,6 +17,10 @@ import sys
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # runs from a clone, nothing needs to be installed
+
+from docs.generate.results import section
 
 RESULTS = Path(__file__).resolve().parent / "results"
 
@@ -33,6 +38,11 @@ def main() -> int:
     path = RESULTS / f"{given.name}.json"
     held = kept(json.loads(path.read_text(encoding="utf-8")), json.loads(lines[-1]), given.commit or _checked_out())
     held["machine"] = given.machine or held["machine"]
+    try:
+        section(given.name, held)
+    except (KeyError, IndexError, TypeError, ValueError) as error:
+        print(f"Not kept: the line does not fit the claims of {path.name} ({error!r}).", file=sys.stderr)
+        return 1
     path.write_text(json.dumps(held, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     print(lines[-1])
     return 0

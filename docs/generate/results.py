@@ -26,12 +26,12 @@ class Figures(string.Formatter):
     """Fills `{key:.2f}` from the line of a benchmark, `{key[a][0]}` from what it holds.
 
     `{key:ci2}` is [mean, low, high] as “0.86 [0.84, 0.88]”, `{key:limits2}` as “[0.84, 0.88]” and `{key:all3}` any list
-    with commas between.
+    with commas between. One number alone stays one.
     """
 
     def get_field(self, field_name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[Any, str]:
         """`[5]` is a place in a list, or the key "5" of an object: JSON has no other keys."""
-        first, *rest = re.findall(r"[^\[\].]+", field_name)
+        first, *rest = re.findall(r"^[^\[]+|(?<=\[)[^\]]+", field_name)
         value = kwargs[first]
         for name in rest:
             value = value[int(name)] if isinstance(value, list) else value[name]
@@ -41,8 +41,8 @@ class Figures(string.Formatter):
         for name in ("ci", "limits", "all"):
             if format_spec.startswith(name):
                 digits = format_spec.removeprefix(name)
-                numbers = [_number(one, digits) for one in value]
-                if name == "all":
+                numbers = [_number(one, digits) for one in (value if isinstance(value, list) else [value])]
+                if name == "all" or len(numbers) == 1:
                     return ", ".join(numbers)
                 mean, low, high = numbers
                 return f"{mean} [{low}, {high}]" if name == "ci" else f"[{low}, {high}]"
@@ -71,7 +71,7 @@ def page() -> str:
         markdown.NOTE.format(source="`benchmarks/results/*.json`"),
         INTRO,
     ]
-    parts += [_section(path.stem, found) for path, found in held]
+    parts += [section(path.stem, found) for path, found in held]
     return "".join(parts)
 
 
@@ -90,7 +90,8 @@ def headline() -> str:
     return markdown.table(("what", "figure", "aim"), [row[1:] for row in rows])
 
 
-def _section(name: str, found: Mapping[str, Any]) -> str:
+def section(name: str, found: Mapping[str, Any]) -> str:
+    """One benchmark on the page. Raises what `filled` raises."""
     line, fill = found["line"], filled
     lead = f"\n## {found['title']}\n\n{fill(found.get('asks', ''), line)}\n\n"
     command = found["command"]
@@ -109,7 +110,10 @@ def _section(name: str, found: Mapping[str, Any]) -> str:
         title = f"\n{fill(one['title'], line)}\n" if one.get("title") else ""
         rows = [[fill(text, line) for text in row] for row in one["rows"]]
         text += title + "\n" + markdown.table([fill(head, line) for head in one["head"]], rows)
-    older = [f"`{key}` at commit {commit}" for key, commit in found.get("older", {}).items()]
+    shown = set(
+        re.findall(r"\{(\w[\w.]*)", json.dumps([found.get(key) for key in ("claims", "tables", "notes", "asks")]))
+    )
+    older = [f"`{key}` at commit {commit}" for key, commit in found.get("older", {}).items() if key in shown]
     told = [*(fill(note, line) for note in found.get("notes", ())), *([f"Older: {', '.join(older)}."] if older else [])]
     notes = "".join(f"- {note}\n" for note in told)
     return text + (f"\n{notes}" if notes else "")

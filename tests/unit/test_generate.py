@@ -37,11 +37,12 @@ def test_a_block_is_replaced_and_must_stand_there_once() -> None:
         ("{a:limits3}", "[0.840, 0.880]"),
         ("{b[10][0]:.1%}", "25.0 %"),
         ("{c:all1}", "−1.0, 2.0"),
+        ("{f[0.5]:ci2}", "0.30"),
         ("{d:,} of {e}", "1,234 of JSON-MIN"),
     ],
 )
 def test_figures_are_written_by_their_templates(template: str, text: str) -> None:
-    line = {"a": [0.86, 0.84, 0.88], "b": {"10": [0.25]}, "c": [-1, 2], "d": 1234, "e": "JSON-MIN"}
+    line = {"a": [0.86, 0.84, 0.88], "b": {"10": [0.25]}, "c": [-1, 2], "d": 1234, "e": "JSON-MIN", "f": {"0.5": 0.3}}
     assert results.filled(template, line) == text
 
 
