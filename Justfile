@@ -7,7 +7,7 @@ quick:
     {{python}} -m ruff check .
     {{python}} -m ruff format --check .
     {{python}} -m docs.generate --check
-    {{python}} -m pytest tests/unit
+    {{python}} -m pytest --numprocesses logical --maxprocesses 4 --dist worksteal tests/unit
 
 # pyright over everything
 types:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 from collections.abc import Callable, Iterator
 
@@ -10,6 +11,9 @@ import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.support.postgres import Cluster
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # before torch is imported: each core has a worker of its own
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(autouse=True)
@@ -24,7 +28,7 @@ def logs_as_before() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Cluster]:
-    """A PostgreSQL server for the whole run."""
+    """A PostgreSQL server for the whole run; with pytest-xdist, of each worker."""
     cluster = Cluster()
     yield cluster
     cluster.remove()

@@ -28,4 +28,4 @@ audit() { # known holes in what is installed; without a network it cannot be kno
   fi
 }
 audit
-.venv/bin/python -m pytest "$@"
+.venv/bin/python -m pytest --numprocesses logical --maxprocesses 4 --dist worksteal --durations 25 "$@"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -55,12 +57,33 @@ def train(folder: Path, world: World = ALONE, stop_at: int = 1000) -> None:
     (folder / f"told-{world.rank}.json").write_text(json.dumps({"epochs": told, "done": trained.epochs_done}))
 
 
-def torchrun(*arguments: object, processes: int = 2) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
-    return subprocess.run(
-        [*command, *map(str, arguments)], cwd=ROOT, env=environment, text=True, capture_output=True, timeout=200
-    )
+def _take_part(rank: int, port: int, folder: Path, stop_at: int) -> None:
+    torch.set_num_threads(1)  # the pool of threads is not in a forked process
+    here = {
+        "TORCHELASTIC_RUN_ID": "test",
+        "RANK": rank,
+        "LOCAL_RANK": rank,
+        "WORLD_SIZE": 2,
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": port,
+    }
+    os.environ.update({name: str(value) for name, value in here.items()})
+    with joined("cpu") as (world, _):
+        train(folder, world, stop_at)
+
+
+def train_in_two(folder: Path, stop_at: int = 1000) -> None:
+    """What torchrun does, but forked from here, where everything is imported."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    fork = multiprocessing.get_context("fork")
+    both = [fork.Process(target=_take_part, args=(rank, port, folder, stop_at)) for rank in range(2)]
+    for process in both:
+        process.start()
+    for process in both:
+        process.join(200)
+        process.kill()
+    assert [process.exitcode for process in both] == [0, 0]
 
 
 def told(folder: Path, rank: int) -> dict:
@@ -76,8 +99,7 @@ def test_two_processes_train_to_the_weights_of_one(tmp_path: Path) -> None:
     one.mkdir()
     two.mkdir()
     train(one)
-    done = torchrun(__file__, two)
-    assert done.returncode == 0, done.stderr
+    train_in_two(two)
     start = tiny_backbone()[0].state_dict()
     moved = 0.0
     for key, value in weights(one, 0).items():
@@ -96,11 +118,9 @@ def test_all_stop_where_one_is_asked_to_and_go_on_from_the_snapshot_of_the_first
     whole, part = tmp_path / "whole", tmp_path / "part"
     whole.mkdir()
     part.mkdir()
-    done = torchrun(__file__, part, 4)  # only the second process is asked: after one batch of the second epoch
-    assert done.returncode == 0, done.stderr
+    train_in_two(part, stop_at=4)  # only the second process is asked: after one batch of the second epoch
     assert told(part, 0)["done"] == told(part, 1)["done"] == pytest.approx(1 + 1 / 3)
-    again = torchrun(__file__, part)
-    assert again.returncode == 0, again.stderr
+    train_in_two(part)
     assert told(part, 0)["done"] == told(part, 1)["done"] == 2
     train(whole)
     for key, value in weights(whole, 0).items():
@@ -112,29 +132,11 @@ def test_fit_writes_one_checkpoint_and_says_everything_once(tmp_path: Path) -> N
         path = tmp_path / "birds" / label / f"{name.replace('/', '-')}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(pixels).save(path)
-    done = torchrun(
-        "-m",
-        "fgdemo",
-        "fit",
-        tmp_path / "birds",
-        "--out",
-        tmp_path / "out",
-        "--backbone",
-        "test_resnet",
-        "--weights",
-        "none",
-        "--size",
-        64,
-        "--epochs",
-        1,
-        "--batch-size",
-        12,
-        "--parts",
-        3,
-        "--device",
-        "cpu",
-        "--json",
-    )
+    fit = f"fit {tmp_path / 'birds'} --out {tmp_path / 'out'} --backbone test_resnet --weights none --size 64"
+    more = "--epochs 1 --batch-size 12 --parts 3 --device cpu --json"
+    command = f"{sys.executable} -m torch.distributed.run --standalone --nproc-per-node=2 -m fgdemo {fit} {more}"
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command.split(), cwd=ROOT, env=environment, text=True, capture_output=True, timeout=200)
     assert done.returncode == 0, done.stderr
     (line,) = done.stdout.strip().splitlines()
     assert json.loads(line)["checkpoint"] == str(tmp_path / "out")
@@ -157,8 +159,3 @@ def test_a_batch_smaller_than_the_processes_is_refused() -> None:
         World(0, 3).require_batch(2)
     with joined("cpu") as (world, device):
         assert (world, device) == (ALONE, "cpu")
-
-
-if __name__ == "__main__":
-    with joined("cpu") as (here, _):
-        train(Path(sys.argv[1]), here, int(sys.argv[2]) if sys.argv[2:] else 1000)
