@@ -28,7 +28,8 @@ def page() -> str:
     answers: list[str] = []
     for role, question in questions():
         said = split(ast.get_docstring(question) or "")
-        parts.append(f"\n## {question.name}\n\n{' '.join(said.about.split())} Who may ask: {role}.\n\n")
+        about = re.sub(r" For (?:experts|maintainers)\.$", "", " ".join(said.about.split()))
+        parts.append(f"\n## {question.name}\n\n{about} Who may ask: {role}.\n\n")
         rows = [
             (f"`{one.name}`", markdown.mark(one.type), "required" if not one.default else f"`{one.default}`", one.about)
             for one in parameters(question, without=NOT_SENT)

@@ -147,7 +147,7 @@ def needed_whole(record: Record, key: str) -> int:
 
 
 def whole(record: Record, key: str) -> int | None:
-    """The same, or None."""
+    """A whole number from 0, or None."""
     return None if record.get(key) is None else needed_whole(record, key)
 
 
