@@ -28,7 +28,7 @@ def page() -> str:
             _told(next(functions("read_sources"))),
             "\n",
             _told(next(functions("read_for_import"))),
-            "\n## Columns of tables\n\nAny of these names will do, in capitals, too.\n\n",
+            "\n## Columns of tables\n\nAny of these names will do.\n\n",
             _columns(),
             "\n## What is written\n\n",
             _said(written),
