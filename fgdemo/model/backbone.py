@@ -12,11 +12,10 @@ from typing import Any
 import timm
 import torch
 from PIL import Image
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from timm.data.config import resolve_data_config
 from torch import Tensor, nn
 
+from fgdemo.model.start_weights import first_line, load_weights
 from fgdemo.storage.disk.strict_json import BadJsonError, read_json
 from fgdemo.values.errors import BackboneError, SettingsError
 
@@ -89,7 +88,7 @@ class Backbone(nn.Module):
                 return self(torch.zeros(1, 3, size_px, size_px, device=weight.device))
         except (RuntimeError, AssertionError, ValueError, AttributeError) as error:
             raise BackboneError(
-                f"The backbone {self.spec.name} cannot read pictures of {size_px} px ({_first_line(error)})."
+                f"The backbone {self.spec.name} cannot read pictures of {size_px} px ({first_line(error)})."
             ) from error
 
     @property
@@ -169,7 +168,7 @@ def start_backbone(
     config = resolve_data_config(pretrained_cfg=net.pretrained_cfg, model=net)
     size = size_px or int(config["input_size"][-1])
     if weights not in ("hub", "none"):
-        _load_weights(net, Path(weights))
+        load_weights(net, Path(weights))
     net, options = _norm_tokens(name, net, options)
     _resize(net, size)
     backbone = Backbone(BackboneSpec(name, size, options), net.eval())
@@ -234,7 +233,7 @@ def _resize(net: nn.Module, size_px: int) -> None:
     try:
         set_input_size(img_size=size_px)
     except (RuntimeError, AssertionError, ValueError, TypeError) as error:
-        raise BackboneError(f"This backbone cannot be set to {size_px} px ({_first_line(error)}).") from error
+        raise BackboneError(f"This backbone cannot be set to {size_px} px ({first_line(error)}).") from error
 
 
 def _check_name(name: str) -> None:
@@ -253,57 +252,14 @@ def _create(name: str, options: Mapping[str, Any], *, pretrained: bool = False) 
     try:
         return timm.create_model(name, pretrained=pretrained, num_classes=0, **options)
     except (NotImplementedError, TypeError, KeyError, AttributeError, AssertionError) as error:
-        raise BackboneError(f"The backbone {name} does not take these options ({_first_line(error)}).") from error
+        raise BackboneError(f"The backbone {name} does not take these options ({first_line(error)}).") from error
     except (OSError, RuntimeError, ValueError) as error:
         if not pretrained:
-            raise BackboneError(f"The backbone {name} does not take these options ({_first_line(error)}).") from error
+            raise BackboneError(f"The backbone {name} does not take these options ({first_line(error)}).") from error
         raise BackboneError(
-            f"The pretrained weights of {name} could not be had from the Hub or its cache ({_first_line(error)}). "
+            f"The pretrained weights of {name} could not be had from the Hub or its cache ({first_line(error)}). "
             "Give a local file with --weights, or --weights none."
         ) from error
-
-
-def _load_weights(net: nn.Module, path: Path) -> None:
-    """Strict, but for the classifier that the weights may bring along and a backbone has none of."""
-    state = read_state_dict(path)
-    wanted = net.state_dict()
-    body = {key: value for key, value in state.items() if key in wanted}
-    missing = sorted(set(wanted) - set(body))
-    misfits = [key for key, value in body.items() if value.shape != wanted[key].shape]
-    head_prefixes = ("head.", "classifier.", "fc.", "head_dist.", "last_linear.")
-    foreign = [key for key in state if key not in wanted and not key.startswith(head_prefixes)]
-    broken = [key for key, value in body.items() if value.is_floating_point() and not value.isfinite().all()]
-    if broken:
-        raise BackboneError(f"The weights {path.name} hold numbers that are not finite, in {broken[0]}.")
-    for keys, what in ((missing, "lacks"), (misfits, "has other shapes for"), (foreign, "has more than the backbone:")):
-        if keys:
-            raise BackboneError(
-                f"The weights {path.name} do not fit this backbone: the file {what} {', '.join(keys[:3])}"
-                f"{' …' if len(keys) > 3 else ''}. Check --backbone and --option."
-            )
-    net.load_state_dict({key: value.to(wanted[key].dtype) for key, value in body.items()})
-
-
-def read_state_dict(path: Path) -> dict[str, Tensor]:
-    """Tensors of a `.safetensors` or a plain `.pth` file; nothing in it is ever executed.
-
-    Raises:
-        BackboneError: missing, damaged, or something other than a plain dictionary of tensors.
-    """
-    if not path.is_file():
-        raise BackboneError(f"There is no weights file {path}.")
-    try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except (SafetensorError, OSError, RuntimeError, EOFError, ValueError, KeyError, ArithmeticError) as error:
-        raise BackboneError(f"The weights {path.name} cannot be read ({_first_line(error)}).") from error
-    except Exception as error:  # torch raises pickle's own error classes, which this project does not import
-        raise BackboneError(f"The weights {path.name} are not a plain state dict; they were not opened.") from error
-    state = state.get("state_dict", state) if isinstance(state, dict) else state
-    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
-        raise BackboneError(f"The weights {path.name} are not a plain state dict of tensors.")
-    return state
 
 
 def parse_options(pairs: list[str]) -> dict[str, Any]:
@@ -318,7 +274,3 @@ def parse_options(pairs: list[str]) -> dict[str, Any]:
         except BadJsonError:
             options[key] = value
     return options
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).strip().split("\n")[0][:160] or type(error).__name__

@@ -151,7 +151,7 @@ def test_a_training_leaves_a_candidate_of_the_labels_as_they_were(home: Path) ->
     training = open_tiny_training(home)
     job, held = begin_held(training, home)
     now = training.now(MAINTAINER)
-    assert (now.train, now.val, now.gold, now.newer) == (12, 6, 6, 18)
+    assert (now.counts.train, now.counts.val, now.counts.gold, now.counts.newer) == (12, 6, 6, 18)
     assert now.live == open_models(settings_of(home)).configured
     running = job_now(training, job)
     assert running.state == "running"

@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from fgdemo.services.labelling.explainer import Explanation
-from fgdemo.services.training.now import TrainingNow
+from fgdemo.services.training.now import LabelCounts, TrainingNow
 from fgdemo.services.training.promotion import word_on
 from fgdemo.storage.trainings.cloud_jobs import Flavour
 from fgdemo.values.annotation import Person
@@ -148,11 +148,7 @@ class FakeTraining:
             tuple(self.models),
             live.version,
             previous,
-            self.labelled - val,
-            val,
-            self.labelled // 2,
-            self.labelled // 10,
-            self.gold,
+            LabelCounts(self.labelled - val, val, self.labelled // 2, self.labelled // 10, self.gold),
             self.device,
             estimates,
             self.promoting,

@@ -11,12 +11,13 @@ import copy
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
-from fgdemo.learn.candidate.blend import choose_blend
-from fgdemo.learn.candidate.fit import fit_classifier
+from fgdemo.learn.candidate.blend import Blend, choose_blend
+from fgdemo.learn.candidate.fit import Fitted, fit_classifier
 from fgdemo.learn.candidate.inherit import places_of, with_parts_of
 from fgdemo.learn.data.corpus import Corpus
 from fgdemo.learn.data.embed import embed
@@ -29,6 +30,7 @@ from fgdemo.learn.train.recipe import Recipe
 from fgdemo.learn.train.rehearsal import Memory, choose_memory
 from fgdemo.learn.train.steps import Lesson
 from fgdemo.learn.train.student import Teacher
+from fgdemo.model.backbone import Backbone
 from fgdemo.model.classifier import Classifier
 from fgdemo.model.discriminant import LEAST_COUNT
 from fgdemo.model.drift import drift, plus, with_columns, without_members
@@ -82,9 +84,8 @@ def train_candidate(
 ) -> Classifier:
     """Train on the "train" pictures, choose on the "val" pictures; `base` stays as it is.
 
-    A recipe of no epochs leaves the network and its parts as they are, and fits the head alone.
-
-    A kind of the base that is no leaf of the corpus's taxonomy (it was retired, or became a group) is left out.
+    A recipe of no epochs leaves the network and its parts as they are, and fits the head alone. A kind of the base
+    that is no leaf of the corpus's taxonomy (it was retired, or became a group) is left out.
 
     Args:
         name: version of the new classifier.
@@ -102,8 +103,7 @@ def train_candidate(
         BackboneError: the backbone does not take pictures of `recipe.train_px`.
     """
     require_trainable(corpus)
-    train = corpus.pictures.where("train")
-    recipe = replace(recipe, batch_size=min(recipe.batch_size, len(train)))
+    recipe = replace(recipe, batch_size=min(recipe.batch_size, len(corpus.pictures.where("train"))))
     backbone = copy.deepcopy(base.backbone).to(device)
     if embeddings is None:
         embeddings = embed(backbone, corpus.pictures.pixels, base.data_config, progress=progress)
@@ -111,15 +111,12 @@ def train_candidate(
     start = {key: value.detach().clone() for key, value in backbone.state_dict().items()}
     if recipe.epochs == 0:
         return refit(base, corpus, known, Trained(backbone, 0.0), start, recipe, name, device, progress)
-    seen = known.embeddings
-    if recipe.train_px != base.data_config.size_px:
-        backbone.require_size(recipe.train_px)
-        seen = embed(backbone, corpus.pictures.pixels, base.data_config, size_px=recipe.train_px, progress=progress)
     lesson = replace(lesson_of(base, known, corpus, recipe, device), teachers=teachers, world=world)
+    begin_at = head_start(base, known, corpus, _seen_in_training(base, backbone, known, corpus, recipe, progress))
     with freed_memory_kept():
         trained = finetune(
             backbone,
-            head_start(base, known, corpus, seen),
+            begin_at,
             lesson,
             run_file=run_file,
             device=device,
@@ -130,6 +127,16 @@ def train_candidate(
     if not world.leads:
         return base
     return refit(base, corpus, known, trained, start, recipe, name, device, progress)
+
+
+def _seen_in_training(
+    base: Classifier, backbone: Backbone, known: Known, corpus: Corpus, recipe: Recipe, progress: Progress
+) -> np.ndarray:
+    """(N, D) embeddings of the corpus at the size that it is trained at. Raises BackboneError."""
+    if recipe.train_px == base.data_config.size_px:
+        return known.embeddings
+    backbone.require_size(recipe.train_px)
+    return embed(backbone, corpus.pictures.pixels, base.data_config, size_px=recipe.train_px, progress=progress)
 
 
 def require_trainable(corpus: Corpus) -> None:
@@ -253,7 +260,16 @@ def refit(
         places=places,
         progress=progress,
     )
-    card = {
+    card = _card(base, corpus, recipe, trained, blend, fitted, name)
+    candidate = with_parts_of(base, fitted.classifier, corpus) if is_trained else fitted.classifier
+    return replace(candidate, card=card)
+
+
+def _card(
+    base: Classifier, corpus: Corpus, recipe: Recipe, trained: Trained, blend: Blend, fitted: Fitted, name: str
+) -> dict[str, Any]:
+    """How a candidate came about, for whoever reads its card."""
+    return {
         "name": name,
         "parent": base.version,
         "recipe": recipe.to_json(),
@@ -263,13 +279,11 @@ def refit(
         "training_ended": trained.sentence,
         "blend": blend.to_json(),
         "data": {
-            **{split: len(pictures.where(split)) for split in ("train", "val")},
+            **{split: len(corpus.pictures.where(split)) for split in ("train", "val")},
             "checked": int(corpus.checked.sum()),
-            "kinds": len(taxonomy.leaves),
+            "kinds": len(corpus.taxonomy.leaves),
         },
         "metrics": {"split": "val", **fitted.scores.to_json()},
         "calibrated_on": fitted.held_out.source,
         "licences": base.card.get("licences", []),
     }
-    candidate = with_parts_of(base, fitted.classifier, corpus) if is_trained else fitted.classifier
-    return replace(candidate, card=card)

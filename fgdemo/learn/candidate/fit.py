@@ -83,11 +83,7 @@ def fit_classifier(
     Raises:
         DatasetError: nothing to learn from, or a trained backbone without val pictures.
     """
-    train, val = pictures.where("train"), pictures.where("val")
-    if len(set(class_index[train])) < 2:
-        raise DatasetError("There must be training pictures of at least two classes.")
-    if trained and not len(val):
-        raise DatasetError("A trained backbone needs val pictures to be calibrated on.")
+    train, val = _train_and_val(pictures, class_index, trained)
     device = next(backbone.parameters()).device
     half_precision(backbone)
     if embeddings is None:
@@ -116,18 +112,29 @@ def fit_classifier(
         card=card or {},
         device=str(device),
     )
-    if len(val):
-        weight, bias = head.linear()
-        logits, labels, distances = (
-            embeddings[val] @ weight + bias,
-            class_index[val],
-            classifier.distances(embeddings[val]),
-        )
+    return Fitted(classifier, _scores(classifier, held_out, embeddings[val], class_index[val]), held_out)
+
+
+def _train_and_val(pictures: Pictures, class_index: np.ndarray, trained: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of both. Raises DatasetError as `fit_classifier`."""
+    train, val = pictures.where("train"), pictures.where("val")
+    if len(set(class_index[train])) < 2:
+        raise DatasetError("There must be training pictures of at least two classes.")
+    if trained and not len(val):
+        raise DatasetError("A trained backbone needs val pictures to be calibrated on.")
+    return train, val
+
+
+def _scores(classifier: Classifier, held_out: HeldOut, embeddings: np.ndarray, labels: np.ndarray) -> Scores:
+    """On the val pictures with these (V, D) embeddings; where there are none, on what the head has not learned from."""
+    telling = held_out.telling
+    logits, distances = telling.logits, telling.distances
+    if len(labels):
+        weight, bias = classifier.head.linear()
+        logits, distances = embeddings @ weight + bias, classifier.distances(embeddings)
     else:
-        logits, labels, distances = telling.logits, telling.labels, telling.distances
-    return Fitted(
-        classifier, score(classifier, logits / classifier.calibration.temperature, labels, distances), held_out
-    )
+        labels = telling.labels
+    return score(classifier, logits / classifier.calibration.temperature, labels, distances)
 
 
 def calibrate(held_out: HeldOut, taxonomy: Taxonomy) -> Calibration:

@@ -10,8 +10,9 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 
 from fgdemo.learn.live import acquisition
+from fgdemo.learn.live.head_state import HeadState
 from fgdemo.learn.live.leverages import Leverages
-from fgdemo.learn.live.live_head import IS_LABEL, TRAIN, HeadState, LiveHead
+from fgdemo.learn.live.live_head import IS_LABEL, TRAIN, LiveHead
 from fgdemo.learn.measure.suspicion import Candidates, doubts
 from fgdemo.model.calibration import fit_temperature, softmax, telling
 from fgdemo.statistics.proportions import wilson

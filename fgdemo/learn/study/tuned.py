@@ -54,14 +54,7 @@ def finetuned(
     column_of = dict(zip(classes, columns, strict=True))
     train = pictures.where("train")
     labels = [taxonomy.leaves[column_of[pictures.labels[row]]] for row in train]
-    own = Pictures(
-        pixels=pictures.pixels[train],
-        names=tuple(pictures.names[row] for row in train),
-        labels=tuple(labels),
-        splits=own_splits(labels),
-        skipped=(),
-        keys=pictures.keys[train] if len(pictures.keys) else pictures.keys,
-    )
+    own = _split_anew(pictures, train, labels)
     class_index = np.array([taxonomy.leaf_index[leaf] for leaf in labels], np.int64)
     start = copy.deepcopy(backbone)
     half_precision(start)
@@ -92,6 +85,18 @@ def finetuned(
     embeddings = embed(network.backbone, pictures.pixels[test], config, progress=progress)
     logits = embeddings @ network.weight.cpu().numpy() + network.bias.cpu().numpy()
     return tuned, logits[:, columns]
+
+
+def _split_anew(pictures: Pictures, train: np.ndarray, labels: Sequence[str]) -> Pictures:
+    """The train pictures under these labels, some of them held out to choose by."""
+    return Pictures(
+        pixels=pictures.pixels[train],
+        names=tuple(pictures.names[row] for row in train),
+        labels=tuple(labels),
+        splits=own_splits(labels),
+        skipped=(),
+        keys=pictures.keys[train] if len(pictures.keys) else pictures.keys,
+    )
 
 
 def own_splits(labels: Sequence[str]) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -73,80 +73,131 @@ def finetune(
         TrainingError: the loss was no number in the first epoch. Later the best epoch is kept, and a sentence.
         BackboneError: the backbone does not take pictures of `recipe.train_px`.
     """
-    recipe, world, teachers = lesson.recipe, lesson.world, lesson.teachers
+    recipe, world = lesson.recipe, lesson.world
     torch.manual_seed(recipe.seed)
-    train, val = lesson.pictures.where("train"), lesson.pictures.where("val")
-    batches = len(train) // recipe.batch_size
-    if batches == 0:
-        raise DatasetError(
-            f"{len(train)} training pictures are fewer than one batch of {recipe.batch_size}; lower --batch-size."
-        )
-    backbone.require_size(recipe.train_px)
-    world.require_batch(recipe.batch_size)
+    batches = _require_batches(backbone, lesson)
     if not world.leads:
         run_file, on_epoch, progress = None, lambda epoch: None, no_progress
-    student = on_device(Student(backbone, *head, [t.backbone.dim for t in teachers]), device)
-    for teacher in teachers:
-        on_device(teacher.backbone, device).eval().requires_grad_(False)
-    state = TrainState.begin(student, recipe, recipe.epochs * batches)
+    state = TrainState.begin(_student_of(backbone, head, lesson, device), recipe, recipe.epochs * batches)
     identity = {"recipe": recipe.to_json(), "start": fingerprint(backbone, lesson)} if run_file else {}
     done_before = resume(run_file, identity, state.parts) if run_file else []
     history = [Epoch(**row) for row in world.same(done_before, state.parts)]
     if recipe.compiled and device.startswith("cuda") and world.size == 1:
-        student.compile()
+        state.student.compile()
     for epoch in history:
         on_epoch(epoch)
-    epochs_done, sentence, micro = float(len(history)), "", recipe.batch_size
-    while len(history) < recipe.epochs:
-        sentence = no_better(history, recipe.patience)
-        if sentence:
+    epochs_done, sentence = float(len(history)), ""
+    for step in _epochs(state, lesson, batches, history, progress, stop):
+        epochs_done, sentence = step.epochs_done, step.sentence
+        if step.epoch is None:
             break
-        number = len(history) + 1
-        started = time.monotonic()
-        generator = torch.Generator().manual_seed(recipe.seed * 1000 + number - 1)
-        torch.manual_seed(generator.initial_seed())  # of dropout and drop path, so that a resumed epoch is the same
-        losses, batches_done, micro = train_epoch(
-            state,
-            lesson,
-            train,
-            generator,
-            micro=micro,
-            stop=stop,
-            progress=lambda done, of, number=number: progress(f"epoch {number} of {recipe.epochs}", done, of),
-        )
-        loss = sum(losses.values())
-        if not math.isfinite(loss):
-            sentence = "The training diverged: the loss is no number any more. Lower --lr."
-            if not history:
-                raise TrainingError(sentence)
-            break
-        epochs_done = number - 1 + batches_done / batches
-        if batches_done < batches:
-            break
-        top1 = val_top1(state.averaged, lesson, val) if len(val) else None
-        elapsed_s = time.monotonic() - started
-        epoch = Epoch(
-            "network",
-            number,
-            recipe.epochs,
-            loss,
-            top1,
-            elapsed_s,
-            losses=losses,
-            lr=float(state.optimizer.param_groups[0]["lr"]),
-            images_per_s=batches * recipe.batch_size / max(elapsed_s, 1e-9),
-        )
-        history.append(epoch)
-        on_epoch(epoch)
-        if best_epoch(history) == number:
+        history.append(step.epoch)
+        on_epoch(step.epoch)
+        if best_epoch(history) == step.epoch.number:
             state.best.load_state_dict(state.averaged.state_dict())
         if run_file:
             save_run(run_file, identity, [asdict(epoch) for epoch in history], state.parts)
         if world.any(stop()):
             break
     kept = state.best if history else state.averaged
-    backbone = kept.backbone.to(memory_format=torch.contiguous_format).cpu().eval().requires_grad_(False)
-    return Trained(backbone, epochs_done, tuple(history), sentence)
+    trained = kept.backbone.to(memory_format=torch.contiguous_format).cpu().eval().requires_grad_(False)
+    return Trained(trained, epochs_done, tuple(history), sentence)
+
+
+@dataclass(frozen=True)
+class _Step:
+    """After one pass over the pictures; `epoch` is None where the training ends before it is whole."""
+
+    epochs_done: float
+    sentence: str
+    epoch: Epoch | None = None
+
+
+def _epochs(
+    state: TrainState,
+    lesson: Lesson,
+    batches: int,
+    history: Sequence[Epoch],
+    progress: Progress,
+    stop: Callable[[], bool],
+) -> Iterator[_Step]:
+    """One step an epoch, until the recipe's are done or something ends them. `history` grows meanwhile.
+
+    Raises:
+        TrainingError: the loss was no number in the first epoch.
+    """
+    recipe, micro = lesson.recipe, lesson.recipe.batch_size
+    while len(history) < recipe.epochs:
+        sentence = no_better(history, recipe.patience)
+        if sentence:
+            yield _Step(float(len(history)), sentence)
+            return
+        number, started = len(history) + 1, time.monotonic()
+        losses, batches_done, micro = _pass_over(state, lesson, number, micro, progress, stop)
+        if not math.isfinite(sum(losses.values())):
+            sentence = "The training diverged: the loss is no number any more. Lower --lr."
+            if not history:
+                raise TrainingError(sentence)
+            yield _Step(float(len(history)), sentence)
+            return
+        done = number - 1 + batches_done / batches
+        yield _Step(done, "", _epoch(state, lesson, number, losses, started) if batches_done == batches else None)
+
+
+def _require_batches(backbone: Backbone, lesson: Lesson) -> int:
+    """How many batches an epoch has. Raises DatasetError and BackboneError as `finetune`."""
+    recipe, count = lesson.recipe, len(lesson.pictures.where("train"))
+    if count < recipe.batch_size:
+        raise DatasetError(
+            f"{count} training pictures are fewer than one batch of {recipe.batch_size}; lower --batch-size."
+        )
+    backbone.require_size(recipe.train_px)
+    lesson.world.require_batch(recipe.batch_size)
+    return count // recipe.batch_size
+
+
+def _student_of(backbone: Backbone, head: tuple[Tensor, Tensor], lesson: Lesson, device: str) -> Student:
+    """On the device, and its teachers too."""
+    for teacher in lesson.teachers:
+        on_device(teacher.backbone, device).eval().requires_grad_(False)
+    return on_device(Student(backbone, *head, [teacher.backbone.dim for teacher in lesson.teachers]), device)
+
+
+def _pass_over(
+    state: TrainState, lesson: Lesson, number: int, micro: int, progress: Progress, stop: Callable[[], bool]
+) -> tuple[dict[str, float], int, int]:
+    """Epoch `number`, counted from 1; gives what `train_epoch` does. Its random numbers are its own."""
+    recipe = lesson.recipe
+    generator = torch.Generator().manual_seed(recipe.seed * 1000 + number - 1)
+    torch.manual_seed(generator.initial_seed())  # of dropout and drop path, so that a resumed epoch is the same
+    return train_epoch(
+        state,
+        lesson,
+        lesson.pictures.where("train"),
+        generator,
+        micro=micro,
+        stop=stop,
+        progress=lambda done, of: progress(f"epoch {number} of {recipe.epochs}", done, of),
+    )
+
+
+def _epoch(state: TrainState, lesson: Lesson, number: int, losses: dict[str, float], started: float) -> Epoch:
+    """What there is to say of a whole epoch that began at `started` of the monotonic clock."""
+    recipe, val = lesson.recipe, lesson.pictures.where("val")
+    top1 = val_top1(state.averaged, lesson, val) if len(val) else None
+    elapsed_s = time.monotonic() - started
+    pictures = len(lesson.pictures.where("train")) // recipe.batch_size * recipe.batch_size
+    return Epoch(
+        "network",
+        number,
+        recipe.epochs,
+        sum(losses.values()),
+        top1,
+        elapsed_s,
+        losses=losses,
+        lr=float(state.optimizer.param_groups[0]["lr"]),
+        images_per_s=pictures / max(elapsed_s, 1e-9),
+    )
 
 
 def fingerprint(backbone: Backbone, lesson: Lesson) -> str:

@@ -101,44 +101,53 @@ class Suggestions:
         """
         if key is not None and not SHORTEST_KEY <= len(key) <= LONGEST_KEY:
             raise StorageError(f"The key must have {SHORTEST_KEY} to {LONGEST_KEY} characters: a UUID, for example.")
+        words = self._words_of(answered, taxon, new_name, comment, model_version)
+        _, size = self._images.decoder.decode(data, THUMBNAIL_PX, name=name)
+        if not keep_picture:
+            return Suggested(str(self._remarks.add(words, key_of(key) if key else None)), None, None)
+        receipt = receipt_of(key) if key else new_receipt()
+        original = self._images.decoder.without_metadata(data, name=name)
+        event = LabelEvent(
+            image_id_of(original),
+            "suggestion",
+            annotator,
+            words.taxon,
+            words.new_name,
+            model_version=words.model_version,
+            comment=words.comment,
+            box=box,
+            answer_key=key_of(receipt),
+        )
+        kept = self._keep(event, NewPicture(original, *size, source=SOURCE, split=None, name=_file_name(name)))
+        return Suggested(str(kept.id), receipt, self._pictures.look(receipt).kept_until)
+
+    def _words_of(
+        self, answered: str | None, taxon: str | None, new_name: str | None, comment: str | None, model_version: str
+    ) -> Remark:
+        """What is said, cleaned. Raises TaxonomyError, StorageError as `add`."""
         new_name = " ".join(clean_text(new_name or "").split()) or None
         comment = clean_text(comment or "").strip() or None
-        model_version = clean_text(model_version)[:LONGEST_VERSION]
         if (taxon is None) == (new_name is None):
             raise TaxonomyError("Say what it is: choose one of the kinds, or give the name of another. Not both.")
         taxon, answered = (one if one is None else self._taxonomy[one].id for one in (taxon, answered))
         for field, text, longest in (("name", new_name, LONGEST_NEW_NAME), ("comment", comment, LONGEST_COMMENT)):
             if text and len(text) > longest:
                 raise StorageError(f"The {field} has {len(text)} characters; at most {longest} can be kept.")
-        _, (width, height) = self._images.decoder.decode(data, THUMBNAIL_PX, name=name)
-        if not keep_picture:
-            remark = Remark(answered, taxon, new_name, comment, model_version)
-            kept = self._remarks.add(remark, key_of(key) if key else None)
-            return Suggested(str(kept), None, None)
-        original = self._images.decoder.without_metadata(data, name=name)
-        receipt = receipt_of(key) if key else new_receipt()
-        event = LabelEvent(
-            image_id_of(original),
-            "suggestion",
-            annotator,
-            taxon,
-            new_name,
-            model_version=model_version,
-            comment=comment,
-            box=box,
-            answer_key=key_of(receipt),
-        )
-        kept_event = self._known(event)
-        if kept_event is None:
-            self._pictures.reserve_room(len(original))
-            picture = NewPicture(original, width, height, source=SOURCE, split=None, name=_file_name(name))
-            try:
-                kept_event = self._events.append_with_picture(event, picture, self._images)
-            except StorageError:
-                kept_event = self._known(event)  # the same one may have come twice at once
-                if kept_event is None:
-                    raise
-        return Suggested(str(kept_event.id), receipt, self._pictures.look(receipt).kept_until)
+        return Remark(answered, taxon, new_name, comment, clean_text(model_version)[:LONGEST_VERSION])
+
+    def _keep(self, event: LabelEvent, picture: NewPicture) -> LabelEvent:
+        """Both, or what was kept of them when they came before."""
+        kept = self._known(event)
+        if kept is not None:
+            return kept
+        self._pictures.reserve_room(len(picture.original))
+        try:
+            return self._events.append_with_picture(event, picture, self._images)
+        except StorageError:
+            kept = self._known(event)  # the same one may have come twice at once
+            if kept is None:
+                raise
+            return kept
 
     def _known(self, event: LabelEvent) -> LabelEvent | None:
         """What was kept of this suggestion when it came before. Raises StorageError where its key is another one's."""

@@ -21,6 +21,24 @@ IMAGES_PER_S = {"cpu": 20.0, "cuda": 300.0, "jobs": 300.0}
 
 
 @dataclass(frozen=True)
+class LabelCounts:
+    """Labelled pictures.
+
+    Attributes:
+        train, val: that a training would learn from, and choose by.
+        checked: of both, how many an expert has checked.
+        newer: of both, how many were labelled since the live model was trained.
+        gold: that nothing trains on.
+    """
+
+    train: int
+    val: int
+    checked: int
+    newer: int
+    gold: int
+
+
+@dataclass(frozen=True)
 class TrainingNow:
     """What the Train page shows.
 
@@ -28,10 +46,7 @@ class TrainingNow:
         jobs, models: newest first; the last model is that of the settings.
         live: the version that answers.
         previous: the version that a roll-back leads to, or None.
-        train, val: pictures that a training would learn from, and choose by.
-        checked: of both, how many an expert has checked.
-        newer: of both, how many were labelled since the live model was trained.
-        gold: labelled pictures that nothing trains on.
+        counts: the labelled pictures that there are.
         estimates: seconds that each preset is likely to take on `device`.
         promoting: how far the swap to another model is; None where there is none.
         trouble: what went wrong with the models while nobody looked; mostly empty.
@@ -44,11 +59,7 @@ class TrainingNow:
     models: tuple[ModelVersion, ...]
     live: str
     previous: str | None
-    train: int
-    val: int
-    checked: int
-    newer: int
-    gold: int
+    counts: LabelCounts
     device: str
     estimates: Mapping[Preset, float]
     promoting: Stage | None = None
@@ -87,8 +98,8 @@ def looks_of(preset: Preset, pictures: int) -> float:
     return pictures * (LOOKS if LENGTHS[preset].epochs else HEAD_LOOKS) + MAPS
 
 
-def counts(roster: Roster, event: int) -> tuple[int, int, int, int, int]:
-    """train, val, checked, newer, gold: see `TrainingNow`."""
+def label_counts(roster: Roster, event: int) -> LabelCounts:
+    """As of now; newer are those labelled after this event."""
     given = has_given_label(roster)
     n = len(given)
     gold = given & (roster.split[:n] == SPLITS.index("gold"))
@@ -96,4 +107,4 @@ def counts(roster: Roster, event: int) -> tuple[int, int, int, int, int]:
     newer = used & (roster.version[:n] > event)
     val = given & (roster.split[:n] == SPLITS.index("val"))
     checked = used & roster.checked[:n]
-    return int((used & ~val).sum()), int(val.sum()), int(checked.sum()), int(newer.sum()), int(gold.sum())
+    return LabelCounts(*(int(mask.sum()) for mask in (used & ~val, val, checked, newer, gold)))

@@ -12,7 +12,7 @@ from typing import Any, get_args
 from sqlalchemy.engine import Engine
 
 from fgdemo.services.training.judging import Judging
-from fgdemo.services.training.now import TrainingNow, counts, estimates
+from fgdemo.services.training.now import TrainingNow, estimates, label_counts
 from fgdemo.services.training.process import COMMAND, Processes
 from fgdemo.services.training.promotion import ModelRoom, word_on
 from fgdemo.services.training.swap import Swap
@@ -28,8 +28,6 @@ from fgdemo.storage.trainings.models import Models, Word
 from fgdemo.values.annotation import Person
 from fgdemo.values.errors import FgdemoError, TrainingError
 from fgdemo.values.training import NO_VAL, Job, ModelVersion, Preset, Verdict
-
-GOES_ON_IN_LOG = "The log of this training is empty."
 
 
 class Trainings:
@@ -71,23 +69,19 @@ class Trainings:
         jobs = tuple(self._processes.seen(job) for job in self._jobs.newest())
         models, live = self._judging.all(), self._models.live
         event = next((model.event for model in models if model.version == live), 0)
-        train, val, checked, newer, gold = counts(self._roster, event)
+        counts, stage = label_counts(self._roster, event), self._swap.stage
         return TrainingNow(
             jobs,
             models,
             live,
-            self._models.previous,
-            train,
-            val,
-            checked,
-            newer,
-            gold,
-            self._device,
-            estimates(jobs, self._device, train, val + gold),
-            self._swap.stage,
-            self._swap.trouble,
-            self._swap.stage is not None and self._swap.is_comparison,
-            {model.version: self._judging.gold_changed(model) for model in models},
+            previous=self._models.previous,
+            counts=counts,
+            device=self._device,
+            estimates=estimates(jobs, self._device, counts.train, counts.val + counts.gold),
+            promoting=stage,
+            trouble=self._swap.trouble,
+            is_comparing=stage is not None and self._swap.is_comparison,
+            gold_changed={model.version: self._judging.gold_changed(model) for model in models},
         )
 
     def is_judging(self) -> bool:
@@ -129,8 +123,7 @@ class Trainings:
         if preset not in get_args(Preset):
             raise TrainingError(f"There is no preset “{preset}”: choose {', '.join(get_args(Preset))}.")
         self._roster.follow()
-        _, val, *_ = counts(self._roster, event=0)
-        if not val:
+        if not label_counts(self._roster, event=0).val:
             raise TrainingError(NO_VAL)
         job = self._jobs.add(preset, person.name, self._models.live, self._device, hinders)
         self._audit.note(person, "training", f"{job.id}: {preset}, from {job.parent}")
@@ -173,14 +166,7 @@ class Trainings:
     def log_tail(self, person: Person, job: int, lines: int = 40) -> str:
         """The end of a job's log."""
         person.require("maintainer")
-        self._jobs.get(job)
-        try:
-            with self._files.log(job).open("rb") as file:
-                file.seek(max(file.seek(0, 2) - 400 * lines, 0))
-                text = file.read().decode("utf-8", "replace")
-        except OSError:
-            return GOES_ON_IN_LOG
-        return "\n".join(text.splitlines()[-lines:]) or GOES_ON_IN_LOG
+        return self._files.log_tail(self._jobs.get(job).id, lines) or "The log of this training is empty."
 
     def clear_leftovers(self) -> None:
         """Remove what trainings have left that were killed and cannot go on."""

@@ -39,60 +39,12 @@ _XMP_WORD, _EXIF_WORD = b"XML:com.adobe.xmp", b"Raw profile type exif"
 _PNG_DROPPED = frozenset({b"eXIf", b"tEXt", b"zTXt", b"iTXt", b"tIME"})
 _WEBP_KEPT = frozenset({b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ANIM", b"ANMF", b"ICCP"})
 _TIFFS = (b"II*\0", b"MM\0*")
-_TIFF_KEPT = frozenset(
-    {
-        254,
-        255,
-        256,
-        257,
-        258,
-        259,
-        262,
-        266,
-        273,
-        274,
-        277,
-        278,
-        279,
-        282,
-        283,
-        284,
-        290,
-        291,
-        292,
-        293,
-        296,
-        301,
-        317,
-        318,
-        319,
-        320,
-        321,
-        322,
-        323,
-        324,
-        325,
-        332,
-        338,
-        339,
-        340,
-        341,
-        347,
-        512,
-        513,
-        514,
-        515,
-        519,
-        520,
-        521,
-        529,
-        530,
-        531,
-        532,
-        34675,
-    }
-)
-"""Tags that say how the pixels are coded, and the colour profile."""
+_TIFF_TAGS = """
+254 255 256 257 258 259 262 266 273 274 277 278 279 282 283 284 290 291 292 293 296 301 317 318 319 320 321
+322 323 324 325 332 338 339 340 341 347 512 513 514 515 519 520 521 529 530 531 532 34675
+"""
+"""Those that say how the pixels are coded, and the colour profile."""
+_TIFF_KEPT = frozenset(map(int, _TIFF_TAGS.split()))
 
 
 class OddError(Exception):

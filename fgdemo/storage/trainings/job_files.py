@@ -50,6 +50,16 @@ class JobFiles:
     def log(self, job: int) -> Path:
         return self.folder(job) / "log.txt"
 
+    def log_tail(self, job: int, lines: int) -> str:
+        """The last lines; empty where there is none."""
+        try:
+            with self.log(job).open("rb") as file:
+                file.seek(max(file.seek(0, 2) - 400 * lines, 0))
+                text = file.read().decode("utf-8", "replace")
+        except OSError:
+            return ""
+        return "\n".join(text.splitlines()[-lines:])
+
     def run_file(self, job: int) -> Path:
         """What an interrupted training goes on from."""
         return self.folder(job) / "training.pt"

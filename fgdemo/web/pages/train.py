@@ -155,6 +155,7 @@ def now_as_json(now: TrainingNow) -> dict[str, Any]:
     fields = payloads.as_json(replace(now, jobs=(), models=(), gold_changed={}))
     del fields["gold_changed"]
     return {
+        **fields.pop("counts"),
         **fields,
         "jobs": [payloads.as_json(job) for job in (*now.jobs[:1], *older)],
         "models": [
