@@ -244,7 +244,7 @@ def test_two_answers_about_one_picture_are_taken_back_in_one_go(log, images):
 
 
 def test_questions_about_more_pictures_than_one_statement_names(log, images, monkeypatch):
-    monkeypatch.setattr("fgdemo.storage.history.events.AT_ONCE", 2)
+    monkeypatch.setattr("fgdemo.storage.history.event_rows.AT_ONCE", 2)
     wanted = [image for image, _ in images]
     assert {image: [said.id for said in history] for image, history in log.histories([*wanted, "f" * 64]).items()} == {
         **{image: [number] for image, number in images},

@@ -19,6 +19,7 @@ from fgdemo.storage.exchange.believed import believed
 from fgdemo.storage.exchange.imported import Imported
 from fgdemo.storage.exchange.kinds import Kinds, settle_kinds
 from fgdemo.storage.exchange.splits import in_import_order
+from fgdemo.storage.history.event_rows import store_picture
 from fgdemo.storage.history.events import EventLog
 from fgdemo.storage.history.roster import SPLITS, Roster
 from fgdemo.storage.pictures.image_ids import packed
@@ -224,19 +225,13 @@ class Intake:
 
     def _write(self, connection: Connection, one: _Ready, rows: dict[str, dict], run: _Run) -> int:
         """The row of a new picture, and what its history adds; gives how many events that is."""
-        this_one, listed = image_table.c.id == one.image, one.listed
         merger = Merger(connection, run.kinds.taxon_of, run.sessions, utc_now().isoformat())
-        known = connection.execute(sa.select(image_table.c.split).where(this_one)).first()
         row = rows.get(one.image)
         if row is not None and one.image not in self._images:  # removed meanwhile by one who could not store it
             self._images.put(one.original)
-        if known is None:
-            connection.execute(image_table.insert().values(rows[one.image]))
-        elif known.split is None and row is not None and row["split"] is not None:  # A visitor was first with it.
-            brought = {name: value for name, value in row.items() if name not in ("id", "created_at")}
-            connection.execute(image_table.update().where(this_one).values(brought))
-        split: Split = known.split if known and known.split in SPLITS else _split(listed)
-        written = merger.merge(one.image, listed.history, split)
+        known = store_picture(connection, one.image, row)
+        split: Split = known.split if known and known.split in SPLITS else _split(one.listed)
+        written = merger.merge(one.image, one.listed.history, split)
         if known is None and not written:  # nothing of its history can be understood here
             written = merger.merge(one.image, (SourceEvent("import", None),), split)
         return written

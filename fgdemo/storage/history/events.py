@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -14,18 +13,16 @@ from sqlalchemy.engine import Connection, Engine
 from fgdemo.storage.database.database import reading, utc_now, writing
 from fgdemo.storage.database.dialects import UNSTORABLE
 from fgdemo.storage.database.schema import image_table, label_event_table, lease_table
+from fgdemo.storage.history.event_rows import events_among, events_where, histories_of, parts, row_of, store_picture
 from fgdemo.storage.history.label_event import NO_RECEIPT, LabelEvent, NewPicture, is_forged_receipt, standing_of
 from fgdemo.storage.pictures.originals import ImageStore, image_id_of
 from fgdemo.values.annotation import DECIDING, Kind, Person
 from fgdemo.values.errors import ForbiddenError, StaleError, StorageError
-from fgdemo.values.types import CropBox
 
-__all__ = ["EventLog", "Kind", "LabelEvent", "NewPicture", "event_of", "standing_of"]
+__all__ = ["EventLog", "Kind", "LabelEvent", "NewPicture", "standing_of"]
 
 Note = Callable[[Connection], None]
 """Writes down that something was done, in the same transaction; not called for what was done already."""
-AT_ONCE = 500
-"""So many pictures or events does one statement name."""
 
 
 class EventLog:
@@ -93,7 +90,7 @@ class EventLog:
         table, images = label_event_table, list({said.image for said in label_events})
         keys = [said.answer_key for said in label_events if said.answer_key is not None]
         with writing(self._engine) as connection:
-            known = {said.answer_key: said for said in _among(connection, table.c.answer_key, keys)}
+            known = {said.answer_key: said for said in events_among(connection, table.c.answer_key, keys)}
             locked, versions = self._locked(connection, images), _versions(connection, images)
             appended, is_new = [], False
             for said in label_events:
@@ -123,7 +120,7 @@ class EventLog:
         """
         table, newest_first = label_event_table, sorted(set(event_ids), reverse=True)
         with writing(self._engine) as connection:
-            asked = {said.id: said for said in _among(connection, table.c.id, newest_first)}
+            asked = {said.id: said for said in events_among(connection, table.c.id, newest_first)}
             histories = histories_of(connection, {said.image for said in asked.values()})
             taken_back = {said.undoes for history in histories.values() for said in history}
             appended = []
@@ -160,7 +157,7 @@ class EventLog:
     def since(self, event_id: int, limit: int = 10_000) -> list[LabelEvent]:
         """The next events after `event_id`, oldest first."""
         with reading(self._engine) as connection:
-            return _rows(connection, label_event_table.c.id > event_id, limit)
+            return events_where(connection, label_event_table.c.id > event_id, limit)
 
     def tally(self, after: int = 0) -> tuple[int, dict[str, int]]:
         """How many events of each kind follow the event `after`, and the id of the last of them."""
@@ -198,7 +195,7 @@ class EventLog:
 
     def _select(self, condition: sa.ColumnElement[bool]) -> list[LabelEvent]:
         with reading(self._engine) as connection:
-            return _rows(connection, condition)
+            return events_where(connection, condition)
 
     def _locked(self, connection: Connection, images: Sequence[str]) -> set[str]:
         """Those of the pictures that are locked, see `Standing.is_locked`."""
@@ -218,12 +215,7 @@ class EventLog:
     def _insert_image(self, connection: Connection, image: str, picture: NewPicture) -> None:
         columns = {name: value for name, value in vars(picture).items() if name != "original"}
         _check_texts(columns)
-        this_one = image_table.c.id == image
-        known = connection.execute(sa.select(image_table.c.split).where(this_one)).first()
-        if known is None:
-            connection.execute(image_table.insert().values(id=image, created_at=self._clock().isoformat(), **columns))
-        elif known.split is None and picture.split is not None:  # A visitor was first with a picture of a data set.
-            connection.execute(image_table.update().where(this_one).values(columns))
+        store_picture(connection, image, {"id": image, "created_at": self._clock().isoformat(), **columns})
 
     def remove_orphans(self, images: Sequence[str], store: ImageStore) -> None:
         """Remove files of pictures that have no row, under the write lock: somebody may just have stored them too."""
@@ -235,31 +227,8 @@ class EventLog:
             pass  # The first error is the one to tell; a file without rows does no harm.
 
 
-def _rows(connection: Connection, condition: sa.ColumnElement[bool], limit: int | None = None) -> list[LabelEvent]:
-    query = sa.select(label_event_table).where(condition).order_by(label_event_table.c.id).limit(limit)
-    return [event_of(row) for row in connection.execute(query).mappings()]
-
-
-def _among(connection: Connection, column: sa.ColumnClause, values: Sequence[Any]) -> list[LabelEvent]:
-    """The events whose column is one of many values; those of one picture in their order."""
-    return [said for some in _parts(values) for said in _rows(connection, column.in_(some))]
-
-
-def histories_of(connection: Connection, images: Iterable[str]) -> dict[str, list[LabelEvent]]:
-    """All that was said about each of these pictures, oldest first; empty for one that is not known."""
-    found: dict[str, list[LabelEvent]] = {image: [] for image in images}
-    for said in _among(connection, label_event_table.c.image, list(found)):
-        found[said.image].append(said)
-    return found
-
-
-def _parts(values: Sequence[Any]) -> Iterator[Sequence[Any]]:
-    for start in range(0, len(values), AT_ONCE):
-        yield values[start : start + AT_ONCE]
-
-
 def _end_leases(connection: Connection, annotators: Iterable[str], images: Sequence[str]) -> None:
-    for some in _parts(images):
+    for some in parts(images):
         theirs = lease_table.c.annotator.in_(list(annotators)) & lease_table.c.image.in_(some)
         connection.execute(lease_table.delete().where(theirs))
 
@@ -267,7 +236,7 @@ def _end_leases(connection: Connection, annotators: Iterable[str], images: Seque
 def _splits(connection: Connection, images: Sequence[str]) -> dict[str, str | None]:
     """The split of each of these pictures that there is."""
     found: dict[str, str | None] = {}
-    for some in _parts(images):
+    for some in parts(images):
         query = sa.select(image_table.c.id, image_table.c.split).where(image_table.c.id.in_(some))
         found.update((row.id, row.split) for row in connection.execute(query))
     return found
@@ -276,7 +245,7 @@ def _splits(connection: Connection, images: Sequence[str]) -> dict[str, str | No
 def _versions(connection: Connection, images: Sequence[str]) -> dict[str, int]:
     """`Standing.version` of each of these pictures about which anything was said."""
     table, found = label_event_table, {}
-    for some in _parts(images):
+    for some in parts(images):
         told = table.c.image.in_(some) & table.c.kind.in_((*DECIDING, "undo"))
         query = sa.select(table.c.image, sa.func.max(table.c.id)).where(told).group_by(table.c.image)
         found.update((image, version) for image, version in connection.execute(query))
@@ -294,15 +263,3 @@ def _check_texts(row: Mapping[str, Any]) -> None:
     """Whatever the database: what one can keep shall go into another."""
     if any(isinstance(value, str) and "\0" in value for value in row.values()):
         raise StorageError(UNSTORABLE)
-
-
-def event_of(row: Any) -> LabelEvent:
-    """The event of a row of `label_event`."""
-    box = CropBox(**json.loads(row["box"])) if row["box"] else None
-    return LabelEvent(**{**row, "box": box, "blind": bool(row["blind"])})
-
-
-def row_of(event: LabelEvent) -> dict[str, Any]:
-    """The row of `label_event` of an event, without the number that the database gives it."""
-    row = {name: value for name, value in vars(event).items() if name != "id"}
-    return {**row, "box": json.dumps(asdict(event.box)) if event.box else None}

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
-from fgdemo.storage.history.events import event_of
+from fgdemo.storage.history.event_rows import event_of
 from fgdemo.storage.people.names import checked_name, folded, is_kept
 from fgdemo.storage.people.passwords import is_believed
 from fgdemo.storage.records import fields, models

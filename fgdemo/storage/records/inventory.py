@@ -12,7 +12,8 @@ from sqlalchemy.engine import Engine
 
 from fgdemo.storage.database.database import reading
 from fgdemo.storage.database.schema import image_table, label_event_table, session_table, taxon_table
-from fgdemo.storage.history.events import LabelEvent, event_of, standing_of
+from fgdemo.storage.history.event_rows import event_of
+from fgdemo.storage.history.events import LabelEvent, standing_of
 from fgdemo.values.annotation import Split, Standing
 from fgdemo.values.taxonomy import Taxon
 

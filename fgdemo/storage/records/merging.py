@@ -15,7 +15,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from fgdemo.storage.database.schema import label_event_table, session_table
-from fgdemo.storage.history.events import LabelEvent, event_of, row_of, standing_of
+from fgdemo.storage.history.event_rows import event_of, row_of
+from fgdemo.storage.history.events import LabelEvent, standing_of
 from fgdemo.values.annotation import DECIDING, Kind, Split, Standing
 from fgdemo.values.labelled import SourceEvent, SourceSession
 from fgdemo.values.taxonomy import Taxon

@@ -15,7 +15,8 @@ from fgdemo.storage.database.schema import (
     label_event_table,
     taxon_table,
 )
-from fgdemo.storage.history.events import LabelEvent, histories_of, row_of
+from fgdemo.storage.history.event_rows import histories_of, row_of
+from fgdemo.storage.history.events import LabelEvent
 from fgdemo.storage.history.label_event import REMOVED
 from fgdemo.storage.mirror.models import MirroredModel
 from fgdemo.storage.mirror.records import SESSION, TAXON, Identity, MirroredEvent, digest_of, record_of

@@ -1,0 +1,73 @@
+"""Events and pictures as rows of the database, within somebody's transaction."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from fgdemo.storage.database.schema import image_table, label_event_table
+from fgdemo.storage.history.label_event import LabelEvent
+from fgdemo.values.types import CropBox
+
+AT_ONCE = 500
+"""So many pictures or events does one statement name."""
+
+
+def event_of(row: Any) -> LabelEvent:
+    """The event of a row of `label_event`."""
+    box = CropBox(**json.loads(row["box"])) if row["box"] else None
+    return LabelEvent(**{**row, "box": box, "blind": bool(row["blind"])})
+
+
+def row_of(event: LabelEvent) -> dict[str, Any]:
+    """The row of `label_event` of an event, without the number that the database gives it."""
+    row = {name: value for name, value in vars(event).items() if name != "id"}
+    return {**row, "box": json.dumps(asdict(event.box)) if event.box else None}
+
+
+def events_where(
+    connection: Connection, condition: sa.ColumnElement[bool], limit: int | None = None
+) -> list[LabelEvent]:
+    """Those that this is true of, oldest first."""
+    query = sa.select(label_event_table).where(condition).order_by(label_event_table.c.id).limit(limit)
+    return [event_of(row) for row in connection.execute(query).mappings()]
+
+
+def events_among(connection: Connection, column: sa.ColumnClause, values: Sequence[Any]) -> list[LabelEvent]:
+    """The events whose column is one of many values; those of one picture in their order."""
+    return [said for some in parts(values) for said in events_where(connection, column.in_(some))]
+
+
+def histories_of(connection: Connection, images: Iterable[str]) -> dict[str, list[LabelEvent]]:
+    """All that was said about each of these pictures, oldest first; empty for one that is not known."""
+    found: dict[str, list[LabelEvent]] = {image: [] for image in images}
+    for said in events_among(connection, label_event_table.c.image, list(found)):
+        found[said.image].append(said)
+    return found
+
+
+def parts(values: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    """As many at once as one statement names."""
+    for start in range(0, len(values), AT_ONCE):
+        yield values[start : start + AT_ONCE]
+
+
+def store_picture(connection: Connection, image: str, row: Mapping[str, Any] | None) -> sa.Row[Any] | None:
+    """Make sure that there is a row for a picture; gives the `split` of the one that was there, None where none was.
+
+    Args:
+        row: of the picture, which completes that of a visitor who was first with it; None where it must be there.
+    """
+    this_one = image_table.c.id == image
+    known = connection.execute(sa.select(image_table.c.split).where(this_one)).first()
+    if known is None and row is not None:
+        connection.execute(image_table.insert().values(row))
+    elif known is not None and known.split is None and row is not None and row["split"] is not None:
+        brought = {name: value for name, value in row.items() if name not in ("id", "created_at")}
+        connection.execute(image_table.update().where(this_one).values(brought))
+    return known
