@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, replace
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -17,40 +17,31 @@ from sqlalchemy.engine import Connection
 from fgdemo.storage.database.schema import label_event_table, session_table
 from fgdemo.storage.history.event_rows import event_of, row_of
 from fgdemo.storage.history.events import LabelEvent, standing_of
-from fgdemo.values.annotation import DECIDING, Kind, Split, Standing
+from fgdemo.values.annotation import DECIDING, Split, Standing
 from fgdemo.values.labelled import SourceEvent, SourceSession
 from fgdemo.values.taxonomy import Taxon
 
 Event = TypeVar("Event", bound=SourceEvent)
-Entrance = Literal["as it is", "not at all", "as a second opinion"]
 _SAME = ({one.name for one in fields(SourceEvent)} & {one.name for one in fields(LabelEvent)}) - {"session", "undoes"}
 
 
 # --- how an event enters -----------------------------------------------------------------------------------------
 
 
-def how_it_enters(kind: Kind, blind: bool, at: str | None, here: Standing | None, decided_at: str) -> Entrance:
-    """How something from elsewhere enters a history that has gone its own way.
+def entering(one: Event, here: Standing | None, last: LabelEvent | None) -> Event | None:
+    """The event as it enters a history that has gone its own way: as it is, as a second opinion, or not at all (None).
 
     Args:
-        at: when it was said; None where that is not known.
-        here: what is true of the picture here, decided at `decided_at`; None where nothing is.
+        here: what is true of the picture here, as `last` has decided it; None where nothing is.
     """
-    if kind not in DECIDING or blind or here is None:
-        return "as it is"
+    if one.kind not in DECIDING or one.blind or here is None:
+        return one
     spoken = here.checked or here.is_locked
-    if kind == "import":
-        return "not at all" if spoken else "as it is"
-    if not spoken or (not here.is_locked and at is not None and at > decided_at):
-        return "as it is"
-    return "as a second opinion"
-
-
-def entering(one: Event, here: Standing | None, last: LabelEvent | None) -> Event | None:
-    """The event as it enters such a history, of which `last` decides; None where it does not."""
-    how = how_it_enters(one.kind, one.blind, one.at, here, (last and last.created_at) or "")
-    if how != "as a second opinion":
-        return one if how == "as it is" else None
+    if one.kind == "import":
+        return None if spoken else one
+    is_later = one.at is not None and one.at > ((last and last.created_at) or "")
+    if not spoken or (is_later and not here.is_locked):
+        return one
     return replace(one, kind="label" if one.kind == "adjudication" else one.kind, blind=True, reason="second")
 
 

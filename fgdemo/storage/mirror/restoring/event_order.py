@@ -2,9 +2,10 @@
 
 Each workspace's events keep their order, and nothing comes before what it names: an event comes after those that were
 known of its picture, an answer after the one that it was shown, an undo after what it takes back. Only where neither
-knew of the other the clock decides. Where two workspaces spoke about a
-picture without knowing of each other, the later answer counts as it does after an import
-(`fgdemo.storage.records.merging.how_it_enters`): a label that a picture came with overrules nobody, and an answer
+knew of the other the clock decides.
+
+Where two workspaces spoke about a picture without knowing of each other, the later answer counts as it does after an
+import (`fgdemo.storage.records.merging.entering`): a label that a picture came with overrules nobody, and an answer
 about a gold picture that has a label becomes a second opinion, to be adjudicated.
 """
 
