@@ -122,37 +122,19 @@ def test_the_same_records_are_mirrored_today(mirror: Path, tmp_path: Path) -> No
 # --- changed by a stranger ---------------------------------------------------------------------------------------
 
 HOSTILE: tuple[Any, ...] = (
-    None,
-    "",
-    " ",
-    "a\0b",
-    "x" * 200_001,
-    "../../x",
-    "maintainer",
-    "0" * 64,
-    MOMENT,
-    -1,
-    1.5,
-    2**53,
-    True,
-    [],
-    ["x"],
-    [[1]],
-    [["x"], {}],
-    ["0" * 32, 1],
-    ["0" * 32, 2**53],
-    {},
-    {"a": 1},
-    {"x": {"0" * 16: 1}},
-    {"9" * 5000: {}},
+    *(None, "", " ", "a\0b", "../../x", "maintainer", "0" * 64, MOMENT, -1, 1.5, 2**53, True),
+    *([], ["x"], [[1]], [["x"], {}], ["0" * 32, 1], ["0" * 32, 2**53]),
+    *({}, {"a": 1}, {"x": {"0" * 16: 1}}, {"9" * 5000: {}}),
 )
 STRAY = ("versions", "changed_at", "undoes", "shown_version", "after", "session", "box", "takes", "epochs", "job")
+LONG = dict.fromkeys(("annotator", "name", "comment", "id", "version"), "x" * 100_001)
 
 
 def mutations(folder: Path) -> list[dict[str, Any]]:
     """Of one record of each type each field, and some that it need not have, as it never is."""
-    by_type = {one["type"]: one for one in records(folder)}
-    return [{**one, key: value} for one in by_type.values() for key in {*one, *STRAY} - {"type"} for value in HOSTILE]
+    by_type = {one["type"]: one for one in records(folder)}.values()
+    changed = [{**one, key: bad} for one in by_type for key in {*one, *STRAY} - {"type"} for bad in HOSTILE]
+    return [*changed, *({**one, **LONG} for one in by_type)]
 
 
 def segment(told: list[dict[str, Any]]) -> bytes:
