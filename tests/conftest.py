@@ -50,8 +50,8 @@ def database_url(new_database: Callable[[], str]) -> str:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Chromium, as the system has it. On a busy machine a page may take a while to come."""
-    expect.set_options(timeout=20_000)
+    """Chromium, as the system has it. On a busy machine a page may take long to come."""
+    expect.set_options(timeout=60_000)
     chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     assert chromium, "These tests need Chromium: apt-get install chromium"
     flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]

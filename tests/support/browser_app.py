@@ -149,6 +149,7 @@ def running_app(
 def signed_in(browser: Browser, app: RunningApp, name: str, **options: Any) -> Page:
     """An empty page in a context of its own, of somebody whose password is "long enough"."""
     context = browser.new_context(**{"viewport": {"width": 1440, "height": 900}, **options})
+    context.set_default_timeout(60_000)
     token = app.accounts.sign_in(name, "long enough")
     context.add_cookies([{"name": "fgdemo_sign_in", "value": token, "url": app.url}])
     return context.new_page()

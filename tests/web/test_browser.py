@@ -51,7 +51,7 @@ def page(browser: Browser, app: RunningApp) -> Iterator[Page]:
     page.on("request", lambda request: complaints.append(request.url) if is_elsewhere(request.url, app) else None)
     page.set_default_timeout(20_000)
     page.goto(app.url)
-    expect(page.get_by_role("button", name="Choose a picture")).to_be_visible(timeout=60_000)
+    expect(page.get_by_role("button", name="Choose a picture")).to_be_visible()
     yield page
     page.close()
     assert complaints == []
@@ -144,7 +144,7 @@ def test_a_model_that_cannot_be_loaded_is_said_on_the_page(browser: Browser, tmp
             assert is_up.wait(60)
             page = browser.new_page()
             page.goto(f"http://127.0.0.1:{port}/")
-            expect(page.locator('.fg-classify[data-ready="true"]')).to_be_visible(timeout=60_000)
+            expect(page.locator('.fg-classify[data-ready="true"]')).to_be_visible()
             expect(page.locator(".fg-model")).to_have_text("loading the model…")
         finally:
             is_seen.set()
@@ -512,7 +512,7 @@ def test_nothing_scrolls_sideways_and_the_answer_is_in_sight(
 def test_the_page_is_dark_or_light_as_asked(page: Page, app: RunningApp, theme: str) -> None:
     page.goto(f"{app.url}?__theme={theme}")
     heading = page.locator(".fg-drop h1")
-    expect(heading).to_be_visible(timeout=60_000)
+    expect(heading).to_be_visible()
     light = "(element) => Number(getComputedStyle(element).color.match(/\\d+/)[0]) > 128"
     page.wait_for_function(f"(dark) => ({light})(document.querySelector('.fg-drop h1')) === dark", arg=theme == "dark")
 
