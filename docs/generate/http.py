@@ -17,6 +17,22 @@ each status means.
 """
 NOT_SENT = ("person",)
 """Who asks: the server knows that."""
+PLAIN = {
+    "Box": "CropBox | None",
+    "Count": "int",
+    "Held": "list[str]",
+    "Hits": "int",
+    "Key": "str",
+    "OptionalComment": "str | None",
+    "OptionalText": "str | None",
+    "Pair": "list[str]",
+    "Picture": "FileData",
+    "Seconds": "float",
+    "Taxa": "list[str]",
+    "Text": "str",
+    "Whole": "int",
+}
+"""Types with limits, as who sends them sees them: what is said of each argument names its limits."""
 
 
 def page() -> str:
@@ -31,7 +47,12 @@ def page() -> str:
         about = re.sub(r" For (?:experts|maintainers)\.$", "", " ".join(said.about.split()))
         parts.append(f"\n## {question.name}\n\n{about} Who may ask: {role}.\n\n")
         rows = [
-            (f"`{one.name}`", markdown.mark(one.type), "required" if not one.default else f"`{one.default}`", one.about)
+            (
+                f"`{one.name}`",
+                markdown.mark(_plain(one.type)),
+                "required" if not one.default else f"`{one.default}`",
+                one.about,
+            )
             for one in parameters(question, without=NOT_SENT)
         ]
         if rows:
@@ -54,6 +75,10 @@ def questions() -> Iterator[tuple[str, ast.FunctionDef]]:
         for node in group.body:
             if isinstance(node, ast.FunctionDef) and "Returns:" in (ast.get_docstring(node) or ""):
                 yield role, node
+
+
+def _plain(kind: str) -> str:
+    return re.sub(r"\w+", lambda word: PLAIN.get(word[0], word[0]), kind)
 
 
 def _values(names: list[str]) -> Iterator[str]:

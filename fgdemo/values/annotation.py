@@ -45,6 +45,9 @@ Kind = Literal["import", "suggestion", "label", "unsure", "skip", "unusable", "n
 - undo: takes back the event that `undoes` names.
 """
 
+AnswerKind = Literal["label", "unsure", "skip", "unusable", "none", "adjudication"]
+"""Those that somebody may answer who is shown a picture."""
+
 DECIDING: tuple[Kind, ...] = ("import", "label", "unusable", "none", "adjudication")
 """The kinds that say what is true of a picture from then on."""
 

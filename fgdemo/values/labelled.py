@@ -168,13 +168,13 @@ class SourceContent:
     from the root down, where folders say so; `notes` are sentences about how the source was understood.
     """
 
-    pictures: list[LabelledPicture] = field(default_factory=list)
-    skipped: list[tuple[str, str]] = field(default_factory=list)
-    taxa: list[Taxon] = field(default_factory=list)
-    retired: set[str] = field(default_factory=set)
-    sessions: list[SourceSession] = field(default_factory=list)
-    groups: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
+    pictures: list[LabelledPicture] = field(default_factory=list[LabelledPicture])
+    skipped: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
+    taxa: list[Taxon] = field(default_factory=list[Taxon])
+    retired: set[str] = field(default_factory=set[str])
+    sessions: list[SourceSession] = field(default_factory=list[SourceSession])
+    groups: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    notes: list[str] = field(default_factory=list[str])
 
     def note(self, sentence: str) -> None:
         """Say once how something was understood."""

@@ -10,3 +10,19 @@ LONGEST_COMMENT = 2000
 """Characters of what a person says about a picture."""
 LONGEST_ANNOTATOR = 120
 """Characters of a name under which somebody answers."""
+LONGEST_NAME = 200
+"""Characters of a name or an id that a page or a program sends."""
+LONGEST_LOCATION = 1000
+"""Characters of the folder, file or data set that an import is to read."""
+MOST_TAXA = 8
+"""Kinds that one question may name."""
+MOST_ITEMS = 8
+"""Pictures that a program may ask for at once."""
+MOST_HELD = 12
+"""Pictures that the page may hold, before they are answered."""
+MOST_HITS = 100
+"""Kinds that a search may find."""
+LARGEST_BATCH = 1000
+"""Pictures that one answer may be about."""
+LARGEST_GOAL = 100_000
+"""Pictures of one labelling session."""

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -114,14 +115,14 @@ class Taxonomy:
         )
 
     @classmethod
-    def from_json(cls, rows: Sequence[dict]) -> Taxonomy:
+    def from_json(cls, rows: Sequence[Mapping[str, Any]]) -> Taxonomy:
         """The inverse of `to_json`."""
         try:
             return cls(tuple(Taxon(**{**row, "aliases": tuple(row.get("aliases", ()))}) for row in rows))
         except TypeError as error:
             raise TaxonomyError(f"A taxon has fields that do not belong there ({error}).") from error
 
-    def to_json(self) -> list[dict]:
+    def to_json(self) -> list[dict[str, Any]]:
         return [
             {"id": t.id, "name": t.name, "parent": t.parent, "latin": t.latin, "aliases": list(t.aliases)}
             for t in self.taxa

@@ -65,7 +65,7 @@ class Epoch:
     loss: float
     val_top1: float | None
     elapsed_s: float
-    losses: Mapping[str, float] = field(default_factory=dict)
+    losses: Mapping[str, float] = field(default_factory=dict[str, float])
     lr: float = 0.0
     images_per_s: float = 0.0
 
@@ -249,7 +249,7 @@ class ModelVersion:
     job: int | None = None
     preset: Preset | None = None
     verdict: Verdict | None = None
-    metrics: Mapping[str, Any] = field(default_factory=dict)
+    metrics: Mapping[str, Any] = field(default_factory=dict[str, Any])
     size_bytes: int = 0
     promoted_at: str | None = None
     promoted_by: str | None = None

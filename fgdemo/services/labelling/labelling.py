@@ -27,14 +27,13 @@ from fgdemo.storage.history.leases import Leases
 from fgdemo.storage.history.roster import Roster
 from fgdemo.storage.history.sessions import LabellingSession, Sessions
 from fgdemo.storage.history.taxa import TaxonStore
-from fgdemo.values.annotation import DECIDING, OUT, Learner, Order, Person, Reason
+from fgdemo.values.annotation import DECIDING, OUT, AnswerKind, Learner, Order, Person, Reason
 from fgdemo.values.errors import ForbiddenError, StaleError, StorageError, TaxonomyError
-from fgdemo.values.limits import LONGEST_COMMENT
+from fgdemo.values.limits import LARGEST_GOAL, LONGEST_COMMENT
 from fgdemo.values.taxonomy import Taxon, Taxonomy
 from fgdemo.values.types import Classifier, TaxonHit
 
 PAIRS = 12
-LARGEST_GOAL = 100_000
 
 
 @dataclass(frozen=True)
@@ -202,8 +201,7 @@ class Labelling:
             ForbiddenError, StorageError, TaxonomyError: it was not kept; the message says why.
         """
         self._sittings.own(person, session)
-        kinds = ("label", "unsure", "skip", "unusable", "none", "adjudication")
-        if said.kind not in kinds or said.reason not in (None, *get_args(Reason)):
+        if said.kind not in get_args(AnswerKind) or said.reason not in (None, *get_args(Reason)):
             raise StorageError("This is not an answer to a picture.")
         if said.taxon is not None and said.taxon not in self._taxa.load().by_id:
             raise TaxonomyError("This kind is not in the workspace: load the page again.")

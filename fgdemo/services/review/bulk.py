@@ -13,9 +13,8 @@ from fgdemo.storage.history.roster import Roster
 from fgdemo.values.annotation import OUT, Kind, Person
 from fgdemo.values.counting import counted
 from fgdemo.values.errors import ForbiddenError, StaleError, StorageError
+from fgdemo.values.limits import LARGEST_BATCH
 from fgdemo.values.taxonomy import Taxonomy
-
-LARGEST_BATCH = 1000
 
 Answer = Literal["label", "confirm", "unusable", "none", "adjudication", "gold_unusable", "gold_none", "gold_back"]
 """label: all are this kind; confirm: each keeps the label it has, which thereby is checked; adjudication: a

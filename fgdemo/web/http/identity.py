@@ -36,6 +36,11 @@ REFUSED_AFTER_S = 0.5
 _HUB_NAME = re.compile(r"[A-Za-z0-9._-]{1,96}")
 
 
+class Credentials(payloads.Asked):
+    name: payloads.Text
+    password: str
+
+
 def who(request: Any, accounts: Accounts) -> Person:
     """The person, or the program, who sent a request, Starlette's or Gradio's: of a token, an account, or the Hub.
 
@@ -112,6 +117,8 @@ def answered(
 ) -> Callable[[Callable[..., dict[str, Any]]], Callable[..., dict[str, Any]]]:
     """Make a server function of a question: it takes JSON from a person who has the role, and gives JSON.
 
+    What is sent is read by the model that the question's parameter `asked` names.
+
     Args:
         with_token: the question is given the person's `hub_token`, too.
 
@@ -120,13 +127,15 @@ def answered(
     """
 
     def decorate(question: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+        model = payloads.asked_by(question)
+
         def answer(payload: object, request: gr.Request) -> dict[str, Any]:
             with asked(request, question.__name__) as asking:
                 try:
                     person = who(request, accounts)
                     person.require(role)
                     own = [hub_token(request)] if with_token else []
-                    reply = question(person, dict(payloads.fields(payload)), *own)
+                    reply = question(person, payloads.read(model, payload), *own)
                 except FgdemoError as error:
                     if isinstance(error, UnavailableError):
                         log.warning("%s: %s", question.__name__, error)
@@ -173,10 +182,8 @@ async def sign_in(
 
 async def _signed_in(request: Request, accounts: Accounts, place: str, framed: bool) -> Response:
     try:
-        given = payloads.fields(read_json(await _small_body(request)))
-        name = payloads.text(given.get("name"), "name")
-        password = given.get("password")
-        token = await _in_thread(accounts.sign_in, name, password if isinstance(password, str) else "", place)
+        given = payloads.read(Credentials, read_json(await _small_body(request)))
+        token = await _in_thread(accounts.sign_in, given.name, given.password, place)
         person = await _in_thread(accounts.person, token)
         before = request.cookies.get(COOKIE)
         if before:  # a browser has one sign-in, and nobody goes on with one that was there before

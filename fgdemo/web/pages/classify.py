@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 from gradio.context import LocalContext
 
+from fgdemo.services.classify.limits import Deed
 from fgdemo.settings import Settings
 from fgdemo.values.errors import BusyError, FgdemoError
-from fgdemo.values.limits import LONGEST_COMMENT
 from fgdemo.web.http import payloads
 from fgdemo.web.http.identity import code_of
+from fgdemo.web.http.payloads import Asked, Box, FileName, OptionalComment, OptionalText, Taxa, Text, Upload
 from fgdemo.web.pages.mounting import mounted
 
 if TYPE_CHECKING:
@@ -23,6 +24,49 @@ if TYPE_CHECKING:
     from fgdemo.web.http.visitors import Spend
 
 log = logging.getLogger(__name__)
+
+
+class AskedPicture(Asked):
+    """Which picture, what to call it, and which part of it: the same in every question about one."""
+
+    path: Upload
+    name: FileName = "picture"
+    box: Box = None
+
+    def picture(self) -> dict[str, Any]:
+        return {"data": self.path, "name": self.name, "box": self.box}
+
+
+class Classify(AskedPicture):
+    asked: OptionalText = None
+    rival: OptionalText = None
+
+
+class TrustOf(AskedPicture):
+    a: Text
+    b: Text
+
+
+class Neighbours(AskedPicture):
+    taxa: Taxa
+
+
+class Search(Asked):
+    query: Text
+
+
+class Suggestion(AskedPicture):
+    model_version: Text
+    taxon: OptionalText = None
+    new_name: OptionalText = None
+    comment: OptionalComment = None
+    keep_picture: bool = False
+    answered: OptionalText = None
+    key: OptionalText = None
+
+
+class Receipt(Asked):
+    receipt: Text
 
 
 def classify_tab(
@@ -36,43 +80,25 @@ def classify_tab(
 def questions(workbench: Workbench, spend: Spend) -> list[Callable[..., dict[str, Any]]]:
     """What the page may ask. Gradio runs each in a thread, with whatever JSON the browser sent."""
 
-    @answered
-    def about(asked: Mapping[str, Any], request: Any) -> dict[str, Any]:
+    @answered()
+    def about(asked: Asked) -> dict[str, Any]:
         return payloads.as_json(workbench.about())
 
-    @answered
-    def classify(asked: Mapping[str, Any], request: Any) -> dict[str, Any]:
-        spend(request, "ask")
-        result = workbench.classify(
-            **_picture(asked),
-            asked=payloads.optional_text(asked.get("asked"), "asked"),
-            rival=payloads.optional_text(asked.get("rival"), "rival"),
-        )
-        return payloads.as_json(result)
+    @answered(spend, "ask")
+    def classify(asked: Classify) -> dict[str, Any]:
+        return payloads.as_json(workbench.classify(**asked.picture(), asked=asked.asked, rival=asked.rival))
 
-    @answered
-    def trust(asked: Mapping[str, Any], request: Any) -> dict[str, Any]:
-        spend(request, "trust")
-        measured = workbench.trust(
-            **_picture(asked),
-            a=payloads.text(asked.get("a"), "a"),
-            b=payloads.text(asked.get("b"), "b"),
-        )
-        return payloads.as_json(measured)
+    @answered(spend, "trust")
+    def trust(asked: TrustOf) -> dict[str, Any]:
+        return payloads.as_json(workbench.trust(**asked.picture(), a=asked.a, b=asked.b))
 
-    @answered
-    def neighbours(asked: Mapping[str, Any], request: Any) -> dict[str, Any]:
-        spend(request, "ask")
-        found = workbench.neighbours(
-            **_picture(asked),
-            taxon_ids=payloads.texts(asked.get("taxa"), "taxa"),
-        )
-        return payloads.as_json(found)
+    @answered(spend, "ask")
+    def neighbours(asked: Neighbours) -> dict[str, Any]:
+        return payloads.as_json(workbench.neighbours(**asked.picture(), taxon_ids=tuple(asked.taxa)))
 
-    @answered
-    def search_taxa(asked: Mapping[str, Any], request: Any) -> dict[str, Any]:
-        query = payloads.text(asked.get("query"), "query")
-        return {"taxa": payloads.as_json(workbench.search_taxa(query))}
+    @answered()
+    def search_taxa(asked: Search) -> dict[str, Any]:
+        return {"taxa": payloads.as_json(workbench.search_taxa(asked.query))}
 
     return [about, classify, trust, neighbours, search_taxa]
 
@@ -80,72 +106,69 @@ def questions(workbench: Workbench, spend: Spend) -> list[Callable[..., dict[str
 def telling(suggestions: Suggestions, spend: Spend) -> list[Callable[..., dict[str, Any]]]:
     """What a visitor may tell the experts, and take back."""
 
-    @answered
-    def suggest(asked: Mapping[str, Any], request: Any) -> dict[str, Any]:
-        spend(request, "suggest")
+    @answered(spend, "suggest")
+    def suggest(asked: Suggestion) -> dict[str, Any]:
         saved = suggestions.add(
-            payloads.uploaded_file(asked.get("path")).read_bytes(),
-            name=_name(asked),
-            taxon=payloads.optional_text(asked.get("taxon"), "taxon"),
-            new_name=payloads.optional_text(asked.get("new_name"), "name"),
-            comment=payloads.optional_text(asked.get("comment"), "comment", LONGEST_COMMENT),
-            model_version=payloads.text(asked.get("model_version"), "model_version"),
-            keep_picture=asked.get("keep_picture") is True,
-            answered=payloads.optional_text(asked.get("answered"), "answered"),
-            box=payloads.crop_box(asked.get("box")),
-            key=payloads.optional_text(asked.get("key"), "key"),
+            asked.path.read_bytes(),
+            name=asked.name,
+            taxon=asked.taxon,
+            new_name=asked.new_name,
+            comment=asked.comment,
+            model_version=asked.model_version,
+            keep_picture=asked.keep_picture,
+            answered=asked.answered,
+            box=asked.box,
+            key=asked.key,
         )
         return {"saved": saved.id, "receipt": saved.receipt, "kept_until": saved.kept_until}
 
-    @answered
-    def my_picture(asked: Mapping[str, Any], request: Any) -> dict[str, Any]:
-        spend(request, "suggest")
-        return payloads.as_json(suggestions.look(payloads.text(asked.get("receipt"), "receipt")))
+    @answered(spend, "suggest")
+    def my_picture(asked: Receipt) -> dict[str, Any]:
+        return payloads.as_json(suggestions.look(asked.receipt))
 
-    @answered
-    def forget_picture(asked: Mapping[str, Any], request: Any) -> dict[str, Any]:
-        spend(request, "suggest")
-        return payloads.as_json(suggestions.forget(payloads.text(asked.get("receipt"), "receipt")))
+    @answered(spend, "suggest")
+    def forget_picture(asked: Receipt) -> dict[str, Any]:
+        return payloads.as_json(suggestions.forget(asked.receipt))
 
     return [suggest, my_picture, forget_picture]
 
 
-def _picture(asked: Mapping[str, Any]) -> dict[str, Any]:
-    """Which picture, what to call it, and which part of it: the same in every question about one."""
-    return {
-        "data": payloads.uploaded_file(asked.get("path")),
-        "name": _name(asked),
-        "box": payloads.crop_box(asked.get("box")),
-    }
+def answered(
+    spend: Spend | None = None, deed: Deed = "ask"
+) -> Callable[[Callable[[Any], dict[str, Any]]], Callable[..., dict[str, Any]]]:
+    """Make a server function of a question, which takes what the model of its parameter `asked` reads.
 
+    What goes wrong becomes one sentence for the page; what nobody foresaw goes to the log, never to the page.
 
-def _name(asked: Mapping[str, Any]) -> str:
-    """The file's own name, for messages: cut rather than refused, because people do not choose it with care."""
-    name = asked.get("name")
-    return name[: payloads.LONGEST_NAME] if isinstance(name, str) else "picture"
+    Args:
+        spend: counts the question as a `deed` of whoever asks, whatever they sent.
+    """
 
+    def decorate(question: Callable[[Any], dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+        model = payloads.asked_by(question)
 
-def answered(question: Callable[[Mapping[str, Any], Any], dict[str, Any]]) -> Callable[..., dict[str, Any]]:
-    """Turn what goes wrong into one sentence for the page; what nobody foresaw goes to the log, never to the page."""
+        def answer(payload: object, request: gr.Request) -> dict[str, Any]:
+            LocalContext.request.set(request)  # ZeroGPU reads from it on whose account the GPU is lent
+            try:
+                if spend is not None:
+                    spend(request, deed)
+                return question(payloads.read(model, payload))
+            except payloads.PictureGoneError as error:
+                return {"error": str(error), "gone": True}
+            except BusyError as error:
+                return {"error": str(error), "code": "busy", "retry_after_s": error.retry_after_s}
+            except FgdemoError as error:
+                return {"error": str(error), "code": code_of(error)}
+            except gr.Error as error:  # no GPU could be lent, which ZeroGPU says in words of its own
+                return {"error": str(error.message)}
+            except Exception:
+                log.exception("%s failed", question.__name__)
+                return {"error": "Something went wrong on the server, and is in its log.", "code": "failed"}
 
-    def answer(payload: object, request: gr.Request) -> dict[str, Any]:
-        LocalContext.request.set(request)  # ZeroGPU reads from it on whose account the GPU is lent
-        try:
-            return question(payloads.fields(payload), request)
-        except payloads.PictureGoneError as error:
-            return {"error": str(error), "gone": True}
-        except BusyError as error:
-            return {"error": str(error), "code": "busy", "retry_after_s": error.retry_after_s}
-        except FgdemoError as error:
-            return {"error": str(error), "code": code_of(error)}
-        except gr.Error as error:  # no GPU could be lent, which ZeroGPU says in words of its own
-            return {"error": str(error.message)}
-        except Exception:
-            log.exception("%s failed", question.__name__)
-            return {"error": "Something went wrong on the server, and is in its log.", "code": "failed"}
+        # Gradio reads the signature to see where the request goes, so it must not be that of `question`.
+        functools.update_wrapper(answer, question)
+        del answer.__wrapped__  # type: ignore[attr-defined]
+        answer.__annotations__ = {"payload": object, "request": gr.Request, "return": dict}
+        return answer
 
-    # Gradio reads the signature to see where the request goes, so it must not be that of `question`.
-    functools.update_wrapper(answer, question)
-    del answer.__wrapped__  # type: ignore[attr-defined]
-    answer.__annotations__ = {"payload": object, "request": gr.Request, "return": dict}
-    return answer
+    return decorate

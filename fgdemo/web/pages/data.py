@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from fgdemo.storage.exchange.export import ExportFormat
 from fgdemo.storage.people.names import folded
-from fgdemo.values.annotation import Person
+from fgdemo.values.annotation import Person, Role
 from fgdemo.values.errors import SettingsError
 from fgdemo.web.http import payloads
 from fgdemo.web.http.identity import answered
+from fgdemo.web.http.payloads import Asked, Location, OptionalText, Text
 from fgdemo.web.pages.mounting import mounted
 
 if TYPE_CHECKING:
@@ -19,7 +21,32 @@ if TYPE_CHECKING:
     from fgdemo.storage.exchange.incoming import Incoming
     from fgdemo.storage.people.accounts import Accounts
 
-LONGEST_LOCATION = 1000
+
+class Import(Asked):
+    """What is to be read: files that were sent as a batch, or a place that the server can reach."""
+
+    about: Text
+    batch: OptionalText = None
+    location: Location = ""
+
+
+class NewExport(Asked):
+    format: ExportFormat
+
+
+class NewPerson(Asked):
+    name: Text
+    role: Role
+    password: str = ""
+
+
+class Change(Asked):
+    """Of what is sent beside the name, one thing is changed."""
+
+    name: Text
+    role: Role = "visitor"
+    password: str = ""
+    disabled: bool = False
 
 
 def data_page(transfers: Transfers, incoming: Incoming, accounts: Accounts, static_url: str) -> gr.HTML:
@@ -32,29 +59,24 @@ def moving(transfers: Transfers, incoming: Incoming, accounts: Accounts) -> list
     """Imports and exports: beginning, following and stopping them."""
 
     @answered(accounts, "maintainer")
-    def data_now(person: Person, asked: dict[str, Any]) -> dict[str, Any]:
+    def data_now(person: Person, asked: Asked) -> dict[str, Any]:
         return as_reply(transfers.now(person))
 
     @answered(accounts, "maintainer")
-    def data_import(person: Person, asked: dict[str, Any]) -> dict[str, Any]:
-        about = payloads.text(asked.get("about"), "about")
-        batch = payloads.optional_text(asked.get("batch"), "batch")
-        if batch is not None:
-            locations = incoming.locations(batch)
-        else:
-            locations = [payloads.text(asked.get("location"), "location", LONGEST_LOCATION)]
-        return as_reply(transfers.begin_import(person, locations, about, lambda: incoming.remove(locations)))
+    def data_import(person: Person, asked: Import) -> dict[str, Any]:
+        locations = [asked.location] if asked.batch is None else incoming.locations(asked.batch)
+        return as_reply(transfers.begin_import(person, locations, asked.about, lambda: incoming.remove(locations)))
 
     @answered(accounts, "maintainer")
-    def data_go_on(person: Person, asked: dict[str, Any]) -> dict[str, Any]:
+    def data_go_on(person: Person, asked: Asked) -> dict[str, Any]:
         return as_reply(transfers.go_on(person, lambda locations: incoming.remove(list(locations))))
 
     @answered(accounts, "maintainer")
-    def data_export(person: Person, asked: dict[str, Any]) -> dict[str, Any]:
-        return as_reply(transfers.begin_export(person, payloads.text(asked.get("format"), "format")))  # type: ignore[arg-type]
+    def data_export(person: Person, asked: NewExport) -> dict[str, Any]:
+        return as_reply(transfers.begin_export(person, asked.format))
 
     @answered(accounts, "maintainer")
-    def data_cancel(person: Person, asked: dict[str, Any]) -> dict[str, Any]:
+    def data_cancel(person: Person, asked: Asked) -> dict[str, Any]:
         transfers.cancel(person)
         return as_reply(transfers.now(person))
 
@@ -65,26 +87,25 @@ def people(accounts: Accounts) -> list[Callable[..., dict[str, Any]]]:
     """Who may sign in, and as what."""
 
     @answered(accounts, "maintainer")
-    def people_list(person: Person, asked: dict[str, Any]) -> dict[str, Any]:
+    def people_list(person: Person, asked: Asked) -> dict[str, Any]:
         return {"people": payloads.as_json(accounts.all()), "me": person.name}
 
     @answered(accounts, "maintainer")
-    def people_add(person: Person, asked: dict[str, Any]) -> dict[str, Any]:
-        name = payloads.text(asked.get("name"), "name")
-        accounts.add(name, payloads.text(asked.get("role"), "role"), _password(asked), person)  # type: ignore[arg-type]
+    def people_add(person: Person, asked: NewPerson) -> dict[str, Any]:
+        accounts.add(asked.name, asked.role, asked.password, person)
         return {"people": payloads.as_json(accounts.all()), "me": person.name}
 
     @answered(accounts, "maintainer")
-    def people_change(person: Person, asked: dict[str, Any]) -> dict[str, Any]:
-        name = payloads.text(asked.get("name"), "name")
-        if "password" in asked:
-            accounts.set_password(name, _password(asked), person)
+    def people_change(person: Person, asked: Change) -> dict[str, Any]:
+        name = asked.name
+        if "password" in asked.model_fields_set:
+            accounts.set_password(name, asked.password, person)
         elif folded(name) == folded(person.name):
             raise SettingsError("You cannot take rights from yourself: another maintainer can.")
-        elif "role" in asked:
-            accounts.set_role(name, payloads.text(asked.get("role"), "role"), person)  # type: ignore[arg-type]
+        elif "role" in asked.model_fields_set:
+            accounts.set_role(name, asked.role, person)
         else:
-            accounts.disable(name, asked.get("disabled") is True, person)
+            accounts.disable(name, asked.disabled, person)
         return {"people": payloads.as_json(accounts.all()), "me": person.name}
 
     return [people_list, people_add, people_change]
@@ -98,8 +119,3 @@ def as_reply(transfer: Transfer | None) -> dict[str, Any]:
     size = transfer.file.stat().st_size if transfer.file is not None and transfer.file.is_file() else None
     shown = {key: value for key, value in fields.items() if key not in ("file", "left_out_file")}
     return {"transfer": {**shown, "size_bytes": size, "has_list": transfer.left_out_file is not None}}
-
-
-def _password(asked: dict[str, Any]) -> str:
-    password = asked.get("password")
-    return password if isinstance(password, str) else ""

@@ -3,25 +3,86 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import gradio as gr
+from pydantic import Field
 
 from fgdemo.services.classify.suggestions import clean_text
 from fgdemo.services.labelling.session_report import SessionReport
 from fgdemo.storage.history.events import LabelEvent
-from fgdemo.values.annotation import Person
+from fgdemo.values.annotation import AnswerKind, Order, Person, Reason
 from fgdemo.values.errors import FgdemoError, StaleError
-from fgdemo.values.limits import LONGEST_COMMENT
+from fgdemo.values.limits import LARGEST_GOAL, MOST_HELD
 from fgdemo.values.taxonomy import Taxonomy
 from fgdemo.web.http import payloads
 from fgdemo.web.http.identity import answered
+from fgdemo.web.http.payloads import WHOLE, Asked, OptionalComment, OptionalText, Seconds, Text, Whole
 from fgdemo.web.pages.mounting import mounted
 
 if TYPE_CHECKING:
     from fgdemo.services.labelling.labelling import Item, Labelling
     from fgdemo.services.review import Review
     from fgdemo.storage.people.accounts import Accounts
+
+
+class Plan(Asked):
+    order: Order
+    pair: Annotated[list[Text], Field(min_length=2, max_length=2)] | None = None
+    goal: Annotated[int, Field(ge=1, le=LARGEST_GOAL), WHOLE] | None = None
+    blind_share: Annotated[float, Field(ge=0, le=1)] = 0.0
+
+
+class OfSession(Asked):
+    session: Whole
+
+
+class NewKind(Asked):
+    name: Text
+    latin: OptionalText = None
+    parent: OptionalText = None
+
+
+class Search(Asked):
+    query: Text
+
+
+class Next(OfSession):
+    have: list[Text] = Field(default_factory=list, max_length=MOST_HELD)
+    count: Whole = 3
+
+
+class Said(OfSession):
+    """An answer. `seconds`: how long somebody looked; 0 means that nobody knows."""
+
+    image: Text
+    kind: AnswerKind
+    shown_version: Whole
+    key: Text
+    taxon: OptionalText = None
+    reason: Reason | None = None
+    blind: bool = False
+    seconds: Seconds = 0.0
+    comment: OptionalComment = None
+    model_version: OptionalText = None
+
+
+class Undo(OfSession):
+    answer: Whole | None = None
+
+
+class OfPicture(Asked):
+    image: Text
+
+
+class Sides(OfPicture):
+    a: OptionalText = None
+    b: OptionalText = None
+
+
+class References(OfPicture):
+    a: Text
+    b: Text
 
 
 def label_page(labelling: Labelling, review: Review, accounts: Accounts, static_url: str) -> gr.HTML:
@@ -38,7 +99,7 @@ def sessions(labelling: Labelling, accounts: Accounts) -> list[Callable[..., dic
     """Beginning, following and ending a session."""
 
     @answered(accounts, "expert")
-    def label_open(person: Person, asked: dict[str, Any]) -> dict[str, Any]:
+    def label_open(person: Person, asked: Asked) -> dict[str, Any]:
         starting = labelling.starting(person)
         if starting is not None:
             return {"starting": {"done": starting[0], "of": starting[1]}}
@@ -51,40 +112,28 @@ def sessions(labelling: Labelling, accounts: Accounts) -> list[Callable[..., dic
         }
 
     @answered(accounts, "expert")
-    def label_start(person: Person, asked: dict[str, Any]) -> dict[str, Any]:
-        pair = asked.get("pair")
-        a_b = payloads.texts(pair, "pair", 2) if pair is not None else None
-        started = labelling.start(
-            person,
-            payloads.text(asked.get("order"), "order"),  # type: ignore[arg-type]
-            (a_b[0], a_b[1]) if a_b and len(a_b) == 2 else None,
-            payloads.optional_number(asked.get("goal"), "goal"),
-            float(payloads.number(asked.get("blind_share", 0), "blind_share")),
-        )
+    def label_start(person: Person, asked: Plan) -> dict[str, Any]:
+        pair = (asked.pair[0], asked.pair[1]) if asked.pair else None
+        started = labelling.start(person, asked.order, pair, asked.goal, asked.blind_share)
         return {"session": report(labelling.report(person, started.id))}
 
     @answered(accounts, "expert")
-    def label_report(person: Person, asked: dict[str, Any]) -> dict[str, Any]:
-        return {"session": report(labelling.report(person, _session(asked)))}
+    def label_report(person: Person, asked: OfSession) -> dict[str, Any]:
+        return {"session": report(labelling.report(person, asked.session))}
 
     @answered(accounts, "expert")
-    def label_close(person: Person, asked: dict[str, Any]) -> dict[str, Any]:
-        labelling.close(person, _session(asked))
-        return {"session": report(labelling.report(person, _session(asked)))}
+    def label_close(person: Person, asked: OfSession) -> dict[str, Any]:
+        labelling.close(person, asked.session)
+        return {"session": report(labelling.report(person, asked.session))}
 
     @answered(accounts, "expert")
-    def label_new_taxon(person: Person, asked: dict[str, Any]) -> dict[str, Any]:
-        taxon = labelling.new_taxon(
-            person,
-            payloads.text(asked.get("name"), "name"),
-            payloads.optional_text(asked.get("latin"), "Latin name"),
-            payloads.optional_text(asked.get("parent"), "parent"),
-        )
+    def label_new_taxon(person: Person, asked: NewKind) -> dict[str, Any]:
+        taxon = labelling.new_taxon(person, asked.name, asked.latin, asked.parent)
         return {"taxon": {"taxon": taxon.id, "name": taxon.name, "latin": taxon.latin, "is_leaf": True}}
 
     @answered(accounts, "expert")
-    def label_search(person: Person, asked: dict[str, Any]) -> dict[str, Any]:
-        return {"taxa": payloads.as_json(labelling.search(person, payloads.text(asked.get("query"), "query")))}
+    def label_search(person: Person, asked: Search) -> dict[str, Any]:
+        return {"taxa": payloads.as_json(labelling.search(person, asked.query))}
 
     return [label_open, label_start, label_report, label_close, label_new_taxon, label_search]
 
@@ -93,32 +142,30 @@ def items(labelling: Labelling, accounts: Accounts) -> list[Callable[..., dict[s
     """The pictures of a session: asking for them and answering."""
 
     @answered(accounts, "expert")
-    def label_next(person: Person, asked: dict[str, Any]) -> dict[str, Any]:
-        have = payloads.texts(asked.get("have", []), "have", 12)
-        count = int(payloads.number(asked.get("count", 3), "count"))
-        found = labelling.next_items(person, _session(asked), have, count)
-        waiting = not found and labelling.is_waiting(person, _session(asked))
+    def label_next(person: Person, asked: Next) -> dict[str, Any]:
+        found = labelling.next_items(person, asked.session, asked.have, asked.count)
+        waiting = not found and labelling.is_waiting(person, asked.session)
         return {"items": [item(one) for one in found], "waiting": waiting}
 
     @answered(accounts, "expert")
-    def label_answer(person: Person, asked: dict[str, Any]) -> dict[str, Any]:
+    def label_answer(person: Person, asked: Said) -> dict[str, Any]:
         said = said_in(person, asked)
         try:
-            kept = labelling.answer(person, _session(asked), said)
-            return {"saved": kept.id, "done": labelling.done(person, _session(asked))}
+            kept = labelling.answer(person, asked.session, said)
+            return {"saved": kept.id, "done": labelling.done(person, asked.session)}
         except StaleError as error:
             again = labelling.item(person, said.image)
             return {"stale": item(again), "error": str(error), "code": "stale"}
 
     @answered(accounts, "expert")
-    def label_undo(person: Person, asked: dict[str, Any]) -> dict[str, Any]:
-        undone = labelling.undo(person, _session(asked), payloads.optional_number(asked.get("answer"), "answer"))
+    def label_undo(person: Person, asked: Undo) -> dict[str, Any]:
+        undone = labelling.undo(person, asked.session, asked.answer)
         if undone is None:
             return {"nothing": True}
         return {
             "item": item(undone[0]),
             "undone": event(undone[1], labelling.taxonomy()),
-            "done": labelling.done(person, _session(asked)),
+            "done": labelling.done(person, asked.session),
         }
 
     return [label_next, label_answer, label_undo]
@@ -128,18 +175,16 @@ def explanations(labelling: Labelling, review: Review, accounts: Accounts) -> li
     """Why the model says what it says, how both kinds look elsewhere, and what people have said."""
 
     @answered(accounts, "expert")
-    def label_explain(person: Person, asked: dict[str, Any]) -> dict[str, Any]:
+    def label_explain(person: Person, asked: Sides) -> dict[str, Any]:
         if labelling.explainer is None:
             raise FgdemoError("Explanations are not to be had here.")
-        a, b = (payloads.optional_text(asked.get(side), side) for side in ("a", "b"))
-        return payloads.as_json(labelling.explainer.explain(payloads.text(asked.get("image"), "image"), a, b))
+        return payloads.as_json(labelling.explainer.explain(asked.image, asked.a, asked.b))
 
     @answered(accounts, "expert")
-    def label_references(person: Person, asked: dict[str, Any]) -> dict[str, Any]:
+    def label_references(person: Person, asked: References) -> dict[str, Any]:
         if labelling.explainer is None:
             return {"a": [], "b": []}
-        image, a, b = (payloads.text(asked.get(field), field) for field in ("image", "a", "b"))
-        found = labelling.explainer.references(image, a, b)
+        found = labelling.explainer.references(asked.image, asked.a, asked.b)
         part = found.part
         return {
             "part": {"id": part.id, "name": part.name or f"part {part.id + 1}", "colour": part.colour}
@@ -151,28 +196,28 @@ def explanations(labelling: Labelling, review: Review, accounts: Accounts) -> li
         }
 
     @answered(accounts, "expert")
-    def label_history(person: Person, asked: dict[str, Any]) -> dict[str, Any]:
-        events = review.history(person, payloads.text(asked.get("image"), "image"))
+    def label_history(person: Person, asked: OfPicture) -> dict[str, Any]:
+        events = review.history(person, asked.image)
         return {"events": [event(said, labelling.taxonomy()) for said in events]}
 
     return [label_explain, label_references, label_history]
 
 
-def said_in(person: Person, asked: dict[str, Any]) -> LabelEvent:
+def said_in(person: Person, asked: Said) -> LabelEvent:
     """The answer that a page or a program sends."""
     return LabelEvent(
-        image=payloads.text(asked.get("image"), "image"),
-        kind=payloads.text(asked.get("kind"), "kind"),  # type: ignore[arg-type]
+        image=asked.image,
+        kind=asked.kind,
         annotator=person.name,
-        taxon=payloads.optional_text(asked.get("taxon"), "taxon"),
-        shown_version=int(payloads.number(asked.get("shown_version"), "shown_version")),
-        model_version=payloads.optional_text(asked.get("model_version"), "model_version"),
-        seconds_spent=payloads.seconds(asked.get("seconds", 0), "seconds"),
-        comment=clean_text(payloads.optional_text(asked.get("comment"), "comment", LONGEST_COMMENT) or "") or None,
-        answer_key=payloads.text(asked.get("key"), "key"),
-        blind=asked.get("blind") is True,
-        session=_session(asked),
-        reason=payloads.optional_text(asked.get("reason"), "reason"),
+        taxon=asked.taxon,
+        shown_version=asked.shown_version,
+        model_version=asked.model_version,
+        seconds_spent=asked.seconds or None,
+        comment=clean_text(asked.comment or "") or None,
+        answer_key=asked.key,
+        blind=asked.blind,
+        session=asked.session,
+        reason=asked.reason,
     )
 
 
@@ -202,7 +247,3 @@ def event(said: LabelEvent, taxonomy: Taxonomy) -> dict[str, Any]:
         "reason": said.reason,
         "undoes": said.undoes,
     }
-
-
-def _session(asked: dict[str, Any]) -> int:
-    return int(payloads.number(asked.get("session"), "session"))

@@ -16,8 +16,9 @@ from starlette.routing import Route
 from fgdemo.storage.pictures.images import jpeg
 from fgdemo.values.errors import FgdemoError, ForbiddenError, UnavailableError
 from fgdemo.web.http.identity import me, sign_in, sign_out, who
+from fgdemo.web.http.payloads import read
 from fgdemo.web.http.visitors import address_of
-from fgdemo.web.pages.review import picture_filter
+from fgdemo.web.pages.review import Filtered, picture_filter
 
 if TYPE_CHECKING:
     from fgdemo.services.classify.suggestions import Suggestions
@@ -92,7 +93,7 @@ def _picture(images: ImageStore, request: Request) -> Response:
 def _table(review: Review, accounts: Accounts, request: Request) -> Response:
     """All pictures, or those of the filter that the address carries, as the Review page shows them."""
     headers = {**_SAFE, "Content-Disposition": 'attachment; filename="fgdemo-pictures.csv"'}
-    lines = review.table(who(request, accounts), picture_filter(request.query_params))
+    lines = review.table(who(request, accounts), picture_filter(read(Filtered, dict(request.query_params))))
     return StreamingResponse(lines, media_type="text/csv; charset=utf-8", headers=headers)
 
 

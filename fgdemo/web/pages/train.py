@@ -10,9 +10,10 @@ import gradio as gr
 
 from fgdemo.values.annotation import Person
 from fgdemo.values.errors import TrainingError
-from fgdemo.values.training import Job, ModelVersion, Verdict
+from fgdemo.values.training import Job, ModelVersion, Preset, Verdict
 from fgdemo.web.http import payloads
 from fgdemo.web.http.identity import answered
+from fgdemo.web.http.payloads import Asked, Number, OptionalText, Text, Whole
 from fgdemo.web.pages.mounting import mounted
 from fgdemo.web.pages.review import tiles
 
@@ -32,6 +33,32 @@ CARD_LEAVES_OUT = frozenset({"backbone", "calibration", "format", "head", "input
 Questions = list[Callable[..., dict[str, Any]]]
 Now = Callable[[Person], dict[str, Any]]
 """How everything stands, for the page."""
+
+
+class Begin(Asked):
+    preset: Preset
+
+
+class OfJob(Asked):
+    job: Whole
+
+
+class OfModel(Asked):
+    version: Text
+
+
+class Promote(OfModel):
+    accept_loss: Number | None = None
+
+
+class Beside(Asked):
+    a: OptionalText = None
+    b: Text
+
+
+class Maps(OfModel):
+    image: Text
+    candidate: Text
 
 
 def train_page(
@@ -55,32 +82,32 @@ def jobs(training: Trainings, accounts: Accounts, now: Now) -> Questions:
     """How everything stands; beginning, stopping and going on with a training."""
 
     @answered(accounts, "maintainer")
-    def train_now(person: Person, asked: dict[str, Any]) -> dict[str, Any]:
+    def train_now(person: Person, asked: Asked) -> dict[str, Any]:
         return now(person)
 
     @answered(accounts, "maintainer")
-    def train_offer(person: Person, asked: dict[str, Any]) -> dict[str, Any]:
+    def train_offer(person: Person, asked: Asked) -> dict[str, Any]:
         """On which machine of Hugging Face trainings run, and what that costs; null where they run here."""
         return {"offer": payloads.as_json(training.offer(person))}
 
     @answered(accounts, "maintainer", with_token=True)
-    def train_start(person: Person, asked: dict[str, Any], token: str | None) -> dict[str, Any]:
-        training.start(person, payloads.text(asked.get("preset"), "preset"), token)  # type: ignore[arg-type]
+    def train_start(person: Person, asked: Begin, token: str | None) -> dict[str, Any]:
+        training.start(person, asked.preset, token)
         return now(person)
 
     @answered(accounts, "maintainer", with_token=True)
-    def train_cancel(person: Person, asked: dict[str, Any], token: str | None) -> dict[str, Any]:
-        training.cancel(person, int(payloads.number(asked.get("job"), "job")), token)
+    def train_cancel(person: Person, asked: OfJob, token: str | None) -> dict[str, Any]:
+        training.cancel(person, asked.job, token)
         return now(person)
 
     @answered(accounts, "maintainer", with_token=True)
-    def train_resume(person: Person, asked: dict[str, Any], token: str | None) -> dict[str, Any]:
-        training.resume(person, int(payloads.number(asked.get("job"), "job")), token)
+    def train_resume(person: Person, asked: OfJob, token: str | None) -> dict[str, Any]:
+        training.resume(person, asked.job, token)
         return now(person)
 
     @answered(accounts, "maintainer")
-    def train_log(person: Person, asked: dict[str, Any]) -> dict[str, Any]:
-        return {"log": training.log_tail(person, int(payloads.number(asked.get("job"), "job")))}
+    def train_log(person: Person, asked: OfJob) -> dict[str, Any]:
+        return {"log": training.log_tail(person, asked.job)}
 
     return [train_now, train_offer, train_start, train_cancel, train_resume, train_log]
 
@@ -89,34 +116,31 @@ def models(training: Trainings, accounts: Accounts, now: Now) -> Questions:
     """Which model answers, and which are kept."""
 
     @answered(accounts, "maintainer")
-    def train_promote(person: Person, asked: dict[str, Any]) -> dict[str, Any]:
-        accepted = asked.get("accept_loss")
-        accept_loss = None if accepted is None else payloads.number(accepted, "accept_loss")
-        training.promote(person, payloads.text(asked.get("version"), "version"), accept_loss)
+    def train_promote(person: Person, asked: Promote) -> dict[str, Any]:
+        training.promote(person, asked.version, asked.accept_loss)
         return now(person)
 
     @answered(accounts, "maintainer")
-    def train_judge(person: Person, asked: dict[str, Any]) -> dict[str, Any]:
+    def train_judge(person: Person, asked: OfModel) -> dict[str, Any]:
         """Compare a model with the live one by the gold labels as they are now, in the background."""
-        training.judge(person, payloads.text(asked.get("version"), "version"))
+        training.judge(person, asked.version)
         return now(person)
 
     @answered(accounts, "maintainer")
-    def train_roll_back(person: Person, asked: dict[str, Any]) -> dict[str, Any]:
+    def train_roll_back(person: Person, asked: Asked) -> dict[str, Any]:
         training.roll_back(person)
         return now(person)
 
     @answered(accounts, "maintainer")
-    def train_delete(person: Person, asked: dict[str, Any]) -> dict[str, Any]:
-        training.delete(person, payloads.text(asked.get("version"), "version"))
+    def train_delete(person: Person, asked: OfModel) -> dict[str, Any]:
+        training.delete(person, asked.version)
         return now(person)
 
     @answered(accounts, "maintainer")
-    def train_card(person: Person, asked: dict[str, Any]) -> dict[str, Any]:
-        version = payloads.text(asked.get("version"), "version")
-        card = training.card(person, version)
+    def train_card(person: Person, asked: OfModel) -> dict[str, Any]:
+        card = training.card(person, asked.version)
         all_now = training.now(person)
-        made_by = next((model.job for model in all_now.models if model.version == version), None)
+        made_by = next((model.job for model in all_now.models if model.version == asked.version), None)
         job = next((job for job in all_now.jobs if job.id == made_by), None)
         return {"card": card_as_json(card), "job": payloads.as_json(job)}
 
@@ -127,24 +151,22 @@ def verdicts(training: Trainings, review: Review, accounts: Accounts) -> Questio
     """One model beside another: in sum, and picture by picture."""
 
     @answered(accounts, "maintainer")
-    def train_compare(person: Person, asked: dict[str, Any]) -> dict[str, Any]:
+    def train_compare(person: Person, asked: Beside) -> dict[str, Any]:
         """b beside a; without a, the verdict that b was given when it was made."""
-        a, b = payloads.optional_text(asked.get("a"), "a"), payloads.text(asked.get("b"), "b")
-        if a is not None:
-            verdict: Verdict | None = training.compare(person, a, b)
+        if asked.a is not None:
+            verdict: Verdict | None = training.compare(person, asked.a, asked.b)
         else:
             known = {model.version: model.verdict for model in training.now(person).models}
-            if b not in known:
-                raise TrainingError(f"There is no model {b}: it may have been deleted.")
-            verdict = known[b]
+            if asked.b not in known:
+                raise TrainingError(f"There is no model {asked.b}: it may have been deleted.")
+            verdict = known[asked.b]
         if verdict is None:
             return {"verdict": None}
         return verdict_as_json(verdict, person, review)
 
     @answered(accounts, "maintainer")
-    def train_maps(person: Person, asked: dict[str, Any]) -> dict[str, Any]:
-        image, version, candidate = (payloads.text(asked.get(name), name) for name in ("image", "version", "candidate"))
-        return payloads.as_json(training.maps(person, image, version, candidate))
+    def train_maps(person: Person, asked: Maps) -> dict[str, Any]:
+        return payloads.as_json(training.maps(person, asked.image, asked.version, asked.candidate))
 
     return [train_compare, train_maps]
 

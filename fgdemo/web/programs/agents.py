@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import copy
 import json
 import re
 import secrets
@@ -19,10 +18,11 @@ from gradio.context import LocalContext
 from gradio.data_classes import FileData
 from gradio.utils import get_upload_folder
 from mcp import types
-from pydantic import ValidationError
+from pydantic import BaseModel, Field
 
 from fgdemo.values.errors import PictureError
-from fgdemo.web.http import payloads
+from fgdemo.web.http.payloads import BadRequestError, uploaded_file
+from fgdemo.web.programs.calls import check_names
 from fgdemo.web.programs.endpoints import Endpoint
 
 if TYPE_CHECKING:
@@ -30,16 +30,12 @@ if TYPE_CHECKING:
 
 _DATA_URL = re.compile(r"data:([\w.+-]+/[\w.+-]+)?(;[\w=.+-]+)*,", re.ASCII)
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
-LONGEST_SHOWN = 60
-SHEET: dict[str, Any] = {
-    "type": "object",
-    "properties": {
-        "file": {"type": "string", "description": "where the PNG is, relative to the page"},
-        "mime_type": {"type": "string"},
-        "size_bytes": {"type": "integer"},
-    },
-    "required": ["file", "mime_type", "size_bytes"],
-}
+
+
+class Sheet(BaseModel):
+    file: str = Field(description="where the PNG is, relative to the page")
+    size_bytes: int
+    mime_type: str = "image/png"
 
 
 @dataclass(frozen=True)
@@ -103,9 +99,9 @@ def tool_of(endpoint: Endpoint) -> types.Tool:
 
 def answer_schema(endpoint: Endpoint) -> dict[str, Any]:
     """MCP wants an object; fields that are only there where they are asked for are not required."""
-    if not endpoint.answer:
-        return SHEET
-    schema = copy.deepcopy(endpoint.answer)
+    if endpoint.answer is None:
+        return Sheet.model_json_schema(mode="serialization")
+    schema = endpoint.answer.json_schema(mode="serialization")
     optional = {field for extra in EXTRAS.get(endpoint.name, ()) for field in extra.fields}
     for part in (schema, *schema.get("$defs", {}).values()):
         if "required" in part:
@@ -122,13 +118,14 @@ def _answer(endpoint: Endpoint, arguments: dict[str, Any], request: Any) -> Any:
     wrong = [name for name, flag in flags.items() if not isinstance(flag, bool)]
     if wrong:
         raise MistakenError(f"“{wrong[0]}” must be true or false.")
-    given = _checked(endpoint, arguments, [*endpoint.parameters, *flags])
     try:
+        check_names(endpoint, set(arguments), list(flags))
+        given = {name: field.get_default() for name, field in endpoint.asked.model_fields.items()} | arguments
         for name in endpoint.pictures:
             given[name] = _picture(given[name], name)
         LocalContext.request.set(request)  # ZeroGPU reads from it on whose account the GPU is lent
         reply = endpoint.ask(*(given[name] for name in endpoint.parameters), request)
-    except PictureError as error:
+    except (BadRequestError, PictureError) as error:
         raise MistakenError(str(error)) from error
     except gr.Error as error:
         raise MistakenError(str(error.message)) from error
@@ -140,24 +137,10 @@ def _answer(endpoint: Endpoint, arguments: dict[str, Any], request: Any) -> Any:
     return [types.TextContent(type="text", text=json.dumps(structured, ensure_ascii=False))], structured
 
 
-def _checked(endpoint: Endpoint, arguments: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
-    """The arguments with their defaults. Raises MistakenError, whose sentence repeats nothing long."""
-    strange = [name for name in arguments if name not in names]
-    if strange:
-        listed = ", ".join(names) or "none"
-        raise MistakenError(f"“{strange[0][:LONGEST_SHOWN]}” is no argument of {endpoint.name}; there are: {listed}.")
-    try:
-        asked = endpoint.asked.model_validate(arguments)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise MistakenError(f"“{where[:LONGEST_SHOWN]}”: {first['msg']}.") from None
-    # Handed on as they were sent, once they are known to fit: the questions check them by themselves.
-    return {name: arguments.get(name, getattr(asked, name)) for name in endpoint.parameters}
-
-
-def _picture(sent: str, name: str) -> FileData | dict[str, Any]:
+def _picture(sent: object, name: str) -> dict[str, Any]:
     """What an agent sent as an upload of ours. Raises PictureError."""
+    if not isinstance(sent, str):
+        raise PictureError(f"“{name}” must be text: a data URL, or the path that POST gradio_api/upload answered.")
     head = _DATA_URL.match(sent[:200])
     if head:
         try:
@@ -175,12 +158,13 @@ def _picture(sent: str, name: str) -> FileData | dict[str, Any]:
             f"“{name}” is an address, and nothing is fetched from one: send the picture itself, as a data URL, or the "
             "path that POST gradio_api/upload answered."
         )
-    return {"path": str(payloads.uploaded_file(sent))}
+    return {"path": str(uploaded_file(sent))}
 
 
 def _sheet(path: Path) -> tuple[list[types.ContentBlock], dict[str, Any]]:
     content = path.read_bytes()
-    structured = {"file": f"gradio_api/file={path}", "mime_type": "image/png", "size_bytes": len(content)}
+    sheet = Sheet(file=f"gradio_api/file={path}", size_bytes=len(content))
+    structured = sheet.model_dump()
     shown = types.ImageContent(type="image", data=base64.b64encode(content).decode("ascii"), mimeType="image/png")
     return [types.TextContent(type="text", text=json.dumps(structured)), shown], structured
 

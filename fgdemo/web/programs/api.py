@@ -6,14 +6,16 @@ import functools
 import inspect
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
+from gradio.data_classes import FileData
 from gradio.events import api
 
 from fgdemo.logs import REQUESTS
 from fgdemo.services.classify.limits import Deed
-from fgdemo.values.annotation import Role
+from fgdemo.values.annotation import Person, Role
 from fgdemo.values.errors import FgdemoError, UnavailableError
 from fgdemo.web.http import payloads
 from fgdemo.web.http.identity import code_of, who
@@ -52,15 +54,17 @@ def add_api(services: Services, spend: Spend) -> list[Endpoint]:
     added = []
     for role, endpoints in questions:
         for endpoint in endpoints:
-            speak = _spoken(endpoint, services.accounts, role, spend)
+            known = endpoint_of(endpoint, role)
             # The services guard their own work, so requests of many people may run side by side.
-            api(speak, api_name=endpoint.__name__, concurrency_limit=None)
-            added.append(endpoint_of(endpoint, role, speak))
+            speak = _spoken(endpoint, known, services.accounts, spend)
+            api(speak, api_name=known.name, concurrency_limit=None)
+            added.append(replace(known, ask=speak))
     return added
 
 
-def _spoken(endpoint: Callable[..., Any], accounts: Accounts, role: Role, spend: Spend) -> Callable[..., Any]:
-    """The endpoint as Gradio calls it: with a request in place of `person`, whose role is checked first.
+def _spoken(endpoint: Callable[..., Any], known: Endpoint, accounts: Accounts, spend: Spend) -> Callable[..., Any]:
+    """The endpoint as Gradio calls it: with a request in place of `person`, whose role is checked first, and then what
+    was sent.
 
     Errors meant for people reach the caller as they are; all others go to the log only.
     """
@@ -71,13 +75,15 @@ def _spoken(endpoint: Callable[..., Any], accounts: Accounts, role: Role, spend:
         *given, sent = values
         with asked(sent, endpoint.__name__) as asking:
             try:
-                if role != "visitor":
+                people: list[Person] = []
+                if known.role != "visitor":
                     person = who(sent, accounts)
-                    person.require(role)
-                    given = [person, *given] if wants_person else given
-                if endpoint.__name__ in DEEDS:
-                    spend(sent, DEEDS[endpoint.__name__])
-                reply = payloads.as_json(endpoint(*given))
+                    person.require(known.role)
+                    people = [person] if wants_person else []
+                if known.name in DEEDS:
+                    spend(sent, DEEDS[known.name])
+                read = payloads.read(known.asked, dict(zip(known.parameters, given, strict=True)))
+                reply = payloads.as_json(endpoint(*people, *(getattr(read, name) for name in known.parameters)))
                 asking.outcome = "ok"
                 return reply
             except FgdemoError as error:
@@ -101,8 +107,7 @@ def _spoken(endpoint: Callable[..., Any], accounts: Accounts, role: Role, spend:
     sender = inspect.Parameter("request", inspect.Parameter.POSITIONAL_OR_KEYWORD, default=None, annotation=gr.Request)
     told = [parameter for name, parameter in signature.parameters.items() if name != PERSON]
     speak.__signature__ = signature.replace(parameters=[*told, sender])  # type: ignore[attr-defined]
-    speak.__annotations__ = {
-        **{k: v for k, v in endpoint.__annotations__.items() if k != PERSON},
-        "request": gr.Request,
-    }
+    told_as = dict.fromkeys(known.pictures, FileData)
+    kinds = {name: kind for name, kind in endpoint.__annotations__.items() if name != PERSON}
+    speak.__annotations__ = {**kinds, **told_as, "request": gr.Request}
     return speak

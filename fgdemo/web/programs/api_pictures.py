@@ -6,20 +6,23 @@ Without `from __future__ import annotations`: Gradio reads the types as they sta
 import secrets
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from gradio.data_classes import FileData
 from gradio.utils import get_upload_folder
+from pydantic import Field
 
 from fgdemo.services.classify.suggestions import Suggested
 from fgdemo.storage.visitors.pictures import LeftPicture
-from fgdemo.values.limits import LONGEST_COMMENT
-from fgdemo.values.types import About, Classification, CropBox, Neighbour, TaxonHit, Trust
-from fgdemo.web.http import payloads
+from fgdemo.values.limits import MOST_HITS
+from fgdemo.values.types import About, Classification, Neighbour, TaxonHit, Trust
+from fgdemo.web.http.payloads import WHOLE, Box, OptionalComment, OptionalText, Picture, Taxa, Text
 
 if TYPE_CHECKING:
     from fgdemo.services.classify.suggestions import Suggestions
     from fgdemo.services.classify.workbench import Workbench
+
+Hits = Annotated[int, Field(ge=1, le=MOST_HITS), WHOLE]
 
 
 def picture_questions(workbench: "Workbench") -> list[Callable[..., Any]]:
@@ -35,7 +38,7 @@ def picture_questions(workbench: "Workbench") -> list[Callable[..., Any]]:
         return workbench.about()
 
     def classify(
-        picture: FileData, box: CropBox | None = None, asked: str | None = None, rival: str | None = None
+        picture: Picture, box: Box = None, asked: OptionalText = None, rival: OptionalText = None
     ) -> Classification:
         """Say what a photograph shows, how sure that is, and where the evidence lies.
 
@@ -48,11 +51,9 @@ def picture_questions(workbench: "Workbench") -> list[Callable[..., Any]]:
             The answer in words, the taxonomy path, the candidates with their evidence maps, the prediction set,
             the verdict on unknown kinds, and the parts.
         """
-        path, name = _picture(picture)
-        asked, rival = payloads.optional_text(asked, "asked"), payloads.optional_text(rival, "rival")
-        return workbench.classify(path, name=name, box=payloads.crop_box(box), asked=asked, rival=rival)
+        return workbench.classify(picture.path, name=picture.name, box=box, asked=asked, rival=rival)
 
-    def trust(picture: FileData, a: str, b: str, box: CropBox | None = None) -> dict[str, Trust]:
+    def trust(picture: Picture, a: Text, b: Text, box: Box = None) -> dict[str, Trust]:
         """Measure how faithful the maps are to the pixels of this picture (takes seconds).
 
         Parameters:
@@ -63,11 +64,9 @@ def picture_questions(workbench: "Workbench") -> list[Callable[..., Any]]:
         Returns:
             For the maps "class" (of A) and "contrast" (A less B) a score: 1 is best, 0 no better than a random map.
         """
-        path, name = _picture(picture)
-        a, b = payloads.text(a, "a"), payloads.text(b, "b")
-        return workbench.trust(path, name=name, box=payloads.crop_box(box), a=a, b=b)
+        return workbench.trust(picture.path, name=picture.name, box=box, a=a, b=b)
 
-    def neighbours(picture: FileData, taxa: list[str], box: CropBox | None = None) -> dict[str, list[Neighbour]]:
+    def neighbours(picture: Picture, taxa: Taxa, box: Box = None) -> dict[str, list[Neighbour]]:
         """Find the labelled pictures of the workspace that look most like this one.
 
         Parameters:
@@ -77,16 +76,14 @@ def picture_questions(workbench: "Workbench") -> list[Callable[..., Any]]:
         Returns:
             For each taxon its nearest pictures, nearest first.
         """
-        path, name = _picture(picture)
-        ids = payloads.texts(taxa, "taxa")
-        found = workbench.neighbours(path, name=name, box=payloads.crop_box(box), taxon_ids=ids)
+        found = workbench.neighbours(picture.path, name=picture.name, box=box, taxon_ids=tuple(taxa))
         return {taxon: list(nearest) for taxon, nearest in found.items()}
 
     def explain(
-        picture: FileData,
-        box: CropBox | None = None,
-        asked: str | None = None,
-        rival: str | None = None,
+        picture: Picture,
+        box: Box = None,
+        asked: OptionalText = None,
+        rival: OptionalText = None,
         measure_trust: bool = False,
     ) -> FileData:
         """Draw why it says A and not B: one PNG sheet with the picture, the maps, the parts and the bars that decided.
@@ -102,14 +99,12 @@ def picture_questions(workbench: "Workbench") -> list[Callable[..., Any]]:
         """
         from fgdemo.explain.sheet import explain_sheet
 
-        path, name = _picture(picture)
-        crop = payloads.crop_box(box)
-        asked, rival = payloads.optional_text(asked, "asked"), payloads.optional_text(rival, "rival")
-        found = workbench.classify(path, name=name, box=crop, asked=asked, rival=rival)
+        path, name = picture.path, picture.name
+        found = workbench.classify(path, name=name, box=box, asked=asked, rival=rival)
         measured = None
-        if measure_trust is True:
-            measured = workbench.trust(path, name=name, box=crop, a=found.asked, b=found.rival)
-        shown = workbench.picture(path, name=name, box=crop)
+        if measure_trust:
+            measured = workbench.trust(path, name=name, box=box, a=found.asked, b=found.rival)
+        shown = workbench.picture(path, name=name, box=box)
         folder = Path(get_upload_folder()) / secrets.token_hex(16)  # among the uploads, which are cleared away
         folder.mkdir(parents=True)
         explain_sheet(found, shown, measured).save(folder / "why.png")
@@ -121,7 +116,7 @@ def picture_questions(workbench: "Workbench") -> list[Callable[..., Any]]:
 def word_questions(workbench: "Workbench", suggestions: "Suggestions") -> list[Callable[..., Any]]:
     """What kinds there are, and what a visitor says."""
 
-    def search_taxa(query: str, limit: int = 20) -> list[TaxonHit]:
+    def search_taxa(query: Text, limit: Hits = 20) -> list[TaxonHit]:
         """Find taxa by a part of their name, Latin name or alias.
 
         Parameters:
@@ -130,19 +125,17 @@ def word_questions(workbench: "Workbench", suggestions: "Suggestions") -> list[C
         Returns:
             Taxa, best match first.
         """
-        if not isinstance(limit, int) or not 1 <= limit <= 100:
-            raise payloads.BadRequestError("“limit” must be a whole number from 1 to 100.")
-        return list(workbench.search_taxa(payloads.text(query, "query"), limit))
+        return list(workbench.search_taxa(query, limit))
 
     def suggest(
-        picture: FileData,
-        taxon: str | None = None,
-        new_name: str | None = None,
-        comment: str | None = None,
-        model_version: str = "",
-        box: CropBox | None = None,
+        picture: Picture,
+        taxon: OptionalText = None,
+        new_name: OptionalText = None,
+        comment: OptionalComment = None,
+        model_version: Text = "",
+        box: Box = None,
         keep_picture: bool = False,
-        key: str | None = None,
+        key: OptionalText = None,
     ) -> Suggested:
         """Tell the experts that an answer is wrong. The picture is kept only where you say so.
 
@@ -161,20 +154,19 @@ def word_questions(workbench: "Workbench", suggestions: "Suggestions") -> list[C
             The id of the suggestion, once it is safely stored; and, where the picture was kept, until when, and a
             receipt with which `forget_picture` deletes it at any time.
         """
-        path, name = _picture(picture)
         return suggestions.add(
-            path.read_bytes(),
-            name=name,
-            taxon=payloads.optional_text(taxon, "taxon"),
-            new_name=payloads.optional_text(new_name, "new_name"),
-            comment=payloads.optional_text(comment, "comment", LONGEST_COMMENT),
-            model_version=payloads.text(model_version, "model_version"),
-            keep_picture=keep_picture is True,
-            box=payloads.crop_box(box),
-            key=payloads.optional_text(key, "key"),
+            picture.path.read_bytes(),
+            name=picture.name,
+            taxon=taxon,
+            new_name=new_name,
+            comment=comment,
+            model_version=model_version,
+            keep_picture=keep_picture,
+            box=box,
+            key=key,
         )
 
-    def forget_picture(receipt: str) -> LeftPicture:
+    def forget_picture(receipt: Text) -> LeftPicture:
         """Delete a picture that was left with a suggestion. What was said about it stays, without the picture.
 
         Parameters:
@@ -182,14 +174,6 @@ def word_questions(workbench: "Workbench", suggestions: "Suggestions") -> list[C
         Returns:
             What became of the picture: "removed", or "elsewhere" where a maintainer has brought the same one, too.
         """
-        return suggestions.forget(payloads.text(receipt, "receipt"))
+        return suggestions.forget(receipt)
 
     return [search_taxa, suggest, forget_picture]
-
-
-def _picture(value: Any) -> tuple[Path, str]:
-    """The uploaded file and its original name."""
-    given = value if isinstance(value, dict) else {"path": value}
-    name = given.get("orig_name")
-    path = payloads.uploaded_file(given.get("path"))
-    return path, (name if isinstance(name, str) and name else path.name)[: payloads.LONGEST_NAME]

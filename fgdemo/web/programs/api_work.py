@@ -6,23 +6,27 @@ of the API, and its rights were checked before.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import Field
 
 from fgdemo.services.labelling.items import Item
 from fgdemo.storage.exchange.export import ExportFormat
-from fgdemo.values.annotation import Order, Person, Reason
+from fgdemo.values.annotation import AnswerKind, Order, Person, Reason
 from fgdemo.values.errors import StaleError, StorageError, UnavailableError
-from fgdemo.web.http import payloads
+from fgdemo.values.limits import MOST_ITEMS
+from fgdemo.web.http.payloads import WHOLE, Key, OptionalComment, OptionalText, Seconds, Text, Whole
 from fgdemo.web.pages.data import as_reply
-from fgdemo.web.pages.label import said_in, sources
+from fgdemo.web.pages.label import Said, said_in, sources
 
 if TYPE_CHECKING:
     from fgdemo.services.exchange.transfers import Transfer, Transfers
     from fgdemo.services.labelling.labelling import Labelling
     from fgdemo.storage.history.sessions import LabellingSession
 
-MOST_ITEMS = 8
-AnswerKind = Literal["label", "unsure", "skip", "unusable", "none", "adjudication"]
+Count = Annotated[int, Field(ge=1, le=MOST_ITEMS), WHOLE]
+Held = Annotated[list[Text], Field(max_length=MOST_ITEMS)]
+Pair = Annotated[list[Text], Field(max_length=2)]
 
 
 @dataclass(frozen=True)
@@ -85,10 +89,10 @@ def labelling_questions(labelling: "Labelling") -> list[Callable[..., Any]]:
 
     def next_items(
         person: Person,
-        count: int = 1,
-        have: list[str] | None = None,
+        count: Count = 1,
+        have: Held | None = None,
         order: Order = "suspicion",
-        pair: list[str] | None = None,
+        pair: Pair | None = None,
     ) -> NextItems:
         """Get the next pictures to label; they are kept for this token for some minutes. For experts.
 
@@ -101,32 +105,29 @@ def labelling_questions(labelling: "Labelling") -> list[Callable[..., Any]]:
             The session, the pictures (with what stands there, what it may be, why it is asked), and whether there is
             more to do later.
         """
-        wanted = int(payloads.number(count, "count"))
-        if not 1 <= wanted <= MOST_ITEMS:
-            raise payloads.BadRequestError(f"“count” must be a whole number from 1 to {MOST_ITEMS}.")
         starting = labelling.starting(person)
         if starting is not None:
             raise UnavailableError(
                 f"The model has learned from {starting[0]} of {starting[1]} pictures: ask again soon."
             )
-        session = _session(labelling, person, payloads.text(order, "order"), payloads.texts(pair or [], "pair", 2))
-        found = labelling.next_items(person, session.id, payloads.texts(have or [], "have", MOST_ITEMS), wanted)
+        session = _session(labelling, person, order, pair or [])
+        found = labelling.next_items(person, session.id, have or [], count)
         waiting = not found and labelling.is_waiting(person, session.id)
         return NextItems(session.id, tuple(_asked(item) for item in found), waiting)
 
     def answer(
         person: Person,
-        session: int,
-        image: str,
+        session: Whole,
+        image: Text,
         kind: AnswerKind,
-        shown_version: int,
-        key: str,
-        taxon: str | None = None,
+        shown_version: Whole,
+        key: Key,
+        taxon: OptionalText = None,
         reason: Reason | None = None,
         blind: bool = False,
-        seconds: float = 0.0,
-        comment: str | None = None,
-        model_version: str | None = None,
+        seconds: Seconds = 0.0,
+        comment: OptionalComment = None,
+        model_version: OptionalText = None,
     ) -> Answered:
         """Answer about a picture. Sent twice with the same key, it counts once, so it may be sent again after a fault.
 
@@ -146,29 +147,23 @@ def labelling_questions(labelling: "Labelling") -> list[Callable[..., Any]]:
         Returns:
             The event's id once it is durable, or the item as it stands now where somebody was faster.
         """
-        asked = {
-            "session": session,
-            "image": image,
-            "kind": kind,
-            "shown_version": shown_version,
-            "key": key,
-            "taxon": taxon,
-            "reason": reason,
-            "blind": blind,
-            "seconds": seconds,
-            "comment": comment,
-            "model_version": model_version,
-        }
-        said = said_in(person, asked)
-        if not said.answer_key:
-            raise payloads.BadRequestError(
-                "“key” must not be empty: it is how an answer that is sent twice counts once."
-            )
+        said = Said(
+            session=session,
+            image=image,
+            kind=kind,
+            shown_version=shown_version,
+            key=key,
+            taxon=taxon,
+            reason=reason,
+            blind=blind,
+            seconds=seconds,
+            comment=comment,
+            model_version=model_version,
+        )
         try:
-            return Answered(labelling.answer(person, said.session or 0, said).id, None, "Saved.")
+            return Answered(labelling.answer(person, session, said_in(person, said)).id, None, "Saved.")
         except StaleError as error:
-            again = labelling.item(person, said.image)
-            return Answered(None, _asked(again), str(error))
+            return Answered(None, _asked(labelling.item(person, image)), str(error))
 
     return [next_items, answer]
 
@@ -184,7 +179,7 @@ def export_questions(transfers: "Transfers") -> list[Callable[..., Any]]:
         Returns:
             The export as it stands; ask for it with export_state.
         """
-        return _export(transfers.begin_export(person, payloads.text(format, "format")))  # type: ignore[arg-type]
+        return _export(transfers.begin_export(person, format))
 
     def export_state(person: Person) -> Export:
         """Say how far the export is, and where its file is once it is done. For maintainers.
@@ -200,13 +195,13 @@ def export_questions(transfers: "Transfers") -> list[Callable[..., Any]]:
     return [start_export, export_state]
 
 
-def _session(labelling: "Labelling", person: Person, order: str, pair: tuple[str, ...]) -> "LabellingSession":
+def _session(labelling: "Labelling", person: Person, order: Order, pair: list[str]) -> "LabellingSession":
     """The open session of this person where it has this plan, or a new one."""
     two = (pair[0], pair[1]) if len(pair) == 2 else None
     current = labelling.current(person)
     if current is not None and (current.order, current.pair) == (order, two):
         return current
-    return labelling.start(person, order, two, None, 0.0)  # type: ignore[arg-type]
+    return labelling.start(person, order, two, None, 0.0)
 
 
 def _asked(item: Item) -> AskedItem:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import TYPE_CHECKING, Any
 
 from fgdemo.web.http.payloads import BadRequestError
@@ -46,12 +46,16 @@ def check_call(path: str, sent: Mapping[str, Any], endpoints: Iterable[Endpoint]
         given = set(endpoint.parameters[: len(sent["data"])])
     else:
         given = set(sent) - {"session_hash"}
-        strange = sorted(given - set(endpoint.parameters))
-        if strange:
-            there = ", ".join(endpoint.parameters) or "none"
-            raise BadRequestError(
-                f"“{strange[0][:LONGEST_SHOWN]}” is no argument of {endpoint.name}: there are {there}."
-            )
+    check_names(endpoint, given)
+
+
+def check_names(endpoint: Endpoint, given: Set[str], more: Sequence[str] = ()) -> None:
+    """Raises BadRequestError where what is given names no argument (nor one of `more`), or leaves one out."""
+    known = (*endpoint.parameters, *more)
+    strange = sorted(given - set(known))
+    if strange:
+        there = ", ".join(known) or "none"
+        raise BadRequestError(f"“{strange[0][:LONGEST_SHOWN]}” is no argument of {endpoint.name}: there are {there}.")
     left_out = [name for name in endpoint.required if name not in given]
     if left_out:
         raise BadRequestError(f"{endpoint.name} needs “{left_out[0]}”.")

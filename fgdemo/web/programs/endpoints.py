@@ -12,6 +12,7 @@ from gradio.data_classes import FileData
 from pydantic import Field, TypeAdapter, create_model
 
 from fgdemo.values.annotation import Role
+from fgdemo.web.http.payloads import Asked, Picture
 
 PERSON = "person"
 """The parameter that a program does not send: who asks."""
@@ -41,12 +42,13 @@ class Endpoint:
 
     Attributes:
         role: who may ask it.
-        ask: its function, for those who call it with a Gradio or Starlette request as the last argument.
+        ask: its function, for those who call it with a Gradio or Starlette request as the last argument. It reads
+            what was sent by `asked`, and raises a sentence where that does not fit.
         parameters: the names of the arguments before that; `required` those without a default.
         pictures: the arguments that are pictures.
         described: what it says of itself.
-        asked: a pydantic model of the arguments as an agent sends them, pictures as text.
-        answer: JSON schema of what it answers.
+        asked: the model of its arguments.
+        answer: the type of what it answers; None for a file.
     """
 
     name: str
@@ -56,28 +58,32 @@ class Endpoint:
     required: tuple[str, ...]
     pictures: frozenset[str]
     described: Docstring
-    asked: type[Any]
-    answer: dict[str, Any]
+    asked: type[Asked]
+    answer: TypeAdapter[Any] | None
 
 
-def endpoint_of(function: Callable[..., Any], role: Role, ask: Callable[..., Any]) -> Endpoint:
-    """Read it from the function as it is written; `ask` is how it is called."""
-    described, fields, pictures = docstring_of(function), {}, set()
-    for name, parameter in inspect.signature(function).parameters.items():
-        if name == PERSON:
-            continue
-        about, kind = described.parameters[name], parameter.annotation
-        if kind is FileData:
-            pictures.add(name)
-            about, kind = f"{about[:1].upper()}{about[1:].rstrip('.')}. {PICTURE}", str
-        default = ... if parameter.default is inspect.Parameter.empty else parameter.default
-        fields[name] = (kind, Field(default, description=about))
-    asked = create_model(function.__name__, **fields)
-    answer = inspect.signature(function).return_annotation
-    schema = TypeAdapter(answer).json_schema(mode="serialization") if answer is not FileData else {}
-    required = tuple(name for name, (_, field) in fields.items() if field.is_required())
+def endpoint_of(function: Callable[..., Any], role: Role) -> Endpoint:
+    """Read it from the function as it is written, which is called as it is."""
+    described, signature, fields = docstring_of(function), inspect.signature(function), {}
+    for name, parameter in signature.parameters.items():
+        if name != PERSON:
+            about = described.parameters[name]
+            if parameter.annotation is Picture:
+                about = f"{about[:1].upper()}{about[1:].rstrip('.')}. {PICTURE}"
+            default = ... if parameter.default is inspect.Parameter.empty else parameter.default
+            fields[name] = (parameter.annotation, Field(default, description=about))
+    asked: type[Asked] = create_model(function.__name__, __base__=Asked, **fields)
+    answer = signature.return_annotation
     return Endpoint(
-        function.__name__, role, ask, tuple(fields), required, frozenset(pictures), described, asked, schema
+        function.__name__,
+        role,
+        function,
+        tuple(fields),
+        tuple(name for name, (_, field) in fields.items() if field.is_required()),
+        frozenset(name for name, (kind, _) in fields.items() if kind is Picture),
+        described,
+        asked,
+        None if answer is FileData else TypeAdapter(answer),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import anyio
 from prometheus_client import CONTENT_TYPE_LATEST
@@ -81,8 +81,7 @@ def _require_reader(services: Services, request: Request) -> None:
 
 async def _openapi(request: Request) -> Response:
     """What programs may ask; for everybody, as the page itself shows it."""
-    info: Any = request.app.blocks.get_api_info()
-    return JSONResponse(openapi(info["named_endpoints"], request.app.get_blocks().endpoints))
+    return JSONResponse(openapi(request.app.get_blocks().endpoints))
 
 
 def _queued(request: Request) -> int:

@@ -27,6 +27,7 @@ PROBLEM = {
     "required": ["error"],
     "properties": {"error": {"type": "string", "description": "one sentence"}},
 }
+REFERENCE = "#/components/schemas/{model}"
 ABOUT = (
     "A question takes two requests: POST begins it and answers with its event_id, GET with that id waits for the "
     "answer, an event stream whose last event is “complete” with a JSON array of one value, or “error” with one "
@@ -48,35 +49,26 @@ ALWAYS = (404, 405, 429)
 """What every route may answer."""
 
 
-def openapi(endpoints: Mapping[str, Any], known: Iterable[Endpoint]) -> dict[str, Any]:
-    """The whole description.
-
-    Args:
-        endpoints: `named_endpoints` of Gradio's `get_api_info()`.
-        known: what we know of the same.
-    """
+def openapi(endpoints: Iterable[Endpoint]) -> dict[str, Any]:
+    """The whole description."""
     paths: dict[str, Any] = {}
-    for endpoint in known:
-        told = endpoints[f"/{endpoint.name}"]
-        paths[f"/gradio_api/call/v2/{endpoint.name}"] = {"post": _begin(endpoint, told)}
-        paths[f"/gradio_api/call/{endpoint.name}/{{event_id}}"] = {"get": _answer(endpoint, told)}
+    schemas: dict[str, Any] = {}
+    for endpoint in endpoints:
+        paths[f"/gradio_api/call/v2/{endpoint.name}"] = {"post": _begin(endpoint, schemas)}
+        paths[f"/gradio_api/call/{endpoint.name}/{{event_id}}"] = {"get": _answer(endpoint, schemas)}
     return {
         "openapi": "3.1.0",
         "info": {"title": "fgdemo", "version": __version__, "description": ABOUT},
         "paths": {**paths, **_routes()},
-        "components": {"securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}},
+        "components": {"schemas": schemas, "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}},
         "security": [{}, {"token": []}],
     }
 
 
-def _begin(endpoint: Endpoint, told: Mapping[str, Any]) -> dict[str, Any]:
-    properties: dict[str, Any] = {}
-    for parameter in told["parameters"]:
-        name = parameter["parameter_name"]
-        properties[name] = {**_schema(parameter["type"]), "description": endpoint.described.parameters[name]}
-        if parameter["parameter_has_default"]:
-            properties[name]["default"] = parameter["parameter_default"]
-    body = {"type": "object", "properties": properties, "required": list(endpoint.required)}
+def _begin(endpoint: Endpoint, schemas: dict[str, Any]) -> dict[str, Any]:
+    body = _shared(endpoint.asked.model_json_schema(ref_template=REFERENCE), schemas)
+    for name in endpoint.pictures:
+        body["properties"][name] = {**FILE, "description": endpoint.described.parameters[name]}
     begun = {"type": "object", "properties": {"event_id": {"type": "string"}}, "required": ["event_id"]}
     return {
         "operationId": endpoint.name,
@@ -86,9 +78,10 @@ def _begin(endpoint: Endpoint, told: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _answer(endpoint: Endpoint, told: Mapping[str, Any]) -> dict[str, Any]:
-    values = [_schema(one["type"]) for one in told["returns"]]
-    array = {"type": "array", "prefixItems": values, "minItems": len(values), "maxItems": len(values)}
+def _answer(endpoint: Endpoint, schemas: dict[str, Any]) -> dict[str, Any]:
+    told = endpoint.answer
+    value = _shared(told.json_schema(mode="serialization", ref_template=REFERENCE), schemas) if told else FILE
+    array = {"type": "array", "prefixItems": [value], "minItems": 1, "maxItems": 1}
     stream = {"schema": {"type": "string", "contentMediaType": "application/json", "contentSchema": array}}
     about = f"The data of the event “complete”: {endpoint.described.returns} Or the event “error” with one sentence."
     return {
@@ -104,10 +97,10 @@ def _refusals(*statuses: int) -> dict[str, Any]:
     return {str(status): _json(STATUSES[status], PROBLEM) for status in sorted({*statuses, *ALWAYS})}
 
 
-def _schema(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """Gradio lists fields of an upload that a client need not know."""
-    is_file = "meta" in schema.get("properties", {}) and "path" in schema.get("properties", {})
-    return dict(FILE if is_file else schema)
+def _shared(schema: dict[str, Any], schemas: dict[str, Any]) -> dict[str, Any]:
+    """The schema, once those that it refers to lie among `schemas`."""
+    schemas.update(schema.pop("$defs", {}))
+    return schema
 
 
 def _routes() -> dict[str, Any]:
