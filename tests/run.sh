@@ -4,28 +4,34 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-python3 -m venv .venv
-.venv/bin/python -m pip install --quiet --requirement requirements-dev.txt
-
-missing=()
-command -v chromium > /dev/null || missing+=(chromium)
-command -v node > /dev/null || missing+=(nodejs)
-command -v postgres > /dev/null || compgen -G "/usr/lib/postgresql/*/bin/initdb" > /dev/null || missing+=(postgresql)
-if [ ${#missing[@]} -gt 0 ]; then
+programs() { # while pip waits for its downloads
+  local missing=() as_root
+  command -v chromium > /dev/null || missing+=(chromium)
+  command -v node > /dev/null || missing+=(nodejs)
+  command -v postgres > /dev/null || compgen -G "/usr/lib/postgresql/*/bin/initdb" > /dev/null || missing+=(postgresql)
+  [ ${#missing[@]} -gt 0 ] || return 0
   as_root=$([ "$(id -u)" = 0 ] || echo sudo)
-  $as_root apt-get update --quiet
+  $as_root apt-get update --quiet || return
   $as_root apt-get install --quiet --yes --no-install-recommends "${missing[@]}"
-fi
+}
+programs & installing=$!
+python3 -m venv .venv
+# Not compiled: the tests import a small part of it all, which Python compiles then.
+.venv/bin/python -m pip install --quiet --no-compile --requirement requirements-dev.txt
+wait "$installing"
 
-.venv/bin/ruff check .
-.venv/bin/ruff format --check .
-.venv/bin/pyright --pythonpath .venv/bin/python
 audit() { # known holes in what is installed; without a network it cannot be known, which fails nothing
-  if ! .venv/bin/python -m pip install --quiet pip-audit 2> /dev/null; then
+  if ! .venv/bin/python -m pip install --quiet --no-compile pip-audit 2> /dev/null; then
     echo "The packages were not audited: pip-audit cannot be installed here."
   elif ! timeout 40 .venv/bin/pip-audit --progress-spinner off; then
     echo "See above what is known of the packages, or that it cannot be asked here."
   fi
 }
-audit
+said=$(mktemp)
+audit > "$said" 2>&1 & auditing=$! # it waits for the network
+.venv/bin/ruff check .
+.venv/bin/ruff format --check .
+.venv/bin/pyright --pythonpath .venv/bin/python
+wait "$auditing"
+cat "$said" && rm "$said"
 .venv/bin/python -m pytest --numprocesses logical --maxprocesses 4 --dist worksteal --durations 25 "$@"
