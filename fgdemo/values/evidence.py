@@ -21,6 +21,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fgdemo.values.types import PartView, Reading
 
@@ -95,9 +96,9 @@ def rounded(maps: np.ndarray, logits: np.ndarray) -> tuple[np.ndarray, np.ndarra
     Args:
         maps: (h, w, M).
     """
-    flat = maps.reshape(-1, maps.shape[-1]).astype(np.float64)
+    flat: NDArray[np.float64] = np.reshape(maps, (-1, maps.shape[-1])).astype(np.float64)
     largest = max(float(np.abs(flat).max()), 1e-12)
-    flat = flat.round(DIGITS - 1 - int(np.floor(np.log10(largest))))
+    flat = np.round(flat, DIGITS - 1 - int(np.floor(np.log10(largest))))
     return flat, logits.astype(np.float64) - flat.sum(0)
 
 

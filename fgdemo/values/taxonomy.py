@@ -118,7 +118,8 @@ class Taxonomy:
     def from_json(cls, rows: Sequence[Mapping[str, Any]]) -> Taxonomy:
         """The inverse of `to_json`."""
         try:
-            return cls(tuple(Taxon(**{**row, "aliases": tuple(row.get("aliases", ()))}) for row in rows))
+            fields: list[dict[str, Any]] = [{**row, "aliases": tuple(row.get("aliases", ()))} for row in rows]
+            return cls(tuple(Taxon(**one) for one in fields))
         except TypeError as error:
             raise TaxonomyError(f"A taxon has fields that do not belong there ({error}).") from error
 
