@@ -86,7 +86,8 @@ def _values(names: list[str]) -> Iterator[str]:
     waiting, told = list(names), set()
     while waiting:
         name = waiting.pop(0)
-        found = classes(name)
+        of_name = classes(name)  # of two the one that travels between the floors
+        found = of_name if len(of_name) == 1 else [one for one in of_name if "values" in one[0].parts]
         if name in told or len(found) != 1:
             continue
         told.add(name)
