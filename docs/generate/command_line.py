@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from docs.generate import markdown
 
@@ -37,26 +37,24 @@ class Verb:
 
 def verbs() -> Iterator[Verb]:
     """In the order of `--help`."""
-    from fgdemo.cli import build_parser
+    from fgdemo.cli import make_command, run
 
-    for action in build_parser()._actions:
-        if isinstance(action, argparse._SubParsersAction):
-            for name, parser in action.choices.items():
-                held = [one for one in parser._actions if not isinstance(one, argparse._HelpAction)]
-                yield Verb(name, parser.description or "", tuple(map(_argument, held)))
+    for name, command in make_command(run).commands.items():
+        yield Verb(name, command.help or "", tuple(map(_argument, command.params)))
 
 
 def parse(words: Sequence[str]) -> None:
     """Take a command as the program does, without doing it. Raises SystemExit where it is refused."""
-    from fgdemo.cli import build_parser
+    from fgdemo.cli import main
 
-    build_parser().parse_args(list(words))
+    if code := main(words, lambda verb, **given: 0):
+        raise SystemExit(code)
 
 
 def page() -> str:
     """docs/reference/command-line.md."""
     parts = [
-        markdown.NOTE.format(source="the parser of `fgdemo/cli.py`"),
+        markdown.NOTE.format(source="the verbs in `fgdemo/commands/`"),
         INTRO,
     ]
     for verb in verbs():
@@ -73,14 +71,13 @@ def page() -> str:
     return "".join(parts)
 
 
-def _argument(action: argparse.Action) -> Argument:
-    value = action.metavar if isinstance(action.metavar, str) else ""
-    if not value and action.nargs != 0:
-        value = action.dest.upper()
-    spelling = " ".join([*action.option_strings[-1:], value]) if action.option_strings else value
-    choices = ", ".join(f"`{choice}`" for choice in action.choices or ())
-    unsaid = action.default in (None, False, []) or "default" in (action.help or "")
-    return Argument(spelling.strip(), choices, "" if unsaid else f"`{action.default}`", action.help or "")
+def _argument(parameter: Any) -> Argument:
+    is_option = parameter.param_type_name == "option"
+    value = "" if is_option and parameter.is_flag else parameter.metavar or parameter.name.upper()
+    spelling = f"{parameter.opts[-1]} {value}" if is_option else value
+    choices = ", ".join(f"`{choice}`" for choice in parameter.type_descriptor.choices or ())
+    unsaid = parameter.default in (None, False, [])
+    return Argument(spelling.strip(), choices, "" if unsaid else f"`{parameter.default}`", parameter.help or "")
 
 
 def _sentence(text: str) -> str:

@@ -1,6 +1,5 @@
 """What each verb of the command line does. Heavy libraries are imported by the verb that needs them."""
 
-from fgdemo.commands.console import Verb
 from fgdemo.commands.data.exchange import export, import_pictures
 from fgdemo.commands.data.suspects import suspects
 from fgdemo.commands.host.deploying import audit, deploy
@@ -13,27 +12,27 @@ from fgdemo.commands.workspace.doctor import doctor
 from fgdemo.commands.workspace.keeping import name_parts, serve, specimens, token, user
 from fgdemo.commands.workspace.mirror import backup, restore
 
-__all__ = [
-    "Verb",
-    "audit",
-    "backup",
-    "convert",
-    "deploy",
-    "doctor",
-    "evaluate",
-    "explain",
-    "export",
-    "finetune",
-    "fit",
-    "import_pictures",
-    "models",
-    "name_parts",
-    "predict",
-    "push",
-    "restore",
-    "serve",
-    "specimens",
-    "suspects",
-    "token",
-    "user",
-]
+VERBS = (
+    fit,
+    evaluate,
+    suspects,
+    predict,
+    explain,
+    name_parts,
+    import_pictures,
+    export,
+    finetune,
+    models,
+    user,
+    token,
+    convert,
+    push,
+    specimens,
+    deploy,
+    audit,
+    backup,
+    restore,
+    doctor,
+    serve,
+)
+"""In the order of `--help`."""

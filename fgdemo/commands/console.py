@@ -1,40 +1,61 @@
-"""What the verbs share: loading, speaking to a person, progress bars."""
+"""What the verbs share: arguments, settings, loading, sentences for a person, progress bars."""
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from fgdemo.settings import Settings
+from typer import Option
+
 from fgdemo.values.counting import counted
 from fgdemo.values.errors import PictureError
 
 if TYPE_CHECKING:
     from fgdemo.learn.measure.evaluate import Scores
     from fgdemo.model.classifier import Classifier
+    from fgdemo.settings import Settings
     from fgdemo.values.progress import Progress
     from fgdemo.values.taxonomy import Taxonomy
     from fgdemo.values.training import Interval
 
-Verb = Callable[[argparse.Namespace, Settings], dict[str, Any]]
+RECIPE_HELP = "JSON with fields of the recipe (fgdemo/learn/train/recipe.py) that are to be otherwise"
+Say = Callable[[str], None]
+"""Takes a sentence for a person."""
+Checkpoint = Annotated[Path | None, Option(metavar="FOLDER", help="checkpoint folder (default: FGDEMO_CHECKPOINT)")]
 
 
-def load(arguments: argparse.Namespace, settings: Settings) -> Classifier:
+def quiet(text: str) -> None:
+    """Nobody listens."""
+
+
+def settled(settings: Settings | None) -> Settings:
+    """These settings, or those of the environment. Raises SettingsError."""
+    from fgdemo.settings import Settings
+
+    return settings or Settings.from_env()
+
+
+def load(checkpoint: Path | None, settings: Settings) -> Classifier:
+    """This checkpoint, or the one that is served. Raises CheckpointError."""
     from fgdemo.model.checkpoint.load import load_classifier
 
-    return load_classifier(arguments.checkpoint or settings.checkpoint, settings.device)
+    return load_classifier(checkpoint or settings.checkpoint, settings.device)
 
 
-def load_live(arguments: argparse.Namespace, settings: Settings) -> Classifier:
+def load_live(checkpoint: Path | None, settings: Settings) -> Classifier:
     """The model that the workspace is looked at with, unless another one is asked for."""
     from fgdemo.model.checkpoint.load import load_classifier
     from fgdemo.wiring.bootstrap import open_models
 
-    return load_classifier(arguments.checkpoint or open_models(settings).live_folder(), settings.device)
+    return load_classifier(checkpoint or open_models(settings).live_folder(), settings.device)
+
+
+def as_text(name: str) -> str:
+    """Of a file, whatever bytes its name holds."""
+    return name.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def picture_bytes(path: Path) -> bytes:
@@ -42,11 +63,6 @@ def picture_bytes(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise PictureError(f"{path} cannot be read ({error.strerror}).") from error
-
-
-def speaker(arguments: argparse.Namespace) -> Callable[[str], None]:
-    """Where sentences for a person go: standard output, or standard error beside a JSON line."""
-    return lambda text: print(text, file=sys.stderr if arguments.json else sys.stdout, flush=True)
 
 
 @contextmanager

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, Protocol, get_args
-
-import numpy as np
+from typing import TYPE_CHECKING, Literal, Protocol, get_args
 
 from fgdemo.values.errors import ForbiddenError
+
+if TYPE_CHECKING:
+    import numpy as np
 
 Role = Literal["visitor", "expert", "maintainer"]
 """Each may do all that those before it may."""

@@ -13,7 +13,7 @@ import pytest
 import yaml
 from sqlalchemy.engine import make_url
 
-from fgdemo.cli import build_parser
+from docs.generate import command_line
 from fgdemo.settings import REPOSITORY, Settings
 from tests.support.browser_app import running_app
 
@@ -40,7 +40,7 @@ def test_the_server_runs_without_rights_and_gets_the_signals_itself() -> None:
     assert step("USER") == "fgdemo"
     command = ast.literal_eval(step("CMD"))  # a list, so no shell stands between Docker and us
     assert command[:3] == ["python", "-m", "fgdemo"]
-    build_parser().parse_args(command[3:])
+    command_line.parse(command[3:])
 
 
 def test_its_settings_are_ours(tmp_path: Path) -> None:

@@ -2,27 +2,44 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from fgdemo.commands.console import bar, load_live, speaker
-from fgdemo.settings import Settings
+from typer import Argument, Option
+
+from fgdemo.commands.console import Say, bar, load_live, quiet, settled
 from fgdemo.values.annotation import OWNER
 from fgdemo.values.counting import counted
 
+if TYPE_CHECKING:
+    from fgdemo.settings import Settings
+
 SHOWN = 20
+Format = Literal["imagefolder", "csv", "jsonl", "datasets", "label-studio"]
 
 
-def import_pictures(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]:
-    """Pictures into the workspace, labelled or not: to be compared with, put right, and learned from."""
+def import_pictures(
+    data: Annotated[
+        list[str], Argument(metavar="DATA", help="folders, archives, tables, exports, workspaces, Hub ids")
+    ],
+    *,
+    checkpoint: Annotated[
+        Path | None, Option(metavar="FOLDER", help="checkpoint folder (default: the live model)")
+    ] = None,
+    settings: Settings | None = None,
+    say: Say = quiet,
+) -> dict[str, Any]:
+    """Put pictures into the workspace, labelled or not.
+
+    They are compared with, put right, and learned from.
+    """
     from fgdemo.wiring import bootstrap
 
-    say = speaker(arguments)
-    exchange = bootstrap.open_exchange(settings, load_live(arguments, settings))
+    settings = settled(settings)
+    exchange = bootstrap.open_exchange(settings, load_live(checkpoint, settings))
     with bar() as progress:
-        report = exchange.import_from(OWNER, arguments.data, progress)
+        report = exchange.import_from(OWNER, data, progress)
     tell_left_out(report.skipped, report.skipped_file, say)
     for note in report.notes:
         say(note)
@@ -50,17 +67,29 @@ def import_pictures(arguments: argparse.Namespace, settings: Settings) -> dict[s
     }
 
 
-def export(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]:
-    """The workspace as files; what stood at OUT stays until all is written."""
+def export(
+    out: Annotated[Path, Argument(metavar="OUT", help="a folder, or an archive if it ends in .zip")],
+    *,
+    format: Annotated[Format, Option(help="what it is written as")],
+    push: Annotated[
+        str | None, Option(metavar="OWNER/NAME", help="also to a private data set of the Hub (datasets only)")
+    ] = None,
+    settings: Settings | None = None,
+    say: Say = quiet,
+) -> dict[str, Any]:
+    """Write pictures, labels and histories for other programs, or another fgdemo.
+
+    What stood at OUT stays until all is written.
+    """
     from fgdemo.services.exchange.exchange import Exchange
     from fgdemo.storage.database.database import open_database
     from fgdemo.storage.pictures.originals import ImageStore
 
-    say = speaker(arguments)
+    settings = settled(settings)
     engine = open_database(settings.database_url)
     exchange = Exchange(settings.home, engine, ImageStore(settings.home / "pictures"))
     with bar() as progress:
-        done = exchange.export_to(OWNER, arguments.out, arguments.format, arguments.push, progress)
+        done = exchange.export_to(OWNER, out, format, push, progress)
     tell_left_out(done.skipped, None, say)
     answers = ", ".join(f"{count} {answer}" for answer, count in sorted(done.answers.items(), key=lambda a: -a[1]))
     say(f"Written: {done.out}, {counted(done.pictures, 'picture')}{f' ({answers})' if answers else ''}.")

@@ -2,34 +2,58 @@
 
 from __future__ import annotations
 
-import argparse
-import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from fgdemo.commands.console import bar, load, report_skipped, speaker
-from fgdemo.settings import Settings
+from typer import Argument
+
+from fgdemo.commands.console import Checkpoint, Say, as_text, bar, load, quiet, report_skipped, settled
 from fgdemo.values.annotation import DOUBTFUL
 from fgdemo.values.counting import counted
 from fgdemo.values.errors import DatasetError
 
 if TYPE_CHECKING:
     from fgdemo.learn.measure.suspects import Suspects
+    from fgdemo.settings import Settings
     from fgdemo.values.labelled import LabelledPicture
 
 LISTED, LISTED_CLASSES, LISTED_PAIRS = 30, 15, 15
 
 
-def suspects(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]:
-    """With --json one line a picture, most suspect first, and a summary; else the worst, for a person."""
+def suspects(
+    data: Annotated[list[str], Argument(metavar="DATA", help="what fit takes, and zip archives")],
+    *,
+    checkpoint: Checkpoint = None,
+    settings: Settings | None = None,
+    say: Say = quiet,
+) -> dict[str, Any]:
+    """List the labels that look wrong, most suspect first.
+
+        import fgdemo
+        found = fgdemo.suspects(["my-birds"])
+        print(found["labels"][0]["path"], found["summary"]["suspect"])
+
+    Args:
+        data: class folders, tables, zip archives or Hub data set ids, with a label for each picture.
+        checkpoint: whose features the labels are judged by.
+        say: is told the worst, and what was left out.
+
+    Returns:
+        `labels`: for each picture `path`, the label `given`, the one `suggested` and its `suspicion` from 0 to 1, most
+        suspect first; `summary`: how many of each class, and of each pair of classes, look wrong.
+
+    Raises:
+        DatasetError: nothing can be read, or there are not two classes.
+        CheckpointError: the checkpoint cannot be used.
+    """
     import numpy as np
 
     from fgdemo.learn.measure.suspects import find_suspects, look_at
 
-    say = speaker(arguments)
-    listed, skipped = _read(arguments.data)
-    classifier = load(arguments, settings)
+    settings = settled(settings)
+    listed, skipped = _read(data)
+    classifier = load(checkpoint, settings)
     with bar() as progress:
         seen = look_at(
             listed,
@@ -38,7 +62,7 @@ def suspects(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any
             max_picture_mp=settings.max_picture_mp,
             progress=progress,
         )
-    skipped = [(_as_text(name), reason) for name, reason in (*skipped, *seen.skipped)]
+    skipped = [(as_text(name), reason) for name, reason in (*skipped, *seen.skipped)]
     report_skipped(skipped, say)
     labels = [picture.label for picture in seen.pictures]
     if len(set(labels)) < 2:
@@ -46,18 +70,16 @@ def suspects(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any
         raise DatasetError(f"Labels are judged against each other, but there are usable pictures {there}.")
     found = find_suspects(seen.embeddings, labels, seen.keys, classifier.head, classifier.taxonomy)
     order = np.argsort(-found.suspicion, kind="stable")
-    if arguments.json:
-        for row in order:
-            print(_json_line(_line(seen.pictures[row], found, int(row))))
     summary = _summary(found)
     _report(seen.pictures, found, order, summary, say)
     return {
+        "labels": [_line(seen.pictures[row], found, int(row)) for row in order],
         "summary": {
             "checkpoint": classifier.version,
             "pictures": len(labels),
             "skipped": [list(entry) for entry in skipped],
             **summary,
-        }
+        },
     }
 
 
@@ -82,16 +104,6 @@ def _read(locations: Sequence[str]) -> tuple[list[LabelledPicture], list[tuple[s
     if unlabelled:
         skipped.append((counted(unlabelled, "picture"), "without a label"))
     return [picture for picture in listed if picture.label], skipped
-
-
-def _json_line(values: dict[str, Any]) -> str:
-    """Readable, but for file names that are no text, whose bytes only an escape can carry."""
-    text = json.dumps(values, ensure_ascii=False)
-    return text if text.isascii() or _as_text(text) == text else json.dumps(values)
-
-
-def _as_text(name: str) -> str:
-    return name.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _line(picture: LabelledPicture, found: Suspects, row: int) -> dict[str, Any]:
@@ -152,7 +164,7 @@ def _report(
     doubtful = [row for row in order if found.suspicion[row] > DOUBTFUL]
     for row in doubtful[:LISTED]:
         given, suggested = found.classes[found.given[row]], found.classes[found.suggested[row]]
-        name = _as_text(pictures[row].name)
+        name = as_text(pictures[row].name)
         say(f"  {found.suspicion[row]:.3f}  {name}: given “{given}”, looks like “{suggested}”")
     if len(doubtful) > LISTED:
         say(f"  … and {len(doubtful) - LISTED} more: --json lists all")

@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
-import argparse
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
-from fgdemo.commands.console import speaker
-from fgdemo.settings import REPOSITORY, Settings
+from typer import Argument, Option
+
+from fgdemo.commands.console import Say, quiet, settled
 from fgdemo.values.annotation import OWNER
 from fgdemo.values.counting import counted
 from fgdemo.values.errors import SettingsError
 
+if TYPE_CHECKING:
+    from fgdemo.settings import Settings
 
-def deploy(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]:
-    """Put what a Space needs there, or with --dry-run into a folder.
+
+def deploy(
+    space: Annotated[str, Argument(metavar="OWNER/NAME")],
+    *,
+    dry_run: Annotated[
+        Path | None, Option(metavar="FOLDER", help="write what it would hold to a folder instead")
+    ] = None,
+    private: Annotated[bool, Option("--private", help="only its owners see it")] = False,
+    variable: Annotated[list[str] | None, Option(metavar="K=V", help="a setting of it (repeatable)")] = None,
+    hardware: Annotated[
+        str | None, Option(metavar="NAME", help="e.g. zero-a10g, cpu-basic, t4-small (default: as it is)")
+    ] = None,
+    settings: Settings | None = None,
+    say: Say = quiet,
+) -> dict[str, Any]:
+    """Create or update a Hugging Face Space with this repository and its model.
 
     Raises:
         SettingsError: a --variable that is none.
@@ -21,40 +38,46 @@ def deploy(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]:
         StorageError, HubError: see `fgdemo.storage.hub.space`.
     """
     from fgdemo.model.checkpoint.folder import read_checkpoint
+    from fgdemo.settings import REPOSITORY
     from fgdemo.storage.hub.access import require_name
     from fgdemo.storage.hub.space import publish, space_contents, write_folder
 
-    say = speaker(arguments)
-    require_name(arguments.space)
+    settings = settled(settings)
+    require_name(space)
     read_checkpoint(settings.checkpoint)
-    contents = space_contents(REPOSITORY, settings.checkpoint, _variables(arguments.variable))
+    contents = space_contents(REPOSITORY, settings.checkpoint, _variables(variable or []))
     told = f"{counted(len(contents.files), 'file')}, {contents.size_bytes / 1e6:.1f} MB"
     result: dict[str, Any] = {
-        "space": arguments.space,
+        "space": space,
         "files": sorted(contents.files),
         "size_bytes": contents.size_bytes,
         "variables": dict(contents.variables),
     }
     for name, value in contents.variables.items():
         say(f"Variable {name} = {value}")
-    if arguments.dry_run is not None:
-        write_folder(contents, arguments.dry_run)
-        say(f"Written: {arguments.dry_run}, {told}. Without --dry-run they would become the Space {arguments.space}.")
-        return {**result, "folder": str(arguments.dry_run)}
-    done = publish(contents, arguments.space, private=arguments.private, hardware=arguments.hardware)
+    if dry_run is not None:
+        write_folder(contents, dry_run)
+        say(f"Written: {dry_run}, {told}. Without --dry-run they would become the Space {space}.")
+        return {**result, "folder": str(dry_run)}
+    done = publish(contents, space, private=private, hardware=hardware)
     say(f"{'Created' if done.created else 'Updated'}: {done.url}, {told}. It is built now, which takes minutes.")
     if done.removed:
         say(f"Removed there: {', '.join(done.removed[:10])}{' …' if len(done.removed) > 10 else ''}")
-    _note(settings, "deploy", arguments.space)
+    _note(settings, "deploy", space)
     return {**result, "url": done.url, "created": done.created, "removed": list(done.removed)}
 
 
-def audit(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]:
-    """Who did what, newest last."""
+def audit(
+    *,
+    last: Annotated[int, Option(metavar="N", help="how many entries")] = 100,
+    settings: Settings | None = None,
+    say: Say = quiet,
+) -> dict[str, Any]:
+    """Say who did what: imports, exports, accounts, trainings, deploys."""
     from fgdemo.storage.database.database import open_database
     from fgdemo.storage.people.audit import Audit
 
-    say, entries = speaker(arguments), Audit(open_database(settings.database_url)).newest(arguments.last)
+    entries = Audit(open_database(settled(settings).database_url)).newest(last)
     for entry in entries:
         say(f"{entry.at[:19]}  {entry.person:24s} {entry.action:16s} {entry.about}")
     if not entries:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -11,7 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fgdemo.commands.console import bar, percent
+from fgdemo.commands.console import Say, bar, percent
+from fgdemo.commands.model.fit_options import Asked
 from fgdemo.values.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -25,29 +25,29 @@ if TYPE_CHECKING:
 
 
 def train(
-    arguments: argparse.Namespace,
+    asked: Asked,
     frozen: Fitted,
     corpus: Corpus,
     embeddings: Any,
     teachers: Sequence[Teacher],
-    say: Callable[[str], None],
+    say: Say,
     world: World,
 ) -> Classifier:
     """The card of the classifier says how the training went, and how well `frozen` did."""
     from fgdemo.learn.candidate.candidate import train_candidate
     from fgdemo.learn.train.recipe import Recipe, read_changes
 
-    base = frozen.classifier
+    base, layers = frozen.classifier, asked.layers
     recipe = Recipe(
-        epochs=arguments.epochs,
-        train_px=arguments.train_size or base.data_config.size_px,
-        batch_size=arguments.batch_size,
-        lr=arguments.lr,
-        distil=arguments.distil if teachers else 0.0,
-        seed=arguments.seed,
+        epochs=layers.epochs,
+        train_px=layers.train_px or base.data_config.size_px,
+        batch_size=layers.batch_size,
+        lr=layers.lr,
+        distil=layers.distil if teachers else 0.0,
+        seed=asked.seed,
     )
-    if arguments.recipe:
-        recipe = recipe.changed(read_changes(arguments.recipe))
+    if layers.recipe:
+        recipe = recipe.changed(read_changes(layers.recipe))
     say(f"Frozen start weights and ridge: top-1 {percent(frozen.scores.top1)} on val")
 
     def on_epoch(epoch: Epoch) -> None:
@@ -61,7 +61,7 @@ def train(
             corpus,
             recipe,
             name=base.version,
-            run_file=run_file_of(arguments.out),
+            run_file=run_file_of(asked.out),
             embeddings=embeddings,
             teachers=teachers,
             world=world,
@@ -79,7 +79,7 @@ def train(
         say(f"Stopped after {card['epochs_done']:.2f} epochs; the same command goes on from the last whole one.")
     blend = card["blend"]
     say(f"Share of the trained weights, chosen on val: {blend['trained_share']} {blend['val_top1']}")
-    names = [Path(entry.rpartition("=")[0]).name for entry in arguments.teacher]
+    names = [Path(entry.rpartition("=")[0]).name for entry in layers.teachers]
     return replace(
         trained,
         card={
@@ -117,17 +117,20 @@ def run_file_of(out: Path) -> Path:
     return out.parent / f".{out.name}-training.pt"
 
 
-def load_teachers(arguments: argparse.Namespace, config: DataConfig, corpus: Corpus, device: str) -> list[Teacher]:
+def load_teachers(asked: Asked, config: DataConfig, corpus: Corpus, device: str) -> list[Teacher]:
     from fgdemo.learn.train.student import make_teacher
     from fgdemo.model.backbone import parse_options, start_backbone
 
     taxonomy, teachers = corpus.taxonomy, []
-    for entry in arguments.teacher:
+    for entry in asked.layers.teachers:
         file, equals, group = entry.rpartition("=")
         if not equals:
             raise SettingsError(f"--teacher {entry} must look like FILE=TAXON.")
         backbone, _ = start_backbone(
-            arguments.backbone, weights=file, size_px=arguments.size, options=parse_options(arguments.option)
+            asked.start.backbone,
+            weights=file,
+            size_px=asked.start.size_px,
+            options=parse_options(list(asked.start.options)),
         )
         indices = frozenset(
             index

@@ -2,33 +2,57 @@
 
 from __future__ import annotations
 
-import argparse
 import json
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from fgdemo.commands.console import bar, speaker
-from fgdemo.settings import Settings
+from typer import Argument, Option
+
+from fgdemo.commands.console import RECIPE_HELP, Say, bar, quiet, settled
 from fgdemo.values.annotation import OWNER
 from fgdemo.values.errors import SettingsError, TrainingError
-from fgdemo.values.training import gold_has_changed
+from fgdemo.values.training import Preset, gold_has_changed
 
 if TYPE_CHECKING:
     from fgdemo.learn.candidate.trial import Trial
     from fgdemo.services.training.run import GpuUse, Left, Run
     from fgdemo.services.training.trainings import Trainings
+    from fgdemo.settings import Settings
 
 
-def finetune(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]:
-    """Train the live model on the labels of the workspace, and leave a candidate with its verdict."""
-    if arguments.snapshot:
+def finetune(
+    *,
+    preset: Annotated[Preset, Option(help="how thorough")] = "quick",
+    recipe: Annotated[Path | None, Option(metavar="FILE", help=RECIPE_HELP)] = None,
+    job: Annotated[int | None, Option(metavar="ID", help="run, or go on with, a training that was asked for")] = None,
+    snapshot: Annotated[
+        str | None, Option(metavar="OWNER/NAME", help="what a Hugging Face Job runs: train on a data set")
+    ] = None,
+    settings: Settings | None = None,
+    say: Say = quiet,
+) -> dict[str, Any]:
+    """Train the live model on the labels of the workspace, and judge it.
+
+    It leaves a candidate with its verdict.
+    """
+    settings = settled(settings)
+    if snapshot:
         from fgdemo.commands.model.cloud import train_snapshot
         from fgdemo.model.devices import training_device
 
-        return train_snapshot(arguments.snapshot, training_device(settings.device), speaker(arguments))
-    return run_finetune(arguments, settings)
+        return train_snapshot(snapshot, training_device(settings.device), say)
+    return run_finetune(settings, preset=preset, recipe=recipe, job=job, say=say)
 
 
-def run_finetune(arguments: argparse.Namespace, settings: Settings, trial: Trial | None = None) -> dict[str, Any]:
+def run_finetune(
+    settings: Settings,
+    *,
+    preset: Preset = "quick",
+    recipe: Path | None = None,
+    job: int | None = None,
+    say: Say = quiet,
+    trial: Trial | None = None,
+) -> dict[str, Any]:
     """`finetune`, with other heavy steps where a test brings them.
 
     Raises:
@@ -41,14 +65,13 @@ def run_finetune(arguments: argparse.Namespace, settings: Settings, trial: Trial
     from fgdemo.storage.trainings.jobs import Jobs
     from fgdemo.storage.trainings.models import Models
 
-    say = speaker(arguments)
     engine = open_database(settings.database_url)
     jobs, files = Jobs(engine), JobFiles(settings.home)
     models = Models(engine, settings.home / "models", settings.checkpoint)
-    number = arguments.job
+    number = job
     if number is None:
-        changes = checked_changes(arguments)
-        number = _training(settings).prepare(OWNER, arguments.preset).id
+        changes = checked_changes(recipe, preset)
+        number = _training(settings).prepare(OWNER, preset).id
         if changes:
             write_durably(files.recipe(number), json.dumps(changes).encode())
         say(f"Trainings {number}, on the labels as they are now. Ctrl-C stops it; finetune --job {number} goes on.")
@@ -61,22 +84,22 @@ def run_finetune(arguments: argparse.Namespace, settings: Settings, trial: Trial
         return make_candidate(run, settings, models, files, trial or Trial())
 
     with bar() as progress:
-        job = run_job(jobs, files, number, work, say, listen=progress, gpu=gpu_use)
-    if job.state == "failed":
-        raise TrainingError(job.sentence)
-    if job.state == "interrupted":
-        raise TrainingError(f"{job.sentence} Nothing is lost: finetune --job {number} goes on.")
-    return {"job": job.id, "state": job.state, "candidate": job.candidate, "sentence": job.sentence}
+        done = run_job(jobs, files, number, work, say, listen=progress, gpu=gpu_use)
+    if done.state == "failed":
+        raise TrainingError(done.sentence)
+    if done.state == "interrupted":
+        raise TrainingError(f"{done.sentence} Nothing is lost: finetune --job {number} goes on.")
+    return {"job": done.id, "state": done.state, "candidate": done.candidate, "sentence": done.sentence}
 
 
-def checked_changes(arguments: argparse.Namespace) -> dict[str, Any]:
+def checked_changes(file: Path | None, preset: Preset) -> dict[str, Any]:
     """What --recipe changes, found to fit the preset. Raises TrainingError."""
     from fgdemo.learn.train.recipe import PRESETS, read_changes
 
-    if arguments.recipe is None:
+    if file is None:
         return {}
-    changes, preset = read_changes(arguments.recipe), PRESETS[arguments.preset]
-    if bool(preset.changed(changes).epochs) != bool(preset.epochs):
+    changes, recipe = read_changes(file), PRESETS[preset]
+    if bool(recipe.changed(changes).epochs) != bool(recipe.epochs):
         raise TrainingError("Whether the network is trained is for --preset to say: head has no epochs, the others do.")
     return changes
 
@@ -97,20 +120,33 @@ def gpu_use() -> GpuUse:
         return GpuUse(memory_gib)
 
 
-def models(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]:
-    """list, compare, promote, rollback, delete."""
-    say, training = speaker(arguments), _training(settings)
-    if arguments.action in ("compare", "promote", "delete") and not arguments.version:
-        raise SettingsError(f"Which model? python -m fgdemo models {arguments.action} VERSION")
-    if arguments.action == "promote":
-        accepted = None if arguments.accept_loss is None else arguments.accept_loss / 100
-        training.promote(OWNER, arguments.version, accepted)
-    elif arguments.action == "compare":
-        training.judge(OWNER, arguments.version)
-    elif arguments.action == "rollback":
+def models(
+    action: Annotated[Literal["list", "compare", "promote", "rollback", "delete"], Argument(metavar="ACTION")] = "list",
+    version: Annotated[str | None, Argument(metavar="VERSION")] = None,
+    *,
+    accept_loss: Annotated[
+        float | None,
+        Option(
+            metavar="POINTS",
+            help="promote: your word for a model that is not proven to be no worse, if at most this loss is open",
+        ),
+    ] = None,
+    settings: Settings | None = None,
+    say: Say = quiet,
+) -> dict[str, Any]:
+    """List the models of the workspace; judge one anew, let one go live, or go back."""
+    training = _training(settled(settings))
+    if action in ("compare", "promote", "delete") and not version:
+        raise SettingsError(f"Which model? python -m fgdemo models {action} VERSION")
+    version = version or ""
+    if action == "promote":
+        training.promote(OWNER, version, None if accept_loss is None else accept_loss / 100)
+    elif action == "compare":
+        training.judge(OWNER, version)
+    elif action == "rollback":
         training.roll_back(OWNER)
-    elif arguments.action == "delete":
-        training.delete(OWNER, arguments.version)
+    elif action == "delete":
+        training.delete(OWNER, version)
     training.wait()
     now = training.now(OWNER)
     if now.trouble:
@@ -121,7 +157,7 @@ def models(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]:
         if changed:
             told += f" {gold_has_changed(changed)} Compare again: python -m fgdemo models compare {model.version}"
         say(f"{model.state:9s} {model.version}{told}")
-    if arguments.action in ("promote", "rollback"):
+    if action in ("promote", "rollback"):
         say(f"{now.live} is live. A server that runs takes it by itself in a moment.")
     listed = [
         {

@@ -2,33 +2,63 @@
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fgdemo.commands.console import bar, load, percent, report_scores, report_skipped, speaker
-from fgdemo.settings import Settings
+from fgdemo.commands.console import (
+    Checkpoint,
+    Say,
+    bar,
+    load,
+    percent,
+    quiet,
+    report_scores,
+    report_skipped,
+    settled,
+)
+from fgdemo.commands.model import evaluate_options as asks
+from fgdemo.commands.model.evaluate_options import Asked
+from fgdemo.commands.model.fit_options import three
 from fgdemo.values.counting import counted
-from fgdemo.values.errors import DatasetError, SettingsError
+from fgdemo.values.errors import DatasetError
 
 if TYPE_CHECKING:
     from fgdemo.learn.data.pictures import Pictures
     from fgdemo.learn.study.bench import BackboneChoice
     from fgdemo.model.backbone import Backbone, DataConfig
     from fgdemo.model.classifier import Classifier
+    from fgdemo.settings import Settings
 
-Say = Callable[[str], None]
 
+def evaluate(
+    data: asks.Data,
+    *,
+    checkpoint: Checkpoint = None,
+    protocol: asks.OneProtocol = "score",
+    unknown: asks.Unknown = None,
+    report: asks.Report = None,
+    seeds: asks.Seeds = 3,
+    sessions: asks.Sessions = 5,
+    finetune: asks.Finetune = None,
+    size: asks.Sides = None,
+    backbone: asks.Backbones = None,
+    option: asks.Options = None,
+    mean: asks.Mean = None,
+    std: asks.Std = None,
+    settings: Settings | None = None,
+    say: Say = quiet,
+) -> dict[str, Any]:
+    """Measure a checkpoint on labelled pictures.
 
-def evaluate(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]:
-    """Run one protocol; the result may also become an HTML report."""
+    It runs one protocol; the result may also become an HTML report.
+    """
     from fgdemo.learn.measure.report import html_report
     from fgdemo.storage.disk.outputs import whole_file
 
-    if arguments.seeds < 1 or arguments.sessions < 2:
-        raise SettingsError("--seeds must be 1 or more, --sessions 2 or more.")
+    asked = Asked(data, unknown or (), seeds, sessions, finetune, size or (), backbone or (), option or (), mean, std)
+    settings = settled(settings)
     protocols = {
         "score": _score,
         "protocols": _protocols,
@@ -36,17 +66,17 @@ def evaluate(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any
         "bench": _bench,
         "continual": _continual,
     }
-    classifier, say = load(arguments, settings), speaker(arguments)
-    result = protocols[arguments.protocol](classifier, arguments, settings, say)
-    result = {"checkpoint": classifier.version, "protocol": arguments.protocol, **result}
-    if arguments.report:
-        with whole_file(arguments.report) as file:
+    classifier = load(checkpoint, settings)
+    result = protocols[protocol](classifier, asked, settings, say)
+    result = {"checkpoint": classifier.version, "protocol": protocol, **result}
+    if report:
+        with whole_file(report) as file:
             file.write(html_report(result, classifier.taxonomy).encode())
-        say(f"Written: {arguments.report}")
+        say(f"Written: {report}")
     return result
 
 
-def _score(classifier: Classifier, arguments: argparse.Namespace, settings: Settings, say: Say) -> dict[str, Any]:
+def _score(classifier: Classifier, asked: Asked, settings: Settings, say: Say) -> dict[str, Any]:
     """Answers over all classes of the checkpoint, scored against the folder names."""
     import numpy as np
 
@@ -70,7 +100,7 @@ def _score(classifier: Classifier, arguments: argparse.Namespace, settings: Sett
             embeddings = embed(classifier.network.backbone, pictures.pixels, classifier.data_config, progress=progress)
         return pictures, embeddings, embeddings @ weight + bias
 
-    source = read_sources(arguments.data, fewest_classes=1)
+    source = read_sources(asked.sources, fewest_classes=1)
     held_out = [picture for picture in source.pictures if picture.split != "train"]
     if held_out and len(held_out) < len(source.pictures):
         say(f"Measured on {counted(len(held_out), 'picture')} of val and test; those to train on are left out.")
@@ -88,8 +118,8 @@ def _score(classifier: Classifier, arguments: argparse.Namespace, settings: Sett
     found = detail(probs, labels, classifier.taxonomy, classifier.calibration.set_prob).to_json()
     result = {"skipped": len(skipped), "learned_from": learned, **scores.to_json(), **found}
     say(f"Surest 80 % answered: {percent(found['figures']['selective'])} right")
-    if arguments.unknown:
-        others = [picture for location in arguments.unknown for picture in read_unlabelled(location).pictures]
+    if asked.unknown:
+        others = [picture for location in asked.unknown for picture in read_unlabelled(location).pictures]
         strangers, strange_embeddings, strange_logits = look(others)
         report_skipped(strangers.skipped, say)
         known, strange = (
@@ -111,14 +141,14 @@ def _score(classifier: Classifier, arguments: argparse.Namespace, settings: Sett
 # --- protocols that learn from the train pictures, and are tested on the others -----------------------------------
 
 
-def _read(arguments: argparse.Namespace, config: DataConfig, settings: Settings, say: Say) -> tuple[Pictures, Any, Any]:
+def _read(asked: Asked, config: DataConfig, settings: Settings, say: Say) -> tuple[Pictures, Any, Any]:
     """(pictures, class index of each, class names). The kinds are those of the data, whatever the checkpoint knows."""
     import numpy as np
 
     from fgdemo.learn.data.pictures import decode_all
     from fgdemo.storage.formats.sources import read_sources, split_off_val
 
-    source = read_sources(arguments.data)
+    source = read_sources(asked.sources)
     if not source.part("val") and not source.part("test"):
         source = split_off_val(source, seed=0)
     with bar() as progress:
@@ -136,14 +166,14 @@ def _read(arguments: argparse.Namespace, config: DataConfig, settings: Settings,
     return pictures, np.searchsorted(classes, labels), classes
 
 
-def _split(classifier: Classifier, arguments: argparse.Namespace, settings: Settings, say: Say) -> tuple[Any, Any, Any]:
+def _split(classifier: Classifier, asked: Asked, settings: Settings, say: Say) -> tuple[Any, Any, Any]:
     """(split of embeddings, pictures, class names) by the checkpoint's backbone."""
     import numpy as np
 
     from fgdemo.learn.data.embed import embed
     from fgdemo.learn.measure.protocols import FeatureSplit
 
-    pictures, class_index, classes = _read(arguments, classifier.data_config, settings, say)
+    pictures, class_index, classes = _read(asked, classifier.data_config, settings, say)
     with bar() as progress:
         embeddings = embed(classifier.network.backbone, pictures.pixels, classifier.data_config, progress=progress)
     train = np.array(pictures.splits) == "train"
@@ -155,15 +185,15 @@ def _about(split: Any) -> dict[str, Any]:
     return {"classes": split.classes, "train": len(split.train), "test": len(split.test)}
 
 
-def _protocols(classifier: Classifier, arguments: argparse.Namespace, settings: Settings, say: Say) -> dict[str, Any]:
+def _protocols(classifier: Classifier, asked: Asked, settings: Settings, say: Say) -> dict[str, Any]:
     from fgdemo.learn.measure.protocols import compare, held_out_kinds
 
-    split, pictures, classes = _split(classifier, arguments, settings, say)
-    unknown = held_out_kinds(split, seeds=range(arguments.seeds))  # before hours of training, if it cannot be
+    split, pictures, classes = _split(classifier, asked, settings, say)
+    unknown = held_out_kinds(split, seeds=range(asked.seeds))  # before hours of training, if it cannot be
     others = {}
-    if arguments.finetune:
+    if asked.finetune:
         backbone, config = classifier.network.backbone, classifier.data_config
-        others["fine_tuned"] = lambda split: _finetuned(backbone, config, pictures, classes, arguments)[1]
+        others["fine_tuned"] = lambda split: _finetuned(backbone, config, pictures, classes, asked)[1]
     found = compare(split, others)
     for name, one in sorted(found.items(), key=lambda item: -item[1].top1[0]):
         say(f"{name.replace('_', ' '):>14}: top-1 {percent(one.top1)}")
@@ -171,22 +201,22 @@ def _protocols(classifier: Classifier, arguments: argparse.Namespace, settings: 
     return {**_about(split), "protocols": {name: asdict(one) for name, one in found.items()}, "unknown": unknown}
 
 
-def _low_shot(classifier: Classifier, arguments: argparse.Namespace, settings: Settings, say: Say) -> dict[str, Any]:
+def _low_shot(classifier: Classifier, asked: Asked, settings: Settings, say: Say) -> dict[str, Any]:
     from fgdemo.learn.measure.protocols import low_shot
 
-    split, _, _ = _split(classifier, arguments, settings, say)
-    found = low_shot(split, seeds=range(arguments.seeds))
+    split, _, _ = _split(classifier, asked, settings, say)
+    found = low_shot(split, seeds=range(asked.seeds))
     for name, curve in found.items():
         shown = ", ".join(f"{size}: {row[0]:.1%}" for size, row in zip(curve.shots, curve.top1, strict=True))
         say(f"{name.replace('_', ' '):>14}: {shown}")
     return {**_about(split), "low_shot": {name: curve.to_json() for name, curve in found.items()}}
 
 
-def _continual(classifier: Classifier, arguments: argparse.Namespace, settings: Settings, say: Say) -> dict[str, Any]:
+def _continual(classifier: Classifier, asked: Asked, settings: Settings, say: Say) -> dict[str, Any]:
     from fgdemo.learn.study.continual import LEARNERS, draw_sessions, take_course
 
-    split, _, _ = _split(classifier, arguments, settings, say)
-    sessions = draw_sessions(split, arguments.sessions)
+    split, _, _ = _split(classifier, asked, settings, say)
+    sessions = draw_sessions(split, asked.sessions)
     untested = split.classes - sum(map(len, sessions))
     if untested:
         say(f"{untested} {'kind' if untested == 1 else 'kinds'} without a picture to test on are left out.")
@@ -197,18 +227,18 @@ def _continual(classifier: Classifier, arguments: argparse.Namespace, settings: 
             f"AUAC {course.auac:.1f}"
         )
     courses = {name: course.to_json() for name, course in found.items()}
-    return {**_about(split), "sessions": arguments.sessions, "courses": courses}
+    return {**_about(split), "sessions": asked.sessions, "courses": courses}
 
 
-def _bench(classifier: Classifier, arguments: argparse.Namespace, settings: Settings, say: Say) -> dict[str, Any]:
+def _bench(classifier: Classifier, asked: Asked, settings: Settings, say: Say) -> dict[str, Any]:
     from fgdemo.learn.study.bench import recommend
 
     found: list[BackboneChoice] = []
     about: dict[str, Any] = {}
-    for size_px in arguments.size or [classifier.data_config.size_px]:
-        for backbone, config in _backbones(classifier, arguments, size_px):
-            pictures, class_index, classes = _read(arguments, config, settings, say)
-            found += _cells(backbone, config, pictures, class_index, classes, arguments)
+    for size_px in asked.sizes_px or [classifier.data_config.size_px]:
+        for backbone, config in _backbones(classifier, asked, size_px):
+            pictures, class_index, classes = _read(asked, config, settings, say)
+            found += _cells(backbone, config, pictures, class_index, classes, asked)
             about = {"classes": len(classes), "train": len(pictures.where("train"))}
             say(f"{found[-1].cell.name}: {percent(found[-1].cell.top1)}, {found[-1].cell.picture_s * 1000:.0f} ms")
     cells, chosen = recommend(found)
@@ -226,27 +256,25 @@ def _bench(classifier: Classifier, arguments: argparse.Namespace, settings: Sett
     }
 
 
-def _backbones(
-    classifier: Classifier, arguments: argparse.Namespace, size_px: int
-) -> list[tuple[Backbone, DataConfig]]:
+def _backbones(classifier: Classifier, asked: Asked, size_px: int) -> list[tuple[Backbone, DataConfig]]:
     """Those asked for, or the checkpoint's own."""
     from dataclasses import replace
 
     from fgdemo.model.backbone import parse_options, start_backbone
 
-    if not arguments.backbone:
+    if not asked.backbones:
         classifier.backbone.require_size(size_px)
         return [(classifier.network.backbone, replace(classifier.data_config, size_px=size_px))]
     found = []
-    for asked in arguments.backbone:
-        name, _, weights = asked.partition("=")
+    for given in asked.backbones:
+        name, _, weights = given.partition("=")
         backbone, config = start_backbone(
             name,
             weights=weights or "hub",
             size_px=size_px,
-            options=parse_options(arguments.option),
-            mean=arguments.mean,
-            std=arguments.std,
+            options=parse_options(list(asked.options)),
+            mean=three(asked.mean) if asked.mean else None,
+            std=three(asked.std) if asked.std else None,
         )
         found.append((backbone.to(classifier.device), config))
     return found
@@ -258,14 +286,14 @@ def _cells(
     pictures: Pictures,
     class_index: Any,
     classes: Sequence[str],
-    arguments: argparse.Namespace,
+    asked: Asked,
 ) -> list[BackboneChoice]:
     from fgdemo.learn.study.bench import candidate, frozen
 
     with bar() as progress:
         cells = [frozen(backbone, config, pictures, class_index, len(classes), progress)]
-    if arguments.finetune:
-        tuned, scores = _finetuned(backbone, config, pictures, classes, arguments)
+    if asked.finetune:
+        tuned, scores = _finetuned(backbone, config, pictures, classes, asked)
         test = [row for row, split in enumerate(pictures.splits) if split != "train"]
         right = scores.argmax(1) == class_index[test]
         cells.append(candidate(tuned.network.backbone, config, pictures, right, "fine-tuned"))
@@ -273,7 +301,7 @@ def _cells(
 
 
 def _finetuned(
-    backbone: Backbone, config: DataConfig, pictures: Pictures, classes: Sequence[str], arguments: argparse.Namespace
+    backbone: Backbone, config: DataConfig, pictures: Pictures, classes: Sequence[str], asked: Asked
 ) -> tuple[Classifier, Any]:
     """(all layers trained on the train pictures, the scores of the others)."""
     import tempfile
@@ -286,7 +314,7 @@ def _finetuned(
             config,
             pictures,
             classes,
-            arguments.finetune,
+            asked.finetune,
             run_file=Path(folder) / "run_file",
             progress=progress,
         )

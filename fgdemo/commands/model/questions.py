@@ -2,25 +2,38 @@
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import asdict
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
-from fgdemo.commands.console import load, picture_bytes, speaker
-from fgdemo.settings import Settings
+from typer import Argument, Option
+
+from fgdemo.commands.console import Checkpoint, Say, load, picture_bytes, quiet, settled
 from fgdemo.values.errors import PictureError, SettingsError
 
+if TYPE_CHECKING:
+    from fgdemo.settings import Settings
 
-def predict(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]:
-    """One line a picture; a bad picture is a sentence in its place and never stops the rest."""
+
+def predict(
+    pictures: Annotated[list[Path], Argument(metavar="PICTURES")],
+    *,
+    checkpoint: Checkpoint = None,
+    settings: Settings | None = None,
+    say: Say = quiet,
+) -> dict[str, Any]:
+    """Say what is in pictures.
+
+    One line a picture; a bad picture is a sentence in its place and never stops the rest.
+    """
     from fgdemo.services.classify.workbench import Workbench
     from fgdemo.storage.pictures.decoding import Decoder
 
-    classifier = load(arguments, settings)
+    settings = settled(settings)
+    classifier = load(checkpoint, settings)
     workbench = Workbench(classifier, decoder=Decoder(settings.max_picture_mp))
-    say = speaker(arguments)
     rows = []
-    for path in arguments.pictures:
+    for path in pictures:
         try:
             found = workbench.classify(picture_bytes(path), name=path.name)
         except PictureError as error:
@@ -40,26 +53,41 @@ def predict(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]
     return {"checkpoint": classifier.version, "pictures": rows}
 
 
-def explain(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]:
-    """A PNG sheet: the picture, where A is seen, A versus B, the parts, and the bars that decided."""
+def explain(
+    picture: Annotated[Path, Argument(metavar="PICTURE")],
+    *,
+    out: Annotated[Path | None, Option(help="the PNG to write (default: beside the picture, -why.png)")] = None,
+    a: Annotated[
+        str | None, Option("--a", metavar="TAXON", help="the taxon asked about (default: the likeliest)")
+    ] = None,
+    b: Annotated[str | None, Option("--b", metavar="TAXON", help="its rival (default: the second likeliest)")] = None,
+    checkpoint: Checkpoint = None,
+    settings: Settings | None = None,
+    say: Say = quiet,
+) -> dict[str, Any]:
+    """Write a PNG sheet that shows why it says A and not B.
+
+    It has the picture, where A is seen, A versus B, the parts, and the bars that decided.
+    """
     from fgdemo.explain.faithfulness import trust
     from fgdemo.explain.sheet import explain_sheet
     from fgdemo.services.classify.workbench import Workbench
     from fgdemo.storage.pictures.decoding import Decoder
     from fgdemo.storage.pictures.images import decode_picture
 
-    classifier = load(arguments, settings)
+    settings = settled(settings)
+    classifier = load(checkpoint, settings)
     workbench = Workbench(classifier, decoder=Decoder(settings.max_picture_mp))
-    encoded = picture_bytes(arguments.picture)
-    found = workbench.classify(encoded, name=arguments.picture.name, asked=arguments.a, rival=arguments.b)
-    picture = decode_picture(encoded, name=arguments.picture.name, max_picture_mp=settings.max_picture_mp)
-    measured = trust(classifier, picture, None, found.asked, found.rival)
-    out = arguments.out or arguments.picture.with_name(f"{arguments.picture.stem}-why.png")
+    encoded = picture_bytes(picture)
+    found = workbench.classify(encoded, name=picture.name, asked=a, rival=b)
+    decoded = decode_picture(encoded, name=picture.name, max_picture_mp=settings.max_picture_mp)
+    measured = trust(classifier, decoded, None, found.asked, found.rival)
+    out = out or picture.with_name(f"{picture.stem}-why.png")
     try:
-        explain_sheet(found, picture, measured).save(out)
+        explain_sheet(found, decoded, measured).save(out)
     except OSError as error:
         raise SettingsError(f"The sheet could not be written to {out} ({error.strerror or error}).") from error
-    speaker(arguments)(f"{found.answer.sentence}\nWritten: {out}")
+    say(f"{found.answer.sentence}\nWritten: {out}")
     return {
         "sheet": str(out),
         "answer": asdict(found.answer),

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from fgdemo.commands.console import bar, speaker
-from fgdemo.settings import Settings
+from fgdemo.commands.console import Say, bar, quiet, settled
 from fgdemo.values.counting import counted
 from fgdemo.values.errors import CheckpointError, FgdemoError, StorageError
 
@@ -16,6 +14,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Engine
 
+    from fgdemo.settings import Settings
     from fgdemo.storage.checkup import Finding
     from fgdemo.values.progress import Progress
 
@@ -26,11 +25,14 @@ LARGEST_DIFFERENCE = 1e-4
 """Of a weight of the head, relative to the largest."""
 
 
-def doctor(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]:
-    """One line a check; `healthy` is False where one found a fault."""
-    say, found = speaker(arguments), []
-    with bar(not arguments.json) as progress:
-        for finding in _findings(settings, progress):
+def doctor(*, settings: Settings | None = None, say: Say = quiet) -> dict[str, Any]:
+    """Check that the workspace is whole; exit code 1 where it is not.
+
+    One line a check; `healthy` is False where one found a fault.
+    """
+    found = []
+    with bar() as progress:
+        for finding in _findings(settled(settings), progress):
             found.append(finding)
             say(f"fault  {finding.name}:" if finding.faults else f"ok     {finding.name}: {finding.told}")
             for fault in finding.faults[:SHOWN]:

@@ -2,56 +2,80 @@
 
 from __future__ import annotations
 
-import argparse
 import getpass
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from fgdemo.commands.console import speaker
+from typer import Argument, Option
+
+from fgdemo.commands.console import Say, quiet, settled
 from fgdemo.learn.train.allocator import one_arena_for_all_threads
-from fgdemo.settings import Settings, own_process
 from fgdemo.values.errors import SettingsError
 
 if TYPE_CHECKING:
+    from fgdemo.settings import Settings
     from fgdemo.wiring.bootstrap import Services
 
+Role = Literal["visitor", "expert", "maintainer"]
+RoleOption = Annotated[Role, Option(help="what they may do")]
+Name = Annotated[str | None, Argument(metavar="NAME")]
 
-def name_parts(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]:
-    """A person says once what a part is; the name stays with its id. An empty name takes it away."""
+
+def name_parts(
+    checkpoint: Annotated[Path, Argument(metavar="FOLDER")],
+    names: Annotated[
+        list[str] | None, Argument(metavar="ID=NAME", help="e.g. 0=head 3=wing; none: list the parts")
+    ] = None,
+    *,
+    say: Say = quiet,
+) -> dict[str, Any]:
+    """Give the parts of a checkpoint their names.
+
+    A person says once what a part is; the name stays with its id. An empty name takes it away.
+    """
     from fgdemo.model.checkpoint.folder import Checkpoint, read_checkpoint, write_checkpoint
 
-    found = read_checkpoint(arguments.checkpoint)
+    found = read_checkpoint(checkpoint)
     parts = [dict(part) for part in found.card["parts"]["parts"]]
-    for entry in arguments.names:
+    for entry in names or []:
         part_id, equals, name = entry.partition("=")
         chosen = [part for part in parts if str(part["id"]) == part_id.strip()]
         if not equals or not chosen:
             raise SettingsError(f"“{entry}” must look like 3=wing, with the id of a part from 0 to {len(parts) - 1}.")
         chosen[0]["name"] = name.strip()[:40] or None
-    if arguments.names:
+    if names:
         card = {**found.card, "parts": {**found.card["parts"], "parts": parts}}
-        write_checkpoint(arguments.checkpoint, Checkpoint(found.arrays, card))
+        write_checkpoint(checkpoint, Checkpoint(found.arrays, card))
     for part in parts:
-        speaker(arguments)(f"{part['id']:3d}  {part['group'] or 'all'}: {part['name'] or '—'}")
+        say(f"{part['id']:3d}  {part['group'] or 'all'}: {part['name'] or '—'}")
     return {"parts": parts}
 
 
-def specimens(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]:
-    """Draw specimens into class folders."""
+def specimens(
+    folder: Annotated[Path, Argument(metavar="FOLDER")],
+    *,
+    per_class: Annotated[int, Option(help="pictures of each class")] = 40,
+    seed: Annotated[int, Option(help="other drawings for another number")] = 0,
+    say: Say = quiet,
+) -> dict[str, Any]:
+    """Draw look-alike specimens to try everything without a download."""
     from fgdemo.specimens import write_specimens
 
-    write_specimens(arguments.folder, per_class=arguments.per_class, seed=arguments.seed)
-    speaker(arguments)(
-        f"Written: {arguments.folder}. Next: python -m fgdemo fit {arguments.folder} --out my-checkpoint"
-    )
-    return {"folder": str(arguments.folder)}
+    write_specimens(folder, per_class=per_class, seed=seed)
+    say(f"Written: {folder}. Next: python -m fgdemo fit {folder} --out my-checkpoint")
+    return {"folder": str(folder)}
 
 
-def serve(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]:
-    """Open the page; returns when it is closed."""
+def serve(*, settings: Settings | None = None) -> dict[str, Any]:
+    """Open the page in a browser (as python app.py does).
+
+    Returns when it is closed.
+    """
     one_arena_for_all_threads()  # before what is imported here starts threads
+    from fgdemo.settings import own_process
     from fgdemo.web.serve import serve as serve_page
 
     def build(settings: Settings, go_live: Callable[[Services], None]) -> Services:
@@ -61,30 +85,39 @@ def serve(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]:
 
         return build_services(settings, go_live)
 
+    settings = settled(settings)
     own_process(settings)
     serve_page(settings, build)
     return {}
 
 
-def user(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]:
-    """Accounts: add, list, role, password, disable, enable."""
+def user(
+    action: Annotated[Literal["add", "list", "role", "password", "disable", "enable"], Argument(metavar="ACTION")],
+    name: Name = None,
+    *,
+    role: RoleOption = "expert",
+    settings: Settings | None = None,
+    say: Say = quiet,
+) -> dict[str, Any]:
+    """Make and change the accounts of experts and maintainers."""
     from fgdemo.storage.database.database import open_database
     from fgdemo.storage.people.accounts import Accounts
 
-    accounts, say = Accounts(open_database(settings.database_url)), speaker(arguments)
-    if arguments.action != "list" and not arguments.name:
-        raise SettingsError(f"Which account? python -m fgdemo user {arguments.action} NAME")
-    if arguments.action == "add":
-        made = accounts.add(arguments.name, arguments.role, _password(arguments))
+    accounts = Accounts(open_database(settled(settings).database_url))
+    if action != "list" and not name:
+        raise SettingsError(f"Which account? python -m fgdemo user {action} NAME")
+    name = name or ""
+    if action == "add":
+        made = accounts.add(name, role, _password())
         say(f"{made.name} is {made.role} from now on, and signs in on the page.")
-    elif arguments.action == "role":
-        accounts.set_role(arguments.name, arguments.role)
-    elif arguments.action == "password":
-        accounts.set_password(arguments.name, _password(arguments))
-    elif arguments.action in ("disable", "enable"):
-        accounts.disable(arguments.name, arguments.action == "disable")
+    elif action == "role":
+        accounts.set_role(name, role)
+    elif action == "password":
+        accounts.set_password(name, _password())
+    elif action in ("disable", "enable"):
+        accounts.disable(name, action == "disable")
     listed = accounts.all()
-    if arguments.action == "list":
+    if action == "list":
         for account in listed:
             say(f"{account.name:30s} {account.role}{' (disabled)' if account.disabled else ''}")
         if not listed:
@@ -92,22 +125,29 @@ def user(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]:
     return {"accounts": [{"name": a.name, "role": a.role, "disabled": a.disabled} for a in listed]}
 
 
-def token(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]:
-    """Tokens of programs: add (told this once), list, remove."""
+def token(
+    action: Annotated[Literal["add", "list", "remove"], Argument(metavar="ACTION")],
+    name: Name = None,
+    *,
+    role: RoleOption = "expert",
+    settings: Settings | None = None,
+    say: Say = quiet,
+) -> dict[str, Any]:
+    """Make and remove the tokens of programs, which have a name and a role."""
     from fgdemo.storage.database.database import open_database
     from fgdemo.storage.people.tokens import Tokens
 
-    tokens, say = Tokens(open_database(settings.database_url)), speaker(arguments)
-    if arguments.action != "list" and not arguments.name:
-        raise SettingsError(f"Which token? python -m fgdemo token {arguments.action} NAME")
-    made = {}
-    if arguments.action == "add":
-        made = {"token": tokens.add(arguments.name, arguments.role)}
+    tokens = Tokens(open_database(settled(settings).database_url))
+    if action != "list" and not name:
+        raise SettingsError(f"Which token? python -m fgdemo token {action} NAME")
+    name, made = name or "", {}
+    if action == "add":
+        made = {"token": tokens.add(name, role)}
         say(f"Send it as “Authorization: Bearer …”; it is shown only now:\n{made['token']}")
-    elif arguments.action == "remove":
-        tokens.remove(arguments.name)
+    elif action == "remove":
+        tokens.remove(name)
     listed = tokens.all()
-    if arguments.action == "list":
+    if action == "list":
         for one in listed:
             say(f"{one.name:30s} {one.role:10s} last used: {one.last_used_at or 'never'}")
         if not listed:
@@ -115,7 +155,7 @@ def token(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]:
     return {**made, "tokens": [asdict(one) for one in listed]}
 
 
-def _password(arguments: argparse.Namespace) -> str:
+def _password() -> str:
     """Never on the command line, where other users of the machine could read it."""
     if not sys.stdin.isatty():
         return sys.stdin.readline().rstrip("\n")

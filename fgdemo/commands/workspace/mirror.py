@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-import argparse
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from fgdemo.commands.console import bar, speaker
-from fgdemo.settings import Settings
+from typer import Argument, Option
+
+from fgdemo.commands.console import Say, bar, quiet, settled
 from fgdemo.values.counting import counted
 from fgdemo.values.errors import SettingsError, StorageError
+
+if TYPE_CHECKING:
+    from fgdemo.settings import Settings
 
 SHOWN = 20
 WAIT_S = 600
 """So long is waited for another process that sends."""
+Place = Annotated[str | None, Argument(metavar="URL", help="a folder, fsspec URL or hf:// (default: FGDEMO_MIRROR)")]
 
 
-def backup(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]:
-    """Send all that the mirror does not hold."""
+def backup(url: Place = None, *, settings: Settings | None = None, say: Say = quiet) -> dict[str, Any]:
+    """Send all that is new to the mirror."""
     from fgdemo.wiring import mirrors
 
-    say, settings = speaker(arguments), _of(arguments, settings)
-    mirror = mirrors.open_mirror(settings)
+    mirror = mirrors.open_mirror(_of(url, settled(settings)))
     assert mirror is not None
     with bar() as progress:
         sent = mirror.send(WAIT_S, progress)
@@ -49,15 +52,26 @@ def backup(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]:
     }
 
 
-def restore(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]:
-    """Add all that the mirror holds to the workspace; exit code 1 where something was left out."""
+def restore(
+    url: Place = None,
+    *,
+    accept_rights: Annotated[
+        bool, Option("--accept-rights", help="people and tokens may get a higher role by the mirror")
+    ] = False,
+    settings: Settings | None = None,
+    say: Say = quiet,
+) -> dict[str, Any]:
+    """Add all that a mirror holds to the workspace.
+
+    Exit code 1 where something was left out.
+    """
     from fgdemo.storage.database.database import open_database
     from fgdemo.wiring import mirrors
 
-    say, settings = speaker(arguments), _of(arguments, settings)
+    settings = _of(url, settled(settings))
     engine = open_database(settings.database_url)
     with bar() as progress:
-        found = mirrors.restore_from(settings, engine, settings.mirror, progress, arguments.accept_rights)
+        found = mirrors.restore_from(settings, engine, settings.mirror, progress, accept_rights)
     if not found.segments:
         raise StorageError("There is no mirror, or an empty one.")
     for where, what in found.faults[:SHOWN]:
@@ -90,9 +104,9 @@ def restore(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]
     }
 
 
-def _of(arguments: argparse.Namespace, settings: Settings) -> Settings:
+def _of(given: str | None, settings: Settings) -> Settings:
     """The settings with the mirror that the command names. Raises SettingsError where none does."""
-    url = arguments.url or settings.mirror
+    url = given or settings.mirror
     if not url:
         raise SettingsError("Which mirror? Name a folder or URL, or set FGDEMO_MIRROR.")
     return settings.model_copy(update={"mirror": url})
