@@ -8,12 +8,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 
-import numpy as np
 from sqlalchemy.engine import Engine
 
-from fgdemo.learn.live.gold_doubts import GoldDoubts
-from fgdemo.learn.live.live_classifier import LiveClassifier, embeddings_of
-from fgdemo.learn.live.live_learner import LiveLearner
+from fgdemo.learn.live.live_classifier import embeddings_of
 from fgdemo.model.checkpoint.load import load_classifier
 from fgdemo.model.classifier import Classifier
 from fgdemo.model.devices import training_device
@@ -22,8 +19,6 @@ from fgdemo.services.classify.workbench import Workbench
 from fgdemo.services.exchange.exchange import Exchange
 from fgdemo.services.exchange.mirroring import Mirroring
 from fgdemo.services.exchange.transfers import Transfers
-from fgdemo.services.labelling.explainer import Explainer
-from fgdemo.services.labelling.gold import Gold
 from fgdemo.services.labelling.labelling import Labelling
 from fgdemo.services.operating.housekeeping import Housekeeping, chores
 from fgdemo.services.operating.operations import Operations
@@ -34,13 +29,11 @@ from fgdemo.storage.database.database import open_database, register_taxa
 from fgdemo.storage.disk.free_space import Disk
 from fgdemo.storage.embeddings.embeddings import Embeddings
 from fgdemo.storage.embeddings.library import Library
-from fgdemo.storage.embeddings.looking import Looking
 from fgdemo.storage.embeddings.rereading import reread
 from fgdemo.storage.exchange.incoming import Incoming
 from fgdemo.storage.exchange.intake import Intake
 from fgdemo.storage.history.events import EventLog
 from fgdemo.storage.history.roster import Roster
-from fgdemo.storage.history.taxa import TaxonStore
 from fgdemo.storage.people.accounts import Accounts, HubRoles
 from fgdemo.storage.pictures.decoding import Decoder, DecodingProcesses
 from fgdemo.storage.pictures.originals import ImageStore
@@ -49,6 +42,7 @@ from fgdemo.storage.trainings.models import Models
 from fgdemo.storage.visitors.pictures import VisitorPictures
 from fgdemo.storage.visitors.remarks import Remarks
 from fgdemo.values.errors import CheckpointError, TrainingError
+from fgdemo.wiring.learning import start_learning
 from fgdemo.wiring.mirrors import open_mirror, restore_if_fresh, restore_seen
 from fgdemo.wiring.model_room import ModelRoom
 
@@ -212,24 +206,7 @@ def _services(
 
     workspace = open_workspace(settings, classifier, engine, roster, images)
     reread(settings.home, workspace.images, workspace.embeddings, workspace.image_ids)
-    taxa = TaxonStore(workspace.engine)
-    learner = LiveLearner(
-        classifier.head,
-        classifier.taxonomy.leaves,
-        classifier.calibration.temperature,
-        workspace.roster,
-        workspace.embeddings,
-        taxa.load,
-    )
-    learner.start()
-
-    def suspicion() -> np.ndarray | None:
-        ranking = learner.ranking()
-        return None if ranking is None else ranking.suspicion
-
-    library = Library(workspace.roster, workspace.embeddings, workspace.images, suspicion)
-    looking = Looking(workspace.embeddings, workspace.images, workspace.roster, classifier.look)
-    looking.start()
+    learning = start_learning(settings, classifier, workspace, open_models(settings, engine), training)
     mirroring.use(workspace.embeddings)
     transfers.use(_exchange(settings, classifier, workspace))
     incoming = Incoming(settings.home / "incoming", settings.disk_reserve_bytes)
@@ -240,28 +217,13 @@ def _services(
     housekeeping.start()
 
     def stop() -> None:
-        looking.stop()
-        learner.stop()
+        learning.stop()
         housekeeping.stop()
 
-    doubts = GoldDoubts(
-        settings,
-        workspace.roster,
-        open_models(settings, engine),
-        taxa,
-        workspace.embeddings,
-        learner.ranking,
-        classifier.version,
-    )
-    explainer = Explainer(
-        LiveClassifier(classifier, learner, taxa),
-        learner,
-        workspace.roster,
-        workspace.embeddings,
-        workspace.images,
-    )
     return Services(
-        workbench=Workbench(classifier, library, partial(trust, classifier), images.decoder, settings.most_waiting),
+        workbench=Workbench(
+            classifier, learning.library, partial(trust, classifier), images.decoder, settings.most_waiting
+        ),
         suggestions=Suggestions(
             workspace.events,
             workspace.images,
@@ -270,16 +232,8 @@ def _services(
             classifier.taxonomy,
         ),
         accounts=Accounts(workspace.engine, hub_roles=HubRoles(settings.maintainers, settings.experts)),
-        labelling=Labelling(
-            workspace.engine,
-            workspace.roster,
-            learner,
-            taxa,
-            classifier,
-            explainer,
-            Gold(workspace.roster, doubts, training.is_judging),
-        ),
-        review=Review(workspace.engine, workspace.roster, learner, taxa, explainer),
+        labelling=learning.labelling,
+        review=learning.review,
         transfers=transfers,
         training=training,
         incoming=incoming,
