@@ -38,10 +38,22 @@ def settled(settings: Settings | None) -> Settings:
     return settings or Settings.from_env()
 
 
-def load(checkpoint: Path | None, settings: Settings) -> Classifier:
-    """This checkpoint, or the one that is served. Raises CheckpointError."""
+def load(checkpoint: Path | None = None, settings: Settings | None = None) -> Classifier:
+    """A trained model, to put questions to.
+
+        import fgdemo
+        from PIL import Image
+        print(fgdemo.load().read(Image.open("bird.jpg")).probs.argmax())
+
+    Args:
+        checkpoint: its folder; the one that the settings name where there is none.
+
+    Raises:
+        CheckpointError: it is incomplete, damaged or unsafe.
+    """
     from fgdemo.model.checkpoint.load import load_classifier
 
+    settings = settled(settings)
     return load_classifier(checkpoint or settings.checkpoint, settings.device)
 
 

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import errno
+import inspect
 import json
 import os
+import re
 import shutil
 import signal
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
+import fgdemo
 from fgdemo.cli import main
 from fgdemo.commands.model import measuring
 from fgdemo.learn.train import finetune as finetune_module
@@ -370,8 +374,15 @@ def test_ctrl_c_outside_training_stops_at_once(monkeypatch: pytest.MonkeyPatch, 
     assert main(["evaluate", "x", "--checkpoint", str(checkpoint)]) == 130
 
 
-def test_wrong_usage_is_explained_by_the_parser(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as caught:
-        main(["fit"])
-    assert caught.value.code == 2
-    assert "usage" in capsys.readouterr().err
+@pytest.mark.parametrize("name", [name for name in fgdemo.__all__ if not name.startswith("__")])
+def test_the_example_of_a_public_function_works(
+    name: str, birds: Path, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    birds.rename(tmp_path / "my-birds")
+    shutil.copy(next((tmp_path / "my-birds").rglob("*.png")), tmp_path / "bird.jpg")
+    shutil.copytree(checkpoint, tmp_path / "start")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FGDEMO_CHECKPOINT", "start")
+    (example,) = re.findall(r"(?:^    \S.*\n)+", inspect.getdoc(getattr(fgdemo, name)) or "", re.MULTILINE)[:1]
+    assert example.count("\n") == 3
+    exec(textwrap.dedent(example), {})

@@ -83,5 +83,5 @@ def test_a_module_in_the_folder_where_the_server_was_started_is_not_run(tmp_path
     env = {**os.environ, "FGDEMO_HOME": str(tmp_path / "home")}
     command = [sys.executable, "-c", code, str(REPOSITORY)]
     done = subprocess.run(command, cwd=tmp_path, env=env, stdout=subprocess.PIPE, text=True, check=True, timeout=120)
-    assert "usage: python -m fgdemo" in done.stdout
+    assert "Usage: python -m fgdemo" in done.stdout
     assert not (tmp_path / "ran").exists()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import io
 import json
 import os
@@ -76,9 +75,7 @@ def prepared(settings: Settings) -> int:
 
 
 def finetune(settings: Settings, job: int, trial: TinyTrial | None = None) -> dict[str, Any]:
-    return run_finetune(
-        argparse.Namespace(job=job, preset="quick", recipe=None, json=True), settings, trial or TinyTrial()
-    )
+    return run_finetune(settings, job=job, trial=trial or TinyTrial())
 
 
 def copied(made: Path, tmp_path: Path) -> Settings:

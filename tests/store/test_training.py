@@ -9,7 +9,6 @@ import shutil
 import signal
 import threading
 import time
-from argparse import Namespace
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -462,13 +461,13 @@ def test_leftovers_of_a_killed_job_are_cleared_away_and_never_listed(two_models:
 
 
 def test_finetune_typed_by_a_person(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    told = run_finetune(Namespace(job=None, preset="quick", recipe=None, json=False), settings_of(home), TinyTrial())
+    told = run_finetune(settings_of(home), say=print, trial=TinyTrial())
     assert (told["job"], told["state"], told["sentence"]) == (1, "done", "Tried on 6 gold pictures.")
     said = capsys.readouterr().out
     assert said.startswith("Trainings 1, on the labels as they are now.")
     assert "epoch 3 of 3" in said
     with pytest.raises(TrainingError, match="Trainings 1 is over"):
-        run_finetune(Namespace(job=1, preset="quick", recipe=None, json=False), settings_of(home), TinyTrial())
+        run_finetune(settings_of(home), job=1, trial=TinyTrial())
     assert open_models(settings_of(home)).all()[0].version == told["candidate"]
 
 
@@ -480,7 +479,7 @@ def test_what_a_person_changes_in_the_recipe_reaches_the_training(home: Path, tm
 
     trial, recipe = Witness(), tmp_path / "recipe.json"
     recipe.write_text('{"replay": 0.5}')
-    run_finetune(Namespace(job=None, preset="quick", recipe=recipe, json=False), settings_of(home), trial)
+    run_finetune(settings_of(home), recipe=recipe, trial=trial)
     assert trial.changes == {"replay": 0.5}
     for text, told in (
         ('{"replay": "much"}', "“replay” is 'much'"),
@@ -490,7 +489,7 @@ def test_what_a_person_changes_in_the_recipe_reaches_the_training(home: Path, tm
     ):
         recipe.write_text(text)
         with pytest.raises(TrainingError, match=told):
-            run_finetune(Namespace(job=None, preset="quick", recipe=recipe, json=False), settings_of(home), trial)
+            run_finetune(settings_of(home), recipe=recipe, trial=trial)
     assert [job.id for job in open_tiny_training(home).now(MAINTAINER).jobs] == [1], "nothing was begun"
     assert not JobFiles(home).recipe(1).exists(), "a training of another database with this number would take it"
 
@@ -1061,7 +1060,7 @@ def test_models_by_the_command_line(
     second = listed["models"][0]["version"]
     assert [model["state"] for model in listed["models"]] == ["candidate", "candidate", "live"]
     assert told("promote", second)["live"] == second
-    assert load_live(Namespace(checkpoint=None), settings_of(two_models)).version == second, "what import looks with"
+    assert load_live(None, settings_of(two_models)).version == second, "what import looks with"
     assert told("rollback")["live"] == listed["live"]
     assert main(["models", "promote", listed["models"][1]["version"]]) == 0
     assert "is live. A server that runs takes it by itself" in capsys.readouterr().out

@@ -12,6 +12,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -140,7 +141,11 @@ def main() -> int:
     parser.add_argument("--recipe", type=Path)
     parser.add_argument("--json", action="store_true")
     try:
-        run_finetune(parser.parse_args(), Settings.from_env(), TinyTrial())
+        given = parser.parse_args()
+        say = partial(print, file=sys.stderr if given.json else sys.stdout, flush=True)
+        run_finetune(
+            Settings.from_env(), preset=given.preset, recipe=given.recipe, job=given.job, say=say, trial=TinyTrial()
+        )
     except FgdemoError as error:
         print(f"fgdemo: {error}", file=sys.stderr)
         return 1

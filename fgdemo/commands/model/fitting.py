@@ -58,7 +58,7 @@ def fit(
 
         from pathlib import Path
         import fgdemo
-        print(fgdemo.fit(["my-birds"], out=Path("my-checkpoint"))["top1"])
+        print(fgdemo.fit(["my-birds"], checkpoint=Path("start"), out=Path("mine"))["top1"])
 
     Returns:
         `checkpoint`, `skipped` (files left out), and the figures on held-out pictures, each with its 95 % interval.
