@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from fgdemo.learn.candidate.fit import Fitted
     from fgdemo.learn.data.corpus import Corpus
     from fgdemo.learn.train.distributed import World
+    from fgdemo.learn.train.recipe import Recipe
     from fgdemo.learn.train.student import Teacher
     from fgdemo.model.backbone import DataConfig
     from fgdemo.model.classifier import Classifier
@@ -72,6 +73,11 @@ def train(
         )
     if not world.leads:
         return trained
+    return _with_card(trained, frozen, asked, recipe, say)
+
+
+def _with_card(trained: Classifier, frozen: Fitted, asked: Asked, recipe: Recipe, say: Say) -> Classifier:
+    """Tell how the training went, and write it on the card."""
     card = trained.card
     if card["training_ended"]:
         say(f"{card['training_ended']} The best epoch is kept, which is number {card['kept_epoch']}.")
@@ -79,12 +85,12 @@ def train(
         say(f"Stopped after {card['epochs_done']:.2f} epochs; the same command goes on from the last whole one.")
     blend = card["blend"]
     say(f"Share of the trained weights, chosen on val: {blend['trained_share']} {blend['val_top1']}")
-    names = [Path(entry.rpartition("=")[0]).name for entry in layers.teachers]
+    names = [Path(entry.rpartition("=")[0]).name for entry in asked.layers.teachers]
     return replace(
         trained,
         card={
             **card,
-            **base.card,
+            **frozen.classifier.card,
             "recipe": {**card["recipe"], "teachers": names},
             "frozen_start": frozen.scores.groups,
         },

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from fgdemo.commands.model.cloud import train_as_job
 from fgdemo.learn.candidate.trial import NO_CHANGES, Trial
@@ -58,30 +60,11 @@ def make_candidate(run: Run, settings: Settings, models: Models, files: JobFiles
     if _is_whole(models.root / name):
         run.say(f"{name} was trained before this process began.")
     else:
-        changes = read_changes(files.recipe(job.id)) if files.recipe(job.id).exists() else NO_CHANGES
         start = _without_rejected(run, settings, workspace, base, given, taxonomy)
         if in_cloud:
-            folder = models.folder(job.parent)
-            if start is not base:
-                folder = files.start_checkpoint(job.id)
-                save_classifier(start, folder)
-            train_as_job(run, settings, files, folder, given, taxonomy, changes, models.root / name)
+            _train_in_cloud(run, settings, models, files, start, start is base, given, taxonomy)
         else:
-            trained = trial.train(
-                start,
-                given.corpus(base.data_config, taxonomy, run.say),
-                job.preset,
-                name=name,
-                run_file=files.run_file(job.id),
-                device=device,
-                on_epoch=run.on_epoch,
-                progress=run.progress,
-                stop=run.stop,
-                say=run.say,
-                changes=changes,
-            )
-            run.progress("writing the checkpoint", 0, 1)
-            save_classifier(trained, models.root / name)
+            _train_here(run, models, files, trial, start, given, taxonomy, device)
     candidate = load_classifier(models.root / name, device)
     live = load_classifier(models.live_folder(), device)
     old_kinds = [leaf for leaf in live.taxonomy.leaves if leaf in taxonomy.leaf_index]
@@ -108,6 +91,58 @@ def make_candidate(run: Run, settings: Settings, models: Models, files: JobFiles
     engine.dispose()
     ended = candidate.card.get("training_ended", "")  # by itself before its time, for instance because it diverged
     return Left(candidate.version, f"{ended} {verdict.sentence}".strip())
+
+
+def _train_in_cloud(
+    run: Run,
+    settings: Settings,
+    models: Models,
+    files: JobFiles,
+    start: Classifier,
+    is_parent: bool,
+    given: GivenPictures,
+    taxonomy: Taxonomy,
+) -> None:
+    job = run.job
+    folder = models.folder(job.parent)
+    if not is_parent:
+        folder = files.start_checkpoint(job.id)
+        save_classifier(start, folder)
+    out = models.root / f"model-{job.id}"
+    train_as_job(run, settings, files, folder, given, taxonomy, _changes(files, job.id), out)
+
+
+def _train_here(
+    run: Run,
+    models: Models,
+    files: JobFiles,
+    trial: Trial,
+    start: Classifier,
+    given: GivenPictures,
+    taxonomy: Taxonomy,
+    device: str,
+) -> None:
+    job, name = run.job, f"model-{run.job.id}"
+    trained = trial.train(
+        start,
+        given.corpus(start.data_config, taxonomy, run.say),
+        job.preset,
+        name=name,
+        run_file=files.run_file(job.id),
+        device=device,
+        on_epoch=run.on_epoch,
+        progress=run.progress,
+        stop=run.stop,
+        say=run.say,
+        changes=_changes(files, job.id),
+    )
+    run.progress("writing the checkpoint", 0, 1)
+    save_classifier(trained, models.root / name)
+
+
+def _changes(files: JobFiles, job: int) -> Mapping[str, Any]:
+    """What a person changed in the recipe."""
+    return read_changes(files.recipe(job)) if files.recipe(job).exists() else NO_CHANGES
 
 
 def _is_whole(folder: Path) -> bool:

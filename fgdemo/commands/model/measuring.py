@@ -14,13 +14,13 @@ from fgdemo.commands.console import (
     load,
     percent,
     quiet,
-    report_scores,
     report_skipped,
     settled,
 )
 from fgdemo.commands.model import evaluate_options as asks
 from fgdemo.commands.model.evaluate_options import Asked
 from fgdemo.commands.model.fit_options import three
+from fgdemo.commands.model.scoring import score_pictures
 from fgdemo.values.counting import counted
 from fgdemo.values.errors import DatasetError
 
@@ -60,7 +60,7 @@ def evaluate(
     asked = Asked(data, unknown or (), seeds, sessions, finetune, size or (), backbone or (), option or (), mean, std)
     settings = settled(settings)
     protocols = {
-        "score": _score,
+        "score": score_pictures,
         "protocols": _protocols,
         "lowshot": _low_shot,
         "bench": _bench,
@@ -74,71 +74,6 @@ def evaluate(
             file.write(html_report(result, classifier.taxonomy).encode())
         say(f"Written: {report}")
     return result
-
-
-def _score(classifier: Classifier, asked: Asked, settings: Settings, say: Say) -> dict[str, Any]:
-    """Answers over all classes of the checkpoint, scored against the folder names."""
-    import numpy as np
-
-    from fgdemo.learn.candidate.fit import label_indices
-    from fgdemo.learn.data.embed import embed
-    from fgdemo.learn.data.pictures import decode_all
-    from fgdemo.learn.measure.detail import detail, unknown_figures
-    from fgdemo.learn.measure.evaluate import score
-    from fgdemo.model.calibration import softmax
-    from fgdemo.storage.formats.sources import read_sources, read_unlabelled
-
-    weight, bias = classifier.network.weight.cpu().numpy(), classifier.network.bias.cpu().numpy()
-
-    def look(listed: Sequence[Any]) -> tuple[Any, Any, Any]:
-        with bar() as progress:
-            pictures = decode_all(
-                listed, classifier.data_config, max_picture_mp=settings.max_picture_mp, progress=progress
-            )
-            if not pictures.names:
-                raise DatasetError(f"No picture of {len(listed)} could be decoded ({pictures.skipped[0][1]}).")
-            embeddings = embed(classifier.network.backbone, pictures.pixels, classifier.data_config, progress=progress)
-        return pictures, embeddings, embeddings @ weight + bias
-
-    source = read_sources(asked.sources, fewest_classes=1)
-    held_out = [picture for picture in source.pictures if picture.split != "train"]
-    if held_out and len(held_out) < len(source.pictures):
-        say(f"Measured on {counted(len(held_out), 'picture')} of val and test; those to train on are left out.")
-    label_indices([picture.label for picture in source.pictures], classifier.taxonomy)
-    pictures, embeddings, logits = look(held_out or source.pictures)
-    skipped = (*source.skipped, *pictures.skipped)
-    report_skipped(skipped, say, source.notes)
-    labels = label_indices(pictures.labels, classifier.taxonomy)
-    scores = score(classifier, logits, labels, classifier.distances(embeddings))
-    learned = int(np.isin(pictures.keys, classifier.head.members).sum())
-    report_scores(scores, classifier.taxonomy, say, "picture" if learned else "held-out picture")
-    if learned:
-        say(f"It has learned from {learned:,} of them, so these figures flatter it: take pictures it has never seen")
-    probs = softmax(logits.astype(np.float64))
-    found = detail(probs, labels, classifier.taxonomy, classifier.calibration.set_prob).to_json()
-    result = {"skipped": len(skipped), "learned_from": learned, **scores.to_json(), **found}
-    say(f"Surest 80 % answered: {percent(found['figures']['selective'])} right")
-    if asked.unknown:
-        others = [picture for location in asked.unknown for picture in read_unlabelled(location).pictures]
-        strangers, strange_embeddings, strange_logits = look(others)
-        report_skipped(strangers.skipped, say)
-        known, strange = (
-            classifier.unknown_scores(logits, embeddings),
-            classifier.unknown_scores(strange_logits, strange_embeddings),
-        )
-        figures = unknown_figures(known, strange)
-        result["figures"] |= figures
-        result |= {
-            "unknown_n": len(strange),
-            "unknown_skipped": len(strangers.skipped),
-            **{name: figure[0] for name, figure in figures.items()},
-            "unknown_found": float(np.mean(strange > classifier.unknown.threshold)),
-        }
-        say(f"Unknown pictures: AUROC {result['unknown_auroc']:.3f}, FPR at 95 % {result['unknown_fpr95']:.3f}")
-    return result
-
-
-# --- protocols that learn from the train pictures, and are tested on the others -----------------------------------
 
 
 def _read(asked: Asked, config: DataConfig, settings: Settings, say: Say) -> tuple[Pictures, Any, Any]:
