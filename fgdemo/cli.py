@@ -16,7 +16,7 @@ from typer.core import TyperCommand
 from fgdemo import __version__, commands
 
 PROGRAM = "python -m fgdemo"
-NAMES = {commands.import_pictures: "import"}
+NAMES: dict[Callable[..., Any], str] = {commands.import_pictures: "import"}
 SEVERAL = ("--check",)
 """Options that take all words up to the next option."""
 FROM_HERE = ("settings", "say")
@@ -118,7 +118,7 @@ def run(verb: Callable[..., dict[str, Any]], *, json: bool, **given: Any) -> int
     from fgdemo.storage.database.sqlite_files import move_over
     from fgdemo.values.errors import FgdemoError
 
-    ours = {"say": partial(print, file=sys.stderr if json else sys.stdout, flush=True)}
+    ours: dict[str, Any] = {"say": partial(print, file=sys.stderr if json else sys.stdout, flush=True)}
     settings = None
     try:
         ours["settings"] = settings = Settings.from_env()

@@ -1,5 +1,8 @@
 """What each verb of the command line does. Heavy libraries are imported by the verb that needs them."""
 
+from collections.abc import Callable
+from typing import Any
+
 from fgdemo.commands.data.exchange import export, import_pictures
 from fgdemo.commands.data.suspects import suspects
 from fgdemo.commands.host.deploying import audit, deploy
@@ -12,7 +15,7 @@ from fgdemo.commands.workspace.doctor import doctor
 from fgdemo.commands.workspace.keeping import name_parts, serve, specimens, token, user
 from fgdemo.commands.workspace.mirror import backup, restore
 
-VERBS = (
+VERBS: tuple[Callable[..., dict[str, Any]], ...] = (
     fit,
     evaluate,
     suspects,

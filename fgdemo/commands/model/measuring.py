@@ -18,7 +18,7 @@ from fgdemo.commands.console import (
     settled,
 )
 from fgdemo.commands.model import evaluate_options as asks
-from fgdemo.commands.model.evaluate_options import Asked
+from fgdemo.commands.model.evaluate_options import Asked, Thoroughness
 from fgdemo.commands.model.fit_options import three
 from fgdemo.commands.model.scoring import score_pictures
 from fgdemo.values.counting import counted
@@ -126,9 +126,9 @@ def _protocols(classifier: Classifier, asked: Asked, settings: Settings, say: Sa
     split, pictures, classes = _split(classifier, asked, settings, say)
     unknown = held_out_kinds(split, seeds=range(asked.seeds))  # before hours of training, if it cannot be
     others = {}
-    if asked.finetune:
+    if preset := asked.finetune:
         backbone, config = classifier.network.backbone, classifier.data_config
-        others["fine_tuned"] = lambda split: _finetuned(backbone, config, pictures, classes, asked)[1]
+        others["fine_tuned"] = lambda split: _finetuned(backbone, config, pictures, classes, preset)[1]
     found = compare(split, others)
     for name, one in sorted(found.items(), key=lambda item: -item[1].top1[0]):
         say(f"{name.replace('_', ' '):>14}: top-1 {percent(one.top1)}")
@@ -228,7 +228,7 @@ def _cells(
     with bar() as progress:
         cells = [frozen(backbone, config, pictures, class_index, len(classes), progress)]
     if asked.finetune:
-        tuned, scores = _finetuned(backbone, config, pictures, classes, asked)
+        tuned, scores = _finetuned(backbone, config, pictures, classes, asked.finetune)
         test = [row for row, split in enumerate(pictures.splits) if split != "train"]
         right = scores.argmax(1) == class_index[test]
         cells.append(candidate(tuned.network.backbone, config, pictures, right, "fine-tuned"))
@@ -236,7 +236,7 @@ def _cells(
 
 
 def _finetuned(
-    backbone: Backbone, config: DataConfig, pictures: Pictures, classes: Sequence[str], asked: Asked
+    backbone: Backbone, config: DataConfig, pictures: Pictures, classes: Sequence[str], preset: Thoroughness
 ) -> tuple[Classifier, Any]:
     """(all layers trained on the train pictures, the scores of the others)."""
     import tempfile
@@ -249,7 +249,7 @@ def _finetuned(
             config,
             pictures,
             classes,
-            asked.finetune,
+            preset,
             run_file=Path(folder) / "run_file",
             progress=progress,
         )
