@@ -43,7 +43,7 @@ def load(checkpoint: Path | None = None, settings: Settings | None = None) -> Cl
 
         import fgdemo
         from PIL import Image
-        print(fgdemo.load().read(Image.open("bird.jpg")).probs.argmax())
+        print(fgdemo.load().read(Image.open("bird.jpg").convert("RGB")).probs)
 
     Args:
         checkpoint: its folder; the one that the settings name where there is none.
