@@ -112,7 +112,7 @@ def _typed(verb: Callable[..., dict[str, Any]], do: Run) -> Callable[..., int]:
 
 
 def run(verb: Callable[..., dict[str, Any]], *, json: bool, **given: Any) -> int:
-    """Do it with the settings of the environment, and tell how it went. Returns the exit code."""
+    """Do it with the settings of this process, and tell how it went. Returns the exit code."""
     from fgdemo.logs import configure_logs
     from fgdemo.settings import Settings
     from fgdemo.storage.database.sqlite_files import move_over
@@ -128,7 +128,7 @@ def run(verb: Callable[..., dict[str, Any]], *, json: bool, **given: Any) -> int
     except FgdemoError as error:
         print(f"fgdemo: {error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, EOFError):  # Ctrl-C, or Ctrl-D where something is asked
         print("\nfgdemo: stopped.", file=sys.stderr)
         return 130
     finally:

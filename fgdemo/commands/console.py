@@ -32,7 +32,7 @@ def quiet(text: str) -> None:
 
 
 def settled(settings: Settings | None) -> Settings:
-    """These settings, or those of the environment. Raises SettingsError."""
+    """These settings, or those that are set outside. Raises SettingsError."""
     from fgdemo.settings import Settings
 
     return settings or Settings.from_env()
