@@ -104,7 +104,7 @@ def _require_plain(repository: Path, paths: list[str]) -> None:
         if file.is_symlink() or not file.resolve().is_relative_to(root):
             raise StorageError(f"{path} is a link, and what it leads to would be published: put the file itself there.")
         is_hidden = any(part.startswith(".") for part in PurePosixPath(path).parts)
-        if is_hidden or (file.suffix not in _PUBLISHED and file.name not in ("LICENSE", "model.safetensors")):
+        if is_hidden or (file.suffix not in _PUBLISHED and file.name not in ("LICENSE", "py.typed")):
             raise StorageError(f"{path} is nothing that a Space needs, and would be published: remove it from git.")
 
 
