@@ -108,7 +108,7 @@ def test_backup_and_restore_as_a_person_types_them(
     code, sent = run(capsys, "backup", url)
     assert (code, sent["pictures"], sent["missing"]) == (0, 24, [])
     monkeypatch.setenv("FGDEMO_MIRROR", url)
-    assert "are there" in run(capsys, "doctor")[1]["checks"][-1]["told"]
+    assert "nothing waits" in run(capsys, "doctor")[1]["checks"][-1]["told"]
     monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path / 'other.sqlite'}")
     code, found = run(capsys, "restore")
     assert (code, found["pictures"], found["events"], found["damaged"]) == (0, 0, 24, 0)  # the files are there

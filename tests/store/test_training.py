@@ -244,7 +244,7 @@ def test_two_maintainers_press_at_once(home: Path) -> None:
         said = list(threads.map(press, services))
     assert [one for one in said if isinstance(one, int)] == [1]
     assert {one for one in said if not isinstance(one, int)} == {
-        "Trainings 1, started by mo, is not over yet: wait for it, or cancel it."
+        "Training 1, started by mo, is not over yet: wait for it, or cancel it."
     }
     assert len(services[0].now(MAINTAINER).jobs) == 1
 
@@ -464,9 +464,9 @@ def test_finetune_typed_by_a_person(home: Path, capsys: pytest.CaptureFixture[st
     told = run_finetune(settings_of(home), say=print, trial=TinyTrial())
     assert (told["job"], told["state"], told["sentence"]) == (1, "done", "Tried on 6 gold pictures.")
     said = capsys.readouterr().out
-    assert said.startswith("Trainings 1, on the labels as they are now.")
+    assert said.startswith("Training 1, on the labels as they are now.")
     assert "epoch 3 of 3" in said
-    with pytest.raises(TrainingError, match="Trainings 1 is over"):
+    with pytest.raises(TrainingError, match="Training 1 is over"):
         run_finetune(settings_of(home), job=1, trial=TinyTrial())
     assert open_models(settings_of(home)).all()[0].version == told["candidate"]
 

@@ -74,7 +74,7 @@ def run_finetune(
         number = _training(settings).prepare(OWNER, preset).id
         if changes:
             write_durably(files.recipe(number), json.dumps(changes).encode())
-        say(f"Trainings {number}, on the labels as they are now. Ctrl-C stops it; finetune --job {number} goes on.")
+        say(f"Training {number}, on the labels as they are now. Ctrl-C stops it; finetune --job {number} goes on.")
 
     def work(run: Run) -> Left:
         # torch and timm are imported while the job is known to live already

@@ -148,7 +148,7 @@ class Trainings:
         person.require("maintainer")
         found = self._processes.seen(self._jobs.get(job))
         if found.state not in (*OPEN, "interrupted"):
-            raise TrainingError(f"Trainings {job} is over already.")
+            raise TrainingError(f"Training {job} is over already.")
         if found.state in OPEN:
             self._jobs.ask_to_stop(job)
         elif self._files.cloud_job(job).exists():
