@@ -36,7 +36,7 @@ FOR_EVERYBODY = {
 IN_THE_API = FOR_EVERYBODY - {"my_picture"}
 ENDPOINTS_FOR_EXPERTS = {"next_items", "answer"}
 ENDPOINTS_FOR_MAINTAINERS = {"start_export", "export_state"}
-ADDRESSES_FOR_EVERYBODY = {"/fgdemo/sign-in", "/fgdemo/sign-out", "/fgdemo/me", "/healthz", "/fgdemo/openapi.json"}
+ADDRESSES_FOR_EVERYBODY = {"/", "/fgdemo/sign-in", "/fgdemo/sign-out", "/fgdemo/me", "/healthz", "/fgdemo/openapi.json"}
 FOR_MAINTAINERS = ("/fgdemo/data/", "/metrics")
 OF_A_SESSION = {"label_report", "label_close", "label_next", "label_answer", "label_undo"}
 OF_NO_SESSION = {
@@ -149,7 +149,7 @@ def test_every_address_refuses_everybody_but_experts(app: RunningApp) -> None:
     ours = [
         route
         for route in launch_options(app.services)["app_kwargs"]["routes"]
-        if not (isinstance(route, Mount) and route.path.startswith("/fgdemo-static/"))
+        if isinstance(route, (Route, Mount)) and not route.path.startswith("/fgdemo-static/")
     ]
     closed = [route for route in ours if route.path not in ADDRESSES_FOR_EVERYBODY]
     assert len(closed) >= 2

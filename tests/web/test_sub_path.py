@@ -151,7 +151,7 @@ def test_behind_tls_every_address_is_one_of_tls(app: RunningApp, keep: bool, tol
         assert web.get("gradio_api/mcp").status_code == 200
         assert web.get("gradio_api/mcp/http").headers.get("location", "/").startswith("/")
         assert web.get("healthz").json()["ready"]
-        assert web.get(re.search(r"fgdemo-static/\w+/shared/base.css", page)[0]).status_code == 200  # type: ignore[index]
+        assert web.get(re.search(r"fgdemo-static/\w+/all.css", page)[0]).status_code == 200  # type: ignore[index]
         cookie = web.post("fgdemo/sign-in", json={"name": "ada", "password": PASSWORD}).headers["set-cookie"]
         assert "Secure" in cookie
         content = picture_bytes()
@@ -213,7 +213,7 @@ def test_a_whole_address_is_what_the_page_is_told(tmp_path: Path) -> None:
         with httpx.Client(base_url=f"{url}{PREFIX}/") as web:
             page = web.get("").text
             assert f'"root":"{address}"' in page
-            for path in (re.search(r"fgdemo-static/\w+/shared/base.css", page)[0], "healthz", "fgdemo/me"):  # type: ignore[index]
+            for path in (re.search(r"fgdemo-static/\w+/all.css", page)[0], "healthz", "fgdemo/me"):  # type: ignore[index]
                 assert web.get(path).status_code == 200
         assert astray == []
 

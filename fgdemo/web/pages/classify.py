@@ -69,12 +69,14 @@ class Receipt(Asked):
     receipt: Text
 
 
-def classify_tab(
-    workbench: Workbench, suggestions: Suggestions, settings: Settings, spend: Spend, static_url: str
-) -> gr.HTML:
-    """Place the tab in the current Blocks. `static_url` is where `static/` is served, relative to the page."""
-    options = {"maxMb": settings.max_upload_mb, "keepDays": settings.keep_suggestions_days}
-    return mounted("classify", static_url, [*questions(workbench, spend), *telling(suggestions, spend)], options)
+def classify_tab(workbench: Workbench, suggestions: Suggestions, spend: Spend) -> gr.HTML:
+    """Place the tab's questions in the current Blocks."""
+    return mounted([*questions(workbench, spend), *telling(suggestions, spend)])
+
+
+def options(settings: Settings) -> dict[str, Any]:
+    """What the script of the tab is given."""
+    return {"maxMb": settings.max_upload_mb, "keepDays": settings.keep_suggestions_days}
 
 
 def questions(workbench: Workbench, spend: Spend) -> list[Callable[..., dict[str, Any]]]:

@@ -49,10 +49,10 @@ class Change(Asked):
     disabled: bool = False
 
 
-def data_page(transfers: Transfers, incoming: Incoming, accounts: Accounts, static_url: str) -> gr.HTML:
-    """Place the page in the current Blocks."""
+def data_page(transfers: Transfers, incoming: Incoming, accounts: Accounts) -> gr.HTML:
+    """Place the page's questions in the current Blocks."""
     questions = [*moving(transfers, incoming, accounts), *people(accounts)]
-    return mounted("data", static_url, questions)
+    return mounted(questions)
 
 
 def moving(transfers: Transfers, incoming: Incoming, accounts: Accounts) -> list[Callable[..., dict[str, Any]]]:

@@ -85,14 +85,14 @@ class References(OfPicture):
     b: Text
 
 
-def label_page(labelling: Labelling, review: Review, accounts: Accounts, static_url: str) -> gr.HTML:
-    """Place the page in the current Blocks."""
+def label_page(labelling: Labelling, review: Review, accounts: Accounts) -> gr.HTML:
+    """Place the page's questions in the current Blocks."""
     questions = [
         *sessions(labelling, accounts),
         *items(labelling, accounts),
         *explanations(labelling, review, accounts),
     ]
-    return mounted("label", static_url, questions)
+    return mounted(questions)
 
 
 def sessions(labelling: Labelling, accounts: Accounts) -> list[Callable[..., dict[str, Any]]]:

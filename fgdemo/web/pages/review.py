@@ -76,15 +76,15 @@ class TwoKinds(Asked):
     b: Text
 
 
-def review_page(review: Review, labelling: Labelling, accounts: Accounts, static_url: str) -> gr.HTML:
-    """Place the page in the current Blocks."""
+def review_page(review: Review, labelling: Labelling, accounts: Accounts) -> gr.HTML:
+    """Place the page's questions in the current Blocks."""
     questions = [
         *pictures(review, accounts),
         *answers(review, accounts),
         *tables(review, labelling, accounts),
         *work(labelling, accounts),
     ]
-    return mounted("review", static_url, questions)
+    return mounted(questions)
 
 
 def pictures(review: Review, accounts: Accounts) -> Questions:

@@ -61,11 +61,13 @@ class Maps(OfModel):
     candidate: Text
 
 
-def train_page(
-    training: Trainings, review: Review, accounts: Accounts, labelling: Labelling, static_url: str
-) -> gr.HTML:
-    """Place the page in the current Blocks. `review` gives the names of kinds and the labels of pictures, `labelling`
-    how many gold labels look wrong."""
+def train_page(training: Trainings, review: Review, accounts: Accounts, labelling: Labelling) -> gr.HTML:
+    """Place the page's questions in the current Blocks.
+
+    Args:
+        review: gives the names of kinds and the labels of pictures.
+        labelling: knows how many gold labels look wrong.
+    """
 
     def now(person: Person) -> dict[str, Any]:
         return {**now_as_json(training.now(person)), "gold_check": payloads.as_json(labelling.gold_now(person))}
@@ -75,7 +77,7 @@ def train_page(
         *models(training, accounts, now),
         *verdicts(training, review, accounts),
     ]
-    return mounted("train", static_url, questions)
+    return mounted(questions)
 
 
 def jobs(training: Trainings, accounts: Accounts, now: Now) -> Questions:

@@ -2,8 +2,6 @@
 
 import { h } from "../shared/dom.js";
 
-export const hasCamera = () => Boolean(navigator.mediaDevices?.getUserMedia);
-
 /** Opens the dialog; resolves to a File, or null where the person gives up. Rejects where there is no camera to use. */
 export async function takePhoto(dialog) {
   const stream = await navigator.mediaDevices.getUserMedia({

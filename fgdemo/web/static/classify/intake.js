@@ -1,7 +1,7 @@
 // How pictures come in: chosen, dropped anywhere on the page, or pasted.
 
 import { isTyping } from "../shared/dom.js";
-import { readable } from "../shared/readable.js";
+import { needed } from "../shared/client.js";
 
 /** Whether this tab is on the screen, with no dialog over it. */
 export function isFree(root) {
@@ -10,7 +10,10 @@ export function isFree(root) {
 
 /** `onFile(file)` for each, of a kind that the server reads; returns {choose}, which opens the file chooser. */
 export function listenForPictures(root, onReadable) {
-  const onFile = async (file) => onReadable(await readable(file));
+  const onFile = async (file) => {
+    const { readable } = await needed(() => import("../shared/readable.js"));
+    onReadable(await readable(file));
+  };
   const field = root.querySelector('input[type="file"]');
   const take = () => {
     if (field.files[0]) onFile(field.files[0]);

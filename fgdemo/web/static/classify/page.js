@@ -2,24 +2,20 @@
 // Maps, bars, changes of A and B among the candidates, crops being drawn: all of it happens here, in the browser.
 
 import { showAnswer, showCandidates, showPredictionSet } from "./answer.js";
-import { hasCamera, takePhoto } from "./camera.js";
-import { ask, askAbout, keepAsking, keepTrying } from "../shared/client.js";
+import { ask, askAbout, keepAsking, keepTrying, needed } from "../shared/client.js";
 import { h, isTyping, signed } from "../shared/dom.js";
 import { isFree, listenForPictures } from "./intake.js";
 import { partLabels, partsLayer, signedLayer, spotlightLayer } from "../shared/layers.js";
 import { gradient, partSums } from "../shared/maps.js";
 import { showNeighbours, showReasons } from "./reasons.js";
 import { digitOf, keyOf } from "../shared/keyboard.js";
-import { openKeys } from "./keys.js";
 import { isShown } from "../shared/nav.js";
-import { openReceipt, receiptInAddress } from "./receipt.js";
-import { openSuggestion } from "./suggest.js";
-import { taxonSearch } from "../shared/taxon_search.js";
 import { Viewer } from "../shared/viewer.js";
 import { VIEWS, describe } from "./views.js";
 
 const SETTLE_MS = 300; // A and B must rest this long before the slow questions are asked
 const FAITHLESS = 0.1;
+const RECEIPT = "#classify&receipt="; // behind the hash, so that it stands in no log of any server
 const READ_MS = 120_000; // there may be others before this one
 
 /** Bring the tab to life. */
@@ -319,7 +315,7 @@ class ClassifyTab {
     const opacity = this.$(".fg-opacity input");
     opacity.addEventListener("input", () => this.viewer.setOpacity(opacity.value / 100));
     this.viewer.setOpacity(opacity.value / 100);
-    this.$('[data-do="camera"]').hidden = !hasCamera();
+    this.$('[data-do="camera"]').hidden = !navigator.mediaDevices?.getUserMedia;
     document.addEventListener("keydown", (event) => isFree(this.root) && this.key(event));
     addEventListener("hashchange", () => this.showReceipt());
     this.root.dataset.ready = "true";
@@ -338,7 +334,7 @@ class ClassifyTab {
       whole: () => this.reread({ box: null }),
       compare: () => this.compare(),
       wrong: () => this.wrong(),
-      keys: () => openKeys(this.$('[data-dialog="keys"]')),
+      keys: async () => (await needed(() => import("./keys.js"))).openKeys(this.$('[data-dialog="keys"]')),
     };
     actions[action]?.();
   }
@@ -366,6 +362,7 @@ class ClassifyTab {
   }
 
   async photograph() {
+    const { takePhoto } = await needed(() => import("./camera.js"));
     try {
       const file = await takePhoto(this.$('[data-dialog="camera"]'));
       if (file) this.open(file);
@@ -378,10 +375,12 @@ class ClassifyTab {
     return ask("search_taxa", { query });
   }
 
-  compare() {
+  async compare() {
     const place = this.$(".fg-compare");
     place.hidden = !place.hidden;
     if (place.hidden) return;
+    place.replaceChildren();
+    const { taxonSearch } = await needed(() => import("../shared/taxon_search.js"));
     const search = taxonSearch({
       label: "Compare with…",
       search: async (query) => {
@@ -401,13 +400,15 @@ class ClassifyTab {
   }
 
   /** A visitor has opened the link to a picture that was left here. */
-  showReceipt() {
-    const receipt = receiptInAddress();
-    if (receipt) openReceipt(this.$('[data-dialog="receipt"]'), receipt);
+  async showReceipt() {
+    if (!location.hash.startsWith(RECEIPT)) return;
+    const { openReceipt } = await needed(() => import("./receipt.js"));
+    openReceipt(this.$('[data-dialog="receipt"]'), location.hash.slice(RECEIPT.length));
   }
 
-  wrong() {
+  async wrong() {
     const { result, upright } = this;
+    const { openSuggestion } = await needed(() => import("./suggest.js"));
     openSuggestion(this.$('[data-dialog="wrong"]'), {
       answered: result.answer.sentence,
       keepDays: this.keepDays,

@@ -3,7 +3,7 @@
 import { ask, keepAsking } from "../shared/client.js";
 import { h } from "../shared/dom.js";
 
-const MARK = "#classify&receipt="; // behind the hash, so that it stands in no log of any server
+const MARK = "#classify&receipt="; // as the Classify page looks for it
 const WORDS = {
   kept: (until) => `Experts can see the picture that you left. It is removed on ${until}, unless one of them accepts it before.`,
   used: () => "An expert has accepted the picture that you left. You can still delete it: it leaves the labelled pictures, and no model learns from it any more. A model that has learned from it before keeps what it learned, but not the picture.",
@@ -26,11 +26,6 @@ export function receiptLink(receipt, keptUntil) {
     h("p", {}, `Your picture is kept until ${day(keptUntil)}, or until you delete it with this link. Nobody else has it, so keep it.`),
     h("p", { class: "fg-receipt" }, field, copy),
   ];
-}
-
-/** The receipt that the address carries, or null. */
-export function receiptInAddress() {
-  return location.hash.startsWith(MARK) ? location.hash.slice(MARK.length) : null;
 }
 
 /** What became of the picture, and a button that deletes it. */

@@ -19,6 +19,8 @@ const BUSY = "The server is asked too much at once.";
 const OUTDATED = "The server was renewed meanwhile. Load this page again to go on.";
 const REFUSED = "The server refuses this.";
 
+/** What the document says: {functions: {name: component}, options: {page: …}, gradio: {js, css}}. */
+export const started = JSON.parse(document.getElementById("fg-start")?.textContent ?? '{"functions":{},"options":{},"gradio":{}}');
 const session = hex(8);
 export let isLoadingAgain = false;
 const troubles = new Map(); // why something is asked again, in a sentence
@@ -30,8 +32,7 @@ export function address(path) {
 
 /** The reply to a question of a page: a server function of that name, whatever page it belongs to. */
 export async function ask(name, question = {}, { timeoutMs = ANSWER_MS } = {}) {
-  const component = window.gradio_config.components.find((one) => one.props?.server_fns?.includes(name));
-  const body = { data: question, component_id: component?.id ?? -1, fn_name: name, session_hash: session };
+  const body = { data: question, component_id: started.functions[name] ?? -1, fn_name: name, session_hash: session };
   const reply = await send(address("gradio_api/component_server/"), { method: "POST", body: JSON.stringify(body), isQuestion: true, timeoutMs });
   if (["outdated", "forbidden"].includes(reply.code)) document.dispatchEvent(new CustomEvent(`fg-${reply.code}`));
   return reply;
@@ -85,6 +86,11 @@ export async function keepTrying(attempt, { isWanted = () => true, onTrouble = n
   } finally {
     if (troubles.delete(trouble)) show(troubles);
   }
+}
+
+/** A module that is needed only now, asked for until it comes: `load` imports it. */
+export function needed(load) {
+  return keepTrying(() => load().catch(() => failure(NO_ANSWER, { again: true })));
 }
 
 export function keepAsking(name, question = {}, options = {}) {

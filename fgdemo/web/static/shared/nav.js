@@ -1,6 +1,6 @@
 // The head of the page: which of the pages is shown, who is signed in, the way to the API.
 
-import { get, keepTrying, loadAgain, post } from "./client.js";
+import { get, keepTrying, loadAgain, needed, post, started } from "./client.js";
 import { h } from "./dom.js";
 import { stopRepeats } from "./keyboard.js";
 import { followMirror } from "./mirror.js";
@@ -9,6 +9,7 @@ import { mendPictures } from "./pictures.js";
 
 const PAGES = ["classify", "label", "review", "train", "data"];
 const HUB = "hf:"; // begins the name of whoever signs in with Hugging Face
+const opened = new Set();
 let person = null; // a promise of {name, role, any_account, hub_sign_in}
 
 /** Who is signed in, asked until the server says so: nobody is taken for a visitor because an answer was lost. */
@@ -31,7 +32,12 @@ export function isShown(page) {
 export async function mount(element) {
   const [nav, button, dialog] = [element.querySelector("nav"), element.querySelector('[data-do="person"]'), element.querySelector("dialog")];
   const api = element.querySelector('[data-do="api"]');
-  api.addEventListener("click", () => document.querySelector("footer .show-api").click());
+  api.addEventListener("click", async () => {
+    api.disabled = true;
+    const { openApi } = await needed(() => import("./api.js"));
+    await openApi();
+    api.disabled = false;
+  });
   api.disabled = false; // before, a click would have been lost
   const show = () => {
     const page = PAGES.find((one) => location.hash.startsWith(`#${one}`)) ?? "classify";
@@ -41,6 +47,7 @@ export async function mount(element) {
       else link.removeAttribute("aria-current");
     }
     document.dispatchEvent(new CustomEvent("fg-page", { detail: page }));
+    open(page);
   };
   addEventListener("hashchange", show);
   document.addEventListener("fg-sign-in", () => openSignIn(dialog));
@@ -49,6 +56,7 @@ export async function mount(element) {
   let mayAnswer = false;
   followTrouble(element.querySelector(".fg-trouble"), () => mayAnswer);
   show();
+  open("classify"); // which says in the head what the model is, whatever page is shown
   const me = await whoAmI();
   const signedIn = me.role !== "visitor" || me.name.startsWith(HUB);
   mayAnswer = me.role !== "visitor";
@@ -58,6 +66,14 @@ export async function mount(element) {
   button.title = signedIn ? "Sign out" : "";
   button.addEventListener("click", () => (signedIn ? openSignOut(dialog, me) : openSignIn(dialog)));
   button.disabled = false;
+}
+
+/** Bring a page to life when it is first shown. */
+async function open(page) {
+  if (opened.has(page)) return;
+  opened.add(page);
+  const { mount } = await needed(() => import(`../${page}/page.js`));
+  mount(document.getElementById(`fg-page-${page}`), started.options[page] ?? {});
 }
 
 /** One line for all pages: why something is asked again, or what else the page needs to go on. */

@@ -1,0 +1,30 @@
+// The description of the API. It is Gradio's, whose scripts are larger than all of ours: they come when it is first opened.
+
+import { address, needed, started } from "./client.js";
+import { h } from "./dom.js";
+
+/** Resolves when it is open. */
+export async function openApi() {
+  if (!document.querySelector("gradio-app")) {
+    window.__gradio_mode__ = "app";
+    document.head.prepend(h("link", { rel: "stylesheet", href: address(started.gradio.css) }));
+    document.body.append(h("gradio-app", { control_page_title: "false", embed: "false", eager: "true" }));
+  }
+  await needed(() => import(address(started.gradio.js)));
+  (await appearing("footer .show-api")).click();
+}
+
+function appearing(selector) {
+  return new Promise((resolve) => {
+    const look = () => {
+      const found = document.querySelector(selector);
+      if (found) {
+        watch.disconnect();
+        resolve(found);
+      }
+    };
+    const watch = new MutationObserver(look);
+    watch.observe(document.body, { childList: true, subtree: true });
+    look();
+  });
+}
