@@ -9,6 +9,14 @@ quick:
     {{python}} -m docs.generate --check
     {{python}} -m pytest --numprocesses logical --maxprocesses 4 --dist worksteal tests/unit
 
+# the pages' scripts: biome, tsc, node --test (once: npm ci)
+js:
+    npm run --silent check
+
+# lay out the pages' scripts
+js-format:
+    npm run --silent format
+
 # pyright over everything
 types:
     {{python}} -m pyright --pythonpath {{python}}

@@ -8,6 +8,7 @@ programs() { # while pip waits for its downloads
   local missing=() as_root
   command -v chromium > /dev/null || missing+=(chromium)
   command -v node > /dev/null || missing+=(nodejs)
+  command -v npm > /dev/null || missing+=(npm)
   command -v postgres > /dev/null || compgen -G "/usr/lib/postgresql/*/bin/initdb" > /dev/null || missing+=(postgresql)
   [ ${#missing[@]} -gt 0 ] || return 0
   as_root=$([ "$(id -u)" = 0 ] || echo sudo)
@@ -19,6 +20,10 @@ python3 -m venv .venv
 # Not compiled: the tests import a small part of it all, which Python compiles then.
 .venv/bin/python -m pip install --quiet --no-compile --requirement requirements-dev.txt
 wait "$installing"
+if ! cmp --silent package-lock.json node_modules/.installed; then # what checks the scripts of the pages
+  npm ci --no-audit --no-fund || { echo "npm cannot install what checks the scripts of the pages."; exit 1; }
+  cp package-lock.json node_modules/.installed
+fi
 
 audit() { # known holes in what is installed; without a network it cannot be known, which fails nothing
   if ! .venv/bin/python -m pip install --quiet --no-compile pip-audit 2> /dev/null; then
@@ -32,6 +37,7 @@ audit > "$said" 2>&1 & auditing=$! # it waits for the network
 .venv/bin/ruff check .
 .venv/bin/ruff format --check .
 .venv/bin/pyright --pythonpath .venv/bin/python
+npm run --silent check
 wait "$auditing"
 cat "$said" && rm "$said"
 .venv/bin/python -m pytest --numprocesses logical --maxprocesses 4 --dist worksteal --durations 25 "$@"

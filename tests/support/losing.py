@@ -10,7 +10,7 @@ from playwright.sync_api import Page, Request, Route
 
 How = Literal["abort", "reply", "500", "empty"]
 WATCHED = re.compile(
-    r"/(gradio_api/(component_server|upload)|fgdemo/|fgdemo-static/\w+/(shared/nav|(classify|label|review|train|data)/page)\.js)"
+    r"/(gradio_api/(component_server|upload)|fgdemo/|fgdemo-static/\w+/(head/nav|(classify|label|review|train|data)/page)\.js)"
 )
 
 

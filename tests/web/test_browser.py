@@ -103,12 +103,6 @@ def drawn(page: Page) -> str:
     )
 
 
-def module(page: Page, name: str) -> str:
-    """The address of one of the page's own modules."""
-    known = page.evaluate("document.querySelector('link[href*=\"classify/page.js\"]').href")
-    return known.replace("classify/page.js", name)
-
-
 def candidate(page: Page, name: str):
     return page.locator(".fg-candidate", has_text=name)
 
@@ -152,73 +146,6 @@ def test_a_model_that_cannot_be_loaded_is_said_on_the_page(browser: Browser, tmp
         expect(page.locator(".fg-model")).to_have_text("no model")
         page.close()
         assert isinstance(serving.exception(timeout=60), CheckpointError)
-
-
-@pytest.mark.parametrize(
-    ("count", "prob", "is_unknown", "sentence"),
-    [
-        (0, 0.0, False, ""),
-        (1, 0.04, True, "If it is one I know: no kind stands out."),
-        (1, 0.9, False, "Only K0 is plausible (right 90 times in 100)."),
-        (2, 0.4, False, "Either K0 or K1 (right 90 times in 100)."),
-        (3, 0.3, False, "One of K0, K1 or K2 (right 90 times in 100)."),
-        (5, 0.2, False, "One of 5 kinds, most likely K0 or K1 (right 90 times in 100)."),
-        (24, 0.04, True, "If it is one I know: one of 24 kinds, most likely K0 or K1 (right 90 times in 100)."),
-    ],
-)
-def test_the_prediction_set_in_words(page: Page, count: int, prob: float, is_unknown: bool, sentence: str) -> None:
-    said = page.evaluate(
-        """async ([source, count, prob, is_unknown]) => {
-            const { showPredictionSet } = await import(source);
-            const element = document.createElement("p");
-            const prediction_set = Array.from({ length: count }, (_, rank) => ({ name: `K${rank}`, prob }));
-            showPredictionSet(element, { prediction_set, coverage: 0.9, unknown: { is_unknown } });
-            return element.textContent;
-        }""",
-        [module(page, "classify/answer.js"), count, prob, is_unknown],
-    )
-    assert said == sentence
-
-
-def test_a_map_is_clear_where_it_is_weak_and_lets_the_photograph_through(page: Page) -> None:
-    ramp = [place / 10 for place in range(-10, 11)]
-    alphas = page.evaluate(
-        """async ([source, ramp]) => {
-            const { signedLayer } = await import(source);
-            const scale = { positive: "a", negative: "b", peak: 1 };
-            const canvas = signedLayer([...ramp, ...ramp], [2, 21], 21, scale);
-            const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, 1);
-            return Array.from({ length: canvas.width }, (_, x) => data[4 * x + 3] / 255);
-        }""",
-        [module(page, "shared/layers.js"), ramp],
-    )
-    assert alphas == pytest.approx(alphas[::-1], abs=0.3), "for and against are drawn alike, but for the line's place"
-    at = {value: alphas[int((place + 0.5) * len(alphas) / len(ramp))] for place, value in enumerate(ramp)}
-    assert at[0] == 0
-    assert 0 < at[0.2] < 0.1
-    assert at[0.2] < at[0.4] < at[0.7] < at[1] < 0.8
-    half = len(alphas) * 15.5 / len(ramp)
-    line = [x for x, alpha in enumerate(alphas) if alpha > 0.8 and x > len(alphas) / 2]
-    assert line, "a line runs at half of the peak"
-    assert all(abs(x - half) < 4 for x in line)
-
-
-@pytest.mark.parametrize(
-    ("names", "words"),
-    [
-        (["crown", "part 2"], "2 parts: crown, part 2."),
-        (["part 1", "part 2"], "2 parts that the model found by itself; they have no names yet."),
-    ],
-)
-def test_the_parts_in_words(page: Page, names: list[str], words: str) -> None:
-    said = page.evaluate(
-        """async ([source, names]) => {
-            const { describe } = await import(source);
-            return describe("parts", { grid: [1, 1], parts: names.map((name) => ({ name })) }).words;
-        }""",
-        [module(page, "classify/views.js"), names],
-    )
-    assert said == words
 
 
 def test_the_keys_are_listed(page: Page, warbler: Path) -> None:

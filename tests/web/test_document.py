@@ -66,6 +66,6 @@ def test_our_files_are_kept_for_ever_and_the_document_is_not(app: RunningApp) ->
         assert document.headers["content-encoding"] == "gzip"
         static = re.search(r"fgdemo-static/\w{12}", document.text)
         assert static
-        for path in ("all.css", "shared/nav.js", "fonts/plex-sans.woff2"):
+        for path in ("all.css", "head/nav.js", "fonts/plex-sans.woff2"):
             assert "immutable" in web.get(f"{static[0]}/{path}").headers["cache-control"]
         assert web.get(f"{static[0]}/nothing.js").headers.get("cache-control") is None

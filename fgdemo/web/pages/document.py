@@ -38,7 +38,7 @@ STYLES = (
     "train/verdict.css",
 )
 """In this order, which decides where two rules weigh the same."""
-FIRST_MODULES = ("shared/nav.js", "classify/page.js")
+FIRST_MODULES = ("head/nav.js", "classify/page.js")
 FOR_EVER = {"Cache-Control": "public, max-age=31536000, immutable"}
 """The address of each of our files changes with the files."""
 _IMPORT = re.compile(r'^(?:import|export|\}) .*from "(\.[^"]+)";$', re.MULTILINE)

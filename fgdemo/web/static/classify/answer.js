@@ -1,7 +1,8 @@
 // The answer in words, the taxonomy path, and the candidates with their bars.
 
-import { h, named, percent } from "../shared/dom.js";
+import { focusedIn, h, named } from "../shared/dom.js";
 import { iso } from "../shared/names.js";
+import { percent } from "../shared/words.js";
 
 const LISTED = 5;
 
@@ -45,7 +46,7 @@ function unbroken(text) {
 export function showCandidates(root, result, { a, b }, onPick) {
   const likely = new Set(result.prediction_set.map((taxon) => taxon.taxon));
   const listed = result.candidates.filter((one, rank) => rank < LISTED || one.taxon === a || one.taxon === b);
-  const focused = root.contains(document.activeElement) ? document.activeElement.dataset.pick : null;
+  const focused = focusedIn(root)?.dataset.pick;
   root.replaceChildren(...listed.map((candidate) => row(candidate, likely.has(candidate.taxon), { a, b }, onPick)));
   if (focused) root.querySelector(`[data-pick="${CSS.escape(focused)}"]`)?.focus();
 }
@@ -80,6 +81,13 @@ function row(candidate, isLikely, { a, b }, onPick) {
 
 /** What the marked candidates promise: the prediction set, in words. */
 export function showPredictionSet(element, result) {
+  element.textContent = predictionSetInWords(result);
+  const times = Math.round(100 * result.coverage);
+  element.title = `Of all pictures of kinds I know, ${times} in 100 have the right kind in this list.`;
+}
+
+/** One sentence, or none where the set is empty. */
+export function predictionSetInWords(result) {
   const names = result.prediction_set.map((taxon) => taxon.name);
   const times = Math.round(100 * result.coverage);
   let text;
@@ -91,6 +99,5 @@ export function showPredictionSet(element, result) {
   else text = `One of ${names.length} kinds, most likely ${iso(names[0])} or ${iso(names[1])}`;
   const whole = result.unknown.is_unknown ? `If it is one I know: ${text[0].toLowerCase()}${text.slice(1)}` : text;
   const promise = none ? "" : ` (right ${times} times in 100)`;
-  element.textContent = names.length ? `${whole}${promise}.` : "";
-  element.title = `Of all pictures of kinds I know, ${times} in 100 have the right kind in this list.`;
+  return names.length ? `${whole}${promise}.` : "";
 }

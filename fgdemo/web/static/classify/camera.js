@@ -17,7 +17,7 @@ export async function takePhoto(dialog) {
       canvas.toBlob((blob) => finish(blob && new File([blob], "camera.jpg", { type: "image/jpeg" })), "image/jpeg", 0.94);
     };
     const finish = (file) => {
-      stream.getTracks().forEach((track) => track.stop());
+      for (const track of stream.getTracks()) track.stop();
       dialog.onclose = null;
       if (dialog.open) dialog.close();
       resolve(file);

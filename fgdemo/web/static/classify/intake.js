@@ -1,7 +1,7 @@
 // How pictures come in: chosen, dropped anywhere on the page, or pasted.
 
-import { isTyping } from "../shared/dom.js";
 import { needed } from "../shared/client.js";
+import { isTyping } from "../shared/dom.js";
 
 /** Whether this tab is on the screen, with no dialog over it. */
 export function isFree(root) {
@@ -24,7 +24,7 @@ export function listenForPictures(root, onReadable) {
     const file = event.clipboardData?.files[0];
     if (file && isFree(root) && !isTyping(event)) onFile(file);
   });
-  for (const name of ["dragenter", "dragover", "dragleave", "drop"]) {
+  for (const name of /** @type {const} */ (["dragenter", "dragover", "dragleave", "drop"])) {
     document.addEventListener(name, (event) => {
       if (!isFree(root) || !event.dataTransfer?.types.includes("Files")) return;
       event.preventDefault(); // or the browser would leave the page to show the file

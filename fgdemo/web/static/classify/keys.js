@@ -3,6 +3,7 @@
 import { h } from "../shared/dom.js";
 import { keyOf } from "../shared/keyboard.js";
 
+/** @type {[string[], string][]} */
 const KEYS = [
   [["1", "2", "3", "4"], "picture, class map, A versus B, parts"],
   [["C"], "draw a box around what to look at"],
@@ -22,7 +23,11 @@ export function openKeys(dialog) {
   };
   dialog.replaceChildren(
     h("h2", { id: "fg-keys-title" }, "Keys"),
-    h("dl", { class: "fg-keys" }, ...KEYS.flatMap(([keys, does]) => [h("dt", {}, ...keys.map((key) => h("kbd", {}, key))), h("dd", {}, does)])),
+    h(
+      "dl",
+      { class: "fg-keys" },
+      ...KEYS.flatMap(([keys, does]) => [h("dt", {}, ...keys.map((key) => h("kbd", {}, key))), h("dd", {}, does)]),
+    ),
     h("p", { class: "fg-form-actions" }, h("button", { type: "button", class: "fg-button", onclick: close }, "Close")),
   );
   dialog.showModal();

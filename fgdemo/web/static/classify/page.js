@@ -1,17 +1,18 @@
 // The Classify tab: what is asked of the server, what is remembered, and which panel shows what.
 // Maps, bars, changes of A and B among the candidates, crops being drawn: all of it happens here, in the browser.
 
-import { showAnswer, showCandidates, showPredictionSet } from "./answer.js";
 import { ask, askAbout, keepAsking, keepTrying, needed } from "../shared/client.js";
-import { h, isTyping, signed } from "../shared/dom.js";
-import { isFree, listenForPictures } from "./intake.js";
+import { h, isTyping } from "../shared/dom.js";
+import { digitOf, keyOf } from "../shared/keyboard.js";
 import { partLabels, partsLayer, signedLayer, spotlightLayer } from "../shared/layers.js";
 import { gradient, partSums } from "../shared/maps.js";
-import { showNeighbours, showReasons } from "./reasons.js";
-import { digitOf, keyOf } from "../shared/keyboard.js";
-import { isShown } from "../shared/nav.js";
+import { isShown } from "../head/nav.js";
 import { Viewer } from "../shared/viewer.js";
-import { VIEWS, describe } from "./views.js";
+import { signed } from "../shared/words.js";
+import { showAnswer, showCandidates, showPredictionSet } from "./answer.js";
+import { isFree, listenForPictures } from "./intake.js";
+import { showNeighbours, showReasons } from "./reasons.js";
+import { describe, VIEWS } from "./views.js";
 
 const SETTLE_MS = 300; // A and B must rest this long before the slow questions are asked
 const FAITHLESS = 0.1;
@@ -31,12 +32,19 @@ function showModel(about) {
 
 class ClassifyTab {
   constructor(root, { maxMb, keepDays }) {
-    Object.assign(this, { root, maxMb, keepDays });
+    this.root = root;
+    this.maxMb = maxMb;
+    this.keepDays = keepDays;
+    /** @type {any} */
     this.upright = null; // {file, name, path} of the picture that is shown
+    /** @type {any} */
     this.result = null;
     this.a = this.b = null; // taxon ids
     this.view = "class";
     this.pinned = this.hovered = null; // part ids
+    /** @type {Record<string, any> | null} */
+    this.sums = null; // what the parts add to A and to B
+    this.later = 0;
     this.turn = 0; // the latest question; older answers are dropped
     this.layers = new Map();
     this.measured = new Map();
@@ -44,6 +52,7 @@ class ClassifyTab {
       onBox: (box) => this.reread({ box }),
       onMode: (mode) => this.showMode(mode),
     });
+    this.intake = listenForPictures(this.root, (file) => this.open(file));
     this.listen();
     document.addEventListener("fg-live", () => this.introduce());
     this.introduce();
@@ -244,8 +253,9 @@ class ClassifyTab {
     const bar = this.$(".fg-scale");
     bar.hidden = !scale;
     if (!scale) return;
-    bar.title = "Evidence of one place of the grid, in log-odds; zero is clear, and the line runs at half of the strongest."
-      + (this.view === "class" ? " The positive part is what Grad-CAM shows." : "");
+    bar.title =
+      "Evidence of one place of the grid, in log-odds; zero is clear, and the line runs at half of the strongest." +
+      (this.view === "class" ? " The positive part is what Grad-CAM shows." : "");
     const ends = this.view === "contrast" ? [h("b", { class: "fg-b" }, "B"), h("b", { class: "fg-a" }, "A")] : ["", ""];
     this.$(".fg-low").replaceChildren(ends[0], " ", signed(-scale.peak));
     this.$(".fg-high").replaceChildren(signed(scale.peak), " ", ends[1]);
@@ -305,7 +315,6 @@ class ClassifyTab {
   // --- the person's hands ----------------------------------------------------------------------------
 
   listen() {
-    this.intake = listenForPictures(this.root, (file) => this.open(file));
     this.root.addEventListener("click", (event) => this.act(event.target.closest("[data-do]")?.dataset.do));
     this.root.addEventListener("change", (event) => {
       if (event.target.name !== "fg-view") return;
@@ -343,7 +352,7 @@ class ClassifyTab {
     const key = keyOf(event);
     if (isTyping(event) || key === null || (!this.result && key !== "?")) return;
     const digit = digitOf(event);
-    const view = VIEWS[digit - 1];
+    const view = VIEWS[(digit ?? 0) - 1];
     const action = digit === 0 ? "fit" : { "+": "in", "=": "in", "-": "out", c: "crop", "?": "keys" }[key];
     if (view) {
       this.view = view;

@@ -1,21 +1,18 @@
 // Why A and not B: the part bars that sum to ln(p_A / p_B), and the nearest labelled pictures of both.
 
-import { h, signed } from "../shared/dom.js";
+import { focusedIn, h } from "../shared/dom.js";
 import { iso } from "../shared/names.js";
+import { signed } from "../shared/words.js";
 
 /** `onPart(id, "hover" | "leave" | "press")`; `pinned` is the id of the part that stays lit, or null. */
 export function showReasons(root, { a, b, sums, pinned }, onPart) {
   const longest = Math.max(...sums.rows.map((row) => Math.abs(row.value)), 1e-9);
   const parts = sums.rows.filter((row) => row.kind === "part").sort((x, y) => Math.abs(y.value) - Math.abs(x.value));
   const rest = sums.rows.filter((row) => row.kind !== "part");
-  const focused = root.contains(document.activeElement) ? document.activeElement.dataset.part : null;
+  const focused = focusedIn(root)?.dataset.part;
   root.replaceChildren(
     h("h2", {}, "Why ", h("span", { class: "fg-a" }, a.name), " and not ", h("span", { class: "fg-b" }, b.name)),
-    h(
-      "div",
-      { class: "fg-bars", role: "list" },
-      ...[...parts, ...rest].map((row) => bar(row, longest, pinned, onPart)),
-    ),
+    h("div", { class: "fg-bars", role: "list" }, ...[...parts, ...rest].map((row) => bar(row, longest, pinned, onPart))),
     total(a, b, sums.total),
   );
   if (focused) root.querySelector(`[data-part="${CSS.escape(focused)}"]`)?.focus();
@@ -31,7 +28,10 @@ function bar({ kind, part, value }, longest, pinned, onPart) {
     h("span", { class: "fg-num" }, signed(value)),
   ];
   if (!part) {
-    const title = kind === "base" ? "What A has over B in a picture of nothing but average background: where the sum starts. It does not say which of them is commoner" : "What the places outside all parts say";
+    const title =
+      kind === "base"
+        ? "What A has over B in a picture of nothing but average background: where the sum starts. It does not say which of them is commoner"
+        : "What the places outside all parts say";
     return h("div", { class: "fg-part-bar is-rest", role: "listitem", title }, ...inside);
   }
   const id = String(part.id);
@@ -68,7 +68,12 @@ function total(a, b, sum) {
     h(
       "span",
       { class: "fg-num", "data-total": String(sum), title: "The bars add up exactly to the natural logarithm of p(A) / p(B)" },
-      "ln(p", h("sub", {}, "A"), " ∕ p", h("sub", {}, "B"), ") = ", h("b", {}, signed(sum)),
+      "ln(p",
+      h("sub", {}, "A"),
+      " ∕ p",
+      h("sub", {}, "B"),
+      ") = ",
+      h("b", {}, signed(sum)),
     ),
   );
 }
@@ -76,14 +81,19 @@ function total(a, b, sum) {
 /** Thumbnails of labelled pictures of A and B; where the workspace has none, a sentence. */
 export function showNeighbours(root, { a, b }, found) {
   if (!found || !Object.values(found).some((pictures) => pictures.length)) {
-    root.replaceChildren(
-      h("p", { class: "fg-quiet" }, "There are no labelled pictures of these two to compare with yet."),
-    );
+    root.replaceChildren(h("p", { class: "fg-quiet" }, "There are no labelled pictures of these two to compare with yet."));
     return;
   }
   root.replaceChildren(
     h("h2", {}, "Nearest labelled pictures"),
-    h("div", { class: "fg-nearest" }, ...[[a, "a"], [b, "b"]].map(([taxon, side]) => strip(taxon, side, found[taxon.taxon] ?? []))),
+    h(
+      "div",
+      { class: "fg-nearest" },
+      ...[
+        [a, "a"],
+        [b, "b"],
+      ].map(([taxon, side]) => strip(taxon, side, found[taxon.taxon] ?? [])),
+    ),
   );
 }
 

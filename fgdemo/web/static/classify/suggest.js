@@ -2,12 +2,14 @@
 
 import { newKey } from "../shared/client.js";
 import { h } from "../shared/dom.js";
-import { receiptLink } from "./receipt.js";
 import { taxonSearch } from "../shared/taxon_search.js";
+import { receiptLink } from "./receipt.js";
 
 /** `save({taxon, new_name, comment, keep_picture, key})` resolves to {saved, receipt, kept_until}, or to {error}. */
 export function openSuggestion(dialog, { answered, keepDays, search, save }) {
-  let [chosen, sent, key] = [null, "", ""];
+  /** @type {any} */
+  let chosen = null;
+  let [sent, key] = ["", ""];
   const message = h("p", { class: "fg-form-message", role: "status" });
   const send = h("button", { type: "submit", class: "fg-button fg-primary" }, "Save suggestion");
   const picker = taxonSearch({
@@ -59,7 +61,12 @@ export function openSuggestion(dialog, { answered, keepDays, search, save }) {
       `Without it only your words are kept. With it experts see the picture, without place, time and camera; after ${keepDays} days it is removed, unless one of them accepts it: then models may learn from it. You can delete it at any time.`,
     ),
     message,
-    h("p", { class: "fg-form-actions" }, h("button", { type: "button", class: "fg-button", onclick: () => dialog.close() }, "Cancel"), send),
+    h(
+      "p",
+      { class: "fg-form-actions" },
+      h("button", { type: "button", class: "fg-button", onclick: () => dialog.close() }, "Cancel"),
+      send,
+    ),
   );
   dialog.replaceChildren(form);
   dialog.showModal();

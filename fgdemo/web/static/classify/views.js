@@ -1,8 +1,8 @@
 // What each view shows, as numbers and as words; nothing is drawn here.
 
-import { signed } from "../shared/dom.js";
 import { difference, partAt, placeInWords, strongest } from "../shared/maps.js";
 import { iso } from "../shared/names.js";
+import { signed } from "../shared/words.js";
 
 export const VIEWS = ["picture", "class", "contrast", "parts"];
 const FAINT = 0.02; // of the peak; less is called nothing

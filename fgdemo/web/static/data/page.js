@@ -1,12 +1,13 @@
 // The Data page: pictures in, pictures out, people. A transfer runs on the server, so the page may be left meanwhile.
 
-import { drawPeople, drawTransfer } from "./views.js";
 import { ask, keepAsking } from "../shared/client.js";
 import { h } from "../shared/dom.js";
-import { gate, isShown, whoAmI } from "../shared/nav.js";
+import { gate, isShown, whoAmI } from "../head/nav.js";
 import { filesOf, newBatch, sendFiles, sorted } from "./uploads.js";
+import { drawPeople, drawTransfer } from "./views.js";
 
 const POLL_MS = 1000;
+/** @type {[string, string, string][]} */
 const FORMATS = [
   ["imagefolder", "Folders", "A folder for each split and kind, with the pictures. For training anywhere."],
   ["csv", "Table", "One row a picture: label, who gave it, whether it was checked. No pictures."],
@@ -21,7 +22,11 @@ export function mount(element) {
 
 class DataPage {
   constructor(root) {
-    Object.assign(this, { root, format: "imagefolder", sending: null });
+    this.root = root;
+    this.format = "imagefolder";
+    this.turn = 0;
+    /** @type {AbortController | null} */
+    this.sending = null;
     const acts = {
       files: () => this.$('[data-field="files"]').click(),
       folder: () => this.$('[data-field="folder"]').click(),
@@ -60,7 +65,15 @@ class DataPage {
     [this.$(".fg-data-gate").hidden, this.$(".fg-data-body").hidden] = [isMaintainer, !isMaintainer];
     this.root.dataset.state = isMaintainer ? "ready" : "gate";
     if (!isMaintainer) {
-      const words = me.role === "expert" ? h("div", { class: "fg-gate" }, h("h1", {}, "Pictures in and out"), h("p", { class: "fg-quiet" }, "Only maintainers may bring pictures in and take them out.")) : gate(me, "Pictures in and out");
+      const words =
+        me.role === "expert"
+          ? h(
+              "div",
+              { class: "fg-gate" },
+              h("h1", {}, "Pictures in and out"),
+              h("p", { class: "fg-quiet" }, "Only maintainers may bring pictures in and take them out."),
+            )
+          : gate(me, "Pictures in and out");
       this.$(".fg-data-gate").replaceChildren(words);
       return;
     }
@@ -85,15 +98,22 @@ class DataPage {
     if (!chosen.length || this.sending) return;
     const [files, behind] = sorted(chosen);
     const names = [...new Set(behind.map(({ path }) => path.split("/").pop()))];
-    const stay = behind.length ? `${names.slice(0, 3).join(", ")}${names.length > 3 ? " …" : ""} (hidden, or left by a system) ${behind.length === 1 ? "was" : "were"} not sent` : "";
+    const stay = behind.length
+      ? `${names.slice(0, 3).join(", ")}${names.length > 3 ? " …" : ""} (hidden, or left by a system) ${behind.length === 1 ? "was" : "were"} not sent`
+      : "";
     if (!files.length) return this.fail(`${stay}: there is nothing else to bring in.`);
     const batch = newBatch();
-    const what = files.length === 1 ? files[0].path : `${files[0].path.includes("/") ? files[0].path.split("/")[0] : `${files[0].path} and more`} (${files.length.toLocaleString("en")} files)`;
+    const what =
+      files.length === 1
+        ? files[0].path
+        : `${files[0].path.includes("/") ? files[0].path.split("/")[0] : `${files[0].path} and more`} (${files.length.toLocaleString("en")} files)`;
     const about = stay ? `${what.slice(0, 100)}; ${stay}` : what;
     this.sending = new AbortController();
-    const show = (stage, done, of) => this.show({ kind: "import", about, state: "running", stage, done, of, unit: "bytes", left_out: [] }, () => this.sending?.abort());
+    const show = (stage, done, of) =>
+      this.show({ kind: "import", about, state: "running", stage, done, of, unit: "bytes", left_out: [] }, () => this.sending?.abort());
     show("sending", 0, 1);
     const error = await sendFiles(batch, files, show, this.sending.signal);
+    /** @type {AbortController | null} */
     this.sending = null;
     if (error) this.fail(error, about);
     else this.begin("data_import", { batch, about: about.slice(0, 200) });
@@ -115,7 +135,8 @@ class DataPage {
   /** Look at the transfer once a second while it runs and somebody looks. */
   async follow() {
     clearTimeout(this.timer);
-    const turn = (this.turn = (this.turn ?? 0) + 1);
+    this.turn += 1;
+    const { turn } = this;
     const reply = await keepAsking("data_now", {}, { isWanted: () => turn === this.turn && isShown("data") });
     if (turn !== this.turn) return null;
     if (!this.sending && !reply.error) this.show(reply.transfer);
@@ -123,6 +144,7 @@ class DataPage {
     return reply;
   }
 
+  /** @param {any} transfer @param {() => unknown} onCancel */
   show(transfer, onCancel = () => this.begin("data_cancel", {})) {
     drawTransfer(this.$(".fg-transfer"), transfer, { onCancel, onGoOn: () => this.begin("data_go_on", {}) });
     const busy = transfer?.state === "running";
@@ -134,7 +156,13 @@ class DataPage {
       h(
         "label",
         { class: "fg-format" },
-        h("input", { type: "radio", name: "fg-format", value: format, checked: format === this.format, onchange: () => (this.format = format) }),
+        h("input", {
+          type: "radio",
+          name: "fg-format",
+          value: format,
+          checked: format === this.format,
+          onchange: () => (this.format = format),
+        }),
         h("span", { class: "fg-format-name" }, name),
         h("span", { class: "fg-quiet fg-small" }, about),
       );
@@ -154,7 +182,9 @@ class DataPage {
     if (!reply.error) this.showPeople(reply);
     else {
       this.showPeople(await keepAsking("people_list", {}, { isWanted: () => isShown("data") }));
-      this.$('[data-message="people"]').textContent = reply.lost ? `${reply.error} Nothing is known of this change: here is how it stands now.` : reply.error;
+      this.$('[data-message="people"]').textContent = reply.lost
+        ? `${reply.error} Nothing is known of this change: here is how it stands now.`
+        : reply.error;
     }
     return reply;
   }

@@ -43,6 +43,7 @@ export async function sendFiles(batch, files, onProgress, signal) {
   const total = files.reduce((sum, { file }) => sum + file.size, 0);
   const sent = new Map();
   const waiting = [...files];
+  /** @type {string | null} */
   let problem = null;
   const worker = async () => {
     for (let next = waiting.shift(); next && !problem && !signal.aborted; next = waiting.shift()) {
@@ -50,7 +51,11 @@ export async function sendFiles(batch, files, onProgress, signal) {
       const file = await readable(next.file);
       const onBytes = (bytes) => {
         sent.set(path, bytes);
-        onProgress("sending", [...sent.values()].reduce((sum, one) => sum + one, 0), total);
+        onProgress(
+          "sending",
+          [...sent.values()].reduce((sum, one) => sum + one, 0),
+          total,
+        );
       };
       const reply = await keepTrying(() => putFile(batch, path, file, { onBytes, signal }), { isWanted: () => !signal.aborted });
       if (reply.error) problem = `${path}: ${reply.error}`;

@@ -2,6 +2,7 @@
 
 import { h } from "../shared/dom.js";
 import { iso } from "../shared/names.js";
+import { duration } from "../shared/words.js";
 
 /** A transfer, or nothing where there has been none. */
 export function drawTransfer(root, transfer, { onCancel, onGoOn }) {
@@ -18,12 +19,23 @@ export function drawTransfer(root, transfer, { onCancel, onGoOn }) {
   }
   const words = [h("p", {}, transfer.about && transfer.kind === "import" ? h("b", {}, `${iso(transfer.about)}: `) : "", transfer.sentence)];
   if (transfer.state === "done" && transfer.kind === "export" && transfer.size_bytes !== null) {
-    const download = h("a", { class: "fg-button fg-primary", href: new URL("fgdemo/data/export", document.baseURI), download: "" }, `Download, ${megabytes(transfer.size_bytes)}`);
+    const download = h(
+      "a",
+      { class: "fg-button fg-primary", href: new URL("fgdemo/data/export", document.baseURI), download: "" },
+      `Download, ${megabytes(transfer.size_bytes)}`,
+    );
     words.push(h("p", { class: "fg-row-actions" }, download));
   }
   if (transfer.left_out_count) words.push(leftOut(transfer));
   if (transfer.state === "done" && transfer.kind === "import") {
-    words.push(h("p", { class: "fg-row-actions" }, h("a", { class: "fg-button fg-primary", href: "#label" }, "Label"), h("a", { class: "fg-button", href: "#review" }, "Review")));
+    words.push(
+      h(
+        "p",
+        { class: "fg-row-actions" },
+        h("a", { class: "fg-button fg-primary", href: "#label" }, "Label"),
+        h("a", { class: "fg-button", href: "#review" }, "Review"),
+      ),
+    );
   }
   return root.replaceChildren(...words);
 }
@@ -36,21 +48,25 @@ function running({ stage, done, of, left_s: left, unit }, about, onCancel) {
   return [
     h("p", {}, h("b", {}, about)),
     bar,
-    h("p", { class: "fg-transfer-facts" }, h("span", { class: "fg-quiet fg-num" }, facts.join(", ")), h("button", { type: "button", class: "fg-link", onclick: onCancel }, "Cancel")),
+    h(
+      "p",
+      { class: "fg-transfer-facts" },
+      h("span", { class: "fg-quiet fg-num" }, facts.join(", ")),
+      h("button", { type: "button", class: "fg-link", onclick: onCancel }, "Cancel"),
+    ),
   ];
 }
 
 function leftOut({ left_out: rows, left_out_count: count, has_list: hasList }) {
   const list = h("ul", {}, ...rows.map(([name, reason]) => h("li", {}, h("b", {}, name), ` ${reason}`)));
-  const all = hasList ? h("p", {}, h("a", { class: "fg-link", href: new URL("fgdemo/data/left-out.csv", document.baseURI), download: "" }, "All of them as a table")) : null;
+  const all = hasList
+    ? h(
+        "p",
+        {},
+        h("a", { class: "fg-link", href: new URL("fgdemo/data/left-out.csv", document.baseURI), download: "" }, "All of them as a table"),
+      )
+    : null;
   return h("details", { class: "fg-left-out" }, h("summary", {}, `${count.toLocaleString("en")} left out`), list, all);
-}
-
-/** "about 3 minutes". */
-export function duration(seconds) {
-  const [amount, unit] = seconds < 90 ? [seconds, "second"] : seconds < 5400 ? [seconds / 60, "minute"] : [seconds / 3600, "hour"];
-  const whole = Math.max(1, Math.round(amount));
-  return `about ${whole} ${unit}${whole === 1 ? "" : "s"}`;
 }
 
 function megabytes(bytes) {
@@ -67,7 +83,14 @@ export function drawPeople(root, { people, me }, onChange, dialog) {
           { "aria-label": `Role of ${iso(person.name)}`, onchange: (event) => onChange({ name: person.name, role: event.target.value }) },
           ...["visitor", "expert", "maintainer"].map((name) => h("option", { value: name, selected: name === person.role }, name)),
         );
-  const shut = (person) => (person.name === me ? h("span", { class: "fg-quiet" }, "you") : h("button", { type: "button", class: "fg-link", onclick: () => onChange({ name: person.name, disabled: !person.disabled }) }, person.disabled ? "Open again" : "Shut"));
+  const shut = (person) =>
+    person.name === me
+      ? h("span", { class: "fg-quiet" }, "you")
+      : h(
+          "button",
+          { type: "button", class: "fg-link", onclick: () => onChange({ name: person.name, disabled: !person.disabled }) },
+          person.disabled ? "Open again" : "Shut",
+        );
   const row = (person) =>
     h(
       "li",
@@ -87,8 +110,23 @@ function askPassword(dialog, name, onChange) {
     dialog.close();
     onChange({ name, password: field.value });
   };
-  const actions = h("p", { class: "fg-form-actions" }, h("button", { type: "button", class: "fg-button", onclick: () => dialog.close() }, "Cancel"), h("button", { type: "submit", class: "fg-button fg-primary" }, "Change it"));
-  dialog.replaceChildren(h("form", { onsubmit: submit }, h("h2", {}, `A new password for ${iso(name)}`), h("p", { class: "fg-quiet" }, "Everybody who is signed in to this account is signed out."), h("label", { for: "fg-changed-password" }, "Password, 8 characters or more"), field, actions));
+  const actions = h(
+    "p",
+    { class: "fg-form-actions" },
+    h("button", { type: "button", class: "fg-button", onclick: () => dialog.close() }, "Cancel"),
+    h("button", { type: "submit", class: "fg-button fg-primary" }, "Change it"),
+  );
+  dialog.replaceChildren(
+    h(
+      "form",
+      { onsubmit: submit },
+      h("h2", {}, `A new password for ${iso(name)}`),
+      h("p", { class: "fg-quiet" }, "Everybody who is signed in to this account is signed out."),
+      h("label", { for: "fg-changed-password" }, "Password, 8 characters or more"),
+      field,
+      actions,
+    ),
+  );
   dialog.showModal();
   field.focus();
 }

@@ -1,9 +1,9 @@
 // The dialogs of the Label page: a new kind, and what was said about a picture.
 
 import { h } from "../shared/dom.js";
-import { ACTIONS } from "./keys.js";
 import { iso } from "../shared/names.js";
 import { taxonSearch } from "../shared/taxon_search.js";
+import { ACTIONS } from "./keys.js";
 
 /** Ask for a new kind and its place in the tree. `make({name, latin, parent})` gives {taxon} or {error}. */
 export function openNewKind(dialog, { search, make, onMade }) {
@@ -15,7 +15,12 @@ export function openNewKind(dialog, { search, make, onMade }) {
     const reply = await search(query);
     return reply.error ? reply : { taxa: reply.taxa.filter((taxon) => !taxon.is_leaf) };
   };
-  const group = taxonSearch({ label: "Group it belongs to (may be left empty)", search: groups, onPick: (taxon) => (parent = taxon.taxon), onText: () => (parent = null) });
+  const group = taxonSearch({
+    label: "Group it belongs to (may be left empty)",
+    search: groups,
+    onPick: (taxon) => (parent = taxon.taxon),
+    onText: () => (parent = null),
+  });
   const submit = async (event) => {
     event.preventDefault();
     send.disabled = true;
@@ -31,7 +36,21 @@ export function openNewKind(dialog, { search, make, onMade }) {
   const cancel = h("button", { type: "button", class: "fg-button", onclick: () => dialog.close() }, "Cancel");
   const send = h("button", { type: "submit", class: "fg-button fg-primary" }, "Make it, and label this picture so");
   const label = (id, text) => h("label", { for: id }, text);
-  show(dialog, h("form", { onsubmit: submit }, h("h2", {}, "A new kind"), label("fg-kind", "Name"), name, label("fg-latin", "Latin name"), latin, group, message, h("p", { class: "fg-form-actions" }, cancel, send)));
+  show(
+    dialog,
+    h(
+      "form",
+      { onsubmit: submit },
+      h("h2", {}, "A new kind"),
+      label("fg-kind", "Name"),
+      name,
+      label("fg-latin", "Latin name"),
+      latin,
+      group,
+      message,
+      h("p", { class: "fg-form-actions" }, cancel, send),
+    ),
+  );
   name.focus();
 }
 
@@ -52,8 +71,25 @@ export function historyList(events, blind = false) {
   const rows = events
     .filter((event) => event.kind !== "undo")
     .reverse()
-    .map((event) => h("li", { class: undone.has(event.id) ? "is-undone" : null }, h("b", {}, event.name ?? { import: "no label", ...ACTION_WORDS }[event.kind] ?? event.kind), h("span", { class: "fg-quiet" }, ` ${event.kind === "import" ? "came with the picture" : iso(event.annotator)}, ${new Date(event.when).toLocaleString()}${undone.has(event.id) ? ", taken back" : ""}`), event.comment ? h("p", {}, `“${event.comment}”`) : null));
-  return h("div", { class: "fg-history" }, h("h2", {}, "What was said about this picture"), blind ? h("p", { class: "fg-quiet" }, "Hidden until you have given your opinion.") : h("ol", {}, ...rows));
+    .map((event) =>
+      h(
+        "li",
+        { class: undone.has(event.id) ? "is-undone" : null },
+        h("b", {}, event.name ?? { import: "no label", ...ACTION_WORDS }[event.kind] ?? event.kind),
+        h(
+          "span",
+          { class: "fg-quiet" },
+          ` ${event.kind === "import" ? "came with the picture" : iso(event.annotator)}, ${new Date(event.when).toLocaleString()}${undone.has(event.id) ? ", taken back" : ""}`,
+        ),
+        event.comment ? h("p", {}, `“${event.comment}”`) : null,
+      ),
+    );
+  return h(
+    "div",
+    { class: "fg-history" },
+    h("h2", {}, "What was said about this picture"),
+    blind ? h("p", { class: "fg-quiet" }, "Hidden until you have given your opinion.") : h("ol", {}, ...rows),
+  );
 }
 
 const ACTION_WORDS = Object.fromEntries(["unsure", "skip", "unusable", "none"].map((kind) => [kind, ACTIONS[kind][2].toLowerCase()]));

@@ -23,9 +23,10 @@ export const ACTIONS = {
 
 /** {action: key}, with what this person has changed: a key is its character, or {key, code} with its place. */
 export function readKeys() {
+  /** @type {Record<string, unknown>} */
   let changed = {};
   try {
-    changed = JSON.parse(localStorage.getItem(STORED)) ?? {};
+    changed = JSON.parse(localStorage.getItem(STORED) ?? "{}");
   } catch {
     // unreadable: the usual keys
   }
@@ -53,20 +54,54 @@ export function keyName(binding) {
 
 /** The list of keys; a click on one and the next key press changes it. */
 export function openKeys(dialog, keys, onChange) {
-  let waiting = null;
+  /** @type {string | null} */
+  let waiting = null; // the action whose key is being changed
   const message = h("p", { class: "fg-form-message", role: "status" });
   const close = () => dialog.close();
+  const usual = () => {
+    keys = onChange(null);
+    draw();
+  };
   const draw = () => {
     const rows = Object.entries(ACTIONS).flatMap(([action, [, about]]) => [
-      h("dt", {}, h("button", { type: "button", class: "fg-keycap", "aria-pressed": String(waiting === action), title: "Change this key", onclick: () => ((waiting = action), draw(), dialog.focus()) }, h("kbd", {}, waiting === action ? "…" : keyName(keys[action])))),
+      h(
+        "dt",
+        {},
+        h(
+          "button",
+          {
+            type: "button",
+            class: "fg-keycap",
+            "aria-pressed": String(waiting === action),
+            title: "Change this key",
+            onclick: () => {
+              waiting = action;
+              draw();
+              dialog.focus();
+            },
+          },
+          h("kbd", {}, waiting === action ? "…" : keyName(keys[action])),
+        ),
+      ),
       h("dd", {}, about),
     ]);
     dialog.replaceChildren(
       h("h2", {}, "Keys"),
-      h("dl", { class: "fg-keys" }, h("dt", {}, h("kbd", {}, "1"), "–", h("kbd", {}, "9")), h("dd", {}, "The kind with this number"), ...rows),
+      h(
+        "dl",
+        { class: "fg-keys" },
+        h("dt", {}, h("kbd", {}, "1"), "–", h("kbd", {}, "9")),
+        h("dd", {}, "The kind with this number"),
+        ...rows,
+      ),
       h("p", { class: "fg-quiet" }, "Click a key to change it."),
       message,
-      h("p", { class: "fg-form-actions" }, h("button", { type: "button", class: "fg-button", onclick: () => ((keys = onChange(null)), draw()) }, "The usual keys"), h("button", { type: "button", class: "fg-button fg-primary", onclick: close }, "Close")),
+      h(
+        "p",
+        { class: "fg-form-actions" },
+        h("button", { type: "button", class: "fg-button", onclick: usual }, "The usual keys"),
+        h("button", { type: "button", class: "fg-button fg-primary", onclick: close }, "Close"),
+      ),
     );
   };
   dialog.onkeydown = (event) => {
@@ -77,7 +112,8 @@ export function openKeys(dialog, keys, onChange) {
     if (!binding) return undefined; // Shift, or an accent that a letter follows
     if (event.key !== "Escape") {
       const taken = actionOf(event, keys);
-      if ((taken && taken !== waiting) || digitOf(event) > 0 || event.key === "Tab") message.textContent = `${keyName(digitOf(event) > 0 ? String(digitOf(event)) : binding)} is in use.`;
+      if ((taken && taken !== waiting) || (digitOf(event) ?? 0) > 0 || event.key === "Tab")
+        message.textContent = `${keyName((digitOf(event) ?? 0) > 0 ? String(digitOf(event)) : binding)} is in use.`;
       else {
         message.textContent = "";
         keys = onChange({ ...keys, [waiting]: binding });

@@ -1,16 +1,16 @@
 // The Label page: one key a picture. This module holds what is on the screen and what each key does.
 
-import { h, isTyping } from "../shared/dom.js";
 import { ask, keepAsking } from "../shared/client.js";
-import { openHistory, openNewKind } from "./dialogs.js";
+import { focusedIn, h, isTyping } from "../shared/dom.js";
 import { digitOf } from "../shared/keyboard.js";
+import { iso } from "../shared/names.js";
+import { gate, isShown, whoAmI } from "../head/nav.js";
+import { taxonSearch } from "../shared/taxon_search.js";
+import { openHistory, openNewKind } from "./dialogs.js";
 import { actionOf, isChosen, openKeys, readKeys, storeKeys } from "./keys.js";
 import { LabelQueue } from "./queue.js";
 import { Study } from "./study.js";
 import { accuracySentence, drawChoices, drawKeys, drawPlan, drawReading, drawStanding, drawWhy, offered } from "./views.js";
-import { iso } from "../shared/names.js";
-import { gate, isShown, whoAmI } from "../shared/nav.js";
-import { taxonSearch } from "../shared/taxon_search.js";
 
 const TAP_MS = 300; // a shorter press of "why" leaves it on
 const REPORT_EVERY = 5;
@@ -25,7 +25,15 @@ export function mount(element) {
 
 class LabelPage {
   constructor(root) {
-    Object.assign(this, { root, item: null, report: null, comment: "", keys: readKeys() });
+    this.root = root;
+    /** @type {any} */
+    this.item = null;
+    /** @type {any} */
+    this.report = null;
+    this.turn = 0;
+    this.shownAt = 0;
+    this.comment = "";
+    this.keys = readKeys();
     this.queue = new LabelQueue({
       onItems: (reply) => this.onItems(reply),
       onSaving: () => this.showStanding(),
@@ -45,7 +53,13 @@ class LabelPage {
 
   show(state) {
     this.root.dataset.state = state;
-    for (const [name, selector] of Object.entries({ gate: ".fg-label-gate", plan: ".fg-plan", sitting: ".fg-sitting", finished: ".fg-finished" })) this.$(selector).hidden = name !== state;
+    for (const [name, selector] of Object.entries({
+      gate: ".fg-label-gate",
+      plan: ".fg-plan",
+      sitting: ".fg-sitting",
+      finished: ".fg-finished",
+    }))
+      this.$(selector).hidden = name !== state;
   }
 
   async open() {
@@ -181,7 +195,8 @@ class LabelPage {
     if (!isFromElsewhere && !["skip", "unsure"].includes(kind)) this.report = { ...this.report, left: Math.max(0, this.report.left - 1) };
     if (this.queue.done % REPORT_EVERY === 0) this.refreshReport();
     this.showStanding();
-    if (this.report.goal && this.queue.done === this.report.goal) this.banner(`Goal reached: ${this.report.goal} pictures. Go on as long as you like.`);
+    if (this.report.goal && this.queue.done === this.report.goal)
+      this.banner(`Goal reached: ${this.report.goal} pictures. Go on as long as you like.`);
     this.next();
   }
 
@@ -249,7 +264,12 @@ class LabelPage {
       h("h1", {}, report.done === 1 ? "One picture done" : `${report.done} pictures done`),
       ...[accuracySentence(report), report.sentence].filter(Boolean).map((text) => h("p", {}, text)),
       h("p", { class: "fg-quiet" }, "Every answer is saved."),
-      h("p", { class: "fg-row-actions" }, h("button", { type: "button", class: "fg-button fg-primary", onclick: () => this.openAgain() }, "Another session"), h("a", { class: "fg-button", href: "#review" }, "Review")),
+      h(
+        "p",
+        { class: "fg-row-actions" },
+        h("button", { type: "button", class: "fg-button fg-primary", onclick: () => this.openAgain() }, "Another session"),
+        h("a", { class: "fg-button", href: "#review" }, "Review"),
+      ),
     );
     return this.show("finished");
   }
@@ -285,8 +305,18 @@ class LabelPage {
   act(action, byTouch) {
     const { item } = this;
     const actions = {
-      accept: () => (item?.choices.length ? this.answer("label", item.choices[0].taxon) : this.nothingTo("The model has not looked at this picture yet, so there is no likeliest kind to accept.")),
-      keep: () => (item?.given ? this.answer("label", item.given.taxon) : this.nothingTo(item?.blind ? "This is a second opinion: what others said is hidden, so say what it is." : "This picture has no label yet that could be right.")),
+      accept: () =>
+        item?.choices.length
+          ? this.answer("label", item.choices[0].taxon)
+          : this.nothingTo("The model has not looked at this picture yet, so there is no likeliest kind to accept."),
+      keep: () =>
+        item?.given
+          ? this.answer("label", item.given.taxon)
+          : this.nothingTo(
+              item?.blind
+                ? "This is a second opinion: what others said is hidden, so say what it is."
+                : "This picture has no label yet that could be right.",
+            ),
       unsure: () => this.answer("unsure"),
       skip: () => this.answer("skip"),
       unusable: () => this.answer("unusable"),
@@ -327,13 +357,17 @@ class LabelPage {
       field.hidden = true;
       field.replaceChildren();
     }
-    if (this.root.contains(document.activeElement)) document.activeElement.blur();
+    focusedIn(this.root)?.blur();
   }
 
   openSearch() {
     if (!this.item) return;
     const place = this.$(".fg-find");
-    const picker = taxonSearch({ label: "Kind or group", search: (query) => this.search(query), onPick: (taxon) => this.answer("label", taxon.taxon) });
+    const picker = taxonSearch({
+      label: "Kind or group",
+      search: (query) => this.search(query),
+      onPick: (taxon) => this.answer("label", taxon.taxon),
+    });
     picker.field.addEventListener("keydown", (event) => event.key === "Escape" && !event.isComposing && this.closeField());
     place.replaceChildren(picker);
     place.hidden = false;
@@ -343,7 +377,12 @@ class LabelPage {
   openComment() {
     if (!this.item) return;
     const place = this.$(".fg-comment");
-    const field = h("textarea", { rows: 2, maxlength: 2000, placeholder: "Comment, kept with your answer. Esc when done.", "aria-label": "Comment" });
+    const field = h("textarea", {
+      rows: 2,
+      maxlength: 2000,
+      placeholder: "Comment, kept with your answer. Esc when done.",
+      "aria-label": "Comment",
+    });
     field.value = this.comment;
     field.addEventListener("input", () => (this.comment = field.value.trim()));
     field.addEventListener("keydown", (event) => event.key === "Escape" && !event.isComposing && field.blur());
@@ -358,7 +397,8 @@ class LabelPage {
     openNewKind(this.$("dialog"), {
       search: (query) => this.search(query),
       make: (kind) => ask("label_new_taxon", kind),
-      onMade: (taxon) => (this.item === item ? this.answer("label", taxon.taxon) : this.banner("The kind is there now; the picture had changed meanwhile.")),
+      onMade: (taxon) =>
+        this.item === item ? this.answer("label", taxon.taxon) : this.banner("The kind is there now; the picture had changed meanwhile."),
     });
   }
 

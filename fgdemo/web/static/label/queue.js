@@ -2,7 +2,7 @@
 // at once; answers are sent strictly one after another, and an answer counts only when the server has said so.
 
 import { address, ask, isLoadingAgain, keepAsking, keepTrying, pause } from "../shared/client.js";
-import { isSignedOut } from "../shared/nav.js";
+import { isSignedOut } from "../head/nav.js";
 import { picture } from "../shared/pictures.js";
 import { keep, kept } from "./unsent.js";
 
@@ -14,14 +14,25 @@ export class LabelQueue {
    * `onRefused(answer, reply)`.
    */
   constructor({ onItems, onSaving, onRefused }) {
-    Object.assign(this, { onItems, onSaving, onRefused });
+    this.onItems = onItems;
+    this.onSaving = onSaving;
+    this.onRefused = onRefused;
     this.session = null;
+    this.person = null;
+    this.shown = null; // the item on the screen
+    this.filling = null;
+    this.empty = false;
+    /** @type {any[]} */
     this.items = [];
+    /** @type {any[]} */
     this.unsaved = [];
     this.confirmed = 0; // answers of the session that stand, as the server counts them
     this.offline = false;
+    /** @type {string | null} */
     this.problem = null; // why the oldest unsaved answer is not saved, in a sentence
+    /** @type {Promise<any>} */
     this.sending = Promise.resolve();
+    /** @type {any[]} */
     this.saved = []; // ids of the answers that this page has given and the server has kept
     addEventListener("beforeunload", (event) => this.unsaved.length && !isLoadingAgain && event.preventDefault());
   }

@@ -1,18 +1,26 @@
 // Why the model says what it says about the picture on the screen: maps over it, part bars, pictures of both kinds.
 // The slow questions are asked only about a picture that has rested for a moment.
 
-import { partLabels, partsLayer, signedLayer } from "../shared/layers.js";
+import { drawBars } from "../shared/bars.js";
 import { keepAsking } from "../shared/client.js";
-import { drawBars, drawReferences } from "./views.js";
+import { partLabels, partsLayer, signedLayer } from "../shared/layers.js";
 import { difference, strongest } from "../shared/maps.js";
 import { iso } from "../shared/names.js";
 import { Viewer } from "../shared/viewer.js";
+import { drawReferences } from "./views.js";
 
 const REST_MS = 250;
 
 export class Study {
   constructor(root) {
-    Object.assign(this, { root, item: null, explanation: null, view: null });
+    this.root = root;
+    /** @type {any} */
+    this.item = null;
+    /** @type {any} */
+    this.asking = null; // {item, done}
+    /** @type {any} */
+    this.explanation = null;
+    this.view = null;
     this.viewer = new Viewer(this.$(".fg-stage"));
     this.viewer.setOpacity(0.8);
   }
@@ -26,7 +34,12 @@ export class Study {
     this.clear();
     this.item = item;
     if (item.picture.complete && item.picture.naturalWidth) this.viewer.showPicture(item.picture);
-    else item.painted.then((whole) => this.item === item && (whole ? this.viewer.showPicture(item.picture) : this.note("The picture cannot be shown. Press X if it is unusable.")));
+    else
+      item.painted.then(
+        (whole) =>
+          this.item === item &&
+          (whole ? this.viewer.showPicture(item.picture) : this.note("The picture cannot be shown. Press X if it is unusable.")),
+      );
     this.$("canvas").setAttribute("aria-label", item.sentence);
     this.later = setTimeout(() => this.#rested(item), REST_MS);
   }
@@ -70,7 +83,9 @@ export class Study {
     const [a, second] = item.choices;
     const compare = (b) => keepAsking("label_explain", { image: item.image, a: a.taxon, b }, this.#whileShown(item));
     const given = item.given && item.given.taxon !== a.taxon ? item.given.taxon : null;
-    const asked = given ? compare(given).then((reply) => (reply.code === "bad" ? compare(second?.taxon ?? null) : reply)) : compare(second?.taxon ?? null);
+    const asked = given
+      ? compare(given).then((reply) => (reply.code === "bad" ? compare(second?.taxon ?? null) : reply))
+      : compare(second?.taxon ?? null);
     const done = asked.then((reply) => {
       if (this.item !== item) return;
       if (reply.error) {

@@ -6,7 +6,7 @@ const keptAs = (person) => `fgdemo.label.unsent.${person}`;
 /** The answers that this person could not send from this tab, oldest first. */
 export function kept(person) {
   try {
-    const found = JSON.parse(sessionStorage.getItem(keptAs(person)));
+    const found = JSON.parse(sessionStorage.getItem(keptAs(person)) ?? "null");
     return Array.isArray(found) ? found : [];
   } catch {
     return []; // the browser keeps nothing

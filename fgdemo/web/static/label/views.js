@@ -1,28 +1,51 @@
 // What the Label page draws: the start screen, the item, its references, the standing of the session.
 
-import { h, named, percent, signed } from "../shared/dom.js";
-import { ACTIONS, keyName } from "./keys.js";
-import { partSums } from "../shared/maps.js";
+import { h, named } from "../shared/dom.js";
 import { spotlightLayer } from "../shared/layers.js";
 import { iso } from "../shared/names.js";
+import { percent } from "../shared/words.js";
+import { ACTIONS, keyName } from "./keys.js";
 
 /** The start screen; `onStart({order, pair, goal, blind_share})`. */
 export function drawPlan(root, { person: me, works, pairs }, onStart) {
   const open = works.filter((work) => work.left > 0);
   let chosen = (open.find((work) => location.hash === `#label/${work.order}`) ?? open[0])?.order ?? null;
+  /** @type {string[] | null} */
   let pair = null;
   const goal = h("input", { type: "number", min: 1, max: 100000, step: 1, inputmode: "numeric", placeholder: "none", id: "fg-goal" });
-  const blind = h("select", { id: "fg-blind" }, ...[0, 0.1, 0.25, 0.5].map((share) => h("option", { value: share }, share ? `${100 * share} %` : "none")));
-  const begin = h("button", { type: "button", class: "fg-button fg-primary", onclick: () => onStart({ order: pair ? "pair" : chosen, pair, goal: goal.value ? Number(goal.value) : null, blind_share: Number(blind.value) }) }, "Begin");
+  const blind = h(
+    "select",
+    { id: "fg-blind" },
+    ...[0, 0.1, 0.25, 0.5].map((share) => h("option", { value: share }, share ? `${100 * share} %` : "none")),
+  );
+  const begin = h(
+    "button",
+    {
+      type: "button",
+      class: "fg-button fg-primary",
+      onclick: () =>
+        onStart({ order: pair ? "pair" : chosen, pair, goal: goal.value ? Number(goal.value) : null, blind_share: Number(blind.value) }),
+    },
+    "Begin",
+  );
+  /** @param {string | null} order @param {string[] | null} [both] */
   const choose = (order, both = null) => {
     [chosen, pair] = [order, both];
     begin.disabled = !chosen && !pair;
-    for (const card of root.querySelectorAll("[data-plan]")) card.setAttribute("aria-checked", String(card.dataset.plan === (both ? both.join(" ") : order)));
+    for (const card of root.querySelectorAll("[data-plan]"))
+      card.setAttribute("aria-checked", String(card.dataset.plan === (both ? both.join(" ") : order)));
   };
   const workCard = (work) =>
     h(
       "button",
-      { type: "button", class: "fg-work", role: "radio", "data-plan": work.order, disabled: work.left === 0, onclick: () => choose(work.order) },
+      {
+        type: "button",
+        class: "fg-work",
+        role: "radio",
+        "data-plan": work.order,
+        disabled: work.left === 0,
+        onclick: () => choose(work.order),
+      },
       h("span", { class: "fg-work-name" }, work.name),
       h("span", { class: "fg-num" }, work.left.toLocaleString("en")),
       h("span", { class: "fg-quiet" }, work.about),
@@ -30,19 +53,38 @@ export function drawPlan(root, { person: me, works, pairs }, onStart) {
   const pairCard = (one) =>
     h(
       "button",
-      { type: "button", class: "fg-work fg-work-pair", role: "radio", "data-plan": `${one.a} ${one.b}`, onclick: () => choose(null, [one.a, one.b]) },
+      {
+        type: "button",
+        class: "fg-work fg-work-pair",
+        role: "radio",
+        "data-plan": `${one.a} ${one.b}`,
+        onclick: () => choose(null, [one.a, one.b]),
+      },
       h("span", { class: "fg-work-name" }, h("b", { class: "fg-a" }, one.name_a), " / ", h("b", { class: "fg-b" }, one.name_b)),
       h("span", { class: "fg-num" }, String(one.confused)),
     );
   const nothing = works.every((work) => work.left === 0);
-  const how = me.role === "maintainer" ? h("p", {}, h("a", { class: "fg-button fg-primary", href: "#data" }, "Bring pictures in")) : h("p", { class: "fg-quiet" }, "A maintainer can bring pictures in.");
+  const how =
+    me.role === "maintainer"
+      ? h("p", {}, h("a", { class: "fg-button fg-primary", href: "#data" }, "Bring pictures in"))
+      : h("p", { class: "fg-quiet" }, "A maintainer can bring pictures in.");
   root.replaceChildren(
     h("h1", {}, nothing ? "Nothing waits to be labelled" : "What would you like to work on?"),
     nothing ? how : "",
     nothing ? "" : h("div", { class: "fg-works", role: "radiogroup", "aria-label": "What to work on" }, ...works.map(workCard)),
     pairs.length ? h("h2", {}, "Only one pair of look-alikes") : "",
     h("div", { class: "fg-works fg-works-pairs", role: "radiogroup", "aria-label": "Pairs" }, ...pairs.map(pairCard)),
-    nothing ? "" : h("div", { class: "fg-plan-more" }, h("label", { for: "fg-goal" }, "Goal"), goal, h("label", { for: "fg-blind" }, "Second opinions"), blind, begin),
+    nothing
+      ? ""
+      : h(
+          "div",
+          { class: "fg-plan-more" },
+          h("label", { for: "fg-goal" }, "Goal"),
+          goal,
+          h("label", { for: "fg-blind" }, "Second opinions"),
+          blind,
+          begin,
+        ),
   );
   choose(chosen);
 }
@@ -52,19 +94,29 @@ export function drawReading(root, { done, of }) {
   const progress = h("progress", { max: Math.max(of, 1), "aria-label": "Pictures read" });
   if (of > 1) progress.value = done;
   const figures = of > 1 ? `${done.toLocaleString("en")} of ${of.toLocaleString("en")}` : "";
-  root.replaceChildren(h("h1", {}, "The model is reading your pictures"), h("p", { class: "fg-quiet" }, "It then knows which labels look wrong and which pictures are hard to tell. ", figures), progress);
+  root.replaceChildren(
+    h("h1", {}, "The model is reading your pictures"),
+    h("p", { class: "fg-quiet" }, "It then knows which labels look wrong and which pictures are hard to tell. ", figures),
+    progress,
+  );
 }
 
 /** Why it is asked, what is given. */
 export function drawWhy(root, item) {
   root.querySelector(".fg-reason").textContent = item.sentence;
   const given = root.querySelector(".fg-given");
-  if (item.blind) given.replaceChildren(); // the reason says that it is hidden
+  if (item.blind)
+    given.replaceChildren(); // the reason says that it is hidden
   else if (item.given) {
     const by = item.given.annotator === "import" ? "came with the picture" : `said ${iso(item.given.annotator)}`;
-    given.replaceChildren(h("p", { class: "fg-small" }, "Given label"), h("p", { class: "fg-given-name", "data-taxon": item.given.taxon }, ...named(item.given)), h("p", { class: "fg-quiet fg-small" }, item.given.checked ? `${by}, checked` : by));
+    given.replaceChildren(
+      h("p", { class: "fg-small" }, "Given label"),
+      h("p", { class: "fg-given-name", "data-taxon": item.given.taxon }, ...named(item.given)),
+      h("p", { class: "fg-quiet fg-small" }, item.given.checked ? `${by}, checked` : by),
+    );
   } else given.replaceChildren(h("p", { class: "fg-quiet" }, "No label yet"));
-  for (const [name, comment] of item.suggestions) given.append(h("p", {}, "A visitor: ", h("b", {}, name), comment ? `, “${comment}”` : ""));
+  for (const [name, comment] of item.suggestions)
+    given.append(h("p", {}, "A visitor: ", h("b", {}, name), comment ? `, “${comment}”` : ""));
   for (const [annotator, name] of item.opinions) given.append(h("p", {}, `${iso(annotator)}: `, h("b", {}, name)));
 }
 
@@ -79,7 +131,14 @@ export function drawChoices(root, item, onChoose) {
     ...offered(item).map((choice, rank) =>
       h(
         "button",
-        { type: "button", class: "fg-choice", "data-role": rank === 0 ? "a" : rank === 1 ? "b" : "", "data-given": String(choice.taxon === item.given?.taxon), "data-taxon": choice.taxon, onclick: () => onChoose(choice) },
+        {
+          type: "button",
+          class: "fg-choice",
+          "data-role": rank === 0 ? "a" : rank === 1 ? "b" : "",
+          "data-given": String(choice.taxon === item.given?.taxon),
+          "data-taxon": choice.taxon,
+          onclick: () => onChoose(choice),
+        },
         h("kbd", {}, String(rank + 1)),
         h("span", { class: "fg-choice-name" }, ...named(choice)),
         choice.look_alike ? h("span", { class: "fg-alike", title: "Often taken for the likeliest kind" }, "≈") : h("span"),
@@ -93,9 +152,31 @@ export function drawChoices(root, item, onChoose) {
 
 /** One button for each key. */
 export function drawKeys(root, keys, onAct) {
-  const shown = ["accept", "keep", "unsure", "skip", "unusable", "none", "search", "create", "comment", "undo", "explain", "view", "history", "help"];
+  const shown = [
+    "accept",
+    "keep",
+    "unsure",
+    "skip",
+    "unusable",
+    "none",
+    "search",
+    "create",
+    "comment",
+    "undo",
+    "explain",
+    "view",
+    "history",
+    "help",
+  ];
   root.replaceChildren(
-    ...shown.map((action) => h("button", { type: "button", class: "fg-keybutton", "data-action": action, title: ACTIONS[action][1], onclick: () => onAct(action) }, h("kbd", {}, keyName(keys[action])), h("span", {}, ACTIONS[action][2]))),
+    ...shown.map((action) =>
+      h(
+        "button",
+        { type: "button", class: "fg-keybutton", "data-action": action, title: ACTIONS[action][1], onclick: () => onAct(action) },
+        h("kbd", {}, keyName(keys[action])),
+        h("span", {}, ACTIONS[action][2]),
+      ),
+    ),
   );
 }
 
@@ -113,7 +194,14 @@ export function drawReferences(root, found, [a, b]) {
   root.replaceChildren(
     strip("a", a, found.a),
     strip("b", b, found.b),
-    found.part ? h("p", { class: "fg-quiet fg-small" }, h("span", { class: "fg-dot", style: { background: found.part.colour } }), ` most alike in: ${iso(found.part.name)}`) : "",
+    found.part
+      ? h(
+          "p",
+          { class: "fg-quiet fg-small" },
+          h("span", { class: "fg-dot", style: { background: found.part.colour } }),
+          ` most alike in: ${iso(found.part.name)}`,
+        )
+      : "",
   );
 }
 
@@ -128,7 +216,12 @@ function referenceStrip(pictures) {
 }
 
 function referencePicture(one, taxon, found) {
-  const frame = h("button", { type: "button", tabindex: -1, class: one.checked ? "fg-ref-picture is-checked" : "fg-ref-picture", title: `${iso(taxon.name)}, likeness ${one.similarity.toFixed(2)}${one.checked ? ", checked" : ""}` });
+  const frame = h("button", {
+    type: "button",
+    tabindex: -1,
+    class: one.checked ? "fg-ref-picture is-checked" : "fg-ref-picture",
+    title: `${iso(taxon.name)}, likeness ${one.similarity.toFixed(2)}${one.checked ? ", checked" : ""}`,
+  });
   const picture = h("img", { src: new URL(one.thumb, document.baseURI), alt: taxon.name });
   frame.append(picture);
   if (one.part_map && found.part) {
@@ -139,45 +232,29 @@ function referencePicture(one, taxon, found) {
   return frame;
 }
 
-/** Part bars, A to the right, B to the left. */
-export function drawBars(root, explanation) {
-  if (!explanation) {
-    root.replaceChildren();
-    return;
-  }
-  const find = (taxon) => explanation.candidates.find((one) => one.taxon === taxon);
-  const [a, b] = [find(explanation.asked), find(explanation.rival)];
-  const { rows } = partSums(explanation.parts, a, b);
-  const parts = rows.filter((row) => row.kind === "part").sort((x, y) => Math.abs(y.value) - Math.abs(x.value)).slice(0, 5);
-  const most = Math.max(1e-9, ...parts.map((row) => Math.abs(row.value)));
-  root.replaceChildren(
-    h("p", { class: "fg-small" }, h("b", { class: "fg-a" }, a.name), h("span", { class: "fg-quiet" }, " against "), h("b", { class: "fg-b" }, b.name)),
-    ...parts.map((row) =>
-      h(
-        "p",
-        { class: "fg-weight-row" },
-        h("span", { class: "fg-dot", style: { background: row.part.colour } }),
-        h("span", {}, row.part.name),
-        h("span", { class: "fg-weight", "data-side": row.value >= 0 ? "a" : "b" }, h("span", { style: { width: `${(100 * Math.abs(row.value)) / most}%` } })),
-        h("span", { class: "fg-num" }, signed(row.value, 1)),
-      ),
-    ),
-  );
-}
-
 /** How far the session is and what it has brought. */
 export function drawStanding(root, report, queue, onStop) {
   const { done } = queue;
   const of = report.goal ? ` of ${report.goal}` : "";
   const saving = queue.offline
     ? h("b", { class: "fg-unsaved" }, `${queue.unsaved.length} not saved yet, trying again`)
-    : h("span", { class: "fg-quiet", "data-saving": String(queue.unsaved.length > 0) }, queue.unsaved.length ? `saving ${queue.unsaved.length}…` : "all saved");
+    : h(
+        "span",
+        { class: "fg-quiet", "data-saving": String(queue.unsaved.length > 0) },
+        queue.unsaved.length ? `saving ${queue.unsaved.length}…` : "all saved",
+      );
   const figure = (number, words) => h("span", { class: "fg-figure" }, h("b", { class: "fg-num" }, number), ` ${words}`);
   const share = (one) => `${Math.round((100 * one.right) / one.n)} %`;
   const facts = [figure(`${done}${of}`, "done"), figure(report.left.toLocaleString("en"), "left")];
   if (report.per_minute) facts.push(figure(report.per_minute.toFixed(0), "a minute"));
   if (report.agreement) facts.push(figure(share(report.agreement), "as given"));
-  const words = [accuracySentence(report), report.audit ? `Random checks: ${report.audit.right} of ${report.audit.n} labels were right [${Math.round(100 * report.audit.low)}, ${Math.round(100 * report.audit.high)} %].` : "", report.sentence];
+  const words = [
+    accuracySentence(report),
+    report.audit
+      ? `Random checks: ${report.audit.right} of ${report.audit.n} labels were right [${Math.round(100 * report.audit.low)}, ${Math.round(100 * report.audit.high)} %].`
+      : "",
+    report.sentence,
+  ];
   root.replaceChildren(
     report.goal ? h("progress", { max: report.goal, value: Math.min(done, report.goal), "aria-label": "Goal" }) : "",
     h("p", { class: "fg-figures" }, ...facts, saving),

@@ -1,7 +1,7 @@
 // What the chosen pictures are: what each key would do, what was done, and the way back. Nothing happens by halves.
 
-import { h } from "../shared/dom.js";
 import { keepAsking, newKey } from "../shared/client.js";
+import { h } from "../shared/dom.js";
 import { iso } from "../shared/names.js";
 
 const MOST_LIKELY = 9;
@@ -25,7 +25,10 @@ export function likely(tiles) {
     add(tile.given, tile.given_name, 0);
   }
   const given = new Set(tiles.map((tile) => tile.given));
-  return [...found.values()].filter((one) => given.has(one.taxon) || one.score >= LEAST_SHARE * tiles.length).sort((a, b) => b.score - a.score).slice(0, MOST_LIKELY);
+  return [...found.values()]
+    .filter((one) => given.has(one.taxon) || one.score >= LEAST_SHARE * tiles.length)
+    .sort((a, b) => b.score - a.score)
+    .slice(0, MOST_LIKELY);
 }
 
 export class Bulk {
@@ -33,7 +36,18 @@ export class Bulk {
 
   /** `onLook()` shows the picture under the cursor large; `onSearch()` and `onKeys()` open their dialogs; `onConfirm(title, paragraphs, act, onAct)` asks once more; `onDone()` after answers were kept or taken back. */
   constructor(root, grid, { onLook, onSearch, onKeys, onConfirm, onDone }) {
-    Object.assign(this, { root, grid, onLook, onSearch, onKeys, onConfirm, onDone, likely: [], gold: null });
+    this.root = root;
+    this.grid = grid;
+    this.onLook = onLook;
+    this.onSearch = onSearch;
+    this.onKeys = onKeys;
+    this.onConfirm = onConfirm;
+    this.onDone = onDone;
+    /** @type {any[]} */
+    this.likely = [];
+    /** @type {any} */
+    this.gold = null;
+    this.isBusy = false;
     this.batches = JSON.parse(sessionStorage.getItem(KEPT) ?? "[]");
     addEventListener("beforeunload", (event) => this.isBusy && event.preventDefault()); // an answer is on its way
     this.said = h("p", { class: "fg-bulk-said", role: "status" });
@@ -65,16 +79,23 @@ export class Bulk {
     this.likely = locked ? [] : likely(targets);
     this.root.classList.toggle("is-choosing", grid.chosen.size > 0);
     this.will.replaceChildren(...this.sentence(targets));
-    const button = (key, words, act, title = null) => h("button", { type: "button", class: "fg-keybutton", title, onclick: act }, h("kbd", {}, key), h("span", {}, words));
+    /** @param {string} key @param {string} words @param {() => void} act @param {string | null} [title] */
+    const button = (key, words, act, title = null) =>
+      h("button", { type: "button", class: "fg-keybutton", title, onclick: act }, h("kbd", {}, key), h("span", {}, words));
     const about = pictures(targets.length);
     this.keys.replaceChildren(
-      ...(locked
-        ? [...(this.mayAdjudicate ? this.goldButtons(button) : []), button("↵", "Look closely", () => this.onLook())]
-        : []),
+      ...(locked ? [...(this.mayAdjudicate ? this.goldButtons(button) : []), button("↵", "Look closely", () => this.onLook())] : []),
       ...(targets.length && !locked
         ? [
-            ...this.likely.map(({ taxon, name }, at) => button(String(at + 1), name, () => this.answer("label", taxon, name), `${about} → ${iso(name)}`)),
-            button("G", targets.length === 1 ? "Label is right" : "Labels are right", () => this.answer("confirm"), `${about}: each keeps its label, now checked`),
+            ...this.likely.map(({ taxon, name }, at) =>
+              button(String(at + 1), name, () => this.answer("label", taxon, name), `${about} → ${iso(name)}`),
+            ),
+            button(
+              "G",
+              targets.length === 1 ? "Label is right" : "Labels are right",
+              () => this.answer("confirm"),
+              `${about}: each keeps its label, now checked`,
+            ),
             button("/", "Another kind", () => this.onSearch()),
             button("X", "Unusable", () => this.answer("unusable"), `${about} → unusable`),
             button("O", "None of these", () => this.answer("none"), `${about} → none of these kinds`),
@@ -90,9 +111,38 @@ export class Bulk {
     const { inside, outside } = this.golden;
     const one = this.grid.targets.length === 1;
     return [
-      ...(inside.length ? [button("X", "Unusable: out of gold", () => this.leaveGold("gold_unusable"), `${pictures(inside.length)} → unusable, and no longer gold`), button("O", "None of these: out of gold", () => this.leaveGold("gold_none"), `${pictures(inside.length)} → none of these kinds, and no longer gold`)] : []),
-      ...(outside.length ? [button("B", "Back into gold", () => this.backToGold(), `${pictures(outside.length)}, with the ${outside.length === 1 ? "label it" : "labels they"} had there`)] : []),
-      button("/", one ? "Correct its label" : "Correct their labels", () => this.onSearch(), `A last word on what ${one ? "this gold picture shows" : "these gold pictures show"}`),
+      ...(inside.length
+        ? [
+            button(
+              "X",
+              "Unusable: out of gold",
+              () => this.leaveGold("gold_unusable"),
+              `${pictures(inside.length)} → unusable, and no longer gold`,
+            ),
+            button(
+              "O",
+              "None of these: out of gold",
+              () => this.leaveGold("gold_none"),
+              `${pictures(inside.length)} → none of these kinds, and no longer gold`,
+            ),
+          ]
+        : []),
+      ...(outside.length
+        ? [
+            button(
+              "B",
+              "Back into gold",
+              () => this.backToGold(),
+              `${pictures(outside.length)}, with the ${outside.length === 1 ? "label it" : "labels they"} had there`,
+            ),
+          ]
+        : []),
+      button(
+        "/",
+        one ? "Correct its label" : "Correct their labels",
+        () => this.onSearch(),
+        `A last word on what ${one ? "this gold picture shows" : "these gold pictures show"}`,
+      ),
     ];
   }
 
@@ -100,7 +150,9 @@ export class Bulk {
     const { inside } = this.golden;
     if (!this.mayAdjudicate) return this.refuseLocked();
     if (!inside.length) return this.say("These are out of gold already. B puts them back.", true);
-    return this.withBrake(`Take ${pictures(inside.length)} out of gold?`, -inside.length, "Take them out", () => this.answer(answer, null, "", inside));
+    return this.withBrake(`Take ${pictures(inside.length)} out of gold?`, -inside.length, "Take them out", () =>
+      this.answer(answer, null, "", inside),
+    );
   }
 
   backToGold() {
@@ -108,20 +160,35 @@ export class Bulk {
     if (!this.locked) return undefined;
     if (!this.mayAdjudicate) return this.refuseLocked();
     if (!outside.length) return this.say("These are in gold.", true);
-    return this.withBrake(`Put ${pictures(outside.length)} back into gold?`, outside.length, "Put them back", () => this.answer("gold_back", null, "", outside));
+    return this.withBrake(`Put ${pictures(outside.length)} back into gold?`, outside.length, "Put them back", () =>
+      this.answer("gold_back", null, "", outside),
+    );
   }
 
   /** More than a few change by what every model is judged: what that is, is said first. */
   withBrake(title, change, act, onAct) {
     if (Math.abs(change) <= A_FEW) return onAct();
-    const judged = this.gold ? `Models are judged by ${this.gold.labelled.toLocaleString("en")} gold labels now, and by ${Math.max(0, this.gold.labelled + change).toLocaleString("en")} after it. ` : "";
+    const judged = this.gold
+      ? `Models are judged by ${this.gold.labelled.toLocaleString("en")} gold labels now, and by ${Math.max(0, this.gold.labelled + change).toLocaleString("en")} after it. `
+      : "";
     const kinds = new Set(this.golden.inside.map((tile) => tile.given_name));
-    const about = change < 0 ? `They are labelled ${[...kinds].slice(0, 4).map(iso).join(", ")}${kinds.size > 4 ? ` and ${kinds.size - 4} more kinds` : ""}. They can be put back.` : "They have the labels again that they had there.";
-    return this.onConfirm(title, [`${judged}Verdicts that were made before count no more: a model is compared anew before it goes live.`, about], act, onAct);
+    const about =
+      change < 0
+        ? `They are labelled ${[...kinds].slice(0, 4).map(iso).join(", ")}${kinds.size > 4 ? ` and ${kinds.size - 4} more kinds` : ""}. They can be put back.`
+        : "They have the labels again that they had there.";
+    return this.onConfirm(
+      title,
+      [`${judged}Verdicts that were made before count no more: a model is compared anew before it goes live.`, about],
+      act,
+      onAct,
+    );
   }
 
   refuseLocked() {
-    this.say(`Locked, so nothing was changed.${this.mayAdjudicate ? " Press / to correct its label, X to take it out of gold." : ""}`, true);
+    this.say(
+      `Locked, so nothing was changed.${this.mayAdjudicate ? " Press / to correct its label, X to take it out of gold." : ""}`,
+      true,
+    );
   }
 
   /** What a key would be about. */
@@ -129,14 +196,32 @@ export class Bulk {
     const { grid } = this;
     if (!grid.total) return [""];
     if (!targets.length) return [h("span", { class: "fg-quiet" }, "Choose pictures by click, Shift-click, dragging, or the arrow keys.")];
-    if (this.locked && !grid.chosen.size) return [h("b", {}, "1 gold picture"), h("span", { class: "fg-quiet" }, ` under the cursor, ${targets[0].given ? `labelled ${iso(targets[0].given_name)}. It ${GOLD}.` : `taken out of gold: ${iso(targets[0].given_name)}.`}${this.mayAdjudicate ? "" : " A maintainer can correct it."}`)];
-    if (!grid.chosen.size) return [h("b", {}, "1 picture"), h("span", { class: "fg-quiet" }, ` under the cursor, labelled ${iso(targets[0].given_name)}`)];
+    if (this.locked && !grid.chosen.size)
+      return [
+        h("b", {}, "1 gold picture"),
+        h(
+          "span",
+          { class: "fg-quiet" },
+          ` under the cursor, ${targets[0].given ? `labelled ${iso(targets[0].given_name)}. It ${GOLD}.` : `taken out of gold: ${iso(targets[0].given_name)}.`}${this.mayAdjudicate ? "" : " A maintainer can correct it."}`,
+        ),
+      ];
+    if (!grid.chosen.size)
+      return [h("b", {}, "1 picture"), h("span", { class: "fg-quiet" }, ` under the cursor, labelled ${iso(targets[0].given_name)}`)];
     const counts = new Map();
     for (const tile of targets) counts.set(tile.given_name, (counts.get(tile.given_name) ?? 0) + 1);
     const most = [...counts].sort((a, b) => b[1] - a[1]);
     const named = most.slice(0, 3).map(([name, count]) => (most.length === 1 ? `labelled ${iso(name)}` : `${count} ${iso(name)}`));
     const rest = most.length > 3 ? `, ${most.length === 4 ? "1 more kind" : `${most.length - 3} more kinds`}` : "";
-    return [h("b", { class: "fg-num" }, `${targets.length === 1 ? (this.locked ? "1 gold picture" : "1 picture") : `${targets.length.toLocaleString("en")} ${this.locked ? "gold pictures" : "pictures"}`} chosen`), h("span", { class: "fg-quiet" }, ` · ${named.join(", ")}${rest}`), " ", h("button", { type: "button", class: "fg-link", onclick: () => grid.clear() }, "Choose none")];
+    return [
+      h(
+        "b",
+        { class: "fg-num" },
+        `${targets.length === 1 ? (this.locked ? "1 gold picture" : "1 picture") : `${targets.length.toLocaleString("en")} ${this.locked ? "gold pictures" : "pictures"}`} chosen`,
+      ),
+      h("span", { class: "fg-quiet" }, ` · ${named.join(", ")}${rest}`),
+      " ",
+      h("button", { type: "button", class: "fg-link", onclick: () => grid.clear() }, "Choose none"),
+    ];
   }
 
   async answer(answer, taxon = null, name = "", targets = this.grid.targets) {
@@ -144,7 +229,11 @@ export class Bulk {
     if (this.grid.isChoosing) return this.say("All pictures are still being fetched: press again when they are chosen.", true);
     if (this.locked && answer !== "adjudication" && !answer.startsWith("gold_")) return this.refuseLocked();
     const bare = answer === "confirm" ? targets.filter((tile) => !tile.given).length : 0;
-    if (bare) return this.say(`${pictures(bare)} ${bare === 1 ? "has" : "have"} no label yet that could be right. Say what ${bare === 1 ? "it is" : "they are"}: a number, or / to search.`, true);
+    if (bare)
+      return this.say(
+        `${pictures(bare)} ${bare === 1 ? "has" : "have"} no label yet that could be right. Say what ${bare === 1 ? "it is" : "they are"}: a number, or / to search.`,
+        true,
+      );
     this.isBusy = true;
     const key = newKey();
     const items = targets.map(({ image, version }) => ({ image, version }));
@@ -155,7 +244,16 @@ export class Bulk {
     const reply = await keepAsking("review_answer", { key, answer, taxon, items }, { onTrouble });
     this.isBusy = false;
     if (reply.error) return this.refuse(reply, targets);
-    const what = { label: `→ ${iso(name)}`, adjudication: `→ ${iso(name)}`, confirm: targets.length === 1 ? ": label is right" : ": labels are right", unusable: "→ unusable", none: "→ none of these", gold_unusable: "→ unusable, out of gold", gold_none: "→ none of these, out of gold", gold_back: "→ back in gold" }[answer];
+    const what = {
+      label: `→ ${iso(name)}`,
+      adjudication: `→ ${iso(name)}`,
+      confirm: targets.length === 1 ? ": label is right" : ": labels are right",
+      unusable: "→ unusable",
+      none: "→ none of these",
+      gold_unusable: "→ unusable, out of gold",
+      gold_none: "→ none of these, out of gold",
+      gold_back: "→ back in gold",
+    }[answer];
     const words = `${pictures(targets.length)}${what.startsWith(":") ? "" : " "}${what}`;
     if (reply.batch) this.remember([...this.batches, { batch: reply.batch, words }]);
     const last = Math.max(...targets.map((tile) => this.grid.at.get(tile.image) ?? -1));

@@ -1,8 +1,9 @@
 // The grid of pictures: pages that arrive as one scrolls, a cursor, and what is chosen. It knows nothing of answers.
 
-import { h, percent } from "../shared/dom.js";
 import { keepAsking } from "../shared/client.js";
+import { h } from "../shared/dom.js";
 import { iso } from "../shared/names.js";
+import { percent } from "../shared/words.js";
 
 const PAGE = 120;
 const MOST_CHOSEN = 1000; // the server takes so many in one answer
@@ -14,15 +15,35 @@ export class Grid {
 
   /** `onChange()` when the cursor or the choice changes; `onLook(tile, isLarge)` when one is looked at; `onSay(sentence)`. */
   constructor(root, more, { onChange, onLook, onSay }) {
-    Object.assign(this, { root, moreLine: more, onChange, onLook, onSay, turn: 0 });
+    this.root = root;
+    this.moreLine = more;
+    this.onChange = onChange;
+    this.onLook = onLook;
+    this.onSay = onSay;
+    this.turn = 0;
+    /** @type {Map<string, number>} */
+    this.at = new Map(); // image → index
+    /** @type {any} */
+    this.loading = null;
     this.reset({});
     new IntersectionObserver((seen) => seen[0].isIntersecting && this.more(), { rootMargin: "900px" }).observe(more);
     this.listen();
   }
 
+  /** @param {Record<string, any>} filter */
   reset(filter) {
-    Object.assign(this, { filter, isChoosing: false, tiles: [], total: null, view: "", isDone: true, cursor: -1, anchor: -1, base: new Map(), chosen: new Map() });
-    this.at = new Map(); // image → index
+    this.filter = filter;
+    this.isChoosing = false;
+    /** @type {any[]} */
+    this.tiles = [];
+    this.total = null;
+    this.view = "";
+    this.isDone = true;
+    this.cursor = -1;
+    this.anchor = -1;
+    this.base = new Map();
+    this.chosen = new Map();
+    this.at.clear();
     this.root.replaceChildren();
     this.root.removeAttribute("aria-activedescendant");
   }
@@ -39,11 +60,11 @@ export class Grid {
   /** The next page; resolves when it is there. */
   more() {
     if (this.isDone) return Promise.resolve({});
-    this.loading ??= this.fetch(this.turn);
+    this.loading ??= this.nextPage(this.turn);
     return this.loading;
   }
 
-  async fetch(turn) {
+  async nextPage(turn) {
     const question = { ...this.filter, view: this.view, offset: this.tiles.length, limit: PAGE };
     const reply = await keepAsking("review_grid", question, { isWanted: () => turn === this.turn });
     if (turn !== this.turn) return {};
@@ -129,13 +150,17 @@ export class Grid {
     if (tile.locked && !this.mayChooseGold) {
       if (isAsked && chosen.size) this.onSay("Gold pictures measure every model: they are locked, and cannot be chosen.");
     } else if (first && first.locked !== tile.locked) {
-      if (isAsked) this.onSay(tile.locked ? "Gold pictures are chosen by themselves: choose none first." : "Gold pictures are chosen: choose none first.");
+      if (isAsked)
+        this.onSay(
+          tile.locked ? "Gold pictures are chosen by themselves: choose none first." : "Gold pictures are chosen: choose none first.",
+        );
     } else if (chosen.size < MOST_CHOSEN) chosen.set(tile.image, tile);
   }
 
   choose(next) {
     for (const image of new Set([...this.chosen.keys(), ...next.keys()])) {
-      if (this.chosen.has(image) !== next.has(image)) this.root.children[this.at.get(image)].setAttribute("aria-selected", String(next.has(image)));
+      if (this.chosen.has(image) !== next.has(image))
+        this.root.children[this.at.get(image) ?? -1]?.setAttribute("aria-selected", String(next.has(image)));
     }
     this.chosen = next;
     this.onChange();
@@ -152,7 +177,10 @@ export class Grid {
     const isGold = this.mayChooseGold && (this.tiles.every((tile) => tile.locked) || [...this.chosen.values()][0]?.locked);
     for (let index = 0; index < this.tiles.length; index++) if (this.tiles[index].locked === Boolean(isGold)) this.add(next, index);
     this.choose(next);
-    if (this.total > MOST_CHOSEN) this.onSay(`The first ${MOST_CHOSEN.toLocaleString("en")} of ${this.total.toLocaleString("en")} are chosen: no more fit in one answer.`);
+    if (this.total > MOST_CHOSEN)
+      this.onSay(
+        `The first ${MOST_CHOSEN.toLocaleString("en")} of ${this.total.toLocaleString("en")} are chosen: no more fit in one answer.`,
+      );
   }
 
   clear() {
@@ -196,7 +224,9 @@ export class Grid {
   }
 
   listen() {
-    let [start, press, isDragged] = [null, 0, false];
+    /** @type {any} */
+    let start = null; // where the pointer went down
+    let [press, isDragged] = [0, false];
     const ends = () => {
       clearTimeout(press);
       start = null;
@@ -205,8 +235,19 @@ export class Grid {
       const index = this.indexOf(event.target);
       isDragged = false;
       if (index < 0 || event.button) return;
-      start = { index, x: event.clientX, y: event.clientY, isMouse: event.pointerType === "mouse", base: event.ctrlKey || event.metaKey ? new Map(this.chosen) : new Map() };
-      if (!start.isMouse) press = setTimeout(() => ((isDragged = true), this.moveTo(index), this.onLook(this.tiles[index], true)), HOLD_MS + 150);
+      start = {
+        index,
+        x: event.clientX,
+        y: event.clientY,
+        isMouse: event.pointerType === "mouse",
+        base: event.ctrlKey || event.metaKey ? new Map(this.chosen) : new Map(),
+      };
+      if (!start.isMouse)
+        press = setTimeout(() => {
+          isDragged = true;
+          this.moveTo(index);
+          this.onLook(this.tiles[index], true);
+        }, HOLD_MS + 150);
     });
     this.root.addEventListener("pointermove", (event) => {
       if (!start) return;
@@ -224,7 +265,10 @@ export class Grid {
       const isTouch = event.pointerType === "touch" || event.pointerType === "pen";
       this.pick(index, { extend: event.shiftKey, toggle: event.ctrlKey || event.metaKey || isTouch });
     });
-    this.root.addEventListener("dblclick", (event) => this.tiles[this.indexOf(event.target)] && this.onLook(this.tiles[this.indexOf(event.target)], true));
+    this.root.addEventListener(
+      "dblclick",
+      (event) => this.tiles[this.indexOf(event.target)] && this.onLook(this.tiles[this.indexOf(event.target)], true),
+    );
     let hover = 0;
     this.root.addEventListener("pointerover", (event) => {
       clearTimeout(hover);
@@ -242,12 +286,36 @@ function drawTile(tile, index, total) {
   const isDoubted = differs && !tile.checked && !tile.disputed;
   const state = [tile.locked && "gold", tile.disputed && "disputed"].filter(Boolean);
   const doubt = [...state, ...(isDoubted ? [iso(tile.suggested_name)] : [])].join(" · ");
-  const words = [iso(tile.given_name), tile.checked && "checked", ...state, differs && !tile.checked && `looks like ${iso(tile.suggested_name)}`].filter(Boolean).join(", ");
+  const words = [
+    iso(tile.given_name),
+    tile.checked && "checked",
+    ...state,
+    differs && !tile.checked && `looks like ${iso(tile.suggested_name)}`,
+  ]
+    .filter(Boolean)
+    .join(", ");
   return h(
     "div",
-    { class: "fg-tile", id: `fg-tile-${tile.image.slice(0, 24)}`, role: "option", "aria-selected": "false", "aria-label": words, title: words, "aria-posinset": index + 1, "aria-setsize": total, "data-image": tile.image, "data-checked": String(tile.checked), "data-gold": tile.locked ? "true" : null },
+    {
+      class: "fg-tile",
+      id: `fg-tile-${tile.image.slice(0, 24)}`,
+      role: "option",
+      "aria-selected": "false",
+      "aria-label": words,
+      title: words,
+      "aria-posinset": index + 1,
+      "aria-setsize": total,
+      "data-image": tile.image,
+      "data-checked": String(tile.checked),
+      "data-gold": tile.locked ? "true" : null,
+    },
     h("img", { src: new URL(tile.thumb, document.baseURI), alt: "", loading: "lazy", decoding: "async", draggable: "false" }),
     h("span", { class: "fg-tile-given" }, tile.checked ? "✓ " : "", tile.given_name),
-    h("span", { class: "fg-tile-taken" }, h("span", {}, doubt), isDoubted && tile.suggested_prob !== null ? h("span", { class: "fg-num" }, percent(tile.suggested_prob)) : ""),
+    h(
+      "span",
+      { class: "fg-tile-taken" },
+      h("span", {}, doubt),
+      isDoubted && tile.suggested_prob !== null ? h("span", { class: "fg-num" }, percent(tile.suggested_prob)) : "",
+    ),
   );
 }

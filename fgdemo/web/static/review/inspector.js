@@ -1,28 +1,57 @@
 // One picture closely: large, why the model says A and not B, and what was said about it. Beside the grid where there
 // is room; over everything when it is asked to be large.
 
-import { h, percent } from "../shared/dom.js";
-import { partLabels, partsLayer, signedLayer } from "../shared/layers.js";
+import { drawBars } from "../shared/bars.js";
 import { keepAsking } from "../shared/client.js";
-import { drawBars } from "../label/views.js";
+import { h } from "../shared/dom.js";
+import { partLabels, partsLayer, signedLayer } from "../shared/layers.js";
 import { difference, strongest } from "../shared/maps.js";
 import { iso } from "../shared/names.js";
-import { linkTo } from "./route.js";
 import { Viewer } from "../shared/viewer.js";
+import { percent } from "../shared/words.js";
+import { linkTo } from "./route.js";
 
 const REST_MS = 180;
 const VIEWS = { picture: "Picture", contrast: "A − B", parts: "Parts" };
-const SAID = { unsure: "unsure", skip: "looked at later", unusable: "unusable", none: "none of these", import: "no label", suggestion: "a suggestion" };
+const SAID = {
+  unsure: "unsure",
+  skip: "looked at later",
+  unusable: "unusable",
+  none: "none of these",
+  import: "no label",
+  suggestion: "a suggestion",
+};
 
 export class Inspector {
   /** `onStep(key)` moves the cursor while it is large; `onClose()` when it is small again. */
   constructor(root, { onClose }) {
-    Object.assign(this, { root, onClose, view: "contrast", tile: null, turn: 0 });
-    this.stage = h("div", { class: "fg-stage" }, h("canvas", { role: "img", "aria-label": "" }), h("p", { class: "fg-stage-note", hidden: true }));
-    this.views = h("div", { class: "fg-segments", role: "group", "aria-label": "What is shown" }, ...Object.entries(VIEWS).map(([name, words]) => h("button", { type: "button", "data-view": name, onclick: () => this.show(name) }, words)));
-    [this.head, this.bars, this.past] = [h("div", { class: "fg-inspector-head" }), h("div", { class: "fg-inspector-bars" }), h("div", { class: "fg-past" })];
+    this.root = root;
+    this.onClose = onClose;
+    this.view = "contrast";
+    /** @type {any} */
+    this.tile = null;
+    this.turn = 0;
+    this.stage = h(
+      "div",
+      { class: "fg-stage" },
+      h("canvas", { role: "img", "aria-label": "" }),
+      h("p", { class: "fg-stage-note", hidden: true }),
+    );
+    this.views = h(
+      "div",
+      { class: "fg-segments", role: "group", "aria-label": "What is shown" },
+      ...Object.entries(VIEWS).map(([name, words]) =>
+        h("button", { type: "button", "data-view": name, onclick: () => this.show(name) }, words),
+      ),
+    );
+    this.head = h("div", { class: "fg-inspector-head" });
+    this.bars = h("div", { class: "fg-inspector-bars" });
+    this.past = h("div", { class: "fg-past" });
     this.close = h("button", { type: "button", class: "fg-button fg-inspector-close", onclick: () => this.setLarge(false) }, "Close");
-    root.replaceChildren(h("div", { class: "fg-inspector-picture" }, this.stage, this.views), h("div", { class: "fg-inspector-words" }, this.head, this.bars, this.past, this.close));
+    root.replaceChildren(
+      h("div", { class: "fg-inspector-picture" }, this.stage, this.views),
+      h("div", { class: "fg-inspector-words" }, this.head, this.bars, this.past, this.close),
+    );
     this.viewer = new Viewer(this.stage);
     this.show(this.view);
   }
@@ -34,7 +63,11 @@ export class Inspector {
   setLarge(isLarge) {
     if (isLarge === this.isLarge) return;
     this.root.classList.toggle("is-large", isLarge);
-    for (const [name, value] of [["role", "dialog"], ["aria-modal", "true"]]) isLarge ? this.root.setAttribute(name, value) : this.root.removeAttribute(name);
+    for (const [name, value] of [
+      ["role", "dialog"],
+      ["aria-modal", "true"],
+    ])
+      isLarge ? this.root.setAttribute(name, value) : this.root.removeAttribute(name);
     if (isLarge) this.close.focus({ preventScroll: true });
     else this.onClose();
   }
@@ -55,11 +88,17 @@ export class Inspector {
     this.root.classList.add("is-filled");
     this.viewer.setLayer(null);
     this.note("");
-    this.stage.querySelector("canvas").setAttribute("aria-label", `Labelled ${iso(tile.given_name)}${tile.suggested ? `, looks like ${iso(tile.suggested_name)}` : ""}`);
+    this.stage
+      .querySelector("canvas")
+      .setAttribute("aria-label", `Labelled ${iso(tile.given_name)}${tile.suggested ? `, looks like ${iso(tile.suggested_name)}` : ""}`);
     this.drawHead(tile);
     drawBars(this.bars, null);
     this.past.replaceChildren();
-    this.viewer.setPicture(new URL(tile.src, document.baseURI)).catch(() => turn === this.turn && (this.viewer.clear(), this.note("The picture cannot be shown. Press X if it is unusable.")));
+    this.viewer.setPicture(new URL(tile.src, document.baseURI)).catch(() => {
+      if (turn !== this.turn) return;
+      this.viewer.clear();
+      this.note("The picture cannot be shown. Press X if it is unusable.");
+    });
     clearTimeout(this.rest);
     this.rest = setTimeout(() => this.study(tile, turn), REST_MS);
   }
@@ -84,13 +123,35 @@ export class Inspector {
   }
 
   drawHead(tile) {
-    const line = (role, words, name, taxon, share) => h("p", {}, h("span", { class: "fg-quiet" }, words), taxon ? h("a", { class: role ? `fg-${role}` : null, href: linkTo({ view: "kind", taxon }) }, name) : h("b", {}, name), share === null ? "" : h("span", { class: "fg-num fg-quiet" }, ` ${percent(share)}`));
+    const line = (role, words, name, taxon, share) =>
+      h(
+        "p",
+        {},
+        h("span", { class: "fg-quiet" }, words),
+        taxon ? h("a", { class: role ? `fg-${role}` : null, href: linkTo({ view: "kind", taxon }) }, name) : h("b", {}, name),
+        share === null ? "" : h("span", { class: "fg-num fg-quiet" }, ` ${percent(share)}`),
+      );
     const differs = tile.suggested && tile.given && tile.suggested !== tile.given;
     this.head.replaceChildren(
       line(differs ? "b" : "a", tile.checked ? "checked: " : "labelled ", tile.given_name, tile.given, null),
-      tile.suggested ? line(differs || !tile.given ? "a" : "", "looks like ", tile.suggested_name, tile.suggested, tile.suggested_prob) : "",
-      tile.rival && tile.rival !== tile.given && tile.rival_prob >= 0.01 ? line("", "or ", tile.rival_name, tile.rival, tile.rival_prob) : "",
-      h("p", { class: "fg-quiet fg-small" }, [tile.suspicion === null || tile.checked ? "" : `label looks wrong: ${percent(tile.suspicion)}`, tile.split, tile.disputed ? (tile.checked ? "experts disagree" : "an expert disagrees with the label that it came with") : "", tile.suggestion ? "a visitor suggests something" : ""].filter(Boolean).join(" · ")),
+      tile.suggested
+        ? line(differs || !tile.given ? "a" : "", "looks like ", tile.suggested_name, tile.suggested, tile.suggested_prob)
+        : "",
+      tile.rival && tile.rival !== tile.given && tile.rival_prob >= 0.01
+        ? line("", "or ", tile.rival_name, tile.rival, tile.rival_prob)
+        : "",
+      h(
+        "p",
+        { class: "fg-quiet fg-small" },
+        [
+          tile.suspicion === null || tile.checked ? "" : `label looks wrong: ${percent(tile.suspicion)}`,
+          tile.split,
+          tile.disputed ? (tile.checked ? "experts disagree" : "an expert disagrees with the label that it came with") : "",
+          tile.suggestion ? "a visitor suggests something" : "",
+        ]
+          .filter(Boolean)
+          .join(" · "),
+      ),
     );
   }
 
@@ -110,12 +171,15 @@ export class Inspector {
     if (!found) return;
     this.note("");
     if (this.view === "picture") this.viewer.setLayer(null);
-    else if (this.view === "parts") this.viewer.setLayer(partsLayer(found.parts, found.grid, this.viewer.aspect), partLabels(found.parts, found.grid));
+    else if (this.view === "parts")
+      this.viewer.setLayer(partsLayer(found.parts, found.grid, this.viewer.aspect), partLabels(found.parts, found.grid));
     else {
       const find = (taxon) => found.candidates.find((one) => one.taxon === taxon);
       const [a, b] = [find(found.asked), find(found.rival)];
       const values = difference(a, b);
-      this.viewer.setLayer(signedLayer(values, found.grid, this.viewer.aspect, { positive: "a", negative: "b", peak: strongest(values).peak }));
+      this.viewer.setLayer(
+        signedLayer(values, found.grid, this.viewer.aspect, { positive: "a", negative: "b", peak: strongest(values).peak }),
+      );
       this.note(h("span", {}, h("b", { class: "fg-a" }, a.name), " against ", h("b", { class: "fg-b" }, b.name)));
     }
   }
@@ -134,7 +198,27 @@ function drawHistory(root, reply) {
   const line = (event) => {
     const words = { adjudication: " (adjudicated)", suggestion: " (suggested)" }[event.kind] ?? "";
     const isUndone = undone.has(event.id);
-    return h("li", { class: isUndone ? "is-undone" : null }, h("b", {}, event.name ?? SAID[event.kind] ?? event.kind), h("span", { class: "fg-quiet" }, `${words} · ${event.kind === "import" ? "came with the picture" : iso(event.annotator)}, ${new Date(event.when).toLocaleString([], { dateStyle: "medium", timeStyle: "short" })}${isUndone ? ", taken back" : ""}`), event.comment ? h("p", {}, `“${event.comment}”`) : "");
+    return h(
+      "li",
+      { class: isUndone ? "is-undone" : null },
+      h("b", {}, event.name ?? SAID[event.kind] ?? event.kind),
+      h(
+        "span",
+        { class: "fg-quiet" },
+        `${words} · ${event.kind === "import" ? "came with the picture" : iso(event.annotator)}, ${new Date(event.when).toLocaleString([], { dateStyle: "medium", timeStyle: "short" })}${isUndone ? ", taken back" : ""}`,
+      ),
+      event.comment ? h("p", {}, `“${event.comment}”`) : "",
+    );
   };
-  root.replaceChildren(h("h2", { class: "fg-small" }, "History"), h("ol", {}, ...reply.events.filter((event) => event.kind !== "undo").reverse().map(line)));
+  root.replaceChildren(
+    h("h2", { class: "fg-small" }, "History"),
+    h(
+      "ol",
+      {},
+      ...reply.events
+        .filter((event) => event.kind !== "undo")
+        .reverse()
+        .map(line),
+    ),
+  );
 }

@@ -11,8 +11,19 @@ const FAINTEST = 0.22;
 export class MatrixCanvas {
   /** `onPoint(cell or null, {x, y})` and `onOpen(cell)`, a cell being {row, column, count}, indices into `kinds`. */
   constructor(canvas, { onPoint, onOpen }) {
-    Object.assign(this, { canvas, onPoint, onOpen, cells: new Map(), first: 0, last: 0, point: null });
-    new MutationObserver(() => this.draw()).observe(document.body, { attributes: true, attributeFilter: ["class"] });
+    this.canvas = canvas;
+    this.onPoint = onPoint;
+    this.onOpen = onOpen;
+    this.cells = new Map();
+    this.first = 0;
+    this.last = 0;
+    /** @type {any} */
+    this.point = null;
+    this.most = 1; // pictures in the fullest cell beside the diagonal
+    /** @type {any} */
+    this.found = null;
+    this.resized = new ResizeObserver(() => this.draw());
+    new MutationObserver(() => this.draw()).observe(document.documentElement, { attributes: true, attributeFilter: ["class"] });
     canvas.addEventListener("pointermove", (event) => event.pointerType === "mouse" && this.pointAt(event));
     canvas.addEventListener("pointerleave", () => this.set(null));
     canvas.addEventListener("click", (event) => {
@@ -25,9 +36,11 @@ export class MatrixCanvas {
 
   /** Show the kinds from `first` up to, not with, `last`. */
   show(found, first = 0, last = found.kinds.length) {
-    Object.assign(this, { found, first, last, point: null });
+    this.found = found;
+    this.first = first;
+    this.last = last;
+    this.point = null;
     this.cells = new Map(found.cells.map(([row, column, count]) => [row * found.kinds.length + column, count]));
-    this.resized ??= new ResizeObserver(() => this.draw());
     this.resized.observe(this.canvas.parentElement);
     this.most = Math.max(1, ...found.cells.filter(([row, column]) => row !== column).map(([, , count]) => count));
     this.draw();
@@ -73,9 +86,16 @@ export class MatrixCanvas {
     for (const [row, column, count] of this.found.cells) {
       if (row < this.first || row >= this.last || column < this.first || column >= this.last) continue;
       const isRight = row === column;
-      context.globalAlpha = isRight ? 0.16 + 0.5 * (count / Math.max(1, this.found.n[row])) ** 2 : FAINTEST + (1 - FAINTEST) * (Math.log1p(count) / Math.log1p(this.most));
+      context.globalAlpha = isRight
+        ? 0.16 + 0.5 * (count / Math.max(1, this.found.n[row])) ** 2
+        : FAINTEST + (1 - FAINTEST) * (Math.log1p(count) / Math.log1p(this.most));
       context.fillStyle = colour(isRight ? "--fg-accent" : "--fg-heat");
-      context.fillRect(left + (column - this.first) * cell, top + (row - this.first) * cell, Math.max(1, cell - gap), Math.max(1, cell - gap));
+      context.fillRect(
+        left + (column - this.first) * cell,
+        top + (row - this.first) * cell,
+        Math.max(1, cell - gap),
+        Math.max(1, cell - gap),
+      );
     }
     context.globalAlpha = 1;
     if (cell >= 20) this.drawCounts(context, { left, top, cell }, colour);
@@ -172,12 +192,16 @@ export class MatrixCanvas {
     return this.set(best, { x: event.clientX - bounds.left, y: event.clientY - bounds.top });
   }
 
+  /** @param {any} cell @param {{x: number, y: number} | null} [place] */
   set(cell, place = null) {
     const same = cell && this.point && cell.row === this.point.row && cell.column === this.point.column;
     this.point = cell && { ...cell, count: this.count(cell.row, cell.column) };
     if (!same) this.draw();
     const { left, top, cell: side } = this.frame();
-    this.onPoint(this.point, place ?? (cell ? { x: left + (cell.column - this.first) * side, y: top + (cell.row - this.first) * side } : null));
+    this.onPoint(
+      this.point,
+      place ?? (cell ? { x: left + (cell.column - this.first) * side, y: top + (cell.row - this.first) * side } : null),
+    );
   }
 
   /** Arrows go from one cell that is not zero to the next in that direction; Enter opens it. */
@@ -195,7 +219,12 @@ export class MatrixCanvas {
     if (!this.point) return inside.length ? { row: inside[0][0], column: inside[0][1] } : null;
     const from = this.point;
     const ahead = inside
-      .map(([row, column]) => ({ row, column, along: (row - from.row) * down + (column - from.column) * right, aside: Math.abs((row - from.row) * right) + Math.abs((column - from.column) * down) }))
+      .map(([row, column]) => ({
+        row,
+        column,
+        along: (row - from.row) * down + (column - from.column) * right,
+        aside: Math.abs((row - from.row) * right) + Math.abs((column - from.column) * down),
+      }))
       .filter(({ along }) => along > 0)
       .sort((a, b) => a.along + 3 * a.aside - b.along - 3 * b.aside);
     return ahead[0] ?? from;

@@ -1,16 +1,16 @@
 // The view of many pictures: filter, grid, one picture closely, and the keys that say what they are.
 
-import { h, isTyping } from "../shared/dom.js";
+import { confirmIn, h, isTyping } from "../shared/dom.js";
 import { digitOf, keyOf } from "../shared/keyboard.js";
 import { iso } from "../shared/names.js";
-import { isShown } from "../shared/nav.js";
+import { isShown } from "../head/nav.js";
 import { Bulk, pictures } from "./bulk.js";
 import { drawFilter, openSearch } from "./filter.js";
 import { Grid } from "./grid.js";
 import { Inspector } from "./inspector.js";
 import { filterOf, linkTo } from "./route.js";
-import { confirmIn } from "../train/words.js";
 
+/** @type {[string[], string][]} */
 const KEYS = [
   [["1", "…", "9"], "the chosen pictures are this kind"],
   [["G"], "their labels are right"],
@@ -31,7 +31,8 @@ const ARROWS = new Set(["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home
 
 export class Pictures {
   constructor(root, dialog, onDone) {
-    Object.assign(this, { root, dialog });
+    this.root = root;
+    this.dialog = dialog;
     const $ = (selector) => root.querySelector(selector);
     this.tiles = $(".fg-tiles");
     this.inspector = new Inspector($(".fg-inspector"), { onClose: () => this.tiles.focus({ preventScroll: true }) });
@@ -43,7 +44,13 @@ export class Pictures {
       },
       onSay: (text) => this.bulk.say(text),
     });
-    this.bulk = new Bulk($(".fg-bulk"), this.grid, { onLook: () => this.look(), onSearch: () => this.search(), onKeys: () => this.showKeys(), onConfirm: (...asked) => this.confirm(...asked), onDone: () => this.afterAnswer(onDone) });
+    this.bulk = new Bulk($(".fg-bulk"), this.grid, {
+      onLook: () => this.look(),
+      onSearch: () => this.search(),
+      onKeys: () => this.showKeys(),
+      onConfirm: (...asked) => this.confirm(...asked),
+      onDone: () => this.afterAnswer(onDone),
+    });
     document.addEventListener("keydown", (event) => this.onKey(event));
   }
 
@@ -92,7 +99,13 @@ export class Pictures {
     const count = this.grid.targets.length;
     const answer = (kind) => (taxon) => this.bulk.answer(kind, taxon.taxon, taxon.name);
     if (locked && !mayAdjudicate) this.bulk.refuseLocked();
-    else if (locked) openSearch(this.dialog, count === 1 ? "What is this gold picture?" : `What are these ${count.toLocaleString("en")} gold pictures?`, answer("adjudication"), `${count === 1 ? `Labelled ${iso(locked.given_name)}. ` : ""}Your choice is the last word, and what every later model is measured by.`);
+    else if (locked)
+      openSearch(
+        this.dialog,
+        count === 1 ? "What is this gold picture?" : `What are these ${count.toLocaleString("en")} gold pictures?`,
+        answer("adjudication"),
+        `${count === 1 ? `Labelled ${iso(locked.given_name)}. ` : ""}Your choice is the last word, and what every later model is measured by.`,
+      );
     else if (count) openSearch(this.dialog, count === 1 ? "What is this picture?" : `What are these ${pictures(count)}?`, answer("label"));
   }
 
@@ -105,7 +118,16 @@ export class Pictures {
   showKeys() {
     const close = () => this.dialog.close();
     this.dialog.onkeydown = (event) => event.stopPropagation();
-    this.dialog.replaceChildren(h("h2", {}, "Keys"), h("p", { class: "fg-quiet fg-small" }, "About the chosen pictures, or where none is chosen, about the one under the cursor."), h("dl", { class: "fg-keys" }, ...KEYS.flatMap(([keys, does]) => [h("dt", {}, ...keys.map((key) => h("kbd", {}, key))), h("dd", {}, does)])), h("p", { class: "fg-form-actions" }, h("button", { type: "button", class: "fg-button", onclick: close }, "Close")));
+    this.dialog.replaceChildren(
+      h("h2", {}, "Keys"),
+      h("p", { class: "fg-quiet fg-small" }, "About the chosen pictures, or where none is chosen, about the one under the cursor."),
+      h(
+        "dl",
+        { class: "fg-keys" },
+        ...KEYS.flatMap(([keys, does]) => [h("dt", {}, ...keys.map((key) => h("kbd", {}, key))), h("dd", {}, does)]),
+      ),
+      h("p", { class: "fg-form-actions" }, h("button", { type: "button", class: "fg-button", onclick: close }, "Close")),
+    );
     this.dialog.showModal();
   }
 
@@ -129,7 +151,7 @@ export class Pictures {
       Escape: () => (inspector.isLarge ? inspector.setLarge(false) : grid.clear()),
     };
     const key = keyOf(event);
-    const number = bulk.likely[digitOf(event) - 1];
+    const number = bulk.likely[(digitOf(event) ?? 0) - 1];
     if (ARROWS.has(key)) {
       if (!inspector.isLarge) this.tiles.focus({ preventScroll: true });
       grid.step(key, event.shiftKey);
@@ -143,8 +165,19 @@ export class Pictures {
 /** What to do where no picture is like that. */
 function nothing(route, overview) {
   const link = (words, to) => h("a", { class: "fg-button", href: linkTo(to) }, words);
-  if (!overview.pictures) return [h("span", {}, "There are no pictures here yet. A maintainer brings them in on ", h("a", { class: "fg-link", href: "#data" }, "Data"), ", or with ", h("code", {}, "python -m fgdemo import FOLDER"))];
-  if (route.state === "unchecked" && !route.given && !route.suggested) return [h("span", {}, "Every label has been checked."), " ", link("Show all pictures", { state: "all" })];
+  if (!overview.pictures)
+    return [
+      h(
+        "span",
+        {},
+        "There are no pictures here yet. A maintainer brings them in on ",
+        h("a", { class: "fg-link", href: "#data" }, "Data"),
+        ", or with ",
+        h("code", {}, "python -m fgdemo import FOLDER"),
+      ),
+    ];
+  if (route.state === "unchecked" && !route.given && !route.suggested)
+    return [h("span", {}, "Every label has been checked."), " ", link("Show all pictures", { state: "all" })];
   if (route.state !== "all") return [h("span", {}, "No picture is like that."), " ", link("Checked or not", { ...route, state: "all" })];
   return [h("span", {}, "No picture is like that."), " ", link("Show all pictures", { state: "all" })];
 }

@@ -15,7 +15,9 @@ export function routeOf(hash) {
 /** The address of a route. */
 export function linkTo(route) {
   const view = route.view ?? "pictures";
-  const said = Object.entries(route).filter(([name, value]) => name !== "view" && value && !(view === "pictures" && DEFAULTS[name] === value));
+  const said = Object.entries(route).filter(
+    ([name, value]) => name !== "view" && value && !(view === "pictures" && DEFAULTS[name] === value),
+  );
   const query = new URLSearchParams([...(view === "pictures" ? [] : [["view", view]]), ...said]).toString();
   return query ? `#review?${query}` : "#review";
 }

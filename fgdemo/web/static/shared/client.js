@@ -20,7 +20,9 @@ const OUTDATED = "The server was renewed meanwhile. Load this page again to go o
 const REFUSED = "The server refuses this.";
 
 /** What the document says: {functions: {name: component}, options: {page: …}, gradio: {js, css}}. */
-export const started = JSON.parse(document.getElementById("fg-start")?.textContent ?? '{"functions":{},"options":{},"gradio":{}}');
+export const started = JSON.parse(
+  globalThis.document?.getElementById("fg-start")?.textContent ?? '{"functions":{},"options":{},"gradio":{}}',
+);
 const session = hex(8);
 export let isLoadingAgain = false;
 const troubles = new Map(); // why something is asked again, in a sentence
@@ -33,7 +35,12 @@ export function address(path) {
 /** The reply to a question of a page: a server function of that name, whatever page it belongs to. */
 export async function ask(name, question = {}, { timeoutMs = ANSWER_MS } = {}) {
   const body = { data: question, component_id: started.functions[name] ?? -1, fn_name: name, session_hash: session };
-  const reply = await send(address("gradio_api/component_server/"), { method: "POST", body: JSON.stringify(body), isQuestion: true, timeoutMs });
+  const reply = await send(address("gradio_api/component_server/"), {
+    method: "POST",
+    body: JSON.stringify(body),
+    isQuestion: true,
+    timeoutMs,
+  });
   if (["outdated", "forbidden"].includes(reply.code)) document.dispatchEvent(new CustomEvent(`fg-${reply.code}`));
   return reply;
 }
@@ -71,7 +78,13 @@ export function post(path, body) {
   return send(address(path), { method: "POST", body: JSON.stringify(body) });
 }
 
-/** Ask until there is a reply that asking again would not change, or until nobody wants it any more. */
+/**
+ * Ask until there is a reply that asking again would not change, or until nobody wants it any more.
+ *
+ * @param {() => Promise<any>} attempt
+ * @param {{isWanted?: () => boolean, onTrouble?: ((reply: any) => void) | null}} [options]
+ * @returns {Promise<any>}
+ */
 export async function keepTrying(attempt, { isWanted = () => true, onTrouble = null } = {}) {
   const trouble = Symbol("trouble");
   const say = onTrouble ?? ((reply) => show(troubles.set(trouble, reply.error)));
@@ -110,17 +123,19 @@ export function loadAgain() {
 /** Resolves when it is time to try again: later after each failure, or at once when there is reason to hope. */
 export function pause(reply, failures) {
   const wait = Math.max(1000 * (reply.retry_after_s ?? 0), Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** (failures - 1)));
-  return new Promise((resolve) => {
-    const ended = new AbortController();
-    const done = () => {
-      clearTimeout(timer);
-      ended.abort();
-      resolve();
-    };
-    const timer = setTimeout(done, wait);
-    for (const name of ["fg-try", "fg-page"]) document.addEventListener(name, done, { signal: ended.signal });
-    addEventListener("online", done, { signal: ended.signal });
-  });
+  return /** @type {Promise<void>} */ (
+    new Promise((resolve) => {
+      const ended = new AbortController();
+      const done = () => {
+        clearTimeout(timer);
+        ended.abort();
+        resolve();
+      };
+      const timer = setTimeout(done, wait);
+      for (const name of ["fg-try", "fg-page"]) document.addEventListener(name, done, { signal: ended.signal });
+      addEventListener("online", done, { signal: ended.signal });
+    })
+  );
 }
 
 // --- uploads -------------------------------------------------------------------------------------------
@@ -140,7 +155,14 @@ export function putFile(batch, path, file, { onBytes, signal }) {
   return transmit("PUT", url, file, { type: "application/octet-stream", onBytes, signal });
 }
 
-function transmit(method, url, body, { type = null, onBytes = () => {}, signal = null } = {}) {
+/**
+ * @param {string} method
+ * @param {URL} url
+ * @param {File | FormData} body
+ * @param {{type?: string, onBytes?: (sent: number) => void, signal?: AbortSignal}} how
+ * @returns {Promise<any>}
+ */
+function transmit(method, url, body, { type, onBytes = () => {}, signal } = {}) {
   return new Promise((resolve) => {
     const request = new XMLHttpRequest(); // fetch does not tell how much has been sent
     let still = 0;
@@ -157,7 +179,10 @@ function transmit(method, url, body, { type = null, onBytes = () => {}, signal =
     };
     request.open(method, url);
     if (type) request.setRequestHeader("Content-Type", type);
-    request.upload.onprogress = (event) => (moves(), onBytes(event.loaded));
+    request.upload.onprogress = (event) => {
+      moves();
+      onBytes(event.loaded);
+    };
     request.onload = () => end(replyOf(request.status, request.responseText, request.getResponseHeader("Retry-After")));
     request.onerror = () => end(failure(NO_ANSWER, { again: true, lost: true }));
     signal?.addEventListener("abort", cancel);
@@ -168,13 +193,26 @@ function transmit(method, url, body, { type = null, onBytes = () => {}, signal =
 
 // --- what came back ------------------------------------------------------------------------------------
 
+/**
+ * @param {URL} url
+ * @param {{method: string, body?: string | null, isQuestion?: boolean, timeoutMs?: number}} how
+ * @returns {Promise<any>}
+ */
 async function send(url, { method, body = null, isQuestion = false, timeoutMs = ANSWER_MS }) {
+  /** @type {Record<string, string>} */
   const headers = body === null ? {} : { "Content-Type": "application/json" };
   try {
-    const response = await fetch(url, { method, body, headers, cache: "no-store", credentials: "same-origin", signal: AbortSignal.timeout(timeoutMs) });
+    const response = await fetch(url, {
+      method,
+      body,
+      headers,
+      cache: "no-store",
+      credentials: "same-origin",
+      signal: AbortSignal.timeout(timeoutMs),
+    });
     return replyOf(response.status, await response.text(), response.headers.get("Retry-After"), isQuestion);
   } catch (error) {
-    return failure(error.name === "TimeoutError" ? SLOW : NO_ANSWER, { again: true, lost: true });
+    return failure(error instanceof DOMException && error.name === "TimeoutError" ? SLOW : NO_ANSWER, { again: true, lost: true });
   }
 }
 
@@ -196,6 +234,7 @@ function replyOf(status, text, retryAfter, isQuestion = false) {
   return failure(sentence ?? REFUSED, { code: status === 401 || status === 403 ? "forbidden" : "bad" });
 }
 
+/** @returns {any} */
 function parsed(text) {
   try {
     return JSON.parse(text);

@@ -12,8 +12,14 @@ const within = (value, low, high) => Math.min(high, Math.max(low, value));
 export function gripAt(box, point, reach) {
   const start = point.map((value) => within(value, 0, 1));
   if (box) {
-    const x = [["left", "right"], ["right", "left"]].find(([side]) => Math.abs(start[0] - box[side]) <= reach[0]);
-    const y = [["top", "bottom"], ["bottom", "top"]].find(([side]) => Math.abs(start[1] - box[side]) <= reach[1]);
+    const x = [
+      ["left", "right"],
+      ["right", "left"],
+    ].find(([side]) => Math.abs(start[0] - box[side]) <= reach[0]);
+    const y = [
+      ["top", "bottom"],
+      ["bottom", "top"],
+    ].find(([side]) => Math.abs(start[1] - box[side]) <= reach[1]);
     if (x && y) return { kind: "corner", fixed: [box[x[1]], box[y[1]]], before: box };
     const inside = start[0] > box.left && start[0] < box.right && start[1] > box.top && start[1] < box.bottom;
     if (inside) return { kind: "move", start, before: box };

@@ -15,7 +15,11 @@ export function h(tag, props = {}, ...children) {
     else element.setAttribute(key, value === true ? "" : SAID.has(key) ? shown(String(value)) : String(value));
   }
   if (tag === "textarea" || (tag === "input" && ["text", "search"].includes(element.type))) element.dir = "auto";
-  element.append(...children.filter((child) => child !== null && child !== undefined).map((child) => (typeof child === "string" ? written(child, tag) : child)));
+  element.append(
+    ...children
+      .filter((child) => child !== null && child !== undefined)
+      .map((child) => (typeof child === "string" ? written(child, tag) : child)),
+  );
   return element;
 }
 
@@ -35,18 +39,10 @@ export function named(taxon) {
   return parts;
 }
 
-/** 0.814 → "81 %"; never "0 %" or "100 %" for what is neither. */
-export function percent(prob) {
-  if (prob > 0 && prob < 0.005) return "<1\u00a0%";
-  if (prob < 1 && prob >= 0.995) return ">99\u00a0%";
-  return `${Math.round(100 * prob)}\u00a0%`;
-}
-
-/** 1.234 → "+1.23", −0.5 → "−0.50" with a real minus sign. */
-export function signed(number, digits = 2) {
-  const text = Math.abs(number).toFixed(digits);
-  if (Number(text) === 0) return text;
-  return (number < 0 ? "\u2212" : "+") + text;
+/** The element within `root` that has the focus, or null. */
+export function focusedIn(root) {
+  const focused = document.activeElement;
+  return focused instanceof HTMLElement && root.contains(focused) ? focused : null;
 }
 
 /** Whether a key press belongs to a field that is being typed in. */
@@ -55,4 +51,42 @@ export function isTyping(event) {
   if (!(target instanceof HTMLElement)) return false;
   if (target.isContentEditable || target.matches("textarea, select")) return true;
   return target.matches("input") && !["radio", "checkbox", "range", "button"].includes(target.type);
+}
+
+/**
+ * A button; the one that the page is about is `primary`.
+ *
+ * @param {string} words
+ * @param {() => void} onclick
+ * @param {{primary?: boolean, disabled?: boolean, describedby?: string | null}} [more]
+ */
+export function button(words, onclick, { primary = false, disabled = false, describedby = null } = {}) {
+  return h(
+    "button",
+    { type: "button", class: `fg-button${primary ? " fg-primary" : ""}`, onclick, disabled, "aria-describedby": describedby },
+    words,
+  );
+}
+
+/** @param {string} words @param {() => void} onclick @param {string | null} [label] */
+export function quietButton(words, onclick, label = null) {
+  return h("button", { type: "button", class: "fg-link", onclick, "aria-label": label }, words);
+}
+
+/** Ask once before something that cannot be taken back. */
+export function confirmIn(dialog, title, words, act, onAct) {
+  const yes = () => {
+    dialog.close();
+    onAct();
+  };
+  const actions = h(
+    "p",
+    { class: "fg-form-actions" },
+    button("Not now", () => dialog.close()),
+    button(act, yes, { primary: true }),
+  );
+  dialog.replaceChildren(
+    h("div", { class: "fg" }, h("h2", {}, title), ...[words].flat().map((one) => h("p", { class: "fg-quiet" }, one)), actions),
+  );
+  dialog.showModal();
 }

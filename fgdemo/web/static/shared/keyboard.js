@@ -1,7 +1,19 @@
 // What a key press means, on any keyboard: the letter that is written on it where that is a Latin one, else the one that
 // stands there on a Latin keyboard; digits by their place, which some keyboards write only with Shift.
 
-const PLACES = { Slash: "/", Period: ".", Comma: ",", Semicolon: ";", Quote: "'", Minus: "-", Equal: "=", Backslash: "\\", BracketLeft: "[", BracketRight: "]", Backquote: "`" };
+const PLACES = {
+  Slash: "/",
+  Period: ".",
+  Comma: ",",
+  Semicolon: ";",
+  Quote: "'",
+  Minus: "-",
+  Equal: "=",
+  Backslash: "\\",
+  BracketLeft: "[",
+  BracketRight: "]",
+  Backquote: "`",
+};
 const MOVING = new Set(["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End", "PageUp", "PageDown", "Tab"]);
 const DEAF = new Set(["Dead", "Process", "Unidentified", "Compose", "AltGraph", "Shift", "Control", "Meta", "Alt", "CapsLock"]);
 
@@ -51,8 +63,17 @@ export function means(event, binding) {
 /** From now on, on every page: no deed is done again by a key that is held down, not by a button that has the focus either. */
 export function stopRepeats() {
   const stop = (event) => {
-    const isText = event.target instanceof HTMLElement && (event.target.isContentEditable || event.target.matches("textarea, input, select"));
-    if (!isRepeatedDeed(event) || event.ctrlKey || event.metaKey || event.altKey || (isText && event.key !== "Enter") || event.target instanceof HTMLTextAreaElement) return;
+    const isText =
+      event.target instanceof HTMLElement && (event.target.isContentEditable || event.target.matches("textarea, input, select"));
+    if (
+      !isRepeatedDeed(event) ||
+      event.ctrlKey ||
+      event.metaKey ||
+      event.altKey ||
+      (isText && event.key !== "Enter") ||
+      event.target instanceof HTMLTextAreaElement
+    )
+      return;
     event.preventDefault();
     event.stopImmediatePropagation();
   };

@@ -48,6 +48,7 @@ export function placeInWords(place, [rows, cols]) {
 
 /** The part that holds most of a place, or null where that is background. */
 export function partAt(parts, place) {
+  /** @type {any} */
   let best = null;
   let most = 1 - parts.reduce((sum, part) => sum + part.share[place], 0);
   for (const part of parts) {
@@ -142,8 +143,9 @@ export function alphaOf(strength) {
   return 0.78 * strength * strength * (3 - 2 * strength);
 }
 
+/** @returns {[number, number, number]} */
 export function rgb(hex) {
-  return [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
+  return /** @type {[number, number, number]} */ ([1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16)));
 }
 
 function oklab([r, g, b]) {

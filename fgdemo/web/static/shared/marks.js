@@ -39,8 +39,14 @@ export function drawBox(context, [x, y, width, height], frame, handles) {
 function drawCorners(context, x, y, width, height) {
   const arm = Math.min(18, width / 3, height / 3);
   context.lineWidth = 3;
-  for (const [cx, dx] of [[x, arm], [x + width, -arm]]) {
-    for (const [cy, dy] of [[y, arm], [y + height, -arm]]) {
+  for (const [cx, dx] of [
+    [x, arm],
+    [x + width, -arm],
+  ]) {
+    for (const [cy, dy] of [
+      [y, arm],
+      [y + height, -arm],
+    ]) {
       context.beginPath();
       context.moveTo(cx + dx, cy);
       context.lineTo(cx, cy);

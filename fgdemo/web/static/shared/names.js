@@ -17,7 +17,7 @@ export function shown(text) {
   if (text.search(TURNING) < 0) return text;
   let [depth, least] = [0, 0];
   for (const one of text) {
-    depth += (one === FIRST_STRONG) - (one === POP);
+    depth += Number(one === FIRST_STRONG) - Number(one === POP);
     least = Math.min(least, depth);
   }
   const isClosed = depth === 0 && least === 0; // each one that is opened is closed

@@ -14,7 +14,10 @@ export function picture(url) {
 
 async function isWhole(image, url) {
   for (let failures = 1; ; failures += 1) {
-    const isDecoded = await image.decode().then(() => true, () => false);
+    const isDecoded = await image.decode().then(
+      () => true,
+      () => false,
+    );
     if (isDecoded || !isOurs(url)) return isDecoded;
     const reply = await status(url);
     if (!reply.again && failures > 1) return false; // the server has it, and it cannot be shown
@@ -25,13 +28,17 @@ async function isWhole(image, url) {
 
 /** Small pictures anywhere on the page, from now on. */
 export function mendPictures() {
-  document.addEventListener("error", async ({ target }) => {
-    if (!(target instanceof HTMLImageElement) || !isOurs(target.src)) return;
-    const { src } = target;
-    const tries = Number(target.dataset.tries ?? 0) + 1;
-    target.dataset.tries = tries;
-    if (tries > TRIES) return;
-    await pause({}, tries);
-    if (target.isConnected && target.src === src) target.src = src;
-  }, true);
+  document.addEventListener(
+    "error",
+    async ({ target }) => {
+      if (!(target instanceof HTMLImageElement) || !isOurs(target.src)) return;
+      const { src } = target;
+      const tries = Number(target.dataset.tries ?? 0) + 1;
+      target.dataset.tries = String(tries);
+      if (tries > TRIES) return;
+      await pause({}, tries);
+      if (target.isConnected && target.src === src) target.src = src;
+    },
+    true,
+  );
 }

@@ -11,7 +11,7 @@ export async function readable(file) {
   try {
     const shown = await createImageBitmap(file);
     const canvas = Object.assign(document.createElement("canvas"), { width: shown.width, height: shown.height });
-    const pen = canvas.getContext("2d");
+    const pen = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
     pen.fillStyle = GROUND;
     pen.fillRect(0, 0, canvas.width, canvas.height);
     pen.drawImage(shown, 0, 0);

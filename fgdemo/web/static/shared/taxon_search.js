@@ -6,6 +6,7 @@ const PAUSE_MS = 120;
 let instances = 0;
 
 /** `search(query)` resolves to {taxa}, or {error}; `onPick(taxon)` when one is chosen. Returns the element; `.field` is its input. */
+/** @param {{label: string, search: (query: string) => Promise<any>, onPick: (taxon: any) => void, onText?: (text: string) => void}} told */
 export function taxonSearch({ label, search, onPick, onText }) {
   const id = `fg-search-${++instances}`;
   const list = h("ul", { id, role: "listbox", hidden: true });
@@ -22,7 +23,9 @@ export function taxonSearch({ label, search, onPick, onText }) {
     enterkeyhint: "search",
     maxlength: 120,
   });
-  let [found, active, timer, asked] = [[], -1, 0, 0];
+  /** @type {any[]} */
+  let found = [];
+  let [active, timer, asked] = [-1, 0, 0];
   let foundFor = ""; // the text that `found` answers
 
   function close() {
@@ -40,11 +43,19 @@ export function taxonSearch({ label, search, onPick, onText }) {
 
   function highlight(next) {
     active = found.length ? (next + found.length) % found.length : -1;
-    [...list.children].forEach((item, index) => item.setAttribute("aria-selected", String(index === active)));
+    for (const [index, item] of [...list.children].entries()) item.setAttribute("aria-selected", String(index === active));
     if (active >= 0) {
       field.setAttribute("aria-activedescendant", `${id}-${active}`);
       list.children[active].scrollIntoView({ block: "nearest" });
     }
+  }
+
+  /** A press that leaves the focus in the field. */
+  function held(act) {
+    return (event) => {
+      event.preventDefault();
+      act();
+    };
   }
 
   async function refresh() {
@@ -55,10 +66,15 @@ export function taxonSearch({ label, search, onPick, onText }) {
     const taxa = reply.taxa ?? [];
     [found, foundFor] = [taxa, reply.error ? null : query];
     const items = found.map((taxon, index) =>
-      h("li", { role: "option", id: `${id}-${index}`, onpointerdown: (event) => (event.preventDefault(), pick(taxon)) }, ...named(taxon), taxon.is_leaf ? null : h("span", { class: "fg-quiet" }, " group")),
+      h(
+        "li",
+        { role: "option", id: `${id}-${index}`, onpointerdown: held(() => pick(taxon)) },
+        ...named(taxon),
+        taxon.is_leaf ? null : h("span", { class: "fg-quiet" }, " group"),
+      ),
     );
     const none = h("li", { class: "fg-quiet" }, reply.error ?? "No kind of that name");
-    if (reply.again) none.append(" ", h("button", { type: "button", class: "fg-link", onpointerdown: (event) => (event.preventDefault(), refresh()) }, "Try again"));
+    if (reply.again) none.append(" ", h("button", { type: "button", class: "fg-link", onpointerdown: held(refresh) }, "Try again"));
     list.replaceChildren(...(items.length || !query ? items : [none]));
     list.hidden = !query;
     field.setAttribute("aria-expanded", String(!list.hidden));

@@ -17,13 +17,16 @@ const FADE_MS = 120;
 const WHOLE = { left: 0, top: 0, right: 1, bottom: 1 };
 const START = { left: 0.2, top: 0.2, right: 0.8, bottom: 0.8 }; // the box that the keyboard begins with
 
+/** @param {any} told */
+const NOTHING = (told) => told;
+
 export class Viewer {
-  constructor(stage, { onBox, onMode } = {}) {
+  constructor(stage, { onBox = NOTHING, onMode = NOTHING } = {}) {
     this.stage = stage;
     this.canvas = stage.querySelector("canvas");
     this.context = this.canvas.getContext("2d");
-    this.onBox = onBox ?? (() => {});
-    this.onMode = onMode ?? (() => {});
+    this.onBox = onBox;
+    this.onMode = onMode;
     this.picture = null;
     this.box = null;
     this.draft = null; // the box being drawn
@@ -177,6 +180,7 @@ export class Viewer {
     if (!this.box && half[1] >= 0.5) this.centre[1] = 0.5;
   }
 
+  /** @returns {[number, number, number, number]} left, top, width, height */
   #rect(box, frame) {
     return [
       frame.x + box.left * frame.width,

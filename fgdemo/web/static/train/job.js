@@ -1,15 +1,22 @@
 // One training on the Train page: while it waits or runs, and what came of it.
 
-import { duration } from "../data/views.js";
-import { h } from "../shared/dom.js";
+import { button, h, quietButton } from "../shared/dom.js";
+import { duration, when } from "../shared/words.js";
 import { Curves } from "./curves.js";
 import { addressOf, linkTo, shortName } from "./route.js";
 import { drawSum, modelActions } from "./verdict.js";
-import { button, modelName, PRESETS, quietButton, when } from "./words.js";
+import { modelName, PRESETS } from "./words.js";
 
 export class JobPanel {
   constructor(root, acts) {
-    Object.assign(this, { root, acts, key: null });
+    this.root = root;
+    this.acts = acts;
+    this.key = ""; // of what is drawn
+    this.curves = new Curves();
+    /** @type {any} */
+    this.doing = null;
+    /** @type {any} */
+    this.bar = null;
   }
 
   /** `job` is the newest one, or null. What stays the same is left alone, for whoever has his hand on it. */
@@ -18,7 +25,20 @@ export class JobPanel {
     if (!job) return;
     const runs = job.state === "running" || job.state === "waiting";
     const candidate = now.models.find((model) => model.version === job.candidate) ?? null;
-    const key = JSON.stringify([job.id, job.state, !runs && [job.sentence, candidate?.state, candidate?.gold_changed, candidate?.verdict?.beside, candidate?.verdict?.sentence, now.live, now.previous, Boolean(now.promoting)]]);
+    const key = JSON.stringify([
+      job.id,
+      job.state,
+      !runs && [
+        job.sentence,
+        candidate?.state,
+        candidate?.gold_changed,
+        candidate?.verdict?.beside,
+        candidate?.verdict?.sentence,
+        now.live,
+        now.previous,
+        Boolean(now.promoting),
+      ],
+    ]);
     if (this.key !== key) {
       this.key = key;
       this.root.dataset.state = job.state;
@@ -35,7 +55,18 @@ export class JobPanel {
     this.bar = h("progress", { class: "fg-job-bar", max: 1, "aria-label": "Training" });
     this.facts = h("p", { class: "fg-quiet fg-small fg-num fg-job-facts" });
     const cancel = button("Cancel", () => this.acts.cancel(this.job));
-    this.root.replaceChildren(title(job), h("div", { class: "fg-job-line", role: "status" }, this.doing, cancel), this.bar, h("div", { class: "fg-job-line" }, this.facts, quietButton("Log", () => this.acts.log(this.job))), this.curves.root);
+    this.root.replaceChildren(
+      title(job),
+      h("div", { class: "fg-job-line", role: "status" }, this.doing, cancel),
+      this.bar,
+      h(
+        "div",
+        { class: "fg-job-line" },
+        this.facts,
+        quietButton("Log", () => this.acts.log(this.job)),
+      ),
+      this.curves.root,
+    );
   }
 
   goOn(job) {
@@ -49,7 +80,12 @@ export class JobPanel {
     if (share !== null && !waits) this.bar.value = share;
     else this.bar.removeAttribute("value");
     this.bar.hidden = waits;
-    const facts = [left === null ? "" : `${duration(left)} left`, memory ? `${memory.toFixed(1)} GiB of memory` : "", gpuMemory === null ? "" : `${gpuMemory.toFixed(1)} GiB on the GPU`, busy === null ? "" : `GPU ${Math.round(100 * busy)} % busy`];
+    const facts = [
+      left === null ? "" : `${duration(left)} left`,
+      memory ? `${memory.toFixed(1)} GiB of memory` : "",
+      gpuMemory === null ? "" : `${gpuMemory.toFixed(1)} GiB on the GPU`,
+      busy === null ? "" : `GPU ${Math.round(100 * busy)} % busy`,
+    ];
     this.facts.textContent = facts.filter(Boolean).join(" · ");
   }
 
@@ -57,34 +93,75 @@ export class JobPanel {
     this.job = job;
     const log = quietButton("Show the log", () => this.acts.log(job));
     if (job.state === "interrupted") {
-      return [title(job), h("p", { class: "fg-job-said" }, `${job.sentence} ${gotTo(job)}`), h("p", { class: "fg-row-actions" }, button("Go on", () => this.acts.resume(job), { primary: true }), button("Cancel", () => this.acts.cancel(job)), log), this.curves.root];
+      return [
+        title(job),
+        h("p", { class: "fg-job-said" }, `${job.sentence} ${gotTo(job)}`),
+        h(
+          "p",
+          { class: "fg-row-actions" },
+          button("Go on", () => this.acts.resume(job), { primary: true }),
+          button("Cancel", () => this.acts.cancel(job)),
+          log,
+        ),
+        this.curves.root,
+      ];
     }
-    if (job.state === "failed") return [title(job), h("p", { class: "fg-job-said is-warning", role: "alert" }, job.sentence), h("p", { class: "fg-row-actions" }, log), this.curves.root];
-    if (!candidate) return [title(job), h("p", { class: "fg-job-said" }, job.sentence || "It left no model."), h("p", { class: "fg-row-actions" }, log)];
+    if (job.state === "failed")
+      return [
+        title(job),
+        h("p", { class: "fg-job-said is-warning", role: "alert" }, job.sentence),
+        h("p", { class: "fg-row-actions" }, log),
+        this.curves.root,
+      ];
+    if (!candidate)
+      return [title(job), h("p", { class: "fg-job-said" }, job.sentence || "It left no model."), h("p", { class: "fg-row-actions" }, log)];
     return [candidate.state === "live" ? isLive(candidate) : title(job, candidate), ...this.left(job, candidate, now)];
   }
 
   /** The candidate that a training has left, and what may be done with it. */
   left(job, candidate, now) {
-    const closely = h("a", { class: "fg-button", href: linkTo({ view: "model", b: addressOf(now.models, candidate.version) }) }, "Picture by picture");
+    const closely = h(
+      "a",
+      { class: "fg-button", href: linkTo({ view: "model", b: addressOf(now.models, candidate.version) }) },
+      "Picture by picture",
+    );
     const actions = modelActions(candidate, now, this.acts, closely);
-    const stopped = job.state === "cancelled" ? h("p", { class: "fg-quiet fg-small" }, "Cancelled: this is the best that it had until then.") : "";
+    const stopped =
+      job.state === "cancelled" ? h("p", { class: "fg-quiet fg-small" }, "Cancelled: this is the best that it had until then.") : "";
     if (!candidate.verdict) return [h("p", { class: "fg-job-said" }, job.sentence || "It was not judged."), stopped, actions];
     if (candidate.state === "live") return [h("p", { class: "fg-job-said" }, candidate.verdict.sentence), actions];
     return [drawSum(candidate.verdict, candidate.version, candidate.gold_changed), stopped, actions];
   }
 }
 
+/** @param {any} job @param {any} [candidate] */
 function title(job, candidate = null) {
   const [preset] = PRESETS[job.preset] ?? [job.preset];
   const began = `${preset.toLowerCase()}, from ${shortName(job.parent)} · ${job.asked_by}, ${when(job.created_at)}`;
-  return h("header", { class: "fg-job-head" }, h("h2", {}, ...(candidate ? [candidate.state === "candidate" ? "Candidate " : "", modelName(candidate.version)] : [TITLES[job.state]])), h("p", { class: "fg-quiet fg-small" }, began));
+  return h(
+    "header",
+    { class: "fg-job-head" },
+    h("h2", {}, ...(candidate ? [candidate.state === "candidate" ? "Candidate " : "", modelName(candidate.version)] : [TITLES[job.state]])),
+    h("p", { class: "fg-quiet fg-small" }, began),
+  );
 }
 
-const TITLES = { waiting: "A training waits", running: "Training", interrupted: "A training was interrupted", failed: "The training failed", cancelled: "The training was cancelled", done: "The training is over" };
+const TITLES = {
+  waiting: "A training waits",
+  running: "Training",
+  interrupted: "A training was interrupted",
+  failed: "The training failed",
+  cancelled: "The training was cancelled",
+  done: "The training is over",
+};
 
 function isLive(model) {
-  return h("header", { class: "fg-job-head" }, h("h2", { role: "status" }, modelName(model.version), " is live"), h("p", { class: "fg-quiet fg-small" }, `${model.promoted_by ?? ""}, ${when(model.promoted_at)}`));
+  return h(
+    "header",
+    { class: "fg-job-head" },
+    h("h2", { role: "status" }, modelName(model.version), " is live"),
+    h("p", { class: "fg-quiet fg-small" }, `${model.promoted_by ?? ""}, ${when(model.promoted_at)}`),
+  );
 }
 
 function gotTo(job) {

@@ -1,16 +1,16 @@
 // The Train page: what is live, a training as it goes, its verdict, and all models. A training runs on the server in a
 // process of its own, so the page may be left meanwhile, and any other page finds it.
 
-import { h } from "../shared/dom.js";
 import { ask, keepAsking } from "../shared/client.js";
-import { gate, isShown, whoAmI } from "../shared/nav.js";
-import { drawHistory } from "./models.js";
+import { confirmIn, h } from "../shared/dom.js";
+import { gate, isShown, whoAmI } from "../head/nav.js";
 import { JobPanel } from "./job.js";
-import { drawState, drawSwap, Starter } from "./now.js";
 import { ModelView } from "./model.js";
+import { drawHistory } from "./models.js";
+import { drawState, drawSwap, Starter } from "./now.js";
 import { linkTo, modelOf, routeOf, shortName } from "./route.js";
 import { onWord } from "./verdict.js";
-import { confirmIn, costOfStopping } from "./words.js";
+import { costOfStopping } from "./words.js";
 
 const BUSY_MS = 2000;
 const IDLE_MS = 15_000;
@@ -24,17 +24,45 @@ export function mount(element) {
 
 class TrainPage {
   constructor(root) {
-    Object.assign(this, { root, now: null, route: null, view: null, shown: {}, turn: 0 });
+    this.root = root;
+    /** @type {any} */
+    this.now = null;
+    /** @type {any} */
+    this.route = null;
+    /** @type {any} */
+    this.view = null; // of a model, or null on the first page
+    /** @type {any} */
+    this.jobs = null;
+    /** @type {any} */
+    this.starter = null;
+    this.place = "";
+    this.shown = {};
+    this.turn = 0;
     this.acts = {
       start: (preset) => this.act("train_start", { preset }),
-      cancel: (job) => confirmIn(this.dialog, "Stop this training?", costOfStopping(job), "Stop it", () => this.act("train_cancel", { job: job.id })),
+      cancel: (job) =>
+        confirmIn(this.dialog, "Stop this training?", costOfStopping(job), "Stop it", () => this.act("train_cancel", { job: job.id })),
       resume: (job) => this.act("train_resume", { job: job.id }),
       log: (job) => this.showLog(job),
       judge: (version) => this.act("train_judge", { version }),
       promote: (version) => this.act("train_promote", { version }),
-      promoteOnWord: ({ version, verdict }) => confirmIn(this.dialog, `Make ${shortName(version)} live without proof?`, onWord(verdict, shortName(this.now.live)), "Make it live on my word", () => this.act("train_promote", { version, accept_loss: verdict.loss_limit })),
+      promoteOnWord: ({ version, verdict }) =>
+        confirmIn(
+          this.dialog,
+          `Make ${shortName(version)} live without proof?`,
+          onWord(verdict, shortName(this.now.live)),
+          "Make it live on my word",
+          () => this.act("train_promote", { version, accept_loss: verdict.loss_limit }),
+        ),
       rollBack: () => this.act("train_roll_back", {}),
-      remove: (version) => confirmIn(this.dialog, `Delete ${shortName(version)}?`, "Its weights and what it has seen are removed for good. Your labels stay.", "Delete it", () => this.remove(version)),
+      remove: (version) =>
+        confirmIn(
+          this.dialog,
+          `Delete ${shortName(version)}?`,
+          "Its weights and what it has seen are removed for good. Your labels stay.",
+          "Delete it",
+          () => this.remove(version),
+        ),
     };
     document.addEventListener("fg-page", (event) => event.detail === "train" && this.open());
     document.addEventListener("visibilitychange", () => this.isWatched && this.follow());
@@ -60,7 +88,15 @@ class TrainPage {
     [this.$(".fg-train-gate").hidden, this.$(".fg-train-body").hidden] = [isMaintainer, !isMaintainer];
     this.root.dataset.state = isMaintainer ? "ready" : "gate";
     if (!isMaintainer) {
-      const words = me.role === "expert" ? h("div", { class: "fg-gate" }, h("h1", {}, "Train a better model"), h("p", { class: "fg-quiet" }, "Only maintainers may train models. What you label is what they learn from.")) : gate(me, "Train a better model");
+      const words =
+        me.role === "expert"
+          ? h(
+              "div",
+              { class: "fg-gate" },
+              h("h1", {}, "Train a better model"),
+              h("p", { class: "fg-quiet" }, "Only maintainers may train models. What you label is what they learn from."),
+            )
+          : gate(me, "Train a better model");
       return this.$(".fg-train-gate").replaceChildren(words);
     }
     if (this.now) this.show();
@@ -135,7 +171,9 @@ class TrainPage {
     if (route.view === "home") {
       page.replaceChildren(...PARTS.map((part) => h("section", { class: `fg-train-${part}` })));
       this.jobs = new JobPanel(this.$(".fg-train-job"), this.acts);
-      this.starter = new Starter(this.$(".fg-train-starter"), this.acts.start, () => keepAsking("train_offer", {}, { isWanted: () => this.isWatched }));
+      this.starter = new Starter(this.$(".fg-train-starter"), this.acts.start, () =>
+        keepAsking("train_offer", {}, { isWanted: () => this.isWatched }),
+      );
       this.view = null;
     } else {
       this.view = new ModelView(page, this.acts);
@@ -147,10 +185,24 @@ class TrainPage {
   showHome() {
     const { now } = this;
     const job = jobToShow(now);
-    const models = now.models.map((model) => [model.version, model.state, model.gold_changed, model.verdict?.beside, model.verdict?.sentence]);
-    this.part("state", [now.live, now.newer, now.train, now.val, now.checked, now.gold, now.models.find((model) => model.version === now.live)?.promoted_at], (root) => drawState(root, now));
+    const models = now.models.map((model) => [
+      model.version,
+      model.state,
+      model.gold_changed,
+      model.verdict?.beside,
+      model.verdict?.sentence,
+    ]);
+    this.part(
+      "state",
+      [now.live, now.newer, now.train, now.val, now.checked, now.gold, now.models.find((model) => model.version === now.live)?.promoted_at],
+      (root) => drawState(root, now),
+    );
     this.jobs.show(job, now);
-    this.part("starter", [now.train, now.val, now.gold, now.device, now.estimates, OPEN.includes(now.jobs[0]?.state), now.jobs[0]?.state === "interrupted"], () => this.starter.show(now));
+    this.part(
+      "starter",
+      [now.train, now.val, now.gold, now.device, now.estimates, OPEN.includes(now.jobs[0]?.state), now.jobs[0]?.state === "interrupted"],
+      () => this.starter.show(now),
+    );
     this.part("history", [models, now.previous, now.jobs.length, Boolean(now.promoting)], (root) => drawHistory(root, now, this.acts));
   }
 
@@ -169,7 +221,15 @@ class TrainPage {
       text.scrollTop = text.scrollHeight;
     };
     const close = h("button", { type: "button", class: "fg-button fg-primary", onclick: () => this.dialog.close() }, "Close");
-    this.dialog.replaceChildren(h("div", { class: "fg" }, h("h2", {}, `Log of training ${job.id}`), text, h("p", { class: "fg-form-actions" }, h("button", { type: "button", class: "fg-button", onclick: load }, "Look again"), close)));
+    this.dialog.replaceChildren(
+      h(
+        "div",
+        { class: "fg" },
+        h("h2", {}, `Log of training ${job.id}`),
+        text,
+        h("p", { class: "fg-form-actions" }, h("button", { type: "button", class: "fg-button", onclick: load }, "Look again"), close),
+      ),
+    );
     this.dialog.showModal();
     close.focus();
     await load();
@@ -182,4 +242,3 @@ function jobToShow({ jobs, models }) {
   if (!job?.candidate) return job;
   return modelOf(models, job.candidate) ? job : null;
 }
-

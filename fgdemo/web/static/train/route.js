@@ -10,10 +10,14 @@ export function routeOf(hash) {
   return first ? { view: "model", b: first, picture } : { view: "home", picture: null };
 }
 
-/** The address of a route. */
+/**
+ * The address of a route.
+ *
+ * @param {{view: string, a?: string, b?: string, picture?: string | null}} route
+ */
 export function linkTo({ view, a, b, picture }) {
   const path = view === "compare" ? ["compare", a, b] : view === "model" ? [b] : [];
-  return ["#train", ...path.map(encodeURIComponent)].join("/") + (picture ? `?picture=${picture}` : "");
+  return ["#train", ...path.map((one) => encodeURIComponent(one ?? ""))].join("/") + (picture ? `?picture=${picture}` : "");
 }
 
 /** The model that an address names, by its whole version or, where that says which, by its name. */

@@ -1,20 +1,43 @@
 // Whether a candidate is better than what it stands beside: the sentence, the checks, and how sure that is.
 
-import { h } from "../shared/dom.js";
+import { button, h } from "../shared/dom.js";
+import { counted, share } from "../shared/words.js";
 import { shortName } from "./route.js";
-import { button, counted, outcome, share } from "./words.js";
+import { outcome } from "./words.js";
 
-const CHECKS = { accuracy: "Accuracy", kinds: "Every kind", forgetting: "Nothing forgotten", calibration: "Honest percentages", maps: "Trustworthy maps" };
+const CHECKS = {
+  accuracy: "Accuracy",
+  kinds: "Every kind",
+  forgetting: "Nothing forgotten",
+  calibration: "Honest percentages",
+  maps: "Trustworthy maps",
+};
 
 /** The verdict on the version `after` in sum; of one that counts no more `changed` says how many gold labels changed. */
 export function drawSum(verdict, after, changed = 0) {
-  const check = ({ name, passed, sentence }) => h("li", { "data-passed": String(passed) }, h("span", { class: "fg-check-sign", role: "img", "aria-label": passed ? "passed" : "not passed" }, passed ? "✓" : "✗"), h("span", {}, h("b", {}, CHECKS[name] ?? name), " ", h("span", { class: "fg-quiet" }, sentence)));
+  const check = ({ name, passed, sentence }) =>
+    h(
+      "li",
+      { "data-passed": String(passed) },
+      h("span", { class: "fg-check-sign", role: "img", "aria-label": passed ? "passed" : "not passed" }, passed ? "✓" : "✗"),
+      h("span", {}, h("b", {}, CHECKS[name] ?? name), " ", h("span", { class: "fg-quiet" }, sentence)),
+    );
   return h(
     "div",
     { class: "fg-verdict", "data-outcome": verdict.outcome },
-    h("p", { class: "fg-verdict-outcome" }, outcome(verdict.outcome), changed ? h("span", { class: "fg-quiet fg-small" }, ` by gold labels of before. ${goldChanged(changed)}`) : ""),
+    h(
+      "p",
+      { class: "fg-verdict-outcome" },
+      outcome(verdict.outcome),
+      changed ? h("span", { class: "fg-quiet fg-small" }, ` by gold labels of before. ${goldChanged(changed)}`) : "",
+    ),
     h("p", { class: "fg-verdict-said" }, headline(verdict)),
-    h("div", { class: "fg-verdict-columns" }, h("ul", { class: "fg-checks" }, ...verdict.checks.map(check)), intervals(verdict, shortName(verdict.beside || "before"), shortName(after))),
+    h(
+      "div",
+      { class: "fg-verdict-columns" },
+      h("ul", { class: "fg-checks" }, ...verdict.checks.map(check)),
+      intervals(verdict, shortName(verdict.beside || "before"), shortName(after)),
+    ),
   );
 }
 
@@ -35,8 +58,36 @@ function intervals({ before, after, n, p_value: p, difference, fixed_count: fixe
   const x = (value) => `${(100 * (value - from)) / (to - from || 1)}%`;
   const ticks = Array.from({ length: Math.round((to - from) / step) + 1 }, (_, at) => from + at * step);
   const row = (name, [mean, low, high], side) =>
-    h("div", { class: "fg-whisker", "data-side": side }, h("span", { class: "fg-whisker-name" }, name), h("span", { class: "fg-whisker-line", "aria-hidden": "true" }, h("span", { style: { left: x(low), right: `calc(100% - ${x(high)})` } }), h("i", { style: { left: x(mean) } })), h("span", { class: "fg-num" }, h("b", {}, share(mean)), h("span", { class: "fg-hidden" }, `, between ${share(low)} and ${share(high)}`)));
-  const scale = h("div", { class: "fg-whisker fg-whisker-scale fg-num", "aria-hidden": "true" }, h("span"), h("span", { class: "fg-whisker-line" }, ...ticks.map((tick, at) => h("span", { style: { left: x(tick) } }, `${Math.round(100 * tick)}${at === ticks.length - 1 ? "\u00a0%" : ""}`))), h("span"));
+    h(
+      "div",
+      { class: "fg-whisker", "data-side": side },
+      h("span", { class: "fg-whisker-name" }, name),
+      h(
+        "span",
+        { class: "fg-whisker-line", "aria-hidden": "true" },
+        h("span", { style: { left: x(low), right: `calc(100% - ${x(high)})` } }),
+        h("i", { style: { left: x(mean) } }),
+      ),
+      h(
+        "span",
+        { class: "fg-num" },
+        h("b", {}, share(mean)),
+        h("span", { class: "fg-hidden" }, `, between ${share(low)} and ${share(high)}`),
+      ),
+    );
+  const scale = h(
+    "div",
+    { class: "fg-whisker fg-whisker-scale fg-num", "aria-hidden": "true" },
+    h("span"),
+    h(
+      "span",
+      { class: "fg-whisker-line" },
+      ...ticks.map((tick, at) =>
+        h("span", { style: { left: x(tick) } }, `${Math.round(100 * tick)}${at === ticks.length - 1 ? "\u00a0%" : ""}`),
+      ),
+    ),
+    h("span"),
+  );
   const points = (value) => `${value < 0 ? "−" : "+"}${Math.abs(100 * value).toFixed(1)}`;
   return h(
     "div",
@@ -44,8 +95,16 @@ function intervals({ before, after, n, p_value: p, difference, fixed_count: fixe
     row(beforeName, before, "before"),
     row(afterName, after, "after"),
     scale,
-    h("p", { class: "fg-quiet fg-small fg-num" }, `${points(difference[0])} points [${points(difference[1])}, ${points(difference[2])}], ${p < 0.001 ? "p < 0.001" : `p = ${p.toFixed(3)}`}`),
-    h("p", { class: "fg-quiet fg-small fg-num" }, `${counted(n, "gold picture", "gold pictures")}: ${fixed} newly right, ${broken} newly wrong`),
+    h(
+      "p",
+      { class: "fg-quiet fg-small fg-num" },
+      `${points(difference[0])} points [${points(difference[1])}, ${points(difference[2])}], ${p < 0.001 ? "p < 0.001" : `p = ${p.toFixed(3)}`}`,
+    ),
+    h(
+      "p",
+      { class: "fg-quiet fg-small fg-num" },
+      `${counted(n, "gold picture", "gold pictures")}: ${fixed} newly right, ${broken} newly wrong`,
+    ),
   );
 }
 
@@ -63,13 +122,33 @@ export function modelActions(model, now, acts, more = null) {
     refused = judged && !model.verdict.may_go_live;
     if (refused) why = refusal(model.verdict);
     else if (!judged) why = comparedFirst(model, now.live);
-    if (refused && model.verdict.may_go_live_on_word) actions.push(button("Make it live all the same…", () => acts.promoteOnWord(model), { disabled: busy, describedby: "fg-why-not" }));
-    else actions.push(button("Make it live", () => acts.promote(model.version), { primary: judged, disabled: refused || busy, describedby: why ? "fg-why-not" : null }));
-    if (!judged) actions.unshift(button(model.verdict ? "Compare again" : "Compare", () => acts.judge(model.version), { primary: true, disabled: busy, describedby: "fg-why-not" }));
+    if (refused && model.verdict.may_go_live_on_word)
+      actions.push(button("Make it live all the same…", () => acts.promoteOnWord(model), { disabled: busy, describedby: "fg-why-not" }));
+    else
+      actions.push(
+        button("Make it live", () => acts.promote(model.version), {
+          primary: judged,
+          disabled: refused || busy,
+          describedby: why ? "fg-why-not" : null,
+        }),
+      );
+    if (!judged)
+      actions.unshift(
+        button(model.verdict ? "Compare again" : "Compare", () => acts.judge(model.version), {
+          primary: true,
+          disabled: busy,
+          describedby: "fg-why-not",
+        }),
+      );
   }
   if (more) actions.push(more);
   if (!isLive && model.version !== now.previous && model.job !== null) actions.push(button("Delete", () => acts.remove(model.version)));
-  return h("div", { class: "fg-model-actions" }, h("p", { class: "fg-row-actions" }, ...actions), why ? h("p", { class: `fg-small ${refused ? "fg-why-not" : "fg-quiet"}`, id: "fg-why-not" }, why) : "");
+  return h(
+    "div",
+    { class: "fg-model-actions" },
+    h("p", { class: "fg-row-actions" }, ...actions),
+    why ? h("p", { class: `fg-small ${refused ? "fg-why-not" : "fg-quiet"}`, id: "fg-why-not" }, why) : "",
+  );
 }
 
 /** Whether a verdict says how its candidate stands beside this model, by limits that count: earlier ones had none. */
@@ -81,7 +160,11 @@ function isBeside(verdict, live) {
 export function onWord(verdict, live) {
   const open = verdict.open_loss;
   const failed = verdict.checks.filter((check) => !check.passed && check.name !== "accuracy").map((check) => check.sentence);
-  return [`${open.charAt(0).toUpperCase()}${open.slice(1)} (95\u00a0% certain). Nothing speaks against it otherwise, but nothing proves it either.`, ...failed, `More gold pictures would tell. Your word is kept with these figures, and ${live} can be rolled back to.`];
+  return [
+    `${open.charAt(0).toUpperCase()}${open.slice(1)} (95\u00a0% certain). Nothing speaks against it otherwise, but nothing proves it either.`,
+    ...failed,
+    `More gold pictures would tell. Your word is kept with these figures, and ${live} can be rolled back to.`,
+  ];
 }
 
 /** Why its verdict counts no more, and what is done before it goes live. */

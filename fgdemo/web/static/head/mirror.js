@@ -1,11 +1,12 @@
 // In the head of the page, for experts: how far the backup is. Nothing where there is none.
 
-import { get } from "./client.js";
+import { get } from "../shared/client.js";
 
 const ASK_MS = 5000;
 
 /** Keep `place` up to date from now on. */
 export function followMirror(place) {
+  /** @type {any} */
   let last = null; // {mirror, at}
   let asked = -ASK_MS;
   const show = () => {

@@ -1,7 +1,7 @@
 // The description of the API. It is Gradio's, whose scripts are larger than all of ours: they come when it is first opened.
 
-import { address, needed, started } from "./client.js";
-import { h } from "./dom.js";
+import { address, needed, started } from "../shared/client.js";
+import { h } from "../shared/dom.js";
 
 /** Resolves when it is open. */
 export async function openApi() {
@@ -10,7 +10,7 @@ export async function openApi() {
     document.head.prepend(h("link", { rel: "stylesheet", href: address(started.gradio.css) }));
     document.body.append(h("gradio-app", { control_page_title: "false", embed: "false", eager: "true" }));
   }
-  await needed(() => import(address(started.gradio.js)));
+  await needed(() => import(address(started.gradio.js).href));
   (await appearing("footer .show-api")).click();
 }
 

@@ -1,18 +1,22 @@
 // The head of the page: which of the pages is shown, who is signed in, the way to the API.
 
-import { get, keepTrying, loadAgain, needed, post, started } from "./client.js";
-import { h } from "./dom.js";
-import { stopRepeats } from "./keyboard.js";
-import { followMirror } from "./mirror.js";
-import { iso } from "./names.js";
-import { mendPictures } from "./pictures.js";
+import { get, keepTrying, loadAgain, needed, post, started } from "../shared/client.js";
+import { h } from "../shared/dom.js";
+import { stopRepeats } from "../shared/keyboard.js";
+import { iso } from "../shared/names.js";
+import { mendPictures } from "../shared/pictures.js";
 
 const PAGES = ["classify", "label", "review", "train", "data"];
 const HUB = "hf:"; // begins the name of whoever signs in with Hugging Face
 const opened = new Set();
+/** @type {Promise<any> | null} */
 let person = null; // a promise of {name, role, any_account, hub_sign_in}
 
-/** Who is signed in, asked until the server says so: nobody is taken for a visitor because an answer was lost. */
+/**
+ * Who is signed in, asked until the server says so: nobody is taken for a visitor because an answer was lost.
+ *
+ * @returns {Promise<any>}
+ */
 export function whoAmI() {
   person ??= keepTrying(() => get("fgdemo/me")).then((me) => (me.error ? { name: "visitor", role: "visitor", any_account: true } : me));
   return person;
@@ -30,7 +34,11 @@ export function isShown(page) {
 }
 
 export async function mount(element) {
-  const [nav, button, dialog] = [element.querySelector("nav"), element.querySelector('[data-do="person"]'), element.querySelector("dialog")];
+  const [nav, button, dialog] = [
+    element.querySelector("nav"),
+    element.querySelector('[data-do="person"]'),
+    element.querySelector("dialog"),
+  ];
   const api = element.querySelector('[data-do="api"]');
   api.addEventListener("click", async () => {
     api.disabled = true;
@@ -60,7 +68,7 @@ export async function mount(element) {
   const me = await whoAmI();
   const signedIn = me.role !== "visitor" || me.name.startsWith(HUB);
   mayAnswer = me.role !== "visitor";
-  if (me.role !== "visitor") followMirror(element.querySelector(".fg-mirror"));
+  if (me.role !== "visitor") needed(() => import("./mirror.js")).then((mirror) => mirror.followMirror(element.querySelector(".fg-mirror")));
   for (const page of ["train", "data"]) nav.querySelector(`[href="#${page}"]`).hidden = me.role !== "maintainer" && !isShown(page);
   button.replaceChildren(...(signedIn ? [shownName(me), h("span", {}, ` · ${me.role}`)] : ["Sign in"]));
   button.title = signedIn ? "Sign out" : "";
@@ -88,7 +96,8 @@ function followTrouble(line, wasAllowed) {
   button.addEventListener("click", () => act());
   document.addEventListener("fg-outdated", () => stuck("The server was renewed meanwhile.", "Load the page again", loadAgain));
   document.addEventListener("fg-forbidden", async () => {
-    if (wasAllowed() && !isStuck && (await isSignedOut())) stuck("You are not signed in any more.", "Sign in", () => document.dispatchEvent(new Event("fg-sign-in")));
+    if (wasAllowed() && !isStuck && (await isSignedOut()))
+      stuck("You are not signed in any more.", "Sign in", () => document.dispatchEvent(new Event("fg-sign-in")));
   });
   document.addEventListener("fg-trouble", ({ detail: sentence }) => {
     if (isStuck) return;
@@ -112,7 +121,15 @@ export function gate(me, what) {
     me.any_account || me.hub_sign_in
       ? h("p", { class: "fg-quiet" }, "Experts sign in here. Anybody may classify pictures and suggest what is wrong.")
       : h("p", { class: "fg-quiet" }, "Nobody has an account here yet. Make the first one on the machine that serves this page: ", first),
-    h("p", {}, h("button", { type: "button", class: "fg-button fg-primary", onclick: () => document.dispatchEvent(new Event("fg-sign-in")) }, "Sign in")),
+    h(
+      "p",
+      {},
+      h(
+        "button",
+        { type: "button", class: "fg-button fg-primary", onclick: () => document.dispatchEvent(new Event("fg-sign-in")) },
+        "Sign in",
+      ),
+    ),
   );
 }
 
@@ -149,7 +166,12 @@ async function openSignIn(dialog) {
       h("label", { for: "fg-password" }, "Password"),
       password,
       message,
-      h("p", { class: "fg-form-actions" }, h("button", { type: "button", class: "fg-button", onclick: () => dialog.close() }, "Cancel"), send),
+      h(
+        "p",
+        { class: "fg-form-actions" },
+        h("button", { type: "button", class: "fg-button", onclick: () => dialog.close() }, "Cancel"),
+        send,
+      ),
     ),
   );
   dialog.showModal();

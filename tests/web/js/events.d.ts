@@ -1,0 +1,8 @@
+/** What our pages tell each other through the document. */
+interface DocumentEventMap {
+  "fg-page": CustomEvent<string>;
+  "fg-trouble": CustomEvent<string | null>;
+}
+interface Window {
+  __gradio_mode__?: string;
+}
