@@ -130,14 +130,17 @@ def main() -> int:
     parser.add_argument("--times", type=int, default=3)
     parser.add_argument("--list", action="store_true")
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as scratch, serving(app_command(), Path(scratch)) as served:
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
-            seen = [
-                opened(browser, served.url, given.kilobytes, given.latency_ms, given.list and not turn)
-                for turn in range(given.times)
-            ]
-            browser.close()
+    with (
+        tempfile.TemporaryDirectory() as scratch,
+        serving(app_command(), Path(scratch)) as served,
+        sync_playwright() as playwright,
+    ):
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
+        seen = [
+            opened(browser, served.url, given.kilobytes, given.latency_ms, given.list and not turn)
+            for turn in range(given.times)
+        ]
+        browser.close()
     print(json.dumps({name: round(statistics.median(one[name] for one in seen), 2) for name in seen[0]}))
     return 0
 
