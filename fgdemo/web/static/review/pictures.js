@@ -152,7 +152,7 @@ export class Pictures {
     };
     const key = keyOf(event);
     const number = bulk.likely[(digitOf(event) ?? 0) - 1];
-    if (ARROWS.has(key)) {
+    if (ARROWS.has(key ?? "")) {
       if (!inspector.isLarge) this.tiles.focus({ preventScroll: true });
       grid.step(key, event.shiftKey);
     } else if (number) bulk.answer("label", number.taxon, number.name);

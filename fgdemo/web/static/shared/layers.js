@@ -2,10 +2,18 @@
 
 import { alphaOf, rgb, table, upsample } from "./maps.js";
 
+/** @typedef {import("./maps.js").Grid} Grid */
+/** @typedef {import("./maps.js").Part} Part */
+
 const LINE_SIDE = 512; // pixels on the longer side of a layer; the browser smooths the rest of the way
 const LINE_PX = 1.6;
 const CONTOUR_PX = 1.2;
 
+/**
+ * @param {Grid} grid
+ * @param {number} aspect
+ * @param {number} side
+ */
 function canvasFor([rows, cols], aspect, side) {
   const canvas = document.createElement("canvas");
   canvas.width = aspect >= 1 ? side : Math.max(cols, Math.round(side * aspect));
@@ -13,8 +21,12 @@ function canvasFor([rows, cols], aspect, side) {
   return canvas;
 }
 
+/**
+ * @param {HTMLCanvasElement} canvas
+ * @param {(point: number, pixels: Uint8ClampedArray, at: number) => void} colourAt
+ */
 function paint(canvas, colourAt) {
-  const context = canvas.getContext("2d");
+  const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
   const image = context.createImageData(canvas.width, canvas.height);
   const pixels = image.data;
   for (let point = 0, at = 0; at < pixels.length; point++, at += 4) colourAt(point, pixels, at);
@@ -22,7 +34,14 @@ function paint(canvas, colourAt) {
   return canvas;
 }
 
-/** How much of a line just inside `depth` = 0 covers each point, from 0 to 1; `depth` is positive inside. */
+/**
+ * How much of a line just inside `depth` = 0 covers each point, from 0 to 1; `depth` is positive inside.
+ *
+ * @param {Float32Array} depth
+ * @param {number} width
+ * @param {number} point
+ * @param {number} [thickness]
+ */
 function lineCover(depth, width, point, thickness = LINE_PX) {
   const here = depth[point];
   const across = (point + 1 < depth.length ? depth[point + 1] : here) - here;
@@ -34,6 +53,11 @@ function lineCover(depth, width, point, thickness = LINE_PX) {
 /**
  * A map with a sign: `positive` and `negative` name colour scales; `peak` is the value of full strength.
  * A line runs where the map has half of that.
+ *
+ * @param {number[]} values
+ * @param {Grid} grid
+ * @param {number} aspect
+ * @param {{positive: string, negative: string, peak: number}} scale
  */
 export function signedLayer(values, grid, aspect, { positive, negative, peak }) {
   const canvas = canvasFor(grid, aspect, LINE_SIDE);
@@ -51,7 +75,13 @@ export function signedLayer(values, grid, aspect, { positive, negative, peak }) 
   });
 }
 
-/** Every part where it holds more of a place than any other part or the background: tinted, with a line around it. */
+/**
+ * Every part where it holds more of a place than any other part or the background: tinted, with a line around it.
+ *
+ * @param {Part[]} parts
+ * @param {Grid} grid
+ * @param {number} aspect
+ */
 export function partsLayer(parts, grid, aspect) {
   const canvas = canvasFor(grid, aspect, LINE_SIDE);
   const { width, height } = canvas;
@@ -85,7 +115,13 @@ export function partsLayer(parts, grid, aspect) {
   });
 }
 
-/** One part: everything else is darkened, and a line in the part's colour runs around it at half its height. */
+/**
+ * One part: everything else is darkened, and a line in the part's colour runs around it at half its height.
+ *
+ * @param {Part} part
+ * @param {Grid} grid
+ * @param {number} aspect
+ */
 export function spotlightLayer(part, grid, aspect) {
   const canvas = canvasFor(grid, aspect, LINE_SIDE);
   const level = 0.5 * Math.min(1, Math.max(0.02, ...part.share));
@@ -98,7 +134,12 @@ export function spotlightLayer(part, grid, aspect) {
   });
 }
 
-/** Where to write each part's name: the place of the grid that is most its own, as fractions; absent parts are left out. */
+/**
+ * Where to write each part's name: the place of the grid that is most its own, as fractions; absent parts are left out.
+ *
+ * @param {Part[]} parts
+ * @param {Grid} grid
+ */
 export function partLabels(parts, [rows, cols]) {
   return parts.flatMap((part) => {
     const place = part.share.indexOf(Math.max(...part.share));

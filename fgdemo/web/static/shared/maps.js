@@ -1,7 +1,17 @@
 // The arithmetic behind every map and bar: exact sums of the numbers the server sent, and their colours.
 // Grids are arrays of rows × cols numbers, row by row. Evidence is in log-odds (nats).
 
-/** Evidence for A less evidence for B at every place; with the biases it sums to ln(p_A / p_B). */
+/** @typedef {[number, number]} Grid rows and columns */
+/** @typedef {[number, number, number]} Colour red, green, blue */
+/** @typedef {{evidence: number[], bias: number, [more: string]: any}} Candidate `evidence` of each place */
+/** @typedef {{name?: string, colour: string, share: number[], [more: string]: any}} Part `share` at each place */
+
+/**
+ * Evidence for A less evidence for B at every place; with the biases it sums to ln(p_A / p_B).
+ *
+ * @param {Candidate} a
+ * @param {Candidate} b
+ */
 export function difference(a, b) {
   return a.evidence.map((value, place) => value - b.evidence[place]);
 }
@@ -9,9 +19,14 @@ export function difference(a, b) {
 /**
  * How much each part says for A and against B. The rows sum, exactly, to the difference of the two logits.
  * Returns {rows: [{part | null, kind, value}], total}; kind is "part", "background" or "base".
+ *
+ * @param {Part[]} parts
+ * @param {Candidate} a
+ * @param {Candidate} b
  */
 export function partSums(parts, a, b) {
   const contrast = difference(a, b);
+  /** @type {{kind: string, part: any, value: number}[]} */
   const rows = parts.map((part) => ({
     kind: "part",
     part,
@@ -24,7 +39,11 @@ export function partSums(parts, a, b) {
   return { rows, total: everywhere + a.bias - b.bias };
 }
 
-/** Where a map is strongest: {place, value, peak} with peak = the largest absolute value. */
+/**
+ * Where a map is strongest: {place, value, peak} with peak = the largest absolute value.
+ *
+ * @param {number[]} values
+ */
 export function strongest(values) {
   let place = 0;
   let peak = 0;
@@ -35,8 +54,14 @@ export function strongest(values) {
   return { place, value: values[place], peak };
 }
 
-/** "upper left", "centre", … of a place in the grid. */
+/**
+ * "upper left", "centre", … of a place in the grid.
+ *
+ * @param {number} place
+ * @param {Grid} grid
+ */
 export function placeInWords(place, [rows, cols]) {
+  /** @param {number} at @param {number} count */
   const third = (at, count) => Math.min(2, Math.floor((3 * (at + 0.5)) / count));
   const row = third(Math.floor(place / cols), rows);
   const col = third(place % cols, cols);
@@ -46,7 +71,12 @@ export function placeInWords(place, [rows, cols]) {
   return `${row === 0 ? "upper" : "lower"} ${col === 0 ? "left" : "right"}`;
 }
 
-/** The part that holds most of a place, or null where that is background. */
+/**
+ * The part that holds most of a place, or null where that is background.
+ *
+ * @param {Part[]} parts
+ * @param {number} place
+ */
 export function partAt(parts, place) {
   /** @type {any} */
   let best = null;
@@ -60,6 +90,11 @@ export function partAt(parts, place) {
 /**
  * Values at width × height points by Catmull–Rom interpolation through the centres of the cells
  * (smooth, and exact at the centres, so a peak keeps its height).
+ *
+ * @param {ArrayLike<number>} values
+ * @param {Grid} grid
+ * @param {number} width
+ * @param {number} height
  */
 export function upsample(values, [rows, cols], width, height) {
   const across = new Float32Array(rows * width);
@@ -81,6 +116,7 @@ export function upsample(values, [rows, cols], width, height) {
   return out;
 }
 
+/** @param {number} cells @param {number} points */
 function taps(cells, points) {
   return Array.from({ length: points }, (_, point) => {
     const at = ((point + 0.5) * cells) / points - 0.5;
@@ -98,7 +134,11 @@ function taps(cells, points) {
 
 // --- colours -------------------------------------------------------------------------------------------
 
-/** Colour stops from weak to strong; they are mixed in OKLab so that equal steps look equal. */
+/**
+ * Colour stops from weak to strong; they are mixed in OKLab so that equal steps look equal.
+ *
+ * @type {Record<string, string[]>}
+ */
 export const SCALES = {
   evidence: ["#5c2a9d", "#b5309b", "#f4567f", "#ff8f5e", "#ffdf5a"],
   against: ["#1d4a54", "#2c7d86", "#57b5b4", "#b9ece2"],
@@ -106,9 +146,14 @@ export const SCALES = {
   b: ["#ffb56e", "#ff9a42", "#f98220", "#ea6a00"],
 };
 
+/** @type {Map<string, number[][]>} */
 const tables = new Map();
 
-/** 256 × [r, g, b] of a named scale. */
+/**
+ * 256 × [r, g, b] of a named scale.
+ *
+ * @param {string} name
+ */
 export function table(name) {
   if (!tables.has(name)) {
     const stops = SCALES[name].map((hex) => oklab(rgb(hex)));
@@ -121,10 +166,15 @@ export function table(name) {
       }),
     );
   }
-  return tables.get(name);
+  return /** @type {number[][]} */ (tables.get(name));
 }
 
-/** A CSS gradient from strong negative over clear zero to strong positive, as the map draws it. */
+/**
+ * A CSS gradient from strong negative over clear zero to strong positive, as the map draws it.
+ *
+ * @param {string} negative
+ * @param {string} positive
+ */
 export function gradient(negative, positive) {
   const stops = [];
   for (let step = -10; step <= 10; step++) {
@@ -138,16 +188,19 @@ export function gradient(negative, positive) {
 /**
  * Opacity of a value of this strength in [0, 1]: weak places stay clear, or they would veil the whole picture; and
  * even the strongest lets the photograph through, because the mark that decided is under it.
+ *
+ * @param {number} strength
  */
 export function alphaOf(strength) {
   return 0.78 * strength * strength * (3 - 2 * strength);
 }
 
-/** @returns {[number, number, number]} */
+/** @param {string} hex @returns {[number, number, number]} */
 export function rgb(hex) {
   return /** @type {[number, number, number]} */ ([1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16)));
 }
 
+/** @param {Colour} colour */
 function oklab([r, g, b]) {
   const [x, y, z] = [r, g, b].map((v) => (v <= 10.31475 ? v / 3294.6 : ((v / 255 + 0.055) / 1.055) ** 2.4));
   const l = Math.cbrt(0.4122214708 * x + 0.5363325363 * y + 0.0514459929 * z);
@@ -160,6 +213,7 @@ function oklab([r, g, b]) {
   ];
 }
 
+/** @param {number[]} colour */
 function unlab([L, A, B]) {
   const l = (L + 0.3963377774 * A + 0.2158037573 * B) ** 3;
   const m = (L - 0.1055613458 * A - 0.0638541728 * B) ** 3;

@@ -2,11 +2,21 @@
 
 import { shown } from "./names.js";
 
-/** `label` is {text, colour, x, y} with its place in fractions of the rectangle. */
+/** @typedef {[number, number, number, number]} Rectangle left, top, width, height */
+
+/**
+ * `label` is {text, colour, x, y} with its place in fractions of the rectangle.
+ *
+ * @param {CanvasRenderingContext2D} context
+ * @param {{text: string, colour: string, x: number, y: number}} label
+ * @param {Rectangle} rectangle
+ * @param {string} fontFamily
+ */
 export function drawLabel(context, { text: name, colour, x, y }, [left, top, width, height], fontFamily) {
   const text = shown(name);
   context.font = `500 13px ${fontFamily}`;
   const length = context.measureText(text).width + 30;
+  /** @type {[number, number]} */
   const at = [left + x * width - length / 2, top + y * height - 12];
   context.fillStyle = "rgb(8 12 12 / 0.72)";
   context.beginPath();
@@ -21,7 +31,14 @@ export function drawLabel(context, { text: name, colour, x, y }, [left, top, wid
   context.fillText(text, at[0] + 21, at[1] + 12.5);
 }
 
-/** The picture in `frame` is darkened outside the rectangle; with `handles` its corners can be taken. */
+/**
+ * The picture in `frame` is darkened outside the rectangle; with `handles` its corners can be taken.
+ *
+ * @param {CanvasRenderingContext2D} context
+ * @param {Rectangle} rectangle
+ * @param {{x: number, y: number, width: number, height: number}} frame
+ * @param {boolean} handles
+ */
 export function drawBox(context, [x, y, width, height], frame, handles) {
   context.save();
   context.beginPath();
@@ -36,6 +53,13 @@ export function drawBox(context, [x, y, width, height], frame, handles) {
   context.restore();
 }
 
+/**
+ * @param {CanvasRenderingContext2D} context
+ * @param {number} x
+ * @param {number} y
+ * @param {number} width
+ * @param {number} height
+ */
 function drawCorners(context, x, y, width, height) {
   const arm = Math.min(18, width / 3, height / 3);
   context.lineWidth = 3;
