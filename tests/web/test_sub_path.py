@@ -144,9 +144,8 @@ def test_behind_tls_every_address_is_one_of_tls(app: RunningApp, keep: bool, tol
     with proxy(upstream_of(app), keep, told) as (url, astray), httpx.Client(base_url=f"{url}{PREFIX}/") as web:
         root = f"{url.replace('http:', 'https:')}{PREFIX}"
         page = web.get("").text
-        assert f'"root":"{root}"' in page
+        assert "://" not in page, "its addresses are relative"
         assert web.get("config").json()["root"] == root
-        assert url not in page.replace(root, "")
         assert f"{root}/gradio_api/mcp/" in web.get("gradio_api/mcp/").text
         assert web.get("gradio_api/mcp").status_code == 200
         assert web.get("gradio_api/mcp/http").headers.get("location", "/").startswith("/")
@@ -212,7 +211,7 @@ def test_a_whole_address_is_what_the_page_is_told(tmp_path: Path) -> None:
     with running_app(tmp_path, root_path=address) as app, proxy(upstream_of(app), False, {}) as (url, astray):
         with httpx.Client(base_url=f"{url}{PREFIX}/") as web:
             page = web.get("").text
-            assert f'"root":"{address}"' in page
+            assert web.get("config").json()["root"] == address
             for path in (re.search(r"fgdemo-static/\w+/all.css", page)[0], "healthz", "fgdemo/me"):  # type: ignore[index]
                 assert web.get(path).status_code == 200
         assert astray == []
