@@ -28,6 +28,7 @@ from fgdemo.web.pages.theme import GROUND, GROUND_DARK
 STATIC = Path(__file__).parents[1] / "static"
 PAGES = ("classify", "label", "review", "train", "data")
 STYLES = (
+    "shared/reset.css",
     "shared/base.css",
     "classify/page.css",
     "label/page.css",
