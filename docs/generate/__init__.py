@@ -9,13 +9,14 @@ import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from docs.generate import command_line, formats, http, markdown, recipe, results, schema, tree
+from docs.generate import command_line, formats, http, markdown, public, recipe, results, schema, tree
 from docs.generate.code import REPOSITORY
 from fgdemo.settings import Settings
 
 PAGES: Mapping[str, Callable[[], str]] = {
     "docs/reference/command-line.md": command_line.page,
     "docs/reference/http.md": http.page,
+    "docs/reference/python.md": public.page,
     "docs/reference/recipe.md": recipe.page,
     "docs/reference/formats.md": formats.page,
     "docs/reference/schema.md": schema.page,
