@@ -80,31 +80,3 @@ def test_all_pages_go_on_when_the_server_is_back(browser: Browser, home: Path, t
         said = [one.kind for one in EventLog(open_fake_workspace(home).engine).since(0) if one.annotator == "mia"]
         assert said == ["label", "unsure", "unusable", "none"]
     context.close()
-
-
-def test_answers_that_were_not_saved_outlive_a_page_that_is_loaded_again(
-    browser: Browser, home: Path, tmp_path: Path
-) -> None:
-    context = browser.new_context(viewport={"width": 1440, "height": 900})
-    with serving(home, tmp_path / "log") as server:
-        server.wait_until_ready()
-        engine = open_fake_workspace(home).engine
-        token = Accounts(engine).sign_in("mia", "long enough")
-        context.add_cookies([{"name": "fgdemo_sign_in", "value": token, "url": server.url}])
-        page = opened(context, f"{server.url}#label")
-        page.on("dialog", lambda dialog: dialog.accept())
-        page.get_by_role("button", name="Begin").click()
-        expect(page.locator(".fg-choice").first).to_be_visible()
-        page.route("**/component_server/", lambda route: route.abort())
-        for key in ("u", "x"):
-            before = page.locator(".fg-label").get_attribute("data-image")
-            page.keyboard.press(key)
-            page.wait_for_function(CHANGED, arg=before)
-        expect(page.locator(".fg-label .fg-banner")).to_contain_text("2 answers are not saved yet.")
-        page.unroute("**/component_server/")
-        page.reload()
-        expect(page.locator(".fg-choice").first).to_be_visible()
-        saved(page)
-        said = [one.kind for one in EventLog(engine).since(0) if one.annotator == "mia"]
-        assert said == ["unsure", "unusable"]
-    context.close()

@@ -100,6 +100,23 @@ def test_label_loses_no_answer_and_never_stands_still(page: Page, app: RunningAp
     assert missed == set()
 
 
+def test_answers_that_were_not_saved_outlive_a_page_that_is_loaded_again(page: Page, app: RunningApp) -> None:
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.goto(f"{app.url}#label")
+    page.get_by_role("button", name="Begin").click()
+    expect(page.locator(".fg-choice").first).to_be_visible()
+    before = len(app.events.since(0))
+    page.route("**/component_server/", lambda route: route.abort())
+    for key in ("u", "x"):
+        press(page, key)
+    expect(page.locator(".fg-label .fg-banner")).to_contain_text("2 answers are not saved yet.")
+    page.unroute("**/component_server/")
+    page.reload()
+    expect(page.locator(".fg-choice").first).to_be_visible()
+    saved(page)
+    assert [said.kind for said in app.events.since(0)[before:]] == ["unsure", "unusable"]
+
+
 @pytest.mark.parametrize("how", [*EACH, "reply"])
 def test_review_shows_what_its_filter_says_and_saves_each_answer_once(page: Page, app: RunningApp, how: How) -> None:
     losing = Losing(page, how)
