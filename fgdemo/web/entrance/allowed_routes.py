@@ -7,6 +7,8 @@ import re
 from dataclasses import dataclass
 
 READ = frozenset({"GET", "HEAD"})
+FOLLOW = frozenset({"GET"})
+"""A stream, which has no end that a HEAD could wait for."""
 SEND = frozenset({"POST"})
 
 LONGEST_ID = 64
@@ -64,19 +66,19 @@ ROUTES = (
     Route(READ, "/metrics", "what watches the server"),
     Route(READ | {"POST", "PUT"}, "/fgdemo/{file}", "our own routes, which know their methods"),
     Route(READ, "/gradio_api/startup-events", "Gradio, when it starts"),
-    Route(READ, "/gradio_api/heartbeat/{id}", "the page, gradio_client"),
+    Route(FOLLOW, "/gradio_api/heartbeat/{id}", "the page, gradio_client"),
     Route(SEND, "/gradio_api/component_server", "the page"),
     Route(SEND, "/gradio_api/upload", "the page, the API"),
     Route(READ, "/gradio_api/file={upload}", "the API: the sheet of explain"),
     Route(READ, "/gradio_api/info", "gradio_client, and the page's API button"),
     Route(SEND, "/gradio_api/queue/join", "gradio_client, MCP"),
-    Route(READ, "/gradio_api/queue/data", "gradio_client, MCP"),
+    Route(FOLLOW, "/gradio_api/queue/data", "gradio_client, MCP"),
     Route(SEND, "/gradio_api/cancel", "gradio_client"),
     Route(SEND, "/gradio_api/reset", "gradio_client"),
     Route(SEND, "/gradio_api/call/{name}", "the API"),
     Route(SEND, "/gradio_api/call/v2/{name}", "the API"),
-    Route(READ, "/gradio_api/call/{name}/{id}", "the API"),
-    Route(READ, "/gradio_api/call/v2/{name}/{id}", "the API"),
+    Route(FOLLOW, "/gradio_api/call/{name}/{id}", "the API"),
+    Route(FOLLOW, "/gradio_api/call/v2/{name}/{id}", "the API"),
     Route(READ | SEND, "/gradio_api/mcp", "agents: questions by POST, a page for people by GET"),
     Route(READ | SEND, "/gradio_api/mcp/http", "agents: its older address"),
     Route(READ, "/gradio_api/mcp/schema", "agents, through Hugging Face's own server"),

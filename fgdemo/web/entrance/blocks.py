@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -60,6 +61,7 @@ class PageBlocks(gr.Blocks):
             serve_tools(self.mcp_server_obj.mcp_server, self.endpoints, self.mcp_server_obj.tool_prefix)
         limit_connections(self.server, self._settings)
         logging.getLogger("mcp").setLevel(logging.CRITICAL)  # it writes down what strangers send
+        logging.getLogger().addFilter(_is_not_of_mcp)
         return launched
 
     async def process_api(self, block_fn: Any, inputs: list[Any], state: Any = None, *more: Any, **named: Any) -> Any:
@@ -80,6 +82,11 @@ class PageBlocks(gr.Blocks):
         except Exception as error:
             log.warning("%s was sent what it does not take: %s", block_fn.api_name, type(error).__name__)
             raise gr.Error(MISTAKEN, print_exception=False) from error
+
+
+def _is_not_of_mcp(record: logging.LogRecord) -> bool:
+    """Some of what it writes down goes to the root logger."""
+    return f"{os.sep}mcp{os.sep}" not in record.pathname
 
 
 def _files(value: Any) -> Iterator[dict[str, Any]]:

@@ -13,9 +13,10 @@ from fgdemo.web.entrance.allowed_routes import JOINS, JSON_BODIES, STREAM, metho
 from fgdemo.web.entrance.gradio_sessions import GradioSessions
 from fgdemo.web.entrance.ids import check_query, read_object
 from fgdemo.web.http.forwarded import path_of
-from fgdemo.web.http.guard import UPLOAD, busy
+from fgdemo.web.http.guard import busy
 from fgdemo.web.http.in_flight import InFlight
 from fgdemo.web.http.payloads import BadRequestError
+from fgdemo.web.http.refusals import SENTENCES, UPLOAD
 from fgdemo.web.http.visitors import address_of
 from fgdemo.web.programs.calls import check_call, what_is_missing
 
@@ -46,6 +47,8 @@ class Gate:
         refusal = _refusal(scope, path)
         if refusal is not None:
             return await refusal(scope, receive, send)
+        if scope["method"] == "HEAD":  # the server leaves the body out
+            scope = {**scope, "method": "GET"}
         missing = what_is_missing(path, _blocks(scope).endpoints, _queue(scope)) if path.startswith(CALLS) else None
         if missing is not None:
             return await JSONResponse({"error": missing}, 404)(scope, receive, send)
@@ -106,7 +109,7 @@ def _refusal(scope: Scope, path: str) -> Any:
         return _closed
     methods = methods_of(path)
     if not methods:
-        return JSONResponse({"error": "There is nothing here."}, 404)
+        return JSONResponse({"error": SENTENCES[404]}, 404)
     wants_stream = path.startswith(STREAM) and scope["method"] == "GET" and _accepts_events(scope)
     if scope["method"] not in methods or wants_stream:
         sentence = "This is asked for by " + " or ".join(sorted(methods)) + "."

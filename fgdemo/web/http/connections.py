@@ -8,6 +8,7 @@ import logging
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+import h11
 from starlette.responses import JSONResponse
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
@@ -35,6 +36,7 @@ MOST = 2_000
 SPARE = 64
 """So many connections above the others may ask how the server is, and nothing else; the oldest of more is closed."""
 HEALTH = "/healthz"
+NO_HTTP = "This is no request of HTTP, or its address or its headers are longer than is taken."
 
 
 def limit_connections(server: Any, settings: Settings) -> None:
@@ -157,6 +159,18 @@ class LimitedProtocol(H11Protocol):
         if not self.cycle.more_body or self.flow.read_paused or self._window_bytes >= LEAST_BYTES:
             self._window_since_s, self._window_bytes = now_s, 0
         return now_s - self._window_since_s > BODY_S
+
+    def send_400_response(self, msg: str) -> None:
+        """What is sent is no HTTP; where an answer has begun already, the connection only ends."""
+        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+            reply = JSONResponse({"error": NO_HTTP}, 400, {"connection": "close"})
+            head = h11.Response(status_code=400, headers=reply.raw_headers)
+            for event in (head, h11.Data(bytes(reply.body)), h11.EndOfMessage()):
+                self.transport.write(self.conn.send(event) or b"")
+        if self.cycle is not None:  # whoever answers has nobody to answer any more
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        self.transport.close()
 
     def _should_upgrade(self) -> bool:
         """Nothing here speaks WebSocket; what asks for it is answered as any other request."""

@@ -15,6 +15,7 @@ from fgdemo.values.errors import BusyError, UnavailableError
 from fgdemo.web.http.forwarded import path_of
 from fgdemo.web.http.identity import COOKIE
 from fgdemo.web.http.observed import route_of
+from fgdemo.web.http.refusals import OURS, SENTENCES, UPLOAD, WRONG, worded
 from fgdemo.web.http.visitors import address_of
 
 if TYPE_CHECKING:
@@ -26,8 +27,8 @@ log = logging.getLogger(__name__)
 
 LARGEST_BODY_BYTES = 4_000_000
 """Of everything but uploads: an answer about some thousand pictures fits."""
-UPLOAD, INCOMING = "/gradio_api/upload", "/fgdemo/data/incoming/"
-OURS = "/fgdemo/"
+INCOMING, CALLS = "/fgdemo/data/incoming/", "/gradio_api/call/"
+GONE_EVENT = b'event: error\ndata: {"error": "This answer is no longer here: ask again."}\n\n'
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 DEEDS: dict[str, Deed] = {UPLOAD: "upload", "/fgdemo/sign-in": "sign-in"}
 HEADERS = {
@@ -73,8 +74,6 @@ class Guard:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = Headers(raw=message["headers"]).get("content-type", "something")
-                if message["status"] == 500 and not path.startswith(OURS):
-                    message["status"] = 400  # Gradio's word for every error of a handler, sentences to people included
                 self._secure(path, message)
             await send(message)
 
@@ -82,7 +81,7 @@ class Guard:
         if refusal is not None:
             return await refusal(scope, receive, answer)
         try:
-            await self._app(scope, self._bounded(path, receive), answer)
+            await self._app(scope, self._bounded(path, receive), worded(answer, path))
         except TooLargeError:
             if not started:
                 await _too_large()(scope, receive, answer)
@@ -96,7 +95,7 @@ class Guard:
             if not started:
                 await _failed(path)(scope, receive, answer)
             elif started.startswith("text/event-stream"):  # of an event that there is not
-                await send({"type": "http.response.body", "body": b"", "more_body": False})
+                await send({"type": "http.response.body", "body": GONE_EVENT if path.startswith(CALLS) else b""})
         return None
 
     def _refusal(self, request: Request, path: str) -> JSONResponse | None:
@@ -175,18 +174,16 @@ def _is_foreign(request: Request, path: str, proxies: int) -> bool:
 
 def _hosts(headers: Headers, proxies: int) -> set[str]:
     """What this server is called in the browser."""
-    forwarded = headers.get("x-forwarded-host", "").split(",")[0].strip() if proxies else ""
+    forwarded = headers.get("x-forwarded-host", "").partition("/")[0] if proxies else ""
     return {headers.get("host", ""), forwarded} - {""}
 
 
 def _too_large() -> JSONResponse:
-    return JSONResponse(
-        {"error": "This is more than is taken at once: send less."}, 413, headers={"Connection": "close"}
-    )
+    return JSONResponse({"error": SENTENCES[413]}, 413, headers={"Connection": "close"})
 
 
 def _failed(path: str) -> JSONResponse:
     """Our routes foresee all that can be sent, so this is our fault; Gradio's stumble over what they do not expect."""
     if path.startswith(OURS):
-        return JSONResponse({"error": "Something went wrong on the server, and is in its log."}, 500)
+        return JSONResponse({"error": WRONG}, 500)
     return JSONResponse({"error": "This cannot be understood: load the page again."}, 400)

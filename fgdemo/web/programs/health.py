@@ -15,11 +15,13 @@ from fgdemo import __version__
 from fgdemo.services.operating.operations import Figures, Health
 from fgdemo.values.errors import FgdemoError, ForbiddenError
 from fgdemo.web.http.identity import code_of, sent_token, who
+from fgdemo.web.programs.agents import tool_of
 from fgdemo.web.programs.openapi import openapi
 
 if TYPE_CHECKING:
     from fgdemo.storage.people.accounts import Accounts
     from fgdemo.web.http.metrics import Metrics
+    from fgdemo.web.programs.endpoints import Endpoint
     from fgdemo.wiring.bootstrap import Services
 
 LOADING = Health(False, "The model is loading.")
@@ -34,6 +36,7 @@ def health_routes(services: Services, metrics: Metrics) -> list[Route]:
         Route("/healthz", partial(_health, services), methods=["GET"]),
         Route("/metrics", partial(_metrics, services, metrics), methods=["GET"]),
         Route("/fgdemo/openapi.json", _openapi, methods=["GET"]),
+        Route("/gradio_api/mcp/schema", _tools, methods=["GET"]),  # before Gradio's, which describes other tools
     ]
 
 
@@ -82,6 +85,21 @@ def _require_reader(services: Services, request: Request) -> None:
 async def _openapi(request: Request) -> Response:
     """What programs may ask; for everybody, as the page itself shows it."""
     return JSONResponse(openapi(request.app.get_blocks().endpoints))
+
+
+async def _tools(request: Request) -> Response:
+    """The tools of MCP without MCP, as Hugging Face's own server reads them; `?tools=a,b` leaves the others out."""
+    wanted = request.query_params.get("tools")
+    listed = [
+        {**tool_of(endpoint).model_dump(exclude_none=True), "meta": _meta(endpoint)}
+        for endpoint in request.app.get_blocks().endpoints
+        if wanted is None or endpoint.name in wanted.split(",")
+    ]
+    return JSONResponse(listed)
+
+
+def _meta(endpoint: Endpoint) -> dict[str, Any]:
+    return {"file_data_present": bool(endpoint.pictures), "mcp_type": "tool", "endpoint_name": endpoint.name}
 
 
 def _queued(request: Request) -> int:
