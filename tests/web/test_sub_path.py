@@ -232,3 +232,37 @@ def test_programs_and_agents_work_below_a_path(app: RunningApp, tmp_path: Path, 
         sheet = client.predict(handle_file(str(picture(tmp_path / "a.png", YELLOW, YELLOW))), api_name="/explain")
         assert Path(sheet).read_bytes()[:4] == b"\x89PNG"
         assert astray == []
+
+
+@pytest.mark.parametrize("keep", [False, True], ids=["stripped", "kept"])
+def test_a_path_that_a_trusted_proxy_tells_needs_no_setting(tmp_path: Path, keep: bool) -> None:
+    told = {"x-forwarded-prefix": f"{PREFIX}/", "x-forwarded-proto": "https", "x-forwarded-for": "203.0.113.9"}
+    with running_app(tmp_path, proxies=1) as app, proxy(upstream_of(app), keep, told) as (url, astray):
+        app.accounts.add("ada", "maintainer", PASSWORD)
+        root = f"{url.replace('http:', 'https:')}{PREFIX}"
+        with httpx.Client(base_url=f"{url}{PREFIX}/") as web:
+            page = web.get("").text
+            assert f'"root":"{root}"' in page
+            assert web.get("config").json()["root"] == root
+            assert f"{root}/gradio_api/mcp/" in web.get("gradio_api/mcp/").text
+            assert web.get(re.search(r"fgdemo-static/\w+/base.css", page)[0]).status_code == 200  # type: ignore[index]
+            signed_in = web.post("fgdemo/sign-in", json={"name": "ada", "password": PASSWORD}, headers={"Origin": url})
+            assert signed_in.status_code == 200
+            (path,) = web.post("gradio_api/upload", files={"files": ("a.png", picture_bytes())}).json()
+            asked = {"picture": {"path": path, "meta": {"_type": "gradio.FileData"}}}
+            event = web.post("gradio_api/call/v2/explain", json=asked).json()["event_id"]
+            sheet = json.loads(web.get(f"gradio_api/call/explain/{event}").text.partition("data: ")[2])[0]
+            assert sheet["url"].startswith(f"{root}/gradio_api/file=")
+        assert astray == []
+        two = httpx.get(f"{upstream_of(app)}/config", headers={"X-Forwarded-Prefix": "/a, /b"}).json()["root"]
+        assert two == f"{upstream_of(app)}/a/b"
+        for wrong in ("//evil.example", "/..", "/a/../b", "http://evil.example", '/a"b', "/a%2fb", "/a b", "a"):
+            reply = httpx.get(f"{upstream_of(app)}/config", headers={"X-Forwarded-Prefix": wrong})
+            assert (reply.status_code, reply.json()["root"]) == (200, upstream_of(app)), wrong
+
+
+def test_a_path_that_anybody_may_have_written_is_not_believed(app: RunningApp, tmp_path: Path) -> None:
+    told = {"X-Forwarded-Prefix": "/elsewhere", "X-Gradio-Server": "http://evil.example"}
+    assert httpx.get(f"{app.url}config", headers=told).json()["root"] == f"{upstream_of(app)}{PREFIX}"
+    with running_app(tmp_path) as bare:
+        assert httpx.get(f"{bare.url}config", headers=told).json()["root"] == upstream_of(bare)

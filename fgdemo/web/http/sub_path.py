@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 AGENTS = "/gradio_api/mcp"
+_REWRITTEN = (b"x-forwarded-proto", b"x-forwarded-host", b"x-gradio-server")
+"""The last one is Gradio's own, from which it would take the page's address."""
+_PREFIX = re.compile(r"(/(?!\.{1,2}(/|$))[A-Za-z0-9._~-]{1,64}){1,8}")
 _HOST = re.compile(r"[A-Za-z0-9._-]{1,253}(:\d{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:\d{1,5})?")
 _FORWARDED_HOST = re.compile(r'(?:^|[;,\s])host\s*=\s*"?([^";,\s]+)', re.IGNORECASE)
 
@@ -27,17 +30,22 @@ class SubPath:
     in `root_path`; where it was stripped, files below a mounted folder would not be found.
 
     Args:
-        root_path: what `GRADIO_ROOT_PATH` says: a path, or a whole address.
+        root_path: what `GRADIO_ROOT_PATH` says: a path, or a whole address. Where it says nothing, that which a proxy
+            tells in X-Forwarded-Prefix.
+        proxies: how many there are; where there is none, anybody may have written that.
     """
 
-    def __init__(self, app: ASGIApp, root_path: str) -> None:
+    def __init__(self, app: ASGIApp, root_path: str, proxies: int = 0) -> None:
         self._app = app
-        self._prefix = urlsplit(root_path).path.rstrip("/")
+        self._is_set, self._prefix = bool(root_path), urlsplit(root_path).path.rstrip("/")
+        self._proxies = proxies
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
         prefix, path = self._prefix, scope["path"]
+        told_prefix = _told_prefix(scope) if self._proxies and not self._is_set else ""
+        prefix = prefix or told_prefix
         raw_path = scope.get("raw_path") or quote(path).encode("ascii")
         if prefix and path == prefix:  # addresses in the page are relative to the folder
             return await RedirectResponse(f"{prefix}/")(scope, receive, send)
@@ -45,7 +53,8 @@ class SubPath:
             path, raw_path = prefix + path, quote(prefix).encode("ascii") + raw_path
         if path == f"{prefix}{AGENTS}":  # not every client follows the redirect to the folder
             path, raw_path = f"{path}/", raw_path + b"/"
-        told = _headers(HTTPConnection(scope))
+        in_host = "" if path.startswith(f"{prefix}{AGENTS}") else told_prefix
+        told = _headers(HTTPConnection(scope), in_host)
         seen = {"path": path, "raw_path": raw_path, "root_path": prefix, "headers": told}
         here = f"{scope['scheme']}://{Headers(scope=scope).get('host', '')}/"
 
@@ -61,10 +70,22 @@ class SubPath:
         return await self._app({**scope, **seen}, receive, answer)
 
 
-def _headers(request: HTTPConnection) -> list[tuple[bytes, bytes]]:
-    """Those of the request, with what proxies say of scheme and host in the one form that Gradio reads."""
+def _told_prefix(scope: Scope) -> str:
+    """Of several proxies that strip one path each, the paths one after the other; empty where one is none."""
+    told = [one.strip().rstrip("/") for one in ",".join(Headers(scope=scope).getlist("x-forwarded-prefix")).split(",")]
+    whole = "".join(told)
+    return whole if _PREFIX.fullmatch(whole) else ""
+
+
+def _headers(request: HTTPConnection, in_host: str) -> list[tuple[bytes, bytes]]:
+    """Those of the request, with what proxies say of scheme and host in the one form that Gradio reads.
+
+    Args:
+        in_host: the path that goes with the host, because Gradio knows one only for all requests; its page for agents
+            takes it from the address.
+    """
     headers: Headers = request.headers
-    kept = [(name, value) for name, value in headers.raw if name not in (b"x-forwarded-proto", b"x-forwarded-host")]
+    kept = [(name, value) for name, value in headers.raw if name not in _REWRITTEN]
     scheme = scheme_of(request)
     if scheme == "https" or "x-forwarded-proto" in headers:
         kept.append((b"x-forwarded-proto", scheme.encode()))
@@ -72,6 +93,7 @@ def _headers(request: HTTPConnection) -> list[tuple[bytes, bytes]]:
     if not host:
         found = _FORWARDED_HOST.search(",".join(headers.getlist("forwarded")))
         host = found[1] if found else ""
+    host = host if _HOST.fullmatch(host) else headers.get("host", "") if in_host else ""
     if _HOST.fullmatch(host):
-        kept.append((b"x-forwarded-host", host.encode()))
+        kept.append((b"x-forwarded-host", f"{host}{in_host}".encode()))
     return kept
