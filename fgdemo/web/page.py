@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 from starlette.middleware import Middleware
 
+from fgdemo.services.classify.waiting_room import places
 from fgdemo.web.entrance.blocks import SESSIONS, PageBlocks, closing
 from fgdemo.web.entrance.entrance import Gate
 from fgdemo.web.entrance.uncollected import Uncollected
@@ -69,7 +70,7 @@ def launch_options(services: Services) -> dict[str, Any]:
                 *health_routes(services, metrics),
             ],
             "middleware": [
-                Middleware(SubPath, root_path=services.settings.root_path),
+                Middleware(SubPath, root_path=services.settings.root_path, proxies=services.settings.proxies),
                 Middleware(Observed, metrics=metrics),
                 Middleware(Guard, settings=services.settings),
                 Middleware(Gate, settings=services.settings, uncollected=uncollected),
@@ -79,7 +80,7 @@ def launch_options(services: Services) -> dict[str, Any]:
         "favicon_path": STATIC / "favicon.svg",
         "footer_links": ["api"],  # opened from our head
         # Whoever waits for the model holds a thread; the others need some, too.
-        "max_threads": services.settings.most_waiting + THREADS_BESIDE,
+        "max_threads": places(services.settings.most_waiting) + THREADS_BESIDE,
         "max_file_size": services.settings.max_upload_mb * 1_000_000,
         "mcp_server": True,
         "pwa": False,

@@ -12,6 +12,7 @@ from PIL import Image, ImageCms
 from fgdemo.storage.pictures.images import decode_picture
 from fgdemo.storage.pictures.metadata import without_metadata
 from fgdemo.storage.pictures.profiles import SRGB, Chromaticities, matrix_profile
+from fgdemo.values.errors import PictureError
 from tests.support.bombs import chunk, encoded
 
 ADOBE = (0.3127, 0.329, 0.64, 0.33, 0.21, 0.71, 0.15, 0.06)
@@ -148,3 +149,69 @@ def described(tiff: bytes) -> bytes:
     first = struct.unpack_from("<I", tiff, 4)[0]
     following = first + 2 + 12 * struct.unpack_from("<H", tiff, first)[0]
     return tiff[:following] + struct.pack("<I", len(tiff)) + tiff[following + 4 :] + bytes(6)
+
+
+def grey_space(gamma: float) -> bytes:
+    """A profile of grey, whose light is its number to this power."""
+    text = b"mluc" + bytes(4) + struct.pack(">IIHHII", 1, 12, 0x656E, 0x5553, 8, 28) + "grey".encode("utf-16-be")
+    white = b"XYZ " + bytes(4) + struct.pack(">3i", 63190, 65536, 54061)
+    curve = b"para" + bytes(4) + struct.pack(">HHi", 0, 0, round(gamma * 65536))
+    table, body = b"", b""
+    for name, content in ((b"desc", text), (b"cprt", text), (b"wtpt", white), (b"kTRC", curve)):
+        table += struct.pack(">4sII", name, 180 + len(body), len(content))
+        body += content + bytes(-len(content) % 4)
+    head = struct.pack(">I4xI4s4s4s", 180 + len(body), 0x04300000, b"mntr", b"GRAY", b"XYZ ") + bytes(12) + b"acsp"
+    head += bytes(28) + struct.pack(">3i", 63190, 65536, 54061)
+    return head.ljust(128, b"\0") + struct.pack(">I", 4) + table + body
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "I;16", "P"])
+def test_grey_of_every_kind_has_its_profile_applied(mode: str) -> None:
+    ramp = np.tile(np.arange(0, 256, 4, dtype=np.uint8), (16, 1))
+    plain = Image.fromarray(ramp)
+    grey = Image.fromarray(ramp.astype(np.uint16) * 257) if mode == "I;16" else plain
+    grey = plain.convert("LA") if mode == "LA" else grey
+    more = {"transparency": 255} if mode == "P" else {}  # grey with one transparent value
+    way = ImageCms.buildTransform(profile_of(grey_space(1.0)), ImageCms.createProfile("sRGB"), "L", "RGB")
+    expected = np.asarray(way.apply(plain), dtype=int)
+    shown = np.asarray(decode_picture(encoded(grey, "PNG", icc_profile=grey_space(1.0), **more)), dtype=int)
+    assert abs(int(expected[0, 32, 0]) - 188) <= 2
+    assert np.abs(shown - expected).max() <= 2
+
+
+def planes_of_16_bits(interleaved: bool) -> bytes:
+    """A TIFF of the drawing, its colours one after the other or each by itself."""
+    pixels = np.asarray(drawing()).astype("<u2") * 257
+    body = pixels.tobytes() if interleaved else np.moveaxis(pixels, -1, 0).tobytes()
+    strips = 1 if interleaved else 3
+    tags = [(256, 3, 64), (257, 3, 64), (258, 3, None), (259, 3, 1), (262, 3, 2), (273, 4, None), (277, 3, 3)]
+    tags += [(278, 3, 64), (279, 4, None), (284, 3, 1 if interleaved else 2)]
+    after = 8 + 2 + 12 * len(tags) + 4
+    start, size = after + 6 + 8 * strips, len(body) // strips
+    many = {258: (3, after), 273: (strips, after + 6), 279: (strips, after + 6 + 4 * strips)}
+    single = {273: start, 279: size}
+    entries = b""
+    for tag, kind, value in tags:
+        count, place = many.get(tag, (1, 0))
+        if count > 1:
+            entries += struct.pack("<HHII", tag, kind, count, place)
+        else:
+            entries += struct.pack("<HHII", tag, kind, 1, single[tag] if value is None else value)
+    lists = struct.pack("<3H", 16, 16, 16) + struct.pack(f"<{strips}I", *(start + n * size for n in range(strips)))
+    lists += struct.pack(f"<{strips}I", *[size] * strips)
+    return b"II*\0" + struct.pack("<IH", 8, len(tags)) + entries + bytes(4) + lists + body
+
+
+def test_planes_of_16_bits_are_read_rightly_or_not_at_all() -> None:
+    assert difference(planes_of_16_bits(interleaved=True), drawing()) == 0
+    with pytest.raises(PictureError, match="separate planes of 16 bits"):
+        decode_picture(planes_of_16_bits(interleaved=False))
+
+
+def test_deep_grey_from_white_to_black_in_the_other_byte_order() -> None:
+    ramp = np.tile(np.linspace(0, 65535, 64).astype(">u2"), (16, 1))
+    numbers = [(256, 64), (257, 16), (258, 16), (259, 1), (262, 0), (273, 8 + 2 + 12 * 8 + 4), (278, 16), (279, 2048)]
+    entries = b"".join(struct.pack(">HHII", tag, 4, 1, value) for tag, value in numbers)
+    data = b"MM\0*" + struct.pack(">IH", 8, len(numbers)) + entries + bytes(4) + ramp.tobytes()
+    for file in (data, without_metadata(data)):
+        assert np.asarray(decode_picture(file))[0, [0, -1], 0].tolist() == [255, 0]

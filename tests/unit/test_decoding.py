@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -236,3 +237,31 @@ def test_processes_that_rest_give_their_memory_back(monkeypatch: pytest.MonkeyPa
         assert processes.decode(encoded(photograph(), "JPEG"))[1] == (900, 600)
     finally:
         processes.stop()
+
+
+def test_what_waits_for_its_turn_is_read_only_then(tmp_path: Path) -> None:
+    decoder = DecodingProcesses(most=1)
+    first, second = tmp_path / "first.png", tmp_path / "second.png"
+    for path in (first, second):
+        path.write_bytes(png(40, 30))
+    answers: list[object] = []
+
+    def ask(path: Path) -> None:
+        decode_for(path.name)
+        try:
+            answers.append(decoder.decode(path, name=path.name)[1])
+        except FgdemoError as error:
+            answers.append(str(error))
+
+    try:
+        with decoder._turn:  # nobody gets a turn meanwhile
+            threads = [threading.Thread(target=ask, args=(path,)) for path in (first, second)]
+            for thread in threads:
+                thread.start()
+            second.unlink()
+        for thread in threads:
+            thread.join()
+        assert sorted(answers, key=str) == sorted([(40, 30), "“second.png” is no longer here: send it again."], key=str)
+        assert decoder.decode(first)[1] == (40, 30), "and its process is free again"
+    finally:
+        decoder.stop()

@@ -7,6 +7,7 @@ import threading
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import SimpleNamespace
+from unittest.mock import MagicMock
 
 import pytest
 from hypothesis import given, settings
@@ -14,15 +15,16 @@ from hypothesis import strategies as st
 from starlette.datastructures import Headers
 
 from fgdemo.services.classify.limits import FREER, MOST_VISITORS, Deed, Limits, Rate, Visitor, rates
-from fgdemo.services.classify.waiting_room import WaitingRoom
+from fgdemo.services.classify.waiting_room import WaitingRoom, places
 from fgdemo.services.classify.workbench import MOST_MEASURING, Workbench
 from fgdemo.services.operating.housekeeping import Chore, Housekeeping
 from fgdemo.storage.disk.sweeping import Swept, sweep
 from fgdemo.storage.pictures.decoding import Decoder
-from fgdemo.values.errors import BusyError, StorageError
+from fgdemo.values.errors import BusyError, PictureError, StorageError
 from fgdemo.values.types import CropBox, Trust
 from fgdemo.web.http.visitors import address_of
-from tests.support.browser_app import YELLOW, picture
+from fgdemo.web.page import THREADS_BESIDE, launch_options
+from tests.support.browser_app import YELLOW, picture, settings_in
 from tests.support.fakes import FakeClassifier
 
 
@@ -139,6 +141,47 @@ def test_only_so_many_wait_for_the_model_and_the_next_one_is_told_when_to_come_b
     for thread in waiting:
         thread.join()
     assert workbench.classify(paths[3], name="a").candidates
+
+
+def test_no_upload_lies_in_memory_while_it_waits(tmp_path: Path) -> None:
+    class Told(Decoder):
+        def __init__(self) -> None:
+            super().__init__()
+            self.kinds: set[type] = set()
+
+        def decode(self, data, *given, **named):
+            self.kinds.add(type(data))
+            return super().decode(data, *given, **named)
+
+        def without_metadata(self, data, **named):
+            self.kinds.add(type(data))
+            return super().without_metadata(data, **named)
+
+    decoder, path = Told(), picture(tmp_path / "a.png", YELLOW, YELLOW)
+    workbench = Workbench(FakeClassifier(), trust=lambda *_: {}, decoder=decoder)
+    whole = workbench.classify(path, name="a")
+    assert workbench.classify(path.read_bytes(), name="a").image_id == whole.image_id, "known, so not decoded again"
+    workbench.classify(path, name="a", box=CropBox(0, 0, 0.5, 0.5))
+    workbench.trust(path, name="a", box=None, a="nashville_warbler", b="mourning_warbler")
+    workbench.picture(path, name="a")
+    assert decoder.kinds == {type(path)}
+    path.unlink()
+    for ask in (workbench.classify, workbench.picture):
+        with pytest.raises(PictureError, match="no longer here"):
+            ask(path, name="a")
+
+
+def test_those_who_wait_leave_threads_for_the_others(tmp_path: Path) -> None:
+    room = WaitingRoom(64)
+    with ExitStack() as waiting:
+        for n in range(places(64)):
+            waiting.enter_context(room.one(f"visitor {n}"))
+        with pytest.raises(BusyError):
+            waiting.enter_context(room.one("one more"))
+        assert len(room) == 80
+    services = MagicMock(settings=settings_in(tmp_path))
+    assert services.settings.most_waiting == 64
+    assert launch_options(services)["max_threads"] == places(64) + THREADS_BESIDE
 
 
 def test_only_a_few_wait_for_a_trust_figure(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from fgdemo.storage.history.events import EventLog, LabelEvent, NewPicture
+from fgdemo.storage.pictures.images import Encoded
 from fgdemo.storage.pictures.originals import THUMBNAIL_PX, ImageStore, image_id_of
 from fgdemo.storage.visitors.pictures import SOURCE, LeftPicture, VisitorPictures, key_of, new_receipt, receipt_of
 from fgdemo.storage.visitors.remarks import OTHER_KEY, Remark, Remarks
@@ -67,7 +68,7 @@ class Suggestions:
 
     def add(
         self,
-        data: bytes,
+        data: Encoded,
         *,
         name: str,
         taxon: str | None,

@@ -17,6 +17,11 @@ FOR_FEW = 4
 """One more for so many that wait is kept for them."""
 
 
+def places(most: int) -> int:
+    """So many wait at once, those kept for visitors with few among them."""
+    return most + most // FOR_FEW
+
+
 class WaitingRoom:
     """Safe to use from many threads.
 
@@ -36,8 +41,7 @@ class WaitingRoom:
     def one(self, visitor: str) -> Iterator[None]:
         """While a visitor waits for an answer. Raises BusyError where too many do."""
         with self._changed:
-            kept = self._most // FOR_FEW if self._waiting[visitor] < FEW else 0
-            if len(self) >= self._most + kept:
+            if len(self) >= (places(self._most) if self._waiting[visitor] < FEW else self._most):
                 raise BusyError(MANY_HERE, TRY_AGAIN_S)
             self._waiting[visitor] += 1
         try:

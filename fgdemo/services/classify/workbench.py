@@ -7,7 +7,6 @@ import time
 from collections import Counter, OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -19,7 +18,7 @@ from fgdemo.services.classify.waiting_room import MANY_HERE, TRY_AGAIN_S, Waitin
 from fgdemo.services.classify.wording import answer_for, known_kinds, unknown_verdict
 from fgdemo.storage.embeddings.library import Library
 from fgdemo.storage.pictures.decoding import Decoder, asking_for
-from fgdemo.storage.pictures.images import data_url, jpeg, shown_name
+from fgdemo.storage.pictures.images import Encoded, data_url, jpeg, shown_name
 from fgdemo.storage.pictures.originals import image_id_of
 from fgdemo.values.errors import BusyError, PictureError, TaxonomyError
 from fgdemo.values.limits import MODEL_PX
@@ -104,7 +103,7 @@ class Workbench:
 
     def classify(
         self,
-        data: bytes | Path,
+        data: Encoded,
         *,
         name: str,
         box: CropBox | None = None,
@@ -129,7 +128,7 @@ class Workbench:
         for leaf in (asked, rival):
             if leaf is not None:
                 self._check_leaf(leaf)
-        read = self._read(_bytes_of(data, name), name, box)
+        read = self._read(data, name, box)
         reading, taxonomy = read.reading, self._classifier.taxonomy
         verdict = unknown_verdict(reading.unknown_score, reading.unknown_threshold)
         answer, likeliest = answer_for(taxonomy, reading.probs, self._classifier.sure_prob, verdict.is_unknown)
@@ -163,11 +162,11 @@ class Workbench:
             elapsed_ms=round((time.perf_counter() - started) * 1000, 1),
         )
 
-    def picture(self, data: bytes | Path, *, name: str, box: CropBox | None = None) -> Image.Image:
+    def picture(self, data: Encoded, *, name: str, box: CropBox | None = None) -> Image.Image:
         """What the model sees, in `box`. Raises PictureError, BusyError."""
-        return self._decoder.decode(_bytes_of(data, name), MODEL_PX, box, name=name)[0]
+        return self._decoder.decode(data, MODEL_PX, box, name=name)[0]
 
-    def trust(self, data: bytes | Path, *, name: str, box: CropBox | None, a: str, b: str) -> dict[str, Trust]:
+    def trust(self, data: Encoded, *, name: str, box: CropBox | None, a: str, b: str) -> dict[str, Trust]:
         """How faithful the maps "class" (of `a`) and "contrast" (`a` − `b`) are to this picture's pixels.
 
         Slow, so it is asked for after the answer. Empty where nothing measures it.
@@ -184,12 +183,12 @@ class Workbench:
         if not self._asked_trust.acquire(blocking=False):
             raise BusyError(MANY_HERE, TRY_AGAIN_S)
         try:
-            return self._measuring.do(self._measure, _bytes_of(data, name), name, box, a, b, self._trust)
+            return self._measuring.do(self._measure, data, name, box, a, b, self._trust)
         finally:
             self._asked_trust.release()
 
     def neighbours(
-        self, data: bytes | Path, *, name: str, box: CropBox | None, taxon_ids: Sequence[str]
+        self, data: Encoded, *, name: str, box: CropBox | None, taxon_ids: Sequence[str]
     ) -> dict[str, tuple[Neighbour, ...]]:
         """For each taxon, the pictures of the workspace labelled so that look most like this one, nearest first.
 
@@ -201,7 +200,7 @@ class Workbench:
             self._classifier.taxonomy[taxon]
         if self._library is None:
             return dict.fromkeys(taxon_ids, ())
-        read = self._read(_bytes_of(data, name), name, box)
+        read = self._read(data, name, box)
         whole = read if box is None else self._recall((read.image_id, None))
         embedding = None if whole is None else whole.reading.embedding
         return {taxon: self._neighbours_of(read, embedding, taxon, self._library) for taxon in taxon_ids}
@@ -211,21 +210,21 @@ class Workbench:
         return self._search.find(query, limit)
 
     def _measure(
-        self, data: bytes, name: str, box: CropBox | None, a: str, b: str, trust: TrustFunction
+        self, data: Encoded, name: str, box: CropBox | None, a: str, b: str, trust: TrustFunction
     ) -> dict[str, Trust]:
         self._room.wait_until_empty(TRUST_PATIENCE_S)  # on a page where somebody always waits, measurements come slowly
         picture, _ = self._decoder.decode(data, MODEL_PX, box, name=name)
         return trust(picture, None, a, b)
 
-    def _read(self, data: bytes, name: str, box: CropBox | None) -> _Read:
+    def _read(self, data: Encoded, name: str, box: CropBox | None) -> _Read:
         """Decode and read the picture, unless that was done a moment ago."""
-        image_id = image_id_of(data)
+        image_id = _id_of(data, name)
         key = (image_id, box)
         known = self._recall(key)
         if known is not None:
             return known
         with self._room.one(asking_for()):
-            whole = self._display_of_whole(data, name) if box else ""
+            whole = self._display_of_whole(image_id, data, name) if box else ""
             with self._decoder.decoded(data, MODEL_PX, box, name=name) as (picture, (width, height)):
                 display = whole or data_url(jpeg(picture, DISPLAY_PX))
 
@@ -242,8 +241,8 @@ class Workbench:
 
                 return self._forward.do(read)
 
-    def _display_of_whole(self, data: bytes, name: str) -> str:
-        known = self._recall((image_id_of(data), None))
+    def _display_of_whole(self, image_id: str, data: Encoded, name: str) -> str:
+        known = self._recall((image_id, None))
         if known is not None:
             return known.display
         with self._decoder.decoded(data, MODEL_PX, name=name) as (picture, _):
@@ -289,10 +288,9 @@ def _check_different(asked: str, rival: str) -> None:
         raise TaxonomyError("Choose two different kinds to compare: what tells a kind from itself is nothing.")
 
 
-def _bytes_of(data: bytes | Path, name: str) -> bytes:
-    if isinstance(data, bytes):
-        return data
+def _id_of(data: Encoded, name: str) -> str:
+    """Read once to know what was answered already; the bytes do not stay."""
     try:
-        return data.read_bytes()
+        return image_id_of(data)
     except OSError as error:
         raise PictureError(f"{shown_name(name)} is no longer here: send it again.") from error

@@ -32,7 +32,7 @@ def to_srgb(picture: Image.Image, stated: bytes | None = None) -> Image.Image:
         picture = _from_deep_grey(picture)
     elif picture.has_transparency_data:
         layers = picture.convert("RGBA")
-        picture = layers.convert("RGB")
+        picture = layers.convert("L" if picture.mode in ("LA", "La", "L", "1") else "RGB")  # as its profile has it
     rgb = _converted(picture, profile) if profile else None
     rgb = picture.convert("RGB") if rgb is None else rgb
     if layers is not None:

@@ -18,7 +18,7 @@ from typing import Any
 from PIL import Image
 
 from fgdemo.storage.pictures.decode_process import DecodeProcess
-from fgdemo.storage.pictures.images import decode_reduced, shown_name
+from fgdemo.storage.pictures.images import Encoded, content_of, decode_reduced, shown_name
 from fgdemo.storage.pictures.metadata import OddError, cut_out, rewritten
 from fgdemo.values.errors import BusyError, PictureError, UnavailableError
 from fgdemo.values.types import CropBox
@@ -62,14 +62,14 @@ class Decoder:
         self.max_picture_mp = max_picture_mp
 
     def decode(
-        self, data: bytes, at_least_px: int | None = None, box: CropBox | None = None, *, name: str = "the picture"
+        self, data: Encoded, at_least_px: int | None = None, box: CropBox | None = None, *, name: str = "the picture"
     ) -> tuple[Image.Image, tuple[int, int]]:
         """See `decode_reduced`. Raises PictureError, and BusyError where others wait."""
-        return decode_reduced(data, at_least_px, box, name=name, max_picture_mp=self.max_picture_mp)
+        return decode_reduced(content_of(data, name), at_least_px, box, name=name, max_picture_mp=self.max_picture_mp)
 
     @contextmanager
     def decoded(
-        self, data: bytes, at_least_px: int | None = None, box: CropBox | None = None, *, name: str = "the picture"
+        self, data: Encoded, at_least_px: int | None = None, box: CropBox | None = None, *, name: str = "the picture"
     ) -> Iterator[tuple[Image.Image, tuple[int, int]]]:
         """`decode`, for whoever keeps the picture for a while: only so many lie in memory until their blocks end.
 
@@ -77,12 +77,13 @@ class Decoder:
         """
         yield self.decode(data, at_least_px, box, name=name)
 
-    def without_metadata(self, data: bytes, *, name: str = "the picture") -> bytes:
+    def without_metadata(self, data: Encoded, *, name: str = "the picture") -> bytes:
         """See `fgdemo.storage.pictures.metadata.without_metadata`. Raises PictureError, BusyError."""
+        content = content_of(data, name)
         try:
-            return cut_out(data, name=name)
+            return cut_out(content, name=name)
         except OddError:
-            return self._rewritten(data, name)
+            return self._rewritten(content, name)
 
     def _rewritten(self, data: bytes, name: str) -> bytes:
         return rewritten(data, name=name, max_picture_mp=self.max_picture_mp)
@@ -139,14 +140,14 @@ class DecodingProcesses(Decoder):
             self._turn.notify_all()
 
     def decode(
-        self, data: bytes, at_least_px: int | None = None, box: CropBox | None = None, *, name: str = "the picture"
+        self, data: Encoded, at_least_px: int | None = None, box: CropBox | None = None, *, name: str = "the picture"
     ) -> tuple[Image.Image, tuple[int, int]]:
         with self.decoded(data, at_least_px, box, name=name) as found:
             return found
 
     @contextmanager
     def decoded(
-        self, data: bytes, at_least_px: int | None = None, box: CropBox | None = None, *, name: str = "the picture"
+        self, data: Encoded, at_least_px: int | None = None, box: CropBox | None = None, *, name: str = "the picture"
     ) -> Iterator[tuple[Image.Image, tuple[int, int]]]:
         question = {"do": "decode", "at_least_px": at_least_px, "box": asdict(box) if box else None}
         visitor = asking_for()
@@ -161,14 +162,17 @@ class DecodingProcesses(Decoder):
     def _rewritten(self, data: bytes, name: str) -> bytes:
         return self._ask({"do": "rewrite"}, data, name, asking_for())[1]
 
-    def _ask(self, question: dict[str, Any], data: bytes, name: str, visitor: str) -> tuple[dict[str, Any], bytes]:
+    def _ask(self, question: dict[str, Any], data: Encoded, name: str, visitor: str) -> tuple[dict[str, Any], bytes]:
         """What a process answers. A picture that is decoded keeps the place of its visitor until `_let_go`."""
         whole = {**question, "name": name, "max_picture_mp": self.max_picture_mp, "limit_s": self._limit_s}
         is_kept = question["do"] == "decode"
         for _ in range(2 if visitor else TRIES_OF_OURS):  # a process may have died since its last picture
             process = self._taken(_Waiting(time.monotonic(), visitor, is_kept))
             try:
-                answer, content = process.ask(whole, data)
+                answer, content = process.ask(whole, content_of(data, name))
+            except PictureError:
+                self._given_back(process, False)
+                raise
             except (OSError, ValueError):
                 self._gone(process)
                 if process.ended_for == "too long" or (process.ended_for and visitor):

@@ -8,6 +8,7 @@ import math
 import struct
 import unicodedata
 import zlib
+from pathlib import Path
 
 from PIL import (
     AvifImagePlugin,
@@ -30,6 +31,8 @@ from fgdemo.values.bidi import isolated
 from fgdemo.values.errors import PictureError
 from fgdemo.values.types import CropBox
 
+Encoded = bytes | Path
+"""An encoded picture, or where it lies: then its bytes are read when it is its turn, and none wait in memory."""
 SHORTEST_SIDE_PX = 8
 LARGEST_ASPECT = 20
 MOST_REDUCED_MP = 8
@@ -47,6 +50,9 @@ _READERS: tuple[tuple[bytes, type[ImageFile.ImageFile]], ...] = (
     (b"II*\0", TiffImagePlugin.TiffImageFile),
     (b"MM\0*", TiffImagePlugin.TiffImageFile),
 )
+# White is zero in 16 bits of the other byte order: Pillow lists only that of Intel. See `colours.is_white_zero`.
+TiffImagePlugin.OPEN_INFO.setdefault((b"MM", 0, (1,), 1, (16,), ()), ("I;16B", "I;16B"))
+_PLANES, _BITS = 284, 258
 _READABLE = "JPEG, PNG, WebP, AVIF, GIF, BMP or TIFF"
 _AVIF_BRANDS = {b"avif", b"avis"}
 _HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
@@ -70,6 +76,16 @@ DAMAGE = (
     zlib.error,
 )
 TOO_LARGE = (Image.DecompressionBombError, Image.DecompressionBombWarning)
+
+
+def content_of(data: Encoded, name: str) -> bytes:
+    """The bytes of a picture. Raises PictureError where its file is gone."""
+    if isinstance(data, bytes):
+        return data
+    try:
+        return data.read_bytes()
+    except OSError as error:
+        raise PictureError(f"{shown_name(name)} is no longer here: send it again.") from error
 
 
 def decode_picture(data: bytes, *, name: str = "the picture", max_picture_mp: int = 60) -> Image.Image:
@@ -121,6 +137,7 @@ def decode_reduced(
         raise _too_large(shown, max_picture_mp) from error
     except DAMAGE as error:
         raise PictureError(f"{shown} is damaged and cannot be opened: export it again, or take another.") from error
+    _check_planes(picture, shown)
     width, height = picture.size
     _check_size(width, height, shown, max_picture_mp)
     try:
@@ -190,6 +207,18 @@ def _avif_reader(data: bytes, shown: str) -> type[ImageFile.ImageFile]:
         f"{shown} is {kind} picture, which cannot be read here: open it, save or export it as JPEG, and send that "
         "(an iPhone sends JPEG with Settings › Camera › Formats › Most Compatible)."
     )
+
+
+def _check_planes(picture: ImageFile.ImageFile, shown: str) -> None:
+    """Pillow takes 16-bit planes, one a colour, for 8-bit ones."""
+    if not isinstance(picture, TiffImagePlugin.TiffImageFile) or picture.tag_v2.get(_PLANES) != 2:
+        return
+    bits = picture.tag_v2.get(_BITS, (1,))
+    if len(bits) > 1 and max(bits) > 8:
+        raise PictureError(
+            f"{shown} keeps its colours in separate planes of {max(bits)} bits, which would be read wrongly: "
+            "export it with interleaved colours, or as PNG."
+        )
 
 
 def _check_size(width: int, height: int, shown: str, max_picture_mp: int) -> None:

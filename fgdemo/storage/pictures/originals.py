@@ -12,17 +12,28 @@ from PIL import Image
 from fgdemo.storage.disk.durable import write_durably, write_whole
 from fgdemo.storage.disk.free_space import Disk
 from fgdemo.storage.pictures.decoding import Decoder
-from fgdemo.storage.pictures.images import jpeg
+from fgdemo.storage.pictures.images import Encoded, jpeg
 from fgdemo.values.errors import StorageError
 
 THUMBNAIL_PX = 224
+READ_BYTES = 1 << 20
 _JPEG_END = b"\xff\xd9"
 _IMAGE_ID = re.compile("[0-9a-f]{64}")
 
 
-def image_id_of(data: bytes) -> str:
-    """The id of a picture: the sha256 of its file's bytes, 64 lower-case hexadecimal digits."""
-    return hashlib.sha256(data).hexdigest()
+def image_id_of(data: Encoded) -> str:
+    """The id of a picture: the sha256 of its file's bytes, 64 lower-case hexadecimal digits.
+
+    Raises:
+        OSError: there is no such file.
+    """
+    if isinstance(data, bytes):
+        return hashlib.sha256(data).hexdigest()
+    digest = hashlib.sha256()
+    with data.open("rb") as file:
+        while some := file.read(READ_BYTES):
+            digest.update(some)
+    return digest.hexdigest()
 
 
 class ImageStore:

@@ -111,7 +111,7 @@ def telling(suggestions: Suggestions, spend: Spend) -> list[Callable[..., dict[s
     @answered(spend, "suggest")
     def suggest(asked: Suggestion) -> dict[str, Any]:
         saved = suggestions.add(
-            asked.path.read_bytes(),
+            asked.path,
             name=asked.name,
             taxon=asked.taxon,
             new_name=asked.new_name,

@@ -155,7 +155,7 @@ def word_questions(workbench: "Workbench", suggestions: "Suggestions") -> list[C
             receipt with which `forget_picture` deletes it at any time.
         """
         return suggestions.add(
-            picture.path.read_bytes(),
+            picture.path,
             name=picture.name,
             taxon=taxon,
             new_name=new_name,
