@@ -14,10 +14,21 @@ from sqlalchemy.engine import Engine
 
 from fgdemo.services.training.run import WENT_WRONG, CancelledError, GpuUse, Left, Run, run_job
 from fgdemo.storage.database.database import open_database, writing
-from fgdemo.storage.database.schema import promotion_table
+from fgdemo.storage.database.json_columns import read_column
+from fgdemo.storage.database.schema import (
+    job_epoch_table,
+    job_table,
+    model_version_table,
+    promotion_table,
+    session_table,
+    taxon_table,
+)
+from fgdemo.storage.history.sessions import Sessions
+from fgdemo.storage.history.taxa import TaxonStore
 from fgdemo.storage.trainings.job_files import JobFiles
 from fgdemo.storage.trainings.jobs import Jobs
-from fgdemo.storage.trainings.models import Models, verdict_of
+from fgdemo.storage.trainings.models import NOT_JUDGED, Models
+from fgdemo.values.annotation import Accuracy
 from fgdemo.values.errors import CheckpointError, StorageError, TrainingError, UnavailableError
 from fgdemo.values.training import Check, Epoch, Job, KindChange, PairChange, Stage, Verdict
 
@@ -196,10 +207,82 @@ def test_a_candidate_takes_the_place_of_the_model_that_it_was_compared_with(mode
 
 def test_a_verdict_of_an_earlier_version_does_not_say_beside_what() -> None:
     values = json.loads(json.dumps(asdict(replace(VERDICT, beside="start@01234567"))))
-    assert verdict_of(values) == replace(VERDICT, beside="start@01234567")
+    assert read_column(Verdict, json.dumps(values)) == replace(VERDICT, beside="start@01234567")
     del values["beside"]
-    assert verdict_of(values) == VERDICT
+    assert read_column(Verdict, json.dumps(values)) == VERDICT
     assert VERDICT.beside == ""
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        "{}",
+        "[]",
+        "null",
+        "no json",
+        json.dumps({**asdict(VERDICT), "checks": [{"passed": 1}]}),
+        json.dumps({**asdict(VERDICT), "before": 5}),
+        json.dumps({**asdict(VERDICT), "p_value": float("nan")}),
+        json.dumps({**asdict(VERDICT), "outcome": "splendid"}),
+        json.dumps({**asdict(VERDICT), "kinds": None}),
+        json.dumps({"deep": json.loads("[" * 60 + "]" * 60)}),
+    ],
+)
+def test_a_verdict_that_cannot_be_read_is_none_and_breaks_nothing(models: Models, engine: Engine, told: str) -> None:
+    with writing(engine) as connection:
+        mine = model_version_table.c.version == "model-2@x"
+        connection.execute(model_version_table.update().where(mine).values(verdict=told, metrics="[1]"))
+    model = models.get("model-2@x")
+    assert (model.verdict, model.metrics) == (NOT_JUDGED, {})
+    assert "Not judged" in NOT_JUDGED.sentence
+    assert not NOT_JUDGED.may_go_live
+    assert not NOT_JUDGED.may_go_live_on_word
+    assert not NOT_JUDGED.is_beside("")
+    assert {one.version for one in models.all()} >= {"model-1@x", "model-2@x"}
+
+
+def test_a_field_that_a_later_version_has_does_not_spoil_a_verdict() -> None:
+    assert read_column(Verdict, json.dumps({**asdict(VERDICT), "of_tomorrow": 1})) == VERDICT
+
+
+@pytest.mark.parametrize("told", ["[]", "{}", '{"of": "many"}', '{"phase": "dream", "number": 1}', "no json"])
+def test_a_job_that_tells_nonsense_of_its_way_is_shown_without_it(engine: Engine, told: str) -> None:
+    jobs = Jobs(engine)
+    job = add(jobs)
+    jobs.add_epoch(job, epoch(1))
+    with writing(engine) as connection:
+        connection.execute(job_table.update().values(stage=told))
+        connection.execute(job_epoch_table.insert().values(job=job, number=2, epoch=told))
+    assert (jobs.get(job).stage, jobs.get(job).epochs) == (Stage(), (epoch(1),))
+
+
+@pytest.mark.parametrize("told", ["[[]]", "{}", "5", "[null]", "no json"])
+def test_a_roll_back_that_tells_nonsense_takes_nothing_away(models: Models, engine: Engine, told: str) -> None:
+    models.promote("model-1@x", "mo")
+    row = {
+        "ident": "x" * 32,
+        "depth": 2,
+        "version": None,
+        "kind": "rollback",
+        "promoted_by": "mo",
+        "promoted_at": "2026",
+    }
+    with writing(engine) as connection:
+        connection.execute(promotion_table.insert().values(row | {"takes": told}))
+    assert models.live == "model-1@x"
+
+
+@pytest.mark.parametrize("told", ["[[]]", "{}", "[5]", "no json"])
+def test_a_kind_and_a_session_that_tell_nonsense_are_read_without_it(engine: Engine, told: str) -> None:
+    kinds, sessions = TaxonStore(engine), Sessions(engine)
+    kinds.add("Owl")
+    sessions.open("ada", "uncertain", None, 10, 0.0, Accuracy(0.5, 0.4, 0.6, 10, "val"))
+    with writing(engine) as connection:
+        connection.execute(taxon_table.update().values(aliases=told))
+        connection.execute(session_table.update().values(accuracy_before=told))
+    assert kinds.load()["owl"].aliases == ()
+    assert (current := sessions.current("ada")) is not None
+    assert current.accuracy_before is None
 
 
 def test_no_promotion_is_ever_changed(models: Models, engine: Engine) -> None:

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from fgdemo.storage.database.database import writing
+from fgdemo.storage.database.json_columns import read_texts
 from fgdemo.storage.database.schema import label_event_table, taxon_table
 from fgdemo.storage.history.taxa import LONGEST_NAME
 from fgdemo.values.naming import NameBook, alike, display_name, display_names, exact, joined, slug, unique_id
@@ -76,7 +77,7 @@ class _Book:
             if row["retired"]:
                 self._out_of_use.update((row["id"], slug(row["name"])))
             else:
-                aliases = tuple(json.loads(row["aliases"]))
+                aliases = read_texts(row["aliases"])
                 known.append(Taxon(row["id"], row["name"], row["parent"], row["latin"], aliases))
         self._parents = {taxon.parent for taxon in known if taxon.parent}
         self._book = NameBook()

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from fgdemo.storage.database.database import reading, utc_now, writing
+from fgdemo.storage.database.json_columns import read_column
 from fgdemo.storage.database.schema import session_table
 from fgdemo.values.annotation import Accuracy, Order
 from fgdemo.values.errors import StorageError
@@ -97,7 +98,6 @@ class Sessions:
             row = connection.execute(query).mappings().first()
         if row is None:
             return None
-        before = row["accuracy_before"]
         return LabellingSession(
             id=row["id"],
             annotator=row["annotator"],
@@ -107,5 +107,5 @@ class Sessions:
             blind_share=row["blind_share"],
             opened_at=row["opened_at"],
             closed_at=row["closed_at"],
-            accuracy_before=Accuracy(**json.loads(before)) if before else None,
+            accuracy_before=read_column(Accuracy, row["accuracy_before"]),
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from typing import Literal
@@ -11,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from fgdemo.storage.database.database import reading
+from fgdemo.storage.database.json_columns import read_texts
 from fgdemo.storage.database.schema import image_table, label_event_table, session_table, taxon_table
 from fgdemo.storage.history.event_rows import event_of
 from fgdemo.storage.history.events import LabelEvent, standing_of
@@ -104,4 +104,4 @@ class Inventory:
 
 
 def _taxon(row: sa.RowMapping) -> Taxon:
-    return Taxon(row["id"], row["name"], row["parent"], row["latin"], tuple(json.loads(row["aliases"])))
+    return Taxon(row["id"], row["name"], row["parent"], row["latin"], read_texts(row["aliases"]))

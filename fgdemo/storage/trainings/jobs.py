@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from fgdemo.storage.database.database import reading, sortable, utc_now, writing
+from fgdemo.storage.database.json_columns import read_column
 from fgdemo.storage.database.schema import job_epoch_table, job_table, label_event_table
 from fgdemo.values.errors import TrainingError
 from fgdemo.values.training import Epoch, Job, JobState, Preset, Stage
@@ -168,7 +169,9 @@ def _jobs(connection: Connection, condition: sa.ColumnElement[bool], limit: int 
     epochs: dict[int, list[Epoch]] = {number: [] for number in numbers}
     done = sa.select(job_epoch_table).where(job_epoch_table.c.job.in_(numbers)).order_by(job_epoch_table.c.number)
     for found in connection.execute(done).mappings():
-        epochs[found["job"]].append(Epoch(**json.loads(found["epoch"])))
+        epoch = read_column(Epoch, found["epoch"])
+        if epoch is not None:
+            epochs[found["job"]].append(epoch)
     return tuple(_job(row, tuple(epochs[row["id"]])) for row in rows)
 
 
@@ -187,4 +190,4 @@ def _job(row: Mapping[Any, Any], epochs: tuple[Epoch, ...]) -> Job:
         "sentence",
         "candidate",
     ]
-    return Job(**{name: row[name] for name in plain}, stage=Stage(**json.loads(row["stage"])), epochs=epochs)
+    return Job(**{name: row[name] for name in plain}, stage=read_column(Stage, row["stage"]) or Stage(), epochs=epochs)

@@ -14,13 +14,26 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from fgdemo.storage.database.database import reading, sortable, utc_now, writing
+from fgdemo.storage.database.json_columns import read_column, read_fields
 from fgdemo.storage.database.schema import image_table, label_event_table, model_version_table
 from fgdemo.storage.disk.strict_json import read_object
 from fgdemo.storage.people.audit import note
 from fgdemo.storage.trainings.promotions import Live, Promotion, append, deleted_models, live_of, promotions
 from fgdemo.values.annotation import DECIDING, Person
 from fgdemo.values.errors import TrainingError
-from fgdemo.values.training import Check, KindChange, ModelState, ModelVersion, PairChange, Preset, Verdict
+from fgdemo.values.training import ModelState, ModelVersion, Preset, Verdict
+
+NOT_JUDGED = Verdict(
+    "unproven",
+    "Not judged: the verdict that came with this model cannot be read. It is compared anew before it goes live.",
+    checks=(),
+    n=0,
+    before=(0.0, 0.0, 0.0),
+    after=(0.0, 0.0, 0.0),
+    difference=(0.0, 0.0, 0.0),
+    p_value=1.0,
+)
+"""In place of a verdict of another workspace, or of a later version, that is none here. It does not count."""
 
 
 @dataclass(frozen=True)
@@ -259,7 +272,7 @@ def _state(version: str, live: str | None, last: Mapping[str | None, Promotion])
 
 
 def _model(row: Mapping[Any, Any], state: ModelState, promotion: Promotion | None) -> ModelVersion:
-    verdict = verdict_of(json.loads(row["verdict"])) if row["verdict"] else None
+    verdict = (read_column(Verdict, row["verdict"]) or NOT_JUDGED) if row["verdict"] else None
     return ModelVersion(
         version=row["version"],
         state=state,
@@ -269,24 +282,8 @@ def _model(row: Mapping[Any, Any], state: ModelState, promotion: Promotion | Non
         job=row["job"],
         preset=row["preset"],
         verdict=verdict,
-        metrics=json.loads(row["metrics"]),
+        metrics=read_fields(row["metrics"]),
         size_bytes=row["size_bytes"],
         promoted_at=promotion.promoted_at if promotion else None,
         promoted_by=promotion.promoted_by if promotion else None,
-    )
-
-
-def verdict_of(values: Mapping[str, Any]) -> Verdict:
-    """The verdict of which `asdict` made these values, after JSON has made lists of its tuples."""
-    pairs = {name: tuple(values[name]) for name in ("before", "after", "difference", "fixed", "broken", "ece")}
-    return Verdict(
-        **{
-            **values,
-            **pairs,
-            "checks": tuple(Check(**one) for one in values["checks"]),
-            "kinds": tuple(KindChange(**one) for one in values["kinds"]),
-            "pairs": tuple(PairChange(**one) for one in values["pairs"]),
-            "maps": None if values["maps"] is None else tuple(values["maps"]),
-            "gold": None if values.get("gold") is None else tuple(values["gold"]),
-        }
     )

@@ -17,6 +17,7 @@ from typing import Any, Literal
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from fgdemo.storage.database.json_columns import read_texts
 from fgdemo.storage.database.schema import model_version_table, promotion_table
 
 Kind = Literal["promote", "rollback"]
@@ -53,7 +54,7 @@ def completed(rows: Iterable[Mapping[Any, Any]]) -> list[Promotion]:
     stack: list[tuple[str, str | None]] = []  # (ident, version) of what is live, the live one last
     deepest = 0
     for row in rows:
-        ident, takes = row["ident"] or promotion_name(row), json.loads(row["takes"] or "[]")
+        ident, takes = row["ident"] or promotion_name(row), list(read_texts(row["takes"]))
         own_depth = deepest + 1 if row["depth"] is None else row["depth"]
         deepest = max(deepest, own_depth)
         kind: Kind = row["kind"]
