@@ -15,9 +15,11 @@ from fgdemo.services.labelling.session_words import reason_sentence
 from fgdemo.services.review import Shown
 from fgdemo.statistics.agreement import cohen_kappa, krippendorff_alpha
 from fgdemo.statistics.proportions import wilson
-from fgdemo.storage.database.database import utc_now
+from fgdemo.storage.database.database import utc_now, writing
+from fgdemo.storage.database.schema import taxon_table
 from fgdemo.storage.history.events import LabelEvent
 from fgdemo.storage.history.leases import Leases
+from fgdemo.storage.people.audit import Audit
 from fgdemo.values.annotation import VISITOR, Kind, Person, Standing, TaxonChance
 from fgdemo.values.errors import ForbiddenError, StaleError, StorageError, TaxonomyError
 from tests.support.fakes import FakeClassifier
@@ -283,6 +285,52 @@ def test_no_expert_settles_a_dispute_of_their_own(workspace, party):
     maintainer = Person(party, "maintainer")
     say(workspace, begin(workspace, maintainer), disputed, "lowchen", maintainer, kind="adjudication")
     assert workspace.roster.standing(item.image).taxon == "lowchen"
+
+
+def test_it_is_noted_who_takes_a_picture_out_of_gold_on_label_and_who_puts_it_back(workspace):
+    workspace.take_in([coloured("lowchen", 1, split="test")], "2")
+    workspace.learner.refresh()
+    gold = next(image for image in workspace.roster.image_ids if workspace.roster.standing(image).split == "gold")
+    maintainer = Person("cy", "maintainer")
+    session = begin(workspace, maintainer, "adjudication")
+    event = LabelEvent(
+        gold,
+        "none",
+        "cy",
+        shown_version=workspace.roster.standing(gold).version,
+        session=session,
+        reason="adjudication",
+        answer_key="k",
+    )
+    for _ in range(2):  # a reply may be lost
+        workspace.labelling.answer(maintainer, session, event)
+    entries = [(one.person, one.action, one.about) for one in Audit(workspace.engine).newest()]
+    assert entries == [("cy", "gold", "1 picture out of gold: none of these kinds")]
+    workspace.labelling.undo(maintainer, session)
+    entries = [(one.person, one.action, one.about) for one in Audit(workspace.engine).newest()]
+    assert entries[1:] == [("cy", "gold", "1 picture back in gold")]
+    assert workspace.roster.standing(gold).taxon == "lowchen"
+
+
+def test_how_many_are_left_is_not_known_before_the_model_has_read_them(workspace, monkeypatch):
+    session = begin(workspace)
+    assert workspace.labelling.report(ADA, session).left == 3
+    monkeypatch.setattr(workspace.learner, "ranking", lambda: None)  # as after a start
+    assert workspace.labelling.report(ADA, session).left is None
+    assert {work.left for work in workspace.labelling.works(ADA)} == {0}
+
+
+def test_a_kind_that_is_retired_without_an_event_is_out_of_use_at_once(workspace):
+    workspace.labelling.new_taxon(ADA, "Kestrel", None, None)
+    assert "kestrel" in workspace.taxa.load().by_id
+    with writing(workspace.engine) as connection:
+        here = taxon_table.c.id == "kestrel"
+        connection.execute(taxon_table.update().where(here).values(retired=True))
+    assert "kestrel" not in workspace.taxa.load().by_id
+    with writing(workspace.engine) as connection:
+        connection.execute(taxon_table.update().where(here).values(retired=False, name="Common Kestrel"))
+    assert workspace.taxa.load()["kestrel"].name == "Common Kestrel"
+    assert workspace.taxa.load() is workspace.taxa.load()
 
 
 def test_who_is_late_with_gold_is_shown_it_again(workspace):

@@ -73,14 +73,15 @@ class Dealer:
         pair: tuple[str, str] | None,
         person: Person,
         seconded: Collection[str],
-    ) -> int:
-        """How many pictures of an order of work are to be asked; of doubtful labels only those in real doubt.
+    ) -> int | None:
+        """How many pictures of an order of work are to be asked; of doubtful labels only those in real doubt. None
+        while the model still reads the workspace, as after a start: then nobody knows.
 
         Args:
             seconded: pictures about which this person has given a blind second opinion.
         """
         if ranking is None:
-            return 0
+            return None
         if order == "adjudication":
             return int(self._roster.disputed.sum()) - len(own_disputes(self._roster, person, seconded))
         rows = self._rows(ranking, order, pair)

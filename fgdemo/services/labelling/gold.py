@@ -9,11 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 
 import numpy as np
 
+from fgdemo.storage.history.events import LabelEvent, Note
 from fgdemo.storage.history.roster import IS_OUT, SPLITS, Roster
-from fgdemo.values.annotation import DOUBTFUL, Person
+from fgdemo.storage.people.audit import note
+from fgdemo.values.annotation import DOUBTFUL, OUT, Kind, Person
+from fgdemo.values.counting import counted
 from fgdemo.values.errors import ForbiddenError
 
 Doubts = Callable[[], np.ndarray | None]
@@ -31,6 +35,28 @@ class GoldNow:
     labelled: int
     looks_wrong: int
     disputed: int
+
+
+def out_of_gold(count: int, kind: Kind) -> str:
+    """For the record of who did what."""
+    return f"{counted(count, 'picture')} out of gold: {'unusable' if kind == 'unusable' else 'none of these kinds'}"
+
+
+def back_in_gold(count: int) -> str:
+    return f"{counted(count, 'picture')} back in gold"
+
+
+def leaving_gold(
+    roster: Roster, person: Person, said: LabelEvent, at: datetime, is_undone: bool = False
+) -> Note | None:
+    """What writes into the record that a picture leaves gold by this answer, or comes back where that is taken back;
+    None for any other answer. Raises ForbiddenError where it leaves, and the person is no maintainer."""
+    if said.kind not in OUT or not said.is_last_word or roster.standing(said.image).split != "gold":
+        return None
+    if not is_undone:
+        person.require("maintainer")
+    about = back_in_gold(1) if is_undone else out_of_gold(1, said.kind)
+    return lambda connection: note(connection, at, person, "gold", about)
 
 
 class Gold:

@@ -15,7 +15,7 @@ from fgdemo.services.classify.taxon_search import TaxonSearch
 from fgdemo.services.labelling.dealing import Dealer
 from fgdemo.services.labelling.disputes import require_third
 from fgdemo.services.labelling.explainer import Explainer
-from fgdemo.services.labelling.gold import Gold, GoldNow
+from fgdemo.services.labelling.gold import Gold, GoldNow, leaving_gold
 from fgdemo.services.labelling.items import Choice, Given, Item, Items
 from fgdemo.services.labelling.open_sessions import OpenSessions
 from fgdemo.services.labelling.session_report import SessionReport, report_on
@@ -27,7 +27,7 @@ from fgdemo.storage.history.leases import Leases
 from fgdemo.storage.history.roster import Roster
 from fgdemo.storage.history.sessions import LabellingSession, Sessions
 from fgdemo.storage.history.taxa import TaxonStore
-from fgdemo.values.annotation import DECIDING, OUT, AnswerKind, Learner, Order, Person, Reason
+from fgdemo.values.annotation import DECIDING, AnswerKind, Learner, Order, Person, Reason
 from fgdemo.values.errors import ForbiddenError, StaleError, StorageError, TaxonomyError
 from fgdemo.values.limits import LARGEST_GOAL, LONGEST_COMMENT
 from fgdemo.values.taxonomy import Taxon, Taxonomy
@@ -101,7 +101,7 @@ class Labelling:
         self._roster.follow()
         ranking, seconded = self._learner.ranking(), self._log.seconded_by(person.name)
         return tuple(
-            Work(order, name, about, self._dealer.left(ranking, order, None, person, seconded))
+            Work(order, name, about, self._dealer.left(ranking, order, None, person, seconded) or 0)
             for order, (name, about) in ORDERS.items()
             if order != "pair" and (order != "gold" or person.role == "maintainer")
         )
@@ -213,9 +213,8 @@ class Labelling:
             self._roster.follow()
         if said.kind in DECIDING and not said.blind:
             self._require_say(person, said)
-        if said.kind in OUT and said.is_last_word and self._roster.standing(said.image).split == "gold":
-            person.require("maintainer")  # so a picture leaves gold, by which models are judged
-        kept = self._log.answer(self._as_dealt(person, said))
+        out = leaving_gold(self._roster, person, said, self._clock())
+        kept = self._log.answer(self._as_dealt(person, said), out)
         self._learner.catch_up()
         return kept
 
@@ -264,7 +263,8 @@ class Labelling:
                 if not standing:
                     return None
                 last = standing[-1]
-                self._log.undo([last.id or 0], person, session)
+                back = leaving_gold(self._roster, person, last, self._clock(), is_undone=True)
+                self._log.undo([last.id or 0], person, session, back)
         reason = _reason(None if last.reason == "second" and not last.blind else last.reason)
         self._leases.take([last.image], person.name, session, 1, {last.image}, {last.image: reason})
         return self.item(person, last.image), last

@@ -28,6 +28,7 @@ ENOUGH_SHARE = 0.02
 class SessionReport:
     """
     Attributes:
+        left: pictures to be asked; None while nobody knows, because the model still reads the workspace.
         per_minute: pictures a minute lately, without long pauses; None before the second answer.
         agreement: how often the answers were the label that was there.
         audit: of pictures drawn at random, how many labels were right when they were checked.
@@ -38,7 +39,7 @@ class SessionReport:
 
     session: LabellingSession
     done: int
-    left: int
+    left: int | None
     per_minute: float | None
     agreement: Share | None
     audit: Share | None
@@ -56,7 +57,7 @@ def report_on(
     checks: Checks,
     roster: Roster,
     accuracy: Accuracy | None,
-    left: int,
+    left: int | None,
     now: datetime,
 ) -> SessionReport:
     """The report of one session.

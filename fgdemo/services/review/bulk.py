@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from fgdemo.services.labelling.disputes import require_third
+from fgdemo.services.labelling.gold import back_in_gold, out_of_gold
 from fgdemo.storage.history.events import EventLog, LabelEvent, Note, standing_of
 from fgdemo.storage.history.roster import Roster
 from fgdemo.values.annotation import OUT, Kind, Person
@@ -95,7 +96,7 @@ def answer_many(
         for item in items
     ]
     try:
-        log.answer_all(events, noted(_out_of_gold(len(items), _kind(answer))) if answer in OUT_OF_GOLD else None)
+        log.answer_all(events, noted(out_of_gold(len(items), _kind(answer))) if answer in OUT_OF_GOLD else None)
     except StaleError:  # between our look and the lock
         roster.follow()
         _check(roster, items, answer)
@@ -131,7 +132,7 @@ def back_to_gold(log: EventLog, roster: Roster, person: Person, items: Sequence[
             taken.append(out.id or 0)
     if stale:
         raise StaleBatchError(f"{counted(len(stale), 'picture')} changed meanwhile, so nothing was kept.", stale)
-    log.undo(taken, person, note=noted(f"{counted(len(taken), 'picture')} back in gold"))
+    log.undo(taken, person, note=noted(back_in_gold(len(taken))))
 
 
 def undo_many(log: EventLog, person: Person, batch: str, noted: Noted) -> list[str]:
@@ -145,7 +146,7 @@ def undo_many(log: EventLog, person: Person, batch: str, noted: Noted) -> list[s
     if not events:
         raise StorageError("There is nothing to take back.")
     left_gold = events[0].kind in OUT and events[0].is_last_word
-    told = noted(f"{counted(len(events), 'picture')} back in gold") if left_gold else None
+    told = noted(back_in_gold(len(events))) if left_gold else None
     log.undo([said.id or 0 for said in events], person, note=told)
     return [said.image for said in events]
 
@@ -177,7 +178,3 @@ def _kind(answer: Answer) -> Kind:
     if answer == "confirm":
         return "label"
     return OUT_OF_GOLD.get(answer) or answer  # type: ignore[return-value]
-
-
-def _out_of_gold(count: int, kind: Kind) -> str:
-    return f"{counted(count, 'picture')} out of gold: {'unusable' if kind == 'unusable' else 'none of these kinds'}"

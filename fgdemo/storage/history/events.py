@@ -72,9 +72,9 @@ class EventLog:
             raise
         return appended
 
-    def answer(self, label_event: LabelEvent) -> LabelEvent:
+    def answer(self, label_event: LabelEvent, note: Note | None = None) -> LabelEvent:
         """An expert's answer. See `answer_all`."""
-        return self.answer_all([label_event])[0]
+        return self.answer_all([label_event], note)[0]
 
     def answer_all(self, label_events: Sequence[LabelEvent], note: Note | None = None) -> list[LabelEvent]:
         """Experts' answers: all are durable when this returns, or none was taken. One sent twice counts once.

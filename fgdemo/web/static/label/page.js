@@ -109,7 +109,7 @@ class LabelPage {
   }
 
   begin(report) {
-    this.report = report;
+    this.takeReport(report);
     this.turn = 0;
     this.queue.begin(report.id, report.done);
     drawKeys(this.$(".fg-label-keys"), this.keys, (action) => this.act(action, true));
@@ -192,7 +192,7 @@ class LabelPage {
       blind: item.blind,
     });
     const isFromElsewhere = ["second", "audit"].includes(item.reason) && !["gold", "audit"].includes(this.report.order);
-    if (!isFromElsewhere && !["skip", "unsure"].includes(kind)) this.report = { ...this.report, left: Math.max(0, this.report.left - 1) };
+    if (!isFromElsewhere && !["skip", "unsure"].includes(kind) && this.report.left !== null) this.report = { ...this.report, left: Math.max(0, this.report.left - 1) };
     if (this.queue.done % REPORT_EVERY === 0) this.refreshReport();
     this.showStanding();
     if (this.report.goal && this.queue.done === this.report.goal)
@@ -237,10 +237,18 @@ class LabelPage {
     const turn = ++this.turn;
     const reply = await ask("label_report", { session: this.report.id });
     if (!reply.error && turn === this.turn) {
-      this.report = reply.session;
+      this.takeReport(reply.session);
       if (!this.queue.unsaved.length) this.queue.confirmed = reply.session.done;
     }
     this.showStanding();
+  }
+
+  /** While the server still reads the workspace it does not know how many are left: what was known before stays. */
+  takeReport(report) {
+    clearTimeout(this.learning);
+    if (report.left === null) this.learning = setTimeout(() => isShown("label") && this.refreshReport(), READING_MS);
+    const known = this.report?.id === report.id ? this.report.left : null;
+    this.report = { ...report, left: report.left ?? known };
   }
 
   showStanding() {

@@ -245,7 +245,7 @@ export function drawStanding(root, report, queue, onStop) {
       );
   const figure = (number, words) => h("span", { class: "fg-figure" }, h("b", { class: "fg-num" }, number), ` ${words}`);
   const share = (one) => `${Math.round((100 * one.right) / one.n)} %`;
-  const facts = [figure(`${done}${of}`, "done"), figure(report.left.toLocaleString("en"), "left")];
+  const facts = [figure(`${done}${of}`, "done"), figure(report.left?.toLocaleString("en") ?? "…", "left")];
   if (report.per_minute) facts.push(figure(report.per_minute.toFixed(0), "a minute"));
   if (report.agreement) facts.push(figure(share(report.agreement), "as given"));
   const words = [
