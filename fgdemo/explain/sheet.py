@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -9,7 +10,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from fgdemo.explain.overlay import over, parts_layer, scale_strip, signed_layer
-from fgdemo.explain.typeset import fitted, font, has_boxes, length, right, run, signed, wrapped
+from fgdemo.explain.typeset import Font, fitted, font, has_boxes, length, right, run, signed, wrapped
 from fgdemo.values.bidi import isolated
 from fgdemo.values.evidence import Split, Strongest, both_sides, contrast_map, shares_of, split, strongest
 from fgdemo.values.types import Classification, PartView, PossibleKind, Trust
@@ -18,6 +19,8 @@ WIDTH = 1600
 MARGIN, GUTTER, PANEL = 56, 24, 354
 GROUND, INK, SOFT, LINE, TRACK = "#F5F6F4", "#14191A", "#566063", "#D5DAD7", "#E3E7E4"
 A_TEXT, B_TEXT, A_BAR, B_BAR, NEUTRAL = "#1A5FBF", "#B85200", "#3F84DD", "#E07A1F", "#8A9492"
+SET_LINES = 3
+"""So many lines has the prediction set."""
 BACKGROUND_COLOUR = "#AEB6B3"
 
 
@@ -234,12 +237,25 @@ def _class_bars(draw: ImageDraw.ImageDraw, at: tuple[int, int], width: int, clas
         draw.rectangle((x + 410, y + 4, tip, y + 18), fill=colours.get(candidate.taxon, NEUTRAL))
         right(draw, x + width, y, f"{100 * candidate.prob:.1f} %", font(16), INK)
         y += 31
-    names = ", ".join(isolated(taxon.name) for taxon in classification.prediction_set)
     sure = f"With {classification.coverage:.0%} certainty one of: ".replace("%", " %", 1)
-    for line in wrapped(sure + names, font(15), width)[:3]:
+    names = [isolated(taxon.name) for taxon in classification.prediction_set]
+    for line in _as_many_as_fit(sure, names, font(15), width):
         run(draw, (x, y + 9), line, font(15), SOFT)
         y += 22
     return y + 16
+
+
+def _as_many_as_fit(head: str, names: Sequence[str], face: Font, room_px: float) -> list[str]:
+    """Lines of names, in their order, and how many more there are: never cut off without a word."""
+
+    def lines_of(shown: int) -> list[str]:
+        more = f" and {len(names) - shown:,} more" if shown < len(names) else ""
+        return wrapped(head + ", ".join(names[:shown]) + more, face, room_px)
+
+    if len(lines_of(len(names))) <= SET_LINES:
+        return lines_of(len(names))
+    most = bisect.bisect_right(range(1, len(names)), SET_LINES, key=lambda shown: len(lines_of(shown)))
+    return lines_of(max(most, 1))[:SET_LINES]
 
 
 def _footer(draw: ImageDraw.ImageDraw, top: int, classification: Classification) -> int:

@@ -198,6 +198,10 @@ def test_hostile_names_stay_text() -> None:
         "kinds": [{"taxon": "a", "n": 2, "right": interval, "false": 0}],
     }
     page = html_report(result, taxonomy)
+    assert "4 held-out pictures." in page
+    flattering = html_report({**result, "learned_from": 3}, taxonomy)
+    assert "held-out pictures" not in flattering
+    assert "4 pictures, of which it has learned from 3, so these figures flatter it." in flattering
     assert "<script" not in page
     assert "<img" not in page
     assert page.count("&lt;script&gt;") >= 3

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fgdemo.learn.measure.suspects import find_suspects
+from fgdemo.commands.data.suspects import _in_all
+from fgdemo.learn.measure.suspects import Suspects, find_suspects
 from fgdemo.learn.measure.suspicion import Candidates, doubts
 from fgdemo.model.head import RidgeHead
 from fgdemo.values.taxonomy import Taxonomy
@@ -134,3 +135,15 @@ def test_the_same_picture_in_two_classes_is_suspect_in_the_wrong_one_and_a_class
     )
     assert found.suspicion[-2] > 0.5 > found.suspicion[0]
     assert found.suspicion[-1] <= 0.5
+
+
+@pytest.mark.parametrize(("per_kind", "known", "is_told"), [(2, False, False), (3, False, True), (2, True, True)])
+def test_of_kinds_with_two_pictures_nobody_says_how_many_labels_are_wrong(per_kind, known, is_told):
+    kinds = 300
+    given_class = np.repeat(np.arange(kinds), per_kind)
+    suspicion = np.full(len(given_class), 0.05)
+    names = tuple(f"kind {n}" for n in range(kinds))
+    found = Suspects(names, given_class, given_class, suspicion, np.full(kinds, known))
+    sentence = _in_all(found, float(suspicion.sum()))
+    assert ("to be expected wrong" in sentence) == is_told
+    assert ("300 of 300 kinds have 2 pictures or fewer" in sentence) != is_told

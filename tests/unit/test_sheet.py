@@ -12,7 +12,7 @@ from PIL import Image
 
 from fgdemo.explain import fallback
 from fgdemo.explain.overlay import over, parts_layer, scale_strip, signed_layer
-from fgdemo.explain.sheet import explain_sheet
+from fgdemo.explain.sheet import _as_many_as_fit, explain_sheet
 from fgdemo.explain.typeset import font, has_boxes
 from fgdemo.values.types import (
     Answer,
@@ -198,3 +198,16 @@ def test_without_fontconfig_the_page_s_own_typeface_is_used(monkeypatch: pytest.
     assert fallback.setting("Жёлна", font(16)) is font(16)
     assert has_boxes("Жёлна", font(16))
     fallback._installed.cache_clear()
+
+
+def test_names_that_do_not_fit_are_counted_and_never_cut_off_without_a_word() -> None:
+    head, face = "With 90 % certainty one of: ", font(15)
+    assert _as_many_as_fit(head, ["Alpha", "Beta"], face, 700) == [f"{head}Alpha, Beta"]
+    for count in (30, 200, 3000):
+        names = [f"Rather long-named warbler {n}" for n in range(count)]
+        lines = _as_many_as_fit(head, names, face, 700)
+        shown, _, more = " ".join(lines).removeprefix(head).rpartition(" and ")
+        assert len(lines) <= 3
+        assert shown.split(", ") == names[: len(shown.split(", "))]
+        assert more == f"{count - len(shown.split(', ')):,} more"
+        assert len(shown.split(", ")) > 5

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from fgdemo.values.labelled import LabelledPicture
 
 LISTED, LISTED_CLASSES, LISTED_PAIRS = 30, 15, 15
+TOO_FEW = 2
+"""Pictures of a kind: one left out, at most one is left to judge it by."""
 
 
 def suspects(
@@ -154,12 +156,27 @@ def _summary(found: Suspects) -> dict[str, Any]:
     }
 
 
+def _in_all(found: Suspects, expected_wrong: float) -> str:
+    """How many labels are wrong, as far as pictures say; of kinds with two it is what was assumed beforehand."""
+    import numpy as np
+
+    counts = np.bincount(found.given, minlength=len(found.classes))
+    small = (counts <= TOO_FEW) & ~found.known
+    if counts[small].sum() * 2 < len(found.given):
+        return f"about {expected_wrong:.0f} are to be expected wrong."
+    kinds = f"{small.sum():,} of {counted(len(found.classes), 'kind')}"
+    return (
+        f"how many are wrong in all nobody can tell, because {kinds} have {TOO_FEW} pictures or fewer: a label is "
+        "judged by the other pictures of its kind."
+    )
+
+
 def _report(
     pictures: Sequence[LabelledPicture], found: Suspects, order: Any, summary: dict[str, Any], say: Any
 ) -> None:
     say(
         f"{summary['suspect']} of {len(pictures)} labels look wrong (suspicion above {DOUBTFUL}); "
-        f"about {summary['expected_wrong']:.0f} are to be expected wrong."
+        + _in_all(found, summary["expected_wrong"])
     )
     doubtful = [row for row in order if found.suspicion[row] > DOUBTFUL]
     for row in doubtful[:LISTED]:

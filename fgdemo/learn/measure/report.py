@@ -81,6 +81,13 @@ def html_report(result: Mapping[str, Any], taxonomy: Taxonomy | None = None) -> 
     )
 
 
+def _measured_on(n: int, learned: int) -> str:
+    """Pictures that were learned from are not held out, and flatter."""
+    if not learned:
+        return f"{n:,} held-out pictures."
+    return f"{counted(n, 'picture')}, of which it has learned from {learned:,}, so these figures flatter it."
+
+
 def _score(result: Mapping[str, Any], taxonomy: Taxonomy | None) -> str:
     figures, n = result["figures"], result["n"]
 
@@ -104,7 +111,7 @@ def _score(result: Mapping[str, Any], taxonomy: Taxonomy | None) -> str:
         for row in result["pairs"]
     ][:MOST_PAIRS]
     return (
-        f"<p>{n:,} held-out pictures. Every figure has its 95 % interval over pictures.</p>"
+        f"<p>{_measured_on(n, result.get('learned_from', 0))} Every figure has its 95 % interval over pictures.</p>"
         f'<div class="figures">{cards}</div><div class="two"><section><h2>Are its probabilities honest?</h2>'
         "<p>On the dashed line they are. Areas are numbers of pictures.</p>"
         f"{reliability_plot(bins, 'Share right against confidence')}</section>"
