@@ -54,7 +54,7 @@ def sent(app: RunningApp, head: str, body: bytes = b"", **headers: str) -> tuple
     """The status and the body of what is answered to exactly these bytes."""
     host, port = re.findall(r"//([^:]+):(\d+)", app.url)[0]
     lines = [head, "Host: x", *(f"{name.replace('_', '-')}: {value}" for name, value in headers.items())]
-    with socket.create_connection((host, int(port)), 10) as connection:
+    with socket.create_connection((host, int(port)), 60) as connection:
         connection.sendall("\r\n".join([*lines, "", ""]).encode("latin-1") + body)
         answer = b""
         while b"\r\n\r\n" not in answer or len(answer.partition(b"\r\n\r\n")[2]) < _length(answer):
@@ -84,7 +84,7 @@ def test_every_refusal_of_every_method_is_a_sentence(app: RunningApp, method: st
 
 def test_what_answers_get_answers_head(app: RunningApp) -> None:
     for path in ("", "config", "theme.css", "favicon.ico", "healthz", "fgdemo/me", "gradio_api/info"):
-        reply = httpx.head(f"{app.url}{path}")
+        reply = httpx.head(f"{app.url}{path}", timeout=60)
         assert (reply.status_code, reply.content) == (200, b""), path
 
 
@@ -119,7 +119,7 @@ def test_what_is_hardly_http_gets_a_sentence_too(app: RunningApp, head: str, hea
     ],
 )
 def test_bodies_that_are_none_get_a_sentence(app: RunningApp, path: str, caplog: pytest.LogCaptureFixture) -> None:
-    with httpx.Client(base_url=app.url) as web:
+    with httpx.Client(base_url=app.url, timeout=60) as web:
         replies = [
             web.post(path, content=content, headers=headers)
             for content, headers in (
@@ -149,20 +149,20 @@ def test_a_chunk_that_is_none_ends_the_request_and_nothing_else(
             status, body = sent(app, f"POST /{path} HTTP/1.1", broken, Transfer_Encoding="chunked", **JSON)
             assert status >= 400 or path == "fgdemo/sign-out"
             assert status < 400 or is_sentence(body)
-    assert httpx.get(f"{app.url}healthz").status_code == 200
+    assert httpx.get(f"{app.url}healthz", timeout=60).status_code == 200
     assert [record for record in caplog.records if record.exc_info or record.levelno >= logging.ERROR] == []
 
 
 def test_streams_that_are_cut_leave_nothing_in_the_log(app: RunningApp, caplog: pytest.LogCaptureFixture) -> None:
     host, port = re.findall(r"//([^:]+):(\d+)", app.url)[0]
     for _ in range(5):
-        event = httpx.post(f"{app.url}gradio_api/call/v2/about", json={}).json()["event_id"]
+        event = httpx.post(f"{app.url}gradio_api/call/v2/about", timeout=60, json={}).json()["event_id"]
         for path in (f"gradio_api/call/v2/about/{event}", "gradio_api/queue/data?session_hash=cut"):
-            connection = socket.create_connection((host, int(port)), 10)
+            connection = socket.create_connection((host, int(port)), 60)
             connection.sendall(f"GET /{path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # so close is a reset
             connection.close()
-    assert httpx.get(f"{app.url}healthz").status_code == 200
+    assert httpx.get(f"{app.url}healthz", timeout=60).status_code == 200
     assert [record for record in caplog.records if record.exc_info or record.levelno >= logging.ERROR] == []
 
 
@@ -178,7 +178,7 @@ def test_streams_that_are_cut_leave_nothing_in_the_log(app: RunningApp, caplog: 
     ],
 )
 def test_what_is_no_request_of_an_agent_is_told_so_in_the_form_of_agents(app: RunningApp, content: bytes) -> None:
-    reply = httpx.post(f"{app.url}gradio_api/mcp/", content=content, headers=AGENT)
+    reply = httpx.post(f"{app.url}gradio_api/mcp/", timeout=60, content=content, headers=AGENT)
     error = reply.json()["error"]
     assert (reply.status_code, set(error)) == (400, {"code", "message"})
     assert error["message"].endswith(".")
@@ -188,17 +188,17 @@ def test_what_is_no_request_of_an_agent_is_told_so_in_the_form_of_agents(app: Ru
 
 def test_what_agents_send_is_not_written_down(app: RunningApp, caplog: pytest.LogCaptureFixture) -> None:
     asked = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": 5, "secret": "s3cr3t"}}
-    httpx.post(f"{app.url}gradio_api/mcp/", json=asked, headers=AGENT)
+    httpx.post(f"{app.url}gradio_api/mcp/", timeout=60, json=asked, headers=AGENT)
     assert "s3cr3t" not in caplog.text
     assert "validation error" not in caplog.text
 
 
 def test_the_tools_without_mcp_are_those_of_mcp(app: RunningApp) -> None:
     asked = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
-    stream = httpx.post(f"{app.url}gradio_api/mcp/", json=asked, headers=AGENT).text
+    stream = httpx.post(f"{app.url}gradio_api/mcp/", timeout=60, json=asked, headers=AGENT).text
     tools = json.loads(stream.partition("data: ")[2])["result"]["tools"]
-    listed = httpx.get(f"{app.url}gradio_api/mcp/schema").json()
+    listed = httpx.get(f"{app.url}gradio_api/mcp/schema", timeout=60).json()
     assert [{**tool, "meta": None} for tool in listed] == [{**tool, "meta": None} for tool in tools]
     assert {tool["name"] for tool in listed if tool["meta"]["file_data_present"]} >= {"classify", "explain"}
-    some = httpx.get(f"{app.url}gradio_api/mcp/schema?tools=about,none").json()
+    some = httpx.get(f"{app.url}gradio_api/mcp/schema?tools=about,none", timeout=60).json()
     assert [tool["name"] for tool in some] == ["about"]

@@ -21,13 +21,16 @@ from mcp.client.streamable_http import streamablehttp_client
 from PIL import Image
 from playwright.sync_api import Browser, expect
 from starlette.applications import Starlette
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from fgdemo.settings import Settings
 from fgdemo.values.errors import SettingsError
 from fgdemo.web.http.identity import COOKIE
+from fgdemo.web.http.sub_path import SubPath
 from tests.support.browser_app import YELLOW, RunningApp, complaints_of, picture, running_app
 from tests.support.workspace import some_pictures
 from tests.web.test_forbidden import PASSWORD
@@ -141,7 +144,10 @@ def test_the_page_works_below_a_path(app: RunningApp, browser: Browser, tmp_path
     ids=lambda told: next(iter(told.values())),
 )
 def test_behind_tls_every_address_is_one_of_tls(app: RunningApp, keep: bool, told: dict[str, str]) -> None:
-    with proxy(upstream_of(app), keep, told) as (url, astray), httpx.Client(base_url=f"{url}{PREFIX}/") as web:
+    with (
+        proxy(upstream_of(app), keep, told) as (url, astray),
+        httpx.Client(base_url=f"{url}{PREFIX}/", timeout=60) as web,
+    ):
         root = f"{url.replace('http:', 'https:')}{PREFIX}"
         page = web.get("").text
         assert "://" not in page, "its addresses are relative"
@@ -209,7 +215,7 @@ def test_what_is_no_path_is_refused(written: str) -> None:
 def test_a_whole_address_is_what_the_page_is_told(tmp_path: Path) -> None:
     address = f"https://example.org{PREFIX}"
     with running_app(tmp_path, root_path=address) as app, proxy(upstream_of(app), False, {}) as (url, astray):
-        with httpx.Client(base_url=f"{url}{PREFIX}/") as web:
+        with httpx.Client(base_url=f"{url}{PREFIX}/", timeout=60) as web:
             page = web.get("").text
             assert web.get("config").json()["root"] == address
             for path in (re.search(r"fgdemo-static/\w+/all.css", page)[0], "healthz", "fgdemo/me"):  # type: ignore[index]
@@ -234,35 +240,54 @@ def test_programs_and_agents_work_below_a_path(app: RunningApp, tmp_path: Path, 
         assert astray == []
 
 
-@pytest.mark.parametrize("keep", [False, True], ids=["stripped", "kept"])
-def test_a_path_that_a_trusted_proxy_tells_needs_no_setting(tmp_path: Path, keep: bool) -> None:
+def test_a_path_that_a_trusted_proxy_tells_needs_no_setting(tmp_path: Path) -> None:
     told = {"x-forwarded-prefix": f"{PREFIX}/", "x-forwarded-proto": "https", "x-forwarded-for": "203.0.113.9"}
-    with running_app(tmp_path, proxies=1) as app, proxy(upstream_of(app), keep, told) as (url, astray):
+    with running_app(tmp_path, proxies=1) as app:
         app.accounts.add("ada", "maintainer", PASSWORD)
-        root = f"{url.replace('http:', 'https:')}{PREFIX}"
-        with httpx.Client(base_url=f"{url}{PREFIX}/") as web:
-            page = web.get("").text
-            assert f'"root":"{root}"' in page
-            assert web.get("config").json()["root"] == root
-            assert f"{root}/gradio_api/mcp/" in web.get("gradio_api/mcp/").text
-            assert web.get(re.search(r"fgdemo-static/\w+/base.css", page)[0]).status_code == 200  # type: ignore[index]
-            signed_in = web.post("fgdemo/sign-in", json={"name": "ada", "password": PASSWORD}, headers={"Origin": url})
-            assert signed_in.status_code == 200
-            (path,) = web.post("gradio_api/upload", files={"files": ("a.png", picture_bytes())}).json()
-            asked = {"picture": {"path": path, "meta": {"_type": "gradio.FileData"}}}
-            event = web.post("gradio_api/call/v2/explain", json=asked).json()["event_id"]
-            sheet = json.loads(web.get(f"gradio_api/call/explain/{event}").text.partition("data: ")[2])[0]
-            assert sheet["url"].startswith(f"{root}/gradio_api/file=")
-        assert astray == []
-        two = httpx.get(f"{upstream_of(app)}/config", headers={"X-Forwarded-Prefix": "/a, /b"}).json()["root"]
-        assert two == f"{upstream_of(app)}/a/b"
-        for wrong in ("//evil.example", "/..", "/a/../b", "http://evil.example", '/a"b', "/a%2fb", "/a b", "a"):
-            reply = httpx.get(f"{upstream_of(app)}/config", headers={"X-Forwarded-Prefix": wrong})
-            assert (reply.status_code, reply.json()["root"]) == (200, upstream_of(app)), wrong
+        for keep in (False, True):
+            with (
+                proxy(upstream_of(app), keep, told) as (url, astray),
+                httpx.Client(base_url=f"{url}{PREFIX}/", timeout=60) as web,
+            ):
+                root = f"{url.replace('http:', 'https:')}{PREFIX}"
+                page = web.get("").text
+                assert f'"root":"{root}"' in page
+                assert web.get("config").json()["root"] == root
+                assert f"{root}/gradio_api/mcp/" in web.get("gradio_api/mcp/").text
+                assert web.get(re.search(r"fgdemo-static/\w+/[\w/]+\.css", page)[0]).status_code == 200  # type: ignore[index]
+                who = {"name": "ada", "password": PASSWORD}
+                assert web.post("fgdemo/sign-in", json=who, headers={"Origin": url}).status_code == 200
+                (path,) = web.post("gradio_api/upload", files={"files": ("a.png", picture_bytes())}).json()
+                asked = {"picture": {"path": path, "meta": {"_type": "gradio.FileData"}}}
+                event = web.post("gradio_api/call/v2/explain", json=asked).json()["event_id"]
+                sheet = json.loads(web.get(f"gradio_api/call/explain/{event}").text.partition("data: ")[2])[0]
+                assert sheet["url"].startswith(f"{root}/gradio_api/file=")
+            assert astray == []
 
 
-def test_a_path_that_anybody_may_have_written_is_not_believed(app: RunningApp, tmp_path: Path) -> None:
-    told = {"X-Forwarded-Prefix": "/elsewhere", "X-Gradio-Server": "http://evil.example"}
-    assert httpx.get(f"{app.url}config", headers=told).json()["root"] == f"{upstream_of(app)}{PREFIX}"
-    with running_app(tmp_path) as bare:
-        assert httpx.get(f"{bare.url}config", headers=told).json()["root"] == upstream_of(bare)
+@pytest.mark.parametrize(
+    ("told", "setting", "proxies", "prefix"),
+    [
+        ("/tools/fgdemo", "", 1, "/tools/fgdemo"),
+        ("/tools/fgdemo/", "", 1, "/tools/fgdemo"),
+        ("/a, /b", "", 2, "/a/b"),
+        ("/tools/fgdemo", "", 0, ""),  # anybody may have written it
+        ("/tools/fgdemo", "/set", 1, "/set"),
+        *(
+            (wrong, "", 1, "")
+            for wrong in ("//evil.example", "/..", "/a/../b", "http://evil.example", "/a%2fb", "/a b", "a")
+        ),
+    ],
+)
+def test_whose_path_is_believed(told: str, setting: str, proxies: int, prefix: str) -> None:
+    seen: list[tuple[str, str, list[str]]] = []
+
+    async def inner(scope: Scope, receive: Receive, send: Send) -> None:
+        headers = Headers(scope=scope)
+        seen.append((scope["root_path"], scope["path"], headers.getlist("x-forwarded-host")))
+        assert "x-gradio-server" not in headers
+
+    named = [(b"host", b"me.example"), (b"x-forwarded-prefix", told.encode()), (b"x-gradio-server", b"http://evil")]
+    scope = {"type": "http", "scheme": "http", "path": "/config", "headers": named, "query_string": b""}
+    asyncio.run(SubPath(inner, setting, proxies)(scope, None, None))  # type: ignore[arg-type]
+    assert seen == [(prefix, f"{prefix}/config", [f"me.example{prefix}"] if prefix and not setting else [])]
