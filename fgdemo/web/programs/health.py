@@ -98,7 +98,7 @@ async def _tools(request: Request) -> Response:
     return JSONResponse(listed)
 
 
-def _meta(endpoint: Endpoint) -> dict[str, Any]:
+def _meta(endpoint: Endpoint) -> dict[str, object]:
     return {"file_data_present": bool(endpoint.pictures), "mcp_type": "tool", "endpoint_name": endpoint.name}
 
 

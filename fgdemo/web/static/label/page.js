@@ -192,7 +192,8 @@ class LabelPage {
       blind: item.blind,
     });
     const isFromElsewhere = ["second", "audit"].includes(item.reason) && !["gold", "audit"].includes(this.report.order);
-    if (!isFromElsewhere && !["skip", "unsure"].includes(kind) && this.report.left !== null) this.report = { ...this.report, left: Math.max(0, this.report.left - 1) };
+    if (!isFromElsewhere && !["skip", "unsure"].includes(kind) && this.report.left !== null)
+      this.report = { ...this.report, left: Math.max(0, this.report.left - 1) };
     if (this.queue.done % REPORT_EVERY === 0) this.refreshReport();
     this.showStanding();
     if (this.report.goal && this.queue.done === this.report.goal)
