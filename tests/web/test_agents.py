@@ -22,6 +22,8 @@ from fgdemo.web.programs.endpoints import docstring_of
 from tests.support.browser_app import LIME, YELLOW, RunningApp, picture, running_app
 from tests.support.workspace import some_pictures
 
+HTTP = httpx.Client(timeout=60)
+
 
 @pytest.fixture(scope="module")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningApp]:
@@ -121,7 +123,7 @@ def test_answers_are_json_of_the_schema_that_is_told(agent: Callable[..., Any], 
 
 def test_the_sheet_is_where_the_answer_says(app: RunningApp, agent: Callable[..., Any], photograph: str) -> None:
     _, (reply,) = agent(("explain", {"picture": photograph}))
-    found = httpx.get(f"{app.url}{reply.structuredContent['file']}")
+    found = HTTP.get(f"{app.url}{reply.structuredContent['file']}")
     assert (found.status_code, len(found.content)) == (200, reply.structuredContent["size_bytes"])
 
 
@@ -129,7 +131,7 @@ def test_an_upload_is_taken_and_the_page_of_a_question_is_answered(
     app: RunningApp, agent: Callable[..., Any], tmp_path: Path
 ) -> None:
     content = picture(tmp_path / "b.png", YELLOW, LIME).read_bytes()
-    (path,) = httpx.post(f"{app.url}gradio_api/upload", files={"files": ("b.png", content)}).json()
+    (path,) = HTTP.post(f"{app.url}gradio_api/upload", files={"files": ("b.png", content)}).json()
     _, (found,) = agent(("classify", {"picture": path}))
     assert found.structuredContent["answer"]["taxon"] == "warbler"
 
@@ -213,9 +215,9 @@ def test_a_docstring_is_read_whole() -> None:
 def test_what_cannot_be_asked_is_a_sentence_at_once(
     app: RunningApp, method: str, path: str, body: Any, status: int, sentence: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    reply = httpx.request(method, f"{app.url}gradio_api/{path}", json=body)
+    reply = HTTP.request(method, f"{app.url}gradio_api/{path}", json=body)
     assert (reply.status_code, sentence in reply.json()["error"]) == (status, True), reply.text
-    described = httpx.get(f"{app.url}fgdemo/openapi.json").json()["paths"]
+    described = HTTP.get(f"{app.url}fgdemo/openapi.json").json()["paths"]
     told = described["/gradio_api/call/v2/classify"]["post"]["responses"]
     told = {**told, **described["/gradio_api/call/classify/{event_id}"]["get"]["responses"]}
     assert str(status) in told
@@ -228,15 +230,15 @@ def test_no_error_of_a_question_is_null(app: RunningApp) -> None:
         ("trust", {"picture": None, "a": 1, "b": 2}),
         ("export_state", {}),
     ):
-        event = httpx.post(f"{app.url}gradio_api/call/v2/{name}", json=asked).json()["event_id"]
-        stream = httpx.get(f"{app.url}gradio_api/call/{name}/{event}").text
+        event = HTTP.post(f"{app.url}gradio_api/call/v2/{name}", json=asked).json()["event_id"]
+        stream = HTTP.get(f"{app.url}gradio_api/call/{name}/{event}").text
         assert stream.startswith("event: error\n"), stream
         assert json.loads(stream.partition("data: ")[2])["error"].endswith("."), stream
-        assert httpx.get(f"{app.url}gradio_api/call/{name}/{event}").status_code == 404  # collected
+        assert HTTP.get(f"{app.url}gradio_api/call/{name}/{event}").status_code == 404  # collected
 
 
 def test_the_description_tells_every_argument_and_every_status(app: RunningApp) -> None:
-    paths = httpx.get(f"{app.url}fgdemo/openapi.json").json()["paths"]
+    paths = HTTP.get(f"{app.url}fgdemo/openapi.json").json()["paths"]
     for path, methods in paths.items():
         for question in methods.values():
             assert {"200", "404", "405", "429"} <= set(question["responses"]), path

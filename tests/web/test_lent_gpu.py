@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -19,6 +18,7 @@ from fgdemo.model.lent_gpu import LENT
 from fgdemo.settings import REPOSITORY, Settings
 from fgdemo.web import serve as serving
 from fgdemo.web.entrance.blocks import PageBlocks
+from fgdemo.web.http.payloads import Asked
 from fgdemo.wiring.bootstrap import Services
 from tests.support.tiny import tiny_fit
 
@@ -81,8 +81,8 @@ def test_zero_gpu_has_its_model_before_the_page(
 def test_that_no_gpu_could_be_lent_is_told_in_its_own_words() -> None:
     from fgdemo.web.pages.classify import answered
 
-    @answered
-    def classify(asked: Mapping[str, Any], request: Any) -> dict[str, Any]:
+    @answered()
+    def classify(asked: Asked) -> dict[str, Any]:
         raise gr.Error("You have exceeded your free ZeroGPU quota.")
 
     assert classify({}, None) == {"error": "You have exceeded your free ZeroGPU quota."}
