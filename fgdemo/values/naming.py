@@ -16,6 +16,8 @@ _SIGNS = frozenset("#%&@*!?^`§†‡")
 _NUMBERED = re.compile(r"\A(?:\d{1,4}\.|0\d{0,3}[_-]|\d{2,4}_|n\d{8}[-_])(?=[^\W\d_])")
 """Before the name of a kind: `001.` of CUB, `01_`, and the synset `n02085620-` of ImageNet and Stanford Dogs."""
 
+_UNPADDED = re.compile(r"\A([1-9]\d{1,3})_")
+
 
 def exact(text: str) -> str:
     """A name as it is compared and shown: composed (NFC), one blank between words, nothing that cannot be seen or turns
@@ -56,15 +58,23 @@ def display_name(label: str) -> str:
 def display_names(labels: Iterable[str]) -> dict[str, str]:
     """A readable name for each label of a source, so that no two names are the same where two labels differ.
 
-    Leading numbers go where every label has one, and the rest tells the labels apart.
+    Leading numbers go where every label has one, they count, and the rest tells the labels apart.
     """
     unlike = list(dict.fromkeys(labels))
     bare = {label: _NUMBERED.sub("", exact(label), count=1) for label in unlike}
     numbered = all(bare[label] != exact(label) for label in unlike) and len({*map(slug, bare.values())}) == len(unlike)
+    numbered = numbered and _count(unlike)
     names = {label: display_name(bare[label] if numbered else label) for label in unlike}
     written = {label: exact(label) for label in unlike}
     uses = Counter({name: len(own) for name, own in _by_name(names, written).items()})
     return {label: name if uses[name] == 1 else written[label] for label, name in names.items()}
+
+
+def _count(labels: Collection[str]) -> bool:
+    """Whether leading numbers only count: not those of “737_max” and “747_jumbo”, which are neither padded nor in a
+    row."""
+    numbers = [int(found[1]) for label in labels if (found := _UNPADDED.match(exact(label)))]
+    return len(numbers) < len(labels) or max(numbers, default=0) - min(numbers, default=0) < len(numbers)
 
 
 class NameBook:
