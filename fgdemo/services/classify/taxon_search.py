@@ -67,15 +67,15 @@ class TaxonSearch:
         the alphabet decides. An empty query lists all.
         """
         asked = _Folded.of(query[:LONGEST_QUERY])
-        ranked = []
+        ranked: list[tuple[tuple[int, bool, int, bool, str, str], TaxonHit]] = []
         for hit, fields in self._entries:
             ranks = [
                 (*_rank(asked, text), order) for order, texts in enumerate(fields) for text in texts if text.written
             ]
             rank, written, order = min(ranks, default=(_NO_MATCH, True, 0))
             if rank < _NO_MATCH:
-                ranked.append((rank, written, order, not hit.is_leaf, _Folded.of(hit.name).words, hit.taxon, hit))
-        return tuple(entry[-1] for entry in sorted(ranked, key=lambda entry: entry[:-1])[: max(0, limit)])
+                ranked.append(((rank, written, order, not hit.is_leaf, _Folded.of(hit.name).words, hit.taxon), hit))
+        return tuple(hit for _, hit in sorted(ranked, key=lambda entry: entry[0])[: max(0, limit)])
 
 
 _NO_MATCH = 4

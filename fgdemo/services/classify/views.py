@@ -35,7 +35,7 @@ def candidates(reading: Reading, classifier: Classifier, leaves: Sequence[str]) 
 
 def part_views(reading: Reading) -> tuple[PartView, ...]:
     """The foreground parts of a reading."""
-    shares = reading.assignment.reshape(-1, reading.assignment.shape[-1]).astype(np.float64).round(3)
+    shares = np.reshape(reading.assignment, (-1, reading.assignment.shape[-1])).astype(np.float64).round(3)
     return tuple(
         PartView(part.id, part.name or f"part {part.id + 1}", part.colour, tuple(shares[:, row].tolist()))
         for row, part in enumerate(reading.parts)

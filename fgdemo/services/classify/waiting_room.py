@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 from fgdemo.values.errors import BusyError
@@ -38,7 +38,7 @@ class WaitingRoom:
         return self._waiting.total()
 
     @contextmanager
-    def one(self, visitor: str) -> Iterator[None]:
+    def one(self, visitor: str) -> Generator[None, None, None]:
         """While a visitor waits for an answer. Raises BusyError where too many do."""
         with self._changed:
             if len(self) >= (places(self._most) if self._waiting[visitor] < FEW else self._most):

@@ -132,7 +132,7 @@ class Workbench:
         reading, taxonomy = read.reading, self._classifier.taxonomy
         verdict = unknown_verdict(reading.unknown_score, reading.unknown_threshold)
         answer, likeliest = answer_for(taxonomy, reading.probs, self._classifier.sure_prob, verdict.is_unknown)
-        ranked = [taxonomy.leaves[i] for i in np.argsort(-reading.probs, kind="stable")]
+        ranked = [taxonomy.leaves[i] for i in map(int, np.argsort(-reading.probs, kind="stable"))]
         asked = asked or next(leaf for leaf in [likeliest, *ranked] if leaf != rival)
         rival = rival or worth_comparing(self._classifier, asked, ranked, reading.probs)
         _check_different(asked, rival)

@@ -126,7 +126,7 @@ class Dealer:
         return (found[0], plan.order) if found else None
 
     def _draw_gold(self, skip: Collection[str]) -> tuple[str, Reason] | None:
-        ids = (self._roster.image_ids[row] for row in self._gold.rows().tolist())
+        ids = self._roster.image_ids.at(self._gold.rows())
         image = next((image for image in ids if image not in skip), None)
         return None if image is None else (image, "second")
 

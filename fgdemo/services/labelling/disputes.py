@@ -35,5 +35,5 @@ def own_disputes(roster: Roster, person: Person, seconded: Collection[str]) -> s
         return set()
     names = roster.annotators
     rows = np.flatnonzero(roster.disputed)
-    disputed = zip((roster.image_ids[row] for row in rows.tolist()), roster.annotator[rows].tolist(), strict=True)
+    disputed = zip(roster.image_ids.at(rows), roster.annotator[rows].tolist(), strict=True)
     return {image for image, by in disputed if image in seconded or names[by] == person.name}

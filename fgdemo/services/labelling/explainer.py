@@ -141,7 +141,7 @@ class Explainer:
     def _explain(self, classifier: Classifier, image: str, a: str | None, b: str | None) -> tuple[Explanation, Reading]:
         _check_known(classifier, *(taxon for taxon in (a, b) if taxon is not None))
         reading = self._read(image, classifier)
-        ranked = [classifier.taxonomy.leaves[i] for i in np.argsort(-reading.probs, kind="stable")]
+        ranked = [classifier.taxonomy.leaves[i] for i in map(int, np.argsort(-reading.probs, kind="stable"))]
         a = a or next(leaf for leaf in ranked if leaf != b)
         b = b or worth_comparing(classifier, a, ranked, reading.probs)
         shown = list(dict.fromkeys([*ranked[:CANDIDATES], a, b]))
@@ -188,7 +188,7 @@ class Explainer:
                 if part_row is None
                 else tuple(places[i][1][..., part_row].astype(np.float64).ravel().round(3).tolist()),
             )
-            for i in best
+            for i in map(int, best)
         )
 
 

@@ -30,8 +30,7 @@ def first_open(roster: Roster, rows: np.ndarray, order: Order, skip: Collection[
     """The first `count` pictures of `rows` that nobody has checked yet and that are not in `skip`."""
     found: list[str] = []
     for some in _steps(rows):
-        for row in some[_is_open(roster, some, order)].tolist():
-            image = roster.image_ids[row]
+        for image in roster.image_ids.at(some[_is_open(roster, some, order)]):
             if image not in skip:
                 found.append(image)
                 if len(found) == count:
@@ -61,8 +60,7 @@ def to_second(roster: Roster, audit: np.ndarray, skip: Collection[str], count: i
     found: list[str] = []
     for rows in _steps(audit):
         labelled = roster.checked[rows] & (roster.taxon[rows] >= 0) & (roster.annotator[rows] != mine)
-        for row in rows[labelled & ~roster.disputed[rows]].tolist():
-            image = roster.image_ids[row]
+        for image in roster.image_ids.at(rows[labelled & ~roster.disputed[rows]]):
             if image not in skip:
                 found.append(image)
                 if len(found) == count:

@@ -70,7 +70,7 @@ class Items:
     def _item(self, image: str, reason: Reason, name: str, taxonomy: Taxonomy) -> Item:
         standing = self._roster.standing(image)
         chances = self._learner.chances(image) or ()
-        alike = set(self._classifier.lookalikes(chances[0].taxon)) if chances else set()
+        alike = set(self._classifier.lookalikes(chances[0].taxon)) if chances else set[str]()
         blind = reason == "second"
         history = self._log.history(image) if standing.suggested or standing.disputed else []
         return Item(

@@ -114,9 +114,8 @@ class Labelling:
             return ()
         taxonomy = self._taxa.load()
         both = ranking.confusion + ranking.confusion.T
-        found = sorted(((int(both[a, b]), a, b) for a, b in zip(*both.nonzero(), strict=True) if a < b), reverse=True)[
-            :PAIRS
-        ]
+        cells = ((int(a), int(b)) for a, b in zip(*both.nonzero(), strict=True))
+        found = sorted(((int(both[a, b]), a, b) for a, b in cells if a < b), reverse=True)[:PAIRS]
         return tuple(
             Pair(ranking.taxa[a], ranking.taxa[b], taxonomy[ranking.taxa[a]].name, taxonomy[ranking.taxa[b]].name, n)
             for n, a, b in found

@@ -28,9 +28,9 @@ class OpenSession:
 
     session: LabellingSession
     seconded: set[str]
-    events: list[LabelEvent] = field(default_factory=list)
-    undone: dict[int, LabelEvent] = field(default_factory=dict)
-    before: dict[int, str | None] = field(default_factory=dict)
+    events: list[LabelEvent] = field(default_factory=list[LabelEvent])
+    undone: dict[int, LabelEvent] = field(default_factory=dict[int, LabelEvent])
+    before: dict[int, str | None] = field(default_factory=dict[int, str | None])
     event: int = 0
 
 

@@ -152,7 +152,7 @@ class Review:
     def deciding_parts(self, person: Person, a: str, b: str) -> list[PartWeight]:
         """What each part adds for A against B over typical pictures of both, largest first; [] where nobody can say."""
         now = self._now(person)
-        shown = [[now.roster.image_ids[row] for row in typical_rows(now, taxon)] for taxon in (a, b)]
+        shown = [now.roster.image_ids.at(typical_rows(now, taxon)) for taxon in (a, b)]
         if self._explainer is None or a == b or not all(shown):
             return []
         return self._explainer.deciding_parts(a, b, shown[0], shown[1])

@@ -116,7 +116,8 @@ def back_to_gold(log: EventLog, roster: Roster, person: Person, items: Sequence[
     person.require("maintainer")
     if not 1 <= len(items) <= LARGEST_BATCH:
         raise StorageError(f"Choose 1 to {LARGEST_BATCH} pictures.")
-    histories, taken, stale = log.histories([item.image for item in items]), [], []
+    histories = log.histories([item.image for item in items])
+    taken, stale = list[int](), list[str]()
     for item in items:
         now, history = roster.standing(item.image), histories[item.image]
         out = next((said for said in reversed(history) if said.kind in OUT and not said.blind), None)

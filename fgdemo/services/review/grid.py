@@ -118,7 +118,7 @@ def in_order(
     rows = rows[np.argsort(-doubt, kind="stable")].astype(np.int32)
     if sort == "similarity":
         ids, row_of = now.roster.image_ids, now.roster.row_of
-        laid = by_likeness(tuple(ids[row] for row in rows[:MOST_BY_LIKENESS].tolist()))
+        laid = by_likeness(tuple(ids.at(rows[:MOST_BY_LIKENESS])))
         rows[: len(laid)] = [row_of[image] for image in laid]
     return rows
 

@@ -59,7 +59,7 @@ def summaries(now: Snapshot) -> tuple[KindSummary, ...]:
     all_rows = count(np.ones(now.n, bool))
     checked, suspects = count(now.checked), count(now.looks_wrong & ~now.locked)
     tables = [(table.diagonal(), table.sum(1)) for table in (now.confusion, now.val_confusion)]
-    found = []
+    found: list[KindSummary] = []
     for index in np.flatnonzero(all_rows).tolist():
         taxon, column = now.taxonomy.by_id.get(names[index]), columns.get(names[index])
         if taxon is None:

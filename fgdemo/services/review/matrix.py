@@ -1,5 +1,7 @@
 """The confusion matrix as it is drawn: kinds in an order in which look-alikes stand together."""
 
+# scipy comes without types:
+# pyright: reportMissingTypeStubs=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -137,5 +139,6 @@ def _by_likeness(members: Sequence[Sequence[int]], together: np.ndarray) -> Sequ
     likeness = shared / np.sqrt(size[:, None] * size)
     distance = 1 - np.sqrt(np.clip(likeness, 0, 1))
     np.fill_diagonal(distance, 0)
-    condensed = squareform(distance, checks=False)
-    return leaves_list(optimal_leaf_ordering(linkage(condensed, "average"), condensed)).tolist()
+    condensed: np.ndarray = squareform(distance, checks=False)
+    tree: np.ndarray = optimal_leaf_ordering(linkage(condensed, "average"), condensed)
+    return [int(at) for at in leaves_list(tree)]

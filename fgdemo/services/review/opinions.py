@@ -100,7 +100,7 @@ def any_of(units: Sequence[dict[str, str]], taxa: set[str]) -> list[dict[str, st
 
 def annotators(person: Person, tallied: Sequence[Tally], opinions: Opinions, taxonomy: Taxonomy) -> Annotators:
     """What an expert may see of everybody; how fast others work is for maintainers and themselves only."""
-    people = []
+    people: list[AnnotatorSummary] = []
     for tally in tallied:
         mine = [unit for unit in opinions.units if tally.annotator in unit]
         others = [

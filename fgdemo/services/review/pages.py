@@ -164,7 +164,7 @@ def _most(counts: np.ndarray, itself: int) -> list[tuple[int, int]]:
 
 def _summaries(now: Snapshot, taxa: Sequence[str]) -> list[KindSummary]:
     known = {kind.taxon: kind for kind in summaries(now)}
-    found = []
+    found: list[KindSummary] = []
     for taxon in taxa:
         one = now.taxonomy[taxon]
         group = now.taxonomy.by_id.get(one.parent or "")

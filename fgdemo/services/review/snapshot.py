@@ -96,7 +96,7 @@ def snapshot(roster: Roster, ranking: Ranking | None, taxonomy: Taxonomy, hidden
     hidden[[row for row in map(roster.row_of.get, hidden_images) if row is not None and row < n]] = True
     hidden &= roster.checked[:n] & ~roster.disputed[:n]
 
-    def padded(name: str, empty: float, dtype: type) -> np.ndarray:
+    def padded(name: str, empty: float, dtype: type[np.generic]) -> np.ndarray:
         column = np.full(n, empty, dtype)
         if ranking is not None:
             ranked = getattr(ranking, name)[:n]

@@ -40,7 +40,7 @@ def table(now: Snapshot, rows: np.ndarray) -> Iterator[bytes]:
     given, taken = [_named(one, taxonomy) for one in roster.taxa], [_named(one, taxonomy) for one in now.taxa]
     for start in range(0, len(rows), _ROWS_AT_ONCE):
         some = rows[start : start + _ROWS_AT_ONCE]
-        images = [roster.image_ids[row] for row in some.tolist()]
+        images = roster.image_ids.at(some)
         names = roster.names(images)
         yield _lines(
             zip(
@@ -74,7 +74,7 @@ def _named(taxon: str, taxonomy: Taxonomy) -> tuple[str, str]:
 
 def _two(named: Sequence[tuple[str, str]], indices: np.ndarray) -> tuple[list[str], list[str]]:
     """The ids and the names at these places; −1 is neither."""
-    found = [named[index] if index >= 0 else ("", "") for index in indices.tolist()]
+    found: list[tuple[str, str]] = [named[index] if index >= 0 else ("", "") for index in indices.tolist()]
     return [taxon for taxon, _ in found], [name for _, name in found]
 
 

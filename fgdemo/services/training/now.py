@@ -65,7 +65,7 @@ class TrainingNow:
     promoting: Stage | None = None
     trouble: str = ""
     is_comparing: bool = False
-    gold_changed: Mapping[str, int | None] = field(default_factory=dict)
+    gold_changed: Mapping[str, int | None] = field(default_factory=dict[str, int | None])
 
 
 def estimates(jobs: Sequence[Job], device: str, train: int, others: int) -> dict[Preset, float]:

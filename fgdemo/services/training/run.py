@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -188,7 +188,7 @@ def _end_in_cloud(files: JobFiles, number: int) -> str:
 
 
 @contextlib.contextmanager
-def _turn(jobs: Jobs, files: JobFiles, run: Run) -> Iterator[None]:
+def _turn(jobs: Jobs, files: JobFiles, run: Run) -> Generator[None, None, None]:
     """While the block runs, no other job works on the device. The oldest is first. Raises CancelledError."""
     lock, waits_for = files.device_lock(run.job.device), None
     while True:

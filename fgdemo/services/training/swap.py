@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 from fgdemo.values.errors import FgdemoError, TrainingError
@@ -42,7 +42,7 @@ class Swap:
         self._thread.start()
 
     @contextmanager
-    def idle(self) -> Iterator[None]:
+    def idle(self) -> Generator[None, None, None]:
         """While the block runs, none begins. Raises TrainingError where one runs."""
         with self._lock:
             if self.stage is not None:
