@@ -16,6 +16,7 @@ from fgdemo.values.errors import PictureError
 if TYPE_CHECKING:
     from fgdemo.learn.measure.evaluate import Scores
     from fgdemo.model.classifier import Classifier
+    from fgdemo.model.foreign import ForeignClassifier
     from fgdemo.settings import Settings
     from fgdemo.values.progress import Progress
     from fgdemo.values.taxonomy import Taxonomy
@@ -55,6 +56,13 @@ def load(checkpoint: Path | None = None, settings: Settings | None = None) -> Cl
 
     settings = settled(settings)
     return load_classifier(checkpoint or settings.checkpoint, settings.device)
+
+
+def load_any(checkpoint: Path | None, settings: Settings) -> Classifier | ForeignClassifier:
+    """As `load`; also a classifier of timm as it is, which can only be asked."""
+    from fgdemo.model.checkpoint import load
+
+    return load.load_any(checkpoint or settings.checkpoint, settings.device)
 
 
 def load_live(checkpoint: Path | None, settings: Settings) -> Classifier:

@@ -47,8 +47,8 @@ BLUR_SHARE = 1 / 14
 """Standard deviation of the blur, as a share of the picture's side: at 224 px it leaves colours, no patterns."""
 
 
-class Net(Protocol):
-    """What is asked of `fgdemo.model.network.Network`."""
+class PixelNet(Protocol):
+    """What is asked of a network that maps are held against."""
 
     @property
     def device(self) -> torch.device: ...
@@ -56,6 +56,10 @@ class Net(Protocol):
     def __call__(self, pixels: Tensor) -> Tensor:
         """`(B, 3, S, S)` → `(B, C)` calibrated logits."""
         ...
+
+
+class Net(PixelNet, Protocol):
+    """What is asked of `fgdemo.model.network.Network`."""
 
     def tokens(self, pixels: Tensor) -> Tensor: ...
 
@@ -128,7 +132,7 @@ def random_like(grid_map: np.ndarray, rng: np.random.Generator, falloff: float |
 
 
 @torch.inference_mode()
-def walk(net: Net, pixels: Tensor, grid_maps: Sequence[np.ndarray], steps: int = STEPS) -> list[Curves]:
+def walk(net: PixelNet, pixels: Tensor, grid_maps: Sequence[np.ndarray], steps: int = STEPS) -> list[Curves]:
     """Deletion and insertion curves of several maps of one picture; `2 + 2 · maps · (steps − 1)` forward passes.
 
     Args:
@@ -158,7 +162,7 @@ def walk(net: Net, pixels: Tensor, grid_maps: Sequence[np.ndarray], steps: int =
     ]
 
 
-def _logits(net: Net, pictures: Iterable[Tensor]) -> np.ndarray:
+def _logits(net: PixelNet, pictures: Iterable[Tensor]) -> np.ndarray:
     rows, batch = [], []
     for picture in pictures:
         batch.append(picture)
@@ -220,14 +224,22 @@ def trust(classifier: PixelClassifier, picture: Image.Image, box: CropBox | None
         evidence = classifier.network.evidence(classifier.network.tokens(pixels[None]))[0]
     for_a = evidence[..., index_a].float().cpu().numpy()
     contrast = contrast_map(for_a, evidence[..., index_b].float().cpu().numpy())
-    of_class, of_contrast = walk(classifier.network, pixels, [for_a, contrast])
+    questions = [(for_a, index_a, None), (contrast, index_a, index_b)]
+    return dict(zip(("class", "contrast"), trust_of(classifier.network, pixels, questions), strict=True))
+
+
+def trust_of(net: PixelNet, pixels: Tensor, questions: Sequence[tuple[np.ndarray, int, int | None]]) -> list[Trust]:
+    """Trust of each (h, w) map for class a, or for a against b, of one picture; random maps like these serve all.
+
+    Args:
+        pixels: (3, S, S) normalised, on the device of `net`.
+        questions: (map, a, b); b is None where the map is about a among all classes.
+    """
+    maps = [grid_map for grid_map, _, _ in questions]
     rng = np.random.default_rng(_seed(pixels))
-    randoms = [random_like((for_a, contrast)[place % 2], rng) for place in range(RANDOM_MAPS)]
-    of_randoms = walk(classifier.network, pixels, randoms, RANDOM_STEPS)
-    return {
-        "class": _trust(of_class, of_randoms, index_a, None),
-        "contrast": _trust(of_contrast, of_randoms, index_a, index_b),
-    }
+    randoms = [random_like(maps[place % len(maps)], rng) for place in range(max(RANDOM_MAPS, len(maps)))]
+    curves, of_randoms = walk(net, pixels, maps), walk(net, pixels, randoms, RANDOM_STEPS)
+    return [_trust(one, of_randoms, a, b) for one, (_, a, b) in zip(curves, questions, strict=True)]
 
 
 def _trust(curves: Curves, randoms: Sequence[Curves], a: int, b: int | None) -> Trust:

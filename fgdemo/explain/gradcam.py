@@ -16,13 +16,10 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol, cast
 
 import numpy as np
-import timm.models
 import torch
 from pytorch_grad_cam import EigenCAM, GradCAM, GradCAMPlusPlus, HiResCAM, LayerCAM
 from pytorch_grad_cam.base_cam import BaseCAM
 from torch import Tensor, nn
-
-from fgdemo.values.errors import BackboneError
 
 Method = Literal["GradCAM", "GradCAM++", "LayerCAM", "HiResCAM", "EigenCAM"]
 _METHODS: dict[Method, type[BaseCAM]] = {
@@ -71,7 +68,7 @@ class LogitOf:
         return logits[..., self.class_index]
 
 
-def gradcam(head: Head, tokens: Tensor, target: Target, method: Method = "GradCAM") -> np.ndarray:
+def gradcam(head: Head, tokens: Tensor, target: Target, method: Method = "GradCAM", *, cut: bool = True) -> np.ndarray:
     """One map over the token grid, from tokens that were computed before. Safe to call from many threads.
 
     Args:
@@ -79,16 +76,17 @@ def gradcam(head: Head, tokens: Tensor, target: Target, method: Method = "GradCA
         tokens: (h, w, D) or (1, h, w, D), of one picture; inference tensors are fine.
         target: a class index, or `(a, b)` for the Finer-CAM contrast "a and not b".
         method: which of the library's methods.
+        cut: leave out what speaks against the target, as the methods do.
 
     Returns:
-        (h, w) float32, ≥ 0, in the method's own units and *not* rescaled, so that two maps can be compared. All zero
-        means that no place speaks for the target.
+        (h, w) float32, ≥ 0 where cut, in the method's own units and *not* rescaled, so that two maps can be
+        compared. All zero means that no place speaks for the target.
     """
     with torch.inference_mode(False), torch.enable_grad():
         grid = tokens.detach().reshape(1, *tokens.shape[-3:]).permute(0, 3, 1, 2).clone().requires_grad_(True)
         question = LogitOf(target) if isinstance(target, int) else LogitDifference(*target)
         raw = _raw_map(_HeadOnly(head.logits_from_tokens, grid.device), grid, question, _METHODS[method])
-    return np.maximum(raw, 0.0).astype(np.float32)
+    return (np.maximum(raw, 0.0) if cut else raw).astype(np.float32)
 
 
 def _raw_map(
@@ -139,59 +137,3 @@ class _InputGradientOnly(torch.autograd.Function):
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:  # pyright: ignore[reportIncompatibleMethodOverride]
         (gradient,) = torch.autograd.grad(ctx.logits, ctx.inner, grads[0])
         return gradient, None
-
-
-@dataclass(frozen=True)
-class TimmHead:
-    """The head of a foreign timm classifier (pooling, further layers, classifier) for one picture.
-
-    Its evidence is not additive, so Grad-CAM is all there is. Made by `read_timm`.
-    """
-
-    model: nn.Module
-    prefix: Tensor | None
-    """(1, P, D) class and register tokens of a transformer, held fixed; None for a CNN."""
-
-    def logits_from_tokens(self, tokens: Tensor) -> Tensor:
-        model: Any = self.model
-        if self.prefix is None:
-            channels_last = getattr(model, "output_fmt", "NCHW") == "NHWC"
-            return model.forward_head(tokens if channels_last else tokens.permute(0, 3, 1, 2))
-        sequence = torch.cat((self.prefix.expand(len(tokens), -1, -1), tokens.flatten(1, 2)), 1)
-        return model.forward_head(model.norm(model.blocks[-1](sequence)))
-
-
-def read_timm(model: nn.Module, pixels: Tensor) -> tuple[Tensor, TimmHead]:
-    """Tokens of one picture and the head behind them, for any timm classifier: `gradcam(head, tokens, target)`.
-
-    A vision transformer is cut before its last block, because a classifier that reads only the class token gets no
-    gradient from the patch tokens after it. The model must be in eval mode: dropout or batch statistics would make
-    the map depend on chance.
-
-    Args:
-        pixels: (1, 3, S, S), normalised as the model expects.
-
-    Returns:
-        (1, h, w, D) tokens and the head.
-
-    Raises:
-        BackboneError: the model is in train mode.
-    """
-    if model.training:
-        raise BackboneError("The model is in train mode; call eval() before asking it for a map.")
-    net: Any = model
-    with torch.inference_mode():
-        if isinstance(model, timm.models.VisionTransformer):
-            ((patches, prefix),) = net.forward_intermediates(
-                pixels,
-                indices=[len(net.blocks) - 2],
-                intermediates_only=True,
-                output_fmt="NLC",
-                return_prefix_tokens=True,
-                norm=False,
-            )
-            rows, columns = net.patch_embed.dynamic_feat_size(pixels.shape[-2:])
-            return patches.reshape(1, rows, columns, -1), TimmHead(model, prefix)
-        features = net.forward_features(pixels)
-    channels_last = getattr(model, "output_fmt", "NCHW") == "NHWC"
-    return features if channels_last else features.permute(0, 2, 3, 1), TimmHead(model, None)

@@ -75,7 +75,7 @@ def _header(draw: ImageDraw.ImageDraw, classification: Classification) -> int:
         x = run(draw, (x, 92), ("  ›  " if step else "") + isolated(taxon.name), font(18), SOFT)
     if classification.path and classification.path[-1].latin:
         x = run(draw, (x, 92), f"   {classification.path[-1].latin}", font(18, italic=True), SOFT)
-    run(draw, (x, 92), f"    ·    {classification.unknown.sentence}", font(18), SOFT)
+    run(draw, (x, 92), f"    ·    {classification.unknown.sentence}" if classification.unknown else "", font(18), SOFT)
     return 136
 
 
@@ -237,9 +237,11 @@ def _class_bars(draw: ImageDraw.ImageDraw, at: tuple[int, int], width: int, clas
         draw.rectangle((x + 410, y + 4, tip, y + 18), fill=colours.get(candidate.taxon, NEUTRAL))
         right(draw, x + width, y, f"{100 * candidate.prob:.1f} %", font(16), INK)
         y += 31
-    sure = f"With {classification.coverage:.0%} certainty one of: ".replace("%", " %", 1)
+    sure = classification.caveat
+    if classification.coverage is not None:
+        sure = f"With {classification.coverage:.0%} certainty one of: ".replace("%", " %", 1)
     names = [isolated(taxon.name) for taxon in classification.prediction_set]
-    for line in _as_many_as_fit(sure, names, font(15), width):
+    for line in _as_many_as_fit(sure, names, font(15), width) if names else wrapped(sure, font(15), width)[:6]:
         run(draw, (x, y + 9), line, font(15), SOFT)
         y += 22
     return y + 16

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import timm
 import torch
 from PIL import Image
@@ -18,6 +19,7 @@ from torch import Tensor, nn
 from fgdemo.model.start_weights import first_line, load_weights
 from fgdemo.storage.disk.strict_json import BadJsonError, read_json
 from fgdemo.values.errors import BackboneError, SettingsError
+from fgdemo.values.types import CropBox
 
 MIN_GRID = 14
 """Rows and columns of tokens below which a map cannot point at a bill or an eye-ring."""
@@ -46,6 +48,12 @@ class DataConfig:
         filters = {"bilinear": Image.Resampling.BILINEAR, "lanczos": Image.Resampling.LANCZOS}
         wanted = filters.get(self.interpolation, Image.Resampling.BICUBIC)
         return picture.resize((self.size_px, self.size_px), wanted, corners)
+
+    def pixels(self, picture: Image.Image, box: CropBox | None = None) -> Tensor:
+        """An upright RGB picture, or the part of it in `box`, as a (3, S, S) normalised tensor."""
+        small = self.squash(picture, box.pixels(*picture.size) if box else None)
+        values = torch.from_numpy(np.array(small, np.float32)) / 255
+        return ((values - torch.tensor(self.mean)) / torch.tensor(self.std)).permute(2, 0, 1)
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -236,7 +244,8 @@ def _resize(net: nn.Module, size_px: int) -> None:
         raise BackboneError(f"This backbone cannot be set to {size_px} px ({first_line(error)}).") from error
 
 
-def _check_name(name: str) -> None:
+def check_name(name: str) -> None:
+    """Raises BackboneError where timm has no such architecture; the nearest ones are named."""
     architecture = name.split(".")[0]
     if not timm.is_model(architecture):
         near = difflib.get_close_matches(architecture, timm.list_models(), n=3, cutoff=0.5)
@@ -245,7 +254,7 @@ def _check_name(name: str) -> None:
 
 
 def _create(name: str, options: Mapping[str, Any], *, pretrained: bool = False) -> nn.Module:
-    _check_name(name)
+    check_name(name)
     refused = sorted(REFUSED_OPTIONS & set(options))
     if refused:
         raise BackboneError(f"The option {refused[0]} cannot be given to a backbone.")

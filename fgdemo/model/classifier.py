@@ -70,6 +70,11 @@ class Classifier:
         return self.calibration.coverage
 
     @property
+    def caveat(self) -> str:
+        """Nothing: it was calibrated."""
+        return ""
+
+    @property
     def embedding_dim(self) -> int:
         return self.backbone.dim
 
@@ -91,6 +96,7 @@ class Classifier:
         return self._network
 
     @cached_property
+    @torch.inference_mode(False)  # whoever asks first may be in it, and gradients are taken through the head later
     def _network(self) -> Network:
         weight, bias = self.head.linear()
         t = self.calibration.temperature
@@ -110,10 +116,7 @@ class Classifier:
 
     def pixels(self, picture: Image.Image, box: CropBox | None = None) -> Tensor:
         """An upright RGB picture, or the part of it in `box`, as a (3, S, S) normalised tensor."""
-        config = self.data_config
-        small = config.squash(picture, box.pixels(*picture.size) if box else None)
-        values = torch.from_numpy(np.array(small, np.float32)) / 255
-        return ((values - torch.tensor(config.mean)) / torch.tensor(config.std)).permute(2, 0, 1)
+        return self.data_config.pixels(picture, box)
 
     @torch.inference_mode()
     def read(self, picture: Image.Image, box: CropBox | None = None) -> Reading:
@@ -136,6 +139,7 @@ class Classifier:
             bias=network.base.cpu().numpy(),
             assignment=network.assignment(tokens, group)[0].cpu().numpy(),
             parts=self.parts.of_group(group),
+            tokens=tokens[0].float().cpu().numpy(),
             embedding=embedding / max(float(np.linalg.norm(embedding)), 1e-9),
             unknown_score=float(self.unknown_scores(logits[None], embedding[None])[0]),
             unknown_threshold=self.unknown.threshold,
@@ -173,6 +177,14 @@ class Classifier:
         )
         vars(other)["_network"] = network.to(self.device).eval().requires_grad_(False)  # instead of solving `head`
         return other
+
+    def maps(self, reading: Reading, columns: Sequence[int]) -> np.ndarray:
+        """(h, w, M) of its evidence."""
+        return reading.evidence[..., columns]
+
+    def head_of(self, reading: Reading) -> Network:
+        """What turns the tokens of that reading into logits: the same for all."""
+        return self.network
 
     def unknown_scores(self, logits: np.ndarray, embeddings: np.ndarray) -> np.ndarray:
         """(N, C) calibrated logits and (N, D) raw embeddings → (N,) scores in [0, 1]; high is strange."""

@@ -7,7 +7,7 @@ logits is the natural logarithm of how many times likelier one taxon is than the
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -68,14 +68,16 @@ class Reading:
     Attributes:
         logits: (C,) calibrated log-odds; `logits == evidence.sum((0, 1)) + bias` to rounding.
         probs: (C,) softmax of `logits`.
-        evidence: (h, w, C) what each place adds to each logit.
+        evidence: (h, w, C) what each place adds to each logit; (h, w, 0) where the head is no sum over places.
         bias: (C,) the part of each logit that belongs to no place.
         assignment: (h, w, K + 1) the share of each place that belongs to each of `parts`, background last;
             sums to 1 over the last axis. Part k's evidence is `assignment[..., k, None] * evidence`.
         parts: the K parts of the group this picture most probably belongs to.
         embedding: (D,) the pooled tokens, of unit length, for finding similar pictures.
+        tokens: (h, w, D) what the head reads, for other methods than ours; None where they are not kept.
+        prefix: (P, D) class and register tokens beside them; None where the head reads none.
         unknown_score: in [0, 1]; the share of known pictures that look more familiar than this one.
-            High is bad: 0.97 means that only 3 % of known pictures look as strange.
+            High is bad: 0.97 means that only 3 % of known pictures look as strange. None: nothing measured that.
         unknown_threshold: the score above which the picture is called unknown.
     """
 
@@ -86,8 +88,10 @@ class Reading:
     assignment: np.ndarray
     parts: tuple[Part, ...]
     embedding: np.ndarray
-    unknown_score: float
+    unknown_score: float | None
     unknown_threshold: float
+    tokens: np.ndarray | None = None
+    prefix: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -122,8 +126,13 @@ class Classifier(Protocol):
         ...
 
     @property
-    def coverage(self) -> float:
-        """The share of known pictures whose prediction set holds the right taxon, e.g. 0.9."""
+    def coverage(self) -> float | None:
+        """The share of known pictures whose prediction set holds the right taxon, e.g. 0.9; None: there is none."""
+        ...
+
+    @property
+    def caveat(self) -> str:
+        """What a person is to know of it before trusting it; empty where it was calibrated."""
         ...
 
     @property
@@ -131,6 +140,10 @@ class Classifier(Protocol):
 
     def read(self, picture: Image.Image, box: CropBox | None = None) -> Reading:
         """Read one upright RGB picture (or the part of it in `box`). Safe to call from many threads."""
+        ...
+
+    def maps(self, reading: Reading, columns: Sequence[int]) -> np.ndarray:
+        """(h, w, M) signed maps of these classes, of a reading of this model."""
         ...
 
     def prediction_set(self, probs: np.ndarray) -> tuple[int, ...]:
@@ -273,8 +286,9 @@ class Classification:
     candidates: tuple[PossibleKind, ...]
     """Likeliest first, at most 8, plus any taxa that were asked for by id."""
     prediction_set: tuple[TaxonProb, ...]
-    coverage: float
-    unknown: UnknownVerdict
+    coverage: float | None
+    unknown: UnknownVerdict | None
+    """None, like the coverage, where nothing calibrates the model."""
     grid: tuple[int, int]
     """(rows, columns) of every map; the maps cover `box` (or the whole picture) exactly."""
     parts: tuple[PartView, ...]
@@ -284,3 +298,5 @@ class Classification:
     rival: str
     """B: the taxon A is compared with."""
     elapsed_ms: float
+    caveat: str = ""
+    """What to know of a model that came as it is: what its maps are, and that nothing calibrates it."""

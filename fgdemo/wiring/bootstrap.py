@@ -11,6 +11,7 @@ from functools import partial
 from sqlalchemy.engine import Engine
 
 from fgdemo.learn.live.live_classifier import embeddings_of
+from fgdemo.model.checkpoint.foreign import is_foreign
 from fgdemo.model.checkpoint.load import load_classifier
 from fgdemo.model.classifier import Classifier
 from fgdemo.model.devices import training_device
@@ -141,6 +142,10 @@ def build_services(settings: Settings, go_live: Callable[[Services], None] = lam
     engine = open_database(settings.database_url)
     is_restored = restore_if_fresh(settings, engine)
     models = open_models(settings, engine)
+    if is_foreign(models.live_folder()):
+        from fgdemo.wiring.as_it_is import services_as_it_is
+
+        return services_as_it_is(settings, engine, models.live_folder())
     mirroring = Mirroring(open_mirror(settings, engine))
     classifier, trouble = _load_live(settings, models)
     if is_restored:
@@ -203,6 +208,7 @@ def _services(
 ) -> Services:
     """All that depends on the model, around that which does not and stays when another one goes live."""
     from fgdemo.explain.faithfulness import trust
+    from fgdemo.explain.methods import method_maps
 
     workspace = open_workspace(settings, classifier, engine, roster, images)
     reread(settings.home, workspace.images, workspace.embeddings, workspace.image_ids)
@@ -222,7 +228,12 @@ def _services(
 
     return Services(
         workbench=Workbench(
-            classifier, learning.library, partial(trust, classifier), images.decoder, settings.most_waiting
+            classifier,
+            learning.library,
+            partial(trust, classifier),
+            images.decoder,
+            settings.most_waiting,
+            partial(method_maps, classifier),
         ),
         suggestions=Suggestions(
             workspace.events,

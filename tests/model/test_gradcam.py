@@ -14,7 +14,8 @@ from pytorch_grad_cam.utils.image import scale_cam_image
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget, FinerWeightedTarget
 from torch import Tensor, nn
 
-from fgdemo.explain.gradcam import Method, Target, gradcam, read_timm
+from fgdemo.explain.gradcam import Method, Target, gradcam
+from fgdemo.model.foreign import read_timm
 from fgdemo.values.errors import BackboneError
 
 METHODS: tuple[Method, ...] = ("GradCAM", "GradCAM++", "LayerCAM", "HiResCAM", "EigenCAM")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,9 +28,10 @@ from fgdemo.storage.people.accounts import Accounts
 from fgdemo.storage.pictures.originals import ImageStore
 from fgdemo.storage.trainings.models import Models
 from fgdemo.values.errors import TrainingError
+from fgdemo.values.methods import TITLES, Method, MethodMap
 from fgdemo.values.progress import Progress
 from fgdemo.values.training import Verdict
-from fgdemo.values.types import CropBox, Trust
+from fgdemo.values.types import CropBox, Reading, Trust
 from fgdemo.web import build_app, launch_options
 from fgdemo.wiring.bootstrap import Services
 from tests.support.fake_training import FakeTraining
@@ -59,6 +60,24 @@ class RunningApp:
 def measured_trust(picture: Image.Image, box: CropBox | None, a: str, b: str) -> dict[str, Trust]:
     """One faithful map and one that is not."""
     return {"class": Trust(0.71, 0.2, 0.9, 0.0), "contrast": Trust(-0.04, 0.5, 0.5, 0.04)}
+
+
+def drawn_methods(
+    reading: Reading, methods: Sequence[Method], a: str, b: str, picture: Image.Image | None
+) -> tuple[tuple[MethodMap, ...], str]:
+    """Ramps from left to right; EigenCAM finds nothing, and HiResCAM is as Grad-CAM."""
+    ramp = tuple(float(column) for _ in range(14) for column in range(14))
+    return tuple(
+        MethodMap(
+            method,
+            TITLES[method],
+            "contrast" if method in ("contrast", "FinerCAM") else "class",
+            tuple(0.0 for _ in ramp) if method == "EigenCAM" else ramp,
+            "GradCAM" if method == "HiResCAM" and len(methods) > 1 else None,
+            Trust(0.5, 0.2, 0.7, 0.1) if picture else None,
+        )
+        for method in methods
+    ), "One of these is another."
 
 
 def settings_in(home: Path) -> Settings:
@@ -112,7 +131,12 @@ def services_over(
     exchange = Exchange(settings.home, workspace.engine, workspace.images, workspace.intake())
     return Services(
         workbench=Workbench(
-            workspace.classifier, library, measured_trust, workspace.images.decoder, settings.most_waiting
+            workspace.classifier,
+            library,
+            measured_trust,
+            workspace.images.decoder,
+            settings.most_waiting,
+            drawn_methods,
         ),
         suggestions=workspace.suggestions(settings.keep_suggestions_days),
         accounts=Accounts(workspace.engine),

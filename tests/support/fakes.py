@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from PIL import Image
 
@@ -41,6 +43,7 @@ class FakeClassifier:
     taxonomy = TAXONOMY
     sure_prob = 0.6
     coverage = 0.9
+    caveat = ""
     embedding_dim = 4
 
     def __init__(self) -> None:
@@ -70,6 +73,9 @@ class FakeClassifier:
             min(1.0, 2 * distance),
             0.97,
         )
+
+    def maps(self, reading: Reading, columns: Sequence[int]) -> np.ndarray:
+        return reading.evidence[..., columns]
 
     def prediction_set(self, probs: np.ndarray) -> tuple[int, ...]:
         order = np.argsort(-probs)

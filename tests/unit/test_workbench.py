@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
+from fgdemo.services.classify.readings import READINGS_KEPT
 from fgdemo.services.classify.wording import answer_for, known_kinds, percent, plural, unknown_verdict, with_article
-from fgdemo.services.classify.workbench import READINGS_KEPT, Workbench
+from fgdemo.services.classify.workbench import Workbench
 from fgdemo.storage.embeddings.library import Library
 from fgdemo.storage.pictures.decoding import Decoder
 from fgdemo.storage.pictures.originals import image_id_of
@@ -490,7 +491,7 @@ def test_a_measurement_waits_for_answers_under_way(monkeypatch):
             waiting.set()
             return super().wait_for(predicate, timeout)
 
-    monkeypatch.setattr("fgdemo.services.classify.workbench.threading.Condition", Condition)
+    monkeypatch.setattr("fgdemo.services.classify.readings.threading.Condition", Condition)
     workbench = Workbench(Slow(), trust=lambda *_: order.append("trust") or FAITHFUL)
     monkeypatch.undo()
     with ThreadPoolExecutor(2) as pool:

@@ -447,3 +447,18 @@ def test_the_page_is_dark_or_light_as_asked(page: Page, app: RunningApp, theme: 
 def test_the_api_page_opens_from_the_head(page: Page) -> None:
     page.get_by_role("button", name="API").click()
     expect(page.get_by_text("Tell the experts that an answer is wrong").first).to_be_visible()
+
+
+def test_methods_stand_beside_each_other_each_with_its_figure(page: Page, warbler: Path) -> None:
+    choose(page, warbler)
+    page.keyboard.press("5")
+    tiles = page.locator(".fg-methods figure")
+    expect(tiles).to_have_count(7)  # HiResCAM is named beside the map that it repeats
+    expect(page.locator(".fg-methods-words")).to_have_text("One of these is another.")
+    expect(tiles.nth(1)).to_contain_text("Grad-CAM = HiResCAM")
+    expect(tiles.nth(1)).to_contain_text("trust 0.50")
+    expect(tiles.filter(has_text="EigenCAM")).to_contain_text("No positive evidence.")
+    expect(tiles.filter(has_text="Finer-CAM")).to_contain_text("trust 0.50")
+    expect(page.locator(".fg-methods-progress")).to_be_empty()
+    page.keyboard.press("c")  # what is drawn on is the large picture
+    expect(page.locator(".fg-methods")).to_be_hidden()

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from starlette.datastructures import Headers
 
 from fgdemo.services.classify.limits import FREER, MOST_VISITORS, Deed, Limits, Rate, Visitor, rates
+from fgdemo.services.classify.measuring import MOST_MEASURING
 from fgdemo.services.classify.waiting_room import WaitingRoom, places
-from fgdemo.services.classify.workbench import MOST_MEASURING, Workbench
+from fgdemo.services.classify.workbench import Workbench
 from fgdemo.services.operating.housekeeping import Chore, Housekeeping
 from fgdemo.storage.disk.sweeping import Swept, sweep
 from fgdemo.storage.pictures.decoding import Decoder
@@ -132,7 +133,7 @@ def test_only_so_many_wait_for_the_model_and_the_next_one_is_told_when_to_come_b
     for thread in waiting:
         thread.start()
     assert slow.reading.wait(60)
-    while len(workbench._room) < 3:
+    while len(workbench._readings._room) < 3:
         pass
     with pytest.raises(BusyError, match=r"Many people are here just now.*in a few seconds\.") as caught:
         workbench.classify(paths[3], name="a")
@@ -206,8 +207,8 @@ def test_only_a_few_wait_for_a_trust_figure(tmp_path: Path) -> None:
     for thread in threads:
         thread.start()
     measuring.acquire()
-    while workbench._asked_trust.acquire(blocking=False):
-        workbench._asked_trust.release()
+    while workbench._measuring._asked.acquire(blocking=False):
+        workbench._measuring._asked.release()
     with pytest.raises(BusyError):
         workbench.trust(path, **asked)
     assert decoder.count == 1, "the others wait undecoded"

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Argument, Option
 
-from fgdemo.commands.console import Checkpoint, Say, load, picture_bytes, quiet, settled
+from fgdemo.commands.console import Checkpoint, Say, load_any, picture_bytes, quiet, settled
 from fgdemo.values.errors import PictureError, SettingsError
+from fgdemo.values.methods import METHODS, methods_of
 
 if TYPE_CHECKING:
     from fgdemo.settings import Settings
@@ -30,7 +32,7 @@ def predict(
     from fgdemo.storage.pictures.decoding import Decoder
 
     settings = settled(settings)
-    classifier = load(checkpoint, settings)
+    classifier = load_any(checkpoint, settings)
     workbench = Workbench(classifier, decoder=Decoder(settings.max_picture_mp))
     rows = []
     for path in pictures:
@@ -44,13 +46,15 @@ def predict(
             {
                 "picture": str(path),
                 "answer": asdict(found.answer),
-                "unknown": asdict(found.unknown),
+                "unknown": asdict(found.unknown) if found.unknown else None,
                 "top5": [{"taxon": c.taxon, "name": c.name, "prob": c.prob} for c in found.candidates[:5]],
                 "prediction_set": [taxon.taxon for taxon in found.prediction_set],
             }
         )
         say(f"{path}: {found.answer.sentence}")
-    return {"checkpoint": classifier.version, "pictures": rows}
+    if classifier.caveat:
+        say(classifier.caveat)
+    return {"checkpoint": classifier.version, "caveat": classifier.caveat, "pictures": rows}
 
 
 def explain(
@@ -61,6 +65,13 @@ def explain(
         str | None, Option("--a", metavar="TAXON", help="the taxon asked about (default: the likeliest)")
     ] = None,
     b: Annotated[str | None, Option("--b", metavar="TAXON", help="its rival (default: the second likeliest)")] = None,
+    method: Annotated[
+        str | None,
+        Option(
+            metavar="NAME[,NAME]",
+            help="also measured maps of GradCAM, GradCAM++, LayerCAM, HiResCAM, EigenCAM, FinerCAM, or all",
+        ),
+    ] = None,
     checkpoint: Checkpoint = None,
     settings: Settings | None = None,
     say: Say = quiet,
@@ -69,22 +80,32 @@ def explain(
 
     It has the picture, where A is seen, A versus B, the parts, and the bars that decided.
     """
-    from fgdemo.explain.faithfulness import trust
+    from fgdemo.explain.methods import method_maps, trust_as_read
     from fgdemo.explain.sheet import explain_sheet
+    from fgdemo.explain.small_multiples import with_methods
     from fgdemo.services.classify.workbench import Workbench
     from fgdemo.storage.pictures.decoding import Decoder
     from fgdemo.storage.pictures.images import decode_picture
 
     settings = settled(settings)
-    classifier = load(checkpoint, settings)
-    workbench = Workbench(classifier, decoder=Decoder(settings.max_picture_mp))
+    methods = methods_of(method.split(",")) if method else ()
+    classifier = load_any(checkpoint, settings)
+    workbench = Workbench(
+        classifier, decoder=Decoder(settings.max_picture_mp), methods=partial(method_maps, classifier)
+    )
     encoded = picture_bytes(picture)
     found = workbench.classify(encoded, name=picture.name, asked=a, rival=b)
     decoded = decode_picture(encoded, name=picture.name, max_picture_mp=settings.max_picture_mp)
-    measured = trust(classifier, decoded, None, found.asked, found.rival)
+    measured = trust_as_read(classifier, decoded, None, found.asked, found.rival)
     out = out or picture.with_name(f"{picture.stem}-why.png")
+    sheet, drawn = explain_sheet(found, decoded, measured), None
+    if methods:
+        shown = [m for m in METHODS if m in methods or m == "evidence" or (m == "contrast" and "FinerCAM" in methods)]
+        ask = partial(workbench.methods, encoded, name=picture.name, box=None, a=found.asked, b=found.rival)
+        drawn = ask(methods=shown, measure=True)
+        sheet = with_methods(sheet, decoded, drawn)
     try:
-        explain_sheet(found, decoded, measured).save(out)
+        sheet.save(out)
     except OSError as error:
         raise SettingsError(f"The sheet could not be written to {out} ({error.strerror or error}).") from error
     say(f"{found.answer.sentence}\nWritten: {out}")
@@ -94,4 +115,5 @@ def explain(
         "asked": found.asked,
         "rival": found.rival,
         "trust": {name: asdict(figure) for name, figure in measured.items()},
+        **({"methods": asdict(drawn)} if drawn else {}),
     }

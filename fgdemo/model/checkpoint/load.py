@@ -6,9 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from fgdemo.model.checkpoint.folder import read_checkpoint, write_checkpoint
+from fgdemo.model.checkpoint.foreign import is_foreign, load_foreign
 from fgdemo.model.checkpoint.persistence import from_checkpoint, to_checkpoint
 from fgdemo.model.classifier import Classifier
 from fgdemo.model.devices import choose_device
+from fgdemo.model.foreign import ForeignClassifier
 from fgdemo.model.lent_gpu import LENT, LentBackbone
 from fgdemo.values.errors import CheckpointError, FgdemoError
 
@@ -16,6 +18,14 @@ from fgdemo.values.errors import CheckpointError, FgdemoError
 def save_classifier(classifier: Classifier, folder: Path) -> None:
     """Write to `folder`, weights in half precision. Raises CheckpointError."""
     write_checkpoint(folder, to_checkpoint(classifier))
+
+
+def load_any(checkpoint: Path | str, device: str = "cpu") -> Classifier | ForeignClassifier:
+    """A checkpoint folder, or any classifier of timm: `timm:NAME`, `hf-hub:OWNER/MODEL`, a folder in timm's format.
+
+    Raises: as `load_classifier` and `fgdemo.model.checkpoint.foreign.load_foreign`.
+    """
+    return load_foreign(checkpoint, device) if is_foreign(checkpoint) else load_classifier(checkpoint, device)
 
 
 def load_classifier(folder: Path | str, device: str = "cpu") -> Classifier:
@@ -28,6 +38,11 @@ def load_classifier(folder: Path | str, device: str = "cpu") -> Classifier:
         CheckpointError: incomplete, damaged, unsafe, or its parts do not fit each other.
         SettingsError: there is no such device here.
     """
+    if is_foreign(folder):
+        raise CheckpointError(
+            f"{folder} is a classifier of timm as it is: it can be served, and asked by predict and explain. To learn "
+            "from labels, make a checkpoint of its backbone: python -m fgdemo fit PICTURES --backbone NAME --out OUT."
+        )
     folder, device = Path(folder), choose_device(device)
     found = read_checkpoint(folder)
     try:

@@ -17,7 +17,7 @@ def candidates(reading: Reading, classifier: Classifier, leaves: Sequence[str]) 
     """The maps of these leaves, rounded to some four digits; each bias takes up what rounding left of its logit."""
     taxonomy = classifier.taxonomy
     columns = [taxonomy.leaf_index[leaf] for leaf in leaves]
-    maps, biases = rounded(reading.evidence[..., columns], reading.logits[columns])
+    maps, biases = rounded(classifier.maps(reading, columns), reading.logits[columns])
     return tuple(
         PossibleKind(
             taxon=leaf,

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
 
-from fgdemo.services.classify.aside import Aside
+from fgdemo.services.classify.measuring import Measuring
+from fgdemo.services.classify.readings import Read, Readings
 from fgdemo.services.classify.taxon_search import TaxonSearch
 from fgdemo.services.classify.views import candidates, part_views, worth_comparing
-from fgdemo.services.classify.waiting_room import MANY_HERE, TRY_AGAIN_S, WaitingRoom
+from fgdemo.services.classify.waiting_room import WaitingRoom
 from fgdemo.services.classify.wording import answer_for, known_kinds, unknown_verdict
 from fgdemo.storage.embeddings.library import Library
-from fgdemo.storage.pictures.decoding import Decoder, asking_for
-from fgdemo.storage.pictures.images import Encoded, data_url, jpeg, shown_name
-from fgdemo.storage.pictures.originals import image_id_of
-from fgdemo.values.errors import BusyError, PictureError, TaxonomyError
+from fgdemo.storage.pictures.decoding import Decoder
+from fgdemo.storage.pictures.images import Encoded, data_url
+from fgdemo.values.errors import BackboneError, TaxonomyError
 from fgdemo.values.limits import MODEL_PX
+from fgdemo.values.methods import Method, MethodMaps, MethodsFunction
 from fgdemo.values.types import (
     About,
     Classification,
@@ -29,7 +28,6 @@ from fgdemo.values.types import (
     CropBox,
     KnownGroup,
     Neighbour,
-    Reading,
     TaxonHit,
     TaxonProb,
     Trust,
@@ -37,39 +35,20 @@ from fgdemo.values.types import (
 )
 
 CANDIDATES = 8
-DISPLAY_PX = 1280
-READINGS_KEPT = 16
 SAME_PICTURE = 0.9999
 """Cosine from which two embeddings are of the same pixels: half precision costs 1e-7, the next frame of a burst more
 than 1e-3. Files differ where their metadata were taken out, so ids tell less."""
-TRUST_PATIENCE_S = 10.0
-MOST_MEASURING = 4
-"""So many wait for a trust figure, which takes seconds and is no answer that anybody needs."""
-
-
-@dataclass(frozen=True)
-class _Read:
-    """What is kept of a picture that was read: enough to answer again without decoding or a forward pass."""
-
-    image_id: str
-    width_px: int
-    height_px: int
-    display: str
-    reading: Reading
 
 
 class Workbench:
     """Answers questions about pictures; safe to use from many threads.
-
-    One forward pass runs at a time, because the network itself uses all cores: eight at once would only take turns
-    at a worse rate. Trust measurements, tens of passes each, run one at a time beside that and start when nobody is
-    waiting for an answer.
 
     Args:
         classifier: the model that is served.
         library: the labelled pictures of the workspace, or None.
         trust: measures how faithful the maps are, or None to leave that out.
         decoder: decodes what visitors send; in this process by default.
+        methods: draws the maps of other methods, or None to leave that out.
         most_waiting: so many pictures wait for the model at once, and a few more of visitors who have few.
     """
 
@@ -80,18 +59,16 @@ class Workbench:
         trust: TrustFunction | None = None,
         decoder: Decoder | None = None,
         most_waiting: int = 64,
+        methods: MethodsFunction | None = None,
     ) -> None:
         self._classifier = classifier
         self._library = library
-        self._trust = trust
+        self._trust, self._methods = trust, methods
         self._decoder = decoder or Decoder()
-        self._room = WaitingRoom(most_waiting)
+        room = WaitingRoom(most_waiting)
         self._search = TaxonSearch(classifier.taxonomy)
-        self._recent: OrderedDict[tuple[str, CropBox | None], _Read] = OrderedDict()
-        self._recent_lock = threading.Lock()
-        self._forward = Aside("forward", niceness=1)
-        self._measuring = Aside("trust", niceness=10)
-        self._asked_trust = threading.BoundedSemaphore(MOST_MEASURING)
+        self._readings = Readings(classifier, self._decoder, room)
+        self._measuring = Measuring(room)
 
     def about(self) -> About:
         """What the model knows, before it has seen anything."""
@@ -128,10 +105,12 @@ class Workbench:
         for leaf in (asked, rival):
             if leaf is not None:
                 self._check_leaf(leaf)
-        read = self._read(data, name, box)
+        read = self._readings.of(data, name, box)
         reading, taxonomy = read.reading, self._classifier.taxonomy
-        verdict = unknown_verdict(reading.unknown_score, reading.unknown_threshold)
-        answer, likeliest = answer_for(taxonomy, reading.probs, self._classifier.sure_prob, verdict.is_unknown)
+        score = reading.unknown_score
+        verdict = None if score is None else unknown_verdict(score, reading.unknown_threshold)
+        is_unknown = verdict is not None and verdict.is_unknown
+        answer, likeliest = answer_for(taxonomy, reading.probs, self._classifier.sure_prob, is_unknown)
         ranked = [taxonomy.leaves[i] for i in map(int, np.argsort(-reading.probs, kind="stable"))]
         asked = asked or next(leaf for leaf in [likeliest, *ranked] if leaf != rival)
         rival = rival or worth_comparing(self._classifier, asked, ranked, reading.probs)
@@ -160,6 +139,7 @@ class Workbench:
             asked=asked,
             rival=rival,
             elapsed_ms=round((time.perf_counter() - started) * 1000, 1),
+            caveat=self._classifier.caveat,
         )
 
     def picture(self, data: Encoded, *, name: str, box: CropBox | None = None) -> Image.Image:
@@ -175,17 +155,43 @@ class Workbench:
             PictureError, TaxonomyError: as for `classify`.
             BusyError: too many wait to have theirs measured.
         """
-        for leaf in (a, b):
-            self._check_leaf(leaf)
-        _check_different(a, b)
-        if self._trust is None:
+        self._check_pair(a, b)
+        measure = self._trust
+        if measure is None:
             return {}
-        if not self._asked_trust.acquire(blocking=False):
-            raise BusyError(MANY_HERE, TRY_AGAIN_S)
-        try:
-            return self._measuring.do(self._measure, data, name, box, a, b, self._trust)
-        finally:
-            self._asked_trust.release()
+        return self._measuring.do(lambda: measure(self.picture(data, name=name, box=box), None, a, b))
+
+    def methods(
+        self,
+        data: Encoded,
+        *,
+        name: str,
+        box: CropBox | None,
+        a: str,
+        b: str,
+        methods: Sequence[Method],
+        measure: bool = False,
+    ) -> MethodMaps:
+        """The maps of other methods beside the exact evidence, all of the pass that answered for this picture.
+
+        Args:
+            measure: also how faithful each is, which takes seconds a map.
+
+        Raises:
+            PictureError, TaxonomyError, BusyError: as for `trust`.
+            BackboneError: this model keeps nothing that they could be run on.
+        """
+        self._check_pair(a, b)
+        draw = self._methods
+        if draw is None:
+            raise BackboneError("No other methods are run here.")
+        reading = self._readings.of(data, name, box).reading
+        if measure:
+            drawn = self._measuring.do(lambda: draw(reading, methods, a, b, self.picture(data, name=name, box=box)))
+        else:
+            drawn = self._readings.in_turn(lambda: draw(reading, methods, a, b, None))
+        grid = (reading.evidence.shape[0], reading.evidence.shape[1])
+        return MethodMaps(self._classifier.version, grid, a, b, drawn[1], drawn[0])
 
     def neighbours(
         self, data: Encoded, *, name: str, box: CropBox | None, taxon_ids: Sequence[str]
@@ -200,8 +206,8 @@ class Workbench:
             self._classifier.taxonomy[taxon]
         if self._library is None:
             return dict.fromkeys(taxon_ids, ())
-        read = self._read(data, name, box)
-        whole = read if box is None else self._recall((read.image_id, None))
+        read = self._readings.of(data, name, box)
+        whole = read if box is None else self._readings.recent(read.image_id, None)
         embedding = None if whole is None else whole.reading.embedding
         return {taxon: self._neighbours_of(read, embedding, taxon, self._library) for taxon in taxon_ids}
 
@@ -209,50 +215,10 @@ class Workbench:
         """Taxa whose name, alias or Latin name matches, best first; see `TaxonSearch.find`."""
         return self._search.find(query, limit)
 
-    def _measure(
-        self, data: Encoded, name: str, box: CropBox | None, a: str, b: str, trust: TrustFunction
-    ) -> dict[str, Trust]:
-        self._room.wait_until_empty(TRUST_PATIENCE_S)  # on a page where somebody always waits, measurements come slowly
-        picture, _ = self._decoder.decode(data, MODEL_PX, box, name=name)
-        return trust(picture, None, a, b)
-
-    def _read(self, data: Encoded, name: str, box: CropBox | None) -> _Read:
-        """Decode and read the picture, unless that was done a moment ago."""
-        image_id = _id_of(data, name)
-        key = (image_id, box)
-        known = self._recall(key)
-        if known is not None:
-            return known
-        with self._room.one(asking_for()):
-            whole = self._display_of_whole(image_id, data, name) if box else ""
-            with self._decoder.decoded(data, MODEL_PX, box, name=name) as (picture, (width, height)):
-                display = whole or data_url(jpeg(picture, DISPLAY_PX))
-
-                def read() -> _Read:
-                    known = self._recall(key)  # Somebody may have asked the same while we waited.
-                    if known is not None:
-                        return known
-                    read = _Read(image_id, width, height, display, self._classifier.read(picture))
-                    with self._recent_lock:
-                        self._recent[key] = read
-                        while len(self._recent) > READINGS_KEPT:
-                            self._recent.popitem(last=False)
-                    return read
-
-                return self._forward.do(read)
-
-    def _display_of_whole(self, image_id: str, data: Encoded, name: str) -> str:
-        known = self._recall((image_id, None))
-        if known is not None:
-            return known.display
-        with self._decoder.decoded(data, MODEL_PX, name=name) as (picture, _):
-            return data_url(jpeg(picture, DISPLAY_PX))
-
-    def _recall(self, key: tuple[str, CropBox | None]) -> _Read | None:
-        with self._recent_lock:
-            if key in self._recent:
-                self._recent.move_to_end(key)
-            return self._recent.get(key)
+    def _check_pair(self, a: str, b: str) -> None:
+        for leaf in (a, b):
+            self._check_leaf(leaf)
+        _check_different(a, b)
 
     def _check_leaf(self, taxon: str) -> None:
         taxonomy = self._classifier.taxonomy
@@ -264,7 +230,7 @@ class Workbench:
         return TaxonProb(found.id, found.name, found.latin, prob)
 
     def _neighbours_of(
-        self, read: _Read, whole: np.ndarray | None, taxon: str, library: Library, limit: int = 4
+        self, read: Read, whole: np.ndarray | None, taxon: str, library: Library, limit: int = 4
     ) -> tuple[Neighbour, ...]:
         """`whole` is the embedding of the whole picture, by which it is known among those of the workspace."""
         nearest = () if whole is None else library.nearest(whole, taxon, 1)
@@ -286,11 +252,3 @@ class Workbench:
 def _check_different(asked: str, rival: str) -> None:
     if asked == rival:
         raise TaxonomyError("Choose two different kinds to compare: what tells a kind from itself is nothing.")
-
-
-def _id_of(data: Encoded, name: str) -> str:
-    """Read once to know what was answered already; the bytes do not stay."""
-    try:
-        return image_id_of(data)
-    except OSError as error:
-        raise PictureError(f"{shown_name(name)} is no longer here: send it again.") from error

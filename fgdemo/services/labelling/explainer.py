@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -158,7 +158,7 @@ class Explainer:
             self._readings.move_to_end(image)
             return known[1]
         picture, _ = self._images.decoder.decode(self._images.read(image), MODEL_PX, name=f"{image[:12]}…")
-        reading = classifier.read(picture)
+        reading = replace(classifier.read(picture), tokens=None)  # which no page asks for here
         self._readings[image] = classifier, reading
         while len(self._readings) > READINGS_KEPT:
             self._readings.popitem(last=False)

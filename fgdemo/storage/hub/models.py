@@ -79,6 +79,23 @@ def push_model(folder: Path, place: ModelPlace) -> str:
     return f"{api.endpoint}/{place.name}"
 
 
+def timm_folder(name: str) -> Path:
+    """Where `config.json` and `model.safetensors` of a model of timm lie now, fetched where they were not here yet.
+
+    Raises:
+        HubError: there is no such model, it has no weights in that format, or the Hub cannot be reached.
+    """
+    from huggingface_hub import hf_hub_download
+
+    require_name(name)
+    for file in ("config.json", "model.safetensors"):
+        with hub_answers(
+            f"{file} of {name} was not fetched (weights are taken from no other file, as pickles run code)"
+        ):
+            path = Path(hf_hub_download(name, file))
+    return path.parent
+
+
 def _is_timm(api: HfApi, name: str, commit: str | None) -> bool:
     try:
         text = Path(api.hf_hub_download(name, "config.json", revision=commit)).read_text(encoding="utf-8")

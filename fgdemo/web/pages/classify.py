@@ -13,6 +13,7 @@ from gradio.context import LocalContext
 from fgdemo.services.classify.limits import Deed
 from fgdemo.settings import Settings
 from fgdemo.values.errors import BusyError, FgdemoError
+from fgdemo.values.methods import methods_of
 from fgdemo.web.http import payloads
 from fgdemo.web.http.identity import code_of
 from fgdemo.web.http.payloads import Asked, Box, FileName, OptionalComment, OptionalText, Taxa, Text, Upload
@@ -45,6 +46,13 @@ class Classify(AskedPicture):
 class TrustOf(AskedPicture):
     a: Text
     b: Text
+
+
+class MethodsOf(TrustOf):
+    methods: Taxa
+
+    def pair(self) -> dict[str, Any]:
+        return {**self.picture(), "a": self.a, "b": self.b}
 
 
 class Neighbours(AskedPicture):
@@ -95,6 +103,14 @@ def questions(workbench: Workbench, spend: Spend) -> list[Callable[..., dict[str
         return payloads.as_json(workbench.trust(**asked.picture(), a=asked.a, b=asked.b))
 
     @answered(spend, "ask")
+    def methods(asked: MethodsOf) -> dict[str, Any]:
+        return payloads.as_json(workbench.methods(**asked.pair(), methods=methods_of(asked.methods)))
+
+    @answered(spend, "trust")
+    def measure_methods(asked: MethodsOf) -> dict[str, Any]:
+        return payloads.as_json(workbench.methods(**asked.pair(), methods=methods_of(asked.methods), measure=True))
+
+    @answered(spend, "ask")
     def neighbours(asked: Neighbours) -> dict[str, Any]:
         return payloads.as_json(workbench.neighbours(**asked.picture(), taxon_ids=tuple(asked.taxa)))
 
@@ -102,7 +118,7 @@ def questions(workbench: Workbench, spend: Spend) -> list[Callable[..., dict[str
     def search_taxa(asked: Search) -> dict[str, Any]:
         return {"taxa": payloads.as_json(workbench.search_taxa(asked.query))}
 
-    return [about, classify, trust, neighbours, search_taxa]
+    return [about, classify, trust, methods, measure_methods, neighbours, search_taxa]
 
 
 def telling(suggestions: Suggestions, spend: Spend) -> list[Callable[..., dict[str, Any]]]:

@@ -52,6 +52,7 @@ EXTRAS: Mapping[str, Sequence[Extra]] = {
         Extra("with_maps", ("evidence", "share"), "also the maps: some hundred numbers for each candidate and part"),
         Extra("with_picture", ("display",), "also the picture as the model saw it, a data URL of some 100 kB"),
     ),
+    "methods": (Extra("with_maps", ("values",), "also the maps: some hundred numbers a method"),),
     "neighbours": (Extra("with_thumbnails", ("thumbnail",), "also a thumbnail of each, a data URL of some 10 kB"),),
 }
 """Agents read words, and pay for each: what fills their context is only there where it is asked for."""

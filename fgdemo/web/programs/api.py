@@ -37,6 +37,7 @@ DEEDS: dict[str, Deed] = {
     "explain": "ask",
     "neighbours": "ask",
     "trust": "trust",
+    "methods": "trust",
     "suggest": "suggest",
     "forget_picture": "suggest",
 }

@@ -5,6 +5,7 @@ Without `from __future__ import annotations`: Gradio reads the types as they sta
 
 import secrets
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,6 +16,7 @@ from pydantic import Field
 from fgdemo.services.classify.suggestions import Suggested
 from fgdemo.storage.visitors.pictures import LeftPicture
 from fgdemo.values.limits import MOST_HITS
+from fgdemo.values.methods import MethodMaps, methods_of
 from fgdemo.values.types import About, Classification, Neighbour, TaxonHit, Trust
 from fgdemo.web.http.payloads import WHOLE, Box, OptionalComment, OptionalText, Picture, Taxa, Text
 
@@ -66,6 +68,30 @@ def picture_questions(workbench: "Workbench") -> list[Callable[..., Any]]:
         """
         return workbench.trust(picture.path, name=picture.name, box=box, a=a, b=b)
 
+    def methods(
+        picture: Picture,
+        a: Text,
+        b: Text,
+        methods: Taxa | None = None,
+        box: Box = None,
+        measure_trust: bool = False,
+    ) -> MethodMaps:
+        """Draw the maps of Grad-CAM and its relatives beside the exact evidence, of the same pass of the network.
+
+        Parameters:
+            picture: the photograph.
+            a: taxon id of A.
+            b: taxon id of B.
+            methods: which: evidence, GradCAM, HiResCAM, GradCAM++, LayerCAM, EigenCAM, contrast, FinerCAM;
+                null for all.
+            box: the part of the picture to look at; null for all of it.
+            measure_trust: also measure how faithful each is, which takes seconds a map.
+        Returns:
+            The maps in each method's own units, which of them are the same, and what is exact.
+        """
+        ask = partial(workbench.methods, picture.path, name=picture.name, box=box, a=a, b=b)
+        return ask(methods=methods_of(methods), measure=measure_trust)
+
     def neighbours(picture: Picture, taxa: Taxa, box: Box = None) -> dict[str, list[Neighbour]]:
         """Find the labelled pictures of the workspace that look most like this one.
 
@@ -110,7 +136,7 @@ def picture_questions(workbench: "Workbench") -> list[Callable[..., Any]]:
         explain_sheet(found, shown, measured).save(folder / "why.png")
         return FileData(path=str(folder / "why.png"), orig_name="why.png", mime_type="image/png")
 
-    return [about, classify, explain, trust, neighbours]
+    return [about, classify, explain, trust, methods, neighbours]
 
 
 def word_questions(workbench: "Workbench", suggestions: "Suggestions") -> list[Callable[..., Any]]:

@@ -16,8 +16,9 @@ export function showAnswer(root, result) {
   latin.textContent = answer.taxon ? (answer.latin ?? "") : "";
   latin.hidden = !latin.textContent;
   const verdict = root.querySelector(".fg-unknown");
-  verdict.textContent = unknown.is_unknown && unknown.sentence === answer.sentence ? "" : unknown.sentence;
-  verdict.classList.toggle("is-unknown", unknown.is_unknown);
+  const isUnknown = unknown?.is_unknown === true; // where nothing measured that there is no verdict, which the caveat says
+  verdict.textContent = isUnknown && unknown.sentence === answer.sentence ? "" : (unknown?.sentence ?? "");
+  verdict.classList.toggle("is-unknown", isUnknown);
   const few = result.candidates.find((one) => one.taxon === answer.taxon)?.few;
   if (few) verdict.append(` Known from ${few === 1 ? "one picture" : `${few} pictures`} only, so how sure it is was not measured.`);
   verdict.hidden = !verdict.textContent;
@@ -83,11 +84,12 @@ function row(candidate, isLikely, { a, b }, onPick) {
 export function showPredictionSet(element, result) {
   element.textContent = predictionSetInWords(result);
   const times = Math.round(100 * result.coverage);
-  element.title = `Of all pictures of kinds I know, ${times} in 100 have the right kind in this list.`;
+  element.title = result.coverage === null ? "" : `Of all pictures of kinds I know, ${times} in 100 have the right kind in this list.`;
 }
 
-/** One sentence, or none where the set is empty. */
+/** One sentence, or none where the set is empty; where nothing was calibrated, what is to be known of the model. */
 export function predictionSetInWords(result) {
+  if (result.coverage === null) return result.caveat;
   const names = result.prediction_set.map((taxon) => taxon.name);
   const times = Math.round(100 * result.coverage);
   let text;
@@ -97,7 +99,7 @@ export function predictionSetInWords(result) {
   else if (names.length === 2) text = `Either ${iso(names[0])} or ${iso(names[1])}`;
   else if (names.length <= 4) text = `One of ${names.slice(0, -1).map(iso).join(", ")} or ${iso(names.at(-1))}`;
   else text = `One of ${names.length} kinds, most likely ${iso(names[0])} or ${iso(names[1])}`;
-  const whole = result.unknown.is_unknown ? `If it is one I know: ${text[0].toLowerCase()}${text.slice(1)}` : text;
+  const whole = result.unknown?.is_unknown ? `If it is one I know: ${text[0].toLowerCase()}${text.slice(1)}` : text;
   const promise = none ? "" : ` (right ${times} times in 100)`;
   return names.length ? `${whole}${promise}.` : "";
 }

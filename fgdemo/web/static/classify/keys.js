@@ -5,7 +5,7 @@ import { keyOf } from "../shared/keyboard.js";
 
 /** @type {[string[], string][]} */
 const KEYS = [
-  [["1", "2", "3", "4"], "picture, class map, A versus B, parts"],
+  [["1", "2", "3", "4", "5"], "picture, class map, A versus B, parts, methods"],
   [["C"], "draw a box around what to look at"],
   [["+", "\u2212"], "zoom"],
   [["0"], "the whole picture again"],

@@ -11,8 +11,9 @@ import { Viewer } from "../shared/viewer.js";
 import { signed } from "../shared/words.js";
 import { showAnswer, showCandidates, showPredictionSet } from "./answer.js";
 import { isFree, listenForPictures } from "./intake.js";
+import { Methods } from "./methods.js";
 import { showNeighbours, showReasons } from "./reasons.js";
-import { describe, VIEWS } from "./views.js";
+import { describe, trustInWords, VIEWS } from "./views.js";
 
 const SETTLE_MS = 300; // A and B must rest this long before the slow questions are asked
 const FAITHLESS = 0.1;
@@ -52,6 +53,9 @@ class ClassifyTab {
       onBox: (box) => this.reread({ box }),
       onMode: (mode) => this.showMode(mode),
     });
+    this.methods = new Methods(this.$(".fg-methods"), (name, question, isWanted) =>
+      this.keep(this.upright, name, { box: this.result.box, ...question }, isWanted),
+    );
     this.intake = listenForPictures(this.root, (file) => this.open(file));
     this.listen();
     document.addEventListener("fg-live", () => this.introduce());
@@ -247,6 +251,17 @@ class ClassifyTab {
     this.$("canvas").setAttribute("aria-label", `${this.result.answer.sentence}. ${what.words}`.trim());
     this.showScale(what.scale);
     this.showTrust();
+    this.showMethods();
+  }
+
+  showMethods() {
+    const { a, b, result } = this;
+    if (this.view !== "methods") {
+      this.methods.hide();
+      return;
+    }
+    const key = JSON.stringify([result.image_id, result.model_version, result.box, a, b]);
+    this.methods.show({ key, a, b, picture: this.viewer.picture, box: result.box, grid: result.grid, known: this.measured.get(`${a} ${b}`) });
   }
 
   showScale(scale) {
@@ -270,7 +285,7 @@ class ClassifyTab {
     const score = trust?.[this.view]?.score;
     const faithless = score < FAITHLESS;
     line.classList.toggle("is-faithless", faithless);
-    const text = score === undefined ? "trust: measuring…" : `trust ${score.toFixed(2).replace("-", "\u2212")}`;
+    const text = score === undefined ? "trust: measuring…" : trustInWords(score);
     this.$(".fg-trust-text").textContent = faithless ? `${text}: this map is not faithful for this picture` : text;
   }
 
@@ -332,6 +347,10 @@ class ClassifyTab {
 
   act(action) {
     if (this.isReading() && !["new", "keys"].includes(action)) return;
+    if (this.view === "methods" && ["crop", "in", "out", "fit"].includes(action)) {
+      this.view = "class"; // which has one large picture to draw on
+      this.showView();
+    }
     const actions = {
       choose: () => this.intake.choose(),
       new: () => this.intake.choose(),

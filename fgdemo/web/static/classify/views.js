@@ -4,8 +4,13 @@ import { difference, partAt, placeInWords, strongest } from "../shared/maps.js";
 import { iso } from "../shared/names.js";
 import { signed } from "../shared/words.js";
 
-export const VIEWS = ["picture", "class", "contrast", "parts"];
+export const VIEWS = ["picture", "class", "contrast", "parts", "methods"];
 const FAINT = 0.02; // of the peak; less is called nothing
+
+/** 0.71 → "trust 0.71", with a real minus sign. */
+export function trustInWords(score) {
+  return `trust ${score.toFixed(2).replace("-", "\u2212")}`;
+}
 
 /**
  * {values, scale} of a signed map, or {parts}, or neither for the bare picture; always {words, note}: the map in words,
