@@ -18,6 +18,7 @@ export class Methods {
   root;
   ask;
   key = ""; // what is shown: picture, A and B
+  /** @type {any} */
   reply = null;
   trusts = new Map(); // by method
   isStopped = false;
@@ -36,7 +37,7 @@ export class Methods {
 
   /**
    * Show the maps about A and B. What was measured before is kept for as long as the three are the same.
-   * @param about {key, a, b, picture, box, grid, known}: `known` is the page's own trust of the pair, or null.
+   * `known` is the page's own trust of the pair, or null.
    */
   async show({ key, a, b, picture, box, grid, known }) {
     const isBack = this.root.hidden;
@@ -128,7 +129,9 @@ export class Methods {
     const { place, value, peak } = strongest(values);
     const isFaint = value <= FAINT * peak;
     const unit = method in FROM_THE_PAGE ? " log-odds" : "";
-    const said = isFaint ? "No positive evidence." : `Strongest ${Number(value.toPrecision(3))}${unit} at the ${placeInWords(place, grid)}.`;
+    const said = isFaint
+      ? "No positive evidence."
+      : `Strongest ${Number(value.toPrecision(3))}${unit} at the ${placeInWords(place, grid)}.`;
     const about = asks === "picture" ? " Knows no class." : "";
     const canvas = h("canvas", { role: "img", "aria-label": `${titles}. ${said}` });
     paint(canvas, picture, box, isFaint ? null : { values, grid, scale: { ...(SCALES[asks] ?? CLASS_SCALE), peak } });
@@ -153,7 +156,17 @@ function paint(canvas, picture, box, map) {
   const shrink = SIDE / Math.max(width, height);
   [canvas.width, canvas.height] = [Math.max(1, Math.round(width * shrink)), Math.max(1, Math.round(height * shrink))];
   const context = canvas.getContext("2d");
-  context.drawImage(picture, box.left * picture.naturalWidth, box.top * picture.naturalHeight, width, height, 0, 0, canvas.width, canvas.height);
+  context.drawImage(
+    picture,
+    box.left * picture.naturalWidth,
+    box.top * picture.naturalHeight,
+    width,
+    height,
+    0,
+    0,
+    canvas.width,
+    canvas.height,
+  );
   if (!map) return;
   context.globalAlpha = OPACITY;
   context.drawImage(signedLayer(map.values, map.grid, width / height, map.scale), 0, 0, canvas.width, canvas.height);

@@ -261,7 +261,15 @@ class ClassifyTab {
       return;
     }
     const key = JSON.stringify([result.image_id, result.model_version, result.box, a, b]);
-    this.methods.show({ key, a, b, picture: this.viewer.picture, box: result.box, grid: result.grid, known: this.measured.get(`${a} ${b}`) });
+    this.methods.show({
+      key,
+      a,
+      b,
+      picture: this.viewer.picture,
+      box: result.box,
+      grid: result.grid,
+      known: this.measured.get(`${a} ${b}`),
+    });
   }
 
   showScale(scale) {
