@@ -114,6 +114,10 @@ def test_the_golden_opacities_are_found_here() -> None:
 
 def test_the_browser_finds_the_golden_numbers() -> None:
     run = subprocess.run(
-        ["node", "--test", "tests/web/js/evidence.test.js"], cwd=TESTS.parent, capture_output=True, text=True, check=False
+        ["node", "--test", "tests/web/js/evidence.test.js"],
+        cwd=TESTS.parent,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert run.returncode == 0, run.stdout + run.stderr

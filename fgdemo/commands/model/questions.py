@@ -11,7 +11,7 @@ from typer import Argument, Option
 
 from fgdemo.commands.console import Checkpoint, Say, load_any, picture_bytes, quiet, settled
 from fgdemo.values.errors import PictureError, SettingsError
-from fgdemo.values.methods import METHODS, methods_of
+from fgdemo.values.methods import METHODS, Method, methods_of
 
 if TYPE_CHECKING:
     from fgdemo.settings import Settings
@@ -100,7 +100,9 @@ def explain(
     out = out or picture.with_name(f"{picture.stem}-why.png")
     sheet, drawn = explain_sheet(found, decoded, measured), None
     if methods:
-        shown = [m for m in METHODS if m in methods or m == "evidence" or (m == "contrast" and "FinerCAM" in methods)]
+        shown: list[Method] = [
+            m for m in METHODS if m in methods or m == "evidence" or (m == "contrast" and "FinerCAM" in methods)
+        ]
         ask = partial(workbench.methods, encoded, name=picture.name, box=None, a=found.asked, b=found.rival)
         drawn = ask(methods=shown, measure=True)
         sheet = with_methods(sheet, decoded, drawn)
