@@ -25,6 +25,7 @@ ENDPOINTS = {
     "/classify",
     "/explain",
     "/trust",
+    "/methods",
     "/neighbours",
     "/search_taxa",
     "/suggest",

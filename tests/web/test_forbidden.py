@@ -27,13 +27,15 @@ FOR_EVERYBODY = {
     "classify",
     "explain",
     "trust",
+    "methods",
+    "measure_methods",
     "neighbours",
     "search_taxa",
     "suggest",
     "my_picture",
     "forget_picture",
 }
-IN_THE_API = FOR_EVERYBODY - {"my_picture"}
+IN_THE_API = FOR_EVERYBODY - {"my_picture", "measure_methods"}
 ENDPOINTS_FOR_EXPERTS = {"next_items", "answer"}
 ENDPOINTS_FOR_MAINTAINERS = {"start_export", "export_state"}
 ADDRESSES_FOR_EVERYBODY = {"/", "/fgdemo/sign-in", "/fgdemo/sign-out", "/fgdemo/me", "/healthz", "/fgdemo/openapi.json"}
