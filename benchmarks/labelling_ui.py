@@ -178,7 +178,7 @@ def measure_rows(home: Path, turns: int) -> dict[str, float]:
     """In a process of its own, so that its memory is only that of the server."""
     from fgdemo.values.annotation import Person
     from fgdemo.web import build_app
-    from fgdemo.wiring.bootstrap import build_services
+    from fgdemo.wiring.assembly import build_services
 
     began = time.perf_counter()
     services = build_services(Settings.from_env({"FGDEMO_HOME": str(home)}))

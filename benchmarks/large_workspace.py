@@ -24,7 +24,7 @@ from fgdemo.storage.database.database import utc_now, writing
 from fgdemo.storage.database.schema import image_table, label_event_table
 from fgdemo.storage.embeddings.embeddings import Looks
 from fgdemo.storage.pictures.originals import image_id_of
-from fgdemo.wiring.bootstrap import Workspace, open_workspace
+from fgdemo.wiring.assembly import Workspace, open_workspace
 
 DRAWN, SIZE_PX = 120, (192, 144)
 WRONG_SHARE, NOISE = 0.1, 0.35

@@ -40,7 +40,7 @@ from fgdemo.storage.database.database import open_database, utc_now, writing
 from fgdemo.storage.database.schema import label_event_table
 from fgdemo.storage.people.accounts import Accounts
 from fgdemo.storage.records.inventory import Inventory
-from fgdemo.wiring.bootstrap import Workspace
+from fgdemo.wiring.assembly import Workspace
 from fgdemo.wiring.mirrors import open_mirror
 
 PASSWORD = "long enough"

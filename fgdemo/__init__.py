@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from fgdemo.commands.console import load
     from fgdemo.commands.data.suspects import suspects
-    from fgdemo.commands.model.fitting import fit
+    from fgdemo.commands.model.fit import fit
 
 __version__ = "0.2.0"
 __all__ = ["__version__", "fit", "load", "suspects"]
 _PUBLIC = {
-    "fit": "fgdemo.commands.model.fitting",
+    "fit": "fgdemo.commands.model.fit",
     "load": "fgdemo.commands.console",
     "suspects": "fgdemo.commands.data.suspects",
 }

@@ -3,17 +3,17 @@
 from collections.abc import Callable
 from typing import Any
 
-from fgdemo.commands.data.exchange import export, import_pictures
+from fgdemo.commands.data.import_export import export, import_pictures
 from fgdemo.commands.data.suspects import suspects
-from fgdemo.commands.host.deploying import audit, deploy
-from fgdemo.commands.model.converting import convert, push
+from fgdemo.commands.host.deploy import audit, deploy
+from fgdemo.commands.model.convert import convert, push
+from fgdemo.commands.model.evaluate import evaluate
 from fgdemo.commands.model.finetune import finetune, models
-from fgdemo.commands.model.fitting import fit
-from fgdemo.commands.model.measuring import evaluate
-from fgdemo.commands.model.questions import explain, predict
+from fgdemo.commands.model.fit import fit
+from fgdemo.commands.model.predict_explain import explain, predict
 from fgdemo.commands.workspace.doctor import doctor
-from fgdemo.commands.workspace.keeping import name_parts, serve, specimens, token, user
 from fgdemo.commands.workspace.mirror import backup, restore
+from fgdemo.commands.workspace.users_and_serve import name_parts, serve, specimens, token, user
 
 VERBS: tuple[Callable[..., dict[str, Any]], ...] = (
     fit,

@@ -68,7 +68,7 @@ def load_any(checkpoint: Path | None, settings: Settings) -> Classifier | Foreig
 def load_live(checkpoint: Path | None, settings: Settings) -> Classifier:
     """The model that the workspace is looked at with, unless another one is asked for."""
     from fgdemo.model.checkpoint.load import load_classifier
-    from fgdemo.wiring.bootstrap import open_models
+    from fgdemo.wiring.assembly import open_models
 
     return load_classifier(checkpoint or open_models(settings).live_folder(), settings.device)
 

@@ -30,7 +30,7 @@ from fgdemo.web.programs.api import add_api
 from fgdemo.web.programs.health import figures_of, health_routes
 
 if TYPE_CHECKING:
-    from fgdemo.wiring.bootstrap import Services
+    from fgdemo.wiring.assembly import Services
 
 THREADS_BESIDE = 40
 

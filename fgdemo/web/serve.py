@@ -16,7 +16,7 @@ from fgdemo.web.page import build_app, launch_options
 from fgdemo.web.stopping import StoppedError, leave, stopped_by_signals
 
 if TYPE_CHECKING:
-    from fgdemo.wiring.bootstrap import Services
+    from fgdemo.wiring.assembly import Services
 
 log = logging.getLogger(__name__)
 

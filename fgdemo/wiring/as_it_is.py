@@ -19,7 +19,7 @@ from fgdemo.storage.people.accounts import Accounts, HubRoles
 from fgdemo.storage.pictures.decoding import DecodingProcesses
 from fgdemo.storage.pictures.originals import ImageStore
 from fgdemo.values.errors import CheckpointError
-from fgdemo.wiring.bootstrap import Services
+from fgdemo.wiring.assembly import Services
 
 
 class OnlyAsked:

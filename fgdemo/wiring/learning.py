@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from fgdemo.services.training.trainings import Trainings
     from fgdemo.settings import Settings
     from fgdemo.storage.trainings.models import Models
-    from fgdemo.wiring.bootstrap import Workspace
+    from fgdemo.wiring.assembly import Workspace
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,6 @@ from PIL import Image
 
 import fgdemo
 from fgdemo.cli import main
-from fgdemo.commands.model import measuring
 from fgdemo.learn.train import finetune as finetune_module
 from fgdemo.learn.train import steps as steps_module
 from fgdemo.model.checkpoint.load import load_classifier
@@ -370,7 +369,7 @@ def test_ctrl_c_outside_training_stops_at_once(monkeypatch: pytest.MonkeyPatch, 
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(measuring, "load", interrupted)
+    monkeypatch.setattr("fgdemo.commands.model.evaluate.load", interrupted)
     assert main(["evaluate", "x", "--checkpoint", str(checkpoint)]) == 130
 
 

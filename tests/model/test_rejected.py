@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fgdemo.commands.model.candidate import make_candidate
+from fgdemo.commands.model.training_job import make_candidate
 from fgdemo.model.checkpoint.load import load_classifier, save_classifier
 from fgdemo.model.classifier import Classifier
 from fgdemo.model.head import RidgeHead
@@ -22,7 +22,7 @@ from fgdemo.storage.history.roster import SPLITS
 from fgdemo.storage.trainings.job_files import JobFiles
 from fgdemo.storage.trainings.jobs import Jobs
 from fgdemo.values.training import Job, Preset, Verdict
-from fgdemo.wiring.bootstrap import open_models, open_workspace
+from fgdemo.wiring.assembly import open_models, open_workspace
 from tests.support.tiny_job import TinyTrial
 from tests.support.trainings import MAINTAINER, make_tiny_home, open_tiny_training, settings_of
 

@@ -9,7 +9,7 @@ import pytest
 
 from fgdemo.model.checkpoint.load import load_classifier
 from fgdemo.values.training import LENGTHS, Preset
-from fgdemo.wiring.bootstrap import open_training
+from fgdemo.wiring.assembly import open_training
 from tests.support.trainings import MAINTAINER, job_now, make_tiny_home, settings_of
 
 WAIT_S = 280

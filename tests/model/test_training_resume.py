@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from fgdemo.commands.model.candidate import make_candidate
+from fgdemo.commands.model.training_job import make_candidate
 from fgdemo.model.checkpoint.load import load_classifier
 from fgdemo.model.classifier import Classifier
 from fgdemo.services.training.run import run_job
@@ -19,7 +19,7 @@ from fgdemo.storage.database.database import open_database
 from fgdemo.storage.trainings.job_files import JobFiles
 from fgdemo.storage.trainings.jobs import Jobs
 from fgdemo.values.progress import Progress, no_progress
-from fgdemo.wiring.bootstrap import open_models
+from fgdemo.wiring.assembly import open_models
 from tests.support.tiny_job import EPOCHS, TinyTrial
 from tests.support.trainings import MAINTAINER, make_tiny_home, open_tiny_training, settings_of
 

@@ -32,7 +32,7 @@ from fgdemo.storage.trainings.job_files import JobFiles
 from fgdemo.storage.trainings.jobs import Jobs
 from fgdemo.values.annotation import Person
 from fgdemo.values.errors import HubError, TrainingError, UnavailableError
-from fgdemo.wiring.bootstrap import open_models
+from fgdemo.wiring.assembly import open_models
 from tests.support import hub_stand_in_jobs
 from tests.support.hub_stand_in import Hub, hub_stand_in
 from tests.support.tiny_job import TinyTrial

@@ -24,7 +24,7 @@ from fgdemo.storage.people.accounts import Accounts
 from fgdemo.storage.trainings.jobs import Jobs
 from fgdemo.storage.trainings.models import Models
 from fgdemo.values.training import Verdict
-from fgdemo.wiring.bootstrap import Services, build_services
+from fgdemo.wiring.assembly import Services, build_services
 from tests.support.mirroring import contents
 from tests.support.trainings import make_tiny_home, settings_of
 from tests.support.workspace import ADA

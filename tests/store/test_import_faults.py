@@ -229,7 +229,7 @@ def test_an_encrypted_archive_is_named_entry_by_entry(tmp_path):
 
 
 def test_ten_thousand_empty_files_are_a_few_lines(tmp_path, capsys, workspace):
-    from fgdemo.commands.data.exchange import tell_left_out
+    from fgdemo.commands.data.import_export import tell_left_out
 
     entries = {f"a/{n}.png": b"" for n in range(10_000)} | {"a/ok.png": coloured("lowchen", 1).load()}
     report = take_in(workspace, tmp_path, packed(tmp_path / "e.zip", entries))

@@ -196,9 +196,10 @@ def test_a_picture_is_removed_though_two_copies_of_a_workspace_gave_one_number_t
     mirror_of(tmp_path / "a", url, a.engine).send()
     a.engine.dispose()
     shutil.copytree(tmp_path / "a", tmp_path / "b")
-    for home, said in (("a", {"kind": "unsure"}), ("b", {"kind": "unusable", "reason": "removed"})):
+    unsure, removed = LabelEvent(image, "unsure", "a"), LabelEvent(image, "unusable", "b", reason="removed")
+    for home, event in (("a", unsure), ("b", removed)):
         made = open_fake_workspace(tmp_path / home)
-        made.events.append(LabelEvent(image, annotator=home, **said))
+        made.events.append(event)
         mirror_of(tmp_path / home, url, made.engine).send()
         made.engine.dispose()
     assert restored_into(tmp_path / "c", url).faults == ()

@@ -49,7 +49,7 @@ from fgdemo.values.errors import CheckpointError, FgdemoError, ForbiddenError, S
 from fgdemo.values.training import Check, Job, ModelVersion, Preset, Stage, Verdict
 from fgdemo.web.pages.train import model_as_json
 from fgdemo.web.serve import Serving, _AwaitedServices
-from fgdemo.wiring.bootstrap import build_services, open_models
+from fgdemo.wiring.assembly import build_services, open_models
 from fgdemo.wiring.model_room import ModelRoom
 from tests.support.tiny_job import TinyTrial
 from tests.support.trainings import MAINTAINER, job_now, make_tiny_home, open_tiny_training, settings_of
@@ -86,7 +86,7 @@ def two_models(trained_home: Path, tmp_path: Path) -> Path:
 
 def run_here(home: Path, job: int | None = None, trial: TinyTrial | None = None) -> Job:
     """`finetune` in this process."""
-    from fgdemo.commands.model.candidate import make_candidate
+    from fgdemo.commands.model.training_job import make_candidate
     from fgdemo.services.training.run import run_job
 
     settings = settings_of(home)
@@ -302,7 +302,7 @@ def test_a_full_disk_while_the_checkpoint_is_written(two_models: Path) -> None:
     weights = min(file.stat().st_size for file in (two_models / "models").glob("*/model.safetensors"))
     child = os.fork()
     if not child:
-        from fgdemo.commands.model import candidate
+        from fgdemo.commands.model import training_job as candidate
 
         torch.set_num_threads(1)  # the pool of threads is not in the child
         real = candidate.save_classifier

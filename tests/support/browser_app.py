@@ -33,7 +33,7 @@ from fgdemo.values.progress import Progress
 from fgdemo.values.training import Verdict
 from fgdemo.values.types import CropBox, Reading, Trust
 from fgdemo.web import build_app, launch_options
-from fgdemo.wiring.bootstrap import Services
+from fgdemo.wiring.assembly import Services
 from tests.support.fake_training import FakeTraining
 from tests.support.fakes import COLOURS
 from tests.support.workspace import FakeWorkspace, open_fake_workspace

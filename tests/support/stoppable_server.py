@@ -17,7 +17,7 @@ from fgdemo.settings import Settings
 from fgdemo.web.serve import serve
 
 if TYPE_CHECKING:
-    from fgdemo.wiring.bootstrap import Services
+    from fgdemo.wiring.assembly import Services
 
 
 def load(settings: Settings, go_live: Callable[[Services], None]) -> Services:

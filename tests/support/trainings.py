@@ -19,7 +19,7 @@ from fgdemo.storage.pictures.originals import ImageStore
 from fgdemo.values.annotation import Person
 from fgdemo.values.labelled import LabelledPicture, SourceSplit
 from fgdemo.values.training import Job
-from fgdemo.wiring.bootstrap import open_models, open_workspace
+from fgdemo.wiring.assembly import open_models, open_workspace
 from fgdemo.wiring.model_room import ModelRoom
 from tests.support.tiny import tiny_fit
 from tests.support.tiny_job import TinyTrial

@@ -86,7 +86,7 @@ def test_what_one_thread_has_freed_is_there_for_the_others() -> None:
 SERVE = """
 import sys
 from fgdemo.cli import main
-from fgdemo.commands.workspace import keeping
+from fgdemo.commands.workspace import users_and_serve as keeping
 
 def say():
     sys.exit(" ".join(name for name in ("numpy", "gradio", "torch") if name in sys.modules) or "none")

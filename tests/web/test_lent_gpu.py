@@ -19,7 +19,7 @@ from fgdemo.settings import REPOSITORY, Settings
 from fgdemo.web import serve as serving
 from fgdemo.web.entrance.blocks import PageBlocks
 from fgdemo.web.http.payloads import Asked
-from fgdemo.wiring.bootstrap import Services
+from fgdemo.wiring.assembly import Services
 from tests.support.tiny import tiny_fit
 
 

@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.datastructures import Headers
 
-from fgdemo.services.classify.limits import FREER, MOST_VISITORS, Deed, Limits, Rate, Visitor, rates
 from fgdemo.services.classify.measuring import MOST_MEASURING
+from fgdemo.services.classify.rate_limits import FREER, MOST_VISITORS, Deed, Limits, Rate, Visitor, rates
 from fgdemo.services.classify.waiting_room import WaitingRoom, places
 from fgdemo.services.classify.workbench import Workbench
 from fgdemo.services.operating.housekeeping import Chore, Housekeeping

@@ -78,7 +78,7 @@ def run_finetune(
 
     def work(run: Run) -> Left:
         # torch and timm are imported while the job is known to live already
-        from fgdemo.commands.model.candidate import make_candidate
+        from fgdemo.commands.model.training_job import make_candidate
         from fgdemo.learn.candidate.trial import Trial
 
         return make_candidate(run, settings, models, files, trial or Trial())
@@ -173,6 +173,6 @@ def models(
 
 def _training(settings: Settings) -> Trainings:
     """The Trainings service without a page: what goes live is served by whoever starts next."""
-    from fgdemo.wiring.bootstrap import open_training
+    from fgdemo.wiring.assembly import open_training
 
     return open_training(settings)

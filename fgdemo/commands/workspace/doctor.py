@@ -75,7 +75,7 @@ def _check_models(settings: Settings, engine: Engine) -> Finding:
     """Whether the checkpoint of each model can be read."""
     from fgdemo.model.checkpoint.folder import read_checkpoint
     from fgdemo.storage.checkup import Finding
-    from fgdemo.wiring.bootstrap import open_models
+    from fgdemo.wiring.assembly import open_models
 
     models, faults = open_models(settings, engine), []
     listed = models.all()
@@ -97,7 +97,7 @@ def _check_head(settings: Settings, engine: Engine) -> Finding:
     from fgdemo.storage.checkup import Finding
     from fgdemo.storage.history.roster import Roster
     from fgdemo.storage.history.taxa import TaxonStore
-    from fgdemo.wiring.bootstrap import open_models
+    from fgdemo.wiring.assembly import open_models
 
     classifier = load_classifier(open_models(settings, engine).live_folder(), settings.device)
     embeddings, leaves = embeddings_of(settings.home, classifier), classifier.taxonomy.leaves

@@ -99,7 +99,7 @@ def train_candidate(
     Raises:
         DatasetError: fewer than two kinds to train on, or no val pictures.
         TrainingError: the loss was no number in the first epoch.
-        CheckpointError: the run_file belongs to another run, is damaged, or cannot be written.
+        CheckpointError: the run file belongs to another run, is damaged, or cannot be written.
         BackboneError: the backbone does not take pictures of `recipe.train_px`.
     """
     require_trainable(corpus)

@@ -61,14 +61,14 @@ def finetune(
     Args:
         head: start of the classifier, (D, C) and (C,): the closed-form solution, so that the first steps do not
             tear the features apart (Kumar 2022, LP-FT).
-        lesson: of several processes all return the same; only the leading one reads and writes the run_file and tells
+        lesson: of several processes all return the same; only the leading one reads and writes the run file and tells
             of epochs and progress, and all stop when any is asked to.
         run_file: file that holds everything needed to go on after each epoch; an interrupted run resumes from it,
             and a finished one gives its weights at once. The epochs done before are told to `on_epoch` again.
         stop: asked after each batch; when true the training ends there, with what there is.
 
     Raises:
-        CheckpointError: the run_file belongs to another run, is damaged, or cannot be written.
+        CheckpointError: the run file belongs to another run, is damaged, or cannot be written.
         DatasetError: fewer training pictures than one batch, or a batch of fewer pictures than processes.
         TrainingError: the loss was no number in the first epoch. Later the best epoch is kept, and a sentence.
         BackboneError: the backbone does not take pictures of `recipe.train_px`.

@@ -48,7 +48,7 @@ def save_run(
 
 
 def resume(path: Path, identity: Mapping[str, Any], run: Mapping[str, Stateful]) -> list[dict[str, Any]]:
-    """Put everything back as it was, if there is a run_file; returns the rows of the epochs already done.
+    """Put everything back as it was, if there is a run file; returns the rows of the epochs already done.
 
     Raises:
         CheckpointError: it is damaged, or belongs to another run.

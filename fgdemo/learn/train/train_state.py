@@ -54,7 +54,7 @@ class TrainState:
 
     @property
     def parts(self) -> Mapping[str, Stateful]:
-        """By name, as they stand in a run_file."""
+        """By name, as they stand in a run file."""
         return {
             "student": self.student,
             "ema": self.averaged,

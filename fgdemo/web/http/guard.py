@@ -9,7 +9,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse
 
-from fgdemo.services.classify.limits import Deed, Limits, Visitor, rates
+from fgdemo.services.classify.rate_limits import Deed, Limits, Visitor, rates
 from fgdemo.storage.disk.free_space import Disk
 from fgdemo.values.errors import BusyError, UnavailableError
 from fgdemo.web.http.forwarded import path_of

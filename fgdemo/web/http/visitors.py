@@ -6,7 +6,7 @@ import ipaddress
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from fgdemo.services.classify.limits import Deed, Limits, Visitor, rates
+from fgdemo.services.classify.rate_limits import Deed, Limits, Visitor, rates
 from fgdemo.storage.pictures.decoding import decode_for
 from fgdemo.web.http.identity import who
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 from gradio.context import LocalContext
 
-from fgdemo.services.classify.limits import Deed
+from fgdemo.services.classify.rate_limits import Deed
 from fgdemo.settings import Settings
 from fgdemo.values.errors import BusyError, FgdemoError
 from fgdemo.values.methods import methods_of

@@ -14,7 +14,7 @@ from gradio.data_classes import FileData
 from gradio.events import api
 
 from fgdemo.logs import REQUESTS
-from fgdemo.services.classify.limits import Deed
+from fgdemo.services.classify.rate_limits import Deed
 from fgdemo.values.annotation import Person, Role
 from fgdemo.values.errors import FgdemoError, UnavailableError
 from fgdemo.web.http import payloads
@@ -27,7 +27,7 @@ from fgdemo.web.programs.endpoints import PERSON, Endpoint, endpoint_of
 if TYPE_CHECKING:
     from fgdemo.storage.people.accounts import Accounts
     from fgdemo.web.http.visitors import Spend
-    from fgdemo.wiring.bootstrap import Services
+    from fgdemo.wiring.assembly import Services
 
 log = logging.getLogger(__name__)
 requests = logging.getLogger(REQUESTS)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from fgdemo.storage.people.accounts import Accounts
     from fgdemo.web.http.metrics import Metrics
     from fgdemo.web.programs.endpoints import Endpoint
-    from fgdemo.wiring.bootstrap import Services
+    from fgdemo.wiring.assembly import Services
 
 LOADING = Health(False, "The model is loading.")
 SILENT = Health(False, "The database does not answer.")

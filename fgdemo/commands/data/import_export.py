@@ -34,7 +34,7 @@ def import_pictures(
 
     They are compared with, put right, and learned from.
     """
-    from fgdemo.wiring import bootstrap
+    from fgdemo.wiring import assembly as bootstrap
 
     settings = settled(settings)
     exchange = bootstrap.open_exchange(settings, load_live(checkpoint, settings))

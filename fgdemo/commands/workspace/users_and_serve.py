@@ -17,7 +17,7 @@ from fgdemo.values.errors import SettingsError
 
 if TYPE_CHECKING:
     from fgdemo.settings import Settings
-    from fgdemo.wiring.bootstrap import Services
+    from fgdemo.wiring.assembly import Services
 
 Role = Literal["visitor", "expert", "maintainer"]
 RoleOption = Annotated[Role, Option(help="what they may do")]
@@ -79,7 +79,7 @@ def serve(*, settings: Settings | None = None) -> dict[str, Any]:
     from fgdemo.web.serve import serve as serve_page
 
     def build(settings: Settings, go_live: Callable[[Services], None]) -> Services:
-        from fgdemo.wiring.bootstrap import (
+        from fgdemo.wiring.assembly import (
             build_services,  # torch and timm are imported while the page is already there
         )
 

@@ -128,7 +128,7 @@ def _model_and_pictures(
     from fgdemo.model.checkpoint.load import load_classifier
     from fgdemo.specimens import SPECIES, draw_specimen
     from fgdemo.storage.pictures.images import decode_picture
-    from fgdemo.wiring.bootstrap import open_models
+    from fgdemo.wiring.assembly import open_models
 
     folder, files = Path(checkpoint), [(path.name, picture_bytes(path)) for path in check or []]
     if not folder.exists() and "@" in folder.name:  # a model of the workspace, as `models` lists it

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from fgdemo.commands.console import Say, bar, quiet, report_scores, report_skipped, settled
 from fgdemo.commands.model import fit_options as asks
-from fgdemo.commands.model.all_layers import load_teachers, run_file_of, train
+from fgdemo.commands.model.fit_all_layers import load_teachers, run_file_of, train
 from fgdemo.commands.model.fit_options import AllLayers, Asked, Start
 from fgdemo.values.errors import DatasetError
 

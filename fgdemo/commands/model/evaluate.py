@@ -19,8 +19,8 @@ from fgdemo.commands.console import (
 )
 from fgdemo.commands.model import evaluate_options as asks
 from fgdemo.commands.model.evaluate_options import Asked, Thoroughness
+from fgdemo.commands.model.evaluate_score import score_pictures
 from fgdemo.commands.model.fit_options import three
-from fgdemo.commands.model.scoring import score_pictures
 from fgdemo.values.counting import counted
 from fgdemo.values.errors import DatasetError
 

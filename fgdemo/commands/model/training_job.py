@@ -30,7 +30,7 @@ from fgdemo.storage.trainings.models import Models
 from fgdemo.values.counting import counted
 from fgdemo.values.errors import CheckpointError
 from fgdemo.values.taxonomy import Taxonomy
-from fgdemo.wiring.bootstrap import Workspace, open_workspace
+from fgdemo.wiring.assembly import Workspace, open_workspace
 
 
 def make_candidate(run: Run, settings: Settings, models: Models, files: JobFiles, trial: Trial) -> Left:
