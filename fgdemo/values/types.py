@@ -21,10 +21,6 @@ PART_COLOURS = ("#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00"
 """Okabe and Ito's colour-blind safe palette; part `k` wears colour `k % 8` everywhere."""
 
 
-def _is_share(side: object) -> bool:
-    return isinstance(side, (int, float)) and 0.0 <= side <= 1.0
-
-
 @dataclass(frozen=True)
 class CropBox:
     """A rectangle of the upright picture, as fractions of its width and height in [0, 1]."""
@@ -35,7 +31,8 @@ class CropBox:
     bottom: float
 
     def __post_init__(self) -> None:
-        if not all(map(_is_share, (self.left, self.top, self.right, self.bottom))):
+        sides: tuple[object, ...] = (self.left, self.top, self.right, self.bottom)
+        if not all(isinstance(side, (int, float)) and 0.0 <= side <= 1.0 for side in sides):
             raise PictureError("The crop box must lie within the picture: four numbers from 0 to 1.")
         if self.right - self.left < 0.01 or self.bottom - self.top < 0.01:
             raise PictureError("The crop box is too small: draw it around the whole animal or object.")

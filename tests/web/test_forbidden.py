@@ -38,7 +38,10 @@ FOR_EVERYBODY = {
 IN_THE_API = FOR_EVERYBODY - {"my_picture", "measure_methods"}
 ENDPOINTS_FOR_EXPERTS = {"next_items", "answer"}
 ENDPOINTS_FOR_MAINTAINERS = {"start_export", "export_state"}
-ADDRESSES_FOR_EVERYBODY = {"/", "/fgdemo/sign-in", "/fgdemo/sign-out", "/fgdemo/me", "/healthz", "/fgdemo/openapi.json"}
+ADDRESSES_FOR_EVERYBODY = {
+    *("/", "/fgdemo/sign-in", "/fgdemo/sign-out", "/fgdemo/me", "/healthz", "/fgdemo/openapi.json"),
+    "/gradio_api/mcp/schema",
+}
 FOR_MAINTAINERS = ("/fgdemo/data/", "/metrics")
 OF_A_SESSION = {"label_report", "label_close", "label_next", "label_answer", "label_undo"}
 OF_NO_SESSION = {

@@ -32,7 +32,8 @@ def in_order(told: Iterable[MirroredEvent], here: Collection[Identity] = ()) -> 
     for one in told:
         lanes[one.identity[0]].append(one)
     for lane in lanes.values():
-        lane.sort(key=lambda one: one.identity[1], reverse=True)  # the next one is last
+        # The next one is last. Two copies of one workspace that went on alone give one number twice.
+        lane.sort(key=lambda one: (one.identity[1], one.at or ""), reverse=True)
     to_come = {one.identity for lane in lanes.values() for one in lane}.difference(here)
     waiting: dict[Identity, list[str]] = defaultdict(list)
     heads = [(_time(lane), origin) for origin, lane in lanes.items()]
