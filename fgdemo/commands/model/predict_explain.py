@@ -14,6 +14,8 @@ from fgdemo.values.errors import PictureError, SettingsError
 from fgdemo.values.methods import METHODS, Method, methods_of
 
 if TYPE_CHECKING:
+    from PIL import Image
+
     from fgdemo.settings import Settings
 
 
@@ -106,10 +108,7 @@ def explain(
         ask = partial(workbench.methods, encoded, name=picture.name, box=None, a=found.asked, b=found.rival)
         drawn = ask(methods=shown, measure=True)
         sheet = with_methods(sheet, decoded, drawn)
-    try:
-        sheet.save(out)
-    except OSError as error:
-        raise SettingsError(f"The sheet could not be written to {out} ({error.strerror or error}).") from error
+    _write(sheet, out)
     say(f"{found.answer.sentence}\nWritten: {out}")
     return {
         "sheet": str(out),
@@ -119,3 +118,10 @@ def explain(
         "trust": {name: asdict(figure) for name, figure in measured.items()},
         **({"methods": asdict(drawn)} if drawn else {}),
     }
+
+
+def _write(sheet: Image.Image, out: Path) -> None:
+    try:
+        sheet.save(out)
+    except OSError as error:
+        raise SettingsError(f"The sheet could not be written to {out} ({error.strerror or error}).") from error

@@ -28,6 +28,7 @@ from fgdemo.values.types import (
     CropBox,
     KnownGroup,
     Neighbour,
+    Reading,
     TaxonHit,
     TaxonProb,
     Trust,
@@ -128,10 +129,7 @@ class Workbench:
             answer=answer,
             path=tuple(self._taxon_prob(taxon.id, rolled[taxon.id]) for taxon in taxonomy.path(likeliest)),
             candidates=candidates(reading, self._classifier, shown),
-            prediction_set=tuple(
-                self._taxon_prob(taxonomy.leaves[i], float(reading.probs[i]))
-                for i in self._classifier.prediction_set(reading.probs)
-            ),
+            prediction_set=self._prediction_set(reading),
             coverage=self._classifier.coverage,
             unknown=verdict,
             grid=(reading.evidence.shape[0], reading.evidence.shape[1]),
@@ -141,6 +139,10 @@ class Workbench:
             elapsed_ms=round((time.perf_counter() - started) * 1000, 1),
             caveat=self._classifier.caveat,
         )
+
+    def _prediction_set(self, reading: Reading) -> tuple[TaxonProb, ...]:
+        leaves, probs = self._classifier.taxonomy.leaves, reading.probs
+        return tuple(self._taxon_prob(leaves[i], float(probs[i])) for i in self._classifier.prediction_set(probs))
 
     def picture(self, data: Encoded, *, name: str, box: CropBox | None = None) -> Image.Image:
         """What the model sees, in `box`. Raises PictureError, BusyError."""
