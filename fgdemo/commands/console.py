@@ -26,6 +26,10 @@ RECIPE_HELP = "JSON with fields of the recipe (fgdemo/learn/train/recipe.py) tha
 Say = Callable[[str], None]
 """Takes a sentence for a person."""
 Checkpoint = Annotated[Path | None, Option(metavar="FOLDER", help="checkpoint folder (default: FGDEMO_CHECKPOINT)")]
+AnyClassifier = Annotated[
+    Path | None,
+    Option(metavar="FOLDER", help="checkpoint folder, timm:NAME or hf-hub:OWNER/MODEL (default: FGDEMO_CHECKPOINT)"),
+]
 
 
 def quiet(text: str) -> None:

@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Argument, Option
 
-from fgdemo.commands.console import Checkpoint, Say, load_any, picture_bytes, quiet, settled
+from fgdemo.commands.console import AnyClassifier, Say, load_any, picture_bytes, quiet, settled
 from fgdemo.values.errors import PictureError, SettingsError
-from fgdemo.values.methods import METHODS, Method, methods_of
 
 if TYPE_CHECKING:
     from PIL import Image
 
     from fgdemo.settings import Settings
+    from fgdemo.values.methods import Method
 
 
 def predict(
     pictures: Annotated[list[Path], Argument(metavar="PICTURES")],
     *,
-    checkpoint: Checkpoint = None,
+    checkpoint: AnyClassifier = None,
     settings: Settings | None = None,
     say: Say = quiet,
 ) -> dict[str, Any]:
@@ -74,7 +74,7 @@ def explain(
             help="also measured maps of GradCAM, GradCAM++, LayerCAM, HiResCAM, EigenCAM, FinerCAM, or all",
         ),
     ] = None,
-    checkpoint: Checkpoint = None,
+    checkpoint: AnyClassifier = None,
     settings: Settings | None = None,
     say: Say = quiet,
 ) -> dict[str, Any]:
@@ -88,6 +88,7 @@ def explain(
     from fgdemo.services.classify.workbench import Workbench
     from fgdemo.storage.pictures.decoding import Decoder
     from fgdemo.storage.pictures.images import decode_picture
+    from fgdemo.values.methods import METHODS, methods_of
 
     settings = settled(settings)
     methods = methods_of(method.split(",")) if method else ()
