@@ -64,6 +64,7 @@ def test_what_a_browser_does_not_send_is_named(page: Page, app: RunningApp, tmp_
     for name in ("Thumbs.db", ".hidden.png"):
         (tmp_path / name).write_bytes(b"no picture")
     page.goto(f"{app.url}#data")
+    expect(page.locator(".fg-data-body")).to_be_visible()
     page.locator('[data-field="files"]').set_input_files([tmp_path / "Thumbs.db", tmp_path / ".hidden.png"])
     transfer = page.locator(".fg-transfer")
     expect(transfer).to_contain_text("Thumbs.db, .hidden.png (hidden, or left by a system) were not sent")

@@ -288,5 +288,7 @@ def test_whose_path_is_believed(told: str, setting: str, proxies: int, prefix: s
 
     named = [(b"host", b"me.example"), (b"x-forwarded-prefix", told.encode()), (b"x-gradio-server", b"http://evil")]
     scope = {"type": "http", "scheme": "http", "path": "/config", "headers": named, "query_string": b""}
-    asyncio.run(SubPath(inner, setting, proxies)(scope, None, None))  # type: ignore[arg-type]
+    asked = SubPath(inner, setting, proxies)(scope, None, None)  # type: ignore[arg-type]
+    with ThreadPoolExecutor(1) as aside:  # where no browser's loop runs already
+        aside.submit(asyncio.run, asked).result()
     assert seen == [(prefix, f"{prefix}/config", [f"me.example{prefix}"] if prefix and not setting else [])]

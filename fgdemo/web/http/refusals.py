@@ -77,7 +77,7 @@ def _said(path: str, status: int, headers: Headers, content: bytes) -> bytes:
         told = None
     told = told if isinstance(told, dict) else {}
     error = told.get("error")
-    if isinstance(error, str):
+    if isinstance(error, str) or isinstance(told.get("reason"), str):  # the second is what /healthz says
         return content
     if "jsonrpc" in told and isinstance(error, dict):
         sentence = RPC_SENTENCES.get(error.get("code", 0))

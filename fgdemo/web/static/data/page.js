@@ -25,6 +25,7 @@ class DataPage {
     this.root = root;
     this.format = "imagefolder";
     this.turn = 0;
+    this.isRunning = false;
     /** @type {AbortController | null} */
     this.sending = null;
     const acts = {
@@ -129,6 +130,9 @@ class DataPage {
   }
 
   fail(sentence, about = "") {
+    const { isRunning } = this;
+    this.turn += 1; // what was asked before does not show an older transfer over this
+    if (isRunning) this.timer = setTimeout(() => this.follow(), POLL_MS);
     this.show({ kind: "import", about, state: "failed", sentence, left_out: [] });
   }
 
@@ -148,6 +152,7 @@ class DataPage {
   show(transfer, onCancel = () => this.begin("data_cancel", {})) {
     drawTransfer(this.$(".fg-transfer"), transfer, { onCancel, onGoOn: () => this.begin("data_go_on", {}) });
     const busy = transfer?.state === "running";
+    this.isRunning = busy && !this.sending;
     for (const button of this.root.querySelectorAll('[data-do], [data-form="location"] button')) button.disabled = busy;
   }
 
