@@ -31,7 +31,7 @@ class CropBox:
     bottom: float
 
     def __post_init__(self) -> None:
-        sides: tuple[object, ...] = (self.left, self.top, self.right, self.bottom)
+        sides: list[object] = [self.left, self.top, self.right, self.bottom]
         if not all(isinstance(side, (int, float)) and 0.0 <= side <= 1.0 for side in sides):
             raise PictureError("The crop box must lie within the picture: four numbers from 0 to 1.")
         if self.right - self.left < 0.01 or self.bottom - self.top < 0.01:

@@ -79,6 +79,7 @@ def test_a_reading_adds_up(fitted: Fitted) -> None:
         np.testing.assert_allclose(reading.assignment.sum(-1), 1, atol=1e-5)
         assert reading.probs.sum() == pytest.approx(1)
         assert np.linalg.norm(reading.embedding) == pytest.approx(1, abs=1e-5)
+        assert reading.unknown_score is not None
         assert 0 <= reading.unknown_score <= 1
         assert fitted.classifier.prediction_set(reading.probs)[0] == reading.probs.argmax()
 
