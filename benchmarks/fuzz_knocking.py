@@ -28,7 +28,10 @@ METHODS = ("GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS")
 MARK = "mark-of-a-stranger"
 """What no log may hold."""
 FAULTS = ("Traceback (most recent", "Something went wrong on the server", "Internal Server Error", "site-packages")
-FOR_EVERYBODY = {"about", "classify", "trust", "neighbours", "search_taxa", "suggest", "my_picture", "forget_picture"}
+FOR_EVERYBODY = {
+    *("about", "classify", "trust", "methods", "measure_methods", "neighbours", "search_taxa", "suggest"),
+    *("my_picture", "forget_picture"),
+}
 NEVER_ENDING = ("heartbeat", "queue/data", "upload_progress", "/mcp", "dev/reload")
 """Streams of events that stay open."""
 OF_MAINTAINERS = ("data_", "people_", "train_")
