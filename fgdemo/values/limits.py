@@ -12,6 +12,8 @@ LONGEST_ANNOTATOR = 120
 """Characters of a name under which somebody answers."""
 LONGEST_NAME = 200
 """Characters of a name or an id that a page or a program sends."""
+LONGEST_KIND_NAME = 120
+"""Characters of the name of a kind."""
 LONGEST_LOCATION = 1000
 """Characters of the folder, file or data set that an import is to read."""
 MOST_TAXA = 8

@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection, Engine
 from fgdemo.storage.database.database import writing
 from fgdemo.storage.database.json_columns import read_texts
 from fgdemo.storage.database.schema import label_event_table, taxon_table
-from fgdemo.storage.history.taxa import LONGEST_NAME
+from fgdemo.values.limits import LONGEST_KIND_NAME
 from fgdemo.values.naming import NameBook, alike, display_name, display_names, exact, joined, slug, unique_id
 from fgdemo.values.taxonomy import Taxon, other_names
 
@@ -190,8 +190,8 @@ class _Book:
     def _fault(self, name: str) -> str | None:
         if slug(name) in self._out_of_use:
             return "is the name of a kind that is no longer in use"
-        if not slug(name) or len(name) > LONGEST_NAME:
-            return f"is no name: a new kind needs one of 1 to {LONGEST_NAME} characters"
+        if not slug(name) or len(name) > LONGEST_KIND_NAME:
+            return f"is no name: a new kind needs one of 1 to {LONGEST_KIND_NAME} characters"
         return None
 
     def _group(self, path: Sequence[str], label: str) -> str | None:
@@ -200,7 +200,7 @@ class _Book:
         for name in path:
             found = self._book.meant([name]).get(name)
             if found is None and slug(name):
-                readable = display_name(name)[:LONGEST_NAME]
+                readable = display_name(name)[:LONGEST_KIND_NAME]
                 found = self._add(Taxon(unique_id(readable, self._ids), readable, parent), False)
             parent = self._parent(found, label)
         return parent

@@ -14,10 +14,10 @@ from fgdemo.storage.database.json_columns import read_texts
 from fgdemo.storage.database.schema import label_event_table, taxon_table
 from fgdemo.values.bidi import isolated
 from fgdemo.values.errors import TaxonomyError
+from fgdemo.values.limits import LONGEST_KIND_NAME
 from fgdemo.values.naming import slug
 from fgdemo.values.taxonomy import Taxon, Taxonomy
 
-LONGEST_NAME = 120
 _PRINT = sa.select(
     sa.func.count(),
     sa.func.sum(sa.cast(taxon_table.c.retired, sa.Integer)),
@@ -67,8 +67,8 @@ class TaxonStore:
 def _new_taxon(
     connection: Connection, taxa: dict[str, Taxon], name: str, parent: str | None, latin: str | None
 ) -> Taxon:
-    if not slug(name) or len(name) > LONGEST_NAME:
-        raise TaxonomyError(f"A new kind needs a name of 1 to {LONGEST_NAME} characters.")
+    if not slug(name) or len(name) > LONGEST_KIND_NAME:
+        raise TaxonomyError(f"A new kind needs a name of 1 to {LONGEST_KIND_NAME} characters.")
     taken = next((taxon for taxon in taxa.values() if slug(taxon.name) == slug(name) or taxon.id == slug(name)), None)
     if taken is not None:
         raise TaxonomyError(f"There is a kind of this name already: {isolated(taken.name)}.")

@@ -13,7 +13,6 @@ from typing import Any, cast
 
 from fgdemo.storage.disk.strict_json import BadJsonError, read_object
 from fgdemo.storage.history.label_event import LabelEvent
-from fgdemo.storage.history.taxa import LONGEST_NAME
 from fgdemo.storage.records import models
 from fgdemo.storage.records.fields import FaultError, Fields, Record, read, sha256, text, two_texts, whole
 from fgdemo.storage.records.inventory import Holding, Inventory
@@ -28,7 +27,7 @@ from fgdemo.values.labelled import (
     SourceSession,
     SourceSplit,
 )
-from fgdemo.values.limits import LONGEST_ANNOTATOR, LONGEST_COMMENT
+from fgdemo.values.limits import LONGEST_ANNOTATOR, LONGEST_COMMENT, LONGEST_KIND_NAME
 from fgdemo.values.taxonomy import Taxon
 
 WORKSPACE_TABLE = "workspace.jsonl"
@@ -42,9 +41,9 @@ _SESSION: Fields = {
     "pair": two_texts,
     **{key: reader for key, reader in models.SESSION.items() if key not in _NAMED_OTHERWISE},
 }
-_LONGEST_IN_TAXON = {"id": 300, "name": LONGEST_NAME, "parent": 300, "latin": LONGEST_NAME}
+_LONGEST_IN_TAXON = {"id": 300, "name": LONGEST_KIND_NAME, "parent": 300, "latin": LONGEST_KIND_NAME}
 _LONGEST_IN_PICTURE = {"source": 200, "name": 1000, "imported_in": 200}
-_LONGEST_NAMES = {"annotator": LONGEST_ANNOTATOR, "new_name": LONGEST_NAME, "comment": LONGEST_COMMENT}
+_LONGEST_NAMES = {"annotator": LONGEST_ANNOTATOR, "new_name": LONGEST_KIND_NAME, "comment": LONGEST_COMMENT}
 _LONGEST_IN_EVENT = _LONGEST_NAMES | {"taxon": 300, "model_version": 200, "batch": 200, "answer_key": 300, "reason": 40}
 """Anybody may have made an export by hand, so its texts are bounded as those of the page; a mirror keeps all."""
 
