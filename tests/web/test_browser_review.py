@@ -196,6 +196,7 @@ def test_a_maintainer_takes_several_pictures_out_of_gold_and_is_asked_first(brow
     said(page, "4 pictures → back in gold. Saved.")
     assert {app.workspace.roster.standing(image).taxon for image in gold_images(app)} == {"lowchen"}
     page.goto(f"{app.url}#review?state=all")
+    expect(page.locator('.fg-tile:not([data-gold="true"])').first).to_be_visible()  # the gold ones are there already
     page.locator('.fg-tile[data-gold="true"]').first.click()
     page.locator('.fg-tile:not([data-gold="true"])').first.click(modifiers=["Control"])
     said(page, "Gold pictures are chosen: choose none first.")

@@ -7,6 +7,7 @@ import { digitOf, keyOf } from "../shared/keyboard.js";
 import { partLabels, partsLayer, signedLayer, spotlightLayer } from "../shared/layers.js";
 import { gradient, partSums } from "../shared/maps.js";
 import { isShown } from "../head/nav.js";
+import { taxonSearch } from "../shared/taxon_search.js";
 import { Viewer } from "../shared/viewer.js";
 import { signed } from "../shared/words.js";
 import { showAnswer, showCandidates, showPredictionSet } from "./answer.js";
@@ -411,12 +412,11 @@ class ClassifyTab {
     return ask("search_taxa", { query });
   }
 
-  async compare() {
+  /** At once: what is typed next belongs into the field, not to the keys of the page. */
+  compare() {
     const place = this.$(".fg-compare");
     place.hidden = !place.hidden;
     if (place.hidden) return;
-    place.replaceChildren();
-    const { taxonSearch } = await needed(() => import("../shared/taxon_search.js"));
     const search = taxonSearch({
       label: "Compare with…",
       search: async (query) => {
