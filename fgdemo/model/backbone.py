@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -17,6 +16,7 @@ from timm.data.config import resolve_data_config
 from torch import Tensor, nn
 
 from fgdemo.model.start_weights import first_line, load_weights
+from fgdemo.model.tap import as_grid, kept, onto_grid, tap_of
 from fgdemo.storage.disk.strict_json import BadJsonError, read_json
 from fgdemo.values.errors import BackboneError, SettingsError
 from fgdemo.values.types import CropBox
@@ -78,22 +78,35 @@ class Backbone(nn.Module):
     For a CNN the tokens are the last feature map; for a ViT the patch tokens after the final norm, class and
     register tokens dropped (their number is the model's own: DINOv2 with registers has 5, not 1). Where timm norms the
     mean of the tokens (`fc_norm`), `start_backbone` has it norm the tokens, with the same weights.
+
+    Attributes:
+        grid: (h, w) of pictures of its own size, and `dim`: D.
+        tap: where `with_mid` reads, by the rule of `fgdemo.model.tap`; None reads the last tokens.
+        mid_dim: M, of the mid tokens.
     """
 
     def __init__(self, spec: BackboneSpec, net: nn.Module) -> None:
         super().__init__()
         self.spec = spec
         self.net = net
-        tokens = self._probe(spec.size_px)
+        self.tap = tap_of(net)
+        try:
+            tokens, mid = self._probe(spec.size_px)
+        except BackboneError:
+            if self.tap is None:
+                raise
+            self.tap = None  # what timm says of its stages is not so
+            tokens, mid = self._probe(spec.size_px)
         self.grid: tuple[int, int] = (tokens.shape[1], tokens.shape[2])
         self.dim: int = tokens.shape[3]
+        self.mid_dim: int = mid.shape[3]
 
-    def _probe(self, size_px: int) -> Tensor:
-        """The tokens of a black picture. Raises BackboneError where the architecture does not take that size."""
+    def _probe(self, size_px: int) -> tuple[Tensor, Tensor]:
+        """Both tokens of a black picture. Raises BackboneError where the architecture does not take that size."""
         weight = next(self.net.parameters())
         try:
             with torch.inference_mode():
-                return self(torch.zeros(1, 3, size_px, size_px, device=weight.device))
+                return self.with_mid(torch.zeros(1, 3, size_px, size_px, device=weight.device))
         except (RuntimeError, AssertionError, ValueError, AttributeError) as error:
             raise BackboneError(
                 f"The backbone {self.spec.name} cannot read pictures of {size_px} px ({first_line(error)})."
@@ -114,25 +127,19 @@ class Backbone(nn.Module):
 
     def forward(self, pixels: Tensor) -> Tensor:
         features = self.net.forward_features(pixels)  # pyright: ignore[reportCallIssue]
-        if not isinstance(features, Tensor):
-            raise BackboneError(f"{self._refused} it gives several sets of features instead of one grid of tokens.")
-        if features.ndim == 2:
-            raise BackboneError(f"{self._refused} it gives one vector for a picture instead of tokens.")
-        if features.ndim == 4:
-            channels_last = getattr(self.net, "output_fmt", "NCHW") == "NHWC"
-            return features if channels_last else features.permute(0, 2, 3, 1)
-        patches = features[:, int(getattr(self.net, "num_prefix_tokens", 0)) :]
-        count, (height, width) = patches.shape[1], pixels.shape[2:]
-        rows = round(math.sqrt(count * height / width))
-        if count <= 1:
-            raise BackboneError(f"{self._refused} it gives a token for the whole picture and none for its places.")
-        if rows == 0 or count % rows:
-            raise BackboneError(f"{self._refused} its {count} tokens lie on no grid: some of them belong to no place.")
-        return patches.unflatten(1, (rows, -1))
+        return as_grid(features, self.net, self.spec.name, pixels)
 
-    @property
-    def _refused(self) -> str:
-        return f"The backbone {self.spec.name} cannot be read:"
+    def with_mid(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        """`forward`, and of the same pass the (B, h, w, M) mid tokens, brought onto the grid of the tokens."""
+        if self.tap is None:
+            tokens = self(pixels)
+            return tokens, tokens
+        with kept(self.net, self.tap.module) as found:
+            tokens = self(pixels)
+        mid = as_grid(found[-1], self.net, self.spec.name, pixels) if found else tokens
+        if mid.shape[-1] != self.tap.dim:
+            raise BackboneError(f"The backbone {self.spec.name} has no {self.tap.dim} channels at {self.tap.module}.")
+        return tokens, onto_grid(mid, (tokens.shape[1], tokens.shape[2]))
 
 
 def build_backbone(spec: BackboneSpec) -> Backbone:

@@ -122,11 +122,11 @@ class Classifier:
     def read(self, picture: Image.Image, box: CropBox | None = None) -> Reading:
         """One forward pass; everything else is arithmetic on its tokens."""
         batch = self.pixels(picture, box)[None].to(self.device, memory_format=torch.channels_last)
-        return self.read_tokens(self.network.tokens(batch))
+        return self.read_tokens(*self.network.with_mid(batch))
 
     @torch.inference_mode()
-    def read_tokens(self, tokens: Tensor) -> Reading:
-        """(1, h, w, D) tokens → the reading."""
+    def read_tokens(self, tokens: Tensor, mid: Tensor | None = None) -> Reading:
+        """(1, h, w, D) tokens and (1, h, w, M) mid tokens of the same pass → the reading."""
         network = self.network
         logits = network.logits_from_tokens(tokens)[0].cpu().numpy()
         probs = softmax(logits.astype(np.float64))
@@ -140,6 +140,7 @@ class Classifier:
             assignment=network.assignment(tokens, group)[0].cpu().numpy(),
             parts=self.parts.of_group(group),
             tokens=tokens[0].float().cpu().numpy(),
+            mid=None if mid is None else mid[0].float().cpu().numpy(),
             embedding=embedding / max(float(np.linalg.norm(embedding)), 1e-9),
             unknown_score=float(self.unknown_scores(logits[None], embedding[None])[0]),
             unknown_threshold=self.unknown.threshold,

@@ -208,9 +208,9 @@ class ForeignClassifier:
     @torch.inference_mode()
     def read(self, picture: Image.Image, box: CropBox | None = None) -> Reading:
         batch = self.pixels(picture, box)[None].to(self.network.device)
-        pooled, prefix = self.pooled, None
+        pooled, prefix, mid = self.pooled, None, None
         if pooled is not None:
-            tokens = self.backbone(batch)
+            tokens, mid = self.backbone.with_mid(batch)
             logits, evidence = pooled.logits_from_tokens(tokens)[0], pooled.evidence(tokens)
             base = pooled.base
         else:
@@ -230,6 +230,7 @@ class ForeignClassifier:
             unknown_score=None,
             unknown_threshold=1.0,
             tokens=tokens[0].float().cpu().numpy(),
+            mid=None if mid is None else mid[0].float().cpu().numpy(),
             prefix=None if prefix is None else prefix[0].float().cpu().numpy(),
         )
 

@@ -35,16 +35,17 @@ class LentBackbone(Backbone):
     def __init__(self, backbone: Backbone) -> None:
         spaces = importlib.import_module("spaces")  # before anything is moved: it is what emulates `cuda` here
         torch.nn.Module.__init__(self)
-        self.spec, self.grid, self.dim = backbone.spec, backbone.grid, backbone.dim
+        self.spec, self.grid, self.dim, self.mid_dim = backbone.spec, backbone.grid, backbone.dim, backbone.mid_dim
         weights = backbone.eval().requires_grad_(False).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
         if threading.current_thread() is threading.main_thread():
             weights = weights.to("cuda")
 
-        def tokens_of(pixels: np.ndarray) -> np.ndarray:
+        def tokens_of(pixels: np.ndarray, with_mid: bool) -> tuple[np.ndarray, ...]:
             on_gpu = weights.to("cuda")
             batch = torch.from_numpy(pixels).to("cuda").contiguous(memory_format=torch.channels_last)
             with torch.inference_mode():
-                return cast(Tensor, on_gpu(batch)).float().cpu().numpy()
+                found = on_gpu.with_mid(batch) if with_mid else (cast(Tensor, on_gpu(batch)),)
+                return tuple(one.float().cpu().numpy() for one in found)
 
         self._tokens_of = spaces.GPU(duration=LONGEST_S)(tokens_of)
 
@@ -54,4 +55,8 @@ class LentBackbone(Backbone):
         return 64
 
     def forward(self, pixels: Tensor) -> Tensor:
-        return torch.from_numpy(self._tokens_of(pixels.cpu().contiguous().numpy()))
+        return torch.from_numpy(self._tokens_of(pixels.cpu().contiguous().numpy(), False)[0])
+
+    def with_mid(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        tokens, mid = self._tokens_of(pixels.cpu().contiguous().numpy(), True)
+        return torch.from_numpy(tokens), torch.from_numpy(mid)

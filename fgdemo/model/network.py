@@ -38,6 +38,10 @@ class Network(nn.Module):
         """(B, 3, S, S) → (B, h, w, D)."""
         return cast(Tensor, self.backbone(pixels))
 
+    def with_mid(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, 3, S, S) → (B, h, w, D) tokens and, of the same pass, (B, h, w, M) mid tokens."""
+        return self.backbone.with_mid(pixels)
+
     def logits_from_tokens(self, tokens: Tensor) -> Tensor:
         """(B, h, w, D) → (B, C) log-odds; differentiable."""
         return tokens.mean((1, 2)).float() @ self.weight + self.bias

@@ -72,6 +72,7 @@ class Reading:
         parts: the K parts of the group this picture most probably belongs to.
         embedding: (D,) the pooled tokens, of unit length, for finding similar pictures.
         tokens: (h, w, D) what the head reads, for other methods than ours; None where they are not kept.
+        mid: (h, w, M) what the same pass knew of each place halfway (`fgdemo.model.tap`); None where it was not kept.
         prefix: (P, D) class and register tokens beside them; None where the head reads none.
         unknown_score: in [0, 1]; the share of known pictures that look more familiar than this one.
             High is bad: 0.97 means that only 3 % of known pictures look as strange. None: nothing measured that.
@@ -88,6 +89,7 @@ class Reading:
     unknown_score: float | None
     unknown_threshold: float
     tokens: np.ndarray | None = None
+    mid: np.ndarray | None = None
     prefix: np.ndarray | None = None
 
 
