@@ -14,7 +14,7 @@ from typing import NoReturn
 import pytest
 from gradio.utils import get_upload_folder
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from fgdemo.settings import Settings
 from fgdemo.values.annotation import Person
@@ -336,6 +336,20 @@ def test_what_is_wrong_is_kept_for_the_experts(page: Page, app: RunningApp, tmp_
     assert app.events.history(kept.image)[0].comment == "<b>ear tufts</b>"
     form.get_by_role("button", name="Close").click()
     expect(page).to_have_url(re.compile("#classify$"))
+
+
+def test_what_is_typed_while_a_dialog_loads_is_no_key_of_the_page(page: Page, warbler: Path) -> None:
+    held: list[Route] = []
+    page.route(re.compile(r"/suggest\.js"), lambda route: held.append(route))
+    choose(page, warbler, re.compile("Nashville"))
+    page.get_by_role("button", name="That’s wrong").click()
+    dialog = page.locator('[data-dialog="wrong"]')
+    expect(dialog).to_have_attribute("open", "")
+    page.keyboard.type("1c")
+    expect(page.locator('.fg-classify[data-view="class"]')).to_be_visible()
+    expect(page.locator(".fg-stage.is-cropping")).to_have_count(0)
+    held[0].continue_()
+    expect(dialog.get_by_role("combobox")).to_be_focused()
 
 
 def test_a_kind_that_is_not_known_yet_can_be_named(page: Page, app: RunningApp, warbler: Path) -> None:

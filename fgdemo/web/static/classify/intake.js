@@ -10,9 +10,12 @@ export function isFree(root) {
 
 /** `onFile(file)` for each, of a kind that the server reads; returns {choose}, which opens the file chooser. */
 export function listenForPictures(root, onReadable) {
+  let turn = 0; // the latest one; what takes longer to read must not come after it
   const onFile = async (file) => {
+    const mine = ++turn;
     const { readable } = await needed(() => import("../shared/readable.js"));
-    onReadable(await readable(file));
+    const picture = await readable(file);
+    if (mine === turn) onReadable(picture);
   };
   const field = root.querySelector('input[type="file"]');
   const take = () => {

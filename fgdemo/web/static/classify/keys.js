@@ -14,6 +14,7 @@ const KEYS = [
   [["?"], "this list"],
 ];
 
+/** Fill a dialog that is open. */
 export function openKeys(dialog) {
   const close = () => dialog.close();
   dialog.onclick = (event) => event.target === dialog && close(); // beside it
@@ -21,6 +22,7 @@ export function openKeys(dialog) {
     event.stopPropagation(); // the page would take "?" as the wish to see this list
     if (keyOf(event) === "?") close();
   };
+  const button = h("button", { type: "button", class: "fg-button", onclick: close }, "Close");
   dialog.replaceChildren(
     h("h2", { id: "fg-keys-title" }, "Keys"),
     h(
@@ -28,7 +30,7 @@ export function openKeys(dialog) {
       { class: "fg-keys" },
       ...KEYS.flatMap(([keys, does]) => [h("dt", {}, ...keys.map((key) => h("kbd", {}, key))), h("dd", {}, does)]),
     ),
-    h("p", { class: "fg-form-actions" }, h("button", { type: "button", class: "fg-button", onclick: close }, "Close")),
+    h("p", { class: "fg-form-actions" }, button),
   );
-  dialog.showModal();
+  button.focus();
 }

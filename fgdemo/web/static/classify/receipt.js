@@ -3,7 +3,7 @@
 import { ask, keepAsking } from "../shared/client.js";
 import { h } from "../shared/dom.js";
 
-const MARK = "#classify&receipt="; // as the Classify page looks for it
+const MARK = "#classify&receipt="; // as ./dialogs.js looks for it
 const WORDS = {
   kept: (until) => `Experts can see the picture that you left. It is removed on ${until}, unless one of them accepts it before.`,
   used: () =>
@@ -38,7 +38,7 @@ export function receiptLink(receipt, keptUntil) {
   ];
 }
 
-/** What became of the picture, and a button that deletes it. */
+/** Fill an open dialog: what became of the picture, and a button that deletes it. */
 export async function openReceipt(dialog, receipt) {
   const close = () => dialog.close();
   const show = (reply) => {
@@ -53,13 +53,13 @@ export async function openReceipt(dialog, receipt) {
       remove.disabled = true;
       show(await ask(reply.again ? "my_picture" : "forget_picture", { receipt })); // never deleted by a second try alone
     });
+    const leave = h("button", { type: "button", class: "fg-button", onclick: close }, "Close");
     dialog.replaceChildren(
       h("h2", { id: "fg-receipt-title" }, "Your picture"),
       h("p", { role: "status" }, words),
-      h("p", { class: "fg-form-actions" }, h("button", { type: "button", class: "fg-button", onclick: close }, "Close"), remove),
+      h("p", { class: "fg-form-actions" }, leave, remove),
     );
+    leave.focus();
   };
-  dialog.addEventListener("close", () => history.replaceState(null, "", "#classify"), { once: true });
   show(await keepAsking("my_picture", { receipt }));
-  dialog.showModal();
 }

@@ -5,7 +5,7 @@ import { h } from "../shared/dom.js";
 import { taxonSearch } from "../shared/taxon_search.js";
 import { receiptLink } from "./receipt.js";
 
-/** `save({taxon, new_name, comment, keep_picture, key})` resolves to {saved, receipt, kept_until}, or to {error}. */
+/** Fill an open dialog. `save({taxon, new_name, comment, keep_picture, key})` resolves to {saved, receipt, kept_until}, or to {error}. */
 export function openSuggestion(dialog, { answered, keepDays, search, save }) {
   /** @type {any} */
   let chosen = null;
@@ -69,7 +69,6 @@ export function openSuggestion(dialog, { answered, keepDays, search, save }) {
     ),
   );
   dialog.replaceChildren(form);
-  dialog.showModal();
   picker.field.focus();
 }
 

@@ -1,0 +1,179 @@
+// The picture of the Classify tab and what is drawn over it: one view at a time, the part that is lit, and the map in words.
+
+import { needed } from "../shared/client.js";
+import { h } from "../shared/dom.js";
+import { partLabels, partsLayer, signedLayer, spotlightLayer } from "../shared/layers.js";
+import { gradient } from "../shared/maps.js";
+import { Viewer } from "../shared/viewer.js";
+import { signed } from "../shared/words.js";
+import { describe, trustInWords } from "./views.js";
+
+const FAITHLESS = 0.1;
+
+export class Stage {
+  view = "class";
+  /** @type {any} */
+  result = null;
+  /** @type {any} */
+  a = null; // the candidates that are compared
+  /** @type {any} */
+  b = null;
+  pinned = null; // ids of parts
+  hovered = null;
+  layers = new Map();
+  /** @type {any} */
+  methods = null; // whose script comes when the view is chosen first
+  measured = new Map(); // trust by pair; null where nothing measures it
+
+  /** `onBox(box)` and `onMode(name)` as the viewer says them; `ask(name, question, isWanted)` puts a question about the picture. */
+  constructor(root, { onBox, onMode, ask }) {
+    this.root = root;
+    this.viewer = new Viewer(this.$(".fg-stage"), { onBox, onMode });
+    this.ask = ask;
+    const opacity = this.$(".fg-opacity input");
+    opacity.addEventListener("input", () => this.viewer.setOpacity(opacity.value / 100));
+    this.viewer.setOpacity(opacity.value / 100);
+  }
+
+  $(selector) {
+    return this.root.querySelector(selector);
+  }
+
+  /** What is drawn from now on is about this result; nothing is drawn yet. */
+  take(result) {
+    this.result = result;
+    this.pinned = this.hovered = null;
+    this.layers.clear();
+    this.measured.clear();
+  }
+
+  /** Whether a new picture is on the screen that the current result is not about. */
+  isReading() {
+    return this.root.dataset.state === "reading";
+  }
+
+  showPair(a, b) {
+    [this.a, this.b] = [a, b];
+    this.show();
+  }
+
+  setView(view) {
+    this.view = view;
+    this.show();
+  }
+
+  show() {
+    if (this.isReading()) return;
+    const { a, b, result } = this;
+    const what = describe(this.view, result, a, b);
+    this.viewer.setLayer(this.layerOf(what), what.parts ? partLabels(what.parts, result.grid) : []);
+    this.showSpotlight();
+    this.root.dataset.view = this.view;
+    this.$(`.fg-views input[value="${this.view}"]`).checked = true;
+    this.showNote(what.note);
+    this.$(".fg-map-words").textContent = what.words;
+    this.$('[data-live="map"]').textContent = what.words;
+    this.$("canvas").setAttribute("aria-label", `${result.answer.sentence}. ${what.words}`.trim());
+    this.showScale(what.scale);
+    this.showTrust();
+    this.showMethods();
+  }
+
+  /** @param {any} what */
+  layerOf({ values, scale, parts }) {
+    const { aspect } = this.viewer;
+    if (values) return this.layer(`${this.view} ${this.pair}`, () => signedLayer(values, this.result.grid, aspect, scale));
+    return parts ? this.layer("parts", () => partsLayer(parts, this.result.grid, aspect)) : null;
+  }
+
+  layer(key, make) {
+    if (!this.layers.has(key)) this.layers.set(key, make());
+    return this.layers.get(key);
+  }
+
+  get pair() {
+    return `${this.a.taxon} ${this.b.taxon}`;
+  }
+
+  /** What is written over the picture. */
+  showNote(sentence) {
+    const note = this.$(".fg-stage-note");
+    note.textContent = sentence;
+    note.hidden = !sentence;
+  }
+
+  // --- the part that is lit ----------------------------------------------------------------------------
+
+  /** What happened to the bar of a part: "hover", "leave" or "press". */
+  onPart(part, what) {
+    if (what === "press") {
+      this.pinned = this.pinned === part ? null : part;
+      for (const bar of this.root.querySelectorAll("[data-part]")) {
+        bar.setAttribute("aria-pressed", String(bar.dataset.part === String(this.pinned)));
+      }
+      if (this.pinned === null) this.hovered = null;
+    } else this.hovered = what === "hover" ? part : null;
+    if (!this.isReading()) this.showSpotlight();
+  }
+
+  showSpotlight() {
+    const id = this.hovered ?? this.pinned;
+    const part = this.result?.parts.find((one) => one.id === id);
+    this.viewer.setSpotlight(part ? this.layer(`part ${id}`, () => spotlightLayer(part, this.result.grid, this.viewer.aspect)) : null);
+    this.root.dataset.part = part ? String(id) : "";
+  }
+
+  // --- beside the map ----------------------------------------------------------------------------------
+
+  async showMethods() {
+    if (this.view !== "methods") {
+      this.methods?.hide();
+      return;
+    }
+    const { Methods } = await needed(() => import("./methods.js"));
+    if (this.view !== "methods" || this.isReading()) return;
+    this.methods ??= new Methods(this.$(".fg-methods"), this.ask);
+    const { result } = this;
+    const [a, b] = [this.a.taxon, this.b.taxon];
+    this.methods.show({
+      key: JSON.stringify([result.image_id, result.model_version, result.box, a, b]),
+      a,
+      b,
+      picture: this.viewer.picture,
+      box: result.box,
+      grid: result.grid,
+      known: this.measured.get(this.pair),
+    });
+  }
+
+  showScale(scale) {
+    const bar = this.$(".fg-scale");
+    bar.hidden = !scale;
+    if (!scale) return;
+    bar.title =
+      "Evidence of one place of the grid, in log-odds; zero is clear, and the line runs at half of the strongest." +
+      (this.view === "class" ? " The positive part is what Grad-CAM shows." : "");
+    const ends = this.view === "contrast" ? [h("b", { class: "fg-b" }, "B"), h("b", { class: "fg-a" }, "A")] : ["", ""];
+    this.$(".fg-low").replaceChildren(ends[0], " ", signed(-scale.peak));
+    this.$(".fg-high").replaceChildren(signed(scale.peak), " ", ends[1]);
+    this.$(".fg-ramp").style.background = gradient(scale.negative, scale.positive);
+  }
+
+  /** How faithful the maps of this pair are, as it was measured. */
+  takeTrust(pair, trust) {
+    this.measured.set(pair, trust);
+    if (pair === this.pair) this.showTrust();
+  }
+
+  showTrust() {
+    const line = this.$(".fg-trust");
+    const trust = this.measured.get(this.pair);
+    line.hidden = !["class", "contrast"].includes(this.view) || trust === null;
+    if (line.hidden) return;
+    const score = trust?.[this.view]?.score;
+    const faithless = score < FAITHLESS;
+    line.classList.toggle("is-faithless", faithless);
+    const text = score === undefined ? "trust: measuring…" : trustInWords(score);
+    this.$(".fg-trust-text").textContent = faithless ? `${text}: this map is not faithful for this picture` : text;
+  }
+}
