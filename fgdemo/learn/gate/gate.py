@@ -27,6 +27,7 @@ from fgdemo.model.calibration import softmax
 from fgdemo.model.classifier import Classifier
 from fgdemo.statistics.proportions import change_interval, share_interval
 from fgdemo.storage.pictures.images import decode_picture
+from fgdemo.values.batches import batches
 from fgdemo.values.progress import Progress, no_progress
 from fgdemo.values.taxonomy import Taxonomy
 from fgdemo.values.training import Check, Interval, KindChange, Outcome, PairChange, Verdict, gold_pictures, points
@@ -73,14 +74,14 @@ def judged(
     places = np.array([taxonomy.leaf_index.get(leaf, -1) for leaf in classifier.taxonomy.leaves])
     probs = np.zeros((len(pictures), len(taxonomy.leaves)))
     network = classifier.network
-    for start in range(0, len(pictures), BATCH):
-        batch = torch.stack([classifier.pixels(_picture(picture)) for picture in pictures[start : start + BATCH]])
+    for at in batches(range(len(pictures)), BATCH):
+        batch = torch.stack([classifier.pixels(_picture(pictures[row])) for row in at])
         with torch.inference_mode():
             own = softmax(network(batch.to(network.device)).double().cpu().numpy())
         rows = np.zeros((len(own), len(taxonomy.leaves)))
         rows[:, places[places >= 0]] = own[:, places >= 0]
-        probs[start : start + len(own)] = rows * (places[own.argmax(1)] >= 0)[:, None]
-        progress("answering gold pictures", start + len(own), len(pictures))
+        probs[at.start : at.stop] = rows * (places[own.argmax(1)] >= 0)[:, None]
+        progress("answering gold pictures", at.stop, len(pictures))
     measured = []
     chosen = np.unique(np.linspace(0, len(pictures) - 1, min(trusted, len(pictures))).round().astype(int))
     for done, row in enumerate(chosen, start=1):

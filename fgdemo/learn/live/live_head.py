@@ -29,6 +29,7 @@ from fgdemo.model.head import RidgeHead
 from fgdemo.model.instant import InstantHead, solve
 from fgdemo.storage.embeddings.embeddings import Embeddings
 from fgdemo.storage.history.roster import KINDS, SPLITS, Roster
+from fgdemo.values.batches import batches
 from fgdemo.values.taxonomy import Taxonomy
 
 WEIGHT = 1.0
@@ -230,14 +231,14 @@ class LiveHead:
         held = self._held
         differs = (held.column[rows] != column) | (held.weight[rows] != weight)
         rows, column, weight = rows[differs], column[differs], weight[differs]
-        for start in range(0, len(rows), CHUNK):
-            some = slice(start, start + CHUNK)
+        for at in batches(range(len(rows)), CHUNK):
+            some = slice(at.start, at.stop)
             phi = self.features(held.embedding[rows[some]])
             old = held.column[rows[some]], held.weight[rows[some]].astype(np.float64)
             new = column[some], weight[some].astype(np.float64)
             if len(rows) > ONE_BY_ONE:
                 self._head.change_many(phi, old, new)
-                self.learned = start
+                self.learned = at.start
             else:
                 for at in range(len(phi)):
                     self._head.change(

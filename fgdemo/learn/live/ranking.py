@@ -19,6 +19,7 @@ from fgdemo.statistics.proportions import wilson
 from fgdemo.storage.embeddings.embeddings import Embeddings
 from fgdemo.storage.history.roster import IS_OUT, SPLITS, Roster
 from fgdemo.values.annotation import Accuracy, Ranking
+from fgdemo.values.batches import batches
 
 AT_ONCE = 256
 """A piece of a ranking that takes some milliseconds, so that answers come between."""
@@ -158,9 +159,9 @@ class Ranker:
 
 def _pieces(rows: np.ndarray, pace: bool) -> Iterator[np.ndarray]:
     """A few rows at a time; with `pace` it rests as long as each piece took."""
-    for start in range(0, len(rows), AT_ONCE):
+    for some in batches(rows, AT_ONCE):
         began = time.monotonic()
-        yield rows[start : start + AT_ONCE]
+        yield some
         if pace:
             time.sleep(time.monotonic() - began)
 

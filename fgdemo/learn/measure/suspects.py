@@ -15,6 +15,7 @@ from fgdemo.model.backbone import Backbone, DataConfig
 from fgdemo.model.calibration import fit_temperature, softmax, telling
 from fgdemo.model.discriminant import Discriminant
 from fgdemo.model.head import RidgeHead
+from fgdemo.values.batches import batches
 from fgdemo.values.labelled import LabelledPicture
 from fgdemo.values.progress import Progress, no_progress
 from fgdemo.values.taxonomy import Taxonomy
@@ -74,15 +75,15 @@ def look_at(
     kept: list[LabelledPicture] = []
     keys: list[np.ndarray] = []
     skipped: list[tuple[str, str]] = []
-    for start in range(0, len(listed), CHUNK):
-        some = listed[start : start + CHUNK]
+    for at in batches(range(len(listed)), CHUNK):
+        some = listed[at.start : at.stop]
         pictures = decode_all(some, config, max_picture_mp=max_picture_mp)
         embeddings.append(
             embed(
                 backbone,
                 pictures.pixels,
                 config,
-                progress=lambda what, done, _of, start=start: progress(what, start + done, len(listed)),
+                progress=lambda what, done, _of, start=at.start: progress(what, start + done, len(listed)),
             )
         )
         left_out = {name for name, _ in pictures.skipped}
@@ -178,9 +179,8 @@ def _leave_one_out(embeddings: np.ndarray, given: np.ndarray, sums: RidgeHead) -
     solution = inverse @ sums.moment
     readout = Discriminant.of(solution, sums.moment, sums.counts)
     found = []
-    for start in range(0, len(embeddings), CHUNK):
-        some = slice(start, start + CHUNK)
-        features = sums.features(embeddings[some])
+    for some, labels in zip(batches(embeddings, CHUNK), batches(given, CHUNK), strict=True):
+        features = sums.features(some)
         spread = np.einsum("nd,nd->n", features @ inverse, features)
-        found.append(readout.leave_one_out(features @ solution, spread, np.ones(len(spread)), given[some]))
+        found.append(readout.leave_one_out(features @ solution, spread, np.ones(len(spread)), labels))
     return np.concatenate(found)

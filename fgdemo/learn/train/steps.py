@@ -21,6 +21,7 @@ from fgdemo.learn.train.student import Student, Teacher, mixed_precision
 from fgdemo.learn.train.techniques import contrast_loss, mix
 from fgdemo.learn.train.train_state import TrainState
 from fgdemo.model.backbone import DataConfig
+from fgdemo.values.batches import batches
 from fgdemo.values.errors import TrainingError
 
 
@@ -184,8 +185,7 @@ def backward(
         student.zero_grad(set_to_none=True)
         total: dict[str, Tensor] = {}
         try:
-            for start in range(0, len(batch), micro):
-                some = batch[start : start + micro]
+            for some in batches(batch, micro):
                 terms = batch_losses(student, some, lesson)
                 share = len(some) / len(batch)
                 scaler.scale(torch.stack(list(terms.values())).sum() * share).backward()
@@ -242,8 +242,7 @@ def val_top1(student: Student, lesson: Lesson, chosen: np.ndarray) -> float:
     student.eval()
     device = next(student.parameters()).device
     right, mine = 0, chosen[lesson.world.part(len(chosen))]
-    for start in range(0, len(mine), 64):
-        some = mine[start : start + 64]
+    for some in batches(mine, 64):
         pixels = to_batch(lesson.pictures.pixels[some], lesson.config, device)
         with mixed_precision(device):
             logits, _, _ = student(resize(pixels, lesson.recipe.train_px))

@@ -11,6 +11,7 @@ import numpy as np
 from fgdemo.services.review.snapshot import Snapshot
 from fgdemo.storage.disk.left_out import harmless
 from fgdemo.storage.history.roster import KINDS, SPLITS
+from fgdemo.values.batches import batches
 from fgdemo.values.taxonomy import Taxonomy
 
 COLUMNS = (
@@ -38,8 +39,7 @@ def table(now: Snapshot, rows: np.ndarray) -> Iterator[bytes]:
     roster, taxonomy = now.roster, now.taxonomy
     annotators, imports = [harmless(one) for one in roster.annotators], [harmless(one) for one in roster.imports]
     given, taken = [_named(one, taxonomy) for one in roster.taxa], [_named(one, taxonomy) for one in now.taxa]
-    for start in range(0, len(rows), _ROWS_AT_ONCE):
-        some = rows[start : start + _ROWS_AT_ONCE]
+    for some in batches(rows, _ROWS_AT_ONCE):
         images = roster.image_ids.at(some)
         names = roster.names(images)
         yield _lines(

@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from fgdemo.storage.disk.strict_json import BadJsonError, read_json
+from fgdemo.storage.disk.strict_json import read_json
+from fgdemo.values.errors import FgdemoError
 
 T = TypeVar("T")
 
@@ -16,8 +17,8 @@ T = TypeVar("T")
 def read_column(kind: type[T], text: str | None) -> T | None:
     """What a column holds as a value of this type, a dataclass for example; None where it is something else."""
     try:
-        return _adapter(kind).validate_python(read_json(text or ""))
-    except (BadJsonError, ValidationError):
+        return _adapter(kind).validate_python(read_json(text)) if text else None
+    except (FgdemoError, ValidationError):
         return None
 
 

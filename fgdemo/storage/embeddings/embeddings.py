@@ -20,6 +20,7 @@ from filelock import FileLock, Timeout
 
 from fgdemo.storage.disk.durable import disk_complaint
 from fgdemo.storage.pictures.image_ids import ID_BYTES, ImageIds
+from fgdemo.values.batches import batches
 from fgdemo.values.errors import StorageError
 
 LOCK_TIMEOUT_S = 60
@@ -156,8 +157,8 @@ class Embeddings:
             for path, records in ((self._vectors, self._vector_map), (self._places, self._place_map)):
                 shorter = path.with_suffix(f"{path.suffix}.new")
                 with shorter.open("wb") as file:
-                    for start in range(0, len(kept), FORGET_FROM):
-                        file.write(records[kept[start : start + FORGET_FROM]].tobytes())
+                    for some in batches(kept, FORGET_FROM):
+                        file.write(records[some].tobytes())
                     file.flush()
                     os.fsync(file.fileno())
                 shorter.replace(path)

@@ -12,6 +12,7 @@ from PIL import Image
 from fgdemo.storage.embeddings.embeddings import Embeddings, Looks
 from fgdemo.storage.history.roster import Roster
 from fgdemo.storage.pictures.originals import ImageStore
+from fgdemo.values.batches import batches
 from fgdemo.values.errors import BusyError, FgdemoError, PictureError, StorageError
 from fgdemo.values.limits import MODEL_PX
 from fgdemo.values.progress import Progress, no_progress
@@ -39,9 +40,9 @@ def look_at_missing(
     """
     missing = embeddings.missing(image_ids)
     skipped: list[tuple[str, str]] = []
-    for start in range(0, len(missing), BATCH):
+    for at in batches(range(len(missing)), BATCH):
         kept, pictures = [], []
-        for image in missing[start : start + BATCH]:
+        for image in missing[at.start : at.stop]:
             try:
                 original = images.read(image)
                 pictures.append(images.decoder.decode(original, MODEL_PX, name=f"{image[:12]}…")[0])
@@ -50,7 +51,7 @@ def look_at_missing(
                 skipped.append((image[:12], str(error)))
         if kept:
             embeddings.append(kept, look(pictures))
-        progress("looking at pictures", min(start + BATCH, len(missing)), len(missing))
+        progress("looking at pictures", at.stop, len(missing))
     return skipped
 
 

@@ -28,6 +28,7 @@ from fgdemo.storage.pictures.originals import ImageStore, image_id_of
 from fgdemo.storage.pictures.twins import AreTwins, TwinFinder, alike, dhash
 from fgdemo.storage.records.merging import Merger, merge_sessions
 from fgdemo.values.annotation import Split
+from fgdemo.values.batches import batches
 from fgdemo.values.counting import counted
 from fgdemo.values.errors import BusyError, PictureError, StorageError
 from fgdemo.values.labelled import LabelledPicture, SourceEvent, SourceSession, plain_text
@@ -142,11 +143,10 @@ class Intake:
         theirs = {picture.origin.image for picture in pictures if picture.origin}
         this = _Run(run, kinds, past, self._known_twins(theirs), report, self._bare())
         with ThreadPoolExecutor(READERS) as pool:
-            for start in range(0, len(listed), BATCH):
-                batch = listed[start : start + BATCH]
+            for done, batch in enumerate(batches(listed, BATCH)):
                 read = zip(batch, pool.map(lambda one: self._read(one, this), batch), strict=True)
                 self._store([one for one in (self._usable(p, r, this) for p, r in read) if one], this, pool)
-                progress("taking in pictures", start + len(batch), len(listed))
+                progress("taking in pictures", done * BATCH + len(batch), len(listed))
         if this.cut:
             cut = f"{counted(len(this.cut), 'file')} with several pages or frames"
             report.notes.append(plain_text(f"Of {cut} only the first is read: {', '.join(this.cut[:5])}."))

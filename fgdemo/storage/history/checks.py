@@ -9,11 +9,11 @@ from sqlalchemy.engine import Engine
 
 from fgdemo.storage.database.database import reading
 from fgdemo.storage.database.schema import label_event_table
+from fgdemo.storage.history.event_rows import AT_ONCE
 from fgdemo.storage.history.events import EventLog
 from fgdemo.storage.history.label_event import LabelEvent, standing_of
 from fgdemo.values.annotation import DECIDING
-
-_AT_ONCE = 500
+from fgdemo.values.batches import batches
 
 
 class Checks:
@@ -26,10 +26,9 @@ class Checks:
         """The taxon that each of these versions of a picture says; those that decide nothing are left out."""
         table, found = label_event_table, {}
         with reading(self._engine) as connection:
-            for start in range(0, len(versions), _AT_ONCE):
-                some = table.c.id.in_(versions[start : start + _AT_ONCE]) & table.c.kind.in_(DECIDING)
-                rows = connection.execute(sa.select(table.c.id, table.c.taxon).where(some))
-                found.update({row.id: row.taxon for row in rows})
+            for some in batches(versions, AT_ONCE):
+                query = sa.select(table.c.id, table.c.taxon).where(table.c.id.in_(some), table.c.kind.in_(DECIDING))
+                found.update({row.id: row.taxon for row in connection.execute(query)})
         return found
 
     def audited(self, limit: int) -> list[tuple[str, str | None]]:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from fgdemo.storage.database.json_columns import read_column
 from fgdemo.storage.database.schema import image_table, label_event_table
 from fgdemo.storage.history.label_event import LabelEvent
+from fgdemo.values.batches import batches
 from fgdemo.values.types import CropBox
 
 AT_ONCE = 500
@@ -20,8 +22,7 @@ AT_ONCE = 500
 
 def event_of(row: Any) -> LabelEvent:
     """The event of a row of `label_event`."""
-    box = CropBox(**json.loads(row["box"])) if row["box"] else None
-    return LabelEvent(**{**row, "box": box, "blind": bool(row["blind"])})
+    return LabelEvent(**{**row, "box": read_column(CropBox, row["box"]), "blind": bool(row["blind"])})
 
 
 def row_of(event: LabelEvent) -> dict[str, Any]:
@@ -40,7 +41,7 @@ def events_where(
 
 def events_among(connection: Connection, column: sa.ColumnClause, values: Sequence[Any]) -> list[LabelEvent]:
     """The events whose column is one of many values; those of one picture in their order."""
-    return [said for some in parts(values) for said in events_where(connection, column.in_(some))]
+    return [said for some in batches(values, AT_ONCE) for said in events_where(connection, column.in_(some))]
 
 
 def histories_of(connection: Connection, images: Iterable[str]) -> dict[str, list[LabelEvent]]:
@@ -49,12 +50,6 @@ def histories_of(connection: Connection, images: Iterable[str]) -> dict[str, lis
     for said in events_among(connection, label_event_table.c.image, list(found)):
         found[said.image].append(said)
     return found
-
-
-def parts(values: Sequence[Any]) -> Iterator[Sequence[Any]]:
-    """As many at once as one statement names."""
-    for start in range(0, len(values), AT_ONCE):
-        yield values[start : start + AT_ONCE]
 
 
 def store_picture(connection: Connection, image: str, row: Mapping[str, Any] | None) -> sa.Row[Any] | None:

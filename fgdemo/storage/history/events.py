@@ -13,10 +13,11 @@ from sqlalchemy.engine import Connection, Engine
 from fgdemo.storage.database.database import reading, utc_now, writing
 from fgdemo.storage.database.dialects import UNSTORABLE
 from fgdemo.storage.database.schema import image_table, label_event_table, lease_table
-from fgdemo.storage.history.event_rows import events_among, events_where, histories_of, parts, row_of, store_picture
+from fgdemo.storage.history.event_rows import AT_ONCE, events_among, events_where, histories_of, row_of, store_picture
 from fgdemo.storage.history.label_event import NO_RECEIPT, LabelEvent, NewPicture, is_forged_receipt, standing_of
 from fgdemo.storage.pictures.originals import ImageStore, image_id_of
 from fgdemo.values.annotation import DECIDING, Kind, Person
+from fgdemo.values.batches import batches
 from fgdemo.values.errors import ForbiddenError, StaleError, StorageError
 
 __all__ = ["EventLog", "Kind", "LabelEvent", "NewPicture", "standing_of"]
@@ -228,7 +229,7 @@ class EventLog:
 
 
 def _end_leases(connection: Connection, annotators: Iterable[str], images: Sequence[str]) -> None:
-    for some in parts(images):
+    for some in batches(images, AT_ONCE):
         theirs = lease_table.c.annotator.in_(list(annotators)) & lease_table.c.image.in_(some)
         connection.execute(lease_table.delete().where(theirs))
 
@@ -236,7 +237,7 @@ def _end_leases(connection: Connection, annotators: Iterable[str], images: Seque
 def _splits(connection: Connection, images: Sequence[str]) -> dict[str, str | None]:
     """The split of each of these pictures that there is."""
     found: dict[str, str | None] = {}
-    for some in parts(images):
+    for some in batches(images, AT_ONCE):
         query = sa.select(image_table.c.id, image_table.c.split).where(image_table.c.id.in_(some))
         found.update((row.id, row.split) for row in connection.execute(query))
     return found
@@ -245,7 +246,7 @@ def _splits(connection: Connection, images: Sequence[str]) -> dict[str, str | No
 def _versions(connection: Connection, images: Sequence[str]) -> dict[str, int]:
     """`Standing.version` of each of these pictures about which anything was said."""
     table, found = label_event_table, {}
-    for some in parts(images):
+    for some in batches(images, AT_ONCE):
         told = table.c.image.in_(some) & table.c.kind.in_((*DECIDING, "undo"))
         query = sa.select(table.c.image, sa.func.max(table.c.id)).where(told).group_by(table.c.image)
         found.update((image, version) for image, version in connection.execute(query))

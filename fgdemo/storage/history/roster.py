@@ -18,6 +18,7 @@ from fgdemo.storage.history.events import EventLog, standing_of
 from fgdemo.storage.history.label_event import LabelEvent
 from fgdemo.storage.pictures.image_ids import ImageIds, packed
 from fgdemo.values.annotation import OUT, Kind, Split, Standing
+from fgdemo.values.batches import batches
 from fgdemo.values.errors import StorageError
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -221,8 +222,8 @@ class Roster:
         said = events_after(self._engine, self.event, _ROWS_AT_ONCE, self.until)
         if said is not None:
             again = list(self._take(said))
-            for start in range(0, len(again), _FOLDED_AT_ONCE):
-                for image, history in self._log.histories(again[start : start + _FOLDED_AT_ONCE]).items():
+            for some in batches(again, _FOLDED_AT_ONCE):
+                for image, history in self._log.histories(some).items():
                     self._fold(image, [one for one in history if self.until is None or (one.id or 0) <= self.until])
             self.event = said.ids[-1]
         return said is not None and len(said.ids) == _ROWS_AT_ONCE

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from fgdemo.storage.hub.access import network_error
 from fgdemo.storage.mirror.protocol import GoneError, Sending, complaint
+from fgdemo.values.batches import batches
 from fgdemo.values.counting import counted
 from fgdemo.values.errors import StorageError, UnavailableError
 
@@ -62,19 +63,10 @@ class HubDestination:
         with _told():
             if not self._is_there():
                 self._api.create_repo(self._repository, repo_type="dataset", private=True, exist_ok=True)
-            for start in range(0, len(files), FILES_A_COMMIT):
-                some = [
-                    CommitOperationAdd(
-                        file.name, file.content if isinstance(file.content, bytes) else str(file.content)
-                    )
-                    for file in files[start : start + FILES_A_COMMIT]
-                ]
-                self._api.create_commit(
-                    self._repository,
-                    some,
-                    commit_message=f"{counted(len(some), 'file')} of fgdemo",
-                    repo_type="dataset",
-                )
+            for some in batches(files, FILES_A_COMMIT):
+                told = f"{counted(len(some), 'file')} of fgdemo"
+                added = [CommitOperationAdd(one.name, one.content) for one in some]
+                self._api.create_commit(self._repository, added, commit_message=told, repo_type="dataset")
 
     def remove(self, names: Sequence[str]) -> None:
         """From the newest version; whoever may read the repository's history still finds them there."""

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
+from fgdemo.storage.disk.strict_json import read_json
 from fgdemo.storage.history.event_rows import event_of
 from fgdemo.storage.people.names import checked_name, folded, is_kept
 from fgdemo.storage.people.passwords import is_believed
@@ -40,7 +41,7 @@ def record_of(kind: str, row: Mapping[Any, Any], fields: Fields) -> dict[str, An
     told = {key: row[key] for key in fields if row[key] is not None}
     for key in _AS_JSON:
         if key in told:
-            told[key] = json.loads(told[key])
+            told[key] = read_json(told[key])
     for key in ("disabled", "retired"):
         if key in told:
             told[key] = bool(told[key])

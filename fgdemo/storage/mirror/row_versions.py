@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from fgdemo.storage.database.database import reading, writing
+from fgdemo.storage.database.json_columns import read_column
 from fgdemo.storage.database.schema import account_table, row_version_table, taxon_table
 from fgdemo.storage.mirror.records import digest_of
 from fgdemo.storage.records.fields import FaultError, Record, Row, whole
@@ -138,7 +139,7 @@ def versions_of(connection: Connection, kind: str) -> dict[str, dict[str, Versio
     found: dict[str, dict[str, Version]] = {}
     query = sa.select(row_version_table).where(row_version_table.c.kind == kind)
     for row in connection.execute(query):
-        found.setdefault(row.name, {})[row.facet] = json.loads(row.version)
+        found.setdefault(row.name, {})[row.facet] = _version_in(row.version)
     return found
 
 
@@ -151,10 +152,12 @@ def _changed(connection: Connection) -> list[tuple[str, str, str, str, Version |
             for name, facet in FACETS[kind].items():
                 digest, before = digest_of(_values(row, facet)), known.get((kind, row[key], name))
                 if before is None or before.digest != digest:
-                    changed.append(
-                        (kind, row[key], name, digest, None if before is None else json.loads(before.version))
-                    )
+                    changed.append((kind, row[key], name, digest, _version_in(before.version) if before else None))
     return changed
+
+
+def _version_in(column: str) -> Version:
+    return read_column(dict[str, int], column) or {}
 
 
 def _values(row: Mapping[Any, Any], facet: Facet) -> Row:

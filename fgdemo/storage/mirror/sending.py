@@ -7,7 +7,6 @@ number of workspaces may share a mirror, and to send something twice does no har
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -28,6 +27,7 @@ from fgdemo.storage.database.schema import (
     model_version_table,
     session_table,
 )
+from fgdemo.storage.disk.strict_json import read_json
 from fgdemo.storage.embeddings.embeddings import Embeddings
 from fgdemo.storage.history.label_event import BRINGS, REMOVED
 from fgdemo.storage.mirror.looks import looks_to_send
@@ -41,6 +41,7 @@ from fgdemo.storage.mirror.tables import changed, changed_rows, new_rows
 from fgdemo.storage.pictures.originals import ImageStore
 from fgdemo.storage.trainings.models import Models
 from fgdemo.storage.trainings.promotions import promotions, row_of_promotion
+from fgdemo.values.batches import batches
 from fgdemo.values.limits import CHECKPOINT_FILES
 from fgdemo.values.progress import Progress, no_progress
 
@@ -233,7 +234,7 @@ class Mirror:
         with reading(self._engine) as connection:
             job = connection.execute(sa.select(job_table).where(job_table.c.id == number)).mappings().first()
             query = sa.select(job_epoch_table).where(job_epoch_table.c.job == number)
-            epochs = {str(row.number): json.loads(row.epoch) for row in connection.execute(query)}
+            epochs = {str(row.number): read_json(row.epoch) for row in connection.execute(query)}
         return {} if job is None else {"job": record_of("job", job, JOB), "epochs": epochs}
 
     def _checkpoint(self, folder: str) -> dict[str, tuple[str, Path]]:
@@ -267,8 +268,8 @@ def _before(connection: Connection, rows: Sequence[sa.RowMapping]) -> dict[int, 
     table, images, found = label_event_table, sorted({row["image"] for row in rows}), {}
     numbers = {row["id"] for row in rows}
     before = sa.func.lag(table.c.id).over(partition_by=table.c.image, order_by=table.c.id).label("before")
-    for start in range(0, len(images), IMAGES_AT_ONCE):
-        query = sa.select(table.c.id, before).where(table.c.image.in_(images[start : start + IMAGES_AT_ONCE]))
+    for some in batches(images, IMAGES_AT_ONCE):
+        query = sa.select(table.c.id, before).where(table.c.image.in_(some))
         found |= {row.id: row.before for row in connection.execute(query) if row.before is not None}
     return {number: event for number, event in found.items() if number in numbers}
 

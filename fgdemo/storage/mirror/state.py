@@ -20,6 +20,7 @@ from fgdemo.storage.database.schema import (
     workspace_origin_table,
 )
 from fgdemo.storage.mirror.records import Identity
+from fgdemo.values.batches import batches
 
 AT_ONCE = 500
 _IS_ANSWER = label_event_table.c.kind != "import"
@@ -138,7 +139,7 @@ def own_origin(engine: Engine) -> str:
 def identities(connection: Connection, events: Iterable[int]) -> dict[int, Identity]:
     """The identity of those of these events that were said first in another workspace."""
     numbers, found, table = sorted(events), {}, event_origin_table
-    for start in range(0, len(numbers), AT_ONCE):
-        query = sa.select(table).where(table.c.event.in_(numbers[start : start + AT_ONCE]))
+    for some in batches(numbers, AT_ONCE):
+        query = sa.select(table).where(table.c.event.in_(some))
         found.update({row.event: (row.origin, row.number) for row in connection.execute(query)})
     return found

@@ -15,6 +15,7 @@ from fgdemo.storage.database.schema import image_table, label_event_table, sessi
 from fgdemo.storage.history.event_rows import event_of
 from fgdemo.storage.history.events import LabelEvent, standing_of
 from fgdemo.values.annotation import Split, Standing
+from fgdemo.values.batches import batches
 from fgdemo.values.taxonomy import Taxon
 
 PAGE = 500
@@ -77,8 +78,7 @@ class Inventory:
     def __iter__(self) -> Iterator[Holding]:
         """Every picture, in the order in which they came."""
         events, images = label_event_table, image_table
-        for start in range(0, len(self._images), PAGE):
-            page = self._images[start : start + PAGE]
+        for page in batches(self._images, PAGE):
             histories: dict[str, list[LabelEvent]] = {image: [] for image in page}
             said = sa.select(events).where(events.c.image.in_(page), events.c.id <= self._last).order_by(events.c.id)
             with reading(self._engine) as connection:

@@ -6,11 +6,11 @@ by its events, oldest first; one of type `end` with the counts, by which a file 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict
 from typing import Any, cast
 
+from fgdemo.storage.database.json_columns import read_fields
 from fgdemo.storage.disk.strict_json import BadJsonError, read_object
 from fgdemo.storage.history.label_event import LabelEvent
 from fgdemo.storage.records import models
@@ -63,13 +63,7 @@ def workspace_records(inventory: Inventory, place: Callable[[Holding], str | Non
     keys = {}
     for row in inventory.sessions:
         keys[row["id"]] = (row["annotator"], row["opened_at"])
-        before = row["accuracy_before"]
-        yield {
-            "type": "session", "annotator": row["annotator"], "opened_at": row["opened_at"],
-            "closed_at": row["closed_at"], "order": row["order_of_work"], "goal": row["goal"],
-            "pair": [row["pair_a"], row["pair_b"]] if row["pair_a"] else None, "blind_share": row["blind_share"],
-            "accuracy_before": json.loads(before) if before else None,
-        }  # fmt: skip
+        yield session_record(row)
     pictures = events = 0
     for held in inventory:
         file = place(held)
@@ -80,6 +74,15 @@ def workspace_records(inventory: Inventory, place: Callable[[Holding], str | Non
         for event in held.history:
             yield event_record(event, keys)
     yield {"type": "end", "pictures": pictures, "events": events}
+
+
+def session_record(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A session, of its row, as a line of a workspace has it."""
+    pair, before = (row["pair_a"], row["pair_b"]), read_fields(row["accuracy_before"])
+    told = {key: row[key] for key in ("annotator", "opened_at", "closed_at")}
+    told |= {"order": row["order_of_work"], "goal": row["goal"], "pair": list(pair) if pair[0] else None}
+    told |= {"blind_share": row["blind_share"], "accuracy_before": before or None}
+    return {"type": "session", **told}
 
 
 def picture_columns(held: Holding) -> dict[str, Any]:

@@ -32,6 +32,7 @@ from fgdemo.storage.mirror.tables import GROWING, all_sent, with_versions
 from fgdemo.storage.records.fields import Row
 from fgdemo.storage.records.merging import merge_sessions
 from fgdemo.values.annotation import Split
+from fgdemo.values.batches import batches
 from fgdemo.values.errors import StorageError
 from fgdemo.values.labelled import SourceSession
 
@@ -241,5 +242,5 @@ class Rows:
     # --- rows ---------------------------------------------------------------------------------------------
 
     def _insert(self, table: sa.TableClause, rows: Sequence[Row]) -> None:
-        for start in range(0, len(rows), AT_ONCE):
-            self._connection.execute(table.insert(), list(rows[start : start + AT_ONCE]))
+        for some in batches(rows, AT_ONCE):
+            self._connection.execute(table.insert(), list(some))
