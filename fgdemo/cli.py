@@ -1,7 +1,5 @@
 """`python -m fgdemo VERB`: everything the program can do without a browser."""
 
-from __future__ import annotations
-
 import inspect
 import json
 import re

@@ -5,8 +5,6 @@ from it in exactly one part. All chance comes from the seed and none from the sp
 with the same seed are the same picture but for that part: exact counterfactuals.
 """
 
-from __future__ import annotations
-
 import csv
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The six invented species: two groups of three."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from fgdemo.values.taxonomy import Taxon, Taxonomy

@@ -1,7 +1,5 @@
 """How far annotators agree beyond chance, and how sure a share is. Arrays in, numbers out."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass

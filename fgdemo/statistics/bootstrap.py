@@ -9,8 +9,6 @@ be otherwise without one of them having been seen (`fgdemo.statistics.proportion
 Shares and paired changes of right answers have exact limits there, and need no bootstrap.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 
 import numpy as np

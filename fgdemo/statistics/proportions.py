@@ -10,8 +10,6 @@ width, as if n pictures could exclude everything. These limits are made of exact
   of b broken; nothing changed has 1 − α^(1/n).
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 

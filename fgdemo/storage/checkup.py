@@ -1,7 +1,5 @@
 """Whether a workspace is whole: its database, its pictures, its log, its mirror. Nothing is changed."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import sqlalchemy as sa

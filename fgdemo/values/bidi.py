@@ -1,7 +1,5 @@
 """Names as they may stand in a sentence: what is written from right to left stays in its place."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 

@@ -1,7 +1,5 @@
 """Numbers of things in sentences."""
 
-from __future__ import annotations
-
 
 def counted(number: int, noun: str, plural: str = "") -> str:
     """ "1 picture", "1,200 pictures", "0 pictures"; a plural that is made otherwise is given: "2 classes"."""

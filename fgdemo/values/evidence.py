@@ -16,8 +16,6 @@ The network makes `e` (`fgdemo.model.network`); whatever is done with it in Pyth
 and the explainer alike. The browser does the same in `maps.js`; one golden file holds both to it.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Limits and file names that several floors name."""
 
-from __future__ import annotations
-
 CHECKPOINT_FILES = ("model.safetensors", "card.json")
 """What a checkpoint folder holds."""
 MODEL_PX = 960

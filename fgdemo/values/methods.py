@@ -1,7 +1,5 @@
 """The field's saliency methods beside the exact evidence, as a page or a program gets them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args

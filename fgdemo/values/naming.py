@@ -1,7 +1,5 @@
 """Names of kinds: which names mean the same, the ids made of them, and readable names of well-known folder names."""
 
-from __future__ import annotations
-
 import hashlib
 import re
 import unicodedata

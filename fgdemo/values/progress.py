@@ -1,7 +1,5 @@
 """How far something is that takes long."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 Progress = Callable[[str, int, int], None]

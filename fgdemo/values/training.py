@@ -1,7 +1,5 @@
 """The values of training that travel between the floors: how a training goes, and whether its model may go live."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal

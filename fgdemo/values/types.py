@@ -5,8 +5,6 @@ evidence of all places of a picture plus the bias is the calibrated logit, and t
 logits is the natural logarithm of how many times likelier one taxon is than the other.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol

@@ -1,7 +1,5 @@
 """Services around a classifier of timm as it is: it is asked, and nothing is learned."""
 
-from __future__ import annotations
-
 from functools import partial
 from pathlib import Path
 from typing import Any

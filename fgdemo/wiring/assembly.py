@@ -1,7 +1,5 @@
 """The only place where the parts are put together."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import suppress

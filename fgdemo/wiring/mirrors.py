@@ -1,7 +1,5 @@
 """The mirror of an installation, put together: what sends to it, and what restores from it."""
 
-from __future__ import annotations
-
 import logging
 import time
 from collections.abc import Iterable

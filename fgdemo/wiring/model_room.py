@@ -1,7 +1,5 @@
 """The heavy parts behind the Training service: models are loaded, looked through, compared, swapped."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Callable
 from dataclasses import replace

@@ -1,8 +1,6 @@
 """Both ends of a training that runs as a Hugging Face Job; `fgdemo.storage.trainings.cloud_jobs` is the way between
 them."""
 
-from __future__ import annotations
-
 import json
 import shutil
 import tempfile

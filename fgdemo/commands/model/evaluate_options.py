@@ -1,7 +1,5 @@
 """What `evaluate` may be asked: its options as they are typed, and what the protocols are given of them."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The work of a training: from the labels as they were to a candidate that is whole on the disk, judged and listed."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace

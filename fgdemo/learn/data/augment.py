@@ -3,8 +3,6 @@
 What a GPU is sent is sent without waiting for it, or it would stand idle while the next batch is prepared.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What a candidate is trained on."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Run a backbone over many pictures."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import numpy as np

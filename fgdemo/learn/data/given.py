@@ -1,7 +1,5 @@
 """From the labels that a training was given to pictures: those that are learned from, and the gold ones."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial

@@ -1,7 +1,5 @@
 """All pictures of a source, decoded once into one array, so that no epoch ever decodes again."""
 
-from __future__ import annotations
-
 import hashlib
 import tempfile
 from collections.abc import Sequence

@@ -41,8 +41,6 @@ pictures nothing could ever be proven, and whoever has 400 pictures must not be 
 McNemar 1947 is exact here (binomial). Everything is seeded: the same answers give the same verdict.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -3,8 +3,6 @@
 The conditions, and why they are what they are: `fgdemo.learn.gate.conditions`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """In which order pictures are asked. Arrays in, rows out."""
 
-from __future__ import annotations
-
 import numpy as np
 from scipy.cluster.vq import kmeans2, vq
 

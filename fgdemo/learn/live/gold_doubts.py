@@ -5,8 +5,6 @@ its own features as far as they have been seen here, and the neighbours of each 
 `fgdemo.learn.measure.protocols.knn` has them). Pooled is the mean of their log-odds.
 """
 
-from __future__ import annotations
-
 import logging
 import threading
 import time

@@ -5,8 +5,6 @@ seven eighths of a ranking. It changes little: not at all with a label that chan
 proportion to the share of all weights that changed since otherwise.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 import numpy as np

@@ -1,7 +1,5 @@
 """A classifier with the head as it has learned until now."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Collection
 from dataclasses import replace

@@ -15,8 +15,6 @@ where they count once; the discriminant starts better and rises on birds, and on
 moves. A random choice of corrections is worth more, but nobody knows which those are.
 """
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Callable, Sequence
 

@@ -1,7 +1,5 @@
 """The model that learns from every answer: the head follows the log, and rankings are made in the background."""
 
-from __future__ import annotations
-
 import logging
 import threading
 import time

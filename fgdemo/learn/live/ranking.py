@@ -1,7 +1,5 @@
 """Which pictures to ask next, of everything that is known now. The same log always gives the same ranking."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterator
 from typing import Literal

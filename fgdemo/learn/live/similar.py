@@ -1,7 +1,5 @@
 """Which pictures of the workspace look alike."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from fgdemo.storage.embeddings.embeddings import Embeddings

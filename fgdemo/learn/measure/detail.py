@@ -8,8 +8,6 @@ mistakes         How far apart the answer and the truth lie in the tree: steps u
 Brier            Sum of squared differences between probabilities and the truth, in [0, 2]; low is good (Brier 1950).
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """Plots as inline SVG: small, sharp at any size, in the colours of the page they stand on (CSS variables)."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape

@@ -1,7 +1,5 @@
 """What `evaluate` found, as one HTML file that needs nothing else: figures with intervals, plots, the worst first."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any

@@ -1,7 +1,5 @@
 """Which labels of a data set look wrong, from the pictures themselves and from what a checkpoint knows already."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 

@@ -4,8 +4,6 @@ The smallest is recommended that is not worse than the best: the upper 95 % limi
 reaches 0. That excludes a proven loss, not any loss: which loss is not excluded is said with it.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace

@@ -14,8 +14,6 @@ A kind that looks forgotten may come back with a few pictures. Few-shot evaluati
   good, 0 where nothing is left to gain.
 """
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass

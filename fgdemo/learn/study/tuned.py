@@ -1,7 +1,5 @@
 """Fine-tuning as one protocol among others: learned from the train pictures of a split, tested on the rest."""
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Sequence
 from dataclasses import replace

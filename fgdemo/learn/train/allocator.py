@@ -1,7 +1,5 @@
 """What this process keeps of the memory that it frees: between batches of a training, and for a server's threads."""
 
-from __future__ import annotations
-
 import contextlib
 import ctypes
 from collections.abc import Iterator

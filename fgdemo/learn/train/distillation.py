@@ -4,8 +4,6 @@ The loss is T² times the cross-entropy between the two models' answers over the
 both softened by T = 2 (Hinton 2015). What the model before says is worked out once, from embeddings that are at hand.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -5,8 +5,6 @@ whole part of a batch. So a process that runs out of memory can go back and take
 others wait, parts of different sizes weigh what they should, and n processes do what one does.
 """
 
-from __future__ import annotations
-
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """Train all layers of a backbone on labelled pictures: epoch after epoch, resumable, the best one kept."""
 
-from __future__ import annotations
-
 import hashlib
 import math
 import time

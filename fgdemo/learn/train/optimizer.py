@@ -1,7 +1,5 @@
 """AdamW over a network whose early layers may learn more slowly, and how its learning rate rises and falls."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 

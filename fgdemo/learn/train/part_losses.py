@@ -6,8 +6,6 @@ paper's; the equivariance is to mirroring only, of every fourth picture, because
 pass.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import torch

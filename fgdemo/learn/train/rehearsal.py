@@ -4,8 +4,6 @@ Pictures are chosen one after the other for each kind by the sum of three figure
 Li 2026): how reliable the label is, how far the picture is from those chosen already, how unsure the model is of it.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

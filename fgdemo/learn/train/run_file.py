@@ -1,7 +1,5 @@
 """An interrupted training goes on from here: everything that changes during a run, in one file."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol

@@ -1,7 +1,5 @@
 """The network that is trained, and those that it learns from."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar

@@ -1,7 +1,5 @@
 """Three switches of the recipe against learning by heart: mixup, CutMix, and the supervised contrast between kinds."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 from torch.nn import functional

@@ -1,7 +1,5 @@
 """Pictures and answers into the workspace, and out of it, for the page and the command line alike."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path

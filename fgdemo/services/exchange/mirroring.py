@@ -1,7 +1,5 @@
 """Backing up in the background: what is new goes to the mirror every few seconds, and the page says how far that is."""
 
-from __future__ import annotations
-
 import logging
 import threading
 from collections.abc import Callable

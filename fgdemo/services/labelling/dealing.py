@@ -1,7 +1,5 @@
 """Deals pictures to people: the next ones by the order of work, each leased to one person only."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Who may settle what experts disagree about: a third person, or a maintainer, never one of those who disagree."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Why the learning model says A and not B of a picture of the workspace, and how A and B look elsewhere."""
 
-from __future__ import annotations
-
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace

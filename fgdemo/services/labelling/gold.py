@@ -5,8 +5,6 @@ doubts of several readings are pooled, as many other gold pictures drawn at rand
 asked blind, as second opinions, and never between a candidate's training and its verdict.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime

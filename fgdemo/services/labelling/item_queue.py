@@ -1,7 +1,5 @@
 """Which rows of the roster to ask next. Numpy columns, searched from the front in growing steps."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterator
 
 import numpy as np

@@ -1,7 +1,5 @@
 """A picture as it is asked: what is given, what it may be, what others said, and why it is asked."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Labelling sessions: what is asked next and why, answers that are durable and learned from at once, undo."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """What labelling sessions have answered: kept in memory, and read on from the log each time they are asked about."""
 
-from __future__ import annotations
-
 import threading
 from dataclasses import dataclass, field
 

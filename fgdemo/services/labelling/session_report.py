@@ -1,7 +1,5 @@
 """How far a session is, and whether enough is labelled: from the answers alone."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

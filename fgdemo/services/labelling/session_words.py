@@ -1,7 +1,5 @@
 """What the orders of work are called, and why a picture is asked, in an expert's words."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from fgdemo.services.classify.wording import percent

@@ -1,7 +1,5 @@
 """What has to be done every now and then while the server runs: old files go, and pictures whose time is over."""
 
-from __future__ import annotations
-
 import logging
 import threading
 import time

@@ -1,7 +1,5 @@
 """How the server stands, for whoever runs it and for what watches it."""
 
-from __future__ import annotations
-
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping

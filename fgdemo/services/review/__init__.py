@@ -1,7 +1,5 @@
 """Review: many pictures at once, what is taken for what, each kind and pair by itself, and who said what."""
 
-from __future__ import annotations
-
 import threading
 import uuid
 from collections import OrderedDict

@@ -1,7 +1,5 @@
 """One answer about many pictures: all are kept, or none."""
 
-from __future__ import annotations
-
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Which pictures a filter shows, in which order, and what is said of each."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, get_args

@@ -1,7 +1,5 @@
 """Every kind in numbers, and what is taken for what."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

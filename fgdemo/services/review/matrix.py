@@ -2,8 +2,6 @@
 
 # scipy comes without types:
 # pyright: reportMissingTypeStubs=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

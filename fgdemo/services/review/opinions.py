@@ -1,7 +1,5 @@
 """How far independent opinions agree, and what each annotator has done."""
 
-from __future__ import annotations
-
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """One kind by itself, and two kinds side by side."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

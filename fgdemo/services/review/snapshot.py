@@ -1,7 +1,5 @@
 """The workspace at one moment, as columns of one length: what the log and what the model say of every picture."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property

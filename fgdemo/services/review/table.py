@@ -1,7 +1,5 @@
 """Pictures as a CSV table."""
 
-from __future__ import annotations
-
 import csv
 import io
 from collections.abc import Iterable, Iterator, Sequence

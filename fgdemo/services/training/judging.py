@@ -1,7 +1,5 @@
 """Which verdicts still count: those beside the model that is live, by the gold labels as they are now."""
 
-from __future__ import annotations
-
 import threading
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """What the Train page shows of trainings and models, counted and estimated."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median

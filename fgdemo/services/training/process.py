@@ -1,7 +1,5 @@
 """The process of a training as the others see it: started, started again, and found to have ended."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 import threading

@@ -1,7 +1,5 @@
 """What it takes to let a model go live: the heavy parts, and where too little is proven, a maintainer's word."""
 
-from __future__ import annotations
-
 from typing import Protocol
 
 from fgdemo.services.labelling.explainer import Explanation

@@ -1,7 +1,5 @@
 """One training, from its turn on the device to its end: what its process does around the work itself."""
 
-from __future__ import annotations
-
 import contextlib
 import time
 from collections.abc import Callable, Generator

@@ -1,7 +1,5 @@
 """One model takes the place of another, in the background, one at a time."""
 
-from __future__ import annotations
-
 import logging
 import threading
 from collections.abc import Callable, Generator

@@ -1,7 +1,5 @@
 """Trainings and the models of the workspace: what the Train page and the command line ask for."""
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict

@@ -3,8 +3,6 @@
 SQLite by default, PostgreSQL for a team (`DATABASE_URL=postgresql+psycopg://…`); `dialects` knows where they differ.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """What differs between SQLite and PostgreSQL, and what may go wrong with them, in words."""
 
-from __future__ import annotations
-
 import sqlite3
 import threading
 import time

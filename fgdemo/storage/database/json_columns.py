@@ -1,7 +1,5 @@
 """Columns that hold JSON: another workspace may have brought what they hold, so no more is believed than fits."""
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Mapping
 from typing import Any, TypeVar

@@ -1,7 +1,5 @@
 """The numbered steps that made the tables."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 

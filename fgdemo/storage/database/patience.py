@@ -4,8 +4,6 @@ The server ends a statement that takes too long, or waits too long for a lock. W
 a long answer that keeps coming is waited for.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Generator
 from typing import Any

@@ -1,7 +1,5 @@
 """The tables, as `fgdemo.storage.database.migrations` has made them: a test holds each column against the database."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import sqlalchemy as sa

@@ -4,8 +4,6 @@ The newest rows lie in a file beside the database (`-wal`) until SQLite moves th
 would not have them.
 """
 
-from __future__ import annotations
-
 import contextlib
 import os
 import shutil

@@ -1,7 +1,5 @@
 """Files that are on the disk when their writer is told so: a whole file or nothing, synced with its folder."""
 
-from __future__ import annotations
-
 import errno
 import os
 from pathlib import Path

@@ -1,7 +1,5 @@
 """How much of a disk may be filled: a reserve stays free for the database, whatever is uploaded or imported."""
 
-from __future__ import annotations
-
 import shutil
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Lists of what an import left out, in the workspace; and cells that no spreadsheet takes for a formula."""
 
-from __future__ import annotations
-
 import csv
 import io
 from collections import Counter

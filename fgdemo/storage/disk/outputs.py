@@ -1,7 +1,5 @@
 """Folders and archives that appear whole or not at all: written beside their place, then renamed."""
 
-from __future__ import annotations
-
 import glob
 import os
 import shutil

@@ -1,7 +1,5 @@
 """Names of files and folders that are safe on every system, whatever the picture or the kind is called."""
 
-from __future__ import annotations
-
 import unicodedata
 from collections import defaultdict
 

@@ -4,8 +4,6 @@ JSON of any size, depth and number is parsed by Python's own reader, which then 
 takes what JSON does not know (NaN). Here the limits come first, and each fault is one sentence.
 """
 
-from __future__ import annotations
-
 import json
 import math
 import re

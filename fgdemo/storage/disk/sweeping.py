@@ -1,7 +1,5 @@
 """Folders of files that nobody needs for long: swept while the server runs."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterator
 from contextlib import suppress

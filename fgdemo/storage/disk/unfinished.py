@@ -4,8 +4,6 @@ A lock of the system ends with its process, however that ends. On Windows what i
 good.
 """
 
-from __future__ import annotations
-
 import contextlib
 import os
 import re

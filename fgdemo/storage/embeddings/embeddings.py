@@ -4,8 +4,6 @@ They can always be computed again, so losing them loses nothing but time. A reco
 overlooked by readers and cut off by the next writer.
 """
 
-from __future__ import annotations
-
 import mmap
 import os
 import threading

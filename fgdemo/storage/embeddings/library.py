@@ -1,7 +1,5 @@
 """The labelled pictures of a workspace, and which of them look most like a given one."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """The model looks at pictures of the workspace that it has not seen."""
 
-from __future__ import annotations
-
 import contextlib
 import logging
 import threading

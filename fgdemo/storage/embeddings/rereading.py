@@ -4,8 +4,6 @@ Since reading 2 colour profiles are applied, and deep grey that counts from whit
 such a picture before shows other colours than the picture has.
 """
 
-from __future__ import annotations
-
 import contextlib
 import logging
 from collections.abc import Callable, Iterable

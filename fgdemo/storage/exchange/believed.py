@@ -4,8 +4,6 @@ A random check is one that this server has dealt at random, or the estimate that
 picture was removed for good is said by the program alone, here or at a mirror of this workspace.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace

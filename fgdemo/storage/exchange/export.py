@@ -18,8 +18,6 @@ which is what an import reads, and `taxonomy.csv`. In an imagefolder `datasets.l
 torchvision's `ImageFolder` (of a split) see the kinds and nothing else: they pass over `__other`.
 """
 
-from __future__ import annotations
-
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping

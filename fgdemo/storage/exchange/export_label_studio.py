@@ -1,7 +1,5 @@
 """The workspace as tasks of Label Studio, with its labelling interface, and notes on how to serve the pictures."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable
 from typing import Any

@@ -1,7 +1,5 @@
 """Pictures in folders, and the table `pictures.csv` that says what they are."""
 
-from __future__ import annotations
-
 import csv
 import io
 from collections.abc import Iterable

@@ -1,7 +1,5 @@
 """What an import has done until now."""
 
-from __future__ import annotations
-
 from collections import Counter
 from dataclasses import dataclass, field
 

@@ -1,7 +1,5 @@
 """Files on their way into the workspace: what a browser has sent of an import, until the import is done."""
 
-from __future__ import annotations
-
 import re
 import shutil
 import time

@@ -1,7 +1,5 @@
 """From a source of pictures into the workspace, batch by batch; can be stopped at any moment and begun again."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field

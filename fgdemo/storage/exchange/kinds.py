@@ -1,7 +1,5 @@
 """Which taxa of the workspace are meant by the class names, and by the taxa of another workspace, of an import."""
 
-from __future__ import annotations
-
 import json
 import unicodedata
 from collections import defaultdict

@@ -1,7 +1,5 @@
 """Which pictures of an import are held out, where its source does not say, or says nothing of val."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """A folder or an archive of pictures, whatever says what they show: an export, tables or folders. One for all."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 

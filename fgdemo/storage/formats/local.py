@@ -1,7 +1,5 @@
 """Files and folders on this disk as sources: what each is, and who reads it."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import replace
 from pathlib import Path

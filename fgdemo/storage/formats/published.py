@@ -1,7 +1,5 @@
 """Data sets as their authors publish them, with lists of their own: CUB-200-2011, Oxford-IIIT Pets."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from fgdemo.storage.trees.listing import Listing

@@ -5,8 +5,6 @@ to leave out. Nothing is left out silently, except what systems leave behind: `S
 reason.
 """
 
-from __future__ import annotations
-
 import hashlib
 import random
 import re

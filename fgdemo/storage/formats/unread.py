@@ -1,7 +1,5 @@
 """What nobody has read of a folder or an archive, and why: all of it is named."""
 
-from __future__ import annotations
-
 import posixpath
 from collections.abc import Callable, Collection
 

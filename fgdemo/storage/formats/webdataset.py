@@ -1,7 +1,5 @@
 """Samples of WebDataset: a picture `0001.jpg` and its class in `0001.cls` or `0001.json` beside it."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Another fgdemo workspace as a source of pictures: its folder is only read, whatever its version."""
 
-from __future__ import annotations
-
 import sqlite3
 import tempfile
 from collections.abc import Iterator

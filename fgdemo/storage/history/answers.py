@@ -1,7 +1,5 @@
 """Questions about who answered what, each one bounded query over the log."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import sqlalchemy as sa

@@ -1,7 +1,5 @@
 """What answers found: the labels that stood when pictures were shown, and how the random checks went."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import sqlalchemy as sa

@@ -1,7 +1,5 @@
 """Events as columns, for those who follow the log from its beginning."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import sqlalchemy as sa

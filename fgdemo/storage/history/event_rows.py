@@ -1,7 +1,5 @@
 """Events and pictures as rows of the database, within somebody's transaction."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict

@@ -1,7 +1,5 @@
 """The append-only log of what people said about pictures. What is true now is a fold over it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime

@@ -1,7 +1,5 @@
 """One thing that was said about a picture, and what follows from all that was said about it."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import get_args

@@ -1,7 +1,5 @@
 """Leases keep two people off one picture. They end by themselves, so nothing stays locked when a laptop is closed."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 

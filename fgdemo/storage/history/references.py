@@ -1,7 +1,5 @@
 """Which labelled pictures may stand for their kind beside one that is in question."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from fgdemo.storage.history.roster import Roster

@@ -1,7 +1,5 @@
 """What is true of every picture now, in memory: numpy columns that follow the log."""
 
-from __future__ import annotations
-
 import threading
 from array import array
 from collections.abc import Sequence

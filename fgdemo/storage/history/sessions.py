@@ -1,7 +1,5 @@
 """Labelling sessions: what a person set out to do, and when."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass

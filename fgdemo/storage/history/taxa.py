@@ -1,7 +1,5 @@
 """The taxa of a workspace: those of the models that were served, and the kinds that experts added."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Iterable
 from typing import Any

@@ -1,7 +1,5 @@
 """Talking to the Hugging Face Hub: what it refuses becomes one sentence, and so does a network that is down."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import cast

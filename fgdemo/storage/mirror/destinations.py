@@ -3,8 +3,6 @@
 Only this module knows which there are.
 """
 
-from __future__ import annotations
-
 from fgdemo.storage.mirror.folder_destination import FolderDestination
 from fgdemo.storage.mirror.hub_destination import HubDestination
 from fgdemo.storage.mirror.protocol import Destination

@@ -1,7 +1,5 @@
 """A folder as a mirror, here or behind fsspec."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """A private data set repository of the Hugging Face Hub as a mirror: one commit for many files."""
 
-from __future__ import annotations
-
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager

@@ -4,8 +4,6 @@ That costs 40 ms a picture, and a twentieth of the picture's size in the mirror.
 pictures, and is named by its sha256; few new ones are not worth a file, and are looked at again.
 """
 
-from __future__ import annotations
-
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import quote

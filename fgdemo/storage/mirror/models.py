@@ -1,7 +1,5 @@
 """The models of a workspace, with the trainings that made them, as records of a mirror, and back."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """A place where a mirror lies, whatever it is. Names of files have "/" between their parts."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path

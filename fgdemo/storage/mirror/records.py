@@ -5,8 +5,6 @@ event names (the one it takes back, the one it was shown at) it names by identit
 moment.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import re

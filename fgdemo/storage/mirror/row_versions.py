@@ -5,8 +5,6 @@ process it holds. Where one version holds the other, it is the later one. Where 
 the row without knowing of each other, and what takes something away wins (`FACETS`).
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence

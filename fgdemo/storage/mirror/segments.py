@@ -5,8 +5,6 @@ their sha256. So a segment that was torn, or changed afterwards, or is missing, 
 process, a random id of it, and a number that grows.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import re

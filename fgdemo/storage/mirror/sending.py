@@ -4,8 +4,6 @@ Everything is appended: segments of records (`fgdemo.storage.mirror.segments`), 
 number of workspaces may share a mirror, and to send something twice does no harm.
 """
 
-from __future__ import annotations
-
 import hashlib
 import logging
 from collections.abc import Callable, Mapping, Sequence

@@ -1,7 +1,5 @@
 """What of a workspace is at a mirror already, and by which identity its events are known there."""
 
-from __future__ import annotations
-
 import hashlib
 import secrets
 from collections.abc import Callable, Iterable, Mapping

@@ -1,7 +1,5 @@
 """The tables beside the events as records of a mirror: those whose rows change, and those that only grow."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 

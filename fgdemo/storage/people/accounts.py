@@ -1,7 +1,5 @@
 """Accounts with hashed passwords, and who is signed in."""
 
-from __future__ import annotations
-
 import hashlib
 import secrets
 import threading

@@ -4,8 +4,6 @@ What is counted is the same whether there is such an account or not, so nobody l
 a flood of guesses writes nothing, and a start of the server forgets it.
 """
 
-from __future__ import annotations
-
 import threading
 from collections import OrderedDict
 from collections.abc import Hashable

@@ -4,8 +4,6 @@ What people say about pictures is in the event log, and which model went live in
 the rest: imports, exports, accounts and roles, trainings, deploys.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime

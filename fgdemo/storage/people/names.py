@@ -1,7 +1,5 @@
 """Under which names people and programs answer: one name is one annotator, whoever it is."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from typing import get_args

@@ -1,7 +1,5 @@
 """Passwords: which are too easily guessed, how they are kept, and which kept ones are believed."""
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 import re

@@ -1,7 +1,5 @@
 """Tokens of programs: a long secret stands for a name with a role, as a sign-in does for a person."""
 
-from __future__ import annotations
-
 import hashlib
 import secrets
 from collections.abc import Callable

@@ -4,8 +4,6 @@ A decoder's work is bounded by the pixels of a picture, but for what is counted 
 small file can have very much of. One pass over the file's skeleton, never over its pixels.
 """
 
-from __future__ import annotations
-
 import re
 import struct
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """From the colours that a file has to 8-bit sRGB, which is what the page shows, the model reads and a sheet prints."""
 
-from __future__ import annotations
-
 import io
 
 import numpy as np

@@ -1,7 +1,5 @@
 """A process that decodes one picture after the other, as the server sees it; `decode_worker` is its other end."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import subprocess

@@ -3,8 +3,6 @@
 A question is a line of JSON and so many bytes as that says; so is an answer, on what was standard output.
 """
 
-from __future__ import annotations
-
 import json
 import math
 import os

@@ -3,8 +3,6 @@
 Headers bound what a decoder does (see `bounds`); whatever they overlook ends with the process in which it runs.
 """
 
-from __future__ import annotations
-
 import os
 import threading
 import time

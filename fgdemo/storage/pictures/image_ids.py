@@ -1,7 +1,5 @@
 """The ids of very many pictures: 32 bytes each in one array, found by bisection. A million take 60 MB, not 250."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from typing import overload
 

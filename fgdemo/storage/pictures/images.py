@@ -1,7 +1,5 @@
 """From the bytes of any file a person may send to an upright RGB picture, or one sentence why not."""
 
-from __future__ import annotations
-
 import base64
 import io
 import math

@@ -7,8 +7,6 @@ Formats: JPEG (ITU T.81 annex B, Exif 3.0), PNG (third edition), WebP (RFC 9649)
 metadata. An AVIF becomes a PNG.
 """
 
-from __future__ import annotations
-
 import io
 import re
 import struct

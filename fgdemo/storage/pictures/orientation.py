@@ -3,8 +3,6 @@
 EXIF decides where it names one of the eight orientations, else XMP does: what browsers and Pillow do, too.
 """
 
-from __future__ import annotations
-
 import re
 import struct
 import zlib

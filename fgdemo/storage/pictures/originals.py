@@ -1,7 +1,5 @@
 """A content-addressed folder of original picture files and their thumbnails."""
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 import re

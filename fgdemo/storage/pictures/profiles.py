@@ -1,7 +1,5 @@
 """Colour profiles made from primaries and a gamma, as PNGs state them (PNG third edition, ICC.1:2010)."""
 
-from __future__ import annotations
-
 import struct
 
 import numpy as np

@@ -10,8 +10,6 @@ butterflies pinned alike. Half of them lay on both sides of train and val. Witho
 44.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 
 import numpy as np

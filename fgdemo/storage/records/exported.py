@@ -1,7 +1,5 @@
 """One picture on its way out: its bytes, its safe name, and what is true of it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 

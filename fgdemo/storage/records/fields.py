@@ -3,8 +3,6 @@
 Such a reader takes a record and a key, and gives the right value, or raises FaultError with a reason in words.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Callable, Mapping

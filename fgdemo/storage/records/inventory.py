@@ -1,7 +1,5 @@
 """All that a workspace holds, picture by picture, as of one moment. Neither waits for a writer nor makes one wait."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from typing import Literal

@@ -4,8 +4,6 @@ An import recognises events by their content, since a source need not name them 
 (`fgdemo.storage.mirror.restoring.event_order`). How an event enters a history is the same for both.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, replace

@@ -4,8 +4,6 @@ An export names an event by its number in the file and a mirror by its identity;
 them (`fgdemo.storage.records.workspace_records`, `fgdemo.storage.mirror.records`).
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass

@@ -4,8 +4,6 @@ The lines of `workspace.jsonl` are, in this order: one of type `fgdemo`; the tax
 by its events, oldest first; one of type `end` with the counts, by which a file that was cut off is known.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict
 from typing import Any, cast

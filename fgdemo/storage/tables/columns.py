@@ -1,7 +1,5 @@
 """Which column of a table holds the picture, which the label, and what is not read."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

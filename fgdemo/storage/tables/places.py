@@ -1,7 +1,5 @@
 """Where the picture lies that a table means, however its author wrote the path."""
 
-from __future__ import annotations
-
 import posixpath
 import re
 import unicodedata

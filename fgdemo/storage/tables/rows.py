@@ -1,7 +1,5 @@
 """Tables of pictures: those that people make, and those that an export writes."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Tables as people and programs write them: CSV of any kind, lines of JSON, Parquet without pictures."""
 
-from __future__ import annotations
-
 import csv
 import io
 import json

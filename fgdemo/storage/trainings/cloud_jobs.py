@@ -6,8 +6,6 @@ The job runs `finetune --snapshot` of this program there, tells how far it is on
 beside the archive. At the end of a training, however that comes, no job runs any more and the data set is removed.
 """
 
-from __future__ import annotations
-
 import json
 import secrets
 import time

@@ -4,8 +4,6 @@ One mark stands for each labelled gold picture: the beginning of its id, and tha
 changed and changed back leaves the marks as they were, and so does a workspace that a mirror has restored.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Collection, Iterable
 

@@ -1,7 +1,5 @@
 """The folder of a training: the labels it learns from, its log, and the lock by which it is known to live."""
 
-from __future__ import annotations
-
 import json
 import shutil
 from collections.abc import Iterator

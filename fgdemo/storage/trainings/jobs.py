@@ -1,7 +1,5 @@
 """Trainings: who asked for them, how far they are, and how they ended."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict

@@ -1,7 +1,5 @@
 """The models of a workspace: which there are, and which is live. It is listed only when it is whole on the disk."""
 
-from __future__ import annotations
-
 import json
 import shutil
 from collections.abc import Callable, Mapping

@@ -5,8 +5,6 @@ whoever else promoted something meanwhile and whatever the clocks said: the mode
 `depth`, which is one more than the deepest promotion that was known.
 """
 
-from __future__ import annotations
-
 import json
 import secrets
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,7 +1,5 @@
 """Pictures in folders: train, val and test, groups, classes."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence

@@ -1,7 +1,5 @@
 """All files of a folder on this disk, but for what systems and storage boxes leave beside pictures."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """Pictures in a tar archive, read where they lie. WebDataset shards are such archives."""
 
-from __future__ import annotations
-
 import tarfile
 from collections.abc import Callable
 from functools import partial

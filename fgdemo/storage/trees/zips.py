@@ -1,7 +1,5 @@
 """Pictures in a zip archive, read where they lie: nothing is unpacked, so nothing can be written anywhere."""
 
-from __future__ import annotations
-
 import struct
 import zipfile
 import zlib

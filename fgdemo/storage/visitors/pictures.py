@@ -4,8 +4,6 @@ A receipt is a random text that only its owner knows; the log holds its hash as 
 goes wherever the log goes. That a picture was removed is an event too: unusable, for the reason `removed`, by `fgdemo`.
 """
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import secrets

@@ -1,7 +1,5 @@
 """What visitors say without leaving their picture: words only, about an answer and not about any picture."""
 
-from __future__ import annotations
-
 import csv
 import io
 from collections.abc import Callable, Iterator

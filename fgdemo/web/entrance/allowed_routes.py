@@ -1,7 +1,5 @@
 """The routes that the page, the API and MCP need. Gradio brings many more, and each release others: they are 404."""
 
-from __future__ import annotations
-
 import functools
 import re
 from dataclasses import dataclass

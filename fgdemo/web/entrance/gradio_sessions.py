@@ -1,7 +1,5 @@
 """Sessions that are in use: Gradio keeps something for each, so one address has so many and pushes out no other's."""
 
-from __future__ import annotations
-
 import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """Answers that nobody has collected: Gradio keeps them for ever, so they are counted for each address, and dropped."""
 
-from __future__ import annotations
-
 import time
 from collections import Counter
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """Between the browser's JSON and our values. What comes in is arbitrary, so that each question has a strict model."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, is_dataclass
 from pathlib import Path

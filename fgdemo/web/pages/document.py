@@ -3,8 +3,6 @@
 Gradio answers the questions; its own page, ten times as large as ours, is loaded only for its description of the API.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import posixpath

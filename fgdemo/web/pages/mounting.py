@@ -1,7 +1,5 @@
 """Where Gradio keeps the questions of a page: in a component that shows nothing, for our own page asks them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Any
 

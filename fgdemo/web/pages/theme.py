@@ -1,7 +1,5 @@
 """What Gradio's own widgets need to look like ours; the colours themselves live in `static/shared/base.css`."""
 
-from __future__ import annotations
-
 from gradio.themes import Base, Font
 
 GROUND, GROUND_DARK = "#f5f6f4", "#101413"

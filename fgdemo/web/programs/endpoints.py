@@ -1,7 +1,5 @@
 """What is known of each question that programs may ask, read once from its signature and its docstring."""
 
-from __future__ import annotations
-
 import inspect
 import re
 from collections.abc import Callable, Mapping

@@ -1,7 +1,5 @@
 """What the annotations and predictions of one task of Label Studio say about its picture."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace

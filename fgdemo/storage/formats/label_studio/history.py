@@ -5,8 +5,6 @@ the history travels as one text, `fgdemo`, and each answer that is shown there a
 event in the hidden control `said`. What comes back unchanged is that answer; what was changed, or is new, is a new one.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass

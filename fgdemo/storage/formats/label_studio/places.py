@@ -1,7 +1,5 @@
 """Where the picture is that a task of Label Studio shows: a file beside the tasks, whatever address it has there."""
 
-from __future__ import annotations
-
 import base64
 import binascii
 import os

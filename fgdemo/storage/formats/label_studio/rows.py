@@ -4,8 +4,6 @@ In JSON-MIN the columns of the controls stand between `id` and `annotator`, in C
 chosen is a text, or an object with several choices; which text a choice is and which is somebody's note, no row says.
 """
 
-from __future__ import annotations
-
 import csv
 import io
 import json

@@ -11,8 +11,6 @@
 | a prediction | a label that the picture came with |
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast

@@ -1,7 +1,5 @@
 """All that a mirror holds, read and checked; what is damaged in it is named and left out."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor

@@ -9,8 +9,6 @@ import (`fgdemo.storage.records.merging.entering`): a label that a picture came 
 about a gold picture that has a label becomes a second opinion, to be adjudicated.
 """
 
-from __future__ import annotations
-
 import heapq
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence

@@ -1,7 +1,5 @@
 """Models of a mirror in the database: their trainings, what went live, and what was deleted."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import sqlalchemy as sa

@@ -4,8 +4,6 @@ Who may write a mirror could make themselves maintainer by it. So a higher role,
 password of somebody who may do more than look, and a token of such a role come only where somebody said so.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import sqlalchemy as sa

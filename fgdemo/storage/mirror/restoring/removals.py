@@ -4,8 +4,6 @@ A picture that its sender took back, or whose time was over, never comes back by
 brought it again who knew of the removal, and where a maintainer had brought the same picture elsewhere, on their own.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 
 from fgdemo.storage.history.label_event import BRINGS, REMOVED

@@ -5,8 +5,6 @@ there wherever this stops, and the same again goes on from there. Nobody is sign
 trainings that run are not mirrored.
 """
 
-from __future__ import annotations
-
 import hashlib
 import shutil
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """The rows of a mirror in the database, within one transaction."""
 
-from __future__ import annotations
-
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 
