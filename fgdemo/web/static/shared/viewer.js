@@ -7,14 +7,16 @@
 // A box is {left, top, right, bottom} in fractions of the picture. Layers cover the box, or the whole picture.
 
 import { dragged, gripAt, grown, isLargeEnough, moved } from "./crop.js";
+import { frameOf, keptInView, pointAt, rectOf, scaleThatFits, WHOLE } from "./frame.js";
 import { drawBox, drawLabel } from "./marks.js";
 import { picture } from "./pictures.js";
 
 const MARGIN_PX = 12; // around the picture while a box is drawn, so that its edges can be reached
 const REACH_PX = 18; // how near to a corner of the box a finger must be to take it
+const STEP_PX = 40; // of an arrow key
 const LARGEST_ZOOM = 12;
+const BOX_SHARE = 0.86; // of the room that a box may fill, so that what is around it is seen too
 const FADE_MS = 120;
-const WHOLE = { left: 0, top: 0, right: 1, bottom: 1 };
 const START = { left: 0.2, top: 0.2, right: 0.8, bottom: 0.8 }; // the box that the keyboard begins with
 
 /** @param {any} told */
@@ -37,6 +39,7 @@ export class Viewer {
     this.shown = 1; // how far the layer has faded in, 0 to 1
     this.cropping = false;
     this.zoom = 1; // 1 shows the whole picture, or the whole box
+    /** @type {[number, number]} */
     this.centre = [0.5, 0.5]; // the point of the picture in the middle of the stage, in fractions
     this.pointers = new Map();
     new ResizeObserver(() => this.#resize()).observe(stage);
@@ -120,74 +123,49 @@ export class Viewer {
   /** Zoom by a factor, keeping the stage point (x, y) in CSS pixels where it is. */
   zoomBy(factor, x = this.canvas.clientWidth / 2, y = this.canvas.clientHeight / 2) {
     if (!this.picture) return;
-    const before = this.#toPicture(x, y);
-    const least = Math.min(1, this.#wholeScale() / this.#fitScale());
+    const before = pointAt(this.#frame(), x, y);
+    const least = Math.min(1, scaleThatFits(WHOLE, this.#pictureSize, this.#room) / this.#fitScale());
     this.zoom = Math.min(LARGEST_ZOOM, Math.max(least, this.zoom * factor));
-    const after = this.#toPicture(x, y);
-    this.centre = this.centre.map((value, axis) => value + before[axis] - after[axis]);
-    this.#keepInView();
-    this.draw();
+    const after = pointAt(this.#frame(), x, y);
+    this.#moveTo([this.centre[0] + before[0] - after[0], this.centre[1] + before[1] - after[1]]);
   }
 
   // --- geometry ------------------------------------------------------------------------------------
 
-  #room() {
+  /** @returns {[number, number]} */
+  get #stageSize() {
+    return [this.canvas.clientWidth, this.canvas.clientHeight];
+  }
+
+  /** @returns {[number, number]} */
+  get #pictureSize() {
+    return [this.picture.naturalWidth, this.picture.naturalHeight];
+  }
+
+  /** @returns {[number, number]} */
+  get #room() {
     const inset = this.cropping ? MARGIN_PX : 0;
     return [Math.max(1, this.canvas.clientWidth - 2 * inset), Math.max(1, this.canvas.clientHeight - 2 * inset)];
   }
 
-  #wholeScale() {
-    const [width, height] = this.#room();
-    return Math.min(width / this.picture.naturalWidth, height / this.picture.naturalHeight);
-  }
-
   #fitScale() {
     const area = (!this.cropping && this.box) || WHOLE;
-    const [width, height] = this.#room();
-    const margin = area === WHOLE ? 1 : 0.86;
-    return (
-      margin *
-      Math.min(
-        width / ((area.right - area.left) * this.picture.naturalWidth),
-        height / ((area.bottom - area.top) * this.picture.naturalHeight),
-      )
-    );
+    return (area === WHOLE ? 1 : BOX_SHARE) * scaleThatFits(area, this.#pictureSize, this.#room);
   }
 
   #frame() {
-    const scale = this.#fitScale() * this.zoom;
-    const [width, height] = [this.picture.naturalWidth * scale, this.picture.naturalHeight * scale];
-    return {
-      x: this.canvas.clientWidth / 2 - this.centre[0] * width,
-      y: this.canvas.clientHeight / 2 - this.centre[1] * height,
-      width,
-      height,
-    };
+    return frameOf(this.#fitScale() * this.zoom, this.#pictureSize, this.centre, this.#stageSize);
   }
 
-  #toPicture(x, y) {
+  /** @param {[number, number]} by in CSS pixels, as the picture is drawn along */
+  #pan(by) {
     const frame = this.#frame();
-    return [(x - frame.x) / frame.width, (y - frame.y) / frame.height];
+    this.#moveTo([this.centre[0] - by[0] / frame.width, this.centre[1] - by[1] / frame.height]);
   }
 
-  #keepInView() {
-    const frame = this.#frame();
-    const half = [this.canvas.clientWidth / 2 / frame.width, this.canvas.clientHeight / 2 / frame.height];
-    this.centre = this.centre.map((value, axis) =>
-      half[axis] >= 0.5 ? Math.min(1, Math.max(0, value)) : Math.min(1 - half[axis], Math.max(half[axis], value)),
-    );
-    if (!this.box && half[0] >= 0.5) this.centre[0] = 0.5;
-    if (!this.box && half[1] >= 0.5) this.centre[1] = 0.5;
-  }
-
-  /** @returns {[number, number, number, number]} left, top, width, height */
-  #rect(box, frame) {
-    return [
-      frame.x + box.left * frame.width,
-      frame.y + box.top * frame.height,
-      (box.right - box.left) * frame.width,
-      (box.bottom - box.top) * frame.height,
-    ];
+  #moveTo(centre) {
+    this.centre = keptInView(centre, this.#frame(), this.#stageSize, Boolean(this.box));
+    this.draw();
   }
 
   // --- drawing -------------------------------------------------------------------------------------
@@ -220,7 +198,7 @@ export class Viewer {
     context.imageSmoothingQuality = "high";
     const frame = this.#frame();
     context.drawImage(this.picture, frame.x, frame.y, frame.width, frame.height);
-    const area = this.#rect(this.box ?? WHOLE, frame);
+    const area = rectOf(this.box ?? WHOLE, frame);
     if (this.spotlight && !this.cropping) context.drawImage(this.spotlight, ...area);
     else if (this.layer && !this.cropping) {
       context.globalAlpha = this.opacity * this.shown;
@@ -229,7 +207,7 @@ export class Viewer {
       for (const label of this.labels) drawLabel(context, label, area, getComputedStyle(this.stage).fontFamily);
     }
     const box = this.cropping ? this.draft : this.box;
-    if (box) drawBox(context, this.#rect(box, frame), frame, this.cropping);
+    if (box) drawBox(context, rectOf(box, frame), frame, this.cropping);
   }
 
   // --- pointer and keys ------------------------------------------------------------------------------
@@ -270,7 +248,7 @@ export class Viewer {
     if (!this.cropping || this.pointers.size > 1) return;
     const frame = this.#frame();
     const reach = [REACH_PX / frame.width, REACH_PX / frame.height];
-    this.grip = gripAt(this.draft, this.#toPicture(x, y), reach);
+    this.grip = gripAt(this.draft, pointAt(frame, x, y), reach);
   }
 
   #move(event) {
@@ -282,14 +260,9 @@ export class Viewer {
       const spread = (px, py) => Math.hypot(px - other[0], py - other[1]) || 1;
       if (!this.cropping) this.zoomBy(spread(x, y) / spread(oldX, oldY), (x + other[0]) / 2, (y + other[1]) / 2);
     } else if (this.cropping && this.grip) {
-      this.draft = dragged(this.grip, this.#toPicture(x, y));
+      this.draft = dragged(this.grip, pointAt(this.#frame(), x, y));
       this.draw();
-    } else if (this.zoom > 1.01 || this.box) {
-      const frame = this.#frame();
-      this.centre = [this.centre[0] - (x - oldX) / frame.width, this.centre[1] - (y - oldY) / frame.height];
-      this.#keepInView();
-      this.draw();
-    }
+    } else if (this.zoom > 1.01 || this.box) this.#pan([x - oldX, y - oldY]);
     this.pointers.set(event.pointerId, [x, y]);
     this.stage.classList.toggle("is-zoomed", this.zoom > 1.01);
   }
@@ -313,9 +286,7 @@ export class Viewer {
     if (!this.picture || (!step && event.key !== "Enter")) return;
     if (!this.cropping) {
       if (!step || this.zoom <= 1.01) return;
-      const frame = this.#frame();
-      this.centre = [this.centre[0] + (40 * step[0]) / frame.width, this.centre[1] + (40 * step[1]) / frame.height];
-      this.#keepInView();
+      this.#pan([-STEP_PX * step[0], -STEP_PX * step[1]]);
     } else if (event.key === "Enter") {
       if (this.draft) this.onBox(this.draft);
     } else {
