@@ -34,7 +34,7 @@ VISITOR = Person("visitor", "visitor")
 OWNER = Person("owner", "maintainer")
 """Whoever runs commands on this machine, who may read the workspace's files anyway."""
 
-Kind = Literal["import", "suggestion", "label", "unsure", "skip", "unusable", "none", "adjudication", "undo"]
+Kind = Literal["import", "suggestion", "label", "unsure", "skip", "unusable", "none", "adjudication", "undo", "point"]
 """What a label event says.
 
 - import: the label a picture came with, or with no taxon that it came without one;
@@ -43,7 +43,8 @@ Kind = Literal["import", "suggestion", "label", "unsure", "skip", "unusable", "n
 - unsure, skip: looked at, no answer; the label stays what it was;
 - unusable: cannot be labelled at all; none: not one of these classes. Both take the picture out of training;
 - adjudication: the last word where experts disagree, and the only way to change what was said of a gold picture;
-- undo: takes back the event that `undoes` names.
+- undo: takes back the event that `undoes` names;
+- point: where a part is seen, or that it is not; the newest of a picture and a part counts, and no label follows.
 """
 
 AnswerKind = Literal["label", "unsure", "skip", "unusable", "none", "adjudication"]

@@ -10,6 +10,7 @@ from datetime import datetime, timezone
 from typing import Literal
 
 from fgdemo.values.annotation import DECIDING, OUT, Kind
+from fgdemo.values.points import PlacedPoint
 from fgdemo.values.taxonomy import Taxon
 from fgdemo.values.types import CropBox
 
@@ -87,6 +88,7 @@ class SourceEvent:
     new_name: str | None = None
     model_version: str | None = None
     box: CropBox | None = None
+    point: PlacedPoint | None = None
     reason: str | None = None
     batch: str | None = None
     answer_key: str | None = None

@@ -17,6 +17,7 @@ from fgdemo.storage.database.database import open_database, writing
 from fgdemo.storage.database.schema import image_table
 from fgdemo.storage.history.events import EventLog
 from fgdemo.storage.history.label_event import LabelEvent
+from fgdemo.storage.history.points import PointLog
 from fgdemo.storage.history.roster import Roster
 from fgdemo.storage.history.sessions import Sessions
 from fgdemo.storage.mirror.destinations import open_destination
@@ -31,6 +32,7 @@ from fgdemo.storage.trainings.models import Models
 from fgdemo.storage.visitors.remarks import Remark, Remarks
 from fgdemo.values.annotation import Person
 from fgdemo.values.errors import ForbiddenError, SettingsError, UnavailableError
+from fgdemo.values.points import PlacedPoint
 from fgdemo.values.training import Epoch, Verdict
 from fgdemo.wiring.mirrors import restore_if_fresh
 from tests.store.test_faults import SmallDisk
@@ -102,6 +104,7 @@ def promoted_model(home: Path) -> str:
 
 
 def answer_all(made: FakeWorkspace, who: str, session: int) -> None:
+    """And place a point on the first of them."""
     made.roster.follow()
     for at, image in enumerate(made.roster.image_ids[:6]):
         standing = made.roster.standing(image)
@@ -111,6 +114,9 @@ def answer_all(made: FakeWorkspace, who: str, session: int) -> None:
             )
             if at % 2:
                 made.events.undo([number], Person(who, "expert"), session)
+    crown = PlacedPoint("crown", 0.25, 0.125)
+    image = next(image for image in made.roster.image_ids if made.roster.standing(image).split != "gold")
+    PointLog(made.engine).place(image, [crown], who, f"{who}-points")
 
 
 def test_a_workspace_comes_back_as_it_was(workspace: FakeWorkspace, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from fgdemo.storage.history.sessions import Sessions
 from fgdemo.storage.pictures.originals import image_id_of
 from fgdemo.storage.records.inventory import Inventory
 from fgdemo.values.annotation import Person
+from fgdemo.values.points import PlacedPoint
 from fgdemo.values.types import CropBox
 from tests.support.workspace import FakeWorkspace, coloured, some_pictures
 
@@ -56,10 +57,13 @@ def say(ws: FakeWorkspace, image: str, action: str, who: str, new_kind: str, ses
             image, "adjudication", who, taxon="eskimo_dog", batch="b/1", answer_key=f"k{count}", **common
         )
     elif action == "undo":
-        said = [e for e in history if e.kind not in ("import", "suggestion", "undo")]
+        said = [e for e in history if e.kind not in ("import", "suggestion", "undo", "point")]
         if not said:
             return
         event = LabelEvent(image, "undo", who, undoes=said[-1].id)
+    elif action == "point":
+        x = None if count % 3 == 0 else round(count % 100 / 100, 2)
+        event = LabelEvent(image, "point", who, point=PlacedPoint("crown", x, x), answer_key=f"p{count}/0", **common)
     elif action == "suggestion":
         event = LabelEvent(image, "suggestion", "visitor", taxon="owl", box=CropBox(0.1, 0.2, 0.8, 0.9))
     else:
@@ -80,6 +84,7 @@ ACTIONS = (
     "none",
     "unsure",
     "skip",
+    "point",
 )
 
 

@@ -287,6 +287,13 @@ MIGRATIONS = (
     # wrong passwords are counted in memory, by address and name
     Migration(11, ("ALTER TABLE account DROP COLUMN failures", "ALTER TABLE account DROP COLUMN failed_at")),
     Migration(12, ("ALTER TABLE remark ADD COLUMN key_hash TEXT",)),  # one that is sent twice counts once
+    Migration(
+        13,
+        (
+            "ALTER TABLE label_event ADD COLUMN point TEXT",
+            "CREATE INDEX label_event_point ON label_event (image, id) WHERE point IS NOT NULL",
+        ),
+    ),
 )
 
 SERIAL = {

@@ -39,6 +39,11 @@ def _big(name: str, *more: Any) -> sa.Column[int]:
     return sa.Column(name, sa.BigInteger, *more, nullable=False)
 
 
+def _where(condition: str) -> dict[str, sa.TextClause]:
+    """Only these rows are in an index."""
+    return {"sqlite_where": sa.text(condition), "postgresql_where": sa.text(condition)}
+
+
 taxon_table = sa.Table(
     "taxon",
     METADATA,
@@ -84,6 +89,7 @@ label_event_table = sa.Table(
     _flag("blind"),
     sa.Column("session", sa.BigInteger),
     _optional("reason"),
+    _optional("point"),
     sa.CheckConstraint("taxon IS NULL OR new_name IS NULL"),
     sa.Index("label_event_image", "image", "id"),
     sa.Index("label_event_taxon", "taxon", "id"),
@@ -92,6 +98,7 @@ label_event_table = sa.Table(
     sa.Index("label_event_batch", "batch"),
     sa.Index("label_event_undoes", "undoes"),
     sa.Index("label_event_reason", "reason", "id"),
+    sa.Index("label_event_point", "image", "id", **_where("point IS NOT NULL")),
 )
 session_table = sa.Table(
     "session",

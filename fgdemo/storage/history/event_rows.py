@@ -12,6 +12,7 @@ from fgdemo.storage.database.json_columns import read_column
 from fgdemo.storage.database.schema import image_table, label_event_table
 from fgdemo.storage.history.label_event import LabelEvent
 from fgdemo.values.batches import batches
+from fgdemo.values.points import PlacedPoint
 from fgdemo.values.types import CropBox
 
 AT_ONCE = 500
@@ -20,13 +21,15 @@ AT_ONCE = 500
 
 def event_of(row: Any) -> LabelEvent:
     """The event of a row of `label_event`."""
-    return LabelEvent(**{**row, "box": read_column(CropBox, row["box"]), "blind": bool(row["blind"])})
+    box, point = read_column(CropBox, row["box"]), read_column(PlacedPoint, row["point"])
+    return LabelEvent(**{**row, "box": box, "point": point, "blind": bool(row["blind"])})
 
 
 def row_of(event: LabelEvent) -> dict[str, Any]:
     """The row of `label_event` of an event, without the number that the database gives it."""
     row = {name: value for name, value in vars(event).items() if name != "id"}
-    return {**row, "box": json.dumps(asdict(event.box)) if event.box else None}
+    written = {name: json.dumps(asdict(row[name])) for name in ("box", "point") if row[name]}
+    return {**row, **written}
 
 
 def events_where(

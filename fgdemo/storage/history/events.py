@@ -125,7 +125,7 @@ class EventLog:
             appended = []
             for event_id in newest_first:
                 undone = asked.get(event_id)
-                if undone is None or undone.kind in ("import", "suggestion", "undo"):
+                if undone is None or undone.kind in ("import", "suggestion", "undo", "point"):
                     raise StorageError("Only an answer can be taken back.")
                 if undone.annotator != person.name and person.role != "maintainer":
                     raise ForbiddenError("Only the person who gave an answer, or a maintainer, may take it back.")

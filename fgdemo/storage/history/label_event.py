@@ -6,6 +6,7 @@ from typing import get_args
 
 from fgdemo.values.annotation import DECIDING, OUT, Kind, Split, Standing
 from fgdemo.values.errors import StorageError
+from fgdemo.values.points import PlacedPoint
 from fgdemo.values.types import CropBox
 
 REMOVED = "removed"
@@ -33,6 +34,7 @@ class LabelEvent:
         model_version: the model whose answer was on the page.
         seconds_spent: how long the picture was looked at.
         box: the part of the picture that it was said about; None means the whole picture.
+        point: where a part is seen; of points only.
         undoes: id of the event that this one takes back.
         batch: the same for all events of one answer about many pictures.
         answer_key: made by the page for each answer, so that one that is sent twice counts once.
@@ -53,6 +55,7 @@ class LabelEvent:
     seconds_spent: float | None = None
     comment: str | None = None
     box: CropBox | None = None
+    point: PlacedPoint | None = None
     undoes: int | None = None
     batch: str | None = None
     answer_key: str | None = None
@@ -75,6 +78,8 @@ class LabelEvent:
             raise StorageError("A label event names a taxon or a new name, not both.")
         if self.kind in ("label", "adjudication") and self.taxon is None:
             raise StorageError("A label must name what the picture shows.")
+        if (self.kind == "point") != (self.point is not None):
+            raise StorageError("A point, and nothing else, says where a part is seen.")
 
 
 def is_forged_receipt(kind: Kind, answer_key: str | None) -> bool:
@@ -126,6 +131,12 @@ def standing_of(history: Sequence[LabelEvent], split: Split) -> Standing | None:
         suggested=any(said.kind == "suggestion" and (said.id or 0) > answered for said in valid),
         split=split,
     )
+
+
+def points_of(history: Sequence[LabelEvent]) -> dict[str, PlacedPoint]:
+    """The points of a picture that count now, by part; all that was said about it, oldest first."""
+    newest = {said.point.part: said.point for said in history if said.point is not None}
+    return {part: point for part, point in newest.items() if point.is_seen}
 
 
 def parties_to(history: Sequence[LabelEvent]) -> frozenset[str]:

@@ -15,7 +15,7 @@ from fgdemo.storage.history.event_columns import EventColumns, events_after
 from fgdemo.storage.history.events import EventLog, standing_of
 from fgdemo.storage.history.label_event import LabelEvent
 from fgdemo.storage.pictures.image_ids import ImageIds, packed
-from fgdemo.values.annotation import OUT, Kind, Split, Standing
+from fgdemo.values.annotation import DECIDING, OUT, Kind, Split, Standing
 from fgdemo.values.batches import batches
 from fgdemo.values.errors import StorageError
 
@@ -27,7 +27,7 @@ _SIMPLE = np.isin(KINDS, ("import", "label", "unusable", "none"))
 IS_OUT = np.isin(KINDS, OUT)
 """By the number of a kind: it takes the picture out of training."""
 _GOLD = SPLITS.index("gold")
-_NO_MATTER = np.isin(KINDS, ("unsure", "skip"))
+_NO_MATTER = np.isin(KINDS, ("unsure", "skip", "point"))
 _COLUMNS = {
     "taxon": np.int32,
     "kind": np.uint8,
@@ -272,9 +272,8 @@ class Roster:
             columns["taxon"][row], columns["kind"][row] = -1, KINDS.index("suggestion")
             columns["annotator"][row] = self._annotators.number(history[-1].annotator)
             columns["checked"][row] = columns["disputed"][row] = False
-            columns["version"][row] = max(
-                (said.id or 0 for said in history if said.kind not in ("suggestion", "skip", "unsure")), default=0
-            )
+            settling = [said.id or 0 for said in history if said.kind in (*DECIDING, "undo")]
+            columns["version"][row] = max(settling, default=0)
             return
         columns["taxon"][row] = self._taxa.number(standing.taxon)
         columns["kind"][row] = KINDS.index(standing.kind)

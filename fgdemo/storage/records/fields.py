@@ -11,6 +11,7 @@ from typing import Any, get_args
 
 from fgdemo.values.errors import PictureError
 from fgdemo.values.labelled import instant
+from fgdemo.values.points import PlacedPoint
 from fgdemo.values.types import CropBox
 
 Record = Mapping[str, Any]
@@ -186,6 +187,15 @@ def box(record: Record, key: str) -> CropBox | None:
         sides = None if value is None else [float(value[side]) for side in ("left", "top", "right", "bottom")]
         return None if sides is None else CropBox(*sides)
     except (PictureError, TypeError, KeyError, ValueError, OverflowError):
+        raise FaultError(f"has no usable “{key}”") from None
+
+
+def point(record: Record, key: str) -> PlacedPoint | None:
+    """A point within the picture, or None."""
+    value = record.get(key)
+    try:
+        return None if value is None else PlacedPoint(value["part"], value["x"], value["y"])
+    except (PictureError, TypeError, KeyError, AttributeError):
         raise FaultError(f"has no usable “{key}”") from None
 
 

@@ -58,6 +58,7 @@ EVENT: Fields = {
     **dict.fromkeys(("taxon", "new_name", "model_version", "comment", "batch", "answer_key", "reason"), fields.text),
     "seconds_spent": fields.number,
     "box": fields.box,
+    "point": fields.point,
     "blind": fields.flag,
     "created_at": fields.moment,
 }
@@ -95,6 +96,8 @@ def event_values(record: Record, naming: Naming, longest: Mapping[str, int] | No
         raise FaultError("is a label without a taxon")
     if (kind == "undo") != (undoes is not None):
         raise FaultError("takes nothing back, or is not an undo")
+    if (kind == "point") != (row["point"] is not None):
+        raise FaultError("says where no part is, or is no point")
     if is_forged_receipt(kind, row["answer_key"]):
         raise FaultError("carries a receipt, which only a visitor's suggestion has")
     row["label"], row["at"], row["undoes"] = taxon, row.pop("created_at"), undoes
@@ -106,6 +109,5 @@ def event_values(record: Record, naming: Naming, longest: Mapping[str, int] | No
 def event_record(event: LabelEvent) -> dict[str, Any]:
     """An event as a record, named by its numbers here; what is not said is left out."""
     told = {name: value for name, value in vars(event).items() if value is not None and value is not False}
-    if event.box:
-        told["box"] = asdict(event.box)
+    told |= {name: asdict(told[name]) for name in ("box", "point") if name in told}
     return {"type": "event", **told}
