@@ -17,57 +17,43 @@ class Migration:
     postgresql: tuple[str, ...] = ()
 
 
+def _append_only(table: str) -> dict[str, tuple[str, ...]]:
+    """No row of the table is ever changed or deleted: the triggers that see to that, for each kind of database."""
+    refuse = f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
+    function = f"{table}_is_append_only()"
+    raising = f"$$ BEGIN RAISE EXCEPTION '{table} is append-only'; END $$"
+    trigger = f"CREATE TRIGGER {table}_is_never_changed BEFORE UPDATE OR DELETE OR TRUNCATE ON {table}"
+    return {
+        "sqlite": (
+            f"CREATE TRIGGER {table}_is_never_updated BEFORE UPDATE ON {table} {refuse}",
+            f"CREATE TRIGGER {table}_is_never_deleted BEFORE DELETE ON {table} {refuse}",
+        ),
+        "postgresql": (
+            f"CREATE FUNCTION {function} RETURNS trigger LANGUAGE plpgsql AS {raising}",
+            f"{trigger} FOR EACH STATEMENT EXECUTE FUNCTION {function}",
+        ),
+    }
+
+
 MIGRATIONS = (
     Migration(
         1,
         (
             """CREATE TABLE taxon (
-                id TEXT PRIMARY KEY,
-                name TEXT NOT NULL,
-                parent TEXT REFERENCES taxon (id),
-                latin TEXT,
-                aliases TEXT NOT NULL DEFAULT '[]',
-                retired BOOLEAN NOT NULL DEFAULT FALSE
-            )""",
+                id TEXT PRIMARY KEY, name TEXT NOT NULL, parent TEXT REFERENCES taxon (id), latin TEXT,
+                aliases TEXT NOT NULL DEFAULT '[]', retired BOOLEAN NOT NULL DEFAULT FALSE)""",
             """CREATE TABLE image (
-                id TEXT PRIMARY KEY,
-                width_px INTEGER NOT NULL,
-                height_px INTEGER NOT NULL,
-                source TEXT NOT NULL,
-                split TEXT,
-                name TEXT NOT NULL,
-                created_at TEXT NOT NULL
-            )""",
+                id TEXT PRIMARY KEY, width_px INTEGER NOT NULL, height_px INTEGER NOT NULL,
+                source TEXT NOT NULL, split TEXT, name TEXT NOT NULL, created_at TEXT NOT NULL)""",
             """CREATE TABLE label_event (
-                id {serial},
-                image TEXT NOT NULL REFERENCES image (id),
-                kind TEXT NOT NULL,
-                taxon TEXT REFERENCES taxon (id),
-                new_name TEXT,
-                annotator TEXT NOT NULL,
-                shown_version INTEGER,
-                model_version TEXT,
-                seconds_spent DOUBLE PRECISION,
-                comment TEXT,
-                box TEXT,
-                created_at TEXT NOT NULL,
-                CHECK (taxon IS NULL OR new_name IS NULL)
-            )""",
+                id {serial}, image TEXT NOT NULL REFERENCES image (id), kind TEXT NOT NULL,
+                taxon TEXT REFERENCES taxon (id), new_name TEXT, annotator TEXT NOT NULL, shown_version INTEGER,
+                model_version TEXT, seconds_spent DOUBLE PRECISION, comment TEXT, box TEXT,
+                created_at TEXT NOT NULL, CHECK (taxon IS NULL OR new_name IS NULL))""",
             "CREATE INDEX label_event_image ON label_event (image, id)",
             "CREATE INDEX label_event_taxon ON label_event (taxon, id)",
         ),
-        sqlite=(
-            """CREATE TRIGGER label_event_is_never_updated BEFORE UPDATE ON label_event
-                BEGIN SELECT RAISE(ABORT, 'label_event is append-only'); END""",
-            """CREATE TRIGGER label_event_is_never_deleted BEFORE DELETE ON label_event
-                BEGIN SELECT RAISE(ABORT, 'label_event is append-only'); END""",
-        ),
-        postgresql=(
-            """CREATE FUNCTION label_event_is_append_only() RETURNS trigger LANGUAGE plpgsql AS
-                $$ BEGIN RAISE EXCEPTION 'label_event is append-only'; END $$""",
-            """CREATE TRIGGER label_event_is_never_changed BEFORE UPDATE OR DELETE OR TRUNCATE ON label_event
-                FOR EACH STATEMENT EXECUTE FUNCTION label_event_is_append_only()""",
-        ),
+        **_append_only("label_event"),
     ),
     Migration(
         2,
@@ -87,42 +73,20 @@ MIGRATIONS = (
             "ALTER TABLE image ADD COLUMN twin_of TEXT",
             "ALTER TABLE image ADD COLUMN imported_in TEXT",
             """CREATE TABLE session (
-                id {serial},
-                annotator TEXT NOT NULL,
-                opened_at TEXT NOT NULL,
-                closed_at TEXT,
-                order_of_work TEXT NOT NULL,
-                pair_a TEXT,
-                pair_b TEXT,
-                goal INTEGER,
-                blind_share DOUBLE PRECISION NOT NULL DEFAULT 0,
-                accuracy_before TEXT
-            )""",
+                id {serial}, annotator TEXT NOT NULL, opened_at TEXT NOT NULL, closed_at TEXT,
+                order_of_work TEXT NOT NULL, pair_a TEXT, pair_b TEXT, goal INTEGER,
+                blind_share DOUBLE PRECISION NOT NULL DEFAULT 0, accuracy_before TEXT)""",
             "CREATE INDEX session_annotator ON session (annotator, id)",
             """CREATE TABLE lease (
-                image TEXT NOT NULL REFERENCES image (id),
-                annotator TEXT NOT NULL,
-                session BIGINT NOT NULL,
-                leased_at TEXT NOT NULL,
-                expires_at TEXT NOT NULL,
-                PRIMARY KEY (image, annotator)
-            )""",
+                image TEXT NOT NULL REFERENCES image (id), annotator TEXT NOT NULL, session BIGINT NOT NULL,
+                leased_at TEXT NOT NULL, expires_at TEXT NOT NULL, PRIMARY KEY (image, annotator))""",
             """CREATE TABLE account (
-                name TEXT PRIMARY KEY,
-                folded TEXT NOT NULL UNIQUE,
-                role TEXT NOT NULL,
-                password_hash TEXT NOT NULL,
-                created_at TEXT NOT NULL,
-                disabled BOOLEAN NOT NULL DEFAULT FALSE,
-                failures INTEGER NOT NULL DEFAULT 0,
-                failed_at TEXT
-            )""",
+                name TEXT PRIMARY KEY, folded TEXT NOT NULL UNIQUE, role TEXT NOT NULL,
+                password_hash TEXT NOT NULL, created_at TEXT NOT NULL, disabled BOOLEAN NOT NULL DEFAULT FALSE,
+                failures INTEGER NOT NULL DEFAULT 0, failed_at TEXT)""",
             """CREATE TABLE sign_in (
-                token_hash TEXT PRIMARY KEY,
-                account TEXT NOT NULL REFERENCES account (name),
-                created_at TEXT NOT NULL,
-                expires_at TEXT NOT NULL
-            )""",
+                token_hash TEXT PRIMARY KEY, account TEXT NOT NULL REFERENCES account (name),
+                created_at TEXT NOT NULL, expires_at TEXT NOT NULL)""",
         ),
     ),
     Migration(
@@ -134,98 +98,39 @@ MIGRATIONS = (
         4,
         (
             """CREATE TABLE job (
-                id {serial},
-                state TEXT NOT NULL,
-                preset TEXT NOT NULL,
-                asked_by TEXT NOT NULL,
-                parent TEXT NOT NULL,
-                event BIGINT NOT NULL,
-                created_at TEXT NOT NULL,
-                launched_at TEXT NOT NULL,
-                device TEXT NOT NULL,
-                started_at TEXT,
-                ended_at TEXT,
-                stage TEXT NOT NULL DEFAULT '{}',
-                sentence TEXT NOT NULL DEFAULT '',
-                candidate TEXT,
-                cancel_requested BOOLEAN NOT NULL DEFAULT FALSE
-            )""",
+                id {serial}, state TEXT NOT NULL, preset TEXT NOT NULL, asked_by TEXT NOT NULL,
+                parent TEXT NOT NULL, event BIGINT NOT NULL, created_at TEXT NOT NULL,
+                launched_at TEXT NOT NULL, device TEXT NOT NULL, started_at TEXT, ended_at TEXT,
+                stage TEXT NOT NULL DEFAULT '{}', sentence TEXT NOT NULL DEFAULT '', candidate TEXT,
+                cancel_requested BOOLEAN NOT NULL DEFAULT FALSE)""",
             """CREATE TABLE job_epoch (
-                job BIGINT NOT NULL REFERENCES job (id),
-                number INTEGER NOT NULL,
-                epoch TEXT NOT NULL,
-                PRIMARY KEY (job, number)
-            )""",
+                job BIGINT NOT NULL REFERENCES job (id), number INTEGER NOT NULL, epoch TEXT NOT NULL,
+                PRIMARY KEY (job, number))""",
             """CREATE TABLE model_version (
-                version TEXT PRIMARY KEY,
-                folder TEXT NOT NULL UNIQUE,
-                parent TEXT,
-                event BIGINT NOT NULL,
-                job BIGINT REFERENCES job (id),
-                preset TEXT,
-                created_at TEXT NOT NULL,
-                verdict TEXT,
-                metrics TEXT NOT NULL DEFAULT '{}',
-                size_bytes BIGINT NOT NULL DEFAULT 0,
-                deleted_at TEXT
-            )""",
+                version TEXT PRIMARY KEY, folder TEXT NOT NULL UNIQUE, parent TEXT, event BIGINT NOT NULL,
+                job BIGINT REFERENCES job (id), preset TEXT, created_at TEXT NOT NULL, verdict TEXT,
+                metrics TEXT NOT NULL DEFAULT '{}', size_bytes BIGINT NOT NULL DEFAULT 0, deleted_at TEXT)""",
             """CREATE TABLE promotion (
-                id {serial},
-                version TEXT REFERENCES model_version (version),
-                kind TEXT NOT NULL,
-                promoted_by TEXT NOT NULL,
-                promoted_at TEXT NOT NULL
-            )""",
+                id {serial}, version TEXT REFERENCES model_version (version), kind TEXT NOT NULL,
+                promoted_by TEXT NOT NULL, promoted_at TEXT NOT NULL)""",
         ),
-        sqlite=(
-            """CREATE TRIGGER promotion_is_never_updated BEFORE UPDATE ON promotion
-                BEGIN SELECT RAISE(ABORT, 'promotion is append-only'); END""",
-            """CREATE TRIGGER promotion_is_never_deleted BEFORE DELETE ON promotion
-                BEGIN SELECT RAISE(ABORT, 'promotion is append-only'); END""",
-        ),
-        postgresql=(
-            """CREATE FUNCTION promotion_is_append_only() RETURNS trigger LANGUAGE plpgsql AS
-                $$ BEGIN RAISE EXCEPTION 'promotion is append-only'; END $$""",
-            """CREATE TRIGGER promotion_is_never_changed BEFORE UPDATE OR DELETE OR TRUNCATE ON promotion
-                FOR EACH STATEMENT EXECUTE FUNCTION promotion_is_append_only()""",
-        ),
+        **_append_only("promotion"),
     ),
     Migration(
         5,
         (
             """CREATE TABLE audit (
-                id {serial},
-                at TEXT NOT NULL,
-                person TEXT NOT NULL,
-                role TEXT NOT NULL,
-                action TEXT NOT NULL,
-                about TEXT NOT NULL
-            )""",
+                id {serial}, at TEXT NOT NULL, person TEXT NOT NULL, role TEXT NOT NULL, action TEXT NOT NULL,
+                about TEXT NOT NULL)""",
         ),
-        sqlite=(
-            """CREATE TRIGGER audit_is_never_updated BEFORE UPDATE ON audit
-                BEGIN SELECT RAISE(ABORT, 'audit is append-only'); END""",
-            """CREATE TRIGGER audit_is_never_deleted BEFORE DELETE ON audit
-                BEGIN SELECT RAISE(ABORT, 'audit is append-only'); END""",
-        ),
-        postgresql=(
-            """CREATE FUNCTION audit_is_append_only() RETURNS trigger LANGUAGE plpgsql AS
-                $$ BEGIN RAISE EXCEPTION 'audit is append-only'; END $$""",
-            """CREATE TRIGGER audit_is_never_changed BEFORE UPDATE OR DELETE OR TRUNCATE ON audit
-                FOR EACH STATEMENT EXECUTE FUNCTION audit_is_append_only()""",
-        ),
+        **_append_only("audit"),
     ),
     Migration(
         6,
         (
             """CREATE TABLE token (
-                name TEXT PRIMARY KEY,
-                folded TEXT NOT NULL UNIQUE,
-                role TEXT NOT NULL,
-                token_hash TEXT NOT NULL UNIQUE,
-                created_at TEXT NOT NULL,
-                last_used_at TEXT
-            )""",
+                name TEXT PRIMARY KEY, folded TEXT NOT NULL UNIQUE, role TEXT NOT NULL,
+                token_hash TEXT NOT NULL UNIQUE, created_at TEXT NOT NULL, last_used_at TEXT)""",
         ),
     ),
     Migration(
@@ -233,36 +138,20 @@ MIGRATIONS = (
         (
             "CREATE TABLE workspace_origin (id TEXT PRIMARY KEY)",
             """CREATE TABLE event_origin (
-                event BIGINT PRIMARY KEY REFERENCES label_event (id),
-                origin TEXT NOT NULL,
-                number BIGINT NOT NULL
-            )""",
-            """CREATE TABLE mirror (
-                destination TEXT PRIMARY KEY,
-                event BIGINT NOT NULL,
-                sent_at TEXT NOT NULL
-            )""",
+                event BIGINT PRIMARY KEY REFERENCES label_event (id), origin TEXT NOT NULL,
+                number BIGINT NOT NULL)""",
+            "CREATE TABLE mirror (destination TEXT PRIMARY KEY, event BIGINT NOT NULL, sent_at TEXT NOT NULL)",
             """CREATE TABLE mirrored (
-                destination TEXT NOT NULL,
-                kind TEXT NOT NULL,
-                name TEXT NOT NULL,
-                digest TEXT NOT NULL,
-                PRIMARY KEY (destination, kind, name)
-            )""",
+                destination TEXT NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL, digest TEXT NOT NULL,
+                PRIMARY KEY (destination, kind, name))""",
         ),
     ),
     Migration(
         8,
         (
             """CREATE TABLE remark (
-                id {serial},
-                answered TEXT,
-                taxon TEXT REFERENCES taxon (id),
-                new_name TEXT,
-                comment TEXT,
-                model_version TEXT,
-                created_at TEXT NOT NULL
-            )""",
+                id {serial}, answered TEXT, taxon TEXT REFERENCES taxon (id), new_name TEXT, comment TEXT,
+                model_version TEXT, created_at TEXT NOT NULL)""",
         ),
     ),
     Migration(9, ("ALTER TABLE lease ADD COLUMN reason TEXT",)),  # why a picture was dealt
@@ -275,13 +164,8 @@ MIGRATIONS = (
             "ALTER TABLE account ADD COLUMN passwords INTEGER NOT NULL DEFAULT 1",
             "CREATE TABLE removed_token (token_hash TEXT PRIMARY KEY, name TEXT NOT NULL)",
             """CREATE TABLE row_version (
-                kind TEXT NOT NULL,
-                name TEXT NOT NULL,
-                facet TEXT NOT NULL,
-                digest TEXT NOT NULL,
-                version TEXT NOT NULL,
-                PRIMARY KEY (kind, name, facet)
-            )""",
+                kind TEXT NOT NULL, name TEXT NOT NULL, facet TEXT NOT NULL, digest TEXT NOT NULL,
+                version TEXT NOT NULL, PRIMARY KEY (kind, name, facet))""",
         ),
     ),
     # wrong passwords are counted in memory, by address and name
