@@ -4,19 +4,15 @@ Neither ever holds a token, a password, a query string, or the name of a visitor
 its route, and by nothing that a visitor wrote.
 """
 
-from __future__ import annotations
-
 import json
 import logging
+from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from fgdemo.settings import LogStyle
+from fgdemo.settings import LogStyle
 
 REQUESTS = "fgdemo.requests"
 """The logger that has one line for each request; a person at a terminal sees of it only what went wrong."""

@@ -1,7 +1,5 @@
 """Leaving in order: what was asked is answered, what is in memory is put away, and that takes no longer than it may."""
 
-from __future__ import annotations
-
 import logging
 import os
 import signal
@@ -10,10 +8,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
-if TYPE_CHECKING:
-    import gradio as gr
+import gradio as gr
 
 FINISH_S = 5.0
 """So long may requests that run take to their end."""

@@ -1,27 +1,22 @@
 """Gradio's Blocks, closed: it fetches nothing, keeps nothing of a session, and logs nothing that was sent."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import os
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import gradio as gr
 from gradio.route_utils import CustomCORSMiddleware
+from gradio.routes import App
 
+from fgdemo.settings import Settings
+from fgdemo.web.entrance.uncollected import Uncollected
 from fgdemo.web.http.connections import limit_connections
 from fgdemo.web.programs.agents import serve_tools
-
-if TYPE_CHECKING:
-    from gradio.routes import App
-
-    from fgdemo.settings import Settings
-    from fgdemo.web.entrance.uncollected import Uncollected
-    from fgdemo.web.programs.endpoints import Endpoint
+from fgdemo.web.programs.endpoints import Endpoint
 
 log = logging.getLogger(__name__)
 

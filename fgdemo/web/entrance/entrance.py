@@ -1,31 +1,25 @@
 """What gets in at all: the routes that are needed, ids that have a form, and so much of each address at once."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from fgdemo.settings import Settings
 from fgdemo.storage.disk import strict_json
 from fgdemo.values.errors import BusyError
 from fgdemo.web.entrance.allowed_routes import JOINS, JSON_BODIES, STREAM, methods_of
 from fgdemo.web.entrance.gradio_sessions import GradioSessions
 from fgdemo.web.entrance.ids import check_query, read_object
+from fgdemo.web.entrance.uncollected import Uncollected
 from fgdemo.web.http.forwarded import path_of
 from fgdemo.web.http.guard import busy
-from fgdemo.web.http.in_flight import InFlight
+from fgdemo.web.http.in_flight import Held, InFlight
 from fgdemo.web.http.payloads import BadRequestError
 from fgdemo.web.http.refusals import SENTENCES, UPLOAD
 from fgdemo.web.http.visitors import address_of
 from fgdemo.web.programs.calls import check_call, what_is_missing
-
-if TYPE_CHECKING:
-    from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
-    from fgdemo.settings import Settings
-    from fgdemo.web.entrance.uncollected import Uncollected
-    from fgdemo.web.http.in_flight import Held
 
 CALLS = "/gradio_api/call/"
 ALWAYS = ("/healthz", "/metrics")

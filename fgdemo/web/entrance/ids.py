@@ -1,17 +1,13 @@
 """Ids that strangers send: Gradio keeps something for each, for ever, so they have a form and a length."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import parse_qsl
 
 import orjson
+from starlette.types import Message, Receive
 
 from fgdemo.web.entrance.allowed_routes import ID, LONGEST_ID
 from fgdemo.web.http.payloads import BadRequestError
-
-if TYPE_CHECKING:
-    from starlette.types import Message, Receive
 
 NAMES = ("session_hash", "event_id")
 REFUSAL = f"“{{}}” must be letters, digits, - and _, {LONGEST_ID} at most."

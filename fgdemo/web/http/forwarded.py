@@ -1,13 +1,9 @@
 """What the proxies before this server say about a request: how it came to the first of them."""
 
-from __future__ import annotations
-
 import re
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from starlette.requests import HTTPConnection
-    from starlette.types import Scope
+from starlette.requests import HTTPConnection
+from starlette.types import Scope
 
 _FORWARDED_PROTO = re.compile(r'(?:^|[;,\s])proto\s*=\s*"?([A-Za-z]+)', re.IGNORECASE)
 _SCHEMES = {"https": "https", "wss": "https", "http": "http", "ws": "http"}

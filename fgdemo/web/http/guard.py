@@ -1,15 +1,14 @@
 """What every request passes on its way in, and every answer on its way out: size, origin, rate, safe headers."""
 
-from __future__ import annotations
-
 import logging
-from typing import TYPE_CHECKING
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fgdemo.services.classify.rate_limits import Deed, Limits, Visitor, rates
+from fgdemo.settings import Settings
 from fgdemo.storage.disk.free_space import Disk
 from fgdemo.values.errors import BusyError, UnavailableError
 from fgdemo.web.http.forwarded import path_of
@@ -17,11 +16,6 @@ from fgdemo.web.http.identity import COOKIE
 from fgdemo.web.http.observed import route_of
 from fgdemo.web.http.refusals import OURS, SENTENCES, UPLOAD, WRONG, worded
 from fgdemo.web.http.visitors import address_of
-
-if TYPE_CHECKING:
-    from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
-    from fgdemo.settings import Settings
 
 log = logging.getLogger(__name__)
 

@@ -1,24 +1,19 @@
 """Every request passes here once: it gets an id, is timed and counted, and leaves one line in the log."""
 
-from __future__ import annotations
-
 import logging
 import re
 import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fgdemo.logs import REQUESTS, Asking, now_asking
 from fgdemo.web.http.forwarded import path_of
-
-if TYPE_CHECKING:
-    from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
-    from fgdemo.web.http.metrics import Metrics
+from fgdemo.web.http.metrics import Metrics
 
 log = logging.getLogger(REQUESTS)
 

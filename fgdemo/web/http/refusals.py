@@ -1,14 +1,10 @@
 """What a refusal says: one sentence of ours, whichever layer of the frameworks below has refused."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import orjson
 from starlette.datastructures import Headers, MutableHeaders
-
-if TYPE_CHECKING:
-    from starlette.types import Message, Send
+from starlette.types import Message, Send
 
 OURS = "/fgdemo/"
 UPLOAD = "/gradio_api/upload"

@@ -1,19 +1,14 @@
 """Behind a proxy: the path below which all of this is served, and the address that the person's browser has."""
 
-from __future__ import annotations
-
 import re
-from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import HTTPConnection
 from starlette.responses import RedirectResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fgdemo.web.http.forwarded import scheme_of
-
-if TYPE_CHECKING:
-    from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 AGENTS = "/gradio_api/mcp"
 _REWRITTEN = (b"x-forwarded-proto", b"x-forwarded-host", b"x-gradio-server")

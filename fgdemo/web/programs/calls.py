@@ -1,15 +1,11 @@
 """Questions over plain HTTP, looked at before Gradio sees them: it says of most mistakes nothing that helps."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping, Sequence, Set
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fgdemo.web.http.payloads import BadRequestError
-
-if TYPE_CHECKING:
-    from fgdemo.web.programs.endpoints import Endpoint
+from fgdemo.web.programs.endpoints import Endpoint
 
 CALL = re.compile(r"/gradio_api/call/(?P<v2>v2/)?(?P<name>[a-z_]{1,64})(/(?P<event>[A-Za-z0-9_-]{1,64}))?/?")
 LONGEST_SHOWN = 60

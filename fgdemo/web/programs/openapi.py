@@ -4,15 +4,11 @@ Gradio describes its endpoints too, but says neither what they answer, nor what 
 nor anything of the routes beside them. All of that is said here, from the same signatures and docstrings.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fgdemo import __version__
-
-if TYPE_CHECKING:
-    from fgdemo.web.programs.endpoints import Endpoint
+from fgdemo.web.programs.endpoints import Endpoint
 
 FILE = {
     "type": "object",
