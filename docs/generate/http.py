@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 from docs.generate import markdown
-from docs.generate.code import Field, alone, classes, fields, functions, parameters, split
+from docs.generate.code import Field, alone, classes, fields, modules, parameters, parsed, split
 
 INTRO = """# Questions of programs
 
@@ -15,7 +15,7 @@ The same questions can be asked with `gradio_client`, over plain HTTP and as too
 [from a program](../howto/api.md). A running server describes them as OpenAPI 3.1 at `/fgdemo/openapi.json`, with what
 each status means.
 """
-NOT_SENT = ("person",)
+NOT_SENT = ("self", "person")
 """Who asks: the server knows that."""
 PLAIN = {
     "Box": "CropBox | None",
@@ -69,12 +69,20 @@ def page() -> str:
 
 def questions() -> Iterator[tuple[str, ast.FunctionDef]]:
     """(who may ask, the endpoint), in the order of the modules."""
-    for group in functions("_questions"):
+    for group in groups():
         about = (ast.get_docstring(group) or "").strip()
         role = about.removeprefix("For ").rstrip(".") if about.startswith("For ") else "everybody"
         for node in group.body:
             if isinstance(node, ast.FunctionDef) and "Returns:" in (ast.get_docstring(node) or ""):
                 yield role, node
+
+
+def groups() -> Iterator[ast.ClassDef]:
+    """Classes of questions, in the order of the modules."""
+    for path in modules():
+        for node in parsed(path).body:
+            if isinstance(node, ast.ClassDef) and node.name.endswith("Questions"):
+                yield node
 
 
 def _plain(kind: str) -> str:

@@ -22,6 +22,7 @@ from fgdemo.values.errors import BusyError, FgdemoError, ForbiddenError, StaleEr
 from fgdemo.web.http import payloads
 from fgdemo.web.http.forwarded import scheme_of
 from fgdemo.web.http.observed import asked, asking_of
+from fgdemo.web.http.replies import Me, SignedIn
 
 if TYPE_CHECKING:
     from fgdemo.storage.people.accounts import Accounts
@@ -194,7 +195,7 @@ async def _signed_in(request: Request, accounts: Accounts, place: str, framed: b
         return JSONResponse({"error": str(error)}, 503)
     except FgdemoError as error:
         return JSONResponse({"error": str(error)}, 403)
-    response = JSONResponse({"name": person.name, "role": person.role})
+    response = JSONResponse(SignedIn(name=person.name, role=person.role).model_dump())
     _set_cookie(response, request, token, COOKIE_DAYS * 86400, framed)
     return response
 
@@ -210,7 +211,7 @@ async def sign_out(request: Request, accounts: Accounts, framed: bool = False) -
         except FgdemoError as error:  # still signed in, so the page must not say otherwise
             return JSONResponse({"error": str(error)}, 503)
     request.scope.get("session", {}).pop("oauth_info", None)
-    response = JSONResponse({"name": VISITOR.name, "role": VISITOR.role})
+    response = JSONResponse(SignedIn(name=VISITOR.name, role=VISITOR.role).model_dump())
     _set_cookie(response, request, "", 0, framed)
     return response
 
@@ -233,9 +234,8 @@ async def me(request: Request, accounts: Accounts, hub_sign_in: bool = False) ->
         any_account = bool(await _in_thread(accounts.all))
     except FgdemoError as error:
         return JSONResponse({"error": str(error)}, 403 if code_of(error) == "forbidden" else 503)
-    return JSONResponse(
-        {"name": person.name, "role": person.role, "any_account": any_account, "hub_sign_in": hub_sign_in}
-    )
+    reply = Me(name=person.name, role=person.role, any_account=any_account, hub_sign_in=hub_sign_in)
+    return JSONResponse(reply.model_dump())
 
 
 def _is_json(request: Request) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +20,8 @@ from fgdemo.values.errors import FgdemoError, UnavailableError
 from fgdemo.web.http import payloads
 from fgdemo.web.http.identity import code_of, who
 from fgdemo.web.http.observed import asked
-from fgdemo.web.programs.api_pictures import picture_questions, word_questions
-from fgdemo.web.programs.api_work import export_questions, labelling_questions
+from fgdemo.web.programs.api_pictures import PictureQuestions, WordQuestions
+from fgdemo.web.programs.api_work import ExportQuestions, LabellingQuestions
 from fgdemo.web.programs.endpoints import PERSON, Endpoint, endpoint_of
 
 if TYPE_CHECKING:
@@ -46,11 +46,11 @@ DEEDS: dict[str, Deed] = {
 
 def add_api(services: Services, spend: Spend) -> list[Endpoint]:
     """Add the endpoints to the current Blocks, and give what is known of them."""
-    questions: list[tuple[Role, list[Callable[..., Any]]]] = [
-        ("visitor", picture_questions(services.workbench)),
-        ("visitor", word_questions(services.workbench, services.suggestions)),
-        ("expert", labelling_questions(services.labelling)),
-        ("maintainer", export_questions(services.transfers)),
+    questions: list[tuple[Role, Iterable[Callable[..., Any]]]] = [
+        ("visitor", PictureQuestions(services.workbench)),
+        ("visitor", WordQuestions(services.workbench, services.suggestions)),
+        ("expert", LabellingQuestions(services.labelling)),
+        ("maintainer", ExportQuestions(services.transfers)),
     ]
     added = []
     for role, endpoints in questions:

@@ -4,7 +4,7 @@ Without `from __future__ import annotations`: Gradio reads the types as they sta
 """
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -27,20 +27,26 @@ if TYPE_CHECKING:
 Hits = Annotated[int, Field(ge=1, le=MOST_HITS), WHOLE]
 
 
-def picture_questions(workbench: "Workbench") -> list[Callable[..., Any]]:
+class PictureQuestions:
     """What the model says of a picture."""
 
-    def about() -> About:
+    def __init__(self, workbench: "Workbench") -> None:
+        self._workbench = workbench
+
+    def __iter__(self) -> Iterator[Callable[..., Any]]:
+        yield from (self.about, self.classify, self.explain, self.trust, self.methods, self.neighbours)
+
+    def about(self) -> About:
         """Say what the model knows: its version, how many kinds, and in which groups.
 
         Returns:
             The model's version, the number of kinds, the groups with their sizes (largest first), and all of that in
             a sentence.
         """
-        return workbench.about()
+        return self._workbench.about()
 
     def classify(
-        picture: Picture, box: Box = None, asked: OptionalText = None, rival: OptionalText = None
+        self, picture: Picture, box: Box = None, asked: OptionalText = None, rival: OptionalText = None
     ) -> Classification:
         """Say what a photograph shows, how sure that is, and where the evidence lies.
 
@@ -53,9 +59,9 @@ def picture_questions(workbench: "Workbench") -> list[Callable[..., Any]]:
             The answer in words, the taxonomy path, the candidates with their evidence maps, the prediction set,
             the verdict on unknown kinds, and the parts.
         """
-        return workbench.classify(picture.path, name=picture.name, box=box, asked=asked, rival=rival)
+        return self._workbench.classify(picture.path, name=picture.name, box=box, asked=asked, rival=rival)
 
-    def trust(picture: Picture, a: Text, b: Text, box: Box = None) -> dict[str, Trust]:
+    def trust(self, picture: Picture, a: Text, b: Text, box: Box = None) -> dict[str, Trust]:
         """Measure how faithful the maps are to the pixels of this picture (takes seconds).
 
         Parameters:
@@ -66,9 +72,10 @@ def picture_questions(workbench: "Workbench") -> list[Callable[..., Any]]:
         Returns:
             For the maps "class" (of A) and "contrast" (A less B) a score: 1 is best, 0 no better than a random map.
         """
-        return workbench.trust(picture.path, name=picture.name, box=box, a=a, b=b)
+        return self._workbench.trust(picture.path, name=picture.name, box=box, a=a, b=b)
 
     def methods(
+        self,
         picture: Picture,
         a: Text,
         b: Text,
@@ -89,10 +96,10 @@ def picture_questions(workbench: "Workbench") -> list[Callable[..., Any]]:
         Returns:
             The maps in each method's own units, which of them are the same, and what is exact.
         """
-        ask = partial(workbench.methods, picture.path, name=picture.name, box=box, a=a, b=b)
+        ask = partial(self._workbench.methods, picture.path, name=picture.name, box=box, a=a, b=b)
         return ask(methods=methods_of(methods), measure=measure_trust)
 
-    def neighbours(picture: Picture, taxa: Taxa, box: Box = None) -> dict[str, list[Neighbour]]:
+    def neighbours(self, picture: Picture, taxa: Taxa, box: Box = None) -> dict[str, list[Neighbour]]:
         """Find the labelled pictures of the workspace that look most like this one.
 
         Parameters:
@@ -102,10 +109,11 @@ def picture_questions(workbench: "Workbench") -> list[Callable[..., Any]]:
         Returns:
             For each taxon its nearest pictures, nearest first.
         """
-        found = workbench.neighbours(picture.path, name=picture.name, box=box, taxon_ids=tuple(taxa))
+        found = self._workbench.neighbours(picture.path, name=picture.name, box=box, taxon_ids=tuple(taxa))
         return {taxon: list(nearest) for taxon, nearest in found.items()}
 
     def explain(
+        self,
         picture: Picture,
         box: Box = None,
         asked: OptionalText = None,
@@ -126,23 +134,27 @@ def picture_questions(workbench: "Workbench") -> list[Callable[..., Any]]:
         from fgdemo.explain.sheet import explain_sheet
 
         path, name = picture.path, picture.name
-        found = workbench.classify(path, name=name, box=box, asked=asked, rival=rival)
+        found = self._workbench.classify(path, name=name, box=box, asked=asked, rival=rival)
         measured = None
         if measure_trust:
-            measured = workbench.trust(path, name=name, box=box, a=found.asked, b=found.rival)
-        shown = workbench.picture(path, name=name, box=box)
+            measured = self._workbench.trust(path, name=name, box=box, a=found.asked, b=found.rival)
+        shown = self._workbench.picture(path, name=name, box=box)
         folder = Path(get_upload_folder()) / secrets.token_hex(16)  # among the uploads, which are cleared away
         folder.mkdir(parents=True)
         explain_sheet(found, shown, measured).save(folder / "why.png")
         return FileData(path=str(folder / "why.png"), orig_name="why.png", mime_type="image/png")
 
-    return [about, classify, explain, trust, methods, neighbours]
 
-
-def word_questions(workbench: "Workbench", suggestions: "Suggestions") -> list[Callable[..., Any]]:
+class WordQuestions:
     """What kinds there are, and what a visitor says."""
 
-    def search_taxa(query: Text, limit: Hits = 20) -> list[TaxonHit]:
+    def __init__(self, workbench: "Workbench", suggestions: "Suggestions") -> None:
+        self._workbench, self._suggestions = workbench, suggestions
+
+    def __iter__(self) -> Iterator[Callable[..., Any]]:
+        yield from (self.search_taxa, self.suggest, self.forget_picture)
+
+    def search_taxa(self, query: Text, limit: Hits = 20) -> list[TaxonHit]:
         """Find taxa by a part of their name, Latin name or alias.
 
         Parameters:
@@ -151,9 +163,10 @@ def word_questions(workbench: "Workbench", suggestions: "Suggestions") -> list[C
         Returns:
             Taxa, best match first.
         """
-        return list(workbench.search_taxa(query, limit))
+        return list(self._workbench.search_taxa(query, limit))
 
     def suggest(
+        self,
         picture: Picture,
         taxon: OptionalText = None,
         new_name: OptionalText = None,
@@ -180,7 +193,7 @@ def word_questions(workbench: "Workbench", suggestions: "Suggestions") -> list[C
             The id of the suggestion, once it is safely stored; and, where the picture was kept, until when, and a
             receipt with which `forget_picture` deletes it at any time.
         """
-        return suggestions.add(
+        return self._suggestions.add(
             picture.path,
             name=picture.name,
             taxon=taxon,
@@ -192,7 +205,7 @@ def word_questions(workbench: "Workbench", suggestions: "Suggestions") -> list[C
             key=key,
         )
 
-    def forget_picture(receipt: Text) -> LeftPicture:
+    def forget_picture(self, receipt: Text) -> LeftPicture:
         """Delete a picture that was left with a suggestion. What was said about it stays, without the picture.
 
         Parameters:
@@ -200,6 +213,4 @@ def word_questions(workbench: "Workbench", suggestions: "Suggestions") -> list[C
         Returns:
             What became of the picture: "removed", or "elsewhere" where a maintainer has brought the same one, too.
         """
-        return suggestions.forget(receipt)
-
-    return [search_taxa, suggest, forget_picture]
+        return self._suggestions.forget(receipt)

@@ -4,7 +4,7 @@ Without `from __future__ import annotations`: Gradio reads the types as they sta
 of the API, and its rights were checked before.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -84,10 +84,17 @@ class Export:
     download: str | None
 
 
-def labelling_questions(labelling: "Labelling") -> list[Callable[..., Any]]:
+class LabellingQuestions:
     """For experts."""
 
+    def __init__(self, labelling: "Labelling") -> None:
+        self._labelling = labelling
+
+    def __iter__(self) -> Iterator[Callable[..., Any]]:
+        yield from (self.next_items, self.answer)
+
     def next_items(
+        self,
         person: Person,
         count: Count = 1,
         have: Held | None = None,
@@ -105,17 +112,18 @@ def labelling_questions(labelling: "Labelling") -> list[Callable[..., Any]]:
             The session, the pictures (with what stands there, what it may be, why it is asked), and whether there is
             more to do later.
         """
-        starting = labelling.starting(person)
+        starting = self._labelling.starting(person)
         if starting is not None:
             raise UnavailableError(
                 f"The model has learned from {starting[0]} of {starting[1]} pictures: ask again soon."
             )
-        session = _session(labelling, person, order, pair or [])
-        found = labelling.next_items(person, session.id, have or [], count)
-        waiting = not found and labelling.is_waiting(person, session.id)
+        session = _session(self._labelling, person, order, pair or [])
+        found = self._labelling.next_items(person, session.id, have or [], count)
+        waiting = not found and self._labelling.is_waiting(person, session.id)
         return NextItems(session.id, tuple(_asked(item) for item in found), waiting)
 
     def answer(
+        self,
         person: Person,
         session: Whole,
         image: Text,
@@ -161,17 +169,21 @@ def labelling_questions(labelling: "Labelling") -> list[Callable[..., Any]]:
             model_version=model_version,
         )
         try:
-            return Answered(labelling.answer(person, session, said_in(person, said)).id, None, "Saved.")
+            return Answered(self._labelling.answer(person, session, said_in(person, said)).id, None, "Saved.")
         except StaleError as error:
-            return Answered(None, _asked(labelling.item(person, image)), str(error))
-
-    return [next_items, answer]
+            return Answered(None, _asked(self._labelling.item(person, image)), str(error))
 
 
-def export_questions(transfers: "Transfers") -> list[Callable[..., Any]]:
+class ExportQuestions:
     """For maintainers."""
 
-    def start_export(person: Person, format: ExportFormat) -> Export:
+    def __init__(self, transfers: "Transfers") -> None:
+        self._transfers = transfers
+
+    def __iter__(self) -> Iterator[Callable[..., Any]]:
+        yield from (self.start_export, self.export_state)
+
+    def start_export(self, person: Person, format: ExportFormat) -> Export:
         """Begin to write pictures, labels and histories as one file. For maintainers.
 
         Parameters:
@@ -179,20 +191,18 @@ def export_questions(transfers: "Transfers") -> list[Callable[..., Any]]:
         Returns:
             The export as it stands; ask for it with export_state.
         """
-        return _export(transfers.begin_export(person, format))
+        return _export(self._transfers.begin_export(person, format))
 
-    def export_state(person: Person) -> Export:
+    def export_state(self, person: Person) -> Export:
         """Say how far the export is, and where its file is once it is done. For maintainers.
 
         Returns:
             The newest export as it stands.
         """
-        now = transfers.now(person)
+        now = self._transfers.now(person)
         if now is None or now.kind != "export":
             raise StorageError("There is no export: begin one with start_export.")
         return _export(now)
-
-    return [start_export, export_state]
 
 
 def _session(labelling: "Labelling", person: Person, order: Order, pair: list[str]) -> "LabellingSession":

@@ -15,6 +15,7 @@ from fgdemo import __version__
 from fgdemo.services.operating.operations import Figures, Health
 from fgdemo.values.errors import FgdemoError, ForbiddenError
 from fgdemo.web.http.identity import code_of, sent_token, who
+from fgdemo.web.http.replies import Backup, HealthReply
 from fgdemo.web.programs.agents import tool_of
 from fgdemo.web.programs.openapi import openapi
 
@@ -52,12 +53,12 @@ async def _health(services: Services, request: Request) -> Response:
         health = SILENT
         with anyio.move_on_after(PATIENCE_S):
             health = await anyio.to_thread.run_sync(services.operations.health, abandon_on_cancel=True)
-    body = {"ready": health.ready, "version": __version__, "model_version": health.model_version}
-    body |= {} if health.ready else {"reason": health.reason}
-    if health.mirror is not None:
-        mirror = health.mirror
-        body["backup"] = {"failing": bool(mirror.fault), "waiting": mirror.waiting, "elapsed_s": mirror.elapsed_s}
-    return JSONResponse(body, 200 if health.ready else 503, headers=_FRESH)
+    reply = HealthReply(ready=health.ready, version=__version__, model_version=health.model_version)
+    if not health.ready:
+        reply.reason = health.reason
+    if mirror := health.mirror:
+        reply.backup = Backup(failing=bool(mirror.fault), waiting=mirror.waiting, elapsed_s=mirror.elapsed_s)
+    return JSONResponse(reply.model_dump(exclude_unset=True), 200 if health.ready else 503, headers=_FRESH)
 
 
 async def _metrics(services: Services, metrics: Metrics, request: Request) -> Response:

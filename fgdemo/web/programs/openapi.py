@@ -7,7 +7,11 @@ nor anything of the routes beside them. All of that is said here, from the same 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from pydantic import TypeAdapter
+from pydantic.json_schema import JsonSchemaMode
+
 from fgdemo import __version__
+from fgdemo.web.http.replies import HealthReply, Me, Refusal
 from fgdemo.web.programs.endpoints import Endpoint
 
 FILE = {
@@ -18,11 +22,12 @@ FILE = {
         "meta": {"type": "object", "properties": {"_type": {"const": "gradio.FileData"}}, "required": ["_type"]},
     },
 }
-PROBLEM = {
+UPLOAD = {
     "type": "object",
-    "required": ["error"],
-    "properties": {"error": {"type": "string", "description": "one sentence"}},
+    "properties": {"files": {"type": "array", "items": {"type": "string", "format": "binary"}}},
 }
+PROBLEM = Refusal.model_json_schema()
+PATHS = {"type": "array", "items": {"type": "string"}}
 REFERENCE = "#/components/schemas/{model}"
 ABOUT = (
     "A question takes two requests: POST begins it and answers with its event_id, GET with that id waits for the "
@@ -30,8 +35,6 @@ ABOUT = (
     "sentence. Where a question is for experts or maintainers, send a token (python -m fgdemo token add NAME) as "
     "“Authorization: Bearer …”."
 )
-
-
 STATUSES = {
     400: "What was sent does not fit; the sentence names it.",
     403: "The one who asks has no right to it, or the page of another website asks.",
@@ -55,14 +58,14 @@ def openapi(endpoints: Iterable[Endpoint]) -> dict[str, Any]:
     return {
         "openapi": "3.1.0",
         "info": {"title": "fgdemo", "version": __version__, "description": ABOUT},
-        "paths": {**paths, **_routes()},
+        "paths": {**paths, **_routes(schemas)},
         "components": {"schemas": schemas, "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}},
         "security": [{}, {"token": []}],
     }
 
 
 def _begin(endpoint: Endpoint, schemas: dict[str, Any]) -> dict[str, Any]:
-    body = _shared(endpoint.asked.model_json_schema(ref_template=REFERENCE), schemas)
+    body = _schema(TypeAdapter(endpoint.asked), schemas, "validation")
     for name in endpoint.pictures:
         body["properties"][name] = {**FILE, "description": endpoint.described.parameters[name]}
     begun = {"type": "object", "properties": {"event_id": {"type": "string"}}, "required": ["event_id"]}
@@ -76,7 +79,7 @@ def _begin(endpoint: Endpoint, schemas: dict[str, Any]) -> dict[str, Any]:
 
 def _answer(endpoint: Endpoint, schemas: dict[str, Any]) -> dict[str, Any]:
     told = endpoint.answer
-    value = _shared(told.json_schema(mode="serialization", ref_template=REFERENCE), schemas) if told else FILE
+    value = _schema(told, schemas) if told else FILE
     array = {"type": "array", "prefixItems": [value], "minItems": 1, "maxItems": 1}
     stream = {"schema": {"type": "string", "contentMediaType": "application/json", "contentSchema": array}}
     about = f"The data of the event “complete”: {endpoint.described.returns} Or the event “error” with one sentence."
@@ -93,72 +96,37 @@ def _refusals(*statuses: int) -> dict[str, Any]:
     return {str(status): _json(STATUSES[status], PROBLEM) for status in sorted({*statuses, *ALWAYS})}
 
 
-def _shared(schema: dict[str, Any], schemas: dict[str, Any]) -> dict[str, Any]:
-    """The schema, once those that it refers to lie among `schemas`."""
+def _schema(kind: TypeAdapter[Any], schemas: dict[str, Any], mode: JsonSchemaMode = "serialization") -> dict[str, Any]:
+    """How a type looks as JSON, once what that refers to lies among `schemas`."""
+    schema = kind.json_schema(mode=mode, ref_template=REFERENCE)
     schemas.update(schema.pop("$defs", {}))
     return schema
 
 
-def _routes() -> dict[str, Any]:
+def _routes(schemas: dict[str, Any]) -> dict[str, Any]:
     """What is served beside Gradio's endpoints and is of use to a program."""
-    upload = {
-        "type": "object",
-        "properties": {"files": {"type": "array", "items": {"type": "string", "format": "binary"}}},
-    }
-    health = {
-        "type": "object",
-        "required": ["ready", "version", "model_version"],
-        "properties": {
-            "ready": {"type": "boolean"},
-            "version": {"type": "string"},
-            "model_version": {"type": ["string", "null"]},
-            "reason": {"type": "string"},
-        },
-    }
-    me = {
-        "type": "object",
-        "properties": {"name": {"type": "string"}, "role": {"enum": ["visitor", "expert", "maintainer"]}},
-    }
-    paths = {"type": "array", "items": {"type": "string"}}
+    me, health = (_schema(TypeAdapter(one), schemas) for one in (Me, HealthReply))
     image, size = _in_path("image", "id of a picture"), _in_path("size", "display or thumbnail")
     size["schema"] = {"enum": ["display", "thumbnail"]}
-    return {
-        "/gradio_api/upload": {
-            "post": {
-                "operationId": "upload",
-                "summary": "Send pictures; the paths in the answer name them in questions.",
-                "requestBody": {"required": True, "content": {"multipart/form-data": {"schema": upload}}},
-                "responses": {"200": _json("One path for each file.", paths), **_refusals(400, 403, 413, 503)},
-            }
-        },
-        "/fgdemo/me": {"get": _get("me", "Who asks.", _json("Name and role.", me))},
-        "/fgdemo/pictures/{image}/{size}": {
-            "get": {
-                **_get("picture", "A picture of the workspace. For experts.", _file("The picture.", "image/jpeg")),
-                "parameters": [image, size],
-            }
-        },
-        "/fgdemo/pictures.csv": {
-            "get": _get("table", "All pictures as a table. For experts.", _file("The table.", "text/csv"))
-        },
-        "/fgdemo/data/export": {
-            "get": _get(
-                "export", "What start_export wrote. For maintainers.", _file("The file.", "application/octet-stream")
-            )
-        },
-        "/healthz": {
-            "get": {
-                "operationId": "health",
-                "summary": "Whether questions are answered.",
-                "responses": {"200": _json("Yes.", health), **_refusals(), "503": _json("No, and why.", health)},
-            }
-        },
-        "/metrics": {
-            "get": _get(
-                "metrics", "Figures for Prometheus. For maintainers, and with any token.", _file("Text.", "text/plain")
-            )
-        },
+    picture = _get("picture", "A picture of the workspace. For experts.", _file("The picture.", "image/jpeg"))
+    exported = _file("The file.", "application/octet-stream")
+    ready = {"200": _json("Yes.", health), **_refusals(), "503": _json("No, and why.", health)}
+    about_metrics = "Figures for Prometheus. For maintainers, and with any token."
+    gets = {
+        "/fgdemo/me": _get("me", "Who asks.", _json("Name and role.", me)),
+        "/fgdemo/pictures/{image}/{size}": {**picture, "parameters": [image, size]},
+        "/fgdemo/pictures.csv": _get("table", "All pictures as a table. For experts.", _file("The table.", "text/csv")),
+        "/fgdemo/data/export": _get("export", "What start_export wrote. For maintainers.", exported),
+        "/healthz": {"operationId": "health", "summary": "Whether questions are answered.", "responses": ready},
+        "/metrics": _get("metrics", about_metrics, _file("Text.", "text/plain")),
     }
+    upload = {
+        "operationId": "upload",
+        "summary": "Send pictures; the paths in the answer name them in questions.",
+        "requestBody": {"required": True, "content": {"multipart/form-data": {"schema": UPLOAD}}},
+        "responses": {"200": _json("One path for each file.", PATHS), **_refusals(400, 403, 413, 503)},
+    }
+    return {"/gradio_api/upload": {"post": upload}, **{path: {"get": get} for path, get in gets.items()}}
 
 
 def _get(name: str, about: str, answer: dict[str, Any]) -> dict[str, Any]:
