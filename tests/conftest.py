@@ -50,10 +50,14 @@ def database_url(new_database: Callable[[], str]) -> str:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Chromium, as the system has it. On a busy machine a page may take long to come."""
+    """Chromium, as the system has it: the shell without windows draws a page at a third of the work.
+
+    On a busy machine a page may take long to come.
+    """
     expect.set_options(timeout=60_000)
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    assert chromium, "These tests need Chromium: apt-get install chromium"
+    programs = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
+    chromium = next(filter(None, map(shutil.which, programs)), None)
+    assert chromium, "These tests need Chromium: apt-get install chromium-headless-shell, or chromium"
     flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=flags)

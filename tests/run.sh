@@ -6,13 +6,15 @@ cd "$(dirname "$0")/.."
 
 programs() { # while pip waits for its downloads
   local missing=() as_root
-  command -v chromium > /dev/null || missing+=(chromium)
   command -v node > /dev/null || missing+=(nodejs)
   command -v npm > /dev/null || missing+=(npm)
   command -v postgres > /dev/null || compgen -G "/usr/lib/postgresql/*/bin/initdb" > /dev/null || missing+=(postgresql)
+  command -v chromium-headless-shell chromium > /dev/null || missing+=(chromium)
   [ ${#missing[@]} -gt 0 ] || return 0
   as_root=$([ "$(id -u)" = 0 ] || echo sudo)
   $as_root apt-get update --quiet || return
+  # Debian's browser without windows draws a page at a third of the work.
+  if apt-cache show chromium-headless-shell > /dev/null 2>&1; then missing=("${missing[@]/%chromium/chromium-headless-shell}"); fi
   $as_root apt-get install --quiet --yes --no-install-recommends "${missing[@]}"
 }
 programs & installing=$!

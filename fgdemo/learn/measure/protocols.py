@@ -14,7 +14,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from sklearn.linear_model import LogisticRegression
 
 from fgdemo.learn.measure.detail import unknown_figures
 from fgdemo.model.calibration import telling
@@ -67,6 +66,8 @@ def nearest_mean(split: FeatureSplit) -> np.ndarray:
 
 
 def linear(split: FeatureSplit) -> np.ndarray:
+    from sklearn.linear_model import LogisticRegression  # not at the start of a server, which never needs it
+
     model = LogisticRegression(C=10, max_iter=300).fit(_unit(split.train), split.train_labels)
     scores = np.full((len(split.test), split.classes), -np.inf)
     scores[:, model.classes_] = model.predict_proba(_unit(split.test))

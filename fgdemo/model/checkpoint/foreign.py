@@ -145,7 +145,8 @@ def _kinds(config: Mapping[str, Any], count: int) -> Taxonomy:
     if isinstance(labels, list) and len(labels) == count and all(isinstance(label, str) and label for label in labels):
         names = [str(described.get(label) or label) if isinstance(described, dict) else label for label in labels]
     elif subset is not None:
-        names = [ImageNetInfo(subset).index_to_description(place) for place in range(count)]
+        imagenet = ImageNetInfo(subset)  # which reads its lists anew
+        names = [imagenet.index_to_description(place) for place in range(count)]
     else:
         names = [f"class {place}" for place in range(count)]
     heads = [name.split(",")[0].strip()[:200] or f"class {place}" for place, name in enumerate(names)]
