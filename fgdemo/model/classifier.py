@@ -137,7 +137,7 @@ class Classifier:
             probs=probs,
             evidence=network.evidence(tokens)[0].cpu().numpy(),
             bias=network.base.cpu().numpy(),
-            assignment=network.assignment(tokens, group)[0].cpu().numpy(),
+            assignment=network.assignment(tokens, group, mid)[0].cpu().numpy(),
             parts=self.parts.of_group(group),
             tokens=tokens[0].float().cpu().numpy(),
             mid=None if mid is None else mid[0].float().cpu().numpy(),
@@ -152,13 +152,14 @@ class Classifier:
         network, most = self.network, self.parts.most_parts
         batch = torch.stack([self.pixels(picture) for picture in pictures])
         batch = batch.to(self.device, memory_format=torch.channels_last)
-        tokens = torch.cat([network.tokens(part).float() for part in batch.split(self.backbone.pass_size)])
+        passes = [network.with_mid(part) for part in batch.split(self.backbone.pass_size)]
+        tokens, mids = (torch.cat([one[i].float() for one in passes]) for i in (0, 1))
         leaves = network.logits_from_tokens(tokens).argmax(1).tolist()
         vectors = torch.zeros(len(pictures), most, self.parts.part_projection.shape[1])
         maps = torch.zeros(*tokens.shape[:-1], most)
         for row, leaf in enumerate(leaves):
             group = self.parts.group_of(self.taxonomy.root(self.taxonomy.leaves[leaf]))
-            shares, described = network.parts.describe(tokens[row], group)
+            shares, described = network.parts.describe(tokens[row], group, mids[row])
             maps[row, ..., : shares.shape[-1]], vectors[row, : len(described)] = shares.cpu(), described.cpu()
         return Looks(tokens.mean((1, 2)).cpu().numpy(), vectors.numpy(), maps.numpy())
 

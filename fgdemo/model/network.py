@@ -70,9 +70,10 @@ class Network(nn.Module):
         """
         return self.bias + self.origin @ self.weight
 
-    def assignment(self, tokens: Tensor, group: str) -> Tensor:
-        """(B, h, w, D) → (B, h, w, K + 1) shares of the parts of `group`, background last."""
-        return self.parts.assign(tokens, group)
+    def assignment(self, tokens: Tensor, group: str, mid: Tensor | None = None) -> Tensor:
+        """(B, h, w, D), and (B, h, w, M) of the same pass → (B, h, w, K + 1) shares of the parts of `group`, background
+        last; see `PartModel.assign`."""
+        return self.parts.assign(tokens, group, mid)
 
     @property
     def device(self) -> torch.device:

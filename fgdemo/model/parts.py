@@ -8,6 +8,7 @@
 m̄ is the mean of the picture's own foreground. Without taking it away, clusters of tokens are kinds and colours (all of
 a yellow bird is one part); with it they are heads, bodies and legs. Every group (bird, dog, …) has parts of its own.
 Each row of A sums to 1, so that the evidence splits exactly over the parts and the background.
+Where people placed points, the parts they named take the place of the clusters (`fgdemo.model.taught`).
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from scipy.cluster.vq import kmeans2
 from torch import Tensor
 from torch.nn import functional
 
+from fgdemo.model.taught.shares import TaughtParts
 from fgdemo.values.types import Part
 
 LOUDEST = 0.25
@@ -43,6 +45,8 @@ class PartModel:
         prototypes: (Q, e), one for each of `parts`.
         temperature: T.
         parts: all Q parts, ids unique.
+        taught: of the groups whose parts were taught; their prototypes say what the same parts look like where no mid
+            tokens are at hand.
     """
 
     mean: Tensor
@@ -55,6 +59,7 @@ class PartModel:
     prototypes: Tensor
     temperature: float
     parts: tuple[Part, ...]
+    taught: tuple[TaughtParts, ...] = ()
 
     def of_group(self, group: str) -> tuple[Part, ...]:
         return tuple(part for part in self.parts if part.group == group)
@@ -65,7 +70,29 @@ class PartModel:
 
     def to(self, device: str) -> PartModel:
         tensors = {name: value.to(device) for name, value in vars(self).items() if isinstance(value, Tensor)}
-        return replace(self, **tensors)
+        return replace(self, **tensors, taught=tuple(taught.to(device) for taught in self.taught))
+
+    def taught_of(self, group: str) -> TaughtParts | None:
+        return next((taught for taught in self.taught if taught.group == group), None)
+
+    def with_taught(self, taught: TaughtParts, parts: tuple[Part, ...], tokens: Tensor, mid: Tensor) -> PartModel:
+        """The same with these parts for a group that it knows, instead of those it had.
+
+        Args:
+            parts: as many as were taught, ids that no other group uses.
+            tokens, mid: (..., h, w, D) and (..., h, w, M) of some pictures of the group.
+        """
+        shares = taught.shares(tokens, mid)
+        residuals = (own_residuals(tokens, 1 - shares[..., -1]) @ self.part_projection).flatten(0, -2)
+        share = shares[..., :-1].flatten(0, -2)
+        others = [row for row, part in enumerate(self.parts) if part.group != taught.group]
+        prototypes = share.T @ residuals / share.sum(0).clamp_min(1e-6)[:, None]
+        return replace(
+            self,
+            prototypes=torch.cat([self.prototypes[others], prototypes]),
+            parts=(*[self.parts[row] for row in others], *parts),
+            taught=(*[known for known in self.taught if known.group != taught.group], taught),
+        )
 
     def foreground(self, tokens: Tensor, group: str) -> Tensor:
         """(..., h, w, D) tokens → (..., h, w) share of each that is the thing, in [0, 1]."""
@@ -75,14 +102,18 @@ class PartModel:
         shares = torch.softmax(-distance / self.ground_temperature, -1)
         return shares[..., [self.ground_is_fore[row] for row in rows]].sum(-1).clamp(0, 1)
 
-    def assign(self, tokens: Tensor, group: str) -> Tensor:
-        """(..., h, w, D) tokens → (..., h, w, K + 1) shares of the K parts of `group`, background last; sum 1."""
+    def assign(self, tokens: Tensor, group: str, mid: Tensor | None = None) -> Tensor:
+        """(..., h, w, D) tokens → (..., h, w, K + 1) shares of the K parts of `group`, background last; sum 1.
+
+        Args:
+            mid: (..., h, w, M) of the same pass; without them the prototypes stand in for parts that were taught.
+        """
         rows = [row for row, part in enumerate(self.parts) if part.group == group]
         if not rows:
             return torch.ones(*tokens.shape[:-1], 1, device=tokens.device)
-        return self._assign(tokens, group, rows)[0]
+        return self._assign(tokens, group, mid, rows)[0]
 
-    def describe(self, tokens: Tensor, group: str) -> tuple[Tensor, Tensor]:
+    def describe(self, tokens: Tensor, group: str, mid: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """(h, w, D) tokens of one picture → (h, w, K) shares of the parts of `group`, and what each part looks like.
 
         The latter is (K, e): the mean of the part's places, each less the mean of the picture's own foreground, so
@@ -92,7 +123,7 @@ class PartModel:
         if not rows:
             empty = torch.zeros(*tokens.shape[:-1], 0, device=tokens.device)
             return empty, torch.zeros(0, self.part_projection.shape[1], device=tokens.device)
-        shares, residuals = self._assign(tokens, group, rows)
+        shares, residuals = self._assign(tokens, group, mid, rows)
         parts = shares[..., :-1]
         weight = parts.sum((0, 1)).clamp_min(1e-6)[:, None]
         return parts, torch.einsum("hwk,hwe->ke", parts, residuals) / weight
@@ -103,7 +134,11 @@ class PartModel:
         groups = [part.group for part in self.parts]
         return max((groups.count(group) for group in set(groups)), default=0)
 
-    def _assign(self, tokens: Tensor, group: str, rows: list[int]) -> tuple[Tensor, Tensor]:
+    def _assign(self, tokens: Tensor, group: str, mid: Tensor | None, rows: list[int]) -> tuple[Tensor, Tensor]:
+        taught = self.taught_of(group)
+        if taught is not None and mid is not None:
+            shares = taught.shares(tokens, mid)
+            return shares, own_residuals(tokens, 1 - shares[..., -1]) @ self.part_projection
         fore = self.foreground(tokens, group)
         residuals = own_residuals(tokens, fore) @ self.part_projection
         distance = torch.cdist(residuals, self.prototypes[rows]) ** 2

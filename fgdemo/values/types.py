@@ -15,8 +15,12 @@ from PIL import Image
 from fgdemo.values.errors import PictureError
 from fgdemo.values.taxonomy import Taxonomy
 
-PART_COLOURS = ("#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7", "#999999")
-"""Okabe and Ito's colour-blind safe palette; part `k` wears colour `k % 8` everywhere."""
+PART_COLOURS = (
+    *("#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7"),
+    *("#660000", "#CCFFCC", "#6600CC", "#999999", "#00FF87"),
+)
+"""Part `k` wears colour `k % 12` everywhere: Okabe and Ito's palette, and what is farthest from it to every eye. To the
+colour-blind too, the next and the next but one are colours that can be told apart."""
 
 
 @dataclass(frozen=True)

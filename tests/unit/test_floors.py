@@ -14,7 +14,7 @@ values settings statistics fgdemo
 storage.disk storage.database storage.pictures storage.people storage.hub storage.history storage.trees storage.tables \
   storage.records storage.formats.label_studio storage.formats storage.embeddings storage.trainings storage.visitors \
   storage.exchange storage.mirror storage.mirror.restoring storage specimens
-model model.checkpoint model.exporting
+model.taught model model.checkpoint model.exporting
 explain
 learn.data learn.measure learn.train learn.gate learn.candidate learn.live learn.study learn
 services.classify services.labelling services.review services.training services.exchange services.operating services

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from fgdemo.learn.candidate.fit import fit_places
-from fgdemo.learn.candidate.part_groups import keep_groups
+from fgdemo.learn.candidate.part_groups import keep_groups, keep_taught
 from fgdemo.learn.candidate.part_names import carry_names
 from fgdemo.learn.data.corpus import Corpus
-from fgdemo.learn.data.embed import token_batches
+from fgdemo.learn.data.embed import both_batches
 from fgdemo.model.classifier import Classifier
 from fgdemo.model.parts import PartModel
 from fgdemo.values.progress import Progress, no_progress
@@ -22,22 +22,22 @@ PICTURES_TO_NAME_BY = 64
 
 
 def with_parts_of(base: Classifier, fitted: Classifier, corpus: Corpus) -> Classifier:
-    """`fitted` with the names and ids that its parts had in `base` (`fgdemo.learn.candidate.part_names`), and with the
-    parts of the groups of which the corpus has no pictures (`fgdemo.learn.candidate.part_groups`)."""
+    """`fitted` with the names and ids that its parts had in `base` (`fgdemo.learn.candidate.part_names`), with the
+    parts of the groups of which the corpus has no pictures, and with those that were taught
+    (`fgdemo.learn.candidate.part_groups`)."""
     old, groups = base.parts.to("cpu"), set(fitted.parts.ground_groups)
-    samples = {
-        group: (_tokens(base, corpus, rows), _tokens(fitted, corpus, rows))
-        for group, rows in _rows_of(fitted.parts, corpus).items()
-        if group in groups
-    }
-    named = carry_names(old, fitted.parts, {group: samples[group] for group in samples if old.of_group(group)})
+    rows = {group: of for group, of in _rows_of(fitted.parts, corpus).items() if group in groups}
+    samples = {group: (_looked_at(base, corpus, of), _looked_at(fitted, corpus, of)) for group, of in rows.items()}
+    known = {group: (was[0], now[0]) for group, (was, now) in samples.items() if old.of_group(group)}
+    new = carry_names(old, fitted.parts, known)
     taxonomy = corpus.taxonomy
     served = {taxonomy.group(leaf) or ("" if "" in groups else old.group_of(leaf)) for leaf in taxonomy.leaves}
     absent = sorted(served & {part.group for part in old.parts} - groups)
-    if not absent:
-        return replace(fitted, parts=named)
-    before, after = (torch.cat([pair[i] for pair in samples.values()]) for i in (0, 1))
-    return replace(fitted, parts=keep_groups(old, named, absent, before, after))
+    if absent or old.taught:
+        before, after = (_together([pair[i] for pair in samples.values()]) for i in (0, 1))
+        new = keep_groups(old, new, absent, before[0], after[0]) if absent else new
+        new = keep_taught(old, new, before, after) if old.taught else new
+    return replace(fitted, parts=new)
 
 
 def places_of(
@@ -65,8 +65,9 @@ def places_of(
         progress,
         besides=known,
     )
-    tokens = _tokens(base, corpus, corpus.pictures.where("train")[:1])  # any do: the network is the same
-    return keep_groups(old, carry_names(old, new, {}), sorted(known), tokens, tokens), base.origin
+    tokens, _ = _looked_at(base, corpus, corpus.pictures.where("train")[:1])  # any do: the network is the same
+    kept = keep_groups(old, carry_names(old, new, {}), sorted(known), tokens, tokens)
+    return replace(kept, taught=old.taught), base.origin
 
 
 def _rows_of(parts: PartModel, corpus: Corpus) -> dict[str, np.ndarray]:
@@ -78,7 +79,11 @@ def _rows_of(parts: PartModel, corpus: Corpus) -> dict[str, np.ndarray]:
     return {group: rows[:: max(1, len(rows) // PICTURES_TO_NAME_BY)] for group, rows in found.items()}
 
 
-def _tokens(classifier: Classifier, corpus: Corpus, rows: np.ndarray) -> Tensor:
-    """(n, h, w, D) of these pictures, on the CPU."""
-    batches = token_batches(classifier.backbone, corpus.pictures.pixels[rows], classifier.data_config)
-    return torch.cat([tokens.float().cpu() for tokens in batches])
+def _looked_at(classifier: Classifier, corpus: Corpus, rows: np.ndarray) -> tuple[Tensor, Tensor]:
+    """(n, h, w, D) tokens and (n, h, w, M) mid tokens of these pictures, on the CPU."""
+    return _together(list(both_batches(classifier.backbone, corpus.pictures.pixels[rows], classifier.data_config)))
+
+
+def _together(pairs: list[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
+    tokens, mids = (torch.cat([pair[i].float().cpu() for pair in pairs]) for i in (0, 1))
+    return tokens, mids

@@ -37,6 +37,22 @@ def keep_groups(old: PartModel, new: PartModel, groups: Collection[str], before:
     return new
 
 
+def keep_taught(
+    old: PartModel, new: PartModel, before: tuple[Tensor, Tensor], after: tuple[Tensor, Tensor]
+) -> PartModel:
+    """`new` with the parts that people taught `old`, in the groups that it serves, instead of what was found in them.
+
+    Args:
+        before, after: (n, h, w, D) tokens and (n, h, w, M) mid tokens of the same pictures, by the old backbone and by
+            the new, of any group.
+    """
+    of_last, of_mid = (_unit_map(now, then) for then, now in zip(before, after, strict=True))
+    for taught in old.taught:
+        if taught.group in new.ground_groups:
+            new = new.with_taught(taught.carried(of_mid, of_last), old.of_group(taught.group), *after)
+    return new
+
+
 def _unit_map(given: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
     """A' (D, D) and a (D,): unit-length wanted ≈ given A' + a. The identity where both are the same."""
     u = functional.normalize(given.float(), dim=-1).flatten(0, -2).double()

@@ -37,6 +37,14 @@ def token_batches(
         progress("looking at pictures", done, len(pixels))
 
 
+@torch.inference_mode()
+def both_batches(backbone: Backbone, pixels: np.ndarray, config: DataConfig) -> Iterator[tuple[Tensor, Tensor]]:
+    """(N, S, S, 3) uint8 → batches of (b, h, w, D) tokens and, of the same pass, (b, h, w, M) mid tokens."""
+    device, step = next(backbone.parameters()).device, backbone.pass_size
+    for start in range(0, len(pixels), step):
+        yield backbone.with_mid(to_batch(pixels[start : start + step], config, device))
+
+
 def embed(
     backbone: Backbone,
     pixels: np.ndarray,

@@ -16,12 +16,15 @@ from fgdemo.model.checkpoint.folder import Checkpoint
 from fgdemo.model.classifier import Calibration, Classifier
 from fgdemo.model.head import Readout, RidgeHead
 from fgdemo.model.parts import PartModel
+from fgdemo.model.taught.shares import TaughtParts
 from fgdemo.model.unknown import RANKS, UnknownScale
 from fgdemo.values.taxonomy import Taxonomy
 from fgdemo.values.types import Part
 
 MOST_SCALE = 1e12
 """A temperature beyond it, or below its inverse, leaves nothing of the logits."""
+TAUGHT = ("own", "around", "last", "bias")
+"""The arrays of `TaughtParts`, in the order in which it takes them."""
 MOST_NORMAL = 1e6
 """A mean or a spread of a channel beyond it makes numbers that no network can read."""
 
@@ -40,6 +43,7 @@ def to_checkpoint(classifier: Classifier) -> Checkpoint:
             "ground_groups": list(classifier.parts.ground_groups),
             "ground_temperature": classifier.parts.ground_temperature,
             "temperature": classifier.parts.temperature,
+            "taught_groups": [taught.group for taught in classifier.parts.taught],
         },
         "head": {
             "scale": classifier.head.scale,
@@ -76,6 +80,8 @@ def to_checkpoint(classifier: Classifier) -> Checkpoint:
         "parts.prototypes": classifier.parts.prototypes.cpu().numpy(),
         "origin": classifier.origin.astype(np.float32),
     }
+    for row, taught in enumerate(classifier.parts.taught):
+        arrays |= {f"taught.{row}.{name}": getattr(taught, name).cpu().numpy() for name in TAUGHT}
     return Checkpoint(arrays, card)
 
 
@@ -107,7 +113,7 @@ def from_checkpoint(name: str, found: Checkpoint, device: str) -> Classifier:
         key: torch.from_numpy(arrays[f"backbone.{key}"]).to(old.dtype) for key, old in backbone.state_dict().items()
     }
     backbone.load_state_dict(weights)
-    _check_fit(found, backbone.dim, len(taxonomy.leaves))
+    _check_fit(found, backbone.dim, backbone.mid_dim, len(taxonomy.leaves))
     marks, scale = card["calibration"], card["unknown"]
     return Classifier(
         version=f"{name}@{card['weights_sha256'][:8]}",
@@ -131,7 +137,7 @@ def from_checkpoint(name: str, found: Checkpoint, device: str) -> Classifier:
     )
 
 
-def _check_fit(found: Checkpoint, dim: int, leaves: int) -> None:
+def _check_fit(found: Checkpoint, dim: int, mid_dim: int, leaves: int) -> None:
     """Whether the arrays have the shapes of this backbone and taxonomy, and the scales can be divided by."""
     card, arrays = found.card, found.arrays
     grounds, parts = len(card["parts"]["ground_is_fore"]), len(card["parts"]["parts"])
@@ -153,6 +159,13 @@ def _check_fit(found: Checkpoint, dim: int, leaves: int) -> None:
         "parts.prototypes": (parts, part_dims),
         "origin": (dim,),
     }
+    taught = card["parts"].get("taught_groups", [])
+    if len(set(taught)) < len(taught) or not set(taught) <= set(card["parts"]["ground_groups"]):
+        raise ValueError("taught_groups are not all different, or not all among ground_groups")
+    for row, group in enumerate(taught):
+        shares = 1 + sum(part["group"] == group for part in card["parts"]["parts"])
+        sizes = ((mid_dim, shares), (mid_dim, shares), (dim, shares), (shares,))
+        wanted |= {f"taught.{row}.{name}": size for name, size in zip(TAUGHT, sizes, strict=True)}
     for name, shape in wanted.items():
         if arrays[name].shape != shape:
             raise ValueError(f"{name} has the shape {arrays[name].shape}, expected {shape}")
@@ -241,4 +254,8 @@ def _parts(found: Checkpoint) -> PartModel:
         prototypes=torch.from_numpy(arrays["parts.prototypes"]).float(),
         temperature=float(card["temperature"]),
         parts=tuple(Part(**part) for part in card["parts"]),
+        taught=tuple(
+            TaughtParts(group, *(torch.from_numpy(arrays[f"taught.{row}.{name}"]).float() for name in TAUGHT))
+            for row, group in enumerate(card.get("taught_groups", ()))  # older cards have none
+        ),
     )

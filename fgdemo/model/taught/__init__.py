@@ -1,0 +1,1 @@
+"""Parts that people taught by points: fitted once, applied to every picture."""
