@@ -111,6 +111,6 @@ function strip(taxon, side, neighbours) {
     "figure",
     { class: `fg-strip fg-strip-${side}` },
     h("figcaption", {}, h("b", { class: `fg-${side}` }, side.toUpperCase()), " ", taxon.name),
-    pictures.length ? h("div", {}, ...pictures) : h("p", { class: "fg-quiet" }, "none loaded yet"),
+    pictures.length ? h("div", {}, ...pictures) : h("p", { class: "fg-quiet" }, "no labelled picture yet"),
   );
 }

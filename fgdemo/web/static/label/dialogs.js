@@ -16,11 +16,13 @@ export function openNewKind(dialog, { search, make, onMade }) {
     return reply.error ? reply : { taxa: reply.taxa.filter((taxon) => !taxon.is_leaf) };
   };
   const group = taxonSearch({
-    label: "Group it belongs to (may be left empty)",
+    label: "Group it belongs to",
     search: groups,
     onPick: (taxon) => (parent = taxon.taxon),
     onText: () => (parent = null),
   });
+  group.field.id = "fg-group";
+  group.field.placeholder = "may be left empty";
   const submit = async (event) => {
     event.preventDefault();
     send.disabled = true;
@@ -46,6 +48,7 @@ export function openNewKind(dialog, { search, make, onMade }) {
       name,
       label("fg-latin", "Latin name"),
       latin,
+      label("fg-group", "Group it belongs to"),
       group,
       message,
       h("p", { class: "fg-form-actions" }, cancel, send),
@@ -79,7 +82,7 @@ export function historyList(events, blind = false) {
         h(
           "span",
           { class: "fg-quiet" },
-          ` ${event.kind === "import" ? "came with the picture" : iso(event.annotator)}, ${new Date(event.when).toLocaleString()}${undone.has(event.id) ? ", taken back" : ""}`,
+          ` ${event.kind === "import" ? "came with the picture" : iso(event.annotator)}, ${new Date(event.when).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" })}${undone.has(event.id) ? ", taken back" : ""}`,
         ),
         event.comment ? h("p", {}, `“${event.comment}”`) : null,
       ),

@@ -79,10 +79,8 @@ export function drawPlan(root, { person: me, works, pairs }, onStart) {
       : h(
           "div",
           { class: "fg-plan-more" },
-          h("label", { for: "fg-goal" }, "Goal"),
-          goal,
-          h("label", { for: "fg-blind" }, "Second opinions"),
-          blind,
+          h("span", {}, h("label", { for: "fg-goal" }, "Goal"), goal),
+          h("span", {}, h("label", { for: "fg-blind" }, "Second opinions"), blind),
           begin,
         ),
   );

@@ -33,7 +33,7 @@ export async function showKind({ root, route, isCurrent }) {
         : "",
     ),
     facts([
-      ["Labelled", [h("b", { class: "fg-num" }, kind.n.toLocaleString("en")), ...splits]],
+      ["Labelled", [h("b", { class: "fg-num" }, kind.n.toLocaleString("en")), ...splits.flatMap((one) => [" · ", one])]],
       ["Checked", [h("b", { class: "fg-num" }, kind.checked.toLocaleString("en"))]],
       [
         "Look wrong",
