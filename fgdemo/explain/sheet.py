@@ -19,6 +19,7 @@ WIDTH = 1600
 MARGIN, GUTTER, PANEL = 56, 24, 354
 GROUND, INK, SOFT, LINE, TRACK = "#F5F6F4", "#14191A", "#566063", "#D5DAD7", "#E3E7E4"
 A_TEXT, B_TEXT, A_BAR, B_BAR, NEUTRAL = "#1A5FBF", "#B85200", "#3F84DD", "#E07A1F", "#8A9492"
+NO_SUM = "The head of this model is no sum over places, so no bars add up to its answer. See where Grad-CAM looks."
 SET_LINES = 3
 """So many lines has the prediction set."""
 BACKGROUND_COLOUR = "#AEB6B3"
@@ -57,7 +58,7 @@ def explain_sheet(
     top += height + 132
     draw.line((MARGIN, top, WIDTH - MARGIN, top), fill=LINE)
     why = split(contrast_map(map_a, map_b), a.bias - b.bias, shares_of(classification.parts, classification.grid))
-    left_end = _part_bars(draw, (MARGIN, top + 30), 2 * PANEL + GUTTER, classification.parts, a, b, why)
+    left_end = _part_bars(draw, (MARGIN, top + 30), 2 * PANEL + GUTTER, classification, (a, b), why)
     right_end = _class_bars(draw, (MARGIN + 2 * (PANEL + GUTTER), top + 30), 2 * PANEL + GUTTER, classification)
     return sheet.crop((0, 0, WIDTH, _footer(draw, max(left_end, right_end) + 20, classification)))
 
@@ -117,13 +118,15 @@ def _panels(
         said = f"for {signed(speaks_for)}   against {signed(speaks_against)}"
     else:
         said = "No positive evidence: nothing here speaks for it."
-    _caption(draw, (lefts[1], line), (("Evidence for ", INK), (a.name, A_TEXT)), said, trust.get("class"))
+    title = "Evidence for " if classification.is_sum else "Grad-CAM for "
+    _caption(draw, (lefts[1], line), ((title, INK), (a.name, A_TEXT)), said, trust.get("class"))
     speaks_for, speaks_against = both_sides(contrast)
     said = f"for A {signed(speaks_for)}   for B {signed(-speaks_against)}"
     _caption(draw, (lefts[2], line), ((a.name, A_TEXT), (" or ", SOFT), (b.name, B_TEXT)), said, trust.get("contrast"))
     for left, full, names in ((lefts[1], class_full, ("evidence", "against")), (lefts[2], contrast_full, ("a", "b"))):
-        _scale(sheet, draw, (left, line + 78), full, *names)
-    _caption(draw, (lefts[3], line), (("Parts", INK),), "Each place is shared out among them.")
+        _scale(sheet, draw, (left, line + 78), full, names, " log-odds a place" if classification.is_sum else "")
+    said = "Each place is shared out among them." if classification.parts else "It knows no parts of such a thing."
+    _caption(draw, (lefts[3], line), (("Parts", INK),), said)
     _legend(draw, (lefts[3], line + 56), classification.parts)
 
 
@@ -145,15 +148,17 @@ def _caption(
         right(draw, at[0] + PANEL, at[1] + 27, f"trust {trust.score:.2f}".replace("-", "−"), font(15, 600), INK)
 
 
-def _scale(sheet: Image.Image, draw: ImageDraw.ImageDraw, at: tuple[int, int], full: float, *names: str) -> None:
-    """The colour scale with the values at its ends: log-odds of one place of the grid."""
+def _scale(
+    sheet: Image.Image, draw: ImageDraw.ImageDraw, at: tuple[int, int], full: float, names: tuple[str, str], unit: str
+) -> None:
+    """The colour scale with the values at its ends, each of one place of the grid."""
     strip = scale_strip((PANEL, 8), *names)
     sheet.paste(strip, at, strip)
     draw.rectangle((at[0], at[1], at[0] + PANEL - 1, at[1] + 8), outline=LINE)
     digits = 3 if full < 0.1 else 2
     draw.text((at[0], at[1] + 13), signed(-full, digits), fill=SOFT, font=font(13))
     draw.text((at[0] + PANEL // 2, at[1] + 13), "0", fill=SOFT, font=font(13), anchor="ma")
-    right(draw, at[0] + PANEL, at[1] + 13, f"{signed(full, digits)} log-odds a place", font(13), SOFT)
+    right(draw, at[0] + PANEL, at[1] + 13, f"{signed(full, digits)}{unit}", font(13), SOFT)
 
 
 def _legend(draw: ImageDraw.ImageDraw, at: tuple[int, int], parts: Sequence[PartView]) -> None:
@@ -181,18 +186,25 @@ def _part_bars(
     draw: ImageDraw.ImageDraw,
     at: tuple[int, int],
     width: int,
-    parts: Sequence[PartView],
-    a: PossibleKind,
-    b: PossibleKind,
+    classification: Classification,
+    pair: tuple[PossibleKind, PossibleKind],
     why: Split,
 ) -> int:
-    """Which part decided; returns the lowest line used. The bars sum to the difference of the two logits."""
+    """Which part decided; returns the lowest line used. The bars sum to the difference of the two logits; where the
+    head is no sum there are none."""
     x, y = at
+    parts = classification.parts
     rows = [_Row(part.name, part.colour, value) for part, value in zip(parts, why.parts, strict=True)]
-    rows += [_Row("background", BACKGROUND_COLOUR, why.background), _Row("starting point", GROUND, why.base)]
+    places = "background" if parts else "all places"
+    rows += [_Row(places, BACKGROUND_COLOUR, why.background), _Row("starting point", GROUND, why.base)]
     total = why.total
-    end = run(draw, (float(x), y), "Which part decided", font(20, 600), INK)
-    run(draw, (end + 16, y + 3), fitted(_verdict(a, b, total), font(16), x + width - end - 16), font(16), SOFT)
+    end = run(draw, (float(x), y), "Which part decided" if parts else "What decided", font(20, 600), INK)
+    run(draw, (end + 16, y + 3), fitted(_verdict(*pair, total), font(16), x + width - end - 16), font(16), SOFT)
+    if not classification.is_sum:
+        for line in wrapped(NO_SUM, font(16), width - 40):
+            run(draw, (x, y + 44), line, font(16), SOFT)
+            y += 24
+        return y + 44
     full = max(max(abs(row.value) for row in rows), 1e-9)
     zero, reach = x + 400, 190
     y += 44
@@ -262,9 +274,10 @@ def _as_many_as_fit(head: str, names: Sequence[str], face: Font, room_px: float)
 
 def _footer(draw: ImageDraw.ImageDraw, top: int, classification: Classification) -> int:
     draw.line((MARGIN, top, WIDTH - MARGIN, top), fill=LINE)
+    units = "Evidence and bars are log-odds and add up exactly: +0.7 doubles the odds. "
     text = (
-        f"Evidence and bars are log-odds and add up exactly: +0.7 doubles the odds. Trust: insertion − deletion, 0 is "
-        f"random, 1 is best.   ·   {classification.model_version}   ·   picture {classification.image_id[:12]}"
+        f"{units if classification.is_sum else ''}Trust: insertion − deletion, 0 is random, 1 is best."
+        f"   ·   {classification.model_version}   ·   picture {classification.image_id[:12]}"
     )
     if any(has_boxes(name, font(13)) for name in _names(classification)):
         text += "   ·   A box is a letter that no typeface of this server has."

@@ -15,8 +15,8 @@ COLUMNS = 4
 CAPTION = 76
 
 
-def with_methods(sheet: Image.Image, picture: Image.Image, found: MethodMaps) -> Image.Image:
-    """The sheet with the maps below it, a row of four. `picture`: as for the sheet."""
+def with_methods(sheet: Image.Image, picture: Image.Image, found: MethodMaps, is_sum: bool = True) -> Image.Image:
+    """The sheet with the maps below it, a row of four. `picture`: as for the sheet; `is_sum`: the evidence is exact."""
     crop = picture.convert("RGB")
     height = min(max(round(PANEL * crop.height / crop.width), PANEL // 2), round(PANEL * 1.4))
     own = [one for one in found.maps if one.same_as is None]
@@ -34,7 +34,7 @@ def with_methods(sheet: Image.Image, picture: Image.Image, found: MethodMaps) ->
     for line in lines:
         for column, one in enumerate(line):
             left = MARGIN + column * (PANEL + GUTTER)
-            _panel(drawn, draw, (left, top), (PANEL, height), muted, one, found)
+            _panel(drawn, draw, (left, top), (PANEL, height), muted, one, found, " log-odds" if is_sum else "")
         top += height + CAPTION
     return drawn
 
@@ -47,6 +47,7 @@ def _panel(
     muted: Image.Image,
     one: MethodMap,
     found: MethodMaps,
+    own_unit: str,
 ) -> None:
     values = np.reshape(one.values, found.grid)
     top = strongest(values)
@@ -57,7 +58,7 @@ def _panel(
     run(draw, (at[0], line), " = ".join([one.title, *same]), font(16, 600), INK)
     if one.trust is not None:
         right(draw, at[0] + PANEL, line, f"trust {one.trust.score:.2f}".replace("-", "−"), font(15, 600), INK)
-    unit = " log-odds" if one.method in ("evidence", "contrast") else ""
+    unit = own_unit if one.method in ("evidence", "contrast") else ""
     said = "No positive evidence." if top.value <= 0 else f"strongest {top.value:.3g}{unit}."
     asks = {"class": "", "contrast": "", "picture": " It knows no class."}[one.asks]
     run(draw, (at[0], line + 26), said + asks, font(14), SOFT)

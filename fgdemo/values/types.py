@@ -99,8 +99,7 @@ class Reading:
 class Trust:
     """How faithful one map is to the pixels of this picture, by deletion and insertion.
 
-    `score` is insertion AUC − deletion AUC. 1 is best, 0 is what random maps average (exactly, by symmetry),
-    below 0 is misleading.
+    `score` is insertion AUC − deletion AUC: 1 is best, 0 what random maps average (by symmetry), below 0 misleading.
     """
 
     score: float
@@ -301,3 +300,5 @@ class Classification:
     elapsed_ms: float
     caveat: str = ""
     """What to know of a model that came as it is: what its maps are, and that nothing calibrates it."""
+    is_sum: bool = True
+    """False where the maps are Grad-CAM, in no unit, and add up to nothing: the head is no sum over places."""

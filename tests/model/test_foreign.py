@@ -71,6 +71,7 @@ def test_it_says_what_timm_says_and_its_maps_are_what_they_are_called(
     assert method_maps(classifier, reading, METHODS, a, b, None)[1] == SENTENCES[kind]
     found = Workbench(classifier).classify(jpeg(PICTURE, 150), name="a")
     assert (found.unknown, found.coverage, found.prediction_set) == (None, None, ())
+    assert found.is_sum == (kind != "other")
     assert ("exact" in found.caveat, "Grad-CAM" in found.caveat) == (kind != "other", kind == "other")
 
 

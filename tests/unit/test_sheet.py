@@ -12,7 +12,7 @@ from PIL import Image
 
 from fgdemo.explain import fallback
 from fgdemo.explain.overlay import over, parts_layer, scale_strip, signed_layer
-from fgdemo.explain.sheet import _as_many_as_fit, explain_sheet
+from fgdemo.explain.sheet import A_BAR, _as_many_as_fit, explain_sheet
 from fgdemo.explain.typeset import font, has_boxes
 from fgdemo.values.types import (
     Answer,
@@ -211,3 +211,12 @@ def test_names_that_do_not_fit_are_counted_and_never_cut_off_without_a_word() ->
         assert shown.split(", ") == names[: len(shown.split(", "))]
         assert more == f"{count - len(shown.split(', ')):,} more"
         assert len(shown.split(", ")) > 5
+
+
+def test_there_are_bars_only_where_something_adds_up(classification: Classification) -> None:
+    def bars(shown: Classification) -> int:
+        drawn = np.asarray(explain_sheet(shown, PICTURE))[460:, :780]
+        return int((drawn == np.array(Image.new("RGB", (1, 1), A_BAR).getpixel((0, 0)))).all(-1).sum())
+
+    assert bars(classification) > 0
+    assert bars(replace(classification, is_sum=False)) == 0

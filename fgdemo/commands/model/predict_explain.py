@@ -108,7 +108,7 @@ def explain(
         ]
         ask = partial(workbench.methods, encoded, name=picture.name, box=None, a=found.asked, b=found.rival)
         drawn = ask(methods=shown, measure=True)
-        sheet = with_methods(sheet, decoded, drawn)
+        sheet = with_methods(sheet, decoded, drawn, found.is_sum)
     _write(sheet, out)
     say(f"{found.answer.sentence}\nWritten: {out}")
     return {

@@ -138,6 +138,7 @@ class Workbench:
             rival=rival,
             elapsed_ms=round((time.perf_counter() - started) * 1000, 1),
             caveat=self._classifier.caveat,
+            is_sum=reading.evidence.shape[2] > 0,
         )
 
     def _prediction_set(self, reading: Reading) -> tuple[TaxonProb, ...]:

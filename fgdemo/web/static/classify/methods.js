@@ -37,9 +37,9 @@ export class Methods {
 
   /**
    * Show the maps about A and B. What was measured before is kept for as long as the three are the same.
-   * `known` is the page's own trust of the pair, or null.
+   * `known` is the page's own trust of the pair, or null; `unit` that of the page's own maps.
    */
-  async show({ key, a, b, picture, box, grid, known }) {
+  async show({ key, a, b, picture, box, grid, known, unit }) {
     const isBack = this.root.hidden;
     this.root.hidden = false;
     if (key === this.key) {
@@ -57,7 +57,7 @@ export class Methods {
       return;
     }
     this.reply = reply;
-    this.draw({ picture, box: box ?? WHOLE, grid });
+    this.draw({ picture, box: box ?? WHOLE, grid, unit });
     this.measure(a, b);
   }
 
@@ -115,23 +115,22 @@ export class Methods {
     line.textContent = score === undefined ? "" : trustInWords(score);
   }
 
-  draw({ picture, box, grid }) {
+  draw(shown) {
     this.root.replaceChildren(
       h("p", { class: "fg-methods-words" }, this.reply.sentence),
       h("p", { class: "fg-methods-progress", role: "status" }),
-      h("div", { class: "fg-methods-grid" }, ...this.own.map((map) => this.tile(map, { picture, box, grid }))),
+      h("div", { class: "fg-methods-grid" }, ...this.own.map((map) => this.tile(map, shown))),
     );
     for (const method of this.trusts.keys()) this.showTrust(method);
   }
 
-  tile({ method, title, asks, values }, { picture, box, grid }) {
+  tile({ method, title, asks, values }, { picture, box, grid, unit }) {
     const titles = [title, ...this.reply.maps.filter((map) => map.same_as === method).map((map) => map.title)].join(" = ");
     const { place, value, peak } = strongest(values);
     const isFaint = value <= FAINT * peak;
-    const unit = method in FROM_THE_PAGE ? " log-odds" : "";
     const said = isFaint
       ? "No positive evidence."
-      : `Strongest ${Number(value.toPrecision(3))}${unit} at the ${placeInWords(place, grid)}.`;
+      : `Strongest ${Number(value.toPrecision(3))}${method in FROM_THE_PAGE ? unit : ""} at the ${placeInWords(place, grid)}.`;
     const about = asks === "picture" ? " Knows no class." : "";
     const canvas = h("canvas", { role: "img", "aria-label": `${titles}. ${said}` });
     paint(canvas, picture, box, isFaint ? null : { values, grid, scale: { ...(SCALES[asks] ?? CLASS_SCALE), peak } });

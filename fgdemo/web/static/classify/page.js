@@ -182,7 +182,9 @@ class ClassifyTab {
     const [a, b] = [this.candidate(this.a), this.candidate(this.b)];
     const sums = partSums(this.result.parts, a, b);
     showCandidates(this.$(".fg-candidates"), this.result, { a: this.a, b: this.b }, (side, taxon) => this.pick(side, taxon));
-    showReasons(this.$(".fg-reasons"), { a, b, sums, pinned: this.stage.pinned }, (part, what) => this.stage.onPart(part, what));
+    showReasons(this.$(".fg-reasons"), { a, b, sums, pinned: this.stage.pinned, isSum: this.result.is_sum }, (part, what) =>
+      this.stage.onPart(part, what),
+    );
     this.stage.showPair(a, b);
     this.askLater();
   }

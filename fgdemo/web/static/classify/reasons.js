@@ -5,22 +5,28 @@ import { iso } from "../shared/names.js";
 import { signed } from "../shared/words.js";
 
 /** `onPart(id, "hover" | "leave" | "press")`; `pinned` is the id of the part that stays lit, or null. */
-export function showReasons(root, { a, b, sums, pinned }, onPart) {
+export function showReasons(root, { a, b, sums, pinned, isSum }, onPart) {
   const longest = Math.max(...sums.rows.map((row) => Math.abs(row.value)), 1e-9);
   const parts = sums.rows.filter((row) => row.kind === "part").sort((x, y) => Math.abs(y.value) - Math.abs(x.value));
   const rest = sums.rows.filter((row) => row.kind !== "part");
   const focused = focusedIn(root)?.dataset.part;
   root.replaceChildren(
     h("h2", {}, "Why ", h("span", { class: "fg-a" }, a.name), " and not ", h("span", { class: "fg-b" }, b.name)),
-    h("div", { class: "fg-bars", role: "list" }, ...[...parts, ...rest].map((row) => bar(row, longest, pinned, onPart))),
-    total(a, b, sums.total),
+    isSum
+      ? h(
+          "div",
+          { class: "fg-bars", role: "list" },
+          ...[...parts, ...rest].map((row) => bar(row, { longest, pinned, hasParts: parts.length > 0 }, onPart)),
+        )
+      : h("p", { class: "fg-quiet" }, "The head of this model is no sum over places, so no bars add up to its answer."),
+    total(a, b, sums.total, isSum),
   );
   if (focused) root.querySelector(`[data-part="${CSS.escape(focused)}"]`)?.focus();
 }
 
-function bar({ kind, part, value }, longest, pinned, onPart) {
+function bar({ kind, part, value }, { longest, pinned, hasParts }, onPart) {
   const width = `${(50 * Math.abs(value)) / longest}%`;
-  const words = { background: "background", base: "starting point" };
+  const words = { background: hasParts ? "background" : "all places", base: "starting point" };
   const inside = [
     h("span", { class: "fg-swatch", style: part ? { background: part.colour } : {} }),
     h("span", { class: "fg-bar-name" }, part ? part.name : words[kind]),
@@ -31,7 +37,9 @@ function bar({ kind, part, value }, longest, pinned, onPart) {
     const title =
       kind === "base"
         ? "What A has over B in a picture of nothing but average background: where the sum starts. It does not say which of them is commoner"
-        : "What the places outside all parts say";
+        : hasParts
+          ? "What the places outside all parts say"
+          : "What all places of the picture say; the map shows them one by one";
     return h("div", { class: "fg-part-bar is-rest", role: "listitem", title }, ...inside);
   }
   const id = String(part.id);
@@ -57,7 +65,7 @@ function bar({ kind, part, value }, longest, pinned, onPart) {
   );
 }
 
-function total(a, b, sum) {
+function total(a, b, sum, isSum) {
   const [more, side] = sum >= 0 ? [a, "fg-a"] : [b, "fg-b"];
   const times = Math.exp(Math.abs(sum));
   const words = times >= 1000 ? "over 1000" : times >= 10 ? String(Math.round(times)) : times.toFixed(1);
@@ -67,7 +75,11 @@ function total(a, b, sum) {
     h("span", {}, h("span", { class: side }, more.name), ` is ${words} times likelier`),
     h(
       "span",
-      { class: "fg-num", "data-total": String(sum), title: "The bars add up exactly to the natural logarithm of p(A) / p(B)" },
+      {
+        class: "fg-num",
+        "data-total": String(sum),
+        title: isSum ? "The bars add up exactly to the natural logarithm of p(A) / p(B)" : null,
+      },
       "ln(p",
       h("sub", {}, "A"),
       " ∕ p",

@@ -142,6 +142,7 @@ export class Stage {
       picture: this.viewer.picture,
       box: result.box,
       grid: result.grid,
+      unit: result.is_sum ? " log-odds" : "",
       known: this.measured.get(this.pair),
     });
   }
@@ -150,8 +151,9 @@ export class Stage {
     const bar = this.$(".fg-scale");
     bar.hidden = !scale;
     if (!scale) return;
+    const what = this.result.is_sum ? "Evidence of one place of the grid, in log-odds" : "Grad-CAM of one place of the grid, in no unit";
     bar.title =
-      "Evidence of one place of the grid, in log-odds; zero is clear, and the line runs at half of the strongest." +
+      `${what}; zero is clear, and the line runs at half of the strongest.` +
       (this.view === "class" ? " The positive part is what Grad-CAM shows." : "");
     const ends = this.view === "contrast" ? [h("b", { class: "fg-b" }, "B"), h("b", { class: "fg-a" }, "A")] : ["", ""];
     this.$(".fg-low").replaceChildren(ends[0], " ", signed(-scale.peak));
