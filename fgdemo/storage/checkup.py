@@ -54,7 +54,7 @@ def check_pictures(engine: Engine, images: ImageStore, progress: Progress = no_p
     with reading(engine) as connection:
         gone = {image for image in connection.execute(removed).scalars() if image not in images}
         ids = [image for image in connection.execute(sa.select(image_table.c.id)).scalars() if image not in gone]
-    faults = []
+    faults: list[str] = []
     for at, image in enumerate(ids):
         try:
             if image_id_of(images.read(image)) != image:

@@ -4,7 +4,7 @@ SQLite by default, PostgreSQL for a team (`DATABASE_URL=postgresql+psycopg://…
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timezone
 
@@ -52,7 +52,7 @@ def check_database(engine: Engine) -> None:
 
 
 @contextmanager
-def writing(engine: Engine, durable: bool = True) -> Iterator[Connection]:
+def writing(engine: Engine, durable: bool = True) -> Generator[Connection, None, None]:
     """A transaction that may write: all of it is durable when the block ends, or none of it happened.
 
     There is one writer at a time: the write lock is taken at the start. Thus the ids of events become visible in
@@ -72,7 +72,7 @@ def writing(engine: Engine, durable: bool = True) -> Iterator[Connection]:
 
 
 @contextmanager
-def reading(engine: Engine) -> Iterator[Connection]:
+def reading(engine: Engine) -> Generator[Connection, None, None]:
     """A consistent view of the database that neither waits for a writer nor makes one wait.
 
     Raises:

@@ -3,7 +3,7 @@
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -131,7 +131,7 @@ def reading_options(engine: Engine) -> dict[str, Any]:
 
 
 @contextmanager
-def turn_to_write(engine: Engine, durable: bool = True) -> Iterator[Connection]:
+def turn_to_write(engine: Engine, durable: bool = True) -> Generator[Connection, None, None]:
     """A transaction that is the only one that writes; if it is not `durable`, its commit does not wait for the disk.
 
     The threads of this process take turns at a lock of their own first: it wakes the next one at once, whereas SQLite

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 METADATA = sa.MetaData()
 _EVENT_ID = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 """SQLite numbers rows by itself only in a column that is an INTEGER, which there is of any size."""
-_FRACTION = sa.Double().with_variant(sa.REAL, "sqlite")
+_FRACTION = sa.Double[float]().with_variant(sa.REAL, "sqlite")
 """What SQLite makes of DOUBLE PRECISION; both have 64 bits."""
 
 
@@ -48,7 +48,7 @@ def _big(name: str) -> sa.Column[int]:
     return sa.Column(name, sa.BigInteger, nullable=False)
 
 
-def _where(condition: str) -> dict[str, sa.TextClause]:
+def _where(condition: str) -> dict[str, Any]:
     """Only these rows are in an index."""
     return {"sqlite_where": sa.text(condition), "postgresql_where": sa.text(condition)}
 

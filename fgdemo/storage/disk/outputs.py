@@ -5,7 +5,7 @@ import os
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Protocol
@@ -25,13 +25,13 @@ class Output(Protocol):
     def add(self, name: str, content: bytes) -> None: ...
 
     @contextmanager
-    def writing(self, name: str) -> Iterator[Path]:
+    def writing(self, name: str) -> Generator[Path, None, None]:
         """A path to write a large file to, which is then taken in."""
         ...
 
 
 @contextmanager
-def whole_output(out: Path) -> Iterator[Output]:
+def whole_output(out: Path) -> Generator[Output, None, None]:
     """An output that becomes the folder `out`, or the archive `out` if that ends in `.zip`, when the block ends.
 
     Until then, and if the block or the program fails at any moment, what stood there stays. What an export that was
@@ -53,7 +53,7 @@ def whole_output(out: Path) -> Iterator[Output]:
 
 
 @contextmanager
-def whole_file(out: Path) -> Iterator[IO[bytes]]:
+def whole_file(out: Path) -> Generator[IO[bytes], None, None]:
     """A single file that replaces `out` when the block ends. Raises StorageError as `whole_output`."""
     out = out.absolute()
     if out.is_dir():
@@ -88,7 +88,7 @@ class _Folder:
         self._place(name).write_bytes(content)
 
     @contextmanager
-    def writing(self, name: str) -> Iterator[Path]:
+    def writing(self, name: str) -> Generator[Path, None, None]:
         yield self._place(name)
 
     def _place(self, name: str) -> Path:
@@ -107,7 +107,7 @@ class _Packed:
         self._archive.writestr(name, content)
 
     @contextmanager
-    def writing(self, name: str) -> Iterator[Path]:
+    def writing(self, name: str) -> Generator[Path, None, None]:
         self._count += 1
         path = self._scratch / f"large-{self._count}"
         yield path
@@ -117,7 +117,7 @@ class _Packed:
 
 
 @contextmanager
-def _beside(out: Path) -> Iterator[tuple[Path, Path]]:
+def _beside(out: Path) -> Generator[tuple[Path, Path], None, None]:
     """A scratch folder on the same disk, and in it the place of what will become `out`."""
     folder, lock = None, None
     try:

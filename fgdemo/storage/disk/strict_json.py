@@ -7,7 +7,7 @@ takes what JSON does not know (NaN). Here the limits come first, and each fault 
 import json
 import math
 import re
-from typing import Any
+from typing import Any, cast
 
 from fgdemo.values.errors import FgdemoError
 
@@ -46,7 +46,7 @@ def read_object(content: bytes | str, largest_bytes: int = LARGEST_BYTES) -> dic
     found = read_json(content, largest_bytes)
     if not isinstance(found, dict):
         raise BadJsonError("must hold one JSON object")
-    return found
+    return cast(dict[str, Any], found)
 
 
 def _depth(text: str) -> int:

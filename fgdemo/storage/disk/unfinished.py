@@ -9,7 +9,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -30,7 +30,7 @@ def held_file(folder: Path) -> tuple[int, str]:
 
 
 @contextmanager
-def held_folder(parent: Path, prefix: str = BEING_WRITTEN) -> Iterator[Path]:
+def held_folder(parent: Path, prefix: str = BEING_WRITTEN) -> Generator[Path, None, None]:
     """A new folder, locked while the block runs and gone afterwards. What others of this prefix have left goes, too.
 
     Raises:

@@ -182,7 +182,7 @@ class Embeddings:
         places: Any = np.empty(count, self._place_type)
         if self._place_type.itemsize:
             places = np.memmap(self._places, self._place_type, "r", shape=(count,))
-        new = []
+        new: list[np.ndarray] = []
         for start in range(len(self._ids), count, IDS_AT_ONCE):
             new.append(np.ascontiguousarray(vectors["id"][start : start + IDS_AT_ONCE]))
             _forget(vectors)

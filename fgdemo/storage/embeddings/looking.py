@@ -39,7 +39,7 @@ def look_at_missing(
     missing = embeddings.missing(image_ids)
     skipped: list[tuple[str, str]] = []
     for at in batches(range(len(missing)), BATCH):
-        kept, pictures = [], []
+        kept, pictures = list[str](), list[Image.Image]()
         for image in missing[at.start : at.stop]:
             try:
                 original = images.read(image)

@@ -65,9 +65,9 @@ class Exported:
 
 @dataclass
 class _Tally:
-    answers: Counter[str] = field(default_factory=Counter)
-    splits: Counter[str] = field(default_factory=Counter)
-    skipped: list[tuple[str, str]] = field(default_factory=list)
+    answers: Counter[str] = field(default_factory=Counter[str])
+    splits: Counter[str] = field(default_factory=Counter[str])
+    skipped: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
 
 
 def export_workspace(

@@ -12,7 +12,7 @@ class Imported:
     known: int = 0
     answers: int = 0
     twins: int = 0
-    splits: Counter[str] = field(default_factory=Counter)
-    new_kinds: list[str] = field(default_factory=list)
-    skipped: list[tuple[str, str]] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    splits: Counter[str] = field(default_factory=Counter[str])
+    new_kinds: list[str] = field(default_factory=list[str])
+    skipped: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
+    notes: list[str] = field(default_factory=list[str])

@@ -3,7 +3,7 @@
 import re
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -33,7 +33,7 @@ class Incoming:
         self._disk = Disk(folder, reserve_bytes)
 
     @contextmanager
-    def receive(self, batch: str, path: str) -> Iterator[IO[bytes]]:
+    def receive(self, batch: str, path: str) -> Generator[IO[bytes], None, None]:
         """Open a file of a batch for writing; it counts only when the block has ended well.
 
         Args:

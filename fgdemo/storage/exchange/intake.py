@@ -62,9 +62,9 @@ class _Run:
     report: Imported
     bare: set[str]
     """Pictures of visitors, of which only their bytes are known."""
-    met: dict[str, LabelledPicture] = field(default_factory=dict)
-    cut: list[str] = field(default_factory=list)
-    renamed: dict[str, str] = field(default_factory=dict)
+    met: dict[str, LabelledPicture] = field(default_factory=dict[str, LabelledPicture])
+    cut: list[str] = field(default_factory=list[str])
+    renamed: dict[str, str] = field(default_factory=dict[str, str])
     """Ids here of pictures of another workspace, which differ where metadata was taken away."""
 
 

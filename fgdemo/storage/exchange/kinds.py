@@ -29,10 +29,10 @@ class Kinds:
     notes: sentences about labels that were taken for one kind, and about kinds that are easily confused.
     """
 
-    taxon_of: dict[str | Taxon, str] = field(default_factory=dict)
-    new: list[str] = field(default_factory=list)
-    faults: list[tuple[str, str]] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    taxon_of: dict[str | Taxon, str] = field(default_factory=dict[str | Taxon, str])
+    new: list[str] = field(default_factory=list[str])
+    faults: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
+    notes: list[str] = field(default_factory=list[str])
 
 
 def settle_kinds(

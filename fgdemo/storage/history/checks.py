@@ -22,7 +22,7 @@ class Checks:
 
     def labels_at(self, versions: Sequence[int]) -> dict[int, str | None]:
         """The taxon that each of these versions of a picture says; those that decide nothing are left out."""
-        table, found = label_event_table, {}
+        table, found = label_event_table, dict[int, str | None]()
         with reading(self._engine) as connection:
             for some in batches(versions, AT_ONCE):
                 query = sa.select(table.c.id, table.c.taxon).where(table.c.id.in_(some), table.c.kind.in_(DECIDING))

@@ -21,8 +21,9 @@ AT_ONCE = 500
 
 def event_of(row: Any) -> LabelEvent:
     """The event of a row of `label_event`."""
-    box, point = read_column(CropBox, row["box"]), read_column(PlacedPoint, row["point"])
-    return LabelEvent(**{**row, "box": box, "point": point, "blind": bool(row["blind"])})
+    told: dict[str, Any] = {**row, "blind": bool(row["blind"])}
+    told |= {"box": read_column(CropBox, row["box"]), "point": read_column(PlacedPoint, row["point"])}
+    return LabelEvent(**told)
 
 
 def row_of(event: LabelEvent) -> dict[str, Any]:
@@ -40,7 +41,7 @@ def events_where(
     return [event_of(row) for row in connection.execute(query).mappings()]
 
 
-def events_among(connection: Connection, column: sa.ColumnClause, values: Sequence[Any]) -> list[LabelEvent]:
+def events_among(connection: Connection, column: sa.ColumnClause[Any], values: Sequence[Any]) -> list[LabelEvent]:
     """The events whose column is one of many values; those of one picture in their order."""
     return [said for some in batches(values, AT_ONCE) for said in events_where(connection, column.in_(some))]
 

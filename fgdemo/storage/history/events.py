@@ -60,7 +60,7 @@ class EventLog:
             for image in new:
                 store.put(originals[image])
             with writing(self._engine) as connection:
-                appended = []
+                appended: list[LabelEvent] = []
                 for said, picture in entries:
                     if said.image not in store:  # somebody whose transaction failed has just removed it
                         store.put(picture.original)
@@ -91,7 +91,7 @@ class EventLog:
         with writing(self._engine) as connection:
             known = {said.answer_key: said for said in events_among(connection, table.c.answer_key, keys)}
             locked, versions = self._locked(connection, images), _versions(connection, images)
-            appended, is_new = [], False
+            appended, is_new = list[LabelEvent](), False
             for said in label_events:
                 kept = known.get(said.answer_key) if said.answer_key is not None else None
                 if kept is None:
@@ -122,7 +122,7 @@ class EventLog:
             asked = {said.id: said for said in events_among(connection, table.c.id, newest_first)}
             histories = histories_of(connection, {said.image for said in asked.values()})
             taken_back = {said.undoes for history in histories.values() for said in history}
-            appended = []
+            appended: list[LabelEvent] = []
             for event_id in newest_first:
                 undone = asked.get(event_id)
                 if undone is None or undone.kind in ("import", "suggestion", "undo", "point"):
@@ -243,7 +243,7 @@ def _splits(connection: Connection, images: Sequence[str]) -> dict[str, str | No
 
 def _versions(connection: Connection, images: Sequence[str]) -> dict[str, int]:
     """`Standing.version` of each of these pictures about which anything was said."""
-    table, found = label_event_table, {}
+    table, found = label_event_table, dict[str, int]()
     for some in batches(images, AT_ONCE):
         told = table.c.image.in_(some) & table.c.kind.in_((*DECIDING, "undo"))
         query = sa.select(table.c.image, sa.func.max(table.c.id)).where(told).group_by(table.c.image)

@@ -183,13 +183,13 @@ class Roster:
         return Standing(
             image=image,
             version=int(self.version[row]),
-            kind=KINDS[self.kind[row]],
+            kind=KINDS[int(self.kind[row])],
             taxon=None if taxon < 0 else self.taxa[taxon],
             annotator=self.annotators[int(self.annotator[row])],
             checked=bool(self.checked[row]),
             disputed=bool(self.disputed[row]),
             suggested=bool(self.suggested[row]),
-            split=SPLITS[self.split[row]],
+            split=SPLITS[int(self.split[row])],
         )
 
     def changed_since(self, cursor: int) -> tuple[int, np.ndarray]:
@@ -255,7 +255,8 @@ class Roster:
         columns["came_as"][rows[imports]] = [self._taxa.number(said.taxa[n]) for n in imports.tolist()]
         if len(new):
             columns["twin"][rows[new]] = rows[new]
-            self.image_ids.append(raw[new[first]])  # only now, so that nobody sees a row that is not filled
+            # Only now, so that nobody sees a row that is not filled.
+            self.image_ids.append(raw[new[first]])  # pyright: ignore[reportPossiblyUnboundVariable]
         for n, twin in enumerate(said.twins):
             if twin:
                 columns["twin"][rows[n]] = self.row_of.get(twin, rows[n])
@@ -265,7 +266,7 @@ class Roster:
     def _fold(self, image: str, history: Sequence[LabelEvent]) -> None:
         """The long way, for pictures about which more was said than one thing after another."""
         row, columns = self.row_of[image], self._columns
-        standing = standing_of(history, SPLITS[columns["split"][row]])
+        standing = standing_of(history, SPLITS[int(columns["split"][row])])
         columns["seconded"][row] = any(said.blind for said in history)
         if standing is None:  # Only a visitor spoke about it.
             columns["suggested"][row] = any(said.kind == "suggestion" for said in history)

@@ -52,7 +52,7 @@ class TaxonStore:
         """Several (name, parent, latin): all or none. Raises as `add`."""
         with writing(self._engine) as connection:
             taxa = {taxon.id: taxon for taxon in _rows(connection)}
-            added = []
+            added: list[Taxon] = []
             for name, parent, latin in kinds:
                 taxon = _new_taxon(connection, taxa, " ".join(name.split()), parent, latin)
                 taxa[taxon.id] = taxon

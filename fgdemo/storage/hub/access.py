@@ -1,6 +1,6 @@
 """Talking to the Hugging Face Hub: what it refuses becomes one sentence, and so does a network that is down."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import cast
 
@@ -28,7 +28,7 @@ def network_error() -> type[Exception]:
 
 
 @contextmanager
-def hub_answers(what: str) -> Iterator[None]:
+def hub_answers(what: str) -> Generator[None, None, None]:
     """Turn whatever the client raises in the block into a HubError about `what`, which begins a sentence."""
     from huggingface_hub.errors import (
         HfHubHTTPError,

@@ -3,6 +3,8 @@
 Only these three files are ever sent, and a repository that holds anything else is not touched.
 """
 
+# Not all of huggingface_hub has types:
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 from __future__ import annotations
 
 from dataclasses import dataclass

@@ -3,6 +3,8 @@
 Only files that git tracks are taken, so that no workspace, secret or scratch file is ever published by accident.
 """
 
+# Not all of huggingface_hub has types:
+# pyright: reportUnknownMemberType=false
 from __future__ import annotations
 
 import re

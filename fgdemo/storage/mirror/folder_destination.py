@@ -1,6 +1,9 @@
 """A folder as a mirror, here or behind fsspec."""
 
-from collections.abc import Iterator, Sequence
+# Not all of fsspec has types:
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false
+from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -78,7 +81,7 @@ class FolderDestination:
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def _told() -> Generator[None, None, None]:
     """What goes wrong in the block as one sentence about the mirror."""
     try:
         yield

@@ -1,7 +1,9 @@
 """A private data set repository of the Hugging Face Hub as a mirror: one commit for many files."""
 
+# Not all of huggingface_hub has types:
+# pyright: reportUnknownMemberType=false, reportUnnecessaryComparison=false
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -105,7 +107,7 @@ class HubDestination:
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def _told() -> Generator[None, None, None]:
     """What goes wrong with the Hub in the block, as one sentence."""
     from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, LocalTokenNotFoundError
 

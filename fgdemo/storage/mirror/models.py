@@ -57,14 +57,14 @@ class MirroredModel:
 
 def mirrored_model(record: Record) -> MirroredModel:
     """Raises FaultError."""
-    row, job, files = fields.read(record, MODEL), record.get("job"), record.get("files")
-    if not isinstance(files, dict) or (row["deleted_at"] is None and sorted(files) != sorted(CHECKPOINT_FILES)):
+    row, job, files = fields.read(record, MODEL), *(fields.as_object(record.get(key)) for key in ("job", "files"))
+    if files is None or (row["deleted_at"] is None and sorted(files) != sorted(CHECKPOINT_FILES)):
         raise FaultError("is a model of other files than a checkpoint has, which are not opened")
     if not all(isinstance(one, str) and fields.HASH.fullmatch(one) for one in files.values()):
         raise FaultError("has an unusable “files”")
-    epochs = record.get("epochs") or {}
-    if not isinstance(epochs, dict) or not all(_NUMBER.fullmatch(n) and isinstance(e, dict) for n, e in epochs.items()):
+    epochs = fields.as_object(record.get("epochs") or {})
+    if epochs is None or not all(_NUMBER.fullmatch(n) and isinstance(e, dict) for n, e in epochs.items()):
         raise FaultError("has unusable “epochs”")
-    lineage = fields.read(job, JOB) if isinstance(job, dict) else None
+    lineage = None if job is None else fields.read(job, JOB)
     told = {int(number): json.dumps(epoch) for number, epoch in epochs.items()}
     return MirroredModel(row, identity(record, "event"), origin(record, "origin"), lineage, told, files)

@@ -81,10 +81,10 @@ def password_hash(record: Record, key: str) -> str:
 
 def identity(record: Record, key: str) -> Identity | None:
     """Of an event that a record names."""
-    value = record.get(key)
-    if value is None:
+    if record.get(key) is None:
         return None
-    if not isinstance(value, list) or len(value) != 2:
+    value = fields.as_list(record[key])
+    if value is None or len(value) != 2:
         raise FaultError(f"has an unusable “{key}”")
     named: Record = {"origin": value[0], "number": value[1]}
     return origin(named, "origin"), fields.needed_whole(named, "number")

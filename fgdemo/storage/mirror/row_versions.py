@@ -18,7 +18,7 @@ from fgdemo.storage.database.database import reading, writing
 from fgdemo.storage.database.json_columns import read_column
 from fgdemo.storage.database.schema import account_table, row_version_table, taxon_table
 from fgdemo.storage.mirror.records import digest_of
-from fgdemo.storage.records.fields import FaultError, Record, Row, whole
+from fgdemo.storage.records.fields import FaultError, Record, Row, as_object, whole
 from fgdemo.values.annotation import Role
 
 PROCESS = re.compile("[0-9a-f]{16}")
@@ -95,14 +95,15 @@ def merged(kind: str, states: Sequence[Versioned]) -> Versioned:
 
 def versioned_of(kind: str, record: Record, row: Row) -> Versioned:
     """A state as a record of a mirror has it. Raises FaultError."""
-    told = record.get("versions") or {}
-    if not isinstance(told, dict) or not set(told) <= set(FACETS[kind]) or not all(map(_is_version, told.values())):
+    told = as_object(record.get("versions") or {})
+    if told is None or not set(told) <= set(FACETS[kind]) or not all(map(_is_version, told.values())):
         raise FaultError("has unusable “versions”")
     return Versioned(row, {facet: {one: whole(v, one) or 0 for one in v} for facet, v in told.items()})
 
 
 def _is_version(value: object) -> bool:
-    return isinstance(value, dict) and len(value) <= MOST_PROCESSES and all(map(PROCESS.fullmatch, value))
+    version = as_object(value)
+    return version is not None and len(version) <= MOST_PROCESSES and all(map(PROCESS.fullmatch, version))
 
 
 # --- of this database --------------------------------------------------------------------------------------------
@@ -144,7 +145,7 @@ def versions_of(connection: Connection, kind: str) -> dict[str, dict[str, Versio
 def _changed(connection: Connection) -> list[tuple[str, str, str, str, Version | None]]:
     """(kind, name, facet, digest of now, version until now) of all that has changed; no version where it is new."""
     known = {(row.kind, row.name, row.facet): row for row in connection.execute(sa.select(row_version_table))}
-    changed = []
+    changed: list[tuple[str, str, str, str, Version | None]] = []
     for kind, (table, key) in _TABLES.items():
         for row in connection.execute(sa.select(table)).mappings():
             for name, facet in FACETS[kind].items():

@@ -80,7 +80,7 @@ def _line(record: Record) -> bytes:
 class Damage:
     """What is wrong in a mirror, as (where, what), in the order in which it was found."""
 
-    faults: list[tuple[str, str]] = field(default_factory=list)
+    faults: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
 
     def name(self, where: str, what: str) -> None:
         self.faults.append((where, what))

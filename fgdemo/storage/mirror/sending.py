@@ -58,7 +58,7 @@ class Sent:
     models: int = 0
     rows: int = 0
     """Taxa, sessions, accounts, tokens, remarks, promotions, and who did what."""
-    missing: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list[str])
     """Ids of pictures whose files are not in the workspace, though nobody removed them."""
 
 
@@ -71,7 +71,7 @@ class _Batch:
     event: int | None
     digests: dict[tuple[str, str], str]
     sent: Sent
-    removed: list[str] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list[str])
     """Files that shall not be there any more."""
 
 
@@ -237,7 +237,7 @@ class Mirror:
 
     def _checkpoint(self, folder: str) -> dict[str, tuple[str, Path]]:
         """The sha256 and the path of each file of a checkpoint; empty where it is not whole."""
-        found = {}
+        found: dict[str, tuple[str, Path]] = {}
         for name in CHECKPOINT_FILES:
             path = self._models.root / folder / name
             try:
@@ -263,7 +263,7 @@ def checkpoint_file(digest: str) -> str:
 
 def _before(connection: Connection, rows: Sequence[sa.RowMapping]) -> dict[int, int]:
     """The event before each of these about the same picture, where there is one."""
-    table, images, found = label_event_table, sorted({row["image"] for row in rows}), {}
+    table, images, found = label_event_table, sorted({row["image"] for row in rows}), dict[int, int]()
     numbers = {row["id"] for row in rows}
     before = sa.func.lag(table.c.id).over(partition_by=table.c.image, order_by=table.c.id).label("before")
     for some in batches(images, IMAGES_AT_ONCE):

@@ -136,7 +136,7 @@ def own_origin(engine: Engine) -> str:
 
 def identities(connection: Connection, events: Iterable[int]) -> dict[int, Identity]:
     """The identity of those of these events that were said first in another workspace."""
-    numbers, found, table = sorted(events), {}, event_origin_table
+    numbers, found, table = sorted(events), dict[int, Identity](), event_origin_table
     for some in batches(numbers, AT_ONCE):
         query = sa.select(table).where(table.c.event.in_(some))
         found.update({row.event: (row.origin, row.number) for row in connection.execute(query)})

@@ -68,7 +68,7 @@ def changed_rows(connection: Connection, known: Known) -> list[Small]:
 
 def new_rows(connection: Connection, known: Known) -> tuple[list[dict[str, Any]], dict[tuple[str, str], str]]:
     """Records of what was added to the growing tables, oldest first, and what `known` holds once they are sent."""
-    records, marks = [], {}
+    records, marks = list[dict[str, Any]](), dict[tuple[str, str], str]()
     for kind, (table, columns, _) in GROWING.items():
         since = int(known.get((kind, _UP_TO), "0"))
         query = sa.select(table).where(table.c.id > since).order_by(table.c.id).limit(ROWS_AT_ONCE)

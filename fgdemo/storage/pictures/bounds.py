@@ -70,7 +70,7 @@ def check_work(data: bytes, shown: str) -> None:
 
 
 def _jpeg(data: bytes) -> None:
-    at, segments, scans, junk, exif, pixels = 2, 0, 0, 0, [], 0
+    at, segments, scans, junk, exif, pixels = 2, 0, 0, 0, list[bytes](), 0
     while found := _JPEG_MARK.search(data, at):
         mark, start = data[found.start() + 1], found.start()
         junk += start - at if not scans else 0

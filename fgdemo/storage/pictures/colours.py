@@ -1,5 +1,8 @@
 """From the colours that a file has to 8-bit sRGB, which is what the page shows, the model reads and a sheet prints."""
 
+# Not all of ImageCms has types:
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# pyright: reportUnnecessaryIsInstance=false
 import io
 
 import numpy as np

@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
 
@@ -53,7 +53,7 @@ def _answer(question: dict[str, Any], data: bytes) -> tuple[dict[str, Any], byte
 
 
 @contextmanager
-def _alarm(limit_s: float) -> Iterator[None]:
+def _alarm(limit_s: float) -> Generator[None, None, None]:
     """Ends this process where the server that should do so is no longer there."""
     if not hasattr(signal, "alarm"):  # on Windows
         yield

@@ -7,7 +7,7 @@ import os
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import asdict, dataclass
@@ -68,7 +68,7 @@ class Decoder:
     @contextmanager
     def decoded(
         self, data: Encoded, at_least_px: int | None = None, box: CropBox | None = None, *, name: str = "the picture"
-    ) -> Iterator[tuple[Image.Image, tuple[int, int]]]:
+    ) -> Generator[tuple[Image.Image, tuple[int, int]], None, None]:
         """`decode`, for whoever keeps the picture for a while: only so many lie in memory until their blocks end.
 
         In the block nothing else may be decoded, lest everybody waits for everybody.
@@ -146,7 +146,7 @@ class DecodingProcesses(Decoder):
     @contextmanager
     def decoded(
         self, data: Encoded, at_least_px: int | None = None, box: CropBox | None = None, *, name: str = "the picture"
-    ) -> Iterator[tuple[Image.Image, tuple[int, int]]]:
+    ) -> Generator[tuple[Image.Image, tuple[int, int]], None, None]:
         question = {"do": "decode", "at_least_px": at_least_px, "box": asdict(box) if box else None}
         visitor = asking_for()
         answer, pixels = self._ask(question, data, name, visitor)

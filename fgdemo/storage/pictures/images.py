@@ -1,5 +1,7 @@
 """From the bytes of any file a person may send to an upright RGB picture, or one sentence why not."""
 
+# Not all of Pillow has types:
+# pyright: reportUnknownMemberType=false
 import base64
 import io
 import math

@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
 from fgdemo.values.errors import PictureError
 from fgdemo.values.labelled import instant
@@ -52,6 +52,16 @@ def optional(reader: Reader, otherwise: object = None) -> Reader:
     return lambda record, key: otherwise if record.get(key) is None else reader(record, key)
 
 
+def as_object(value: object) -> Row | None:
+    """The object that a value of JSON is; None where it is none."""
+    return cast(Row, value) if isinstance(value, dict) else None
+
+
+def as_list(value: object) -> list[Any] | None:
+    """The list that a value of JSON is; None where it is none."""
+    return cast("list[Any]", value) if isinstance(value, list) else None
+
+
 def _unusable(key: str, meant: str) -> FaultError:
     return FaultError(f"has no usable “{key}”: {meant} is meant")
 
@@ -84,10 +94,10 @@ def text(record: Record, key: str) -> str | None:
 
 def texts(record: Record, key: str) -> tuple[str, ...]:
     """Several texts, or none."""
-    value = record.get(key) or []
-    if not isinstance(value, list) or len(value) > MOST_TEXTS:
+    listed = as_list(record.get(key) or [])
+    if listed is None or len(listed) > MOST_TEXTS:
         raise _unusable(key, f"a list of {MOST_TEXTS} texts at most")
-    return tuple(_storable(one, key) for one in value)
+    return tuple(_storable(one, key) for one in listed)
 
 
 def two_texts(record: Record, key: str) -> tuple[str, str] | None:

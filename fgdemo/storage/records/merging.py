@@ -60,7 +60,8 @@ def placed(
         numbers: of the events that are here, by their names elsewhere.
         sessions: the workspace's session for each (annotator, opened_at).
     """
-    here = {"created_at": one.at, **where, "session": sessions.get(one.session) if one.session else None}
+    here: dict[str, Any] = {"created_at": one.at, **where}
+    here["session"] = sessions.get(one.session) if one.session else None
     shown, undoes = (None if name is None else numbers.get(name) for name in (one.shown, one.undoes))
     return LabelEvent(**{name: getattr(one, name) for name in _SAME}, shown_version=shown, undoes=undoes, **here)
 
@@ -124,7 +125,7 @@ class Merger:
     def _recognise(self, said: Sequence[SourceEvent], history: Sequence[LabelEvent]) -> dict[int, int]:
         """Index in `said` → id of the event of `history` that is the same."""
         taxa = {at: self._taxon(one) for at, one in enumerate(said)}
-        open_events: dict[tuple, list[int]] = {}
+        open_events: dict[tuple[object, ...], list[int]] = {}
         for event in history:
             for key in _keys(event, event.taxon, event.created_at):
                 open_events.setdefault(key, []).append(event.id or 0)
@@ -162,14 +163,14 @@ class Merger:
         return self._connection.execute(insert).scalar_one()
 
 
-def _keys(one: SourceEvent | LabelEvent, taxon: str | None, at: str | None) -> list[tuple]:
+def _keys(one: SourceEvent | LabelEvent, taxon: str | None, at: str | None) -> list[tuple[object, ...]]:
     """What makes two the same, the surest first. An adjudication that came in as a second opinion is still the same.
 
     A label that a picture came with is the same whenever it came in, and so is what comes without a time.
     """
     kind = "label" if one.kind == "adjudication" else one.kind
     core = (kind, one.annotator, taxon, one.new_name, one.comment, one.point)
-    keys: list[tuple] = [(*core, at)] if at is not None else []
+    keys: list[tuple[object, ...]] = [(*core, at)] if at is not None else []
     if kind == "import" or at is None or isinstance(one, LabelEvent):
         keys.append(core)
     return keys
@@ -195,7 +196,7 @@ def merge_sessions(
         taxon_of: the workspace's taxon for each of the other one, where they may differ.
         close_at: when those that are new and still open end, or their owners would find them open.
     """
-    table, added = session_table, []
+    table, added = session_table, list[SourceSession]()
     columns = (table.c.annotator, table.c.opened_at, table.c.id, table.c.closed_at)
     here = {(row.annotator, row.opened_at): row for row in connection.execute(sa.select(*columns))}
     numbers = {key: row.id for key, row in here.items()}

@@ -17,8 +17,8 @@ from fgdemo.values.annotation import Accuracy, Kind, Order
 
 def accuracy(record: Record, key: str) -> str | None:
     """A figure that the database keeps as JSON text, or None."""
-    value = record.get(key)
-    if not isinstance(value, dict):
+    value = fields.as_object(record.get(key))
+    if value is None:
         return None
     mean, low, high = (fields.number(value, name) or 0.0 for name in ("mean", "low", "high"))
     on = "train" if value.get("on") == "train" else "val"

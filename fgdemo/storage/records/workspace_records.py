@@ -58,7 +58,7 @@ def workspace_records(inventory: Inventory, place: Callable[[Holding], str | Non
     yield {"type": "fgdemo", "format": FORMAT, "pictures": inventory.pictures, "events": inventory.events}
     for taxon in inventory.taxa:
         yield taxon_record(taxon, inventory.retired)
-    keys = {}
+    keys: dict[int, tuple[str, str]] = {}
     for row in inventory.sessions:
         keys[row["id"]] = (row["annotator"], row["opened_at"])
         yield session_record(row)
@@ -115,7 +115,8 @@ def read_workspace_lines(tree: Tree, name: str) -> SourceContent:
 
     found = SourceContent()
     records = _lines(tree.read(name), name, found)
-    first = next(records, (0, {}))[1]
+    nothing: tuple[int, Record] = (0, {})
+    first = next(records, nothing)[1]
     if first.get("type") != "fgdemo":
         raise DatasetError(f"“{name}” was not written by fgdemo: its first line does not say so.")
     if first.get("format") != FORMAT:

@@ -6,6 +6,8 @@ The job runs `finetune --snapshot` of this program there, tells how far it is on
 beside the archive. At the end of a training, however that comes, no job runs any more and the data set is removed.
 """
 
+# Not all of huggingface_hub has types:
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 import json
 import secrets
 import time
@@ -196,7 +198,7 @@ def end(job: CloudJob, where: Path) -> str:
     """
     from huggingface_hub import HfApi
 
-    api, left = HfApi(), []
+    api, left = HfApi(), list[str]()
     try:
         with hub_answers(f"Cancel the job {job.job} on Hugging Face yourself"):
             if job.job and api.inspect_job(job_id=job.job, namespace=job.namespace).status.stage not in OVER:

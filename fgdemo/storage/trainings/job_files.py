@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -113,7 +113,7 @@ class JobFiles:
     # --- locks --------------------------------------------------------------------------------------------
 
     @contextmanager
-    def living(self, job: int) -> Iterator[None]:
+    def living(self, job: int) -> Generator[None, None, None]:
         """While the block runs, everybody sees that the job has a process. Raises TrainingError if it has another."""
         self.folder(job).mkdir(parents=True, exist_ok=True)
         try:
@@ -147,7 +147,7 @@ def given_labels(roster: Roster, only: Split | None = None) -> list[GivenLabel]:
     rows = np.flatnonzero(given)
     ids, taxa = roster.image_ids, roster.taxa
     return [
-        GivenLabel(ids[row], taxa[int(roster.taxon[row])], SPLITS[roster.split[row]], bool(roster.checked[row]))
+        GivenLabel(ids[row], taxa[int(roster.taxon[row])], SPLITS[int(roster.split[row])], bool(roster.checked[row]))
         for row in rows.tolist()
     ]
 

@@ -53,8 +53,8 @@ class Arrangement:
     """
 
     top: Path = ()
-    splits: dict[str, SourceSplit] = field(default_factory=dict)
-    kinds: dict[Path, tuple[Path, str]] = field(default_factory=dict)
+    splits: dict[str, SourceSplit] = field(default_factory=dict[str, SourceSplit])
+    kinds: dict[Path, tuple[Path, str]] = field(default_factory=dict[Path, tuple[Path, str]])
     notes: tuple[str, ...] = ()
     depth: int = 0
 

@@ -61,9 +61,9 @@ class Listing:
         faults: (name, reason) of what cannot be read.
     """
 
-    files: dict[str, int] = field(default_factory=dict)
-    folders: set[str] = field(default_factory=set)
-    faults: list[tuple[str, str]] = field(default_factory=list)
+    files: dict[str, int] = field(default_factory=dict[str, int])
+    folders: set[str] = field(default_factory=set[str])
+    faults: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
 
     def add(self, name: str, size: int) -> None:
         """A file; one without bytes is a fault, and so is a hidden picture."""

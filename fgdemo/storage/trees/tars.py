@@ -50,7 +50,7 @@ def open_tar(path: Path) -> TarTree:
             f"“{path.name}” is compressed as a whole, so pictures in it cannot be found one by one: "
             "unpack it, or pack it as .zip or .tar."
         )
-    listing, places = Listing(), {}
+    listing, places = Listing(), dict[str, int]()
     try:
         with tarfile.open(path, "r:") as archive:
             for count, entry in enumerate(archive):

@@ -27,7 +27,7 @@ def open_zip(path: Path) -> ZipTree:
         DatasetError: not there, not a zip archive, more than a million entries, or entries that lie over each other.
     """
     archive = _opened(path)
-    listing, names = Listing(), {}
+    listing, names = Listing(), dict[str, str]()
     for entry in sorted(archive.entries(), key=lambda entry: entry.filename):
         name = _name(entry)
         fault = _fault(entry, name)

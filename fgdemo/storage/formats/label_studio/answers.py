@@ -20,7 +20,7 @@ class Reading:
 
     control: str | None
     found: SourceContent
-    unread: Counter[str] = field(default_factory=Counter)
+    unread: Counter[str] = field(default_factory=Counter[str])
     names: Mapping[tuple[str, ...], str] = field(default_factory=dict)
     """What each path of a taxonomy is called, as `fgdemo.storage.trees.folders.told_apart` has it."""
 

@@ -55,17 +55,19 @@ class MirrorContent:
         is_whole: whether every segment was as it was written, and none is missing.
     """
 
-    taxa: dict[str, list[Versioned]] = field(default_factory=dict)
-    accounts: dict[str, list[Versioned]] = field(default_factory=dict)
-    tokens: dict[str, Row] = field(default_factory=dict)
-    removed_tokens: dict[str, str] = field(default_factory=dict)
-    sessions: dict[tuple[str, str], SourceSession] = field(default_factory=dict)
-    pictures: dict[str, Row] = field(default_factory=dict)
-    events: dict[tuple[str, int, str, str], MirroredEvent] = field(default_factory=dict)
-    models: dict[str, MirroredModel] = field(default_factory=dict)
-    promotions: dict[str, Promotion] = field(default_factory=dict)
-    grown: dict[str, dict[str, Row]] = field(default_factory=dict)
-    removed: set[str] = field(default_factory=set)
+    taxa: dict[str, list[Versioned]] = field(default_factory=dict[str, list[Versioned]])
+    accounts: dict[str, list[Versioned]] = field(default_factory=dict[str, list[Versioned]])
+    tokens: dict[str, Row] = field(default_factory=dict[str, Row])
+    removed_tokens: dict[str, str] = field(default_factory=dict[str, str])
+    sessions: dict[tuple[str, str], SourceSession] = field(default_factory=dict[tuple[str, str], SourceSession])
+    pictures: dict[str, Row] = field(default_factory=dict[str, Row])
+    events: dict[tuple[str, int, str, str], MirroredEvent] = field(
+        default_factory=dict[tuple[str, int, str, str], MirroredEvent]
+    )
+    models: dict[str, MirroredModel] = field(default_factory=dict[str, MirroredModel])
+    promotions: dict[str, Promotion] = field(default_factory=dict[str, Promotion])
+    grown: dict[str, dict[str, Row]] = field(default_factory=dict[str, dict[str, Row]])
+    removed: set[str] = field(default_factory=set[str])
     segments: int = 0
     is_whole: bool = True
 

@@ -26,7 +26,7 @@ def add_models(
         models: those that are new here, each with its folder.
         numbers: of the events of this workspace.
     """
-    digests = {}
+    digests: dict[tuple[str, str], str] = {}
     for told, folder in models:
         event = numbers.get(told.event, 0) if told.event else 0
         job = None if told.job is None else _add_job(connection, told, event)
@@ -66,7 +66,7 @@ def _add_promotions(connection: Connection, told: Sequence[Promotion], damage: D
     """What went live elsewhere. A roll-back to a model that is not here still takes away what it took away."""
     models = set(connection.execute(sa.select(model_version_table.c.version)).scalars())
     here = {one.ident for one in promotions(connection)}
-    digests = {}
+    digests: dict[tuple[str, str], str] = {}
     for one in sorted(told, key=lambda one: (one.depth, one.ident)):
         row = row_of_promotion(one)
         if one.ident in here:

@@ -97,7 +97,7 @@ class Rows:
         waiting = {taxon: dict(state.row) for taxon, state in states.items() if taxon not in here}
         known = set(here)
         while waiting:
-            ready = [row for row in waiting.values() if row["parent"] is None or row["parent"] in known]
+            ready: list[Row] = [row for row in waiting.values() if row["parent"] is None or row["parent"] in known]
             if not ready:
                 for row in waiting.values():
                     self._damage.name(f"the taxon {row['id']}", f"lies below {row['parent']}, which is nowhere")
@@ -160,9 +160,9 @@ class Rows:
         query = sa.select(said.c.id, said.c.created_at, said.c.image, origin.c.origin, origin.c.number).join_from(
             said, origin, origin.c.event == said.c.id, isouter=True
         )
-        keys = set()
+        keys: set[Key] = set()
         for row in self._connection.execute(query):
-            identity = (self._own, row.id) if row.origin is None else (row.origin, row.number)
+            identity: Identity = (self._own, row.id) if row.origin is None else (row.origin, row.number)
             self._numbers[identity], self._identities[row.id] = row.id, identity
             keys.add((*identity, row.created_at, row.image))
         return keys
@@ -177,7 +177,7 @@ class Rows:
         first = next_serial(self._connection, label_event_table.name)
         placing = Placing(self._numbers, histories, splits, sessions, first)
         keys = set(self._connection.execute(sa.select(label_event_table.c.answer_key)).scalars()) - {None}
-        rows, origins = [], []
+        rows, origins = list[Row](), list[Row]()
         for one in in_order(usable, self._numbers):
             placed = placing.place(one)
             if placed is None:
@@ -206,7 +206,7 @@ class Rows:
             before: Identity | None = None
             for event in history:
                 identity = self._identities[event.id or 0]
-                fact = {"ref": identity, "reason": event.reason, "image": event.image, "after": before}
+                fact: Row = {"ref": identity, "reason": event.reason, "image": event.image, "after": before}
                 told.setdefault(identity, MirroredEvent(event.kind, None, **fact))
                 before = identity
         self.removed = removed_for_good(told.values()) & set(histories)
@@ -223,7 +223,7 @@ class Rows:
         taxa = set(self._connection.execute(sa.select(taxon_table.c.id)).scalars())
         listed = list(told)
         identities = {one.identity for one in listed} | set(self._numbers)
-        usable = []
+        usable: list[MirroredEvent] = []
         for one in listed:
             if one.image not in splits:
                 fault = "is about a picture that no line describes"
