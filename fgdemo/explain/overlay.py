@@ -22,6 +22,8 @@ SCALES = {
 """Colour stops from weak to strong: the lightness of each changes evenly, so equal steps look equal."""
 TINT = 0.34
 LINE = 0.95
+FAINTEST = 1e-3
+"""Shares come with three digits."""
 
 
 def scale_colours(name: str, strength: np.ndarray) -> np.ndarray:
@@ -53,11 +55,15 @@ def signed_layer(
 
 
 def parts_layer(parts: Sequence[PartView], grid: tuple[int, int], size: tuple[int, int]) -> Image.Image:
-    """RGBA layer: each part tinted, with a line around it, where it holds more of a place than anything else does."""
+    """RGBA layer: each part tinted, with a line around it, where it holds more of a place than anything else does.
+
+    Between places the logarithms of the shares are smoothed, which is what parts that were taught are linear in.
+    """
     if not parts:
         return Image.new("RGBA", size)
-    shares = np.stack([resized(np.reshape(part.share, grid), size) for part in parts])
-    owner = np.concatenate([shares, 1.0 - shares.sum(0, keepdims=True)]).argmax(0)
+    shares = np.stack([np.reshape(part.share, grid) for part in parts])
+    every = np.concatenate([shares, 1.0 - shares.sum(0, keepdims=True)])
+    owner = np.stack([resized(one, size) for one in np.log(np.maximum(every, FAINTEST))]).argmax(0)
     is_part = owner < len(parts)
     inner = is_part.copy()
     line_px = max(1, round(max(size) / 240))

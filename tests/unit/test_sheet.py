@@ -154,6 +154,14 @@ def test_parts_layer_tints_the_owner_of_each_place() -> None:
     assert np.asarray(parts_layer((), (3, 6), (120, 60))).max() == 0
 
 
+def test_between_two_places_the_part_is_the_one_that_is_likely_in_both() -> None:
+    parts = (PartView(0, "crown", "#E69F00", (0.9, 0.0)), PartView(1, "bill", "#56B4E9", (0.1, 0.2)))
+    layer = np.asarray(parts_layer(parts, (1, 2), (120, 60)))
+    assert tuple(layer[30, 10, :3]) == (0xE6, 0x9F, 0x00)
+    assert tuple(layer[30, 60, :3]) == (0x56, 0xB4, 0xE9)
+    assert layer[30, 115, 3] == 0
+
+
 def test_over_keeps_the_picture_where_the_layer_is_clear() -> None:
     covered = over(Image.new("RGB", (50, 20), "#336699"), signed_layer(np.zeros((2, 2)), (100, 40), 1.0))
     assert covered.size == (100, 40)

@@ -96,6 +96,17 @@ test("each part is tinted where it holds most, and the background is clear", () 
   assert.deepEqual(canvas.at(0.9, 0.5).slice(0, 3), [0, 0, 255]);
 });
 
+test("between two places the part is the one that is likely in both", () => {
+  const parts = [
+    { name: "crown", colour: "#ff0000", share: [0.9, 0] },
+    { name: "bill", colour: "#0000ff", share: [0.1, 0.2] },
+  ];
+  const canvas = partsLayer(parts, [1, 2], 2);
+  assert.deepEqual(canvas.at(0.1, 0.5).slice(0, 3), [255, 0, 0]);
+  assert.deepEqual(canvas.at(0.5, 0.5).slice(0, 3), [0, 0, 255]);
+  assert.equal(canvas.at(0.9, 0.5)[3], 0);
+});
+
 test("beside the part in the spotlight all is darkened", () => {
   const canvas = spotlightLayer({ colour: "#ff0000", share: [1, 0, 0] }, [1, 3], 3);
   assert.equal(canvas.at(0.1, 0.5)[3], 0);

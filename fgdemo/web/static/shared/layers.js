@@ -8,6 +8,7 @@ import { alphaOf, rgb, table, upsample } from "./maps.js";
 const LINE_SIDE = 512; // pixels on the longer side of a layer; the browser smooths the rest of the way
 const LINE_PX = 1.6;
 const CONTOUR_PX = 1.2;
+const FAINTEST = 1e-3; // shares come with three digits
 
 /**
  * @param {Grid} grid
@@ -77,6 +78,7 @@ export function signedLayer(values, grid, aspect, { positive, negative, peak }) 
 
 /**
  * Every part where it holds more of a place than any other part or the background: tinted, with a line around it.
+ * Between places the logarithms of the shares are smoothed, which is what parts that were taught are linear in.
  *
  * @param {Part[]} parts
  * @param {Grid} grid
@@ -85,24 +87,28 @@ export function signedLayer(values, grid, aspect, { positive, negative, peak }) 
 export function partsLayer(parts, grid, aspect) {
   const canvas = canvasFor(grid, aspect, LINE_SIDE);
   const { width, height } = canvas;
-  const fine = parts.map((part) => upsample(part.share, grid, width, height));
+  const background = Array.from({ length: grid[0] * grid[1] }, (_, place) =>
+    parts.reduce((left, part) => left - part.share[place], 1),
+  );
+  const fine = [...parts.map((part) => part.share), background].map((shares) =>
+    upsample(shares.map((share) => Math.log(Math.max(share, FAINTEST))), grid, width, height).map(Math.exp),
+  );
   const depth = new Float32Array(width * height);
   const owner = new Int8Array(width * height).fill(-1);
   for (let point = 0; point < depth.length; point++) {
     let first = 0;
     let second = 0;
-    let left = 1; // what the parts leave to the background
+    let all = 0;
     for (let k = 0; k < fine.length; k++) {
       const share = fine[k][point];
-      left -= share;
+      all += share;
       if (share > first) {
         second = first;
         first = share;
-        owner[point] = k;
+        owner[point] = k < parts.length ? k : -1;
       } else if (share > second) second = share;
     }
-    if (left > first) owner[point] = -1;
-    depth[point] = first - Math.max(second, left);
+    depth[point] = (owner[point] < 0 ? second - first : first - second) / all;
   }
   const colours = parts.map((part) => rgb(part.colour));
   return paint(canvas, (point, pixels, at) => {
