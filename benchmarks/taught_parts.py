@@ -272,7 +272,7 @@ def main() -> None:
     parser.add_argument("--group", default="bird", help="the group of the checkpoint whose parts are taught")
     parser.add_argument("--draws", type=int, default=5)
     options = parser.parse_args()
-    for folder in filter(None, (options.data, options.teach)):
+    for folder in [options.data, *([options.teach] if options.teach else [])]:
         if not ((folder / "points.csv").is_file() and (folder / "boxes.csv").is_file()):
             sys.exit(f"taught_parts: {folder} holds no points.csv and boxes.csv; name a folder with --data.")
     classifier = load_classifier(options.checkpoint)
