@@ -26,16 +26,13 @@ from typing import Protocol
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 from torchvision.transforms.functional import gaussian_blur
 
 from fgdemo.statistics.bootstrap import interval
-from fgdemo.values.evidence import contrast_map
-from fgdemo.values.taxonomy import Taxonomy
 from fgdemo.values.training import Interval
-from fgdemo.values.types import CropBox, Trust
+from fgdemo.values.types import Trust
 
 STEPS = 8
 """Equal steps from no pixel to all pixels; both ends are the same for every map of a picture."""
@@ -64,18 +61,6 @@ class Net(PixelNet, Protocol):
     def tokens(self, pixels: Tensor) -> Tensor: ...
 
     def evidence(self, tokens: Tensor) -> Tensor: ...
-
-
-class PixelClassifier(Protocol):
-    """What `trust` needs of `fgdemo.model.classifier.Classifier`."""
-
-    @property
-    def taxonomy(self) -> Taxonomy: ...
-
-    @property
-    def network(self) -> Net: ...
-
-    def pixels(self, picture: Image.Image, box: CropBox | None) -> Tensor: ...
 
 
 @dataclass(frozen=True)
@@ -209,25 +194,6 @@ def faithfulness(curves: Curves, a: int, b: int | None = None) -> float:
     return insertion_auc(curves, a, b) - deletion_auc(curves, a, b)
 
 
-def trust(classifier: PixelClassifier, picture: Image.Image, box: CropBox | None, a: str, b: str) -> dict[str, Trust]:
-    """Trust of the maps "class" (evidence for `a`) and "contrast" (for `a` against `b`) of one picture.
-
-    Some sixty forward passes in batches of 8; the same picture always gets the same figures. `Trust.random_score` is
-    how far random maps as smooth as these typically land from 0 on this picture (root mean square).
-
-    Raises:
-        TaxonomyError: `a` or `b` is no leaf of the classifier's taxonomy.
-    """
-    index_a, index_b = (_leaf_index(classifier.taxonomy, leaf) for leaf in (a, b))
-    pixels = classifier.pixels(picture, box).to(classifier.network.device)
-    with torch.inference_mode():
-        evidence = classifier.network.evidence(classifier.network.tokens(pixels[None]))[0]
-    for_a = evidence[..., index_a].float().cpu().numpy()
-    contrast = contrast_map(for_a, evidence[..., index_b].float().cpu().numpy())
-    questions = [(for_a, index_a, None), (contrast, index_a, index_b)]
-    return dict(zip(("class", "contrast"), trust_of(classifier.network, pixels, questions), strict=True))
-
-
 def trust_of(net: PixelNet, pixels: Tensor, questions: Sequence[tuple[np.ndarray, int, int | None]]) -> list[Trust]:
     """Trust of each (h, w) map for class a, or for a against b, of one picture; random maps like these serve all.
 
@@ -248,11 +214,6 @@ def _trust(curves: Curves, randoms: Sequence[Curves], a: int, b: int | None) -> 
     return Trust(
         score=insertion - deletion, deletion_auc=deletion, insertion_auc=insertion, random_score=float(scatter)
     )
-
-
-def _leaf_index(taxonomy: Taxonomy, leaf: str) -> int:
-    taxon = taxonomy[leaf].id
-    return taxonomy.leaf_index[taxon]
 
 
 def _seed(pixels: Tensor) -> int:

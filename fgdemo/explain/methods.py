@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol, cast
 
@@ -11,14 +11,14 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from fgdemo.explain.faithfulness import PixelNet, trust_of
+from fgdemo.explain.drawn import Drawable, drawn_maps
+from fgdemo.explain.faithfulness import trust_of
 from fgdemo.explain.gradcam import Head, gradcam
 from fgdemo.explain.gradcam import Method as Cam
 from fgdemo.values.errors import BackboneError
 from fgdemo.values.evidence import contrast_map
 from fgdemo.values.methods import TITLES, Asks, Method, MethodMap
-from fgdemo.values.taxonomy import Taxonomy
-from fgdemo.values.types import CropBox, Reading, Trust
+from fgdemo.values.types import Reading
 
 SAME = 1e-4
 """Maps whose values differ by less than that share of their peak are the same."""
@@ -35,24 +35,12 @@ SENTENCES = {
 """Which of the methods say the same, by what a gradient of the head is to the evidence."""
 
 
-class Readable(Protocol):
+class Readable(Drawable, Protocol):
     """What is asked of `fgdemo.model.classifier.Classifier`."""
-
-    @property
-    def taxonomy(self) -> Taxonomy: ...
-
-    @property
-    def network(self) -> PixelNet: ...
-
-    def read(self, picture: Image.Image, box: CropBox | None = None) -> Reading: ...
 
     def head_of(self, reading: Reading) -> Head:
         """What turns the tokens of that reading into logits."""
         ...
-
-    def maps(self, reading: Reading, columns: Sequence[int]) -> np.ndarray: ...
-
-    def pixels(self, picture: Image.Image, box: CropBox | None = None) -> Tensor: ...
 
 
 def method_maps(
@@ -83,19 +71,10 @@ def method_maps(
         told = tuple(float(f"{value:.4g}") for value in values.ravel().tolist())
         found.append(MethodMap(method, TITLES[method], _asks(method), told, same))
     if picture is not None:
-        found = _measured(classifier, picture, found, drawn, pair)
+        fine = dict(zip(("evidence", "contrast"), drawn_maps(classifier, reading, picture, a, b), strict=True))
+        found = _measured(classifier, picture, found, {**drawn, **fine}, pair)
     signed = gradcam(head, tokens, pair[0], cut=False)
     return tuple(found), SENTENCES[_kind(reading, signed, own[..., 0])]
-
-
-def trust_as_read(classifier: Readable, picture: Image.Image, box: CropBox | None, a: str, b: str) -> dict[str, Trust]:
-    """As `fgdemo.explain.faithfulness.trust`, of whatever maps the classifier has."""
-    reading = classifier.read(picture, box)
-    pair = [classifier.taxonomy.leaf_index[leaf] for leaf in (a, b)]
-    own = classifier.maps(reading, pair)
-    pixels = classifier.pixels(picture, box).to(classifier.network.device)
-    questions = [(own[..., 0], pair[0], None), (contrast_map(own[..., 0], own[..., 1]), pair[0], pair[1])]
-    return dict(zip(("class", "contrast"), trust_of(classifier.network, pixels, questions), strict=True))
 
 
 def _asks(method: Method) -> Asks:
@@ -128,7 +107,7 @@ def _measured(
     classifier: Readable,
     picture: Image.Image,
     found: list[MethodMap],
-    drawn: dict[Method, np.ndarray],
+    drawn: Mapping[str, np.ndarray],
     pair: list[int],
 ) -> list[MethodMap]:
     pixels = classifier.pixels(picture).to(classifier.network.device)

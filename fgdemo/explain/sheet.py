@@ -12,8 +12,8 @@ from PIL import Image, ImageDraw
 from fgdemo.explain.overlay import over, parts_layer, scale_strip, signed_layer
 from fgdemo.explain.typeset import Font, fitted, font, has_boxes, length, right, run, signed, wrapped
 from fgdemo.values.bidi import isolated
-from fgdemo.values.evidence import Split, Strongest, both_sides, contrast_map, shares_of, split, strongest
-from fgdemo.values.types import Classification, PartView, PossibleKind, Trust
+from fgdemo.values.evidence import Split, Strongest, as_drawn, both_sides, contrast_map, shares_of, split, strongest
+from fgdemo.values.types import Classification, FineMap, PartView, PossibleKind, Trust
 
 WIDTH = 1600
 MARGIN, GUTTER, PANEL = 56, 24, 354
@@ -35,18 +35,21 @@ class _Row:
 
 
 def explain_sheet(
-    classification: Classification, picture: Image.Image, trust: Mapping[str, Trust] | None = None
+    classification: Classification,
+    picture: Image.Image,
+    trust: Mapping[str, Trust] | None = None,
+    fine: Mapping[str, FineMap] | None = None,
 ) -> Image.Image:
     """Draw the sheet: the picture, the class map of A, A versus B, the parts, bars with numbers, the sentences.
 
     Args:
         picture: what was classified, upright: the whole picture, or the part of it in the crop box.
         trust: of the maps "class" and "contrast", where it was measured.
+        fine: the same maps as they are drawn (`Workbench.spread`); those that are left out are drawn place by place.
 
     Returns:
         An RGB picture, 1600 pixels wide.
     """
-    trust = trust or {}
     a, b = _candidate(classification, classification.asked), _candidate(classification, classification.rival)
     map_a, map_b = (np.reshape(candidate.evidence, classification.grid) for candidate in (a, b))
     crop = picture.convert("RGB")
@@ -54,7 +57,7 @@ def explain_sheet(
     sheet = Image.new("RGB", (WIDTH, 1400), GROUND)
     draw = ImageDraw.Draw(sheet)
     top = _header(draw, classification)
-    _panels(sheet, draw, top, (PANEL, height), crop, classification, (a, b), (map_a, map_b), trust)
+    _panels(sheet, draw, top, (PANEL, height), crop, classification, (a, b), (map_a, map_b), trust or {}, fine or {})
     top += height + 132
     draw.line((MARGIN, top, WIDTH - MARGIN, top), fill=LINE)
     why = split(contrast_map(map_a, map_b), a.bias - b.bias, shares_of(classification.parts, classification.grid))
@@ -90,25 +93,27 @@ def _panels(
     pair: tuple[PossibleKind, PossibleKind],
     maps: tuple[np.ndarray, np.ndarray],
     trust: Mapping[str, Trust],
+    fine: Mapping[str, FineMap],
 ) -> None:
     a, b = pair
     contrast = contrast_map(*maps)
-    most = [strongest(one) for one in (maps[0], contrast)]
+    shown = as_drawn(maps[0], fine.get("class")), as_drawn(contrast, fine.get("contrast"))
+    most = [strongest(one) for one in shown]
     lefts = [MARGIN + column * (PANEL + GUTTER) for column in range(4)]
     class_full, contrast_full = (one.peak for one in most)
     grey = crop.convert("L").convert("RGB")
     muted = Image.blend(crop, grey, 0.45)
     pictures = (
         crop.resize(size, Image.Resampling.LANCZOS),
-        over(muted, signed_layer(maps[0], size, class_full)),
-        over(muted, signed_layer(contrast, size, contrast_full, "a", "b")),
+        over(muted, signed_layer(shown[0], size, class_full)),
+        over(muted, signed_layer(shown[1], size, contrast_full, "a", "b")),
         over(crop, parts_layer(classification.parts, classification.grid, size), 1.0),
     )
     for left, drawn in zip(lefts, pictures, strict=True):
         sheet.paste(drawn, (left, top))
-    for left, place in zip(lefts[1:3], most, strict=True):
+    for left, place, one in zip(lefts[1:3], most, shown, strict=True):
         if place.value > 0:
-            _peak(draw, place, classification.grid, (left, top), size)
+            _peak(draw, place, one.shape, (left, top), size)
 
     line = top + size[1] + 12
     what = "The crop box" if classification.box else "The picture"
@@ -173,7 +178,7 @@ def _legend(draw: ImageDraw.ImageDraw, at: tuple[int, int], parts: Sequence[Part
 
 
 def _peak(
-    draw: ImageDraw.ImageDraw, place: Strongest, grid: tuple[int, int], at: tuple[int, int], size: tuple[int, int]
+    draw: ImageDraw.ImageDraw, place: Strongest, grid: tuple[int, ...], at: tuple[int, int], size: tuple[int, int]
 ) -> None:
     """A ring around the place where the map is highest."""
     x = at[0] + (place.column + 0.5) / grid[1] * size[0]

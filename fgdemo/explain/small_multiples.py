@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw
 from fgdemo.explain.overlay import over, signed_layer
 from fgdemo.explain.sheet import GROUND, GUTTER, INK, LINE, MARGIN, PANEL, SOFT, WIDTH
 from fgdemo.explain.typeset import font, right, run, wrapped
-from fgdemo.values.evidence import strongest
+from fgdemo.values.evidence import as_drawn, strongest
 from fgdemo.values.methods import TITLES, MethodMap, MethodMaps
 
 COLUMNS = 4
@@ -52,7 +52,8 @@ def _panel(
     values = np.reshape(one.values, found.grid)
     top = strongest(values)
     scale = ("a", "b") if one.asks == "contrast" else ("evidence", "against")
-    sheet.paste(over(muted, signed_layer(values, size, top.peak, *scale)), at)
+    shown = as_drawn(values, one.spread)
+    sheet.paste(over(muted, signed_layer(shown, size, strongest(shown).peak, *scale)), at)
     line = at[1] + size[1] + 8
     same = [TITLES[other.method] for other in found.maps if other.same_as == one.method]
     run(draw, (at[0], line), " = ".join([one.title, *same]), font(16, 600), INK)

@@ -138,6 +138,7 @@ class Classifier:
             evidence=network.evidence(tokens)[0].cpu().numpy(),
             bias=network.base.cpu().numpy(),
             assignment=network.assignment(tokens, group, mid)[0].cpu().numpy(),
+            foreground=network.parts.where(tokens, mid, group)[0].cpu().numpy(),
             parts=self.parts.of_group(group),
             tokens=tokens[0].float().cpu().numpy(),
             mid=None if mid is None else mid[0].float().cpu().numpy(),

@@ -47,6 +47,8 @@ class PartModel:
         parts: all Q parts, ids unique.
         taught: of the groups whose parts were taught; their prototypes say what the same parts look like where no mid
             tokens are at hand.
+        mid_ground: (G', M + 1), for each of the G' groups in `mid_groups` what tells the thing from its background by
+            unit-length mid tokens: weights and, last, the bias of its log-odds. None in older checkpoints.
     """
 
     mean: Tensor
@@ -60,6 +62,8 @@ class PartModel:
     temperature: float
     parts: tuple[Part, ...]
     taught: tuple[TaughtParts, ...] = ()
+    mid_ground: Tensor | None = None
+    mid_groups: tuple[str, ...] = ()
 
     def of_group(self, group: str) -> tuple[Part, ...]:
         return tuple(part for part in self.parts if part.group == group)
@@ -101,6 +105,16 @@ class PartModel:
         distance = torch.cdist(places, self.ground[rows]) ** 2
         shares = torch.softmax(-distance / self.ground_temperature, -1)
         return shares[..., [self.ground_is_fore[row] for row in rows]].sum(-1).clamp(0, 1)
+
+    def where(self, tokens: Tensor, mid: Tensor | None, group: str) -> Tensor:
+        """`foreground` as well as it is known: by (..., h, w, M) mid tokens, best where parts were taught on them."""
+        taught = self.taught_of(group)
+        if taught is not None and mid is not None:
+            return 1 - taught.shares(tokens, mid)[..., -1]
+        if mid is None or self.mid_ground is None or group not in self.mid_groups:
+            return self.foreground(tokens, group)
+        line = self.mid_ground[self.mid_groups.index(group)]
+        return torch.sigmoid(functional.normalize(mid.float(), dim=-1) @ line[:-1] + line[-1])
 
     def assign(self, tokens: Tensor, group: str, mid: Tensor | None = None) -> Tensor:
         """(..., h, w, D) tokens → (..., h, w, K + 1) shares of the K parts of `group`, background last; sum 1.

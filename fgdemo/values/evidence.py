@@ -12,19 +12,38 @@ Differences of logits split in the same way, so the A-versus-B map and the "whic
 All numbers are log-odds (nats): +0.69 at a place makes A twice as likely against B. How faithful the tokens are to
 the *pixels* under them is a different question, answered by `fgdemo.explain.faithfulness`.
 
+Drawn, evidence is on a finer grid: where is decided by the picture, how much by the sum alone. A token speaks for the
+pixels it has seen, most of them near it, and is shared out among those in which there is more of what the map is about:
+
+    map(p) = Σ_n e_n k(p, n) (q_p + ε) / Z_n,      Z_n = Σ_p k(p, n) (q_p + ε)              (spread)
+
+k is a Gaussian about the token, q ≥ 0 says how much of that is at p. All weights are ≥ 0 and those of a token sum to
+one, so that Σ_p map(p) = Σ_n e_n whatever q is. For the map of A it is the outline of the thing
+(`fgdemo.explain.silhouette`); for A against B also how much the place moves logit_A − logit_B halfway through the
+network (`fgdemo.explain.pull`): up for the evidence that is for A, down for that which is for B.
+
 The network makes `e` (`fgdemo.model.network`); whatever is done with it in Python is done here, for the page, the sheet
 and the explainer alike. The browser does the same in `maps.js`; one golden file holds both to it.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
-from fgdemo.values.types import PartView, Reading
+from fgdemo.values.types import FineMap, PartView, Reading
 
 DIGITS = 4
 """So many digits of the largest value of a map travel to the page."""
+FINE = 56
+"""Rows and columns of the fine grid on which evidence is drawn."""
+WIDTH_TOKENS = 1.5
+"""Standard deviation of k."""
+FLOOR = 0.1
+"""ε: how much of a token's evidence stays where q is 0. Less of it puts more of the map on the thing, and costs
+insertion."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +63,19 @@ class Split:
     @property
     def total(self) -> float:
         return sum(self.parts) + self.background + self.base
+
+
+@dataclass(frozen=True)
+class Places:
+    """What says where evidence is drawn. Each gives None where nothing tells; the map is drawn as it is then.
+
+    Attributes:
+        silhouette: (reading, picture) → (FINE, FINE) share of each place that is the thing.
+        pull: (picture, a, b) → (h, w) how much each place moves logit_A − logit_B, by one pass and a half.
+    """
+
+    silhouette: Callable[[Reading, Image.Image], np.ndarray | None]
+    pull: Callable[[Image.Image, str, str], np.ndarray | None]
 
 
 @dataclass(frozen=True)
@@ -98,6 +130,58 @@ def rounded(maps: np.ndarray, logits: np.ndarray) -> tuple[np.ndarray, np.ndarra
     largest = max(float(np.abs(flat).max()), 1e-12)
     flat = np.round(flat, DIGITS - 1 - int(np.floor(np.log10(largest))))
     return flat, logits.astype(np.float64) - flat.sum(0)
+
+
+def fine_map(values: np.ndarray) -> FineMap:
+    """A (H, W) map as it travels: what rounding leaves of a place goes to the next, so that the sum stays."""
+    largest = max(float(np.abs(values).max()), 1e-12)
+    digits = DIGITS - 1 - int(np.floor(np.log10(largest)))
+    until = np.round(np.cumsum(values.ravel(), dtype=np.float64), digits)
+    return FineMap((values.shape[0], values.shape[1]), tuple(np.round(np.diff(until, prepend=0.0), digits).tolist()))
+
+
+def as_drawn(evidence: np.ndarray, fine: FineMap | None) -> np.ndarray:
+    """The map to draw for (h, w) evidence: the fine one, in log-odds a place of the evidence's own grid, or itself."""
+    if fine is None:
+        return evidence
+    return np.reshape(fine.values, fine.grid) * (len(fine.values) / evidence.size)
+
+
+def spread(evidence: np.ndarray, thing: np.ndarray) -> np.ndarray:
+    """(h, w) evidence → (H, W) map with the same sum. `thing`: (H, W) q, ≥ 0."""
+    return _shared_out(evidence, thing + FLOOR)
+
+
+def pair_spread(contrast: np.ndarray, pull: np.ndarray, thing: np.ndarray | None) -> np.ndarray:
+    """(h, w) evidence for A against B → (FINE, FINE) map with the same sum, of what is for A and of what is for B.
+
+    Args:
+        pull: (h', w') how much each place moves logit_A − logit_B; only its shape counts, not its scale.
+        thing: (FINE, FINE) as for `spread`, where the picture tells it.
+    """
+    largest = max(float(np.abs(pull).max()), 1e-12)
+    there = 1.0 if thing is None else thing + FLOOR
+    for_a, for_b = ((_fine(np.maximum(side, 0) / largest) + FLOOR) * there for side in (pull, -pull))
+    return _shared_out(np.maximum(contrast, 0), for_a) - _shared_out(np.maximum(-contrast, 0), for_b)
+
+
+def _shared_out(evidence: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """(h, w) evidence, each token's among the (H, W) places near it by their weight, > 0."""
+    down, across = (_near(fine, coarse) for fine, coarse in zip(weight.shape, evidence.shape, strict=True))
+    weight = weight.astype(np.float64)
+    return weight * (down @ (evidence / (down.T @ weight @ across)) @ across.T)
+
+
+def _near(fine: int, coarse: int) -> np.ndarray:
+    """(fine, coarse): the Gaussian of each token of a line at each point of it; its middle is the token's."""
+    at = (np.arange(fine) + 0.5) * coarse / fine - 0.5
+    return np.exp(-0.5 * ((at[:, None] - np.arange(coarse)) / WIDTH_TOKENS) ** 2)
+
+
+def _fine(grid: np.ndarray) -> np.ndarray:
+    """A map on the fine grid, nowhere negative."""
+    drawn = Image.fromarray(np.ascontiguousarray(grid, np.float32)).resize((FINE, FINE), Image.Resampling.BICUBIC)
+    return np.maximum(np.asarray(drawn), 0)
 
 
 def completeness_error(reading: Reading) -> float:

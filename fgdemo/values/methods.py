@@ -7,7 +7,7 @@ from typing import Literal, get_args
 from PIL import Image
 
 from fgdemo.values.errors import SettingsError
-from fgdemo.values.types import Reading, Trust
+from fgdemo.values.types import FineMap, Reading, Trust
 
 Method = Literal["evidence", "GradCAM", "HiResCAM", "GradCAM++", "LayerCAM", "EigenCAM", "contrast", "FinerCAM"]
 METHODS: tuple[Method, ...] = get_args(Method)
@@ -33,7 +33,8 @@ class MethodMap:
         values: h × w numbers, row by row, in the method's own units: log-odds of the evidence, signed; of the others
             ≥ 0, and all 0 where nothing speaks for what was asked.
         same_as: the method before it whose map this is, but for its units; None where it is its own.
-        trust: how faithful it is to the pixels; None where that was not measured.
+        trust: how faithful it is to the pixels, as it is drawn; None where that was not measured.
+        spread: how the exact evidence is drawn, where the picture tells on which pixels; None: as `values`.
     """
 
     method: Method
@@ -42,6 +43,7 @@ class MethodMap:
     values: tuple[float, ...]
     same_as: Method | None = None
     trust: Trust | None = None
+    spread: FineMap | None = None
 
 
 @dataclass(frozen=True)

@@ -205,3 +205,23 @@ class Taxonomy:
 def other_names(label: str, name: str) -> tuple[str, ...]:
     """The label as an alias of the name that was made of it, where that would not find it again."""
     return () if slug(label) == slug(name) else (label,)
+
+
+@dataclass(frozen=True)
+class KnownGroup:
+    """A taxon at the root of the taxonomy, and how many kinds lie under it."""
+
+    taxon: str
+    name: str
+    kinds: int
+
+
+@dataclass(frozen=True)
+class About:
+    """What the served model knows."""
+
+    model_version: str
+    kinds_known: int
+    groups: tuple[KnownGroup, ...]
+    """Largest first; kinds without a group are left out, so a flat taxonomy has none."""
+    sentence: str

@@ -75,6 +75,7 @@ class Reading:
         embedding: (D,) the pooled tokens, of unit length, for finding similar pictures.
         tokens: (h, w, D) what the head reads, for other methods than ours; None where they are not kept.
         mid: (h, w, M) what the same pass knew of each place halfway (`fgdemo.model.tap`); None where it was not kept.
+        foreground: (h, w) in [0, 1], how much of each place is the thing, as well as it is known; None: not at all.
         prefix: (P, D) class and register tokens beside them; None where the head reads none.
         unknown_score: in [0, 1]; the share of known pictures that look more familiar than this one.
             High is bad: 0.97 means that only 3 % of known pictures look as strange. None: nothing measured that.
@@ -92,6 +93,7 @@ class Reading:
     unknown_threshold: float
     tokens: np.ndarray | None = None
     mid: np.ndarray | None = None
+    foreground: np.ndarray | None = None
     prefix: np.ndarray | None = None
 
 
@@ -167,26 +169,6 @@ TrustFunction = Callable[[Image.Image, "CropBox | None", str, str], "dict[str, T
 
 
 @dataclass(frozen=True)
-class KnownGroup:
-    """A taxon at the root of the taxonomy, and how many kinds lie under it."""
-
-    taxon: str
-    name: str
-    kinds: int
-
-
-@dataclass(frozen=True)
-class About:
-    """What the served model knows."""
-
-    model_version: str
-    kinds_known: int
-    groups: tuple[KnownGroup, ...]
-    """Largest first; kinds without a group are left out, so a flat taxonomy has none."""
-    sentence: str
-
-
-@dataclass(frozen=True)
 class Answer:
     """The answer at the deepest level the model is sure of, in words."""
 
@@ -233,6 +215,15 @@ class PossibleKind:
     """h × w numbers, row by row, in log-odds; with `bias` they sum to this taxon's logit."""
     few: int | None = None
     """From how many pictures the model knows it, where those are so few that how sure it is of it was not measured."""
+
+
+@dataclass(frozen=True)
+class FineMap:
+    """A map on a finer grid than the evidence's own, to be drawn: its sum is that of the evidence."""
+
+    grid: tuple[int, int]
+    values: tuple[float, ...]
+    """Row by row, in log-odds; to some four digits of the largest."""
 
 
 @dataclass(frozen=True)
@@ -298,6 +289,8 @@ class Classification:
     rival: str
     """B: the taxon A is compared with."""
     elapsed_ms: float
+    spread: FineMap | None = None
+    """The class map of `asked` as it is drawn; None where nothing tells where in the picture the thing is."""
     caveat: str = ""
     """What to know of a model that came as it is: what its maps are, and that nothing calibrates it."""
     is_sum: bool = True

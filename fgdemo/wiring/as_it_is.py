@@ -41,7 +41,8 @@ def services_as_it_is(settings: Settings, engine: Engine, checkpoint: Path) -> S
 
     Raises: as `load_foreign`.
     """
-    from fgdemo.explain.methods import method_maps, trust_as_read
+    from fgdemo.explain.drawn import trust
+    from fgdemo.explain.methods import method_maps
 
     classifier = load_foreign(checkpoint, settings.device)
     decoder = DecodingProcesses(settings.max_picture_mp)
@@ -52,7 +53,7 @@ def services_as_it_is(settings: Settings, engine: Engine, checkpoint: Path) -> S
         workbench=Workbench(
             classifier,
             None,
-            partial(trust_as_read, classifier),
+            partial(trust, classifier),
             decoder,
             settings.most_waiting,
             partial(method_maps, classifier),

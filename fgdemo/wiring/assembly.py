@@ -205,7 +205,7 @@ def _services(
     mirroring: Mirroring,
 ) -> Services:
     """All that depends on the model, around that which does not and stays when another one goes live."""
-    from fgdemo.explain.faithfulness import trust
+    from fgdemo.explain.drawn import places_of, trust
     from fgdemo.explain.methods import method_maps
 
     workspace = open_workspace(settings, classifier, engine, roster, images)
@@ -232,6 +232,7 @@ def _services(
             images.decoder,
             settings.most_waiting,
             partial(method_maps, classifier),
+            places_of(classifier),
         ),
         suggestions=Suggestions(
             workspace.events,

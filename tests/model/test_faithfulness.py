@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from torch import Tensor, nn
 
+from fgdemo.explain.drawn import trust
 from fgdemo.explain.faithfulness import (
     BATCH,
     Curves,
@@ -25,13 +27,13 @@ from fgdemo.explain.faithfulness import (
     random_like,
     relevance_mass,
     removal_drop,
-    trust,
     upsampled,
     walk,
 )
 from fgdemo.values.errors import TaxonomyError
 from fgdemo.values.taxonomy import Taxonomy
-from fgdemo.values.types import CropBox, Trust
+from fgdemo.values.types import CropBox, Reading, Trust
+from tests.support.readings import reading_of
 
 SIDE, GRID, SQUARE = 64, 16, 20
 
@@ -65,10 +67,18 @@ class StripeClassifier:
     network: RedOrBlue
     taxonomy: Taxonomy = field(default_factory=lambda: Taxonomy.flat(["red", "blue", "nothing"]))
 
-    def pixels(self, picture: Image.Image, box: CropBox | None) -> Tensor:
+    def pixels(self, picture: Image.Image, box: CropBox | None = None) -> Tensor:
         corners = box.pixels(*picture.size) if box else None
         small = np.asarray(picture.resize((SIDE, SIDE), Image.Resampling.NEAREST, corners), np.float32)
         return torch.from_numpy(small / 127.5 - 1).permute(2, 0, 1)
+
+    def read(self, picture: Image.Image, box: CropBox | None = None) -> Reading:
+        tokens = self.network.tokens(self.pixels(picture, box)[None])
+        shares = np.ones((GRID, GRID, 1), np.float32)
+        return reading_of(self.network.evidence(tokens)[0].numpy(), shares, np.zeros(3, np.float32))
+
+    def maps(self, reading: Reading, columns: Sequence[int]) -> np.ndarray:
+        return reading.evidence[..., columns]
 
 
 def striped(red: tuple[int, int] | None, blue: tuple[int, int] | None) -> Image.Image:

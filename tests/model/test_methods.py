@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fgdemo.explain.faithfulness import trust
+from fgdemo.explain.drawn import trust
 from fgdemo.explain.gradcam import gradcam
 from fgdemo.explain.methods import SENTENCES, method_maps
 from fgdemo.explain.small_multiples import with_methods

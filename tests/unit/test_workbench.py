@@ -25,8 +25,8 @@ from fgdemo.storage.pictures.decoding import Decoder
 from fgdemo.storage.pictures.originals import image_id_of
 from fgdemo.values.errors import PictureError, TaxonomyError
 from fgdemo.values.labelled import LabelledPicture
-from fgdemo.values.taxonomy import Taxon, Taxonomy
-from fgdemo.values.types import CropBox, KnownGroup, Trust
+from fgdemo.values.taxonomy import KnownGroup, Taxon, Taxonomy
+from fgdemo.values.types import CropBox, Trust
 from tests.support.fakes import COLOURS, TAXONOMY, FakeClassifier
 from tests.support.workspace import open_fake_workspace
 

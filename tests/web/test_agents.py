@@ -73,7 +73,7 @@ def text_of(reply: CallToolResult) -> str:
 
 def test_every_tool_says_all_of_what_it_takes_and_answers(agent: Callable[..., Any]) -> None:
     tools = {tool.name: tool for tool in agent()[0]}
-    assert len(tools) == 13
+    assert len(tools) == 14
     for tool in tools.values():
         assert tool.description.endswith("."), tool.name
         assert tool.outputSchema["type"] == "object", tool.name

@@ -26,6 +26,7 @@ FOR_EVERYBODY = {
     "about",
     "classify",
     "explain",
+    "spread",
     "trust",
     "methods",
     "measure_methods",

@@ -82,7 +82,8 @@ def explain(
 
     It has the picture, where A is seen, A versus B, the parts, and the bars that decided.
     """
-    from fgdemo.explain.methods import method_maps, trust_as_read
+    from fgdemo.explain.drawn import places_of, trust
+    from fgdemo.explain.methods import method_maps
     from fgdemo.explain.sheet import explain_sheet
     from fgdemo.explain.small_multiples import with_methods
     from fgdemo.services.classify.workbench import Workbench
@@ -94,14 +95,18 @@ def explain(
     methods = methods_of(method.split(",")) if method else ()
     classifier = load_any(checkpoint, settings)
     workbench = Workbench(
-        classifier, decoder=Decoder(settings.max_picture_mp), methods=partial(method_maps, classifier)
+        classifier,
+        decoder=Decoder(settings.max_picture_mp),
+        methods=partial(method_maps, classifier),
+        places=places_of(classifier),
     )
     encoded = picture_bytes(picture)
     found = workbench.classify(encoded, name=picture.name, asked=a, rival=b)
     decoded = decode_picture(encoded, name=picture.name, max_picture_mp=settings.max_picture_mp)
-    measured = trust_as_read(classifier, decoded, None, found.asked, found.rival)
+    measured = trust(classifier, decoded, None, found.asked, found.rival)
+    fine = workbench.spread(encoded, name=picture.name, box=None, a=found.asked, b=found.rival)
     out = out or picture.with_name(f"{picture.stem}-why.png")
-    sheet, drawn = explain_sheet(found, decoded, measured), None
+    sheet, drawn = explain_sheet(found, decoded, measured, fine), None
     if methods:
         shown: list[Method] = [
             m for m in METHODS if m in methods or m == "evidence" or (m == "contrast" and "FinerCAM" in methods)

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from fgdemo.learn.candidate.blend import choose_on_val, half_precision
+from fgdemo.learn.candidate.mid_ground import with_mid_ground
 from fgdemo.learn.data.embed import embed, token_batches
 from fgdemo.learn.data.held_out import HeldOut, held_out_of
 from fgdemo.learn.data.pictures import Pictures
@@ -195,12 +196,14 @@ def fit_places(
     groups = np.array([taxonomy.group(leaf) for leaf in taxonomy.leaves])
     generator = np.random.default_rng(seed)
     train = pictures.where("train")
-    samples = {}
+    samples, rows = {}, {}
     for group in sorted(set(groups[class_index[train]]) - set(besides)):
         chosen = np.sort(generator.permutation(train[groups[class_index[train]] == group])[:400])
         batches = token_batches(backbone, pictures.pixels[chosen], config, progress=progress)
         samples[str(group)] = torch.cat([tokens.float().cpu() for tokens in batches])
+        rows[str(group)] = chosen
     parts = fit_parts(samples, torch.from_numpy(weight).float(), parts_per_group=parts_per_group, seed=seed)
+    parts = with_mid_ground(parts, backbone, config, pictures.pixels, rows)
     background = []
     for group, tokens in samples.items():
         mask = parts.foreground(tokens, group) < 0.5

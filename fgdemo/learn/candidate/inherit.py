@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from fgdemo.learn.candidate.fit import fit_places
+from fgdemo.learn.candidate.mid_ground import with_mid_of
 from fgdemo.learn.candidate.part_groups import keep_groups, keep_taught
 from fgdemo.learn.candidate.part_names import carry_names
 from fgdemo.learn.data.corpus import Corpus
@@ -67,7 +68,7 @@ def places_of(
     )
     tokens, _ = _looked_at(base, corpus, corpus.pictures.where("train")[:1])  # any do: the network is the same
     kept = keep_groups(old, carry_names(old, new, {}), sorted(known), tokens, tokens)
-    return replace(kept, taught=old.taught), base.origin
+    return with_mid_of(old, replace(kept, taught=old.taught)), base.origin
 
 
 def _rows_of(parts: PartModel, corpus: Corpus) -> dict[str, np.ndarray]:

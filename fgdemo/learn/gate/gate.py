@@ -95,7 +95,7 @@ def _picture(picture: Gold) -> Image.Image:
 
 
 def _map_trust(classifier: Classifier, picture: Image.Image) -> float:
-    """Insertion − deletion of the evidence for the answer, as `fgdemo.explain.faithfulness.trust` has it."""
+    """Insertion − deletion of the evidence for the answer, place by place: the plain map."""
     network = classifier.network
     pixels = classifier.pixels(picture).to(network.device)
     answer, evidence = network.answer_map(pixels)

@@ -69,6 +69,7 @@ class _Parts(_Form):
     ground_temperature: Number
     temperature: Number
     taught_groups: Annotated[list[Text], Field(max_length=MOST_TAXA)] = []
+    mid_groups: Annotated[list[Text], Field(max_length=MOST_TAXA)] = []
 
 
 class _Head(_Form):

@@ -44,6 +44,7 @@ def to_checkpoint(classifier: Classifier) -> Checkpoint:
             "ground_temperature": classifier.parts.ground_temperature,
             "temperature": classifier.parts.temperature,
             "taught_groups": [taught.group for taught in classifier.parts.taught],
+            "mid_groups": list(classifier.parts.mid_groups),
         },
         "head": {
             "scale": classifier.head.scale,
@@ -82,6 +83,8 @@ def to_checkpoint(classifier: Classifier) -> Checkpoint:
     }
     for row, taught in enumerate(classifier.parts.taught):
         arrays |= {f"taught.{row}.{name}": getattr(taught, name).cpu().numpy() for name in TAUGHT}
+    if classifier.parts.mid_ground is not None:
+        arrays["parts.mid_ground"] = classifier.parts.mid_ground.cpu().numpy()
     return Checkpoint(arrays, card)
 
 
@@ -166,6 +169,8 @@ def _check_fit(found: Checkpoint, dim: int, mid_dim: int, leaves: int) -> None:
         shares = 1 + sum(part["group"] == group for part in card["parts"]["parts"])
         sizes = ((mid_dim, shares), (mid_dim, shares), (dim, shares), (shares,))
         wanted |= {f"taught.{row}.{name}": size for name, size in zip(TAUGHT, sizes, strict=True)}
+    if "parts.mid_ground" in arrays:  # not in checkpoints that knew nothing of mid tokens
+        wanted["parts.mid_ground"] = (len(card["parts"]["mid_groups"]), mid_dim + 1)
     for name, shape in wanted.items():
         if arrays[name].shape != shape:
             raise ValueError(f"{name} has the shape {arrays[name].shape}, expected {shape}")
@@ -258,4 +263,6 @@ def _parts(found: Checkpoint) -> PartModel:
             TaughtParts(group, *(torch.from_numpy(arrays[f"taught.{row}.{name}"]).float() for name in TAUGHT))
             for row, group in enumerate(card.get("taught_groups", ()))  # older cards have none
         ),
+        mid_ground=torch.from_numpy(arrays["parts.mid_ground"]).float() if "parts.mid_ground" in arrays else None,
+        mid_groups=tuple(card.get("mid_groups", ())),
     )

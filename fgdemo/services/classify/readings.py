@@ -8,12 +8,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
+import numpy as np
+
 from fgdemo.services.classify.aside import Aside
 from fgdemo.services.classify.waiting_room import WaitingRoom
 from fgdemo.storage.pictures.decoding import Decoder, asking_for
 from fgdemo.storage.pictures.images import Encoded, data_url, jpeg, shown_name
 from fgdemo.storage.pictures.originals import image_id_of
 from fgdemo.values.errors import PictureError
+from fgdemo.values.evidence import Places
 from fgdemo.values.limits import MODEL_PX
 from fgdemo.values.types import Classifier, CropBox, Reading
 
@@ -31,6 +34,8 @@ class Read:
     height_px: int
     display: str
     reading: Reading
+    silhouette: np.ndarray | None = None
+    """Where the thing is, on the fine grid of maps; None where nothing tells."""
 
 
 class Readings:
@@ -39,10 +44,13 @@ class Readings:
 
     Args:
         room: where those wait who want an answer.
+        places: says where in a picture the thing is, or None to leave that out.
     """
 
-    def __init__(self, classifier: Classifier, decoder: Decoder, room: WaitingRoom) -> None:
-        self._classifier, self._decoder, self._room = classifier, decoder, room
+    def __init__(
+        self, classifier: Classifier, decoder: Decoder, room: WaitingRoom, places: Places | None = None
+    ) -> None:
+        self._classifier, self._decoder, self._room, self._places = classifier, decoder, room, places
         self._recent: OrderedDict[tuple[str, CropBox | None], Read] = OrderedDict()
         self._lock = threading.Lock()
         self._forward = Aside("forward", niceness=1)
@@ -67,7 +75,9 @@ class Readings:
                     known = self.recent(*key)  # Somebody may have asked the same while we waited.
                     if known is not None:
                         return known
-                    read = Read(image_id, width, height, display, self._classifier.read(picture))
+                    reading = self._classifier.read(picture)
+                    silhouette = self._places.silhouette(reading, picture) if self._places else None
+                    read = Read(image_id, width, height, display, reading, silhouette)
                     with self._lock:
                         self._recent[key] = read
                         while len(self._recent) > READINGS_KEPT:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from PIL import Image
@@ -19,14 +20,15 @@ from fgdemo.storage.embeddings.library import Library
 from fgdemo.storage.pictures.decoding import Decoder
 from fgdemo.storage.pictures.images import Encoded, data_url
 from fgdemo.values.errors import BackboneError, TaxonomyError
+from fgdemo.values.evidence import Places, contrast_map, fine_map, pair_spread, spread
 from fgdemo.values.limits import MODEL_PX
 from fgdemo.values.methods import Method, MethodMaps, MethodsFunction
+from fgdemo.values.taxonomy import About, KnownGroup
 from fgdemo.values.types import (
-    About,
     Classification,
     Classifier,
     CropBox,
-    KnownGroup,
+    FineMap,
     Neighbour,
     Reading,
     TaxonHit,
@@ -36,6 +38,8 @@ from fgdemo.values.types import (
 )
 
 CANDIDATES = 8
+FINE_METHODS: dict[Method, str] = {"evidence": "class", "contrast": "contrast"}
+"""Those that are drawn on the finer grid, and what `Workbench.spread` calls them."""
 SAME_PICTURE = 0.9999
 """Cosine from which two embeddings are of the same pixels: half precision costs 1e-7, the next frame of a burst more
 than 1e-3. Files differ where their metadata were taken out, so ids tell less."""
@@ -50,6 +54,7 @@ class Workbench:
         trust: measures how faithful the maps are, or None to leave that out.
         decoder: decodes what visitors send; in this process by default.
         methods: draws the maps of other methods, or None to leave that out.
+        places: says on which pixels evidence is drawn, or None to draw it as it is.
         most_waiting: so many pictures wait for the model at once, and a few more of visitors who have few.
     """
 
@@ -61,14 +66,15 @@ class Workbench:
         decoder: Decoder | None = None,
         most_waiting: int = 64,
         methods: MethodsFunction | None = None,
+        places: Places | None = None,
     ) -> None:
         self._classifier = classifier
         self._library = library
-        self._trust, self._methods = trust, methods
+        self._trust, self._methods, self._places = trust, methods, places
         self._decoder = decoder or Decoder()
         room = WaitingRoom(most_waiting)
         self._search = TaxonSearch(classifier.taxonomy)
-        self._readings = Readings(classifier, self._decoder, room)
+        self._readings = Readings(classifier, self._decoder, room, places)
         self._measuring = Measuring(room)
 
     def about(self) -> About:
@@ -137,9 +143,38 @@ class Workbench:
             asked=asked,
             rival=rival,
             elapsed_ms=round((time.perf_counter() - started) * 1000, 1),
+            spread=self._class_map(read, asked),
             caveat=self._classifier.caveat,
             is_sum=reading.evidence.shape[2] > 0,
         )
+
+    def spread(self, data: Encoded, *, name: str, box: CropBox | None, a: str, b: str) -> dict[str, FineMap]:
+        """The maps "class" (of `a`) and "contrast" (`a` − `b`) as they are drawn; left out where nothing tells where.
+
+        The class map costs arithmetic, the contrast a pass forward and half of one back.
+
+        Raises:
+            PictureError, TaxonomyError, BusyError: as for `classify`.
+        """
+        self._check_pair(a, b)
+        read, places = self._readings.of(data, name, box), self._places
+        if places is None:
+            return {}
+        picture = self.picture(data, name=name, box=box)
+        pull = self._readings.in_turn(lambda: places.pull(picture, a, b))
+        for_a, for_b = self._maps(read, (a, b))
+        contrast = None if pull is None else fine_map(pair_spread(contrast_map(for_a, for_b), pull, read.silhouette))
+        found = {"class": self._class_map(read, a), "contrast": contrast}
+        return {what: drawn for what, drawn in found.items() if drawn is not None}
+
+    def _class_map(self, read: Read, leaf: str) -> FineMap | None:
+        if read.silhouette is None:
+            return None
+        return fine_map(spread(self._maps(read, (leaf,))[0], read.silhouette))
+
+    def _maps(self, read: Read, leaves: Sequence[str]) -> list[np.ndarray]:
+        columns = [self._classifier.taxonomy.leaf_index[leaf] for leaf in leaves]
+        return list(np.moveaxis(self._classifier.maps(read.reading, columns), -1, 0))
 
     def _prediction_set(self, reading: Reading) -> tuple[TaxonProb, ...]:
         leaves, probs = self._classifier.taxonomy.leaves, reading.probs
@@ -194,7 +229,9 @@ class Workbench:
         else:
             drawn = self._readings.in_turn(lambda: draw(reading, methods, a, b, None))
         grid = (reading.evidence.shape[0], reading.evidence.shape[1])
-        return MethodMaps(self._classifier.version, grid, a, b, drawn[1], drawn[0])
+        fine = self.spread(data, name=name, box=box, a=a, b=b) if FINE_METHODS.keys() & set(methods) else {}
+        maps = tuple(replace(one, spread=fine.get(FINE_METHODS.get(one.method, ""))) for one in drawn[0])
+        return MethodMaps(self._classifier.version, grid, a, b, drawn[1], maps)
 
     def neighbours(
         self, data: Encoded, *, name: str, box: CropBox | None, taxon_ids: Sequence[str]

@@ -98,6 +98,10 @@ def questions(workbench: Workbench, spend: Spend) -> list[Callable[..., dict[str
     def classify(asked: Classify) -> dict[str, Any]:
         return payloads.as_json(workbench.classify(**asked.picture(), asked=asked.asked, rival=asked.rival))
 
+    @answered(spend, "ask")
+    def spread(asked: TrustOf) -> dict[str, Any]:
+        return payloads.as_json(workbench.spread(**asked.picture(), a=asked.a, b=asked.b))
+
     @answered(spend, "trust")
     def trust(asked: TrustOf) -> dict[str, Any]:
         return payloads.as_json(workbench.trust(**asked.picture(), a=asked.a, b=asked.b))
@@ -118,7 +122,7 @@ def questions(workbench: Workbench, spend: Spend) -> list[Callable[..., dict[str
     def search_taxa(asked: Search) -> dict[str, Any]:
         return {"taxa": payloads.as_json(workbench.search_taxa(asked.query))}
 
-    return [about, classify, trust, methods, measure_methods, neighbours, search_taxa]
+    return [about, classify, spread, trust, methods, measure_methods, neighbours, search_taxa]
 
 
 def telling(suggestions: Suggestions, spend: Spend) -> list[Callable[..., dict[str, Any]]]:

@@ -49,10 +49,15 @@ class Extra:
 
 EXTRAS: Mapping[str, Sequence[Extra]] = {
     "classify": (
-        Extra("with_maps", ("evidence", "share"), "also the maps: some hundred numbers for each candidate and part"),
+        Extra(
+            "with_maps",
+            ("evidence", "share", "spread"),
+            "also the maps: some hundred numbers for each candidate and part",
+        ),
         Extra("with_picture", ("display",), "also the picture as the model saw it, a data URL of some 100 kB"),
     ),
-    "methods": (Extra("with_maps", ("values",), "also the maps: some hundred numbers a method"),),
+    "methods": (Extra("with_maps", ("values", "spread"), "also the maps: some hundred numbers a method"),),
+    "spread": (Extra("with_maps", ("values",), "also the maps: some three thousand numbers each"),),
     "neighbours": (Extra("with_thumbnails", ("thumbnail",), "also a thumbnail of each, a data URL of some 10 kB"),),
 }
 """Agents read words, and pay for each: what fills their context is only there where it is asked for."""

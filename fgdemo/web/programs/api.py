@@ -38,6 +38,7 @@ DEEDS: dict[str, Deed] = {
     "neighbours": "ask",
     "trust": "trust",
     "methods": "trust",
+    "spread": "trust",
     "suggest": "suggest",
     "forget_picture": "suggest",
 }

@@ -17,7 +17,8 @@ from fgdemo.services.classify.suggestions import Suggested
 from fgdemo.storage.visitors.pictures import LeftPicture
 from fgdemo.values.limits import MOST_HITS
 from fgdemo.values.methods import MethodMaps, methods_of
-from fgdemo.values.types import About, Classification, Neighbour, TaxonHit, Trust
+from fgdemo.values.taxonomy import About
+from fgdemo.values.types import Classification, FineMap, Neighbour, TaxonHit, Trust
 from fgdemo.web.http.payloads import WHOLE, Box, OptionalComment, OptionalText, Picture, Taxa, Text
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class PictureQuestions:
         self._workbench = workbench
 
     def __iter__(self) -> Iterator[Callable[..., Any]]:
-        yield from (self.about, self.classify, self.explain, self.trust, self.methods, self.neighbours)
+        yield from (self.about, self.classify, self.explain, self.spread, self.trust, self.methods, self.neighbours)
 
     def about(self) -> About:
         """Say what the model knows: its version, how many kinds, and in which groups.
@@ -57,7 +58,8 @@ class PictureQuestions:
             rival: taxon id of B, which A is compared with; null for the likeliest look-alike.
         Returns:
             The answer in words, the taxonomy path, the candidates with their evidence maps, the prediction set,
-            the verdict on unknown kinds, and the parts.
+            the verdict on unknown kinds, the parts, and as `spread` the map of A as it is drawn: the same sum, on the
+            pixels where the thing is.
         """
         return self._workbench.classify(picture.path, name=picture.name, box=box, asked=asked, rival=rival)
 
@@ -73,6 +75,20 @@ class PictureQuestions:
             For the maps "class" (of A) and "contrast" (A less B) a score: 1 is best, 0 no better than a random map.
         """
         return self._workbench.trust(picture.path, name=picture.name, box=box, a=a, b=b)
+
+    def spread(self, picture: Picture, a: Text, b: Text, box: Box = None) -> dict[str, FineMap]:
+        """Say on which pixels the evidence is drawn: maps on a finer grid with the same sums.
+
+        Parameters:
+            picture: the photograph.
+            a: taxon id of A.
+            b: taxon id of B.
+            box: the part of the picture to look at; null for all of it.
+        Returns:
+            The maps "class" (of A) and "contrast" (A less B); one is left out where nothing in the picture tells where,
+            and is drawn as the evidence is.
+        """
+        return self._workbench.spread(picture.path, name=picture.name, box=box, a=a, b=b)
 
     def methods(
         self,
@@ -138,10 +154,11 @@ class PictureQuestions:
         measured = None
         if measure_trust:
             measured = self._workbench.trust(path, name=name, box=box, a=found.asked, b=found.rival)
+        fine = self._workbench.spread(path, name=name, box=box, a=found.asked, b=found.rival)
         shown = self._workbench.picture(path, name=name, box=box)
         folder = Path(get_upload_folder()) / secrets.token_hex(16)  # among the uploads, which are cleared away
         folder.mkdir(parents=True)
-        explain_sheet(found, shown, measured).save(folder / "why.png")
+        explain_sheet(found, shown, measured, fine).save(folder / "why.png")
         return FileData(path=str(folder / "why.png"), orig_name="why.png", mime_type="image/png")
 
 
