@@ -1,1 +1,1 @@
-"""Parts that people taught by points: fitted once, applied to every picture."""
+"""What is taught and then applied to every picture: parts by points of people, the background by the classifier."""
