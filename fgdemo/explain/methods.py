@@ -29,7 +29,7 @@ SENTENCES = {
     "and not from the background; Finer-CAM is that of A versus B.",
     "normed": "Grad-CAM and HiResCAM are one map for this head. It is not the exact evidence, because the head norms "
     "the mean of the places and a gradient moves that norm, too.",
-    "other": "The head of this model is no sum over places, so no map is exact: the first of each row is Grad-CAM "
+    "other": "The head of this model is no sum over places, so no map is exact: “Evidence” is Grad-CAM here, "
     "before its negative part is cut off.",
 }
 """Which of the methods say the same, by what a gradient of the head is to the evidence."""

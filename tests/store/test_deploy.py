@@ -12,7 +12,16 @@ import pytest
 from fgdemo.cli import main
 from fgdemo.settings import REPOSITORY, Settings
 from fgdemo.storage.database.database import open_database
-from fgdemo.storage.hub.space import BUNDLED, SpaceContents, publish, space_contents, with_scopes, write_folder
+from fgdemo.storage.hub.space import (
+    BUNDLED,
+    ELSEWHERE,
+    SpaceContents,
+    linked_within,
+    publish,
+    space_contents,
+    with_scopes,
+    write_folder,
+)
 from fgdemo.storage.people.audit import Audit
 from fgdemo.values.errors import FgdemoError, HubError, StorageError
 from tests.support.hub_stand_in import Hub, Repo, hub_stand_in
@@ -121,6 +130,21 @@ def test_scopes_are_asked_for_only_where_jobs_are_wanted() -> None:
     held = contents.files["README.md"]
     assert isinstance(held, bytes)
     assert b"  - jobs\n" in held.split(b"---")[1]
+
+
+def test_the_readme_of_a_space_leads_nowhere_in_vain() -> None:
+    readme = (
+        "[guide](docs/a.md#b) and [code](LICENSE), [at](#at), [home](https://a.b)\n\n![A page](docs/a.webp)\n\nEnd\n"
+    )
+    assert linked_within(readme, {"LICENSE"}) == (
+        f"guide and [code](LICENSE), [at](#at), [home](https://a.b)\n\nEnd\n\n{ELSEWHERE}\n"
+    )
+    contents = space_contents(REPOSITORY, REPOSITORY / BUNDLED, {})
+    held = contents.files["README.md"]
+    assert isinstance(held, bytes)
+    links = re.findall(r"\]\(([^)]+)\)", held.decode())
+    assert [link for link in links if ":" not in link and link not in contents.files] == []
+    assert held.decode().split("---")[1] == (REPOSITORY / "README.md").read_text(encoding="utf-8").split("---")[1]
 
 
 def test_the_repository_itself_is_a_space() -> None:

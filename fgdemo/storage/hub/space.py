@@ -11,7 +11,7 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -29,6 +29,8 @@ OURS = "fgdemo/__init__.py"
 KEPT_THERE = (".gitattributes",)
 JOBS_SCOPES = ("contribute-repos", "jobs")
 """What a person grants the Space so that it may train in their name: a repository of its own, and to run a job."""
+ELSEWHERE = "Files that are named here without a link lie in the repository that this Space was made from."
+_LINK = re.compile(r"(?P<picture>!?)\[(?P<words>[^\]]*)\]\((?P<target>[^()\s]+)\)")
 _SECRET = re.compile("TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL|_KEY$|DATABASE_URL")
 _SECRET_VALUE = re.compile(
     r"hf_\w{20,}|fgd_[\w-]{20,}|gh[pousr]_\w{20,}|AKIA[0-9A-Z]{16}|sk-[\w-]{20,}|-----BEGIN|://[^/\s@:]*:[^/\s@]+@"
@@ -92,9 +94,8 @@ def space_contents(repository: Path, checkpoint: Path, variables: Mapping[str, s
             if not (checkpoint / name).is_file():
                 raise StorageError(f"The checkpoint {checkpoint.name} has no {name}: it cannot be served.")
             files[f"checkpoints/{checkpoint.name}/{name}"] = checkpoint / name
-    if variables.get("FGDEMO_JOBS"):
-        readme = (repository / "README.md").read_text(encoding="utf-8")
-        files["README.md"] = with_scopes(readme, JOBS_SCOPES).encode()
+    readme = linked_within((repository / "README.md").read_text(encoding="utf-8"), files)
+    files["README.md"] = (with_scopes(readme, JOBS_SCOPES) if variables.get("FGDEMO_JOBS") else readme).encode()
     return SpaceContents(dict(sorted(files.items())), variables)
 
 
@@ -134,6 +135,19 @@ def _tracked(repository: Path) -> list[str]:
             "clone the repository, and deploy from there."
         ) from error
     return [path for path in listed.split("\0") if path and (repository / path).is_file()]
+
+
+def linked_within(readme: str, files: Container[str]) -> str:
+    """The README as it stands in the Space: links to what is not there become plain words, pictures go."""
+
+    def kept(link: re.Match[str]) -> str:
+        target = link["target"].partition("#")[0]
+        if not target or ":" in target or target in files:
+            return link[0]
+        return "" if link["picture"] else link["words"]
+
+    there = re.sub(r"\n{3,}", "\n\n", _LINK.sub(kept, readme))
+    return there if there == readme else f"{there.rstrip()}\n\n{ELSEWHERE}\n"
 
 
 def with_scopes(readme: str, scopes: tuple[str, ...]) -> str:
