@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -54,13 +55,8 @@ def import_pictures(
     if report.twins:
         say(f"{report.on_twins}.")
     return {
-        "added": report.added,
-        "known": report.known,
-        "answers": report.answers,
-        "twins": report.twins,
-        "splits": dict(report.splits),
-        "new_kinds": list(report.new_kinds),
-        "notes": list(report.notes),
+        **asdict(report),
+        **{name: list(getattr(report, name)) for name in ("new_kinds", "notes")},
         "left_out": len(report.skipped),
         "skipped": [list(entry) for entry in report.skipped[:SHOWN]],
         "skipped_file": str(report.skipped_file) if report.skipped_file else None,
@@ -97,17 +93,8 @@ def export(
         say(f"With them: {counted(done.events, 'event')} of their histories.")
     if done.pushed_to:
         say(f"Pushed to the private data set {done.pushed_to} of the Hugging Face Hub.")
-    return {
-        "out": str(done.out),
-        "format": done.format,
-        "pictures": done.pictures,
-        "answers": dict(done.answers),
-        "splits": dict(done.splits),
-        "events": done.events,
-        "left_out": len(done.skipped),
-        "skipped": [list(entry) for entry in done.skipped[:SHOWN]],
-        "pushed_to": done.pushed_to,
-    }
+    skipped = [list(entry) for entry in done.skipped[:SHOWN]]
+    return {**asdict(done), "out": str(done.out), "left_out": len(done.skipped), "skipped": skipped}
 
 
 def tell_left_out(skipped: Sequence[tuple[str, str]], file: Path | None, say: Callable[[str], None]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Argument, Option
@@ -42,10 +43,7 @@ def backup(url: Place = None, *, settings: Settings | None = None, say: Say = qu
         else f"Not backed up yet: {counted(backed.waiting, 'answer')}."
     )
     return {
-        "events": sent.events,
-        "pictures": sent.pictures,
-        "models": sent.models,
-        "rows": sent.rows,
+        **asdict(sent),
         "missing": sent.missing[:SHOWN],
         "answers": backed.answers,
         "waiting": backed.waiting,
@@ -90,15 +88,9 @@ def restore(
     if found.raised and not found.accepted:
         say("If that is right: the same again with --accept-rights.")
     return {
+        **asdict(found),
         "healthy": not found.faults and (found.accepted or not found.raised),
         "raised": list(found.raised),
-        "accepted": found.accepted,
-        "segments": found.segments,
-        "events": found.events,
-        "pictures": found.pictures,
-        "taxa": found.taxa,
-        "accounts": found.accounts,
-        "models": found.models,
         "faults": [list(fault) for fault in found.faults[:SHOWN]],
         "damaged": len(found.faults),
     }

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy.engine import Engine
 
@@ -107,18 +108,9 @@ class Exchange:
             )
         finally:
             skipped_file = write_left_out(self._home / "imports", run, report.skipped)
-        return ImportReport(
-            run,
-            report.added,
-            report.known,
-            report.answers,
-            report.twins,
-            dict(report.splits),
-            tuple(report.new_kinds),
-            tuple(report.skipped),
-            skipped_file,
-            tuple(report.notes),
-        )
+        told: dict[str, Any] = {**vars(report), "splits": dict(report.splits), "skipped_file": skipped_file}
+        told |= {name: tuple(told[name]) for name in ("new_kinds", "skipped", "notes")}
+        return ImportReport(run, **told)
 
     def export_to(
         self,

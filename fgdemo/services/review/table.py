@@ -12,21 +12,9 @@ from fgdemo.storage.history.roster import KINDS, SPLITS
 from fgdemo.values.batches import batches
 from fgdemo.values.taxonomy import Taxonomy
 
-COLUMNS = (
-    "name",
-    "image",
-    "label",
-    "label_name",
-    "state",
-    "annotator",
-    "checked",
-    "disputed",
-    "suspicion",
-    "suggested",
-    "suggested_name",
-    "suggested_prob",
-    "split",
-    "import",
+COLUMNS = tuple(
+    "name image label label_name state annotator checked disputed suspicion suggested suggested_name "
+    "suggested_prob split import".split()
 )
 _ROWS_AT_ONCE = 2000
 

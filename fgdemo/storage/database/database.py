@@ -4,19 +4,22 @@ SQLite by default, PostgreSQL for a team (`DATABASE_URL=postgresql+psycopg://…
 """
 
 import json
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import datetime, timezone
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import exc
 from sqlalchemy.engine import Connection, Engine
 
 from fgdemo.storage.database.dialects import complaint, make_engine, reading_options, require_file, turn_to_write
+from fgdemo.storage.database.json_columns import read_texts
 from fgdemo.storage.database.migrations import MIGRATIONS, SERIAL, Migration
 from fgdemo.storage.database.schema import taxon_table
 from fgdemo.values.errors import StorageError
-from fgdemo.values.taxonomy import Taxonomy
+from fgdemo.values.taxonomy import Taxon, Taxonomy
 
 
 def utc_now() -> datetime:
@@ -135,21 +138,19 @@ def register_taxa(engine: Engine, taxonomy: Taxonomy) -> None:
             return
     with writing(engine) as connection:
         missing = _missing_taxa(connection, taxonomy)
-        rows = [
-            {
-                "id": t.id,
-                "name": t.name,
-                "parent": t.parent,
-                "latin": t.latin,
-                "aliases": json.dumps(t.aliases),
-                "retired": False,
-            }
-            for taxon in taxonomy.taxa
-            for t in taxonomy.path(taxon.id)
-            if t.id in missing
-        ]
-        if rows:  # Another process may have been faster.
-            connection.execute(taxon_table.insert(), list({row["id"]: row for row in rows}.values()))
+        new = {one.id: one for taxon in taxonomy.taxa for one in taxonomy.path(taxon.id) if one.id in missing}
+        if new:  # Another process may have been faster.
+            connection.execute(taxon_table.insert(), [taxon_row(one) for one in new.values()])
+
+
+def taxon_row(taxon: Taxon, retired: bool = False) -> dict[str, Any]:
+    """The row of the table."""
+    return {**asdict(taxon), "aliases": json.dumps(taxon.aliases), "retired": retired}
+
+
+def taxon_in(row: Mapping[Any, Any]) -> Taxon:
+    """The taxon of a row."""
+    return Taxon(row["id"], row["name"], row["parent"], row["latin"], read_texts(row["aliases"]))
 
 
 def _missing_taxa(connection: Connection, taxonomy: Taxonomy) -> set[str]:

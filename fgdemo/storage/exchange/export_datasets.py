@@ -67,15 +67,9 @@ def _features(inventory: Inventory) -> datasets.Features:
         {
             "image": datasets.Image(),
             "label": datasets.ClassLabel(names=leaves),
-            "answer": text,
-            "kind": text,
-            "split": text,
+            **dict.fromkeys(("answer", "kind", "split"), text),
             "checked": datasets.Value("bool"),
-            "annotator": text,
-            "labelled_at": text,
-            "comment": text,
-            "name": text,
-            "image_id": text,
+            **dict.fromkeys(("annotator", "labelled_at", "comment", "name", "image_id"), text),
         }
     )
 

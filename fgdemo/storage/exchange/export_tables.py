@@ -13,21 +13,8 @@ from fgdemo.storage.formats.unread import TAXONOMY_TABLE
 from fgdemo.storage.records.exported import Piece, Pieces
 from fgdemo.storage.records.inventory import Inventory
 
-COLUMNS = (
-    "path",
-    "label",
-    "split",
-    "answer",
-    "checked",
-    "annotator",
-    "labelled_at",
-    "comment",
-    "taxon",
-    "name",
-    "image",
-    "twin_of",
-    "width_px",
-    "height_px",
+COLUMNS = tuple(
+    "path label split answer checked annotator labelled_at comment taxon name image twin_of width_px height_px".split()
 )
 OTHER_FOLDER = "__other"
 """`datasets` passes over folders that begin so, and what is no split is no class folder for torchvision either."""

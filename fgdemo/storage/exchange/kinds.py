@@ -1,6 +1,5 @@
 """Which taxa of the workspace are meant by the class names, and by the taxa of another workspace, of an import."""
 
-import json
 import unicodedata
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -9,8 +8,7 @@ from dataclasses import dataclass, field
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from fgdemo.storage.database.database import writing
-from fgdemo.storage.database.json_columns import read_texts
+from fgdemo.storage.database.database import taxon_in, taxon_row, writing
 from fgdemo.storage.database.schema import label_event_table, taxon_table
 from fgdemo.values.limits import LONGEST_KIND_NAME
 from fgdemo.values.naming import NameBook, alike, display_name, display_names, exact, joined, slug, unique_id
@@ -75,8 +73,7 @@ class _Book:
             if row["retired"]:
                 self._out_of_use.update((row["id"], slug(row["name"])))
             else:
-                aliases = read_texts(row["aliases"])
-                known.append(Taxon(row["id"], row["name"], row["parent"], row["latin"], aliases))
+                known.append(taxon_in(row))
         self._parents = {taxon.parent for taxon in known if taxon.parent}
         self._book = NameBook()
         leaves, groups = ([t for t in known if (t.id in self._parents) is inner] for inner in (False, True))
@@ -214,9 +211,7 @@ class _Book:
         return parent
 
     def _add(self, taxon: Taxon, retired: bool) -> str:
-        row = {"id": taxon.id, "name": taxon.name, "parent": taxon.parent, "latin": taxon.latin}
-        row |= {"aliases": json.dumps(taxon.aliases), "retired": retired}
-        self._connection.execute(taxon_table.insert().values(**row))
+        self._connection.execute(taxon_table.insert().values(taxon_row(taxon, retired)))
         self._ids.add(taxon.id)
         if taxon.parent:
             self._parents.add(taxon.parent)

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fgdemo.storage.tables.columns import choose_label
-from fgdemo.storage.tables.rows import said_by
+from fgdemo.storage.tables.rows import ANSWER_COLUMNS, answered
 from fgdemo.values.errors import DatasetError
-from fgdemo.values.labelled import SPLIT_NAMES, LabelledPicture, SourceContent, SourceSplit, instant
+from fgdemo.values.labelled import SPLIT_NAMES, LabelledPicture, SourceContent, SourceSplit
 
 if TYPE_CHECKING:
     import datasets
@@ -76,25 +76,10 @@ def _read_answers(split_name: str, rows: datasets.Dataset, found: SourceContent)
     import datasets
 
     pictures = rows.select_columns(["image"]).cast_column("image", datasets.Image(decode=False))
-    columns = [
-        name
-        for name in ("answer", "split", "kind", "annotator", "checked", "comment", "labelled_at")
-        if name in rows.features
-    ]
+    columns = [name for name in ANSWER_COLUMNS if name in rows.features]
     for index, row in enumerate(rows.select_columns(columns)):
-        told = {key: str(value) if value is not None else "" for key, value in dict(row).items()}
-        split = SPLIT_NAMES.get(told.get("split", "train"), "train")
-        said = said_by(
-            told.get("answer", ""),
-            told.get("kind", ""),
-            told.get("annotator", ""),
-            told.get("checked") == "True",
-            told.get("comment", ""),
-            instant(told.get("labelled_at")),
-        )
-        label = said.label if isinstance(said.label, str) else ""
         load = partial(_row_bytes, pictures, "image", index)
-        found.pictures.append(LabelledPicture(f"{split_name}/{index}", label, split, load, None, (said,)))
+        found.pictures.append(answered(dict(row), f"{split_name}/{index}", load))
 
 
 def _columns(what: str, features: datasets.Features, found: SourceContent) -> tuple[str, str]:

@@ -13,18 +13,17 @@ from fgdemo.storage.formats.unread import Asked
 from fgdemo.storage.tables.columns import PATHS, choose_label
 from fgdemo.storage.tables.parquet_rows import ParquetRows
 from fgdemo.storage.tables.places import Places
-from fgdemo.storage.tables.rows import said_by
+from fgdemo.storage.tables.rows import ANSWER_COLUMNS, answered
 from fgdemo.storage.tables.sheets import cell, is_single
 from fgdemo.storage.trees.folders import split_in
 from fgdemo.storage.trees.tree import FolderTree, Tree
 from fgdemo.values.counting import counted
 from fgdemo.values.errors import DatasetError
-from fgdemo.values.labelled import PICTURE_ENDINGS, SPLIT_NAMES, LabelledPicture, SourceContent, ending_of, instant
+from fgdemo.values.labelled import PICTURE_ENDINGS, SPLIT_NAMES, LabelledPicture, SourceContent, ending_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-ANSWER_COLUMNS = ("answer", "split", "kind", "annotator", "checked", "comment", "labelled_at")
 """What `fgdemo.storage.exchange.export_datasets` writes beside the pictures."""
 
 
@@ -143,19 +142,8 @@ def _read_answers(reader: ParquetRows, split_name: str, counts: dict[str, int], 
     columns = [name for name in ANSWER_COLUMNS if name in reader.schema.names]
     first = counts.get(split_name, 0)
     for index, row in enumerate(reader.plain(columns)):
-        told = {key: str(value) if value is not None else "" for key, value in row.items()}
-        split = SPLIT_NAMES.get(told.get("split", "train"), "train")
-        said = said_by(
-            told.get("answer", ""),
-            told.get("kind", ""),
-            told.get("annotator", ""),
-            told.get("checked") == "True",
-            told.get("comment", ""),
-            instant(told.get("labelled_at")),
-        )
-        label = said.label if isinstance(said.label, str) else ""
         load = partial(reader.picture, "image", index)
-        found.pictures.append(LabelledPicture(f"{split_name}/{first + index}", label, split, load, None, (said,)))
+        found.pictures.append(answered(row, f"{split_name}/{first + index}", load))
     counts[split_name] = first + reader.rows
 
 

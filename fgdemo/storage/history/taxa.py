@@ -7,8 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from fgdemo.storage.database.database import reading, writing
-from fgdemo.storage.database.json_columns import read_texts
+from fgdemo.storage.database.database import reading, taxon_in, taxon_row, writing
 from fgdemo.storage.database.schema import label_event_table, taxon_table
 from fgdemo.values.bidi import isolated
 from fgdemo.values.errors import TaxonomyError
@@ -56,8 +55,7 @@ class TaxonStore:
             for name, parent, latin in kinds:
                 taxon = _new_taxon(connection, taxa, " ".join(name.split()), parent, latin)
                 taxa[taxon.id] = taxon
-                row = {"id": taxon.id, "name": taxon.name, "parent": parent, "latin": taxon.latin}
-                connection.execute(taxon_table.insert().values(**row, aliases="[]", retired=False))
+                connection.execute(taxon_table.insert().values(taxon_row(taxon)))
                 added.append(taxon)
             return added
 
@@ -84,5 +82,4 @@ def _new_taxon(
 
 def _rows(connection: Connection) -> Iterable[Taxon]:
     query = sa.select(taxon_table).where(taxon_table.c.retired.is_(sa.false()))
-    for row in connection.execute(query).mappings():
-        yield Taxon(row["id"], row["name"], row["parent"], row["latin"], read_texts(row["aliases"]))
+    return map(taxon_in, connection.execute(query).mappings())

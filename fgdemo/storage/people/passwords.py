@@ -27,11 +27,11 @@ _ARGON2 = re.compile(
     r"\$argon2id\$v=19\$m=\d{1,6},t=\d{1,3},p=\d{1,2}\$[A-Za-z0-9+/]{11,86}\$[A-Za-z0-9+/]{22,86}", re.ASCII
 )
 _ENDS = "0123456789!?.,*#$%&_-+"
-_COMMON = frozenset("""
-    1q2w3e4r 1q2w3e4r5t 1qaz2wsx admin adminadmin administrator baseball changeme computer dragon football iloveyou
+_COMMON = frozenset(
+    """1q2w3e4r 1q2w3e4r5t 1qaz2wsx admin adminadmin administrator baseball changeme computer dragon football iloveyou
     letmein master michael p@ssw0rd pa55word passw0rd password passwort princess qazwsxedc qwerty qwertz secret
-    starwars sunshine superman test testtest trustno1 welcome whatever willkommen zaq12wsx
-""".split())  # fmt: skip  # noqa: SIM905
+    starwars sunshine superman test testtest trustno1 welcome whatever willkommen zaq12wsx""".split()
+)
 """What people take most often; digits and marks around it do not help."""
 _ROWS = (
     "1234567890",

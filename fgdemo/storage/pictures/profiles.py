@@ -84,25 +84,6 @@ def _assembled(tags: dict[bytes, bytes]) -> bytes:
     for name, content in tags.items():
         table += struct.pack(">4sII", name, at + len(body), len(content))
         body += content + bytes(-len(content) % 4)
-    head = struct.pack(
-        ">I4sI4s4s4s12s4s4sIIIQIiiiI44x",
-        at + len(body),
-        b"",
-        0x04300000,
-        b"mntr",
-        b"RGB ",
-        b"XYZ ",
-        struct.pack(">6H", 2026, 1, 1, 0, 0, 0),
-        b"acsp",
-        b"",
-        0,
-        0,
-        0,
-        0,
-        0,
-        63190,
-        65536,
-        54061,
-        0,
-    )
+    made, white = struct.pack(">6H", 2026, 1, 1, 0, 0, 0), (63190, 65536, 54061)
+    head = struct.pack(">I4xI12s12s4s28x3i48x", at + len(body), 0x04300000, b"mntrRGB XYZ ", made, b"acsp", *white)
     return head + struct.pack(">I", len(tags)) + table + body

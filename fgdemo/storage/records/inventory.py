@@ -7,8 +7,7 @@ from typing import Literal
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from fgdemo.storage.database.database import reading
-from fgdemo.storage.database.json_columns import read_texts
+from fgdemo.storage.database.database import reading, taxon_in
 from fgdemo.storage.database.schema import image_table, label_event_table, session_table, taxon_table
 from fgdemo.storage.history.event_rows import event_of
 from fgdemo.storage.history.events import LabelEvent, standing_of
@@ -59,7 +58,7 @@ class Inventory:
         table = label_event_table
         with reading(engine) as connection:
             rows = connection.execute(sa.select(taxon_table)).mappings().all()
-            self.taxa = tuple(_taxon(row) for row in rows)
+            self.taxa = tuple(taxon_in(row) for row in rows)
             self.retired = frozenset(row["id"] for row in rows if row["retired"])
             sessions = connection.execute(sa.select(session_table).order_by(session_table.c.id))
             self.sessions = [dict(row) for row in sessions.mappings()]
@@ -99,7 +98,3 @@ class Inventory:
             return "unlabelled", None
         taxon = self.by_id[standing.taxon]
         return ("group" if taxon.id in self._groups else "kind"), taxon
-
-
-def _taxon(row: sa.RowMapping) -> Taxon:
-    return Taxon(row["id"], row["name"], row["parent"], row["latin"], read_texts(row["aliases"]))

@@ -8,40 +8,12 @@ from fgdemo.storage.tables.sheets import Cells, Sheet
 from fgdemo.values.errors import DatasetError
 from fgdemo.values.labelled import SPLIT_NAMES
 
-PATHS = (
-    "path",
-    "file_name",
-    "filename",
-    "file",
-    "image_path",
-    "filepath",
-    "file_path",
-    "image_file",
-    "image_name",
-    "img_path",
-    "img",
-    "image",
-    "filepaths",
-    "image_paths",
-    "filenames",
-    "file_names",
-    "image_id",
-    "id",
+PATHS = tuple(
+    "path file_name filename file image_path filepath file_path image_file image_name img_path img image filepaths "
+    "image_paths filenames file_names image_id id".split()
 )
 """Titles of the column that names the picture, the surest first."""
-LABELS = (
-    "label",
-    "labels",
-    "class",
-    "class_name",
-    "label_name",
-    "category",
-    "category_name",
-    "species",
-    "kind",
-    "breed",
-    "target",
-)
+LABELS = tuple("label labels class class_name label_name category category_name species kind breed target".split())
 """Titles of the column that names the kind."""
 NAMES = ("label_name", "class_name", "category_name", "label_text", "label_names", "species", "name")
 """Titles of the column that has the names where `label` has numbers."""
@@ -49,21 +21,7 @@ SPLITS = ("split", "subset", "partition", "data_set", "dataset", "set")
 """Titles of the column that says the split; all but the first only where its values are such."""
 ANNOTATORS = ("annotator", "labeller", "labeler", "labelled_by", "annotator_id")
 EXPORTED = frozenset(
-    {
-        "answer",
-        "checked",
-        "comment",
-        "labelled_at",
-        "taxon",
-        "name",
-        "image",
-        "twin_of",
-        "width_px",
-        "height_px",
-        "split",
-        "kind",
-        "image_id",
-    }
+    "answer checked comment labelled_at taxon name image twin_of width_px height_px split kind image_id".split()
 )
 """Other columns of our own exports, if they have `answer`."""
 _NUMBER = re.compile(r"-?\d+(\.0+)?")

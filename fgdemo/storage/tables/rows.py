@@ -1,8 +1,9 @@
 """Tables of pictures: those that people make, and those that an export writes."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from fgdemo.storage.disk.left_out import harmful_again
 from fgdemo.storage.tables.columns import Columns, choose_columns
@@ -209,6 +210,20 @@ def _split(text: str | None, where: str) -> SourceSplit | None:
     if split is None:
         raise DatasetError(f"The split “{text}” in {where} must be train, val or test.")
     return split
+
+
+ANSWER_COLUMNS = ("answer", "split", "kind", "annotator", "checked", "comment", "labelled_at")
+"""What `answered` reads."""
+
+
+def answered(row: Mapping[str, Any], name: str, load: Callable[[], bytes]) -> LabelledPicture:
+    """A row of a data set that an export of ours wrote, as columns of text, and its picture."""
+    told = {key: str(value) if value is not None else "" for key, value in row.items()}
+    answer, kind, annotator, comment = (told.get(key, "") for key in ("answer", "kind", "annotator", "comment"))
+    at = instant(told.get("labelled_at"))
+    said = said_by(answer, kind, annotator, told.get("checked") == "True", comment, at)
+    split = SPLIT_NAMES.get(told.get("split", "train"), "train")
+    return LabelledPicture(name, said.label if isinstance(said.label, str) else "", split, load, None, (said,))
 
 
 def said_by(

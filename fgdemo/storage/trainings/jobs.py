@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from datetime import datetime
 from typing import Any
 
@@ -174,18 +174,5 @@ def _jobs(connection: Connection, condition: sa.ColumnElement[bool], limit: int 
 
 
 def _job(row: Mapping[Any, Any], epochs: tuple[Epoch, ...]) -> Job:
-    plain = [
-        "id",
-        "state",
-        "preset",
-        "asked_by",
-        "parent",
-        "event",
-        "created_at",
-        "device",
-        "started_at",
-        "ended_at",
-        "sentence",
-        "candidate",
-    ]
-    return Job(**{name: row[name] for name in plain}, stage=read_column(Stage, row["stage"]) or Stage(), epochs=epochs)
+    plain = {one.name: row[one.name] for one in fields(Job) if one.name not in ("stage", "epochs")}
+    return Job(**plain, stage=read_column(Stage, row["stage"]) or Stage(), epochs=epochs)

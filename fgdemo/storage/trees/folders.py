@@ -11,28 +11,8 @@ Path = tuple[str, ...]
 _INATURALIST = re.compile(r"\d{5}_[^\W\d_]+_[^_]+_([^_]+)_([^_]+)_([^_]+)_([^_]+)_(.+)")
 """`00042_Animalia_Chordata_Aves_Passeriformes_Paridae_Parus_major`, as iNaturalist's competitions have it."""
 _COLLECTIONS = frozenset(
-    {
-        "set",
-        "sets",
-        "data",
-        "dataset",
-        "split",
-        "image",
-        "images",
-        "img",
-        "imgs",
-        "photo",
-        "photos",
-        "picture",
-        "pictures",
-        "jpg",
-        "jpeg",
-        "jpegs",
-        "jpegimages",
-        "png",
-        "files",
-        "raw",
-    }
+    "set sets data dataset split image images img imgs photo photos picture pictures jpg jpeg jpegs jpegimages png "
+    "files raw".split()
 )
 """Words for pictures of any kind: no name of a kind, and nothing that makes `train_set` another split than `train`."""
 MASKS = "masks"

@@ -9,43 +9,11 @@ from fgdemo.values.errors import DatasetError
 from fgdemo.values.labelled import PICTURE_ENDINGS, ending_of
 
 LITTER = frozenset(
-    {
-        "thumbs.db",
-        "ehthumbs.db",
-        "ehthumbs_vista.db",
-        "desktop.ini",
-        "__macosx",
-        "icon\r",
-        "@eadir",
-        "#recycle",
-        "#snapshot",
-        "@recycle",
-        "@recently-snapshot",
-        "$recycle.bin",
-        "system volume information",
-        "lost+found",
-        "__pycache__",
-        "zbthumbnail.info",
-        "picasa.ini",
-        ".@__thumb",
-        ".@upload_cache",
-        ".ds_store",
-        ".appledouble",
-        ".thumbnails",
-        ".thumbs",
-        ".picasaoriginals",
-        ".ipynb_checkpoints",
-        ".cache",
-        ".git",
-        ".svn",
-        ".trashes",
-        ".spotlight-v100",
-        ".fseventsd",
-        ".temporaryitems",
-        ".documentrevisions-v100",
-        ".snapshot",
-        ".snapshots",
-    }
+    "thumbs.db|ehthumbs.db|ehthumbs_vista.db|desktop.ini|__macosx|icon\r|@eadir|#recycle|#snapshot|@recycle|"
+    "@recently-snapshot|$recycle.bin|system volume information|lost+found|__pycache__|zbthumbnail.info|picasa.ini|"
+    ".@__thumb|.@upload_cache|.ds_store|.appledouble|.thumbnails|.thumbs|.picasaoriginals|.ipynb_checkpoints|"
+    ".cache|.git|.svn|.trashes|.spotlight-v100|.fseventsd|.temporaryitems|.documentrevisions-v100|.snapshot|"
+    ".snapshots".split("|")
 )
 """What systems and storage boxes leave behind, in lower case; names that begin with `._` and `.Trash` are such too."""
 HIDDEN = "is hidden, since a name in its path begins with a dot: rename it"

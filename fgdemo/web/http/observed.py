@@ -21,29 +21,11 @@ GONE = 499
 """What is noted, as other servers do, where nobody was left to be answered."""
 _SANE_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 _METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH")
-_GROUPS = (
-    "fgdemo-static",
-    "fgdemo/pictures.csv",
-    "fgdemo/pictures",
-    "fgdemo/sign-in",
-    "fgdemo/sign-out",
-    "fgdemo/me",
-    "fgdemo/data",
-    "fgdemo/openapi.json",
-    "gradio_api/component_server",
-    "gradio_api/queue",
-    "gradio_api/call",
-    "gradio_api/mcp",
-    "gradio_api/upload",
-    "gradio_api/file",
-    "gradio_api/heartbeat",
-    "gradio_api/info",
-    "gradio_api/openapi.json",
-    "assets",
-    "static",
-    "config",
-    "healthz",
-    "metrics",
+_GROUPS = tuple(
+    "fgdemo-static fgdemo/pictures.csv fgdemo/pictures fgdemo/sign-in fgdemo/sign-out fgdemo/me fgdemo/data "
+    "fgdemo/openapi.json gradio_api/component_server gradio_api/queue gradio_api/call gradio_api/mcp "
+    "gradio_api/upload gradio_api/file gradio_api/heartbeat gradio_api/info gradio_api/openapi.json assets static "
+    "config healthz metrics".split()
 )
 
 

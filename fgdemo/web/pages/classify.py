@@ -17,7 +17,6 @@ from fgdemo.values.methods import methods_of
 from fgdemo.web.http import payloads
 from fgdemo.web.http.identity import code_of
 from fgdemo.web.http.payloads import Asked, Box, FileName, OptionalComment, OptionalText, Taxa, Text, Upload
-from fgdemo.web.pages.mounting import mounted
 
 if TYPE_CHECKING:
     from fgdemo.services.classify.suggestions import Suggestions
@@ -78,8 +77,8 @@ class Receipt(Asked):
 
 
 def classify_tab(workbench: Workbench, suggestions: Suggestions, spend: Spend) -> gr.HTML:
-    """Place the tab's questions in the current Blocks."""
-    return mounted([*questions(workbench, spend), *telling(suggestions, spend)])
+    """Place the tab's questions in the current Blocks, where nothing of them is shown: our own page asks them."""
+    return gr.HTML(server_functions=[*questions(workbench, spend), *telling(suggestions, spend)], visible=False)
 
 
 def options(settings: Settings) -> dict[str, Any]:

@@ -14,7 +14,6 @@ from fgdemo.values.errors import SettingsError
 from fgdemo.web.http import payloads
 from fgdemo.web.http.identity import answered
 from fgdemo.web.http.payloads import Asked, Location, OptionalText, Text
-from fgdemo.web.pages.mounting import mounted
 
 if TYPE_CHECKING:
     from fgdemo.services.exchange.transfers import Transfer, Transfers
@@ -51,8 +50,7 @@ class Change(Asked):
 
 def data_page(transfers: Transfers, incoming: Incoming, accounts: Accounts) -> gr.HTML:
     """Place the page's questions in the current Blocks."""
-    questions = [*moving(transfers, incoming, accounts), *people(accounts)]
-    return mounted(questions)
+    return gr.HTML(server_functions=[*moving(transfers, incoming, accounts), *people(accounts)], visible=False)
 
 
 def moving(transfers: Transfers, incoming: Incoming, accounts: Accounts) -> list[Callable[..., dict[str, Any]]]:

@@ -18,7 +18,6 @@ from fgdemo.values.taxonomy import Taxonomy
 from fgdemo.web.http import payloads
 from fgdemo.web.http.identity import answered
 from fgdemo.web.http.payloads import WHOLE, Asked, OptionalComment, OptionalText, Seconds, Text, Whole
-from fgdemo.web.pages.mounting import mounted
 
 if TYPE_CHECKING:
     from fgdemo.services.labelling.labelling import Item, Labelling
@@ -87,12 +86,9 @@ class References(OfPicture):
 
 def label_page(labelling: Labelling, review: Review, accounts: Accounts) -> gr.HTML:
     """Place the page's questions in the current Blocks."""
-    questions = [
-        *sessions(labelling, accounts),
-        *items(labelling, accounts),
-        *explanations(labelling, review, accounts),
-    ]
-    return mounted(questions)
+    questions = [*sessions(labelling, accounts), *items(labelling, accounts)]
+    questions += explanations(labelling, review, accounts)
+    return gr.HTML(server_functions=questions, visible=False)
 
 
 def sessions(labelling: Labelling, accounts: Accounts) -> list[Callable[..., dict[str, Any]]]:

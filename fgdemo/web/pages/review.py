@@ -17,7 +17,6 @@ from fgdemo.web.http import payloads
 from fgdemo.web.http.identity import answered
 from fgdemo.web.http.payloads import Asked, OptionalText, Text, Whole
 from fgdemo.web.pages.label import OfPicture, Search, Sides, event, sources
-from fgdemo.web.pages.mounting import mounted
 
 if TYPE_CHECKING:
     from fgdemo.services.labelling.labelling import Labelling
@@ -78,13 +77,9 @@ class TwoKinds(Asked):
 
 def review_page(review: Review, labelling: Labelling, accounts: Accounts) -> gr.HTML:
     """Place the page's questions in the current Blocks."""
-    questions = [
-        *pictures(review, accounts),
-        *answers(review, accounts),
-        *tables(review, labelling, accounts),
-        *work(labelling, accounts),
-    ]
-    return mounted(questions)
+    questions = [*pictures(review, accounts), *answers(review, accounts)]
+    questions += [*tables(review, labelling, accounts), *work(labelling, accounts)]
+    return gr.HTML(server_functions=questions, visible=False)
 
 
 def pictures(review: Review, accounts: Accounts) -> Questions:

@@ -14,7 +14,6 @@ from fgdemo.values.training import Job, ModelVersion, Preset, Verdict
 from fgdemo.web.http import payloads
 from fgdemo.web.http.identity import answered
 from fgdemo.web.http.payloads import Asked, Number, OptionalText, Text, Whole
-from fgdemo.web.pages.mounting import mounted
 from fgdemo.web.pages.review import tiles
 
 if TYPE_CHECKING:
@@ -72,12 +71,9 @@ def train_page(training: Trainings, review: Review, accounts: Accounts, labellin
     def now(person: Person) -> dict[str, Any]:
         return {**now_as_json(training.now(person)), "gold_check": payloads.as_json(labelling.gold_now(person))}
 
-    questions = [
-        *jobs(training, accounts, now),
-        *models(training, accounts, now),
-        *verdicts(training, review, accounts),
-    ]
-    return mounted(questions)
+    questions = [*jobs(training, accounts, now), *models(training, accounts, now)]
+    questions += verdicts(training, review, accounts)
+    return gr.HTML(server_functions=questions, visible=False)
 
 
 def jobs(training: Trainings, accounts: Accounts, now: Now) -> Questions:
