@@ -17,7 +17,7 @@ from fgdemo.explain.methods import method_maps
 from fgdemo.explain.pull import pull
 from fgdemo.explain.sheet import explain_sheet
 from fgdemo.explain.small_multiples import with_methods
-from fgdemo.learn.candidate.mid_ground import STRICTER, mid_line
+from fgdemo.learn.candidate.mid_ground import SUREST, mid_line, otsu
 from fgdemo.model.checkpoint.persistence import from_checkpoint, to_checkpoint
 from fgdemo.model.classifier import Classifier
 from fgdemo.services.classify.workbench import Workbench
@@ -166,8 +166,16 @@ def test_mid_tokens_tell_the_thing_better_than_their_teacher() -> None:
     line = mid_line(mid, teacher)
     assert line is not None
     unit = torch.nn.functional.normalize(mid, dim=-1)
-    found = (unit @ line[:-1] + line[-1] + STRICTER).numpy() > 0
-    assert (found == thing).mean() > 0.97 > (teacher.numpy() > 0.5).mean()
+    scores = (unit @ line[:-1] + line[-1]).numpy()
+    assert thing[scores > 0].mean() > 0.97  # those that are surest
+    assert (scores > 0).mean() == pytest.approx(SUREST * (scores > otsu(scores)).mean(), abs=0.01)
+    assert ((scores > otsu(scores)) == thing).mean() > 0.95 > 0.9 > ((teacher.numpy() > 0.5) == thing).mean()
+
+
+def test_otsu_finds_the_gap() -> None:
+    rng = np.random.default_rng(0)
+    values = np.concatenate([rng.normal(0, 1, 3000), rng.normal(8, 1, 1000)])
+    assert 2.5 < otsu(values) < 5.5
 
 
 def test_where_there_is_nothing_to_tell_apart_there_is_no_line() -> None:
