@@ -89,8 +89,8 @@ def test_people_are_made_and_changed(page: Page, app: RunningApp) -> None:
     page.get_by_role("button", name="Add").click()
     row = page.locator(".fg-people li", has_text="bo <b>")
     row.get_by_role("combobox").select_option("visitor")
-    row.get_by_role("button", name="Shut").click()
-    expect(row.get_by_role("button", name="Open again")).to_be_visible()
+    row.get_by_role("button", name="Disable").click()
+    expect(row.get_by_role("button", name="Enable")).to_be_visible()
     (bo,) = [account for account in app.accounts.all() if account.name == "bo <b>"]
     assert (bo.role, bo.disabled) == ("visitor", True)
     expect(page.locator(".fg-people li", has_text="mia").get_by_role("combobox")).to_have_count(0)

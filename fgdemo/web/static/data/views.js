@@ -89,7 +89,7 @@ export function drawPeople(root, { people, me }, onChange, dialog) {
       : h(
           "button",
           { type: "button", class: "fg-link", onclick: () => onChange({ name: person.name, disabled: !person.disabled }) },
-          person.disabled ? "Open again" : "Shut",
+          person.disabled ? "Enable" : "Disable",
         );
   const row = (person) =>
     h(

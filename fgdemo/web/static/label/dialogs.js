@@ -57,9 +57,18 @@ export function openNewKind(dialog, { search, make, onMade }) {
   name.focus();
 }
 
-export function openHistory(dialog, events, blind) {
+/**
+ * What was said; resolves to why that is not known, or to "". `found` is {events, isBlind}, or a promise of {events} or
+ * {error}: the dialog is there at once, so that the keys of the page rest meanwhile.
+ */
+export async function openHistory(dialog, found) {
   const close = h("button", { type: "button", class: "fg-button fg-primary", onclick: () => dialog.close() }, "Close");
-  show(dialog, historyList(events, blind), h("p", { class: "fg-form-actions" }, close));
+  const place = h("div", {}, h("p", { class: "fg-quiet", role: "status" }, "…"));
+  show(dialog, place, h("p", { class: "fg-form-actions" }, close));
+  const { error, events, isBlind = false } = await found;
+  if (!error) place.replaceChildren(historyList(events, isBlind));
+  else if (place.isConnected) dialog.close();
+  return error ?? "";
 }
 
 function show(dialog, ...content) {
@@ -69,7 +78,7 @@ function show(dialog, ...content) {
 }
 
 /** A picture's events, newest first. */
-export function historyList(events, blind = false) {
+function historyList(events, blind = false) {
   const undone = new Set(events.map((event) => event.undoes));
   const rows = events
     .filter((event) => event.kind !== "undo")

@@ -42,6 +42,11 @@ export function actionOf(event, keys) {
   return Object.keys(keys).find((action) => means(event, keys[action]));
 }
 
+/** Whether the focus was brought to a button by keys, so that Enter and Space mean that button. */
+export function isReachedByTab(target) {
+  return target.matches?.("a:focus-visible, button:focus-visible") ?? false;
+}
+
 /** Whether a person has chosen the key of this action. */
 export function isChosen(action, keys) {
   return Boolean(action) && keys[action] !== ACTIONS[action][0];

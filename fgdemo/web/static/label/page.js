@@ -1,23 +1,24 @@
 // The Label page: one key a picture. This module holds what is on the screen and what each key does.
 
-import { ask, keepAsking } from "../shared/client.js";
-import { focusedIn, h, isTyping } from "../shared/dom.js";
+import { ask, keepAsking, newKey } from "../shared/client.js";
+import { h, isTyping } from "../shared/dom.js";
 import { digitOf } from "../shared/keyboard.js";
 import { iso } from "../shared/names.js";
 import { gate, isShown, whoAmI } from "../head/nav.js";
-import { taxonSearch } from "../shared/taxon_search.js";
-import { openHistory, openNewKind } from "./dialogs.js";
-import { actionOf, isChosen, openKeys, readKeys, storeKeys } from "./keys.js";
+import { Fields } from "./fields.js";
+import { actionOf, isChosen, isReachedByTab, openKeys, readKeys, storeKeys } from "./keys.js";
 import { LabelQueue } from "./queue.js";
+import { Standing } from "./standing.js";
 import { Study } from "./study.js";
-import { accuracySentence, drawChoices, drawKeys, drawPlan, drawReading, drawStanding, drawWhy, offered } from "./views.js";
+import { drawChoices, drawFinished, drawNothing, drawKeys, drawPlan, drawReading, drawWhy, offered } from "./views.js";
 
 const TAP_MS = 300; // a shorter press of "why" leaves it on
 const REPORT_EVERY = 5;
 const WAIT_MS = 3000;
 const READING_MS = 1500;
-
-export { historyList } from "./dialogs.js";
+const HIDDEN = "This is a second opinion: what others said is hidden, so say what it is.";
+const NO_LABEL = "This picture has no label yet that could be right.";
+const PLACES = { gate: ".fg-label-gate", plan: ".fg-plan", sitting: ".fg-sitting", finished: ".fg-finished" };
 
 export function mount(element) {
   return new LabelPage(element.querySelector(".fg-label"));
@@ -28,16 +29,17 @@ class LabelPage {
     this.root = root;
     /** @type {any} */
     this.item = null;
-    /** @type {any} */
-    this.report = null;
-    this.turn = 0;
     this.shownAt = 0;
-    this.comment = "";
     this.keys = readKeys();
     this.queue = new LabelQueue({
       onItems: (reply) => this.onItems(reply),
-      onSaving: () => this.showStanding(),
+      onSaving: () => this.standing.show(),
       onRefused: (answer, reply) => this.onRefused(answer, reply),
+    });
+    this.standing = new Standing(root, this.queue, () => this.finish());
+    this.fields = new Fields(root, {
+      onTaxon: (taxon) => this.answer("label", taxon),
+      onSay: (sentence) => this.banner(sentence),
     });
     this.study = new Study(root);
     document.addEventListener("fg-page", (event) => event.detail === "label" && this.open());
@@ -53,33 +55,28 @@ class LabelPage {
 
   show(state) {
     this.root.dataset.state = state;
-    for (const [name, selector] of Object.entries({
-      gate: ".fg-label-gate",
-      plan: ".fg-plan",
-      sitting: ".fg-sitting",
-      finished: ".fg-finished",
-    }))
-      this.$(selector).hidden = name !== state;
+    for (const [name, selector] of Object.entries(PLACES)) this.$(selector).hidden = name !== state;
+  }
+
+  /** Why the page cannot be used. */
+  shut(why) {
+    this.$(".fg-label-gate").replaceChildren(why);
+    this.show("gate");
   }
 
   async open() {
     if (this.opened) return;
     const me = await whoAmI();
-    if (me.role === "visitor") {
-      this.$(".fg-label-gate").replaceChildren(gate(me, "Put labels right, one key a picture"));
-      this.show("gate");
-      return;
-    }
+    if (me.role === "visitor") return this.shut(gate(me, "Put labels right, one key a picture"));
     this.opened = true;
     await this.queue.resume(me.name);
     const reply = await keepAsking("label_open", {}, { isWanted: () => isShown("label") });
     if (reply.error) {
       this.opened = false;
-      this.$(".fg-label-gate").replaceChildren(h("div", { class: "fg-gate" }, h("p", { class: "fg-error" }, reply.error)));
-      this.show("gate");
-    } else if (reply.starting) this.wait(reply.starting);
-    else if (reply.session) this.begin(reply.session);
-    else this.plan(reply);
+      return this.shut(h("div", { class: "fg-gate" }, h("p", { class: "fg-error" }, reply.error)));
+    }
+    if (reply.starting) return this.wait(reply.starting);
+    return reply.session ? this.begin(reply.session) : this.plan(reply);
   }
 
   /** There is no order to ask in yet: say how far the model is, and ask again. */
@@ -109,12 +106,12 @@ class LabelPage {
   }
 
   begin(report) {
-    this.takeReport(report);
-    this.turn = 0;
+    this.standing.turn = 0;
+    this.standing.take(report);
     this.queue.begin(report.id, report.done);
     drawKeys(this.$(".fg-label-keys"), this.keys, (action) => this.act(action, true));
     this.show("sitting");
-    this.showStanding();
+    this.standing.show();
     if (this.refused) this.banner(`An answer from before could not be kept. ${this.refused}`);
     this.refused = "";
     this.next();
@@ -124,8 +121,7 @@ class LabelPage {
 
   next() {
     const item = this.queue.take();
-    this.comment = "";
-    this.closeField();
+    this.fields.begin(item);
     if (!item) return this.showWaiting();
     this.showItem(item);
   }
@@ -146,58 +142,50 @@ class LabelPage {
     this.item = null;
     this.study.clear();
     this.root.dataset.image = "";
-    this.$(".fg-choices").replaceChildren();
-    this.$(".fg-given").replaceChildren();
-    this.$(".fg-reason").textContent = "Looking for the next picture…";
+    drawNothing(this.root);
   }
 
   onItems(reply) {
     if (reply.error) return this.banner(reply.error, !this.item);
     if (this.item || this.root.dataset.state !== "sitting") return;
     if (this.queue.items.length) return this.next();
-    return this.refreshReport().then(() => {
+    return this.standing.refresh().then(() => {
       if (this.item) return undefined;
-      if (this.report.left === 0 && !reply.waiting) return this.finish();
+      if (this.standing.report.left === 0 && !reply.waiting) return this.finish();
       this.$(".fg-reason").textContent = "Others are looking at the pictures that are left, or new ones are being ranked.";
       this.waiting = setTimeout(() => this.queue.fill(null), WAIT_MS);
       return undefined;
     });
   }
 
-  /** A sentence over the picture, for some seconds or for as long as it `stays` true, with what to do about it. */
-  banner(text, stays = false, action = "") {
-    const banner = this.$(".fg-banner");
-    banner.replaceChildren(text, " ", action);
-    banner.hidden = !text;
-    clearTimeout(this.bannerTimer);
-    if (text && !stays) this.bannerTimer = setTimeout(() => (banner.hidden = true), 8000);
+  banner(text, stays = false) {
+    this.standing.say(text, stays);
   }
 
   // --- answering ---------------------------------------------------------------------------------------
 
   answer(kind, taxon = null) {
-    const { item } = this;
+    const { item, standing } = this;
+    const { report } = standing;
     if (!item) return;
-    const isLabel = kind === "label" && this.report.order === "adjudication" && item.reason === "adjudication";
+    const isLabel = kind === "label" && report.order === "adjudication" && item.reason === "adjudication";
     this.queue.send({
-      session: this.report.id,
+      session: report.id,
       key: newKey(),
       image: item.image,
       shown_version: item.version,
       kind: isLabel ? "adjudication" : kind,
       taxon,
-      comment: this.comment || null,
+      comment: this.fields.comment || null,
       seconds: (performance.now() - this.shownAt) / 1000,
       reason: item.reason,
       blind: item.blind,
     });
-    const isFromElsewhere = ["second", "audit"].includes(item.reason) && !["gold", "audit"].includes(this.report.order);
-    if (!isFromElsewhere && !["skip", "unsure"].includes(kind) && this.report.left !== null)
-      this.report = { ...this.report, left: Math.max(0, this.report.left - 1) };
-    if (this.queue.done % REPORT_EVERY === 0) this.refreshReport();
-    this.showStanding();
-    if (this.report.goal && this.queue.done === this.report.goal)
-      this.banner(`Goal reached: ${this.report.goal} pictures. Go on as long as you like.`);
+    const isFromElsewhere = ["second", "audit"].includes(item.reason) && !["gold", "audit"].includes(report.order);
+    if (!isFromElsewhere && !["skip", "unsure"].includes(kind)) standing.countDown();
+    if (this.queue.done % REPORT_EVERY === 0) standing.refresh();
+    standing.show();
+    if (report.goal && this.queue.done === report.goal) this.banner(`Goal reached: ${report.goal} pictures. Go on as long as you like.`);
     this.next();
   }
 
@@ -223,63 +211,23 @@ class LabelPage {
   async takeBack() {
     const reply = await this.queue.undo();
     this.undoing = null;
-    if (reply.lost) this.refreshReport();
+    if (reply.lost) this.standing.refresh();
     if (reply.error) return this.banner(reply.lost ? `${reply.error} See by how many are done whether it was taken back.` : reply.error);
     if (reply.nothing) return this.banner("There is nothing to take back in this session.");
     if (this.item) this.queue.items.unshift(this.item);
     this.queue.putBack(reply.item);
     this.next();
     this.study.note(`Taken back: ${iso(reply.undone.name ?? reply.undone.kind)}`);
-    this.refreshReport();
-  }
-
-  async refreshReport() {
-    await this.queue.sending;
-    const turn = ++this.turn;
-    const reply = await ask("label_report", { session: this.report.id });
-    if (!reply.error && turn === this.turn) {
-      this.takeReport(reply.session);
-      if (!this.queue.unsaved.length) this.queue.confirmed = reply.session.done;
-    }
-    this.showStanding();
-  }
-
-  /** While the server still reads the workspace it does not know how many are left: what was known before stays. */
-  takeReport(report) {
-    clearTimeout(this.learning);
-    if (report.left === null) this.learning = setTimeout(() => isShown("label") && this.refreshReport(), READING_MS);
-    const known = this.report?.id === report.id ? this.report.left : null;
-    this.report = { ...report, left: report.left ?? known };
-  }
-
-  showStanding() {
-    if (this.report) drawStanding(this.$(".fg-standing"), this.report, this.queue, () => this.finish());
-    this.root.dataset.unsaved = String(this.queue.unsaved.length);
-    const { problem } = this.queue;
-    const again = h("button", { type: "button", class: "fg-link", onclick: () => document.dispatchEvent(new Event("fg-try")) }, "Try now");
-    if (problem) this.banner(problem, true, again);
-    else if (this.problem) this.banner("Saved again.");
-    this.problem = problem;
+    this.standing.refresh();
   }
 
   async finish() {
     await this.queue.sending;
-    const reply = await keepAsking("label_close", { session: this.report.id });
+    const reply = await keepAsking("label_close", { session: this.standing.report.id });
     if (reply.error) return this.banner(reply.error);
-    const report = reply.session;
     this.queue.begin(null, 0);
     this.item = null;
-    this.$(".fg-finished").replaceChildren(
-      h("h1", {}, report.done === 1 ? "One picture done" : `${report.done} pictures done`),
-      ...[accuracySentence(report), report.sentence].filter(Boolean).map((text) => h("p", {}, text)),
-      h("p", { class: "fg-quiet" }, "Every answer is saved."),
-      h(
-        "p",
-        { class: "fg-row-actions" },
-        h("button", { type: "button", class: "fg-button fg-primary", onclick: () => this.openAgain() }, "Another session"),
-        h("a", { class: "fg-button", href: "#review" }, "Review"),
-      ),
-    );
+    drawFinished(this.$(".fg-finished"), reply.session, () => this.openAgain());
     return this.show("finished");
   }
 
@@ -318,28 +266,21 @@ class LabelPage {
         item?.choices.length
           ? this.answer("label", item.choices[0].taxon)
           : this.nothingTo("The model has not looked at this picture yet, so there is no likeliest kind to accept."),
-      keep: () =>
-        item?.given
-          ? this.answer("label", item.given.taxon)
-          : this.nothingTo(
-              item?.blind
-                ? "This is a second opinion: what others said is hidden, so say what it is."
-                : "This picture has no label yet that could be right.",
-            ),
+      keep: () => (item?.given ? this.answer("label", item.given.taxon) : this.nothingTo(item?.blind ? HIDDEN : NO_LABEL)),
       unsure: () => this.answer("unsure"),
       skip: () => this.answer("skip"),
       unusable: () => this.answer("unusable"),
       none: () => this.answer("none"),
-      search: () => this.openSearch(),
-      create: () => this.openNewKind(),
-      comment: () => this.openComment(),
+      search: () => this.fields.openSearch(),
+      create: () => this.fields.openNewKind(),
+      comment: () => this.fields.openComment(),
       undo: () => this.undo(),
       explain: () => {
         this.heldSince = byTouch ? null : performance.now();
         this.study.setView(this.study.view ? null : "contrast");
       },
       view: () => this.study.setView(this.study.view === "contrast" ? "parts" : "contrast"),
-      history: () => this.openHistory(),
+      history: () => this.fields.openHistory(),
       help: () => openKeys(this.$("dialog"), this.keys, (keys) => this.changeKeys(keys)),
     };
     actions[action]?.();
@@ -354,78 +295,4 @@ class LabelPage {
     drawKeys(this.$(".fg-label-keys"), this.keys, (action) => this.act(action, true));
     return this.keys;
   }
-
-  search(query) {
-    return ask("label_search", { query });
-  }
-
-  closeField() {
-    for (const selector of [".fg-find", ".fg-comment"]) {
-      const field = this.$(selector);
-      if (field.hidden) continue;
-      field.hidden = true;
-      field.replaceChildren();
-    }
-    focusedIn(this.root)?.blur();
-  }
-
-  openSearch() {
-    if (!this.item) return;
-    const place = this.$(".fg-find");
-    const picker = taxonSearch({
-      label: "Kind or group",
-      search: (query) => this.search(query),
-      onPick: (taxon) => this.answer("label", taxon.taxon),
-    });
-    picker.field.addEventListener("keydown", (event) => event.key === "Escape" && !event.isComposing && this.closeField());
-    place.replaceChildren(picker);
-    place.hidden = false;
-    picker.field.focus();
-  }
-
-  openComment() {
-    if (!this.item) return;
-    const place = this.$(".fg-comment");
-    const field = h("textarea", {
-      rows: 2,
-      maxlength: 2000,
-      placeholder: "Comment, kept with your answer. Esc when done.",
-      "aria-label": "Comment",
-    });
-    field.value = this.comment;
-    field.addEventListener("input", () => (this.comment = field.value.trim()));
-    field.addEventListener("keydown", (event) => event.key === "Escape" && !event.isComposing && field.blur());
-    place.replaceChildren(field);
-    place.hidden = false;
-    field.focus();
-  }
-
-  openNewKind() {
-    const { item } = this;
-    if (!item) return;
-    openNewKind(this.$("dialog"), {
-      search: (query) => this.search(query),
-      make: (kind) => ask("label_new_taxon", kind),
-      onMade: (taxon) =>
-        this.item === item ? this.answer("label", taxon.taxon) : this.banner("The kind is there now; the picture had changed meanwhile."),
-    });
-  }
-
-  async openHistory() {
-    const { item } = this;
-    if (!item) return;
-    if (item.blind) return openHistory(this.$("dialog"), [], true);
-    const reply = await ask("label_history", { image: item.image });
-    if (reply.error) return this.banner(reply.error);
-    openHistory(this.$("dialog"), reply.events, false);
-  }
-}
-
-/** Whether the focus was brought to a button by keys, so that Enter and Space mean that button. */
-function isReachedByTab(target) {
-  return target.matches?.("a:focus-visible, button:focus-visible") ?? false;
-}
-
-function newKey() {
-  return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }

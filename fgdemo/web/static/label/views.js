@@ -118,6 +118,12 @@ export function drawWhy(root, item) {
   for (const [annotator, name] of item.opinions) given.append(h("p", {}, `${iso(annotator)}: `, h("b", {}, name)));
 }
 
+/** Between two pictures. */
+export function drawNothing(root) {
+  for (const selector of [".fg-choices", ".fg-given"]) root.querySelector(selector).replaceChildren();
+  root.querySelector(".fg-reason").textContent = "Looking for the next picture…";
+}
+
 /** The candidates that have a number key: five, and more only where they are not next to impossible. */
 export function offered(item) {
   return item.choices.filter((choice, rank) => rank < 5 || choice.prob >= 0.01);
@@ -258,6 +264,21 @@ export function drawStanding(root, report, queue, onStop) {
     h("p", { class: "fg-figures" }, ...facts, saving),
     ...words.filter(Boolean).map((text) => h("p", { class: "fg-quiet fg-small" }, text)),
     h("p", {}, h("button", { type: "button", class: "fg-link", onclick: onStop }, "End the session")),
+  );
+}
+
+/** What the session came to; `onAgain()` for another one. */
+export function drawFinished(root, report, onAgain) {
+  root.replaceChildren(
+    h("h1", {}, report.done === 1 ? "One picture done" : `${report.done} pictures done`),
+    ...[accuracySentence(report), report.sentence].filter(Boolean).map((text) => h("p", {}, text)),
+    h("p", { class: "fg-quiet" }, "Every answer is saved."),
+    h(
+      "p",
+      { class: "fg-row-actions" },
+      h("button", { type: "button", class: "fg-button fg-primary", onclick: onAgain }, "Another session"),
+      h("a", { class: "fg-button", href: "#review" }, "Review"),
+    ),
   );
 }
 

@@ -32,9 +32,9 @@ export async function showAnnotators({ root, isCurrent }) {
           column("Set aside", "unusable, or none of these kinds", "aside"),
           column("Unsure", "looked at, and could not tell", "unsure"),
           column("Changed", "of the labels that were there before"),
-          column("A minute", "pictures a minute, pauses left out; only your own, unless you are a maintainer"),
+          column("A minute", "pictures a minute, pauses left out; only your own, unless you are a maintainer", "per_minute"),
           column("With others", "second opinions about the same pictures"),
-          column("Last answer"),
+          column("Last answer", null, "last"),
         ),
       ),
       h("tbody", {}, ...found.people.map(person)),
@@ -97,9 +97,13 @@ function person(one) {
     h("td", { class: "fg-num", "data-column": "aside" }, number(one.set_aside)),
     h("td", { class: "fg-num", "data-column": "unsure" }, number(one.unsure)),
     h("td", {}, changed),
-    h("td", { class: "fg-num" }, one.per_minute === null ? h("span", { class: "fg-quiet" }, "–") : one.per_minute.toFixed(0)),
+    h(
+      "td",
+      { class: "fg-num", "data-column": "per_minute" },
+      one.per_minute === null ? h("span", { class: "fg-quiet" }, "–") : one.per_minute.toFixed(0),
+    ),
     h("td", {}, agreement(one.agreement)),
-    h("td", { class: "fg-num" }, new Date(one.last).toLocaleString([], { dateStyle: "medium", timeStyle: "short" })),
+    h("td", { class: "fg-num", "data-column": "last" }, new Date(one.last).toLocaleString([], { dateStyle: "medium", timeStyle: "short" })),
   );
 }
 

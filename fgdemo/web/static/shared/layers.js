@@ -87,11 +87,14 @@ export function signedLayer(values, grid, aspect, { positive, negative, peak }) 
 export function partsLayer(parts, grid, aspect) {
   const canvas = canvasFor(grid, aspect, LINE_SIDE);
   const { width, height } = canvas;
-  const background = Array.from({ length: grid[0] * grid[1] }, (_, place) =>
-    parts.reduce((left, part) => left - part.share[place], 1),
-  );
+  const background = Array.from({ length: grid[0] * grid[1] }, (_, place) => parts.reduce((left, part) => left - part.share[place], 1));
   const fine = [...parts.map((part) => part.share), background].map((shares) =>
-    upsample(shares.map((share) => Math.log(Math.max(share, FAINTEST))), grid, width, height).map(Math.exp),
+    upsample(
+      shares.map((share) => Math.log(Math.max(share, FAINTEST))),
+      grid,
+      width,
+      height,
+    ).map(Math.exp),
   );
   const depth = new Float32Array(width * height);
   const owner = new Int8Array(width * height).fill(-1);
