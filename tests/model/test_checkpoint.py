@@ -79,6 +79,7 @@ def test_a_reading_adds_up(fitted: Fitted) -> None:
         np.testing.assert_allclose(reading.assignment.sum(-1), 1, atol=1e-5)
         assert reading.probs.sum() == pytest.approx(1)
         mid = fitted.classifier.network.with_mid(fitted.classifier.pixels(picture)[None])[1][0]
+        assert reading.mid is not None
         np.testing.assert_allclose(reading.mid, mid, atol=1e-4)
         assert np.linalg.norm(reading.embedding) == pytest.approx(1, abs=1e-5)
         assert reading.unknown_score is not None

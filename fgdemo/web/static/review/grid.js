@@ -1,9 +1,7 @@
 // The grid of pictures: pages that arrive as one scrolls, a cursor, and what is chosen. It knows nothing of answers.
 
 import { keepAsking } from "../shared/client.js";
-import { h } from "../shared/dom.js";
-import { iso } from "../shared/names.js";
-import { percent } from "../shared/words.js";
+import { drawTile } from "./tile.js";
 
 const PAGE = 120;
 const MOST_CHOSEN = 1000; // the server takes so many in one answer
@@ -278,44 +276,4 @@ export class Grid {
     this.root.addEventListener("pointerleave", () => clearTimeout(hover));
     this.root.addEventListener("dragstart", (event) => event.preventDefault());
   }
-}
-
-/** One picture of the grid. */
-function drawTile(tile, index, total) {
-  const differs = tile.suggested && tile.suggested !== tile.given;
-  const isDoubted = differs && !tile.checked && !tile.disputed;
-  const state = [tile.locked && "gold", tile.disputed && "disputed"].filter(Boolean);
-  const doubt = [...state, ...(isDoubted ? [iso(tile.suggested_name)] : [])].join(" · ");
-  const words = [
-    iso(tile.given_name),
-    tile.checked && "checked",
-    ...state,
-    differs && !tile.checked && `looks like ${iso(tile.suggested_name)}`,
-  ]
-    .filter(Boolean)
-    .join(", ");
-  return h(
-    "div",
-    {
-      class: "fg-tile",
-      id: `fg-tile-${tile.image.slice(0, 24)}`,
-      role: "option",
-      "aria-selected": "false",
-      "aria-label": words,
-      title: words,
-      "aria-posinset": index + 1,
-      "aria-setsize": total,
-      "data-image": tile.image,
-      "data-checked": String(tile.checked),
-      "data-gold": tile.locked ? "true" : null,
-    },
-    h("img", { src: new URL(tile.thumb, document.baseURI), alt: "", loading: "lazy", decoding: "async", draggable: "false" }),
-    h("span", { class: "fg-tile-given" }, tile.checked ? "✓ " : "", tile.given_name),
-    h(
-      "span",
-      { class: "fg-tile-taken" },
-      h("span", {}, doubt),
-      isDoubted && tile.suggested_prob !== null ? h("span", { class: "fg-num" }, percent(tile.suggested_prob)) : "",
-    ),
-  );
 }
