@@ -42,6 +42,29 @@ class TaughtView:
     outside: Tensor
 
 
+@dataclass(frozen=True)
+class Lesson:
+    """What is learned from one view.
+
+    Attributes:
+        features: (n, 2 M + d) of n places.
+        parts: what is seen at each; None outside the thing.
+    """
+
+    features: Tensor
+    parts: tuple[str | None, ...]
+
+
+def lesson_of(view: TaughtView, mean: Tensor, projection: Tensor, seed: int) -> Lesson:
+    """Its points, and some places outside the thing that `seed` draws; mean and projection as for `fit_taught`."""
+    features = _features(view, mean, projection)
+    seen = [point for point in view.points if point.is_seen]
+    x, y = (torch.tensor([getattr(point, side) for point in seen]) for side in ("x", "y"))
+    outside = _some(features[view.outside], seed)
+    rows = torch.cat([at_points(features, x, y), outside]) if seen else outside
+    return Lesson(rows, (*[point.part for point in seen], *[None] * len(outside)))
+
+
 def fit_taught(
     views: Sequence[TaughtView], group: str, names: Sequence[str], mean: Tensor, projection: Tensor
 ) -> TaughtParts:
@@ -54,17 +77,28 @@ def fit_taught(
     Raises:
         ValueError: no point of any of these parts.
     """
-    rows, labels = [], []
-    for number, view in enumerate(views):
-        features = _features(view, mean, projection)
-        seen = [point for point in view.points if point.is_seen and point.part in names]
-        if seen:
-            x, y = (torch.tensor([getattr(point, side) for point in seen]) for side in ("x", "y"))
-            rows.append(at_points(features, x, y))
-            labels += [names.index(point.part) for point in seen]
-        rows.append(_some(features[view.outside], number))
-        labels += [len(names)] * len(rows[-1])
-    table, classes = torch.cat(rows), torch.tensor(labels)
+    lessons = [lesson_of(view, mean, projection, number) for number, view in enumerate(views)]
+    weight, bias = learn(lessons, names)
+    m = views[0].mid.shape[-1]
+    last = projection @ weight[2 * m :]
+    return TaughtParts(group, weight[:m], weight[m : 2 * m], last, bias - mean @ last)
+
+
+def learn(lessons: Sequence[Lesson], names: Sequence[str]) -> tuple[Tensor, Tensor]:
+    """(F, K + 1) and (K + 1,): the log-odds of the K parts and, last, of the background are linear in the features.
+
+    Raises:
+        ValueError: no point of any of these parts.
+    """
+    table = torch.cat([lesson.features for lesson in lessons])
+    known = [part is None or part in names for lesson in lessons for part in lesson.parts]
+    labels = [
+        len(names) if part is None else names.index(part)
+        for one in lessons
+        for part in one.parts
+        if part is None or part in names
+    ]
+    table, classes = table[torch.tensor(known)], torch.tensor(labels)
     is_point = classes < len(names)
     if not bool(is_point.any()):
         raise ValueError(f"There is no point of any of the parts {', '.join(names)}.")
@@ -73,9 +107,7 @@ def fit_taught(
     weight, bias = _regression(table, classes, weights, len(names) + 1)
     absent = torch.bincount(classes, minlength=len(names) + 1) == 0
     bias[absent] = -1e4
-    m = views[0].mid.shape[-1]
-    last = projection @ weight[2 * m :]
-    return TaughtParts(group, weight[:m], weight[m : 2 * m], last, bias - mean @ last)
+    return weight, bias
 
 
 def _features(view: TaughtView, mean: Tensor, projection: Tensor) -> Tensor:
