@@ -181,6 +181,13 @@ class Classifier:
         vars(other)["_network"] = network.to(self.device).eval().requires_grad_(False)  # instead of solving `head`
         return other
 
+    def with_parts(self, parts: PartModel) -> Classifier:
+        """The same answers, shared out among other parts."""
+        other, known = replace(self, parts=parts), self.network
+        network = Network(self.backbone, known.weight, known.bias, known.origin, parts.to(self.device))
+        vars(other)["_network"] = network.eval().requires_grad_(False)  # the head need not be solved again
+        return other
+
     def maps(self, reading: Reading, columns: Sequence[int]) -> np.ndarray:
         """(h, w, M) of its evidence."""
         return reading.evidence[..., columns]

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from fgdemo.values.errors import PictureError
 
 LONGEST_PART = 40
 """Characters of the name of a part: it must fit on a chip."""
+FIRST_GUESSES = 3
+"""Pictures with points from which on the parts of a group are fitted; below it the clusters stay."""
 MOST_PARTS = 12
 """Parts of one group: so many colours can be told apart among neighbours."""
 
@@ -43,3 +46,29 @@ class PlacedPoint:
     @property
     def is_seen(self) -> bool:
         return self.x is not None
+
+
+@dataclass(frozen=True)
+class GroupLesson:
+    """How far the parts of a group are taught.
+
+    Attributes:
+        group: a taxon, or "" for kinds that stand alone.
+        pictures: on which points were placed.
+        counts: on how many of them each part is seen.
+        found: (found, placed) of each part, on pictures that were left out of what taught it.
+        next: pictures without points that would teach most, the best first.
+        unread: pictures with points that cannot be read now.
+        trouble: why the points teach nothing, in a sentence; empty where they do.
+    """
+
+    group: str
+    pictures: int
+    counts: Mapping[str, int]
+    found: Mapping[str, tuple[int, int]]
+    next: tuple[str, ...] = ()
+    unread: int = 0
+    trouble: str = ""
+
+    def with_next(self, images: Sequence[str]) -> GroupLesson:
+        return replace(self, next=tuple(images))

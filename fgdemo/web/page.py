@@ -23,6 +23,7 @@ from fgdemo.web.pages.data_files import file_routes
 from fgdemo.web.pages.document import STATIC, document_routes
 from fgdemo.web.pages.label import label_page
 from fgdemo.web.pages.pictures import routes
+from fgdemo.web.pages.points import points_page
 from fgdemo.web.pages.review import review_page
 from fgdemo.web.pages.theme import theme
 from fgdemo.web.pages.train import train_page
@@ -41,6 +42,7 @@ def build_app(services: Services) -> gr.Blocks:
         spend = spending(services.settings, services.accounts)
         classify_tab(services.workbench, services.suggestions, spend)
         label_page(services.labelling, services.review, services.accounts)
+        points_page(services.pointing, services.accounts)
         review_page(services.review, services.labelling, services.accounts)
         train_page(services.training, services.review, services.accounts, services.labelling)
         data_page(services.transfers, services.incoming, services.accounts)

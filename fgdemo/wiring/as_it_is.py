@@ -62,6 +62,7 @@ def services_as_it_is(settings: Settings, engine: Engine, checkpoint: Path) -> S
         accounts=Accounts(engine, hub_roles=HubRoles(settings.maintainers, settings.experts)),
         labelling=silent,
         review=silent,
+        pointing=silent,
         transfers=silent,
         training=silent,
         incoming=Incoming(settings.home / "incoming", settings.disk_reserve_bytes),

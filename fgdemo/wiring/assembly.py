@@ -19,6 +19,7 @@ from fgdemo.services.exchange.exchange import Exchange
 from fgdemo.services.exchange.mirroring import Mirroring
 from fgdemo.services.exchange.transfers import Transfers
 from fgdemo.services.labelling.labelling import Labelling
+from fgdemo.services.labelling.pointing import Pointing
 from fgdemo.services.operating.housekeeping import Housekeeping, chores
 from fgdemo.services.operating.operations import Operations
 from fgdemo.services.review import Review
@@ -60,6 +61,7 @@ class Services:
     accounts: Accounts
     labelling: Labelling
     review: Review
+    pointing: Pointing
     transfers: Transfers
     training: Trainings
     incoming: Incoming
@@ -244,6 +246,7 @@ def _services(
         accounts=Accounts(workspace.engine, hub_roles=HubRoles(settings.maintainers, settings.experts)),
         labelling=learning.labelling,
         review=learning.review,
+        pointing=learning.pointing,
         transfers=transfers,
         training=training,
         incoming=incoming,

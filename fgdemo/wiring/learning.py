@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING
 from fgdemo.learn.live.gold_doubts import GoldDoubts
 from fgdemo.learn.live.live_classifier import LiveClassifier
 from fgdemo.learn.live.live_learner import LiveLearner
+from fgdemo.learn.live.part_teacher import PartTeacher
 from fgdemo.services.labelling.explainer import Explainer
 from fgdemo.services.labelling.gold import Gold
 from fgdemo.services.labelling.labelling import Labelling
+from fgdemo.services.labelling.pointing import Pointing
 from fgdemo.services.review import Review
 from fgdemo.storage.embeddings.library import Library
 from fgdemo.storage.embeddings.looking import Looking
+from fgdemo.storage.history.points import PointLog
 from fgdemo.storage.history.taxa import TaxonStore
 
 if TYPE_CHECKING:
@@ -34,6 +37,8 @@ class Learning:
     library: Library
     labelling: Labelling
     review: Review
+    pointing: Pointing
+    teacher: PartTeacher
     stop: Callable[[], None]
 
 
@@ -59,17 +64,26 @@ def start_learning(
 
     looking = Looking(embeddings, images, roster, classifier.look)
     looking.start()
+    points = PointLog(workspace.engine)
+    teacher = PartTeacher(classifier, points, roster, taxa, images)
+    teacher.start()
 
     def stop() -> None:
+        teacher.stop()
         looking.stop()
         learner.stop()
 
     doubts = GoldDoubts(settings, roster, models, taxa, embeddings, learner.ranking, classifier.version)
-    explainer = Explainer(LiveClassifier(classifier, learner, taxa), learner, roster, embeddings, images)
+    live = LiveClassifier(classifier, learner, taxa)
+    explainer = Explainer(
+        lambda: teacher.taught(live()), learner, roster, embeddings, images, is_taught=lambda: teacher.is_taught
+    )
     gold = Gold(roster, doubts, training.is_judging)
     return Learning(
         Library(roster, embeddings, images, suspicion),
         Labelling(workspace.engine, roster, learner, taxa, classifier, explainer, gold),
         Review(workspace.engine, roster, learner, taxa, explainer),
+        Pointing(points, roster, taxa, teacher),
+        teacher,
         stop,
     )

@@ -142,6 +142,7 @@ def services_over(
         accounts=Accounts(workspace.engine),
         labelling=workspace.labelling,
         review=workspace.review,
+        pointing=workspace.pointing,
         transfers=Transfers(exchange, settings.home),
         training=cast("Trainings", training) if training else fake_training(workspace, settings),
         incoming=Incoming(settings.home / "incoming"),

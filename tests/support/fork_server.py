@@ -43,6 +43,7 @@ def open_services(services: Any, home: Path, url: str) -> None:
     library = Library(workspace.roster, workspace.embeddings, workspace.images)
     services.accounts.opened = Accounts(workspace.engine)
     services.labelling.opened, services.review.opened = workspace.labelling, workspace.review
+    services.pointing.opened = workspace.pointing
     services.images.opened = workspace.images
     services.workbench.opened = Workbench(workspace.classifier, library, lambda *_: {})
     services.suggestions.opened = workspace.suggestions()
@@ -57,6 +58,7 @@ def main() -> None:
         "accounts",
         "labelling",
         "review",
+        "pointing",
         "images",
         "transfers",
         "training",

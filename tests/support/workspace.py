@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,12 +17,14 @@ from fgdemo.model.head import RidgeHead
 from fgdemo.services.classify.suggestions import Suggestions
 from fgdemo.services.labelling.explainer import Explainer
 from fgdemo.services.labelling.labelling import Labelling
+from fgdemo.services.labelling.pointing import Pointing
 from fgdemo.services.review import Review
 from fgdemo.storage.database.database import open_database, register_taxa
 from fgdemo.storage.embeddings.embeddings import Embeddings, Looks, LooksShape
 from fgdemo.storage.exchange.imported import Imported
 from fgdemo.storage.exchange.intake import Intake
 from fgdemo.storage.history.events import EventLog
+from fgdemo.storage.history.points import PointLog
 from fgdemo.storage.history.roster import Roster
 from fgdemo.storage.history.taxa import TaxonStore
 from fgdemo.storage.pictures.decoding import Decoder
@@ -30,6 +33,8 @@ from fgdemo.storage.visitors.pictures import VisitorPictures
 from fgdemo.storage.visitors.remarks import Remarks
 from fgdemo.values.annotation import Person
 from fgdemo.values.labelled import LabelledPicture, SourceSplit
+from fgdemo.values.points import GroupLesson, PlacedPoint
+from fgdemo.values.types import PART_COLOURS
 from tests.support.fakes import COLOURS, FakeClassifier
 
 ADA, BO = Person("ada", "expert"), Person("bo", "expert")
@@ -47,6 +52,7 @@ class FakeWorkspace:
     learner: LiveLearner
     labelling: Labelling
     review: Review
+    pointing: Pointing
 
     def take_in(self, pictures: Sequence[LabelledPicture], run: str = "1", has_splits: bool = True) -> Imported:
         return self.intake().take_in(pictures, run, has_splits=has_splits)
@@ -67,6 +73,39 @@ class FakeWorkspace:
         return Looks(np.stack([r.embedding for r in readings]), np.ones((len(readings), 3, 2)), maps)
 
 
+@dataclass(frozen=True)
+class FakeTeacher:
+    """Learns at once, and guesses that every part it was ever told of is in the middle."""
+
+    points: PointLog
+    roster: Roster
+    taxa: TaxonStore
+
+    def group_of(self, image: str) -> str | None:
+        taxon = self.roster.standing(image).taxon
+        return None if taxon is None else self.taxa.load().root(taxon)
+
+    def lesson(self, group: str) -> GroupLesson:
+        placed = {image: points for image, points in self.points.all().items() if self.group_of(image) == group}
+        counts = Counter(part for points in placed.values() for part in points)
+        found = {part: (count - 1, count) for part, count in counts.items()} if len(placed) > 1 else {}
+        others = [image for image in self.roster.image_ids if image not in placed and self.group_of(image) == group]
+        return GroupLesson(group, len(placed), counts, found, tuple(others[:3]))
+
+    def guesses(self, image: str, group: str) -> tuple[PlacedPoint, ...]:
+        lesson = self.lesson(group)
+        return tuple(PlacedPoint(part, 0.5, 0.5) for part in lesson.found)
+
+    def is_learning(self) -> bool:
+        return False
+
+    def placed(self) -> None:
+        """It has learned already."""
+
+    def colours(self, group: str, names: Sequence[str]) -> dict[str, str]:
+        return dict(zip(names, PART_COLOURS, strict=False))
+
+
 def open_fake_workspace(home: Path, url: str | None = None, decoder: Decoder | None = None) -> FakeWorkspace:
     """The prior head knows nothing, so all that the learner knows is in the workspace."""
     engine = open_database(url or f"sqlite:///{home / 'fgdemo.sqlite'}")
@@ -83,7 +122,11 @@ def open_fake_workspace(home: Path, url: str | None = None, decoder: Decoder | N
     explainer = Explainer(lambda: classifier, learner, roster, embeddings, images)
     labelling = Labelling(engine, roster, learner, taxa, classifier, explainer)
     review = Review(engine, roster, learner, taxa, explainer)
-    return FakeWorkspace(engine, classifier, images, events, roster, embeddings, taxa, learner, labelling, review)
+    points = PointLog(engine)
+    pointing = Pointing(points, roster, taxa, FakeTeacher(points, roster, taxa))
+    return FakeWorkspace(
+        engine, classifier, images, events, roster, embeddings, taxa, learner, labelling, review, pointing
+    )
 
 
 def coloured(taxon: str, number: int, label: str | None = None, split: SourceSplit = "train") -> LabelledPicture:

@@ -15,7 +15,7 @@ from PIL import Image
 
 from fgdemo.model.classifier import Classifier
 from fgdemo.model.parts import PartModel
-from fgdemo.model.taught.fitting import TaughtView, fit_taught
+from fgdemo.model.taught.fitting import Lesson, TaughtView, learn, lesson_of, taught_by
 from fgdemo.values.errors import DatasetError
 from fgdemo.values.points import MOST_PARTS, PlacedPoint
 from fgdemo.values.types import PART_COLOURS, CropBox, Part
@@ -26,6 +26,8 @@ MARGIN = 0.1
 """Of a box that is known, what is seen around it."""
 NEARLY_ALL = 0.8
 """Share of the picture from which on what lies around the points is the whole."""
+FOLDS = 12
+"""Up to so many pictures each is left out by itself; of more, every twelfth at a time."""
 SURELY_NOT = 0.1
 """Foreground below which a place is taken for background where points fill the picture."""
 
@@ -45,16 +47,19 @@ def teach(classifier: Classifier, group: str, taught: Sequence[TaughtPicture]) -
     Raises:
         DatasetError: the classifier knows no such group, there is no point, or there are more parts than colours.
     """
-    views = [view for one in taught for view in views_of(classifier, one, group)]
-    return with_parts(classifier, group, part_names(group, classifier.parts, taught), views)
-
-
-def with_parts(classifier: Classifier, group: str, names: Sequence[str], views: Sequence[TaughtView]) -> Classifier:
-    """As `teach`, from views at hand."""
     old = classifier.parts.to("cpu")
-    found = fit_taught(views, group, names, old.mean, old.projection)
+    views = [view for one in taught for view in views_of(classifier, one, group)]
+    lessons = [lesson_of(view, old.mean, old.projection, number) for number, view in enumerate(views)]
+    return with_parts(classifier, group, part_names(group, classifier.parts, taught), lessons, views)
+
+
+def with_parts(
+    classifier: Classifier, group: str, names: Sequence[str], lessons: Sequence[Lesson], views: Sequence[TaughtView]
+) -> Classifier:
+    """As `teach`, from lessons at hand; the parts are described by `views`."""
+    old = classifier.parts.to("cpu")
     parts = old.with_taught(
-        found,
+        taught_by(lessons, group, names, old.mean, old.projection),
         _parts_of(old, group, names),
         torch.stack([view.tokens for view in views]),
         torch.stack([view.mid for view in views]),
@@ -63,7 +68,7 @@ def with_parts(classifier: Classifier, group: str, names: Sequence[str], views: 
 
 
 def part_names(group: str, parts: PartModel, taught: Sequence[TaughtPicture]) -> tuple[str, ...]:
-    """What the points name, the most often named first. Raises DatasetError as `teach`."""
+    """What the points name, in the order in which it was named. Raises DatasetError as `teach`."""
     if group not in parts.ground_groups:
         raise DatasetError(f"The model knows no group “{group}” whose parts could be taught.")
     named = Counter(point.part for one in taught for point in one.points if point.is_seen)
@@ -73,7 +78,7 @@ def part_names(group: str, parts: PartModel, taught: Sequence[TaughtPicture]) ->
         raise DatasetError(
             f"The points name {len(named)} parts ({', '.join(sorted(named))}); a group has at most {MOST_PARTS}."
         )
-    return tuple(sorted(named, key=lambda name: (-named[name], name)))
+    return tuple(named)
 
 
 def _parts_of(old: PartModel, group: str, names: Sequence[str]) -> tuple[Part, ...]:
@@ -158,3 +163,32 @@ def _widened(sides: tuple[float, float, float, float], by: float) -> tuple[float
     left, top, right, bottom = sides
     wide, high = max(by * (right - left), 0.025), max(by * (bottom - top), 0.025)
     return max(left - wide, 0.0), max(top - high, 0.0), min(right + wide, 1.0), min(bottom + high, 1.0)
+
+
+def found_left_out(lessons: Sequence[tuple[Lesson, ...]], names: Sequence[str]) -> dict[str, tuple[int, int]]:
+    """(found, placed) of each part: whether it is found where people see it, by parts taught without this picture."""
+    tally = {name: [0, 0] for name in names}
+    for fold in range(min(FOLDS, len(lessons))):
+        held = [one for at, one in enumerate(lessons) if at % FOLDS == fold]
+        rest = [lesson for at, one in enumerate(lessons) if at % FOLDS != fold for lesson in one]
+        if all(part is None for lesson in rest for part in lesson.parts):
+            continue
+        weight, bias = learn(rest, names)
+        for first, *_ in held:
+            answers = (first.features @ weight + bias).argmax(-1).tolist()
+            for part, answer in zip(first.parts, answers, strict=True):
+                if part in tally:
+                    tally[part][0] += names[answer] == part if answer < len(names) else False
+                    tally[part][1] += 1
+    return {name: (right, placed) for name, (right, placed) in tally.items()}
+
+
+def middle_of(share: torch.Tensor) -> tuple[float, float]:
+    """x and y of the middle of the strongest place and of what is around it, weighted by (h, w) shares."""
+    rows, columns = share.shape
+    row, column = divmod(int(share.argmax()), columns)
+    top, left = max(row - 1, 0), max(column - 1, 0)
+    near = share[top : row + 2, left : column + 2]
+    y = (torch.arange(near.shape[0]) + top + 0.5) / rows
+    x = (torch.arange(near.shape[1]) + left + 0.5) / columns
+    return float((near.sum(0) * x).sum() / near.sum()), float((near.sum(1) * y).sum() / near.sum())

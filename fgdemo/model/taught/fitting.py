@@ -78,8 +78,15 @@ def fit_taught(
         ValueError: no point of any of these parts.
     """
     lessons = [lesson_of(view, mean, projection, number) for number, view in enumerate(views)]
+    return taught_by(lessons, group, names, mean, projection)
+
+
+def taught_by(
+    lessons: Sequence[Lesson], group: str, names: Sequence[str], mean: Tensor, projection: Tensor
+) -> TaughtParts:
+    """As `fit_taught`, from lessons at hand."""
     weight, bias = learn(lessons, names)
-    m = views[0].mid.shape[-1]
+    m = (len(weight) - projection.shape[1]) // 2
     last = projection @ weight[2 * m :]
     return TaughtParts(group, weight[:m], weight[m : 2 * m], last, bias - mean @ last)
 

@@ -74,6 +74,7 @@ class Explainer:
     Args:
         live: the classifier with the newest head; called for each question, so it should be cheap.
         learner: whose neighbours are the references; follows the same roster.
+        is_taught: whether points have taught it parts since `embeddings` were made, which know nothing of those.
     """
 
     def __init__(
@@ -83,12 +84,14 @@ class Explainer:
         roster: Roster,
         embeddings: Embeddings,
         images: ImageStore,
+        is_taught: Callable[[], bool] = lambda: False,
     ) -> None:
         self._live = live
         self._learner = learner
         self._roster = roster
         self._embeddings = embeddings
         self._images = images
+        self._is_taught = is_taught
         self._readings: OrderedDict[str, tuple[Classifier, Reading]] = OrderedDict()
         self._reading = Aside("explain", niceness=1)
 
@@ -106,15 +109,15 @@ class Explainer:
 
         Raises: as `explain`.
         """
-        explanation, reading = self._explain(self._live(), image, a, b)
+        classifier = self._live()
+        explanation, reading = self._explain(classifier, image, a, b)
         part_row = _deciding_part(reading, explanation)
         part = None if part_row is None else reading.parts[part_row]
-        return References(
-            part,
-            explanation.grid,
-            self._nearest(image, a, part_row),
-            self._nearest(image, b, part_row),
-        )
+        if part is not None and self._is_taught():
+            strips = [self._read_nearest(classifier, image, taxon, part) for taxon in (a, b)]
+        else:
+            strips = [self._nearest(image, taxon, part_row) for taxon in (a, b)]
+        return References(part, explanation.grid, *strips)
 
     def deciding_parts(self, a: str, b: str, pictures_a: Sequence[str], pictures_b: Sequence[str]) -> list[PartWeight]:
         """Which parts tell A from B, strongest first: the mean evidence for A against B on pictures of A less on B's.
@@ -162,6 +165,17 @@ class Explainer:
             self._readings.popitem(last=False)
         return reading
 
+    def _read_nearest(self, classifier: Classifier, image: str, taxon: str, part: Part) -> tuple[Reference, ...]:
+        """The nearest by the whole embedding, in which the part is looked for now."""
+        near = self._learner.similar_labelled(image, taxon, REFERENCES)
+        found = []
+        for other, likeness in near:
+            reading = self._read(other, classifier)
+            row = next((row for row, one in enumerate(reading.parts) if one.id == part.id), None)
+            share = None if row is None else reading.assignment[..., row]
+            found.append(self._reference(other, likeness, share))
+        return tuple(found)
+
     def _nearest(self, image: str, taxon: str, part_row: int | None) -> tuple[Reference, ...]:
         roster, embeddings = self._roster, self._embeddings
         near = self._learner.similar_labelled(image, taxon, CONSIDERED)
@@ -178,16 +192,14 @@ class Explainer:
         checked = np.array([roster.checked[roster.row_of[other]] for other, _ in near])
         best = np.argsort(-(likeness + CHECKED_FIRST * checked), kind="stable")[:REFERENCES]
         return tuple(
-            Reference(
-                image=near[i][0],
-                checked=bool(checked[i]),
-                similarity=round(float(likeness[i]), 4),
-                part_map=None
-                if part_row is None
-                else tuple(places[i][1][..., part_row].astype(np.float64).ravel().round(3).tolist()),
-            )
+            self._reference(near[i][0], likeness[i], None if part_row is None else places[i][1][..., part_row])
             for i in map(int, best)
         )
+
+    def _reference(self, image: str, likeness: float, share: np.ndarray | None) -> Reference:
+        checked = bool(self._roster.checked[self._roster.row_of[image]])
+        part_map = None if share is None else tuple(share.astype(np.float64).ravel().round(3).tolist())
+        return Reference(image, checked, round(float(likeness), 4), part_map)
 
 
 def _check_known(classifier: Classifier, *taxa: str) -> None:

@@ -66,6 +66,11 @@ class PointLog:
         with reading(self._engine) as connection:
             return connection.execute(sa.select(sa.func.max(label_event_table.c.id)).where(_IS_POINT)).scalar() or 0
 
+    def of(self, image: str) -> dict[str, PlacedPoint]:
+        """The points of one picture that count now, by part."""
+        with reading(self._engine) as connection:
+            return points_of(events_where(connection, _IS_POINT & (label_event_table.c.image == image)))
+
     def all(self) -> dict[str, dict[str, PlacedPoint]]:
         """Of each picture on which parts are seen, the points that count now, by part. Gold pictures are left out."""
         gold = sa.select(image_table.c.id).where(image_table.c.split == "gold")

@@ -32,6 +32,7 @@ STYLES = (
     "label/page.css",
     "review/page.css",
     "review/views.css",
+    "points/points.css",
     "data/page.css",
     "train/page.css",
     "train/verdict.css",

@@ -5,6 +5,7 @@ import { h, isTyping } from "../shared/dom.js";
 import { digitOf } from "../shared/keyboard.js";
 import { iso } from "../shared/names.js";
 import { gate, isShown, whoAmI } from "../head/nav.js";
+import { openPoints } from "../points/dialog.js";
 import { Fields } from "./fields.js";
 import { actionOf, isChosen, isReachedByTab, openKeys, readKeys, storeKeys } from "./keys.js";
 import { LabelQueue } from "./queue.js";
@@ -281,6 +282,7 @@ class LabelPage {
       },
       view: () => this.study.setView(this.study.view === "contrast" ? "parts" : "contrast"),
       history: () => this.fields.openHistory(),
+      points: () => this.openPoints(),
       help: () => openKeys(this.$("dialog"), this.keys, (keys) => this.changeKeys(keys)),
     };
     actions[action]?.();
@@ -294,5 +296,10 @@ class LabelPage {
     this.keys = storeKeys(keys);
     drawKeys(this.$(".fg-label-keys"), this.keys, (action) => this.act(action, true));
     return this.keys;
+  }
+
+  openPoints() {
+    const { item } = this;
+    if (item) openPoints(item.image, { onClose: (hasChanged) => hasChanged && this.item === item && this.study.show(item) });
   }
 }

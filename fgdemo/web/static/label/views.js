@@ -170,6 +170,7 @@ export function drawKeys(root, keys, onAct) {
     "explain",
     "view",
     "history",
+    "points",
     "help",
   ];
   root.replaceChildren(

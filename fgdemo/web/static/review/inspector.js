@@ -103,6 +103,12 @@ export class Inspector {
     this.rest = setTimeout(() => this.study(tile, turn), REST_MS);
   }
 
+  /** What is shown of it was learned anew. */
+  lookAgain(tile) {
+    this.tile = null;
+    this.look(tile);
+  }
+
   async study(tile, turn) {
     // The picture can be answered without them, so nothing on the page asks for patience.
     const isShown = { isWanted: () => turn === this.turn, onTrouble: (reply) => this.note(`${reply.error} Trying again…`) };

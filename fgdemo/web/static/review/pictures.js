@@ -8,6 +8,7 @@ import { Bulk, pictures } from "./bulk.js";
 import { drawFilter, openSearch } from "./filter.js";
 import { Grid } from "./grid.js";
 import { Inspector } from "./inspector.js";
+import { openPoints } from "../points/dialog.js";
 import { filterOf, linkTo } from "./route.js";
 
 /** @type {[string[], string][]} */
@@ -26,6 +27,7 @@ const KEYS = [
   [["Esc"], "choose none, or close"],
   [["↵"], "large"],
   [["E"], "picture, A − B, parts"],
+  [["P"], "teach parts: place points on it"],
 ];
 const ARROWS = new Set(["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End"]);
 
@@ -94,6 +96,11 @@ export class Pictures {
     this.inspector.setLarge(!this.inspector.isLarge && Boolean(tile));
   }
 
+  openPoints() {
+    const tile = this.grid.tiles[this.grid.cursor];
+    if (tile) openPoints(tile.image, { onClose: (hasChanged) => hasChanged && this.inspector.lookAgain(tile) });
+  }
+
   search() {
     const { locked, mayAdjudicate } = this.bulk;
     const count = this.grid.targets.length;
@@ -144,6 +151,7 @@ export class Pictures {
       z: () => bulk.undo(),
       a: () => grid.chooseAll(),
       e: () => inspector.next(),
+      p: () => this.openPoints(),
       "/": () => this.search(),
       "?": () => this.showKeys(),
       " ": () => grid.pick(grid.cursor, { toggle: true }),

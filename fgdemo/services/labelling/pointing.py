@@ -1,0 +1,184 @@
+"""Parts that experts teach: points on pictures, how well the parts are found since, and which picture helps most."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from fgdemo.services.classify.aside import Aside
+from fgdemo.storage.history.points import PointLog
+from fgdemo.storage.history.roster import Roster
+from fgdemo.storage.history.taxa import TaxonStore
+from fgdemo.values.annotation import Person
+from fgdemo.values.errors import BusyError, PictureError, StorageError
+from fgdemo.values.points import FIRST_GUESSES, MOST_PARTS, GroupLesson, PlacedPoint
+from fgdemo.values.types import PART_COLOURS
+
+ENOUGH = 10
+"""Pictures with which parts are found well enough to be of use."""
+
+
+class Teacher(Protocol):
+    """What learns from points. The real one is `fgdemo.learn.live.part_teacher.PartTeacher`."""
+
+    def group_of(self, image: str) -> str | None:
+        """The group whose parts a picture shows, by its label; None where it has none."""
+        ...
+
+    def lesson(self, group: str) -> GroupLesson:
+        """How far the parts of a group are taught."""
+        ...
+
+    def guesses(self, image: str, group: str) -> tuple[PlacedPoint, ...]:
+        """Where the parts that were taught seem to be. Raises StorageError, PictureError, BusyError."""
+        ...
+
+    def is_learning(self) -> bool:
+        """Whether points were placed that it has not learned from yet."""
+        ...
+
+    def placed(self) -> None:
+        """Points were placed: learn from them soon."""
+        ...
+
+    def colours(self, group: str, names: Sequence[str]) -> dict[str, str]:
+        """The colour that each of these parts wears, or will wear."""
+        ...
+
+
+@dataclass(frozen=True)
+class TaughtPart:
+    """A part of a group. `found` of `placed` points lay where it was found by what other pictures had taught."""
+
+    name: str
+    colour: str
+    pictures: int
+    found: int
+    placed: int
+
+
+@dataclass(frozen=True)
+class Pointed:
+    """One picture as points are placed on it.
+
+    Attributes:
+        group_name: of what the parts are, e.g. "Bird".
+        parts: those of the group, in the order in which they were named.
+        points: what was placed on this picture.
+        guesses: of parts that have no point here.
+        next: the picture to teach by next, or None.
+        pictures: with points, of this group.
+        is_learning: points were placed that are not learned from yet: ask again soon.
+        said: how far it is, in a sentence.
+    """
+
+    image: str
+    group_name: str
+    parts: tuple[TaughtPart, ...]
+    points: tuple[PlacedPoint, ...]
+    guesses: tuple[PlacedPoint, ...]
+    next: str | None
+    pictures: int
+    is_learning: bool
+    said: str
+
+
+class Pointing:
+    """Safe to use from many threads."""
+
+    def __init__(self, log: PointLog, roster: Roster, taxa: TaxonStore, teacher: Teacher) -> None:
+        self._log, self._roster, self._taxa, self._teacher = log, roster, taxa, teacher
+        self._guessing = Aside("points", niceness=1)
+
+    def open(self, person: Person, image: str) -> Pointed:
+        """A picture with its points, and guesses of the others.
+
+        Raises:
+            ForbiddenError: a visitor asks.
+            StorageError: the picture is not in the workspace, or it belongs to no group yet.
+        """
+        person.require("expert")
+        self._roster.follow()
+        if image not in self._roster:
+            raise StorageError("This picture is not in the workspace: load the page again.")
+        group = self._teacher.group_of(image)
+        if group is None:
+            raise StorageError("Label the picture first: parts belong to a group of kinds, such as birds.")
+        lesson = self._teacher.lesson(group)
+        points = self._log.of(image)
+        return Pointed(
+            image=image,
+            group_name=self._taxa.load()[group].name if group else "",
+            parts=self._parts(group, lesson, points),
+            points=tuple(points.values()),
+            guesses=self._guesses(image, group, points),
+            next=next((other for other in lesson.next if other != image and other in self._roster), None),
+            pictures=lesson.pictures,
+            is_learning=self._teacher.is_learning(),
+            said=sentence(lesson),
+        )
+
+    def place(
+        self, person: Person, image: str, points: Sequence[PlacedPoint], key: str, model_version: str | None = None
+    ) -> Pointed:
+        """Keep points; they are durable when this returns, and are learned from in the background.
+
+        Raises:
+            ForbiddenError: a visitor asks, or the picture is gold.
+            StorageError: as `open`, or the group would have more parts than can be told apart.
+        """
+        known = self.open(person, image)
+        names = {part.name for part in known.parts} | {point.part for point in points if point.is_seen}
+        if len(names) > MOST_PARTS:
+            raise StorageError(f"A group has at most {MOST_PARTS} parts, and this would be number {len(names)}.")
+        self._log.place(image, points, person.name, key, model_version)
+        self._teacher.placed()
+        return self.open(person, image)
+
+    def _parts(self, group: str, lesson: GroupLesson, points: dict[str, PlacedPoint]) -> tuple[TaughtPart, ...]:
+        counts = {**lesson.counts, **{name: max(lesson.counts.get(name, 0), 1) for name in points}}
+        names = list(counts)  # in the order in which they were named, so that numbers and colours stay
+        colours = self._teacher.colours(group, names)
+        return tuple(
+            TaughtPart(name, colours.get(name, PART_COLOURS[0]), counts[name], *lesson.found.get(name, (0, 0)))
+            for name in names
+        )
+
+    def _guesses(self, image: str, group: str, points: dict[str, PlacedPoint]) -> tuple[PlacedPoint, ...]:
+        """None where the picture cannot be read now: points can be placed without them."""
+        try:
+            found = self._guessing.do(self._teacher.guesses, image, group)
+        except (PictureError, BusyError, StorageError):
+            return ()
+        return tuple(one for one in found if one.part not in points)
+
+
+def sentence(lesson: GroupLesson) -> str:
+    """How far the parts of a group are taught, and what is to be done next."""
+    if lesson.trouble:
+        return lesson.trouble
+    if lesson.unread:
+        pictures = "1 picture" if lesson.unread == 1 else f"{lesson.unread:,} pictures"
+        return f"{sentence(replace(lesson, unread=0))} {pictures} cannot be read now: what is on them is not learned."
+    found, placed = (sum(pair[at] for pair in lesson.found.values()) for at in (0, 1))
+    left = ENOUGH - lesson.pictures
+    begun = f"Points on {lesson.pictures:,} {'picture' if lesson.pictures == 1 else 'pictures'}."
+    if not lesson.pictures:
+        return f"Name a part and click where it is. About {ENOUGH} pictures are enough to begin."
+    if not placed:
+        return f"{begun} From {FIRST_GUESSES} on guesses are drawn; about {ENOUGH} are enough to begin."
+    share = f"{begun} {found:,} of {placed:,} points are found by what the other pictures teach."
+    worst = min(lesson.found, key=lambda name: _share(lesson.found[name]))
+    if left > 0:
+        return f"{share} {left} more would be enough to begin."
+    return f"{share} The {worst} is found least often." if _share(lesson.found[worst]) < 0.7 else share
+
+
+def _share(pair: tuple[int, int]) -> float:
+    return pair[0] / pair[1] if pair[1] else 1.0
+
+
+def point_of(part: str, x: float | None, y: float | None) -> PlacedPoint:
+    """A point as somebody sends it. Raises PictureError."""
+    return PlacedPoint(" ".join(part.split()), x, y)
