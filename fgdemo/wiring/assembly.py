@@ -235,6 +235,7 @@ def _services(
             settings.most_waiting,
             partial(method_maps, classifier),
             places_of(classifier),
+            lambda: learning.teacher.taught(classifier),
         ),
         suggestions=Suggestions(
             workspace.events,

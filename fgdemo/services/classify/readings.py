@@ -34,6 +34,8 @@ class Read:
     height_px: int
     display: str
     reading: Reading
+    by: Classifier
+    """What read it: parts that were taught since make it another one."""
     silhouette: np.ndarray | None = None
     """Where the thing is, on the fine grid of maps; None where nothing tells."""
 
@@ -43,14 +45,15 @@ class Readings:
     would only take turns at a worse rate.
 
     Args:
+        live: the classifier with the parts that are taught now; called for each picture, so it should be cheap.
         room: where those wait who want an answer.
         places: says where in a picture the thing is, or None to leave that out.
     """
 
     def __init__(
-        self, classifier: Classifier, decoder: Decoder, room: WaitingRoom, places: Places | None = None
+        self, live: Callable[[], Classifier], decoder: Decoder, room: WaitingRoom, places: Places | None = None
     ) -> None:
-        self._classifier, self._decoder, self._room, self._places = classifier, decoder, room, places
+        self._live, self._decoder, self._room, self._places = live, decoder, room, places
         self._recent: OrderedDict[tuple[str, CropBox | None], Read] = OrderedDict()
         self._lock = threading.Lock()
         self._forward = Aside("forward", niceness=1)
@@ -75,9 +78,10 @@ class Readings:
                     known = self.recent(*key)  # Somebody may have asked the same while we waited.
                     if known is not None:
                         return known
-                    reading = self._classifier.read(picture)
+                    classifier = self._live()
+                    reading = classifier.read(picture)
                     silhouette = self._places.silhouette(reading, picture) if self._places else None
-                    read = Read(image_id, width, height, display, reading, silhouette)
+                    read = Read(image_id, width, height, display, reading, classifier, silhouette)
                     with self._lock:
                         self._recent[key] = read
                         while len(self._recent) > READINGS_KEPT:
@@ -94,12 +98,14 @@ class Readings:
             return data_url(jpeg(picture, DISPLAY_PX))
 
     def recent(self, image_id: str, box: CropBox | None) -> Read | None:
-        """The picture, if it was read a moment ago."""
-        key = (image_id, box)
+        """The picture, if it was read a moment ago and nothing was taught since."""
+        key, live = (image_id, box), self._live()
         with self._lock:
-            if key in self._recent:
-                self._recent.move_to_end(key)
-            return self._recent.get(key)
+            known = self._recent.get(key)
+            if known is None or known.by is not live:
+                return None
+            self._recent.move_to_end(key)
+            return known
 
 
 def _id_of(data: Encoded, name: str) -> str:

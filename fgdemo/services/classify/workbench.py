@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -54,6 +54,7 @@ class Workbench:
         trust: measures how faithful the maps are, or None to leave that out.
         decoder: decodes what visitors send; in this process by default.
         methods: draws the maps of other methods, or None to leave that out.
+        live: the same model with the parts that are taught now, or None where none are.
         places: says on which pixels evidence is drawn, or None to draw it as it is.
         most_waiting: so many pictures wait for the model at once, and a few more of visitors who have few.
     """
@@ -67,6 +68,7 @@ class Workbench:
         most_waiting: int = 64,
         methods: MethodsFunction | None = None,
         places: Places | None = None,
+        live: Callable[[], Classifier] | None = None,
     ) -> None:
         self._classifier = classifier
         self._library = library
@@ -74,7 +76,7 @@ class Workbench:
         self._decoder = decoder or Decoder()
         room = WaitingRoom(most_waiting)
         self._search = TaxonSearch(classifier.taxonomy)
-        self._readings = Readings(classifier, self._decoder, room, places)
+        self._readings = Readings(live or (lambda: classifier), self._decoder, room, places)
         self._measuring = Measuring(room)
 
     def about(self) -> About:

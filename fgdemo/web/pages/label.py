@@ -242,4 +242,5 @@ def event(said: LabelEvent, taxonomy: Taxonomy) -> dict[str, Any]:
         "comment": said.comment,
         "reason": said.reason,
         "undoes": said.undoes,
+        "point": payloads.as_json(said.point),
     }

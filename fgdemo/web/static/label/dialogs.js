@@ -1,6 +1,7 @@
 // The dialogs of the Label page: a new kind, and what was said about a picture.
 
 import { h } from "../shared/dom.js";
+import { pointWords } from "../points/placing.js";
 import { iso } from "../shared/names.js";
 import { taxonSearch } from "../shared/taxon_search.js";
 import { ACTIONS } from "./keys.js";
@@ -87,7 +88,7 @@ function historyList(events, blind = false) {
       h(
         "li",
         { class: undone.has(event.id) ? "is-undone" : null },
-        h("b", {}, event.name ?? { import: "no label", ...ACTION_WORDS }[event.kind] ?? event.kind),
+        h("b", {}, pointWords(event.point) ?? event.name ?? { import: "no label", ...ACTION_WORDS }[event.kind] ?? event.kind),
         h(
           "span",
           { class: "fg-quiet" },

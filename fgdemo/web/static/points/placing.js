@@ -123,3 +123,9 @@ function within({ x, y }) {
   const inside = (/** @type {number} */ value) => Math.round(1e5 * Math.min(1, Math.max(0, value))) / 1e5;
   return { x: inside(x), y: inside(y) };
 }
+
+/** What the history says of a point; null where an event is none. @param {{part: string, x: number | null} | null} point */
+export function pointWords(point) {
+  if (!point) return null;
+  return point.x === null ? `no ${point.part} seen` : `${point.part} placed`;
+}

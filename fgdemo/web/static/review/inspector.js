@@ -6,6 +6,7 @@ import { keepAsking } from "../shared/client.js";
 import { h } from "../shared/dom.js";
 import { partLabels, partsLayer, signedLayer } from "../shared/layers.js";
 import { difference, strongest } from "../shared/maps.js";
+import { pointWords } from "../points/placing.js";
 import { iso } from "../shared/names.js";
 import { Viewer } from "../shared/viewer.js";
 import { percent } from "../shared/words.js";
@@ -207,7 +208,7 @@ function drawHistory(root, reply) {
     return h(
       "li",
       { class: isUndone ? "is-undone" : null },
-      h("b", {}, event.name ?? SAID[event.kind] ?? event.kind),
+      h("b", {}, pointWords(event.point) ?? event.name ?? SAID[event.kind] ?? event.kind),
       h(
         "span",
         { class: "fg-quiet" },
