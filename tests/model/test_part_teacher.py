@@ -15,13 +15,14 @@ from PIL import Image
 from fgdemo.learn.live.part_teacher import PartTeacher
 from fgdemo.services.labelling.pointing import Pointing, sentence
 from fgdemo.specimens import SPECIES, Specimen, draw_specimen
+from fgdemo.storage.exchange.intake import Intake
 from fgdemo.storage.history.points import PointLog
 from fgdemo.storage.history.taxa import TaxonStore
 from fgdemo.values.annotation import VISITOR, Person
 from fgdemo.values.errors import ForbiddenError, StorageError
 from fgdemo.values.labelled import LabelledPicture
 from fgdemo.values.points import GroupLesson, PlacedPoint
-from fgdemo.wiring.assembly import Workspace, open_exchange, open_workspace
+from fgdemo.wiring.assembly import Workspace, open_workspace
 from tests.support.browser_app import settings_in
 from tests.support.tiny import tiny_fit
 
@@ -64,8 +65,9 @@ def taught(tmp_path: Path) -> Iterator[Taught]:
         )
         for at, data in enumerate(files)
     ]
-    open_exchange(settings, classifier)._intake.take_in(listed, "1", has_splits=True)
     workspace = open_workspace(settings, classifier)
+    intake = Intake(workspace.engine, workspace.images, workspace.roster, workspace.embeddings, classifier.look)
+    intake.take_in(listed, "1", has_splits=True)
     workspace.roster.follow()
     points, taxa = PointLog(workspace.engine), TaxonStore(workspace.engine)
     teacher = PartTeacher(classifier, points, workspace.roster, taxa, workspace.images)

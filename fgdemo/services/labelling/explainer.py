@@ -168,7 +168,7 @@ class Explainer:
     def _read_nearest(self, classifier: Classifier, image: str, taxon: str, part: Part) -> tuple[Reference, ...]:
         """The nearest by the whole embedding, in which the part is looked for now."""
         near = self._learner.similar_labelled(image, taxon, REFERENCES)
-        found = []
+        found: list[Reference] = []
         for other, likeness in near:
             reading = self._read(other, classifier)
             row = next((row for row, one in enumerate(reading.parts) if one.id == part.id), None)

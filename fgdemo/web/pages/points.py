@@ -15,7 +15,6 @@ from fgdemo.web.http import payloads
 from fgdemo.web.http.identity import answered
 from fgdemo.web.http.payloads import Asked, Key, Number, OptionalText, Text
 from fgdemo.web.pages.label import OfPicture, sources
-from fgdemo.web.pages.mounting import mounted
 
 if TYPE_CHECKING:
     from fgdemo.services.labelling.pointing import Pointed, Pointing
@@ -38,7 +37,7 @@ class Placed(OfPicture):
 
 def points_page(pointing: Pointing, accounts: Accounts) -> gr.HTML:
     """Place the questions in the current Blocks."""
-    return mounted(questions(pointing, accounts))
+    return gr.HTML(server_functions=questions(pointing, accounts), visible=False)
 
 
 def questions(pointing: Pointing, accounts: Accounts) -> list[Callable[..., dict[str, Any]]]:
