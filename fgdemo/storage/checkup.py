@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Engine
 
 from fgdemo.storage.database.database import reading, schema_version
 from fgdemo.storage.database.migrations import MIGRATIONS
@@ -31,7 +30,7 @@ class Finding:
     faults: tuple[str, ...] = ()
 
 
-def check_database(engine: Engine) -> Finding:
+def check_database(engine: sa.Engine) -> Finding:
     """Whether the schema is the one that this version knows. Raises StorageError if the database cannot be read."""
     with reading(engine) as connection:
         found = schema_version(connection)
@@ -48,7 +47,7 @@ def check_database(engine: Engine) -> Finding:
     return Finding("database", f"schema {found}, which is the newest")
 
 
-def check_pictures(engine: Engine, images: ImageStore, progress: Progress = no_progress) -> Finding:
+def check_pictures(engine: sa.Engine, images: ImageStore, progress: Progress = no_progress) -> Finding:
     """Whether every picture is there, is what its name says, and has a thumbnail that can be shown."""
     removed = sa.select(label_event_table.c.image).where(label_event_table.c.reason == REMOVED)
     with reading(engine) as connection:
@@ -66,7 +65,7 @@ def check_pictures(engine: Engine, images: ImageStore, progress: Progress = no_p
     return Finding("pictures", f"{len(ids)} are there, whole, with thumbnails", tuple(faults))
 
 
-def check_events(engine: Engine) -> Finding:
+def check_events(engine: sa.Engine) -> Finding:
     """Whether each event is about a picture that there is, and each undo takes back something."""
     said, images = label_event_table, image_table
     undone = said.alias("undone")

@@ -238,11 +238,7 @@ def _services(
             lambda: learning.teacher.taught(classifier),
         ),
         suggestions=Suggestions(
-            workspace.events,
-            workspace.images,
-            Remarks(workspace.engine),
-            pictures,
-            classifier.taxonomy,
+            workspace.events, workspace.images, Remarks(workspace.engine), pictures, classifier.taxonomy
         ),
         accounts=Accounts(workspace.engine, hub_roles=HubRoles(settings.maintainers, settings.experts)),
         labelling=learning.labelling,
@@ -275,11 +271,5 @@ def open_exchange(settings: Settings, classifier: Classifier) -> Exchange:
 
 
 def _exchange(settings: Settings, classifier: Classifier, workspace: Workspace) -> Exchange:
-    intake = Intake(
-        workspace.engine,
-        workspace.images,
-        workspace.roster,
-        workspace.embeddings,
-        classifier.look,
-    )
+    intake = Intake(workspace.engine, workspace.images, workspace.roster, workspace.embeddings, classifier.look)
     return Exchange(settings.home, workspace.engine, workspace.images, intake)

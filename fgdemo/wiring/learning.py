@@ -49,12 +49,7 @@ def start_learning(
     roster, embeddings, images = workspace.roster, workspace.embeddings, workspace.images
     taxa = TaxonStore(workspace.engine)
     learner = LiveLearner(
-        classifier.head,
-        classifier.taxonomy.leaves,
-        classifier.calibration.temperature,
-        roster,
-        embeddings,
-        taxa.load,
+        classifier.head, classifier.taxonomy.leaves, classifier.calibration.temperature, roster, embeddings, taxa.load
     )
     learner.start()
 

@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from fgdemo.storage.formats.sources import (
-    LabelledPicture,
     Source,
     read_source,
     read_sources,
@@ -23,6 +22,7 @@ from fgdemo.storage.formats.sources import (
     split_off_val,
 )
 from fgdemo.values.errors import DatasetError
+from fgdemo.values.labelled import LabelledPicture
 
 PHOTOGRAPHS = Path(__file__).resolve().parents[2].parent / "shared" / "data"
 

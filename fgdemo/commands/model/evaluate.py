@@ -7,16 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fgdemo.commands.console import (
-    Checkpoint,
-    Say,
-    bar,
-    load,
-    percent,
-    quiet,
-    report_skipped,
-    settled,
-)
+from fgdemo.commands.console import Checkpoint, Say, bar, load, percent, quiet, report_skipped, settled
 from fgdemo.commands.model import evaluate_options as asks
 from fgdemo.commands.model.evaluate_options import Asked, Thoroughness
 from fgdemo.commands.model.evaluate_score import score_pictures
@@ -216,12 +207,7 @@ def _backbones(classifier: Classifier, asked: Asked, size_px: int) -> list[tuple
 
 
 def _cells(
-    backbone: Backbone,
-    config: DataConfig,
-    pictures: Pictures,
-    class_index: Any,
-    classes: Sequence[str],
-    asked: Asked,
+    backbone: Backbone, config: DataConfig, pictures: Pictures, class_index: Any, classes: Sequence[str], asked: Asked
 ) -> list[BackboneChoice]:
     from fgdemo.learn.study.bench import candidate, frozen
 
@@ -245,11 +231,5 @@ def _finetuned(
 
     with bar() as progress, tempfile.TemporaryDirectory() as folder:
         return finetuned(
-            backbone,
-            config,
-            pictures,
-            classes,
-            preset,
-            run_file=Path(folder) / "run_file",
-            progress=progress,
+            backbone, config, pictures, classes, preset, run_file=Path(folder) / "run_file", progress=progress
         )

@@ -33,12 +33,10 @@ Backbones = Annotated[
     ),
 ]
 Options = Annotated[
-    list[str] | None,
-    Option(metavar="K=V", help="passed to timm.create_model (repeatable)", rich_help_panel=BENCH),
+    list[str] | None, Option(metavar="K=V", help="passed to timm.create_model (repeatable)", rich_help_panel=BENCH)
 ]
 Mean = Annotated[
-    str | None,
-    Option(metavar="R,G,B", help="normalisation, as in fit", callback=checked_three, rich_help_panel=BENCH),
+    str | None, Option(metavar="R,G,B", help="normalisation, as in fit", callback=checked_three, rich_help_panel=BENCH)
 ]
 Std = Annotated[str | None, Option(metavar="R,G,B", help="likewise", callback=checked_three, rich_help_panel=BENCH)]
 

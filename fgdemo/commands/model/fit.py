@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from fgdemo.learn.data.corpus import Corpus
     from fgdemo.learn.data.pictures import Pictures
     from fgdemo.learn.train.distributed import World
-    from fgdemo.model.backbone import Backbone, DataConfig
+    from fgdemo.model.backbone import DataConfig
     from fgdemo.model.classifier import Classifier
     from fgdemo.settings import Settings
     from fgdemo.storage.formats.sources import Source
@@ -81,6 +81,7 @@ def fit(
 def _fit(asked: Asked, settings: Settings, world: World, device: str, say: Say) -> dict[str, Any]:
     """Read, train if asked, fit the head, report, write the checkpoint."""
     from fgdemo.learn.candidate.blend import half_precision
+    from fgdemo.learn.candidate.fit import fit_classifier
     from fgdemo.learn.data.embed import embed
     from fgdemo.learn.measure.evaluate import Scores
     from fgdemo.model.checkpoint.folder import require_replaceable
@@ -98,7 +99,20 @@ def _fit(asked: Asked, settings: Settings, world: World, device: str, say: Say) 
     half_precision(backbone)  # it is looked at once, as the checkpoint stores it
     with bar(world.leads) as progress:
         embeddings = embed(backbone, corpus.pictures.pixels, config, progress=progress)
-        fitted = _head(asked, corpus, backbone, config, card, embeddings, progress)
+        fitted = fit_classifier(
+            backbone,
+            config,
+            corpus.pictures,
+            corpus.class_index,
+            corpus.taxonomy,
+            name=asked.out.name,
+            trained=False,
+            card=card,
+            parts_per_group=asked.parts,
+            seed=asked.seed,
+            embeddings=embeddings,
+            progress=progress,
+        )
     if asked.layers.epochs:
         classifier = train(asked, fitted, corpus, embeddings, teachers, say, world)
     else:
@@ -150,33 +164,6 @@ def _decoded(
     taxonomy = taxonomy.restrict(taxonomy.leaves[index] for index in sorted(set(known.tolist())))
     class_index = label_indices(pictures.labels, taxonomy)
     return Corpus(pictures, class_index, np.zeros(len(class_index), bool), taxonomy), skipped
-
-
-def _head(
-    asked: Asked,
-    corpus: Corpus,
-    backbone: Backbone,
-    config: DataConfig,
-    card: dict[str, Any],
-    embeddings: Any,
-    progress: Any,
-) -> Fitted:
-    from fgdemo.learn.candidate.fit import fit_classifier
-
-    return fit_classifier(
-        backbone,
-        config,
-        corpus.pictures,
-        corpus.class_index,
-        corpus.taxonomy,
-        name=asked.out.name,
-        trained=False,
-        card=card,
-        parts_per_group=asked.parts,
-        seed=asked.seed,
-        embeddings=embeddings,
-        progress=progress,
-    )
 
 
 def _measured(fitted: Fitted, card: dict[str, Any], pictures: Pictures) -> Classifier:

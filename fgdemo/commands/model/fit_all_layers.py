@@ -26,13 +26,7 @@ if TYPE_CHECKING:
 
 
 def train(
-    asked: Asked,
-    frozen: Fitted,
-    corpus: Corpus,
-    embeddings: Any,
-    teachers: Sequence[Teacher],
-    say: Say,
-    world: World,
+    asked: Asked, frozen: Fitted, corpus: Corpus, embeddings: Any, teachers: Sequence[Teacher], say: Say, world: World
 ) -> Classifier:
     """The card of the classifier says how the training went, and how well `frozen` did."""
     from fgdemo.learn.candidate.candidate import train_candidate

@@ -58,8 +58,7 @@ Seed = Annotated[int, Option(help="of every random choice")]
 Device = Annotated[str | None, Option(help="auto, cpu, cuda (default: FGDEMO_DEVICE)")]
 Epochs = Annotated[int, Option(metavar="N", help="0 leaves the backbone frozen", rich_help_panel=LAYERS)]
 TrainSize = Annotated[
-    int | None,
-    Option(metavar="PX", help="side of the training pictures (default: --size)", rich_help_panel=LAYERS),
+    int | None, Option(metavar="PX", help="side of the training pictures (default: --size)", rich_help_panel=LAYERS)
 ]
 BatchSize = Annotated[int, Option(help="pictures a step", rich_help_panel=LAYERS)]
 LearningRate = Annotated[float, Option(help="learning rate of the last layers", rich_help_panel=LAYERS)]

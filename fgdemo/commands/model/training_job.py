@@ -183,9 +183,5 @@ def _look(run: Run, settings: Settings, workspace: Workspace, classifier: Classi
     """Have this classifier look at all pictures of the roster."""
     roster.follow()
     look_at_missing(
-        embeddings_of(settings.home, classifier),
-        workspace.images,
-        roster.image_ids,
-        classifier.look,
-        run.progress,
+        embeddings_of(settings.home, classifier), workspace.images, roster.image_ids, classifier.look, run.progress
     )

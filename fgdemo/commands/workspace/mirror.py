@@ -42,12 +42,7 @@ def backup(url: Place = None, *, settings: Settings | None = None, say: Say = qu
         if not backed.waiting
         else f"Not backed up yet: {counted(backed.waiting, 'answer')}."
     )
-    return {
-        **asdict(sent),
-        "missing": sent.missing[:SHOWN],
-        "answers": backed.answers,
-        "waiting": backed.waiting,
-    }
+    return {**asdict(sent), "missing": sent.missing[:SHOWN], "answers": backed.answers, "waiting": backed.waiting}
 
 
 def restore(

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from fgdemo.model.backbone import DataConfig
-from fgdemo.storage.formats.sources import LabelledPicture
 from fgdemo.storage.pictures.images import decode_picture
 from fgdemo.values.errors import PictureError
+from fgdemo.values.labelled import LabelledPicture
 from fgdemo.values.progress import Progress, no_progress
 
 IN_MEMORY_BYTES = 4 * 2**30

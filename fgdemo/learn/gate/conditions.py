@@ -48,14 +48,7 @@ from scipy.stats import binomtest
 
 from fgdemo.learn.gate.compared import Compared, answers_of, in_points
 from fgdemo.learn.measure.detail import bin_gaps
-from fgdemo.statistics.bootstrap import (
-    CHANGE,
-    draws_of,
-    limits,
-    macro_interval,
-    macro_loss,
-    mean_interval,
-)
+from fgdemo.statistics.bootstrap import CHANGE, draws_of, limits, macro_interval, macro_loss, mean_interval
 from fgdemo.values.counting import counted
 from fgdemo.values.training import Check
 

@@ -14,14 +14,7 @@ from torch.nn import functional
 
 from fgdemo.model.parts import PartModel
 
-WEIGHTS = {
-    "smooth": 1.0,
-    "certain": 1.0,
-    "present": 1.0,
-    "background": 2.0,
-    "different": 1.0,
-    "mirrored": 1.0,
-}
+WEIGHTS = {"smooth": 1.0, "certain": 1.0, "present": 1.0, "background": 2.0, "different": 1.0, "mirrored": 1.0}
 MIRRORED = slice(0, None, 4)
 """The pictures of a batch that are looked at mirrored too."""
 

@@ -13,12 +13,7 @@ from fgdemo.storage.disk.strict_json import BadJsonError, read_object
 from fgdemo.values.errors import BackboneError, TrainingError
 from fgdemo.values.training import LENGTHS, Preset
 
-REMOVED: Mapping[str, Any] = {
-    "checked_weight": 1.0,
-    "class_balance": 0.0,
-    "pair_batches": False,
-    "part_crops": 0.0,
-}
+REMOVED: Mapping[str, Any] = {"checked_weight": 1.0, "class_balance": 0.0, "pair_batches": False, "part_crops": 0.0}
 """Switches of stored recipes that are no more, and the value that left each one off."""
 
 

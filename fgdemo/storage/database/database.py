@@ -12,7 +12,6 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import exc
-from sqlalchemy.engine import Connection, Engine
 
 from fgdemo.storage.database.dialects import complaint, make_engine, reading_options, require_file, turn_to_write
 from fgdemo.storage.database.json_columns import read_texts
@@ -32,7 +31,7 @@ def sortable(moment: datetime) -> str:
     return moment.astimezone(timezone.utc).isoformat(timespec="microseconds")
 
 
-def open_database(url: str) -> Engine:
+def open_database(url: str) -> sa.Engine:
     """Open the database of a workspace, made and brought up to date where need be. Safe from several processes at once.
 
     Raises:
@@ -47,7 +46,7 @@ def open_database(url: str) -> Engine:
     return engine
 
 
-def check_database(engine: Engine) -> None:
+def check_database(engine: sa.Engine) -> None:
     """Whether it is there and answers. Raises StorageError."""
     require_file(engine)
     with reading(engine) as connection:
@@ -55,7 +54,7 @@ def check_database(engine: Engine) -> None:
 
 
 @contextmanager
-def writing(engine: Engine, durable: bool = True) -> Generator[Connection, None, None]:
+def writing(engine: sa.Engine, durable: bool = True) -> Generator[sa.Connection, None, None]:
     """A transaction that may write: all of it is durable when the block ends, or none of it happened.
 
     There is one writer at a time: the write lock is taken at the start. Thus the ids of events become visible in
@@ -75,7 +74,7 @@ def writing(engine: Engine, durable: bool = True) -> Generator[Connection, None,
 
 
 @contextmanager
-def reading(engine: Engine) -> Generator[Connection, None, None]:
+def reading(engine: sa.Engine) -> Generator[sa.Connection, None, None]:
     """A consistent view of the database that neither waits for a writer nor makes one wait.
 
     Raises:
@@ -88,7 +87,7 @@ def reading(engine: Engine) -> Generator[Connection, None, None]:
         raise complaint(error) from error
 
 
-def migrate(engine: Engine, migrations: Sequence[Migration] = MIGRATIONS) -> None:
+def migrate(engine: sa.Engine, migrations: Sequence[Migration] = MIGRATIONS) -> None:
     """Run the migrations that this database has not seen, each in its own transaction.
 
     Raises:
@@ -108,7 +107,7 @@ def migrate(engine: Engine, migrations: Sequence[Migration] = MIGRATIONS) -> Non
                 _run(connection, migration)
 
 
-def _run(connection: Connection, migration: Migration) -> None:
+def _run(connection: sa.Connection, migration: Migration) -> None:
     if schema_version(connection) >= migration.version:
         return  # Another process was faster, between our reading and our lock.
     dialect = connection.dialect.name
@@ -124,14 +123,14 @@ def _run(connection: Connection, migration: Migration) -> None:
     )
 
 
-def schema_version(connection: Connection) -> int:
+def schema_version(connection: sa.Connection) -> int:
     """The newest migration that this database has seen; 0 where it is empty."""
     if not sa.inspect(connection).has_table("schema_version"):
         return 0
     return connection.execute(sa.text("SELECT coalesce(max(version), 0) FROM schema_version")).scalar_one()
 
 
-def register_taxa(engine: Engine, taxonomy: Taxonomy) -> None:
+def register_taxa(engine: sa.Engine, taxonomy: Taxonomy) -> None:
     """Make sure that labels can name every taxon of this taxonomy; taxa that are there already stay as they are."""
     with reading(engine) as connection:
         if not _missing_taxa(connection, taxonomy):
@@ -153,5 +152,5 @@ def taxon_in(row: Mapping[Any, Any]) -> Taxon:
     return Taxon(row["id"], row["name"], row["parent"], row["latin"], read_texts(row["aliases"]))
 
 
-def _missing_taxa(connection: Connection, taxonomy: Taxonomy) -> set[str]:
+def _missing_taxa(connection: sa.Connection, taxonomy: Taxonomy) -> set[str]:
     return {taxon.id for taxon in taxonomy.taxa} - set(connection.execute(sa.select(taxon_table.c.id)).scalars())

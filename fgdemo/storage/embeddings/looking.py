@@ -64,11 +64,7 @@ class Looking:
     """
 
     def __init__(
-        self,
-        embeddings: Embeddings,
-        images: ImageStore,
-        roster: Roster,
-        look: Callable[[Sequence[Image.Image]], Looks],
+        self, embeddings: Embeddings, images: ImageStore, roster: Roster, look: Callable[[Sequence[Image.Image]], Looks]
     ) -> None:
         self._embeddings, self._images, self._roster = embeddings, images, roster
         self._look = look

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 import numpy as np
 import sqlalchemy as sa
 from PIL import Image
-from sqlalchemy.engine import Connection, Engine
 
 from fgdemo.storage.database.database import reading, utc_now, writing
 from fgdemo.storage.database.schema import image_table
@@ -78,7 +77,7 @@ class Intake:
 
     def __init__(
         self,
-        engine: Engine,
+        engine: sa.Engine,
         images: ImageStore,
         roster: Roster,
         embeddings: Embeddings,
@@ -221,7 +220,7 @@ class Intake:
         run.report.splits.update(row["split"] or "none" for row in rows.values())
         run.report.twins += sum(row["twin_of"] is not None for row in rows.values())
 
-    def _write(self, connection: Connection, one: _Ready, rows: dict[str, dict], run: _Run) -> int:
+    def _write(self, connection: sa.Connection, one: _Ready, rows: dict[str, dict], run: _Run) -> int:
         """The row of a new picture, and what its history adds; gives how many events that is."""
         merger = Merger(connection, run.kinds.taxon_of, run.sessions, utc_now().isoformat())
         row = rows.get(one.image)

@@ -6,7 +6,6 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection, Engine
 
 from fgdemo.storage.database.database import taxon_in, taxon_row, writing
 from fgdemo.storage.database.schema import label_event_table, taxon_table
@@ -34,7 +33,7 @@ class Kinds:
 
 
 def settle_kinds(
-    engine: Engine,
+    engine: sa.Engine,
     labels: Iterable[str],
     taxa: Sequence[Taxon] = (),
     retired: Collection[str] = (),
@@ -59,7 +58,7 @@ def settle_kinds(
 class _Book:
     """The taxa of the workspace within one transaction."""
 
-    def __init__(self, connection: Connection, retired: frozenset[str], theirs: frozenset[str]) -> None:
+    def __init__(self, connection: sa.Connection, retired: frozenset[str], theirs: frozenset[str]) -> None:
         self._connection, self._retired, self._theirs = connection, retired, theirs
         self.kinds = Kinds()
         self._ids: set[str] = set()

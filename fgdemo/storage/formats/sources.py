@@ -20,17 +20,6 @@ from fgdemo.values.errors import DatasetError
 from fgdemo.values.labelled import LabelledPicture, SourceContent, SourceSession, SourceSplit
 from fgdemo.values.taxonomy import Taxon
 
-__all__ = [
-    "LabelledPicture",
-    "Source",
-    "SourceSplit",
-    "read_for_import",
-    "read_source",
-    "read_sources",
-    "read_unlabelled",
-    "split_off_val",
-]
-
 
 @dataclass(frozen=True)
 class Source:

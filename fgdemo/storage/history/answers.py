@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Engine
 
 from fgdemo.storage.database.database import reading
 from fgdemo.storage.database.schema import label_event_table
@@ -44,7 +43,7 @@ class Tally:
     last: str
 
 
-def second_opinions(engine: Engine, newest: int) -> list[SecondOpinion]:
+def second_opinions(engine: sa.Engine, newest: int) -> list[SecondOpinion]:
     """The newest blind second opinions that name a kind, newest first. Raises StorageError."""
     second, first = label_event_table.alias("second"), label_event_table.alias("first")
     before = label_event_table.alias("before")
@@ -70,7 +69,7 @@ def second_opinions(engine: Engine, newest: int) -> list[SecondOpinion]:
         return [SecondOpinion(*row) for row in connection.execute(query)]
 
 
-def tallies(engine: Engine) -> list[Tally]:
+def tallies(engine: sa.Engine) -> list[Tally]:
     """What everybody has answered, by name. Raises StorageError."""
     said, shown = label_event_table.alias("said"), label_event_table.alias("shown")
     look = sa.case((said.c.seconds_spent > LONGEST_LOOK_S, LONGEST_LOOK_S), else_=said.c.seconds_spent)

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Engine
 
 from fgdemo.storage.database.database import reading
 from fgdemo.storage.database.schema import label_event_table
@@ -17,7 +16,7 @@ from fgdemo.values.batches import batches
 class Checks:
     """Questions about the log whose cost does not grow with it."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
 
     def labels_at(self, versions: Sequence[int]) -> dict[int, str | None]:
@@ -37,11 +36,7 @@ class Checks:
         newest = sa.func.max(said.c.id)
         query = (
             sa.select(said.c.image)
-            .where(
-                said.c.reason == "audit",
-                said.c.kind.in_(_CHECKS),
-                ~sa.exists().where(undo.c.undoes == said.c.id),
-            )
+            .where(said.c.reason == "audit", said.c.kind.in_(_CHECKS), ~sa.exists().where(undo.c.undoes == said.c.id))
             .group_by(said.c.image)
             .order_by(newest.desc())
             .limit(limit)

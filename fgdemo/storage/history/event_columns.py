@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Engine
 
 from fgdemo.storage.database.database import reading
 from fgdemo.storage.database.schema import image_table, label_event_table
@@ -25,20 +24,13 @@ class EventColumns:
     imports: tuple[str | None, ...]
 
 
-def events_after(engine: Engine, event: int, limit: int, until: int | None = None) -> EventColumns | None:
+def events_after(engine: sa.Engine, event: int, limit: int, until: int | None = None) -> EventColumns | None:
     """The next events after the one with this id, at most `limit`, none after `until`; None where there are none."""
     table, pictures = label_event_table, image_table
     query = (
         sa.select(
-            table.c.id,
-            table.c.image,
-            table.c.kind,
-            table.c.taxon,
-            table.c.annotator,
-            table.c.blind,
-            pictures.c.split,
-            pictures.c.twin_of,
-            pictures.c.imported_in,
+            *(table.c[name] for name in ("id", "image", "kind", "taxon", "annotator", "blind")),
+            *(pictures.c[name] for name in ("split", "twin_of", "imported_in")),
         )
         .join_from(table, pictures, table.c.image == pictures.c.id)
         .where(table.c.id > event)

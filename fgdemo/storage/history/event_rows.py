@@ -6,7 +6,6 @@ from dataclasses import asdict
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection
 
 from fgdemo.storage.database.json_columns import read_column
 from fgdemo.storage.database.schema import image_table, label_event_table
@@ -34,19 +33,19 @@ def row_of(event: LabelEvent) -> dict[str, Any]:
 
 
 def events_where(
-    connection: Connection, condition: sa.ColumnElement[bool], limit: int | None = None
+    connection: sa.Connection, condition: sa.ColumnElement[bool], limit: int | None = None
 ) -> list[LabelEvent]:
     """Those that this is true of, oldest first."""
     query = sa.select(label_event_table).where(condition).order_by(label_event_table.c.id).limit(limit)
     return [event_of(row) for row in connection.execute(query).mappings()]
 
 
-def events_among(connection: Connection, column: sa.ColumnClause[Any], values: Sequence[Any]) -> list[LabelEvent]:
+def events_among(connection: sa.Connection, column: sa.ColumnClause[Any], values: Sequence[Any]) -> list[LabelEvent]:
     """The events whose column is one of many values; those of one picture in their order."""
     return [said for some in batches(values, AT_ONCE) for said in events_where(connection, column.in_(some))]
 
 
-def histories_of(connection: Connection, images: Iterable[str]) -> dict[str, list[LabelEvent]]:
+def histories_of(connection: sa.Connection, images: Iterable[str]) -> dict[str, list[LabelEvent]]:
     """All that was said about each of these pictures, oldest first; empty for one that is not known."""
     found: dict[str, list[LabelEvent]] = {image: [] for image in images}
     for said in events_among(connection, label_event_table.c.image, list(found)):
@@ -54,7 +53,7 @@ def histories_of(connection: Connection, images: Iterable[str]) -> dict[str, lis
     return found
 
 
-def store_picture(connection: Connection, image: str, row: Mapping[str, Any] | None) -> sa.Row[Any] | None:
+def store_picture(connection: sa.Connection, image: str, row: Mapping[str, Any] | None) -> sa.Row[Any] | None:
     """Make sure that there is a row for a picture; gives the `split` of the one that was there, None where none was.
 
     Args:

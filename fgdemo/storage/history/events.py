@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection, Engine
 
 from fgdemo.storage.database.database import reading, utc_now, writing
 from fgdemo.storage.database.dialects import UNSTORABLE
@@ -20,14 +19,14 @@ from fgdemo.values.errors import ForbiddenError, StaleError, StorageError
 
 __all__ = ["EventLog", "Kind", "LabelEvent", "NewPicture", "standing_of"]
 
-Note = Callable[[Connection], None]
+Note = Callable[[sa.Connection], None]
 """Writes down that something was done, in the same transaction; not called for what was done already."""
 
 
 class EventLog:
     """The label events of one database."""
 
-    def __init__(self, engine: Engine, clock: Callable[[], datetime] = utc_now) -> None:
+    def __init__(self, engine: sa.Engine, clock: Callable[[], datetime] = utc_now) -> None:
         self._engine = engine
         self._clock = clock
 
@@ -196,13 +195,13 @@ class EventLog:
         with reading(self._engine) as connection:
             return events_where(connection, condition)
 
-    def _locked(self, connection: Connection, images: Sequence[str]) -> set[str]:
+    def _locked(self, connection: sa.Connection, images: Sequence[str]) -> set[str]:
         """Those of the pictures that are locked, see `Standing.is_locked`."""
         gold = [image for image, split in _splits(connection, images).items() if split == "gold"]
         standings = [standing_of(history, "gold") for history in histories_of(connection, gold).values() if history]
         return {standing.image for standing in standings if standing is not None and standing.is_locked}
 
-    def _insert(self, connection: Connection, label_event: LabelEvent) -> LabelEvent:
+    def _insert(self, connection: sa.Connection, label_event: LabelEvent) -> LabelEvent:
         stamped = replace(label_event, id=None, created_at=self._clock().isoformat())
         row = row_of(stamped)
         _check_texts(row)
@@ -211,7 +210,7 @@ class EventLog:
         insert = label_event_table.insert().values(row).returning(label_event_table.c.id)
         return replace(stamped, id=connection.execute(insert).scalar_one())
 
-    def _insert_image(self, connection: Connection, image: str, picture: NewPicture) -> None:
+    def _insert_image(self, connection: sa.Connection, image: str, picture: NewPicture) -> None:
         columns = {name: value for name, value in vars(picture).items() if name != "original"}
         _check_texts(columns)
         store_picture(connection, image, {"id": image, "created_at": self._clock().isoformat(), **columns})
@@ -226,13 +225,13 @@ class EventLog:
             pass  # The first error is the one to tell; a file without rows does no harm.
 
 
-def _end_leases(connection: Connection, annotators: Iterable[str], images: Sequence[str]) -> None:
+def _end_leases(connection: sa.Connection, annotators: Iterable[str], images: Sequence[str]) -> None:
     for some in batches(images, AT_ONCE):
         theirs = lease_table.c.annotator.in_(list(annotators)) & lease_table.c.image.in_(some)
         connection.execute(lease_table.delete().where(theirs))
 
 
-def _splits(connection: Connection, images: Sequence[str]) -> dict[str, str | None]:
+def _splits(connection: sa.Connection, images: Sequence[str]) -> dict[str, str | None]:
     """The split of each of these pictures that there is."""
     found: dict[str, str | None] = {}
     for some in batches(images, AT_ONCE):
@@ -241,7 +240,7 @@ def _splits(connection: Connection, images: Sequence[str]) -> dict[str, str | No
     return found
 
 
-def _versions(connection: Connection, images: Sequence[str]) -> dict[str, int]:
+def _versions(connection: sa.Connection, images: Sequence[str]) -> dict[str, int]:
     """`Standing.version` of each of these pictures about which anything was said."""
     table, found = label_event_table, dict[str, int]()
     for some in batches(images, AT_ONCE):

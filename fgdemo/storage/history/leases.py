@@ -4,7 +4,6 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection, Engine
 
 from fgdemo.storage.database.database import reading, sortable, utc_now, writing
 from fgdemo.storage.database.schema import lease_table
@@ -24,7 +23,7 @@ class Leases:
     asked twice, and the later answer is refused as stale.
     """
 
-    def __init__(self, engine: Engine, clock: Callable[[], datetime] = utc_now) -> None:
+    def __init__(self, engine: sa.Engine, clock: Callable[[], datetime] = utc_now) -> None:
         self._engine = engine
         self._clock = clock
 
@@ -99,6 +98,6 @@ def _holds(now: datetime) -> sa.ColumnElement[bool]:
     return (lease_table.c.leased_at <= latest) & (lease_table.c.expires_at > sortable(now))
 
 
-def _valid(connection: Connection, now: datetime) -> list[tuple[str, str]]:
+def _valid(connection: sa.Connection, now: datetime) -> list[tuple[str, str]]:
     query = sa.select(lease_table.c.image, lease_table.c.annotator).where(_holds(now))
     return [(image, annotator) for image, annotator in connection.execute(query)]

@@ -7,7 +7,6 @@ from typing import get_args
 
 import numpy as np
 import sqlalchemy as sa
-from sqlalchemy.engine import Engine
 
 from fgdemo.storage.database.database import reading
 from fgdemo.storage.database.schema import image_table
@@ -77,7 +76,7 @@ class Roster:
         event: id of the newest event seen.
     """
 
-    def __init__(self, engine: Engine, until: int | None = None) -> None:
+    def __init__(self, engine: sa.Engine, until: int | None = None) -> None:
         self._engine = engine
         self.until = until
         self._log = EventLog(engine)

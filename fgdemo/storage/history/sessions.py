@@ -6,7 +6,6 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Engine
 
 from fgdemo.storage.database.database import reading, utc_now, writing
 from fgdemo.storage.database.json_columns import read_column
@@ -41,7 +40,7 @@ class LabellingSession:
 class Sessions:
     """The sessions of one database."""
 
-    def __init__(self, engine: Engine, clock: Callable[[], datetime] = utc_now) -> None:
+    def __init__(self, engine: sa.Engine, clock: Callable[[], datetime] = utc_now) -> None:
         self._engine = engine
         self._clock = clock
 

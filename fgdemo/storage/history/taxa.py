@@ -5,7 +5,6 @@ from collections.abc import Iterable
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection, Engine
 
 from fgdemo.storage.database.database import reading, taxon_in, taxon_row, writing
 from fgdemo.storage.database.schema import label_event_table, taxon_table
@@ -26,7 +25,7 @@ _PRINT = sa.select(
 class TaxonStore:
     """Reads and extends the taxa of one database."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
         self._lock = threading.Lock()
         self._known: tuple[tuple[Any, ...], Taxonomy | None] = ((), None)
@@ -61,7 +60,7 @@ class TaxonStore:
 
 
 def _new_taxon(
-    connection: Connection, taxa: dict[str, Taxon], name: str, parent: str | None, latin: str | None
+    connection: sa.Connection, taxa: dict[str, Taxon], name: str, parent: str | None, latin: str | None
 ) -> Taxon:
     if not slug(name) or len(name) > LONGEST_KIND_NAME:
         raise TaxonomyError(f"A new kind needs a name of 1 to {LONGEST_KIND_NAME} characters.")
@@ -80,6 +79,6 @@ def _new_taxon(
     return Taxon(slug(name), name, parent, " ".join((latin or "").split()) or None)
 
 
-def _rows(connection: Connection) -> Iterable[Taxon]:
+def _rows(connection: sa.Connection) -> Iterable[Taxon]:
     query = sa.select(taxon_table).where(taxon_table.c.retired.is_(sa.false()))
     return map(taxon_in, connection.execute(query).mappings())

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any, get_args
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection, Engine
 
 from fgdemo.storage.database.database import reading, writing
 from fgdemo.storage.database.json_columns import read_column
@@ -109,7 +108,7 @@ def _is_version(value: object) -> bool:
 # --- of this database --------------------------------------------------------------------------------------------
 
 
-def note_changes(engine: Engine, process: str) -> None:
+def note_changes(engine: sa.Engine, process: str) -> None:
     """Give what has changed since the last call a new version. Cheap where nothing has."""
     with reading(engine) as connection:
         if not _changed(connection):
@@ -118,7 +117,7 @@ def note_changes(engine: Engine, process: str) -> None:
         note_changes_in(connection, process)
 
 
-def note_changes_in(connection: Connection, process: str) -> None:
+def note_changes_in(connection: sa.Connection, process: str) -> None:
     """`note_changes` within a transaction."""
     for kind, name, facet, digest, version in _changed(connection):
         count = _IS_NEW[kind] if version is None else 1
@@ -126,14 +125,14 @@ def note_changes_in(connection: Connection, process: str) -> None:
         _write(connection, kind, name, facet, digest, new)
 
 
-def note_version(connection: Connection, kind: str, name: str, state: Versioned, facets: Sequence[str]) -> None:
+def note_version(connection: sa.Connection, kind: str, name: str, state: Versioned, facets: Sequence[str]) -> None:
     """These facets of a row are as in `state` from now on."""
     for facet in facets:
         digest = digest_of({field: state.row[field] for field in FACETS[kind][facet].fields})
         _write(connection, kind, name, facet, digest, state.versions.get(facet, {}))
 
 
-def versions_of(connection: Connection, kind: str) -> dict[str, dict[str, Version]]:
+def versions_of(connection: sa.Connection, kind: str) -> dict[str, dict[str, Version]]:
     """The versions of all rows of a kind, by their names and facets."""
     found: dict[str, dict[str, Version]] = {}
     query = sa.select(row_version_table).where(row_version_table.c.kind == kind)
@@ -142,7 +141,7 @@ def versions_of(connection: Connection, kind: str) -> dict[str, dict[str, Versio
     return found
 
 
-def _changed(connection: Connection) -> list[tuple[str, str, str, str, Version | None]]:
+def _changed(connection: sa.Connection) -> list[tuple[str, str, str, str, Version | None]]:
     """(kind, name, facet, digest of now, version until now) of all that has changed; no version where it is new."""
     known = {(row.kind, row.name, row.facet): row for row in connection.execute(sa.select(row_version_table))}
     changed: list[tuple[str, str, str, str, Version | None]] = []
@@ -164,7 +163,7 @@ def _values(row: Mapping[Any, Any], facet: Facet) -> Row:
     return {field: bool(row[field]) if field in ("disabled", "retired") else row[field] for field in facet.fields}
 
 
-def _write(connection: Connection, kind: str, name: str, facet: str, digest: str, version: Version) -> None:
+def _write(connection: sa.Connection, kind: str, name: str, facet: str, digest: str, version: Version) -> None:
     table = row_version_table
     here = (table.c.kind == kind) & (table.c.name == name) & (table.c.facet == facet)
     connection.execute(table.delete().where(here))

@@ -14,7 +14,6 @@ from typing import Any
 
 import sqlalchemy as sa
 from filelock import FileLock, Timeout
-from sqlalchemy.engine import Connection, Engine
 
 from fgdemo.storage.database.database import reading, utc_now
 from fgdemo.storage.database.schema import (
@@ -85,7 +84,7 @@ class Mirror:
 
     def __init__(
         self,
-        engine: Engine,
+        engine: sa.Engine,
         images: ImageStore,
         models: Models,
         home: Path,
@@ -261,7 +260,7 @@ def checkpoint_file(digest: str) -> str:
     return f"checkpoints/{digest[:2]}/{digest}"
 
 
-def _before(connection: Connection, rows: Sequence[sa.RowMapping]) -> dict[int, int]:
+def _before(connection: sa.Connection, rows: Sequence[sa.RowMapping]) -> dict[int, int]:
     """The event before each of these about the same picture, where there is one."""
     table, images, found = label_event_table, sorted({row["image"] for row in rows}), dict[int, int]()
     numbers = {row["id"] for row in rows}
@@ -272,12 +271,12 @@ def _before(connection: Connection, rows: Sequence[sa.RowMapping]) -> dict[int, 
     return {number: event for number, event in found.items() if number in numbers}
 
 
-def _sessions(connection: Connection, numbers: set[int]) -> dict[int, tuple[str, str]]:
+def _sessions(connection: sa.Connection, numbers: set[int]) -> dict[int, tuple[str, str]]:
     columns = (session_table.c.id, session_table.c.annotator, session_table.c.opened_at)
     query = sa.select(*columns).where(session_table.c.id.in_(numbers))
     return {row.id: (row.annotator, row.opened_at) for row in connection.execute(query)}
 
 
-def _pictures(connection: Connection, images: set[str]) -> list[sa.RowMapping]:
+def _pictures(connection: sa.Connection, images: set[str]) -> list[sa.RowMapping]:
     query = sa.select(image_table).where(image_table.c.id.in_(images)).order_by(image_table.c.created_at)
     return list(connection.execute(query).mappings())

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection, Engine
 
 from fgdemo.storage.database.database import reading, sortable, utc_now, writing
 from fgdemo.storage.database.schema import (
@@ -46,7 +45,7 @@ class MirrorState:
         url: of the destination; only its hash is kept, since it may hold a key.
     """
 
-    def __init__(self, engine: Engine, url: str, clock: Callable[[], datetime] = utc_now) -> None:
+    def __init__(self, engine: sa.Engine, url: str, clock: Callable[[], datetime] = utc_now) -> None:
         self._engine, self._clock = engine, clock
         self.name = hashlib.sha256(url.rstrip("/").encode()).hexdigest()[:32]
         self._counted = 0, 0
@@ -103,7 +102,7 @@ class MirrorState:
 
 
 def note_in(
-    connection: Connection, destination: str, event: int | None, digests: Mapping[tuple[str, str], str], now: str
+    connection: sa.Connection, destination: str, event: int | None, digests: Mapping[tuple[str, str], str], now: str
 ) -> None:
     """`MirrorState.note` within a transaction."""
     mine = mirror_table.c.destination == destination
@@ -119,7 +118,7 @@ def note_in(
         connection.execute(table.insert().values(destination=destination, kind=kind, name=name, digest=digest))
 
 
-def own_origin(engine: Engine) -> str:
+def own_origin(engine: sa.Engine) -> str:
     """By which events that were said first in this database are known everywhere. Drawn once."""
     query = sa.select(workspace_origin_table.c.id)
     with reading(engine) as connection:
@@ -134,7 +133,7 @@ def own_origin(engine: Engine) -> str:
         return found
 
 
-def identities(connection: Connection, events: Iterable[int]) -> dict[int, Identity]:
+def identities(connection: sa.Connection, events: Iterable[int]) -> dict[int, Identity]:
     """The identity of those of these events that were said first in another workspace."""
     numbers, found, table = sorted(events), dict[int, Identity](), event_origin_table
     for some in batches(numbers, AT_ONCE):

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection
 
 from fgdemo.storage.database.schema import (
     account_table,
@@ -57,7 +56,7 @@ def changed(rows: Iterable[Small], known: Known) -> list[Small]:
     return [(kind, name, record) for kind, name, record in rows if known.get((kind, name)) != digest_of(record)]
 
 
-def changed_rows(connection: Connection, known: Known) -> list[Small]:
+def changed_rows(connection: sa.Connection, known: Known) -> list[Small]:
     """The rows of the changing tables that the mirror does not have like this, as `note_changes` has numbered them."""
     rows = list(_rows(connection))
     told = {record["name"] for kind, _, record in rows if kind in ("token", TOKEN_REMOVED)}
@@ -66,7 +65,7 @@ def changed_rows(connection: Connection, known: Known) -> list[Small]:
     return changed(rows, known)
 
 
-def new_rows(connection: Connection, known: Known) -> tuple[list[dict[str, Any]], dict[tuple[str, str], str]]:
+def new_rows(connection: sa.Connection, known: Known) -> tuple[list[dict[str, Any]], dict[tuple[str, str], str]]:
     """Records of what was added to the growing tables, oldest first, and what `known` holds once they are sent."""
     records, marks = list[dict[str, Any]](), dict[tuple[str, str], str]()
     for kind, (table, columns, _) in GROWING.items():
@@ -79,13 +78,13 @@ def new_rows(connection: Connection, known: Known) -> tuple[list[dict[str, Any]]
     return records, marks
 
 
-def all_sent(connection: Connection, kind: str) -> dict[tuple[str, str], str]:
+def all_sent(connection: sa.Connection, kind: str) -> dict[tuple[str, str], str]:
     """What `known` holds when the mirror has all that is in this growing table now."""
     newest = connection.execute(sa.select(sa.func.max(GROWING[kind][0].c.id))).scalar()
     return {} if newest is None else {(kind, _UP_TO): str(newest)}
 
 
-def _rows(connection: Connection) -> Iterator[Small]:
+def _rows(connection: sa.Connection) -> Iterator[Small]:
     for kind, table, key, columns in CHANGING:
         versions = versions_of(connection, kind) if kind in FACETS else {}
         for row in connection.execute(sa.select(table)).mappings():

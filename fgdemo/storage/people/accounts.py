@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection, Engine
 
 from fgdemo.storage.database.database import reading, sortable, utc_now, writing
 from fgdemo.storage.database.schema import account_table, sign_in_table
@@ -56,7 +55,7 @@ class Accounts:
     """The accounts of one database, what people of the Hub are beside them, and `tokens`, those of programs."""
 
     def __init__(
-        self, engine: Engine, clock: Callable[[], datetime] = utc_now, hub_roles: HubRoles | None = None
+        self, engine: sa.Engine, clock: Callable[[], datetime] = utc_now, hub_roles: HubRoles | None = None
     ) -> None:
         self.tokens = Tokens(engine, clock)
         self._engine = engine
@@ -176,13 +175,13 @@ class Accounts:
             connection.execute(sign_in_table.delete().where(sign_in_table.c.token_hash == _digest(token)))
 
 
-def _change(connection: Connection, name: str, **values: object) -> None:
+def _change(connection: sa.Connection, name: str, **values: object) -> None:
     this_one = account_table.c.folded == folded(name)
     if connection.execute(account_table.update().where(this_one).values(values)).rowcount == 0:
         raise SettingsError(f"There is no account “{name}”.")
 
 
-def _sign_out_all(connection: Connection, name: str) -> None:
+def _sign_out_all(connection: sa.Connection, name: str) -> None:
     this_one = sa.select(account_table.c.name).where(account_table.c.folded == folded(name))
     connection.execute(sign_in_table.delete().where(sign_in_table.c.account.in_(this_one)))
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection, Engine
 
 from fgdemo.storage.database.database import reading, sortable, utc_now, writing
 from fgdemo.storage.database.schema import audit_table
@@ -30,7 +29,7 @@ class AuditEntry:
     about: str
 
 
-def note(connection: Connection, at: datetime, person: Person, action: str, about: str) -> None:
+def note(connection: sa.Connection, at: datetime, person: Person, action: str, about: str) -> None:
     """The same within a transaction: what was done and that it was done are durable together, or neither."""
     row = {
         "at": sortable(at),
@@ -45,7 +44,7 @@ def note(connection: Connection, at: datetime, person: Person, action: str, abou
 class Audit:
     """The record of one database."""
 
-    def __init__(self, engine: Engine, clock: Callable[[], datetime] = utc_now) -> None:
+    def __init__(self, engine: sa.Engine, clock: Callable[[], datetime] = utc_now) -> None:
         self._engine, self._clock = engine, clock
 
     def note(self, person: Person, action: str, about: str) -> None:

@@ -5,7 +5,6 @@ import unicodedata
 from typing import get_args
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection
 
 from fgdemo.storage.database.schema import account_table, token_table
 from fgdemo.values.annotation import OWNER, VISITOR, Role
@@ -48,7 +47,7 @@ def is_kept(name: str) -> bool:
     return this_one in KEPT or "".join(this_one.split()).startswith(HUB_PREFIX)
 
 
-def require_free(connection: Connection, name: str) -> None:
+def require_free(connection: sa.Connection, name: str) -> None:
     """Raises SettingsError where a person or a program has this name. To be asked under the write lock."""
     this_one = folded(name)
     taken = any(

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Engine
 
 from fgdemo.storage.database.database import reading, sortable, utc_now, writing
 from fgdemo.storage.database.schema import removed_token_table, token_table
@@ -35,7 +34,7 @@ class Token:
 class Tokens:
     """The tokens of one database. Their secrets are random 256 bits, so a plain hash keeps them safe."""
 
-    def __init__(self, engine: Engine, clock: Callable[[], datetime] = utc_now) -> None:
+    def __init__(self, engine: sa.Engine, clock: Callable[[], datetime] = utc_now) -> None:
         self._engine = engine
         self._clock = clock
 

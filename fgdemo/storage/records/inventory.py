@@ -5,7 +5,6 @@ from dataclasses import dataclass, fields
 from typing import Literal
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Engine
 
 from fgdemo.storage.database.database import reading, taxon_in
 from fgdemo.storage.database.schema import image_table, label_event_table, session_table, taxon_table
@@ -53,7 +52,7 @@ class Inventory:
         events: how many there are.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
         table = label_event_table
         with reading(engine) as connection:

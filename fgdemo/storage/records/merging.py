@@ -10,7 +10,6 @@ from dataclasses import fields, replace
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection
 
 from fgdemo.storage.database.schema import label_event_table, session_table
 from fgdemo.storage.history.event_rows import event_of, row_of
@@ -80,7 +79,7 @@ class Merger:
 
     def __init__(
         self,
-        connection: Connection,
+        connection: sa.Connection,
         taxon_of: Mapping[str | Taxon, str],
         sessions: Mapping[tuple[str, str], int],
         now: str,
@@ -184,7 +183,7 @@ def _last_import(history: Sequence[LabelEvent], annotator: str) -> int:
 
 
 def merge_sessions(
-    connection: Connection,
+    connection: sa.Connection,
     sessions: Iterable[SourceSession],
     taxon_of: Mapping[str, str] | None = None,
     close_at: str | None = None,

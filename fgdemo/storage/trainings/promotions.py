@@ -13,7 +13,6 @@ from itertools import groupby
 from typing import Any, Literal
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection
 
 from fgdemo.storage.database.json_columns import read_texts
 from fgdemo.storage.database.schema import model_version_table, promotion_table
@@ -70,7 +69,7 @@ def completed(rows: Iterable[Mapping[Any, Any]]) -> list[Promotion]:
     return found
 
 
-def promotions(connection: Connection) -> list[Promotion]:
+def promotions(connection: sa.Connection) -> list[Promotion]:
     """All of them, in the order in which they came into this database."""
     query = sa.select(promotion_table).order_by(promotion_table.c.id)
     return completed(connection.execute(query).mappings())
@@ -98,14 +97,14 @@ def live_of(log: Sequence[Promotion], deleted: Iterable[str]) -> Live:
     return Live(tuple(version for version, _ in groups), tuple(idents for _, idents in groups))
 
 
-def deleted_models(connection: Connection) -> set[str]:
+def deleted_models(connection: sa.Connection) -> set[str]:
     """Versions of models that are no more."""
     here = model_version_table.c
     return set(connection.execute(sa.select(here.version).where(here.deleted_at.is_not(None))).scalars())
 
 
 def append(
-    connection: Connection, version: str | None, kind: Kind, by: str, at: str, takes: Sequence[str] = ()
+    connection: sa.Connection, version: str | None, kind: Kind, by: str, at: str, takes: Sequence[str] = ()
 ) -> None:
     """Write one more, which knows all that are there."""
     depth = max((one.depth for one in promotions(connection)), default=0) + 1

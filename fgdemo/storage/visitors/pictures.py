@@ -14,7 +14,6 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Engine
 
 from fgdemo.storage.database.database import reading, utc_now, writing
 from fgdemo.storage.database.schema import image_table
@@ -53,7 +52,7 @@ class VisitorPictures:
 
     def __init__(
         self,
-        engine: Engine,
+        engine: sa.Engine,
         images: ImageStore,
         keep_days: int,
         most_bytes: int | None = None,

@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Engine
 
 from fgdemo.storage.database.database import reading, utc_now, writing
 from fgdemo.storage.database.schema import remark_table
@@ -37,7 +36,7 @@ class Remark:
 class Remarks:
     """The remarks of one database; they are only ever added."""
 
-    def __init__(self, engine: Engine, clock: Callable[[], datetime] = utc_now) -> None:
+    def __init__(self, engine: sa.Engine, clock: Callable[[], datetime] = utc_now) -> None:
         self._engine, self._clock = engine, clock
 
     def add(self, remark: Remark, key_hash: str | None = None) -> int:

@@ -148,13 +148,17 @@ def answered(
                 asking.outcome = reply.get("code", "ok")
                 return reply
 
-        # Gradio reads the signature to see where the request goes, so it must not be that of `question`.
-        functools.update_wrapper(answer, question)
-        del answer.__wrapped__  # type: ignore[attr-defined]
-        answer.__annotations__ = {"payload": object, "request": gr.Request, "return": dict}
-        return answer
+        return as_server_function(answer, question)
 
     return decorate
+
+
+def as_server_function(answer: Callable[..., Any], question: Callable[..., Any]) -> Callable[..., dict[str, Any]]:
+    """`answer` under the name of the question. Gradio reads its signature to see where the request goes."""
+    functools.update_wrapper(answer, question)
+    del answer.__wrapped__  # type: ignore[attr-defined]
+    answer.__annotations__ = {"payload": object, "request": gr.Request, "return": dict}
+    return answer
 
 
 def code_of(error: FgdemoError) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -15,7 +14,7 @@ from fgdemo.settings import Settings
 from fgdemo.values.errors import BusyError, FgdemoError
 from fgdemo.values.methods import methods_of
 from fgdemo.web.http import payloads
-from fgdemo.web.http.identity import code_of
+from fgdemo.web.http.identity import as_server_function, code_of
 from fgdemo.web.http.payloads import Asked, Box, FileName, OptionalComment, OptionalText, Taxa, Text, Upload
 
 if TYPE_CHECKING:
@@ -186,10 +185,6 @@ def answered(
                 log.exception("%s failed", question.__name__)
                 return {"error": "Something went wrong on the server, and is in its log.", "code": "failed"}
 
-        # Gradio reads the signature to see where the request goes, so it must not be that of `question`.
-        functools.update_wrapper(answer, question)
-        del answer.__wrapped__  # type: ignore[attr-defined]
-        answer.__annotations__ = {"payload": object, "request": gr.Request, "return": dict}
-        return answer
+        return as_server_function(answer, question)
 
     return decorate

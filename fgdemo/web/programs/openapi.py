@@ -22,10 +22,7 @@ FILE = {
         "meta": {"type": "object", "properties": {"_type": {"const": "gradio.FileData"}}, "required": ["_type"]},
     },
 }
-UPLOAD = {
-    "type": "object",
-    "properties": {"files": {"type": "array", "items": {"type": "string", "format": "binary"}}},
-}
+UPLOAD = {"type": "object", "properties": {"files": {"type": "array", "items": {"type": "string", "format": "binary"}}}}
 PROBLEM = Refusal.model_json_schema()
 PATHS = {"type": "array", "items": {"type": "string"}}
 REFERENCE = "#/components/schemas/{model}"

@@ -21,6 +21,7 @@ from fgdemo.values.taxonomy import Taxon
 
 KEY = "fgdemo"
 FORMAT = 1
+_AROUND = ("session", "image", "type")
 STATES = {"unusable": "(unusable)", "none": "(none of these)"}
 """Choices that an export offers beside the kinds. No kind's name is written with brackets around it."""
 
@@ -83,18 +84,15 @@ def packed(piece: Piece, inventory: Inventory, shown: list[Shown]) -> str:
         while at is not None and at not in taxa:
             taxa[at] = inventory.by_id[at]
             at = taxa[at].parent
+    events = [event_record(event, {}) for event in piece.held.history]
     told = {
         "format": FORMAT,
         "picture": picture_columns(piece.held),
-        "events": [_without_session(event_record(event, {})) for event in piece.held.history],
+        "events": [{key: one for key, one in told.items() if key not in _AROUND} for told in events],
         "taxa": [taxon_record(taxon, inventory.retired) for taxon in taxa.values()],
         "shown": [vars(one) for one in shown],
     }
     return json.dumps(told, ensure_ascii=False, separators=(",", ":"))
-
-
-def _without_session(record: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in record.items() if key not in ("session", "image", "type")}
 
 
 def unpacked(text: Any, taxa: dict[str, Taxon], retired: set[str]) -> History:

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection
 
 from fgdemo.storage.database.schema import job_epoch_table, job_table, model_version_table, promotion_table
 from fgdemo.storage.mirror.models import MirroredModel
@@ -14,7 +13,7 @@ from fgdemo.storage.trainings.promotions import Promotion, deleted_models, live_
 
 
 def add_models(
-    connection: Connection,
+    connection: sa.Connection,
     models: Sequence[tuple[MirroredModel, str]],
     content: MirrorContent,
     numbers: Mapping[Identity, int],
@@ -42,7 +41,7 @@ def _mark(told: MirroredModel) -> str:
     return digest_of({"files": dict(told.files), "deleted_at": told.row["deleted_at"]})
 
 
-def _add_job(connection: Connection, told: MirroredModel, event: int) -> int:
+def _add_job(connection: sa.Connection, told: MirroredModel, event: int) -> int:
     """The training that left a model; it is over, whatever it was when the model was sent."""
     assert told.job is not None
     job = dict(told.job)
@@ -62,7 +61,7 @@ def _add_job(connection: Connection, told: MirroredModel, event: int) -> int:
     return number
 
 
-def _add_promotions(connection: Connection, told: Sequence[Promotion], damage: Damage) -> dict[tuple[str, str], str]:
+def _add_promotions(connection: sa.Connection, told: Sequence[Promotion], damage: Damage) -> dict[tuple[str, str], str]:
     """What went live elsewhere. A roll-back to a model that is not here still takes away what it took away."""
     models = set(connection.execute(sa.select(model_version_table.c.version)).scalars())
     here = {one.ident for one in promotions(connection)}
@@ -81,7 +80,7 @@ def _add_promotions(connection: Connection, told: Sequence[Promotion], damage: D
     return digests
 
 
-def _delete(connection: Connection, models: Mapping[str, MirroredModel]) -> None:
+def _delete(connection: sa.Connection, models: Mapping[str, MirroredModel]) -> None:
     """One that is live here, or was before that, stays, as it does when a maintainer asks."""
     kept = live_of(promotions(connection), deleted_models(connection)).versions[-2:]
     for version, told in models.items():

@@ -7,23 +7,15 @@ password of somebody who may do more than look, and a token of such a role come 
 from collections.abc import Mapping, Sequence
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection
 
 from fgdemo.storage.database.schema import account_table, removed_token_table, sign_in_table, token_table
-from fgdemo.storage.mirror.records import (
-    ACCOUNT,
-    REMOVED_TOKEN,
-    TOKEN,
-    TOKEN_REMOVED,
-    digest_of,
-    record_of,
-)
+from fgdemo.storage.mirror.records import ACCOUNT, REMOVED_TOKEN, TOKEN, TOKEN_REMOVED, digest_of, record_of
 from fgdemo.storage.mirror.row_versions import FACETS, Versioned, merged, note_version, rank_of, versions_of
 from fgdemo.storage.mirror.tables import with_versions
 from fgdemo.storage.records.fields import Fields, Row
 
 
-def has_people(connection: Connection) -> bool:
+def has_people(connection: sa.Connection) -> bool:
     """Whether there is any account or token."""
     tables = (account_table, token_table)
     return any(connection.execute(sa.select(table.c.name).limit(1)).first() is not None for table in tables)
@@ -38,7 +30,7 @@ class RestoredPeople:
         digests: what the mirror has like this.
     """
 
-    def __init__(self, connection: Connection, accept_rights: bool) -> None:
+    def __init__(self, connection: sa.Connection, accept_rights: bool) -> None:
         self._connection, self._accept = connection, accept_rights
         self.accounts, self.raised = 0, list[str]()
         self.digests: dict[tuple[str, str], str] = {}

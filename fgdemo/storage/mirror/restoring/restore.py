@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Engine
 
 from fgdemo.storage.database.database import reading, sortable, utc_now, writing
 from fgdemo.storage.database.schema import label_event_table, model_version_table
@@ -55,14 +54,14 @@ class Restored:
     accepted: bool = True
 
 
-def is_fresh(engine: Engine) -> bool:
+def is_fresh(engine: sa.Engine) -> bool:
     """Whether nothing was ever said in this workspace."""
     with reading(engine) as connection:
         return connection.execute(sa.select(label_event_table.c.id).limit(1)).first() is None
 
 
 def restore(
-    engine: Engine,
+    engine: sa.Engine,
     images: ImageStore,
     models_root: Path,
     destination: Destination,

@@ -4,15 +4,9 @@ import secrets
 from collections.abc import Iterable, Mapping, Sequence
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection
 
 from fgdemo.storage.database.dialects import next_serial
-from fgdemo.storage.database.schema import (
-    event_origin_table,
-    image_table,
-    label_event_table,
-    taxon_table,
-)
+from fgdemo.storage.database.schema import event_origin_table, image_table, label_event_table, taxon_table
 from fgdemo.storage.history.event_rows import histories_of, row_of
 from fgdemo.storage.history.events import LabelEvent
 from fgdemo.storage.history.label_event import REMOVED
@@ -52,7 +46,7 @@ class Rows:
         removed: ids of pictures whose files must not be there any more.
     """
 
-    def __init__(self, connection: Connection, own: str, damage: Damage, accept_rights: bool, now: str) -> None:
+    def __init__(self, connection: sa.Connection, own: str, damage: Damage, accept_rights: bool, now: str) -> None:
         self._connection, self._own, self._damage, self._now = connection, own, damage, now
         self.people = RestoredPeople(connection, accept_rights)
         self.removed: set[str] = set()
