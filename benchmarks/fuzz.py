@@ -106,8 +106,12 @@ def prepare(scratch: Path) -> tuple[Path, Engine, dict[Role | None, str | None],
         accounts.add(f"the {role}", role, PASSWORD)
         tokens[role] = accounts.sign_in(f"the {role}", PASSWORD)
     image = workspace.roster.image_ids[0]
-    version = workspace.roster.standing(image).version
-    words = {
+    return home, workspace.engine, tokens, words_of(image, workspace.roster.standing(image).version)
+
+
+def words_of(image: str, version: int) -> dict[str, Any]:
+    """For each name of a field a value that means something in the workspace, `image` being a picture of it."""
+    return {
         "image": image,
         "version": version,
         "shown_version": version,
@@ -161,7 +165,6 @@ def prepare(scratch: Path) -> tuple[Path, Engine, dict[Role | None, str | None],
         "offset": 0,
         "disabled": False,
     }
-    return home, workspace.engine, tokens, words
 
 
 def served(scratch: Path, home: Path, log: Any) -> tuple[subprocess.Popen[str], dict[str, Any]]:
