@@ -67,6 +67,19 @@ def test_each_key_is_one_durable_answer_in_order_and_undo_goes_back(page: Page, 
     expect(page.locator(".fg-standing .fg-figures")).to_contain_text("5 done")
 
 
+def test_pictures_that_come_in_meanwhile_are_offered(browser: Browser, tmp_path: Path) -> None:
+    with running_app(tmp_path) as running:
+        running.accounts.add("ada", "expert", "long enough")
+        running.workspace.learner.refresh()
+        page = signed_in(browser, running, "ada")
+        page.goto(f"{running.url}#label")
+        expect(page.get_by_role("heading", name="Nothing waits to be labelled")).to_be_visible()
+        running.workspace.take_in(some_pictures(12, 3))
+        running.workspace.learner.refresh()
+        expect(page.get_by_role("button", name="Begin")).to_be_visible()
+        page.context.close()
+
+
 def test_a_refreshed_page_goes_on_with_the_session(page: Page, app: RunningApp) -> None:
     begin(page, app)
     press(page, "Enter")

@@ -38,6 +38,7 @@ class LabelPage {
       onRefused: (answer, reply) => this.onRefused(answer, reply),
     });
     this.standing = new Standing(root, this.queue, () => this.finish());
+    this.banner = (text, stays = false) => this.standing.say(text, stays);
     this.fields = new Fields(root, {
       onTaxon: (taxon) => this.answer("label", taxon),
       onSay: (sentence) => this.banner(sentence),
@@ -84,6 +85,10 @@ class LabelPage {
   wait(starting) {
     drawReading(this.$(".fg-plan"), starting);
     this.show("plan");
+    this.askAgain();
+  }
+
+  askAgain() {
     this.opened = false;
     setTimeout(() => isShown("label") && this.open(), READING_MS);
   }
@@ -104,6 +109,7 @@ class LabelPage {
     });
     this.$(".fg-plan").append(message);
     this.show("plan");
+    if (reply.works.every((work) => work.left === 0)) this.askAgain(); // pictures may have come in just now
   }
 
   begin(report) {
@@ -157,10 +163,6 @@ class LabelPage {
       this.waiting = setTimeout(() => this.queue.fill(null), WAIT_MS);
       return undefined;
     });
-  }
-
-  banner(text, stays = false) {
-    this.standing.say(text, stays);
   }
 
   // --- answering ---------------------------------------------------------------------------------------

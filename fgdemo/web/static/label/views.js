@@ -70,6 +70,7 @@ export function drawPlan(root, { person: me, works, pairs }, onStart) {
       : h("p", { class: "fg-quiet" }, "A maintainer can bring pictures in.");
   root.replaceChildren(
     h("h1", {}, nothing ? "Nothing waits to be labelled" : "What would you like to work on?"),
+    nothing ? h("p", { class: "fg-quiet" }, "New pictures are offered here as soon as the model has looked at them.") : "",
     nothing ? how : "",
     nothing ? "" : h("div", { class: "fg-works", role: "radiogroup", "aria-label": "What to work on" }, ...works.map(workCard)),
     pairs.length ? h("h2", {}, "Only one pair of look-alikes") : "",
