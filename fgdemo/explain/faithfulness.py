@@ -17,8 +17,6 @@ The random baseline needs no sampling for its mean: showing the top f of a rando
 exactly 0 on average in insertion − deletion. What must be measured is how far they scatter about 0 on this picture.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

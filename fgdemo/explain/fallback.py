@@ -1,7 +1,5 @@
 """A typeface for names in scripts that the page's own has no letters for, if this machine has one (fontconfig)."""
 
-from __future__ import annotations
-
 import shutil
 import subprocess
 import unicodedata

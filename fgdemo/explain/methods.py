@@ -1,7 +1,5 @@
 """The library's methods beside the exact evidence, read off the tokens of one reading: no second backbone pass."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol, cast

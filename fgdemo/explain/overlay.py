@@ -4,8 +4,6 @@ Grids are (h, w) and cover the picture exactly; sizes are (width, height) in pix
 that gets full colour is given by the caller, so that two maps can share one scale.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -4,8 +4,6 @@ h = Σ_channels a · ∂(logit_A − logit_B)/∂a of the mid tokens a (after Sh
 the evidence for A against B is drawn (`fgdemo.values.evidence.pair_spread`), and is never part of any sum.
 """
 
-from __future__ import annotations
-
 import threading
 from typing import Any
 

@@ -1,7 +1,5 @@
 """One printable sheet that says what a picture shows and why: the Classify page on paper."""
 
-from __future__ import annotations
-
 import bisect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

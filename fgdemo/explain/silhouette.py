@@ -11,8 +11,6 @@ was 0.87; OpenCV's GrabCut from the same seed had 0.80. It says where evidence i
 loses dark legs and half of a two-coloured animal now and then.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from PIL import Image
 from scipy.ndimage import gaussian_filter

@@ -1,7 +1,5 @@
 """Maps of several methods as small multiples under the sheet: one scale rule, and what says nothing is said so."""
 
-from __future__ import annotations
-
 import numpy as np
 from PIL import Image, ImageDraw
 

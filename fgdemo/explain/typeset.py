@@ -1,7 +1,5 @@
 """Setting text with Pillow, in the page's own type family."""
 
-from __future__ import annotations
-
 from functools import lru_cache
 from pathlib import Path
 

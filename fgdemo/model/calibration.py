@@ -1,7 +1,5 @@
 """From raw logits to honest probabilities, and from probabilities to prediction sets. Arrays in, numbers out."""
 
-from __future__ import annotations
-
 import numpy as np
 from scipy.optimize import brentq, minimize_scalar
 

@@ -1,7 +1,5 @@
 """Which device reads and trains: the one wished for, where it is there."""
 
-from __future__ import annotations
-
 import torch
 
 from fgdemo.model.lent_gpu import LENT

@@ -9,8 +9,6 @@ compensation, Gomez-Villa 2024). Exact where the drift is linear and the picture
 not, what they say nothing of is held to have stayed.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

@@ -8,8 +8,6 @@ before its negative part is cut off, so that A less B is as linear as everywhere
 Nothing calibrates such a model: there is no verdict on unknown things and no prediction set.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property

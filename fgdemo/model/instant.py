@@ -8,8 +8,6 @@ With G = Φ'ΩΦ + λI, M = Φ'ΩY, W = G⁻¹M and one picture φ whose weight 
 A re-label of unchanged weight (δ = 0) is one product of G⁻¹ with a vector and two columns.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import scipy.linalg
 from scipy.linalg.blas import dger, dsymv, dsyr  # pyright: ignore[reportAttributeAccessIssue]

@@ -6,8 +6,6 @@ was made with. Each model has its own function, and thus its own workers: none a
 Nothing is compiled, and nothing that a worker changes is relied on. Head, parts and maps are arithmetic on the tokens.
 """
 
-from __future__ import annotations
-
 import importlib
 import threading
 from typing import cast

@@ -1,7 +1,5 @@
 """Backbone, linear head and parts as one function of pixels."""
 
-from __future__ import annotations
-
 from typing import cast
 
 import numpy as np

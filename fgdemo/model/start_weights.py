@@ -1,7 +1,5 @@
 """Weights from a file into a network: nothing in the file is ever executed."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import torch

@@ -9,8 +9,6 @@
 Where an `output_stride` keeps the last stage at stride 16, the rule gives the same stage as without.
 """
 
-from __future__ import annotations
-
 import math
 import threading
 from collections.abc import Iterator

@@ -5,8 +5,6 @@ are trained, part of the way back is gone where that does better on val (WiSE-FT
 head is fitted anew. What the base has learned from pictures that are not in the corpus follows by `fgdemo.model.drift`.
 """
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace

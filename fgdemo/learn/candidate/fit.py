@@ -1,7 +1,5 @@
 """Make a classifier: frozen or freshly trained features, the closed-form head, calibration, unknown scale, parts."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any

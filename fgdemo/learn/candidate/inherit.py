@@ -1,7 +1,5 @@
 """What a candidate's parts have from its base: their ids and names, and the parts of groups it has no pictures of."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

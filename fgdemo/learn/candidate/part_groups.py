@@ -6,8 +6,6 @@ directions for that, beside those of the others: one that tells it from its back
 apart. To the shares of one group the directions of another are the same for every prototype, and cancel.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from dataclasses import replace
 

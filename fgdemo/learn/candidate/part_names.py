@@ -1,7 +1,5 @@
 """Parts that were found anew keep the ids and the names of those that lay in the same places of the same pictures."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """A candidate is trained, and stands beside the model that is live: what a job and the Training page ask for."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from pathlib import Path

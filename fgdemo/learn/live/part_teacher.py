@@ -3,8 +3,6 @@
 All that it knows is a function of the points, the labels (which say what group a picture belongs to) and the model.
 """
 
-from __future__ import annotations
-
 import logging
 import threading
 from collections import Counter

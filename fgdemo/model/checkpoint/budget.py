@@ -4,8 +4,6 @@ A card may ask for a network of thousands of layers, or of enormous ones. It is 
 with those of the weights, so what is allocated meanwhile is counted.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What the fields of a card must be. A card may come from a stranger: this is asked before anything is built of it."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Annotated, Any
 

@@ -4,8 +4,6 @@ Written beside, fsynced, renamed: a checkpoint folder is either whole or absent.
 is ever opened, shapes and hash are checked, and each fault is one sentence.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

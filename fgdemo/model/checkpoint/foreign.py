@@ -1,7 +1,5 @@
 """A folder in timm's own format, from this disk or the Hub, as a classifier. It trusts nothing that it reads."""
 
-from __future__ import annotations
-
 import hashlib
 from collections import Counter
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """A classifier from a checkpoint folder, and into one."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """A classifier as the arrays and the card of a checkpoint, and back."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any, get_args
 

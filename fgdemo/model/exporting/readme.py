@@ -4,8 +4,6 @@ A card may come from a stranger, so nothing in it is trusted: a text cannot beco
 than expected is left out.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """The card of a model that goes to the Hub for timm: front matter that the Hub understands, then the card to read."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any

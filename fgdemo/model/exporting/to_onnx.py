@@ -6,8 +6,6 @@ pictures what the classifier says. A file that does not is removed and refused.
 Other than in fgdemo, nothing is known there of evidence, parts or unknown things: only the logits travel.
 """
 
-from __future__ import annotations
-
 import contextlib
 import json
 import logging

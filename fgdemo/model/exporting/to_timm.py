@@ -4,8 +4,6 @@ They are checked after writing: what was written is loaded again by timm, and mu
 classifier says. Only the logits travel: nothing is known there of evidence, parts or unknown things.
 """
 
-from __future__ import annotations
-
 import json
 import re
 import shutil

@@ -1,7 +1,5 @@
 """The line between a thing and its background, taught by what the classifier hears: no mask is needed."""
 
-from __future__ import annotations
-
 import numpy as np
 import scipy.linalg
 from torch import Tensor, from_numpy

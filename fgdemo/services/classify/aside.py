@@ -1,7 +1,5 @@
 """Work that takes many milliseconds of processor time, done so that short requests do not wait for it."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import sys

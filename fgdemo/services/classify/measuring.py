@@ -1,7 +1,5 @@
 """Measurements of maps: seconds each, one at a time, and only when nobody waits for an answer."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Callable
 from typing import TypeVar

@@ -1,7 +1,5 @@
 """How much one visitor may ask for, so that one cannot take the page away from all the others."""
 
-from __future__ import annotations
-
 import math
 import threading
 import time

@@ -1,7 +1,5 @@
 """Pictures that were read a moment ago, and the one that is being read."""
 
-from __future__ import annotations
-
 import threading
 from collections import OrderedDict
 from collections.abc import Callable

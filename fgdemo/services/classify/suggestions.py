@@ -1,7 +1,5 @@
 """What visitors say when the answer is wrong: kept for the experts, never a label by itself."""
 
-from __future__ import annotations
-
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, replace

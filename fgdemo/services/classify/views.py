@@ -1,7 +1,5 @@
 """A reading as a page draws it: candidates with their maps, parts with their shares."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Who waits for an answer at this moment: not too many, and one visitor does not shut the door on the others."""
 
-from __future__ import annotations
-
 import threading
 from collections import Counter
 from collections.abc import Generator

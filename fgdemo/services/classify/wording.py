@@ -1,7 +1,5 @@
 """The answer at the deepest level the model is sure of, in the words an expert would use."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 

@@ -1,7 +1,5 @@
 """Parts that experts teach: points on pictures, how well the parts are found since, and which picture helps most."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol

@@ -1,7 +1,5 @@
 """Points that experts place on pictures, as events of the log: kept, exported and mirrored like answers."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
