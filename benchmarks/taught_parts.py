@@ -278,7 +278,7 @@ def main() -> None:
     classifier = load_classifier(options.checkpoint)
     test = looked_at(classifier, options.data, options.group)
     same = options.teach is None or options.teach.resolve() == options.data.resolve()
-    teach = test if same else looked_at(classifier, options.teach, options.group)
+    teach = looked_at(classifier, options.teach or options.data, options.group) if not same else test
     bench = Bench(classifier, options.group, teach, test, same)
     print(json.dumps({**measured(bench, max(1, options.draws)), "checkpoint": classifier.version}))
 
