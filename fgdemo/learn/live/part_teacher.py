@@ -23,6 +23,7 @@ from fgdemo.learn.live.teaching import (
 )
 from fgdemo.model.classifier import Classifier
 from fgdemo.model.parts import PartModel
+from fgdemo.model.taught.choosing import appearance, in_order
 from fgdemo.model.taught.fitting import Lesson, TaughtView, lesson_of
 from fgdemo.storage.history.points import PointLog
 from fgdemo.storage.history.roster import SPLITS, Roster
@@ -37,7 +38,7 @@ log = logging.getLogger(__name__)
 
 DESCRIBED_BY = 16
 """Pictures by which the parts are described to whoever compares pictures without mid tokens."""
-CONSIDERED = 12
+CONSIDERED = 24
 """Pictures without points that are looked at to find the one that would help most."""
 SURE = 0.5
 """A guess is drawn where the part has at least this share of a place."""
@@ -117,7 +118,8 @@ class PartTeacher:
         parts = self._parts
         if parts is None or parts.taught_of(group) is None:
             return ()
-        shares, _ = self._shares(image, group, parts)
+        tokens, mid = self._tokens(image)
+        shares = parts.assign(tokens, group, mid)
         return tuple(
             PlacedPoint(part.name or "", *middle_of(shares[..., k]))
             for k, part in enumerate(parts.of_group(group))
@@ -230,22 +232,24 @@ class PartTeacher:
         return self._looked[image]
 
     def _with_next(self, group: str, lesson: GroupLesson, placed: Mapping[str, object]) -> GroupLesson:
-        """With the pictures of the group that would teach most: those on which the parts are least certain."""
+        """With the pictures of the group that would teach most, see `fgdemo.model.taught.choosing`."""
         parts = self._parts
         others = self._others(group, placed)
         if parts is None or parts.taught_of(group) is None:
             return lesson.with_next(others)
-        doubts: dict[str, float] = {}
+        views = [one.first for image, one in self._looked.items() if self.group_of(image) == group]
+        taught = [appearance(view.mid, parts.where(view.tokens, view.mid, group)) for view in views]
+        read: dict[str, torch.Tensor] = {}
         for image in others:
             if self._stop.is_set():
                 break
             try:
-                shares, fore = self._shares(image, group, parts)
+                tokens, mid = self._tokens(image)
             except (PictureError, StorageError, BusyError):
                 continue
-            entropy = -(shares * shares.clamp_min(1e-9).log()).sum(-1)
-            doubts[image] = float((entropy * fore).sum() / fore.sum().clamp_min(1e-6))
-        return lesson.with_next(sorted(doubts, key=lambda image: -doubts[image]))
+            read[image] = appearance(mid, parts.where(tokens, mid, group))
+        order = in_order(torch.stack([*taught, *read.values()]), len(taught)) if read else []
+        return lesson.with_next([list(read)[row] for row in order])
 
     def _others(self, group: str, placed: Mapping[str, object]) -> list[str]:
         """Some train pictures of the group without points, other ones each time, and no two frames of one burst."""
@@ -260,14 +264,13 @@ class PartTeacher:
         found = {int(roster.twin[row]): roster.image_ids[row] for row in reversed(drawn)}
         return [image for image in reversed(found.values()) if image not in placed][:CONSIDERED]
 
-    def _shares(self, image: str, group: str, parts: PartModel) -> tuple[torch.Tensor, torch.Tensor]:
-        """(h, w, K + 1) shares of the parts of `group`, and (h, w) what of each place is the thing."""
+    def _tokens(self, image: str) -> tuple[torch.Tensor, torch.Tensor]:
+        """(h, w, D) and (h, w, M) of the whole picture."""
         model = self._classifier
         with torch.inference_mode():
             batch = model.pixels(self._picture(image))[None].to(model.device, memory_format=torch.channels_last)
             tokens, mid = model.network.with_mid(batch)
-            shares = parts.assign(tokens.float().cpu(), group, mid.float().cpu())[0]
-        return shares, 1 - shares[..., -1]
+        return tokens[0].float().cpu(), mid[0].float().cpu()
 
     def _picture(self, image: str) -> Image.Image:
         return self._images.decoder.decode(self._images.read(image), MODEL_PX, name=f"{image[:12]}…")[0]
