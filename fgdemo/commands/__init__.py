@@ -11,6 +11,7 @@ from fgdemo.commands.model.evaluate import evaluate
 from fgdemo.commands.model.finetune import finetune, models
 from fgdemo.commands.model.fit import fit
 from fgdemo.commands.model.predict_explain import explain, predict
+from fgdemo.commands.model.teach_parts import teach_parts
 from fgdemo.commands.workspace.doctor import doctor
 from fgdemo.commands.workspace.mirror import backup, restore
 from fgdemo.commands.workspace.users_and_serve import name_parts, serve, specimens, token, user
@@ -22,6 +23,7 @@ VERBS: tuple[Callable[..., dict[str, Any]], ...] = (
     predict,
     explain,
     name_parts,
+    teach_parts,
     import_pictures,
     export,
     finetune,

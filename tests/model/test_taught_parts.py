@@ -11,6 +11,7 @@ import torch
 from safetensors.numpy import load_file
 from torch import Tensor
 
+from fgdemo.commands.model.teach_parts import teach_parts
 from fgdemo.learn.candidate.part_groups import keep_groups, keep_taught
 from fgdemo.learn.live.teaching import TaughtPicture, part_names, teach, views_of
 from fgdemo.model.checkpoint.folder import WEIGHTS, write_checkpoint
@@ -21,7 +22,7 @@ from fgdemo.model.parts import PartModel, fit_parts
 from fgdemo.model.taught.fitting import TaughtView, fit_taught
 from fgdemo.model.taught.shares import at_points, mean_around
 from fgdemo.specimens import SPECIES, draw_specimen
-from fgdemo.values.errors import CheckpointError, DatasetError
+from fgdemo.values.errors import CheckpointError, DatasetError, SettingsError
 from fgdemo.values.points import PlacedPoint
 from fgdemo.values.types import CropBox, Part
 from tests.support.tiny import tiny_fit
@@ -243,3 +244,27 @@ def test_views_of_one_picture(base: Classifier) -> None:
     assert [p.x for p in whole.points] == [p.x for p in one.points]
     assert whole.outside.tolist() == [[True] * 4, *[[True, False, False, True]] * 2, [True] * 4]
     assert views_of(base, replace(one, points=()), group)[0].points == []
+
+
+def test_the_command_teaches_from_a_table(base: Classifier, tmp_path: Path) -> None:
+    save_classifier(base, tmp_path / "plain")
+    lines = ["path,part,x,y"]
+    for seed in range(6):
+        one = pointed(seed)
+        one.picture.save(tmp_path / f"{seed}.png")
+        lines += [f"{seed}.png,{p.part},{(p.x or 0) * 64:.1f},{(p.y or 0) * 64:.1f}" for p in one.points]
+    (tmp_path / "points.csv").write_text("\n".join(lines), encoding="utf-8")
+    told: list[str] = []
+    call = ["beak=bill", f"{pointed(0).points[0].part}=first"]
+    result = teach_parts(tmp_path / "plain", tmp_path / "points.csv", tmp_path / "taught", call=call, say=told.append)
+    after = load_classifier(tmp_path / "taught")
+    assert {part.name for part in after.parts.of_group(result["group"])} == set(result["parts"])
+    assert "first" in result["parts"]
+    assert sum(one["points"] for one in result["parts"].values()) == len(lines) - 1
+    assert any("points in pictures that did not teach it" in line for line in told)
+    picture = pointed(9).picture
+    assert np.array_equal(after.read(picture).logits, load_classifier(tmp_path / "plain").read(picture).logits)
+    with pytest.raises(SettingsError, match="must look like"):
+        teach_parts(tmp_path / "plain", tmp_path / "points.csv", tmp_path / "x", call=["face"])
+    with pytest.raises(DatasetError, match="no group"):
+        teach_parts(tmp_path / "plain", tmp_path / "points.csv", tmp_path / "x", group="fish")
