@@ -27,7 +27,7 @@ def teach_parts(
     *,
     group: Annotated[str | None, Option(help="whose parts these are (default: the only group there is)")] = None,
     call: Annotated[
-        list[str] | None, Option(metavar="NAME=NAME...", help='other names, e.g. "left eye=face" "right eye=face"')
+        list[str] | None, Option(metavar="NAME=NAME", help='another name, e.g. "left eye=face"; may be given again')
     ] = None,
     settings: Settings | None = None,
     say: Say = quiet,
