@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.support.browser_app import RunningApp, complaints_of, running_app, signed_in
 from tests.support.workspace import coloured, some_pictures
@@ -103,6 +103,27 @@ def test_keys_are_dead_while_typing_and_a_group_can_be_found(page: Page, app: Ru
     page.wait_for_function(CHANGED, arg=before)
     saved(page)
     assert answered(app) == [("label", "warbler")]
+
+
+def test_keys_answer_nothing_while_the_history_is_fetched(page: Page, app: RunningApp) -> None:
+    begin(page, app)
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        if "label_history" in (route.request.post_data or ""):
+            held.append(route)
+        else:
+            route.continue_()
+
+    page.route("**/component_server/", hold)
+    page.keyboard.press("h")
+    dialog = page.locator(".fg-label dialog")
+    expect(dialog).to_be_visible()
+    page.keyboard.press("x")
+    page.keyboard.press("h")
+    held[0].continue_()
+    expect(dialog).to_contain_text("came with the picture")
+    assert (len(held), answered(app)) == (1, [])
 
 
 def test_a_new_kind_gets_its_place_in_the_tree(page: Page, app: RunningApp) -> None:
