@@ -6,6 +6,7 @@ from PIL import Image, ImageDraw
 from fgdemo.explain.overlay import over, signed_layer
 from fgdemo.explain.sheet import GROUND, GUTTER, INK, LINE, MARGIN, PANEL, SOFT, WIDTH
 from fgdemo.explain.typeset import font, right, run, wrapped
+from fgdemo.values.batches import batches
 from fgdemo.values.evidence import as_drawn, strongest
 from fgdemo.values.methods import TITLES, MethodMap, MethodMaps
 
@@ -18,7 +19,7 @@ def with_methods(sheet: Image.Image, picture: Image.Image, found: MethodMaps, is
     crop = picture.convert("RGB")
     height = min(max(round(PANEL * crop.height / crop.width), PANEL // 2), round(PANEL * 1.4))
     own = [one for one in found.maps if one.same_as is None]
-    lines = [own[start : start + COLUMNS] for start in range(0, len(own), COLUMNS)]
+    lines = list(batches(own, COLUMNS))
     drawn = Image.new("RGB", (WIDTH, sheet.height + 100 + len(lines) * (height + CAPTION) + 16), GROUND)
     drawn.paste(sheet, (0, 0))
     draw = ImageDraw.Draw(drawn)

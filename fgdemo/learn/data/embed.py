@@ -8,6 +8,7 @@ from torch import Tensor
 
 from fgdemo.learn.data.augment import resize, to_batch
 from fgdemo.model.backbone import Backbone, DataConfig
+from fgdemo.values.batches import batches
 from fgdemo.values.errors import BackboneError
 from fgdemo.values.progress import Progress, no_progress
 
@@ -41,8 +42,8 @@ def token_batches(
 def both_batches(backbone: Backbone, pixels: np.ndarray, config: DataConfig) -> Iterator[tuple[Tensor, Tensor]]:
     """(N, S, S, 3) uint8 → batches of (b, h, w, D) tokens and, of the same pass, (b, h, w, M) mid tokens."""
     device, step = next(backbone.parameters()).device, backbone.pass_size
-    for start in range(0, len(pixels), step):
-        yield backbone.with_mid(to_batch(pixels[start : start + step], config, device))
+    for some in batches(pixels, step):
+        yield backbone.with_mid(to_batch(some, config, device))
 
 
 def embed(

@@ -1,6 +1,7 @@
 """Which rows of the roster to ask next. Numpy columns, searched from the front in growing steps."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
+from itertools import islice
 
 import numpy as np
 
@@ -26,14 +27,7 @@ def rows_to_ask(roster: Roster, ranking: Ranking, order: Order, pair: tuple[str,
 
 def first_open(roster: Roster, rows: np.ndarray, order: Order, skip: Collection[str], count: int) -> list[str]:
     """The first `count` pictures of `rows` that nobody has checked yet and that are not in `skip`."""
-    found: list[str] = []
-    for some in _steps(rows):
-        for image in roster.image_ids.at(some[_is_open(roster, some, order)]):
-            if image not in skip:
-                found.append(image)
-                if len(found) == count:
-                    return found
-    return found
+    return _first(roster, (some[_is_open(roster, some, order)] for some in _steps(rows)), skip, count)
 
 
 def count_open(roster: Roster, rows: np.ndarray, order: Order) -> int:
@@ -55,15 +49,17 @@ def to_second(roster: Roster, audit: np.ndarray, skip: Collection[str], count: i
     checked = np.flatnonzero(roster.checked)
     if len(checked) < _FEW:  # too far apart in the order of all to be searched for there
         audit = checked[np.argsort(roster.image_ids.words(checked, 1), kind="stable")]
-    found: list[str] = []
-    for rows in _steps(audit):
+
+    def by_others(rows: np.ndarray) -> np.ndarray:
         labelled = roster.checked[rows] & (roster.taxon[rows] >= 0) & (roster.annotator[rows] != mine)
-        for image in roster.image_ids.at(rows[labelled & ~roster.disputed[rows]]):
-            if image not in skip:
-                found.append(image)
-                if len(found) == count:
-                    return found
-    return found
+        return rows[labelled & ~roster.disputed[rows]]
+
+    return _first(roster, map(by_others, _steps(audit)), skip, count)
+
+
+def _first(roster: Roster, pieces: Iterable[np.ndarray], skip: Collection[str], count: int) -> list[str]:
+    images = (image for rows in pieces for image in roster.image_ids.at(rows) if image not in skip)
+    return list(islice(images, count))
 
 
 def _steps(rows: np.ndarray) -> Iterator[np.ndarray]:
