@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from fgdemo.commands.data.import_export import export, import_pictures
+from fgdemo.commands.data.points import points
 from fgdemo.commands.data.suspects import suspects
 from fgdemo.commands.host.deploy import audit, deploy
 from fgdemo.commands.model.convert import convert, push
@@ -26,6 +27,7 @@ VERBS: tuple[Callable[..., dict[str, Any]], ...] = (
     teach_parts,
     import_pictures,
     export,
+    points,
     finetune,
     models,
     user,

@@ -18,6 +18,8 @@ import fgdemo
 from fgdemo import commands
 from fgdemo.cli import main, run
 
+SINCE = {"points", "teach_parts"}
+"""Verbs that there are since."""
 GOLDEN = Path(__file__).parents[1] / "support" / "golden" / "command_lines.json"
 LINES = json.loads(GOLDEN.read_text(encoding="utf-8"))
 AS_TEXT = ("mean", "std")
@@ -49,7 +51,7 @@ def test_an_old_line_means_the_same(old: dict[str, Any]) -> None:
 
 
 def test_every_verb_is_among_them() -> None:
-    assert {old["verb"] for old in LINES} == {verb.__name__ for verb in commands.VERBS}
+    assert {old["verb"] for old in LINES} == {verb.__name__ for verb in commands.VERBS} - SINCE
 
 
 @pytest.mark.parametrize(
