@@ -18,7 +18,7 @@ import fgdemo
 from fgdemo import commands
 from fgdemo.cli import main, run
 
-SINCE = {"points", "teach_parts"}
+SINCE = {"points"}
 """Verbs that there are since."""
 GOLDEN = Path(__file__).parents[1] / "support" / "golden" / "command_lines.json"
 LINES = json.loads(GOLDEN.read_text(encoding="utf-8"))
