@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from fgdemo.commands.model.training_job import with_points
 from fgdemo.learn.live.part_teacher import PartTeacher
 from fgdemo.services.labelling.pointing import Pointing, sentence
 from fgdemo.specimens import SPECIES, Specimen, draw_specimen
@@ -180,3 +181,16 @@ def test_a_picture_that_has_gone_teaches_nothing_and_stops_nobody(taught: Taught
 )
 def test_how_far_it_is_is_said_in_a_sentence(lesson: GroupLesson, said: str) -> None:
     assert re.search(said, sentence(lesson))
+
+
+def test_a_candidate_learns_from_the_same_points(taught: Taught) -> None:
+    trained = tiny_fit(seed=5).classifier
+    assert with_points(trained, taught.workspace) is trained  # there are none
+    for at in range(3):
+        taught.place(at)
+    candidate = with_points(trained, taught.workspace)
+    group = taught.teacher.group_of(taught.images[0])
+    named = {point.part for at in range(3) for point in taught.points(at)}
+    assert {part.name for part in candidate.parts.of_group(group or "")} == named
+    picture = taught.specimens[5].picture
+    assert np.array_equal(candidate.read(picture).logits, trained.read(picture).logits)

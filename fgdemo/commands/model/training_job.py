@@ -10,6 +10,7 @@ from fgdemo.commands.model.cloud import train_as_job
 from fgdemo.learn.candidate.trial import NO_CHANGES, Trial
 from fgdemo.learn.data.given import GivenPictures
 from fgdemo.learn.live.live_classifier import embeddings_of, learned, members_besides, unlearned, without_gold
+from fgdemo.learn.live.part_teacher import PartTeacher
 from fgdemo.learn.train.recipe import read_changes
 from fgdemo.model.checkpoint.folder import read_checkpoint
 from fgdemo.model.checkpoint.load import load_classifier, save_classifier
@@ -19,6 +20,7 @@ from fgdemo.services.training.run import Left, Run
 from fgdemo.settings import Settings
 from fgdemo.storage.database.database import open_database
 from fgdemo.storage.embeddings.looking import look_at_missing
+from fgdemo.storage.history.points import PointLog
 from fgdemo.storage.history.roster import Roster
 from fgdemo.storage.history.taxa import TaxonStore
 from fgdemo.storage.trainings.cloud_jobs import PREFIX
@@ -62,7 +64,7 @@ def make_candidate(run: Run, settings: Settings, models: Models, files: JobFiles
         if in_cloud:
             _train_in_cloud(run, settings, models, files, start, start is base, given, taxonomy)
         else:
-            _train_here(run, models, files, trial, start, given, taxonomy, device)
+            _train_here(run, models, files, trial, start, given, taxonomy, device, workspace)
     candidate = load_classifier(models.root / name, device)
     live = load_classifier(models.live_folder(), device)
     old_kinds = [leaf for leaf in live.taxonomy.leaves if leaf in taxonomy.leaf_index]
@@ -119,6 +121,7 @@ def _train_here(
     given: GivenPictures,
     taxonomy: Taxonomy,
     device: str,
+    workspace: Workspace,
 ) -> None:
     job, name = run.job, f"model-{run.job.id}"
     trained = trial.train(
@@ -135,7 +138,15 @@ def _train_here(
         changes=_changes(files, job.id),
     )
     run.progress("writing the checkpoint", 0, 1)
-    save_classifier(trained, models.root / name)
+    save_classifier(with_points(trained, workspace), models.root / name)
+
+
+def with_points(trained: Classifier, workspace: Workspace) -> Classifier:
+    """With the parts that the points of the workspace teach, learned from anew: features may have moved."""
+    taxa = TaxonStore(workspace.engine)
+    teacher = PartTeacher(trained, PointLog(workspace.engine), workspace.roster, taxa, workspace.images)
+    teacher.refresh()
+    return teacher.taught(trained)
 
 
 def _changes(files: JobFiles, job: int) -> Mapping[str, Any]:
