@@ -54,11 +54,11 @@ def drawn_maps(
     """
     for_a, for_b = np.moveaxis(classifier.maps(reading, [leaf_index(classifier, leaf) for leaf in (a, b)]), -1, 0)
     contrast = contrast_map(for_a, for_b)
-    thing, moves = outline(reading, picture), _pull(classifier, picture, a, b)
-    return (
-        for_a if thing is None else spread(for_a, thing),
-        contrast if moves is None else pair_spread(contrast, moves, thing),
-    )
+    thing = outline(reading, picture)
+    if thing is None:
+        return for_a, contrast
+    moves = _pull(classifier, picture, a, b)
+    return spread(for_a, thing), contrast if moves is None else pair_spread(contrast, moves, thing)
 
 
 def trust(classifier: Drawable, picture: Image.Image, box: CropBox | None, a: str, b: str) -> dict[str, Trust]:

@@ -152,16 +152,15 @@ def spread(evidence: np.ndarray, thing: np.ndarray) -> np.ndarray:
     return _shared_out(evidence, thing + FLOOR)
 
 
-def pair_spread(contrast: np.ndarray, pull: np.ndarray, thing: np.ndarray | None) -> np.ndarray:
+def pair_spread(contrast: np.ndarray, pull: np.ndarray, thing: np.ndarray) -> np.ndarray:
     """(h, w) evidence for A against B → (FINE, FINE) map with the same sum, of what is for A and of what is for B.
 
     Args:
         pull: (h', w') how much each place moves logit_A − logit_B; only its shape counts, not its scale.
-        thing: (FINE, FINE) as for `spread`, where the picture tells it.
+        thing: (FINE, FINE) as for `spread`.
     """
     largest = max(float(np.abs(pull).max()), 1e-12)
-    there = 1.0 if thing is None else thing + FLOOR
-    for_a, for_b = ((_fine(np.maximum(side, 0) / largest) + FLOOR) * there for side in (pull, -pull))
+    for_a, for_b = ((_fine(np.maximum(side, 0) / largest) + FLOOR) * (thing + FLOOR) for side in (pull, -pull))
     return _shared_out(np.maximum(contrast, 0), for_a) - _shared_out(np.maximum(-contrast, 0), for_b)
 
 

@@ -128,21 +128,26 @@ def test_the_trust_figure_is_that_of_the_map_that_is_drawn(
 @pytest.mark.parametrize("size", [(40, 40), (400, 40), (40, 400)])
 def test_the_workbench_gives_what_is_drawn(classifier: Classifier, size: tuple[int, int]) -> None:
     picture = draw_specimen(SPECIES[0], 3, (160, 160)).picture.resize(size)
-    workbench = Workbench(classifier, methods=partial(method_maps, classifier), places=places_of(classifier))
+    thing = np.eye(FINE)  # somewhere: a network this small tells no outline
+    places = replace(places_of(classifier), silhouette=lambda *_: thing)
+    workbench = Workbench(classifier, methods=partial(method_maps, classifier), places=places)
     encoded = jpeg(picture, 400)
     answer = workbench.classify(encoded, name="a")
     fine = workbench.spread(encoded, name="a", box=None, a=answer.asked, b=answer.rival)
-    assert fine.get("class") == answer.spread
+    assert fine["class"] == answer.spread
     by_taxon = {one.taxon: sum(one.evidence) for one in answer.candidates}
     expected = {"class": by_taxon[answer.asked], "contrast": by_taxon[answer.asked] - by_taxon[answer.rival]}
     for name, one in fine.items():
         assert one.grid == (FINE, FINE)
         assert sum(one.values) == pytest.approx(expected[name], abs=1e-2)
-    assert "contrast" in fine
+    assert set(fine) == {"class", "contrast"}
+    blind = Workbench(classifier, places=replace(places, silhouette=lambda *_: None))
+    assert blind.classify(encoded, name="a").spread is None
+    assert blind.spread(encoded, name="a", box=None, a=answer.asked, b=answer.rival) == {}
     methods = workbench.methods(
         encoded, name="a", box=None, a=answer.asked, b=answer.rival, methods=("evidence", "GradCAM", "contrast")
     )
-    assert [one.spread for one in methods.maps] == [fine.get("class"), None, fine["contrast"]]
+    assert [one.spread for one in methods.maps] == [fine["class"], None, fine["contrast"]]
     sheet = explain_sheet(answer, picture, None, fine)
     assert with_methods(sheet, picture, methods).height > sheet.height
 

@@ -30,7 +30,7 @@ def test_the_sum_stays_whatever_the_picture_says(evidence: np.ndarray, wanted: n
 def test_the_sum_of_a_pair_stays_on_either_side(evidence: np.ndarray, pull: np.ndarray) -> None:
     for sign in (1, -1):
         side = np.maximum(sign * evidence, 0)
-        drawn = pair_spread(sign * side, pull, None)
+        drawn = pair_spread(sign * side, pull, np.eye(FINE))
         assert (sign * drawn >= 0).all()
         assert drawn.sum() == pytest.approx(sign * side.sum(dtype=np.float64), abs=near(evidence))
     assert pair_spread(evidence, pull, np.eye(FINE)).sum() == pytest.approx(
@@ -66,7 +66,9 @@ def test_a_picture_that_tells_nothing_leaves_the_map_as_it_was() -> None:
         drawn = spread(evidence, empty)
         row, column = divmod(int(drawn.argmax()), FINE)
         assert (row // 4, column // 4) == (4, 9)
-    np.testing.assert_allclose(pair_spread(evidence, np.zeros((7, 7)), None), spread(evidence, np.zeros((FINE, FINE))))
+    np.testing.assert_allclose(
+        pair_spread(evidence, np.zeros((7, 7)), np.ones((FINE, FINE))), spread(evidence, np.zeros((FINE, FINE)))
+    )
 
 
 def test_a_pair_is_drawn_where_the_network_is_moved() -> None:
@@ -74,10 +76,12 @@ def test_a_pair_is_drawn_where_the_network_is_moved() -> None:
     contrast[:, 7:] = -0.1
     pull = np.zeros((14, 14))
     pull[3, 3], pull[10, 10] = 5.0, -2.0
-    drawn = pair_spread(contrast, pull, None)
+    drawn = pair_spread(contrast, pull, np.ones((FINE, FINE)))
     assert divmod(int(drawn.argmax()), FINE) == pytest.approx((13.5, 13.5), abs=2)
     assert divmod(int(drawn.argmin()), FINE) == pytest.approx((41.5, 41.5), abs=2)
-    np.testing.assert_allclose(drawn, pair_spread(contrast, 1e-6 * pull, None))  # only the shape of it counts
+    np.testing.assert_allclose(
+        drawn, pair_spread(contrast, 1e-6 * pull, np.ones((FINE, FINE)))
+    )  # only the shape of it counts
 
 
 @given(arrays(np.float64, (FINE, FINE), elements=st.floats(-1e3, 1e3)))

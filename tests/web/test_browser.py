@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 import socket
@@ -476,3 +477,47 @@ def test_methods_stand_beside_each_other_each_with_its_figure(page: Page, warble
     expect(page.locator(".fg-methods-progress")).to_be_empty()
     page.keyboard.press("c")  # what is drawn on is the large picture
     expect(page.locator(".fg-methods")).to_be_hidden()
+
+
+def test_a_map_is_an_outline_until_its_colours_are_wanted(page: Page, warbler: Path) -> None:
+    choose(page, warbler)
+    page.mouse.move(2, 2)
+    outlined = drawn(page)
+    page.locator(".fg-classify .fg-stage canvas").hover()
+    filled = drawn(page)
+    assert filled != outlined
+    page.mouse.move(2, 2)
+    assert drawn(page) == outlined
+    page.keyboard.press("f")
+    expect(page.get_by_role("switch", name="Fill")).to_be_checked()
+    assert drawn(page) == filled
+    page.get_by_role("switch", name="Fill").uncheck()
+    assert drawn(page) == outlined
+
+
+def test_maps_are_drawn_on_the_pixels_that_the_server_names(page: Page, warbler: Path) -> None:
+    """A versus B is asked when it is shown, and once."""
+    left = {"grid": [56, 56], "values": [1.0 if place % 56 < 28 else 0.0 for place in range(56 * 56)]}
+    asked: list[str] = []
+
+    def answer(route: Route) -> None:
+        name = json.loads(route.request.post_data or "{}").get("fn_name")
+        asked.append(name)
+        if name == "spread":
+            route.fulfill(json={"class": left, "contrast": left})
+        elif name == "classify":
+            reply = route.fetch()
+            route.fulfill(response=reply, json={**reply.json(), "spread": left})
+        else:
+            route.continue_()
+
+    page.route("**/component_server/**", answer)
+    choose(page, warbler)
+    expect(page.locator(".fg-drawn")).to_have_text("drawn on the thing")
+    expect(page.locator(".fg-map-words")).to_contain_text("left")
+    assert "spread" not in asked
+    for _ in range(2):
+        page.keyboard.press("3")
+        expect(page.locator(".fg-drawn")).to_have_text("drawn where it decides")
+        page.keyboard.press("2")
+    assert asked.count("spread") == 1

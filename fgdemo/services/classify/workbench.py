@@ -160,14 +160,16 @@ class Workbench:
         """
         self._check_pair(a, b)
         read, places = self._readings.of(data, name, box), self._places
-        if places is None:
+        thing = read.silhouette
+        if places is None or thing is None:
             return {}
         picture = self.picture(data, name=name, box=box)
         pull = self._readings.in_turn(lambda: places.pull(picture, a, b))
         for_a, for_b = self._maps(read, (a, b))
-        contrast = None if pull is None else fine_map(pair_spread(contrast_map(for_a, for_b), pull, read.silhouette))
-        found = {"class": self._class_map(read, a), "contrast": contrast}
-        return {what: drawn for what, drawn in found.items() if drawn is not None}
+        found = {"class": fine_map(spread(for_a, thing))}
+        if pull is not None:
+            found["contrast"] = fine_map(pair_spread(contrast_map(for_a, for_b), pull, thing))
+        return found
 
     def _class_map(self, read: Read, leaf: str) -> FineMap | None:
         if read.silhouette is None:

@@ -124,16 +124,22 @@ export class Methods {
     for (const method of this.trusts.keys()) this.showTrust(method);
   }
 
-  tile({ method, title, asks, values }, { picture, box, grid, unit }) {
+  tile({ method, title, asks, values, spread }, { picture, box, grid, unit }) {
     const titles = [title, ...this.reply.maps.filter((map) => map.same_as === method).map((map) => map.title)].join(" = ");
     const { place, value, peak } = strongest(values);
+    const drawn = spread ?? { values, grid }; // the exact evidence on the pixels that it speaks for
     const isFaint = value <= FAINT * peak;
     const said = isFaint
       ? "No positive evidence."
       : `Strongest ${Number(value.toPrecision(3))}${method in FROM_THE_PAGE ? unit : ""} at the ${placeInWords(place, grid)}.`;
     const about = asks === "picture" ? " Knows no class." : "";
     const canvas = h("canvas", { role: "img", "aria-label": `${titles}. ${said}` });
-    paint(canvas, picture, box, isFaint ? null : { values, grid, scale: { ...(SCALES[asks] ?? CLASS_SCALE), peak } });
+    paint(
+      canvas,
+      picture,
+      box,
+      isFaint ? null : { ...drawn, scale: { ...(SCALES[asks] ?? CLASS_SCALE), peak: strongest(drawn.values).peak } },
+    );
     return h(
       "figure",
       { "data-method": method },

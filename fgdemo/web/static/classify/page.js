@@ -255,6 +255,7 @@ class ClassifyTab {
       in: () => viewer.zoomBy(1.5),
       out: () => viewer.zoomBy(1 / 1.5),
       fit: () => viewer.fit(),
+      fill: () => this.stage.fill(!this.stage.isFilled),
       whole: () => this.reread({ box: null }),
       compare: () => openCompare(this.$(".fg-compare"), search, (taxon) => this.pick("b", taxon)),
       wrong: () => this.wrong(),
@@ -267,9 +268,8 @@ class ClassifyTab {
     const key = keyOf(event);
     if (isTyping(event) || key === null || (!this.result && key !== "?")) return;
     const digit = digitOf(event);
-    const view = VIEWS[(digit ?? 0) - 1];
-    const action = digit === 0 ? "fit" : { "+": "in", "=": "in", "-": "out", c: "crop", "?": "keys" }[key];
-    if (view) this.stage.setView(view);
+    const action = digit === 0 ? "fit" : { "+": "in", "=": "in", "-": "out", c: "crop", f: "fill", "?": "keys" }[key];
+    if (digit && VIEWS[digit - 1]) this.stage.setView(VIEWS[digit - 1]);
     else if (action) this.act(action);
     else if (key === "Escape") this.escape();
     else return;

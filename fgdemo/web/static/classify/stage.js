@@ -2,13 +2,15 @@
 
 import { needed } from "../shared/client.js";
 import { h } from "../shared/dom.js";
-import { partLabels, partsLayer, signedLayer, spotlightLayer } from "../shared/layers.js";
+import { outlineLayer, partLabels, partsLayer, signedLayer, spotlightLayer } from "../shared/layers.js";
 import { gradient } from "../shared/maps.js";
 import { Viewer } from "../shared/viewer.js";
 import { signed } from "../shared/words.js";
 import { describe, trustInWords } from "./views.js";
 
 const FAITHLESS = 0.1;
+const FINE_VIEWS = ["class", "contrast"];
+const DRAWN = { class: "drawn on the thing", contrast: "drawn where it decides" };
 
 export class Stage {
   view = "class";
@@ -24,15 +26,35 @@ export class Stage {
   /** @type {any} */
   methods = null; // whose script comes when the view is chosen first
   measured = new Map(); // trust by pair; null where nothing measures it
+  fine = new Map(); // maps on the finer grid by what is drawn; null where nothing tells on which pixels
+  isFilled = false; // a map is an outline until somebody wants its colours
+  isHovered = false;
 
   /** `onBox(box)` and `onMode(name)` as the viewer says them; `ask(name, question, isWanted)` puts a question about the picture. */
   constructor(root, { onBox, onMode, ask }) {
     this.root = root;
     this.viewer = new Viewer(this.$(".fg-stage"), { onBox, onMode });
     this.ask = ask;
-    const opacity = this.$(".fg-opacity input");
-    opacity.addEventListener("input", () => this.viewer.setOpacity(opacity.value / 100));
-    this.viewer.setOpacity(opacity.value / 100);
+    this.$(".fg-opacity input").addEventListener("input", () => this.fill(true));
+    this.$(".fg-fill input").addEventListener("change", (event) => this.fill(event.target.checked));
+    for (const [name, isHovered] of [
+      ["pointerenter", true],
+      ["pointerleave", false],
+    ]) {
+      this.$("canvas").addEventListener(name, ({ pointerType }) => pointerType === "mouse" && this.hover(isHovered));
+    }
+  }
+
+  /** Whether maps are shown in their colours, and not only by their outline. */
+  fill(isFilled) {
+    this.isFilled = isFilled;
+    this.$(".fg-fill input").checked = isFilled;
+    if (this.result) this.show();
+  }
+
+  hover(isHovered) {
+    this.isHovered = isHovered;
+    if (this.result && FINE_VIEWS.includes(this.view)) this.showMap(this.describe());
   }
 
   $(selector) {
@@ -45,6 +67,8 @@ export class Stage {
     this.pinned = this.hovered = null;
     this.layers.clear();
     this.measured.clear();
+    this.fine.clear();
+    this.fine.set(`class ${result.asked}`, result.spread ?? null);
   }
 
   /** Whether a new picture is on the screen that the current result is not about. */
@@ -64,9 +88,9 @@ export class Stage {
 
   show() {
     if (this.isReading()) return;
-    const { a, b, result } = this;
-    const what = describe(this.view, result, a, b);
-    this.viewer.setLayer(this.layerOf(what), what.parts ? partLabels(what.parts, result.grid) : []);
+    const { result } = this;
+    const what = this.describe();
+    this.showMap(what);
     this.showSpotlight();
     this.root.dataset.view = this.view;
     this.$(`.fg-views input[value="${this.view}"]`).checked = true;
@@ -77,12 +101,45 @@ export class Stage {
     this.showScale(what.scale);
     this.showTrust();
     this.showMethods();
+    this.askFine();
+  }
+
+  describe() {
+    return describe(this.view, this.result, this.a, this.b, this.fine.get(this.drawn));
   }
 
   /** @param {any} what */
-  layerOf({ values, scale, parts }) {
+  showMap(what) {
+    if (this.isReading()) return;
+    const isOutline = what.values && !this.isFilled && !this.isHovered;
+    this.viewer.setOpacity(isOutline ? 1 : this.$(".fg-opacity input").value / 100);
+    this.viewer.setLayer(this.layerOf(what, isOutline), what.parts ? partLabels(what.parts, this.result.grid) : []);
+    this.root.dataset.fill = String(!isOutline);
+  }
+
+  /** The view with what it is about: what a map is remembered by. */
+  get drawn() {
+    return this.view === "class" ? `class ${this.a.taxon}` : `${this.view} ${this.pair}`;
+  }
+
+  /** On which pixels the map is drawn comes after the answer; it is drawn place by place until then. */
+  async askFine() {
+    const { drawn, result, view } = this;
+    if (!FINE_VIEWS.includes(view) || this.fine.has(drawn) || !result.spread) return; // nothing tells where
+    const [a, b] = [this.a.taxon, this.b.taxon];
+    const found = await this.ask("spread", { a, b }, () => result === this.result && drawn === this.drawn);
+    if (result !== this.result || found.error) return;
+    this.fine.set(`class ${a}`, found.class ?? null);
+    this.fine.set(`contrast ${a} ${b}`, found.contrast ?? null);
+    if (drawn === this.drawn) this.show();
+  }
+
+  /** @param {any} what */
+  layerOf({ values, grid, scale, parts }, isOutline) {
     const { aspect } = this.viewer;
-    if (values) return this.layer(`${this.view} ${this.pair}`, () => signedLayer(values, this.result.grid, aspect, scale));
+    const draw = isOutline ? outlineLayer : signedLayer;
+    const key = `${this.drawn} ${isOutline} ${grid}`;
+    if (values) return this.layer(key, () => draw(values, grid, aspect, scale));
     return parts ? this.layer("parts", () => partsLayer(parts, this.result.grid, aspect)) : null;
   }
 
@@ -155,6 +212,7 @@ export class Stage {
     bar.title =
       `${what}; zero is clear, and the line runs at half of the strongest.` +
       (this.view === "class" ? " The positive part is what Grad-CAM shows." : "");
+    this.$(".fg-drawn").textContent = this.fine.get(this.drawn) ? DRAWN[this.view] : "drawn by places";
     const ends = this.view === "contrast" ? [h("b", { class: "fg-b" }, "B"), h("b", { class: "fg-a" }, "A")] : ["", ""];
     this.$(".fg-low").replaceChildren(ends[0], " ", signed(-scale.peak));
     this.$(".fg-high").replaceChildren(signed(scale.peak), " ", ends[1]);

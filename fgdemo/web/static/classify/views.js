@@ -13,41 +13,48 @@ export function trustInWords(score) {
 }
 
 /**
- * {values, scale} of a signed map, or {parts}, or neither for the bare picture; always {words, note}: the map in words,
- * and what is written over the picture where there is nothing to draw.
+ * {values, grid, scale} of a signed map, or {parts}, or neither for the bare picture; always {words, note}: the map in words,
+ * and what is written over the picture where there is nothing to draw. `fine` is the map on the finer grid, once it is here.
  */
-export function describe(view, result, a, b) {
-  const { grid, parts } = result;
-  if (view === "class") return classMap(a, grid, parts);
-  if (view === "contrast") return contrastMap(a, b, grid, parts);
-  if (view === "parts") return partMap(parts);
+export function describe(view, result, a, b, fine = null) {
+  const drawn = (values) => asDrawn(values, result.grid, fine);
+  if (view === "class") return classMap(a, drawn(a.evidence), result);
+  if (view === "contrast") return contrastMap(a, b, drawn(difference(a, b)), result);
+  if (view === "parts") return partMap(result.parts);
   return { words: "", note: "" };
 }
 
-function where(place, grid, parts) {
-  const part = partAt(parts, place);
-  return `at the ${placeInWords(place, grid)}${part ? ` (${iso(part.name)})` : ""}`;
+/** A map on the finer grid that the server sent, in log-odds a place of the evidence's own grid; or as it is. */
+function asDrawn(values, grid, fine) {
+  if (!fine) return { values, grid };
+  const cells = fine.values.length / values.length;
+  return { values: fine.values.map((value) => value * cells), grid: fine.grid };
 }
 
-function classMap(a, grid, parts) {
-  const { place, value, peak } = strongest(a.evidence);
+function where(place, [rows, cols], { grid, parts }) {
+  const row = Math.floor((Math.floor(place / cols) * grid[0]) / rows);
+  const part = partAt(parts, row * grid[1] + Math.floor(((place % cols) * grid[1]) / cols));
+  return `at the ${placeInWords(place, [rows, cols])}${part ? ` (${iso(part.name)})` : ""}`;
+}
+
+function classMap(a, { values, grid }, result) {
+  const { place, value, peak } = strongest(values);
   const scale = { positive: "evidence", negative: "against", peak };
   if (value <= FAINT * peak) {
     const words = `No positive evidence for ${iso(a.name)} in this picture.`;
-    return { values: a.evidence, scale, words, note: words };
+    return { values, grid, scale, words, note: words };
   }
-  const words = `Speaks for ${iso(a.name)}; strongest ${signed(value)} ${where(place, grid, parts)}.`;
-  return { values: a.evidence, scale, words, note: "" };
+  const words = `Speaks for ${iso(a.name)}; strongest ${signed(value)} ${where(place, grid, result)}.`;
+  return { values, grid, scale, words, note: "" };
 }
 
-function contrastMap(a, b, grid, parts) {
-  const values = difference(a, b);
+function contrastMap(a, b, { values, grid }, result) {
   const most = strongest(values);
   const least = strongest(values.map((value) => -value));
   const said = ({ place, value, peak }, taxon) =>
-    value > FAINT * peak ? `for ${iso(taxon.name)} ${where(place, grid, parts)}` : `nothing for ${iso(taxon.name)}`;
+    value > FAINT * peak ? `for ${iso(taxon.name)} ${where(place, grid, result)}` : `nothing for ${iso(taxon.name)}`;
   const scale = { positive: "a", negative: "b", peak: most.peak };
-  return { values, scale, words: `Strongest ${said(most, a)}; ${said(least, b)}.`, note: "" };
+  return { values, grid, scale, words: `Strongest ${said(most, a)}; ${said(least, b)}.`, note: "" };
 }
 
 function partMap(parts) {

@@ -8,6 +8,10 @@ import { alphaOf, rgb, table, upsample } from "./maps.js";
 const LINE_SIDE = 512; // pixels on the longer side of a layer; the browser smooths the rest of the way
 const LINE_PX = 1.6;
 const CONTOUR_PX = 1.2;
+const RIM_PX = 1.4; // of dark beside an outline, so that it is seen on white, too
+const RIM = [16, 20, 24];
+const COARSE = 28; // rows of a grid that is smooth as it is
+const WHITE = [255, 255, 255];
 const FAINTEST = 1e-3; // shares come with three digits
 
 /**
@@ -73,6 +77,46 @@ export function signedLayer(values, grid, aspect, { positive, negative, peak }) 
     pixels[at + 2] = colour[2];
     const line = depth[point] >= 0 ? lineCover(depth, canvas.width, point, CONTOUR_PX) : 0;
     pixels[at + 3] = 255 * Math.max(alphaOf(strength), line);
+  });
+}
+
+/**
+ * Only the line of `signedLayer`, where the map has half of its strongest: white, or in the colours of A and B.
+ *
+ * @param {number[]} values
+ * @param {Grid} grid
+ * @param {number} aspect
+ * @param {{positive: string, negative: string, peak: number}} scale
+ */
+export function outlineLayer(values, grid, aspect, { positive, negative, peak }) {
+  const canvas = canvasFor(grid, aspect, LINE_SIDE);
+  const calm = grid[0] > COARSE ? smoothed(smoothed(values, grid), grid) : values;
+  const fine = upsample(calm, grid, canvas.width, canvas.height);
+  const depth = fine.map((value) => Math.abs(value) - peak / 2);
+  const [above, below] = [positive, negative].map((name) => (name.length === 1 ? table(name)[128] : WHITE));
+  return paint(canvas, (point, pixels, at) => {
+    if (peak <= 0 || depth[point] < 0) return;
+    const line = lineCover(depth, canvas.width, point);
+    const rim = lineCover(depth, canvas.width, point, LINE_PX + RIM_PX);
+    const colour = fine[point] < 0 ? below : above;
+    for (let channel = 0; channel < 3; channel++) pixels[at + channel] = line * colour[channel] + (1 - line) * RIM[channel];
+    pixels[at + 3] = 255 * Math.max(line, 0.6 * rim);
+  });
+}
+
+/**
+ * Each value with its neighbours, so that a line round a map on a fine grid is a stroke and not a string of beads.
+ *
+ * @param {number[]} values
+ * @param {Grid} grid
+ */
+function smoothed(values, [rows, cols]) {
+  /** @param {number} at @param {number} count */
+  const near = (at, count) => [Math.max(0, at - 1), at, at, Math.min(count - 1, at + 1)];
+  return values.map((_, place) => {
+    const down = near(Math.floor(place / cols), rows);
+    const across = near(place % cols, cols);
+    return down.reduce((sum, row) => sum + across.reduce((part, col) => part + values[row * cols + col], 0), 0) / 16;
   });
 }
 
