@@ -1,6 +1,6 @@
 """How faithful the maps are to pixels, beside the library's methods, random maps and the middle of the picture.
 
-    python benchmarks/faithfulness.py [--checkpoint DIR] [--data DIR] [--limit 210]
+    python benchmarks/faithfulness.py [--checkpoint DIR] [--data DIR] [--limit 210] [--ours]
 
 `--data` holds `<set>/val/<class>/*.jpg`, and foreground masks in `<set>/masks/<same name>.png` where there are any.
 A is the likeliest class, B the next. One JSON line last; every figure is [mean, low, high] with the bootstrap 95 %
@@ -9,9 +9,16 @@ interval over photographs. Definitions: fgdemo/explain/faithfulness.py.
   pair_deletion, pair_insertion   the same for the share of A among A and B
   faithfulness           {method: insertion − deletion}, pair_faithfulness likewise; random maps average 0
   advantage              {method: faithfulness of the class evidence less that of the method, paired}
+  spread_less_plain      {deletion, insertion, mass, pair_deletion, pair_insertion: of the map as it is drawn, less that
+                         of the same evidence place by place, paired}
+  trust_rank             rank correlation over photographs of the trust of the class map with PixelFlipping (Bach et al.
+                         2015): mean logit of A while 32 equal steps of pixels, highest first, take the picture's mean
+                         colour, less that for pixels in a random order; both as a share of the fall to a flat picture
   pointing, mass         {method: share of peaks, of positive relevance, on the mask}
   pair_effect            {method: fall of logit A − logit B when the map's strongest tenth is removed / Grad-CAM's}
   randomised_correlation correlation of the evidence with that of the same network with random weights
+"evidence" and "contrast" are the maps as the page draws them, "plain" and "plain_contrast" the same place by place.
+`--ours` leaves the methods of the library out, but for Grad-CAM where maps are removed.
 Score-CAM (a forward pass for each of its 64 most varying channels) is run on a part of the photographs only.
 """
 
@@ -23,6 +30,7 @@ import copy
 import io
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,18 +39,20 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # runs from a clon
 
 import numpy as np
 import torch
+from faithfulness_flipping import flipping, rank_correlation
 from PIL import Image
 from pytorch_grad_cam import ScoreCAM
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 from torch import Tensor, nn
 
 from fgdemo.explain import faithfulness as measure
+from fgdemo.explain.drawn import drawn_maps
 from fgdemo.explain.gradcam import Method, gradcam
 from fgdemo.model.checkpoint.load import load_classifier
 from fgdemo.model.classifier import Classifier
 from fgdemo.model.network import Network
 from fgdemo.settings import REPOSITORY
-from fgdemo.statistics.bootstrap import mean_interval
+from fgdemo.statistics.bootstrap import interval, mean_interval
 from fgdemo.values.evidence import contrast_map
 from fgdemo.values.taxonomy import Taxonomy
 
@@ -56,7 +66,13 @@ LIBRARY: dict[str, Method] = {
 SCORECAM_CHANNELS = 64
 SCORECAM_EVERY = 10
 RANDOMISED_EVERY = 5
-PAIR_METHODS = ("gradcam", "evidence", "parts", "contrast", "contrast_parts", "finercam", "centre", "random")
+PAIR_METHODS = (
+    *("gradcam", "evidence", "plain", "parts", "contrast", "plain_contrast", "contrast_parts"),
+    *("finercam", "centre", "random"),
+)
+OURS = ("evidence", "plain", "contrast", "plain_contrast")
+OURS_EVERY, FLIP_EVERY = 4, 4
+"""Maps are removed from all photographs; with `--ours` every fourth is walked, and always every fourth is flipped."""
 
 Figures = dict[str, dict[str, list[float]]]
 """figure → method → one value a photograph."""
@@ -86,25 +102,29 @@ def photographs(folder: Path, taxonomy: Taxonomy, limit: int) -> list[Photograph
     return chosen
 
 
-def read(classifier: Classifier, photograph: Photograph) -> tuple[Tensor, np.ndarray | None]:
-    """(3, S, S) pixels, and the (S, S) mask squashed in the same way."""
-    with Image.open(photograph.path) as picture:
-        pixels = classifier.pixels(picture.convert("RGB")).to(classifier.network.device)
+def read(classifier: Classifier, photograph: Photograph) -> tuple[Image.Image, np.ndarray | None]:
+    """The picture, and the (S, S) mask squashed as the model squashes pictures."""
+    with Image.open(photograph.path) as opened:
+        picture = opened.convert("RGB")
     if photograph.mask is None:
-        return pixels, None
+        return picture, None
+    side = classifier.data_config.size_px
     with Image.open(photograph.mask) as drawn:
-        return pixels, np.asarray(drawn.resize((pixels.shape[2], pixels.shape[1]), Image.Resampling.NEAREST)) > 0
+        return picture, np.asarray(drawn.resize((side, side), Image.Resampling.NEAREST)) > 0
 
 
 def maps_of(
-    network: Network, tokens: Tensor, a: int, b: int, group: str, rng: np.random.Generator
+    classifier: Classifier, picture: Image.Image, tokens: Tensor, a: int, b: int, group: str, rng: np.random.Generator
 ) -> dict[str, np.ndarray]:
-    """Every map that needs no further forward pass; "parts" is the evidence of all parts, without the background's.
+    """Every map that needs no walk; "parts" is the evidence of all parts, without the background's.
 
     Args:
+        picture: as the model sees it.
         tokens: (1, h, w, D).
         group: whose parts.
     """
+    network, leaves = classifier.network, classifier.taxonomy.leaves
+    drawn, pair = drawn_maps(classifier, classifier.read(picture), picture, leaves[a], leaves[b])
     maps = {name: gradcam(network, tokens, a, method) for name, method in LIBRARY.items()}
     with torch.inference_mode():
         evidence = network.evidence(tokens)[0].cpu().numpy()
@@ -115,9 +135,11 @@ def maps_of(
     return {
         **maps,
         "finercam": gradcam(network, tokens, (a, b)),
-        "evidence": evidence[..., a],
+        "evidence": drawn,
+        "plain": evidence[..., a],
         "parts": evidence[..., a] * (1 - background),
-        "contrast": contrast,
+        "contrast": pair,
+        "plain_contrast": contrast,
         "contrast_parts": contrast * (1 - background),
         "centre": np.sqrt(2) - np.hypot(y, x),
         "random": measure.random_like(evidence[..., a], rng),
@@ -161,32 +183,47 @@ def randomised(network: Network) -> Network:
 
 
 def measure_photograph(
-    classifier: Classifier, pixels: Tensor, mask: np.ndarray | None, with_scorecam: bool, rng: np.random.Generator
+    classifier: Classifier,
+    picture: Image.Image,
+    mask: np.ndarray | None,
+    only: Sequence[str] | None,
+    place: int,
+    rng: np.random.Generator,
 ) -> dict[str, dict[str, float]]:
-    """figure → method → value, for one photograph."""
+    """figure → method → value, for one photograph. `only`: methods that are walked, None for all."""
     network = classifier.network
+    pixels = classifier.pixels(picture).to(network.device)
     with torch.inference_mode():
         tokens = network.tokens(pixels[None])
         a, b = network.logits_from_tokens(tokens)[0].argsort(descending=True)[:2].tolist()
     group = network.parts.group_of(classifier.taxonomy.root(classifier.taxonomy.leaves[a]))
-    maps = maps_of(network, tokens, a, b, group, rng)
-    if with_scorecam:
+    maps = maps_of(classifier, picture, tokens, a, b, group, rng)
+    removed = [name for name in PAIR_METHODS if only is None or name in (*only, "gradcam")]
+    drops = measure.removal_drop(network, pixels, [maps[name] for name in removed], a, b)
+    maps = {name: grid_map for name, grid_map in maps.items() if only is None or name in only}
+    if only is None and place % SCORECAM_EVERY == 0:
         maps["scorecam"] = scorecam(network, pixels, tokens, a)
+    found: dict[str, dict[str, float]] = {"pair_drop_nats": dict(zip(removed, drops.tolist(), strict=True))}
+    if mask is not None:
+        found["pointing"] = {name: float(measure.pointing_game(grid_map, mask)) for name, grid_map in maps.items()}
+        found["mass"] = {name: measure.relevance_mass(grid_map, mask) for name, grid_map in maps.items()}
+    if only is not None and place % OURS_EVERY:
+        return found
     # With mean pooling and a linear head Grad-CAM and HiResCAM are one.
-    walked = [name for name in maps if name != "hirescam" or not np.allclose(maps[name], maps["gradcam"], atol=1e-5)]
+    same = "hirescam" in maps and np.allclose(maps["hirescam"], maps["gradcam"], atol=1e-5)
+    walked = [name for name in maps if name != "hirescam" or not same]
     curves = dict(zip(walked, measure.walk(network, pixels, [maps[name] for name in walked]), strict=True))
-    curves.setdefault("hirescam", curves["gradcam"])
-    drops = measure.removal_drop(network, pixels, [maps[name] for name in PAIR_METHODS], a, b)
-    found = {
+    if same:
+        curves["hirescam"] = curves["gradcam"]
+    found |= {
         "deletion": {name: measure.deletion_auc(curves[name], a) for name in maps},
         "insertion": {name: measure.insertion_auc(curves[name], a) for name in maps},
         "pair_deletion": {name: measure.deletion_auc(curves[name], a, b) for name in maps},
         "pair_insertion": {name: measure.insertion_auc(curves[name], a, b) for name in maps},
-        "pair_drop_nats": dict(zip(PAIR_METHODS, drops.tolist(), strict=True)),
     }
-    if mask is not None:
-        found["pointing"] = {name: float(measure.pointing_game(grid_map, mask)) for name, grid_map in maps.items()}
-        found["mass"] = {name: measure.relevance_mass(grid_map, mask) for name, grid_map in maps.items()}
+    if place % FLIP_EVERY == 0:
+        trust = measure.faithfulness(curves["evidence"], a)
+        found["flipped"] = {"trust": trust, "flips": flipping(network, pixels, maps["evidence"], a, rng)}
     return found
 
 
@@ -220,6 +257,15 @@ def summary(figures: Figures, correlations: list[float]) -> dict[str, dict[str, 
     found["pair_effect"] = {
         name: _rounded(measure.pair_effect(values, drops["gradcam"])) for name, values in drops.items()
     }
+    found["spread_less_plain"] = {
+        figure: _rounded(mean_interval(np.array(figures[figure][drawn]) - np.array(figures[figure][plain])))
+        for figure, drawn, plain in (
+            *((figure, "evidence", "plain") for figure in ("deletion", "insertion", "mass") if figure in figures),
+            *((figure, "contrast", "plain_contrast") for figure in ("pair_deletion", "pair_insertion")),
+        )
+    }
+    trust, flips = (np.array(figures["flipped"][name]) for name in ("trust", "flips"))
+    found["trust_rank"] = _rounded(interval(lambda weights: rank_correlation(trust, flips, weights), len(trust)))
     found["randomised_correlation"] = _rounded(mean_interval(np.array(correlations)))
     return found
 
@@ -233,6 +279,7 @@ def main() -> None:
     parser.add_argument("--checkpoint", type=Path, default=REPOSITORY / "checkpoints" / "field-guide")
     parser.add_argument("--data", type=Path, default=REPOSITORY.parent / "shared" / "data")
     parser.add_argument("--limit", type=int, default=210, help="photographs, taken evenly from the sets")
+    parser.add_argument("--ours", action="store_true", help="without the methods of the library")
     parser.add_argument("--device", default="auto")
     options = parser.parse_args()
     if not options.data.is_dir():
@@ -244,11 +291,13 @@ def main() -> None:
     figures: Figures = {}
     correlations: list[float] = []
     for place, photograph in enumerate(chosen):
-        pixels, mask = read(classifier, photograph)
-        for figure, methods in measure_photograph(classifier, pixels, mask, place % SCORECAM_EVERY == 0, rng).items():
+        picture, mask = read(classifier, photograph)
+        only = OURS if options.ours else None
+        for figure, methods in measure_photograph(classifier, picture, mask, only, place, rng).items():
             for name, value in methods.items():
                 figures.setdefault(figure, {}).setdefault(name, []).append(value)
         if place % RANDOMISED_EVERY == 0:
+            pixels = classifier.pixels(picture).to(classifier.network.device)
             correlations.append(sanity(classifier.network, random_network, pixels))
         print(f"\r{place + 1}/{len(chosen)}", end="", file=sys.stderr, flush=True)
     print(file=sys.stderr)
