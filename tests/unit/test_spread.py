@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -19,6 +19,7 @@ def near(evidence: np.ndarray) -> float:
     return 1e-4 * max(float(np.abs(evidence).sum()), 1e-9)
 
 
+@settings(deadline=None, max_examples=40)
 @given(EVIDENCE, WANTED)
 def test_the_sum_stays_whatever_the_picture_says(evidence: np.ndarray, wanted: np.ndarray) -> None:
     drawn = spread(evidence, wanted)
@@ -26,6 +27,7 @@ def test_the_sum_stays_whatever_the_picture_says(evidence: np.ndarray, wanted: n
     assert drawn.sum() == pytest.approx(evidence.sum(dtype=np.float64), abs=near(evidence))
 
 
+@settings(deadline=None, max_examples=40)
 @given(EVIDENCE, GRIDS.flatmap(lambda grid: arrays(np.float64, grid, elements=st.floats(-9, 9))))
 def test_the_sum_of_a_pair_stays_on_either_side(evidence: np.ndarray, pull: np.ndarray) -> None:
     for sign in (1, -1):
@@ -38,6 +40,7 @@ def test_the_sum_of_a_pair_stays_on_either_side(evidence: np.ndarray, pull: np.n
     )
 
 
+@settings(deadline=None, max_examples=40)
 @given(WANTED, st.integers(0, 195))
 def test_no_weight_is_negative_and_a_token_stays_near_itself(wanted: np.ndarray, place: int) -> None:
     one = np.zeros(196)
@@ -84,6 +87,7 @@ def test_a_pair_is_drawn_where_the_network_is_moved() -> None:
     )  # only the shape of it counts
 
 
+@settings(deadline=None, max_examples=40)
 @given(arrays(np.float64, (FINE, FINE), elements=st.floats(-1e3, 1e3)))
 def test_what_rounding_leaves_of_a_place_goes_to_the_next(values: np.ndarray) -> None:
     fine = fine_map(values)
