@@ -1,7 +1,9 @@
-// What a person writes about the picture on the screen: its kind searched for, a comment, a new kind; and what others said.
+// What a person writes about the picture on the screen: its kind searched for, a comment, a new kind,
+// points on it; and what others said.
 
 import { ask } from "../shared/client.js";
 import { focusedIn, h } from "../shared/dom.js";
+import { openPoints } from "../points/dialog.js";
 import { taxonSearch } from "../shared/taxon_search.js";
 import { openHistory, openNewKind } from "./dialogs.js";
 
@@ -85,5 +87,10 @@ export class Fields {
     const found = item.blind ? { events: [], isBlind: true } : ask("label_history", { image: item.image });
     const error = await openHistory(this.$("dialog"), found);
     if (error) this.onSay(error);
+  }
+  /** Points that teach parts; `onChanged(item)` where they were changed, and the picture is still on the screen. */
+  openPoints(onChanged) {
+    const { item } = this;
+    if (item) openPoints(item.image, { onClose: (hasChanged) => hasChanged && this.item === item && onChanged(item) });
   }
 }

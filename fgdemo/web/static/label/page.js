@@ -5,7 +5,6 @@ import { h, isTyping } from "../shared/dom.js";
 import { digitOf } from "../shared/keyboard.js";
 import { iso } from "../shared/names.js";
 import { gate, isShown, whoAmI } from "../head/nav.js";
-import { openPoints } from "../points/dialog.js";
 import { Fields } from "./fields.js";
 import { actionOf, isChosen, isReachedByTab, openKeys, readKeys, storeKeys } from "./keys.js";
 import { LabelQueue } from "./queue.js";
@@ -238,8 +237,7 @@ class LabelPage {
 
   onKey(event) {
     if (!isShown("label") || this.root.dataset.state !== "sitting" || isTyping(event) || document.querySelector("dialog[open]")) return;
-    const action = actionOf(event, this.keys);
-    const number = digitOf(event);
+    const [action, number] = [actionOf(event, this.keys), digitOf(event)];
     if (!action && !number) return;
     if (["Enter", " "].includes(event.key) && isReachedByTab(event.target)) return;
     event.preventDefault(); // also keeps Enter and Space from pressing the button that has the focus
@@ -284,7 +282,7 @@ class LabelPage {
       },
       view: () => this.study.setView(this.study.view === "contrast" ? "parts" : "contrast"),
       history: () => this.fields.openHistory(),
-      points: () => this.openPoints(),
+      points: () => this.fields.openPoints((item) => this.study.show(item)),
       help: () => openKeys(this.$("dialog"), this.keys, (keys) => this.changeKeys(keys)),
     };
     actions[action]?.();
@@ -298,10 +296,5 @@ class LabelPage {
     this.keys = storeKeys(keys);
     drawKeys(this.$(".fg-label-keys"), this.keys, (action) => this.act(action, true));
     return this.keys;
-  }
-
-  openPoints() {
-    const { item } = this;
-    if (item) openPoints(item.image, { onClose: (hasChanged) => hasChanged && this.item === item && this.study.show(item) });
   }
 }
