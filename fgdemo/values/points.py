@@ -58,6 +58,7 @@ class GroupLesson:
         counts: on how many of them each part is seen.
         found: (found, placed) of each part, on pictures that were left out of what taught it.
         next: pictures without points that would teach most, the best first.
+        learned: pictures with points that had been learned from when `found` was counted.
         unread: pictures with points that cannot be read now.
         trouble: why the points teach nothing, in a sentence; empty where they do.
     """
@@ -67,6 +68,7 @@ class GroupLesson:
     counts: Mapping[str, int]
     found: Mapping[str, tuple[int, int]]
     next: tuple[str, ...] = ()
+    learned: int = 0
     unread: int = 0
     trouble: str = ""
 

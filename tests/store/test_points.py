@@ -17,7 +17,7 @@ from fgdemo.storage.pictures.originals import ImageStore, image_id_of
 from fgdemo.values.errors import ForbiddenError, PictureError, StaleError, StorageError
 from fgdemo.values.points import PlacedPoint
 from tests.support.fakes import TAXONOMY
-from tests.support.workspace import ADA
+from tests.support.workspace import ADA, coloured, open_fake_workspace
 
 CROWN, WING = PlacedPoint("crown", 0.4, 0.2), PlacedPoint("wing", 0.6, 0.55)
 
@@ -105,3 +105,15 @@ def test_gold_strangers_and_thousands_are_refused_and_nothing_is_kept(engine: En
 def test_a_point_lies_on_the_picture_and_has_a_name(part: str, x: float | None, y: float | None) -> None:
     with pytest.raises(PictureError):
         PlacedPoint(part, x, y)
+
+
+def test_a_part_that_is_not_seen_is_not_guessed_there(tmp_path: Path) -> None:
+    made = open_fake_workspace(tmp_path)
+    made.take_in([coloured("eskimo_dog", n) for n in range(3)])
+    first, second, third = made.roster.image_ids
+    for image in (first, second):
+        made.pointing.place(ADA, image, [CROWN, WING], f"key {image}")
+    assert [one.part for one in made.pointing.open(ADA, third).guesses] == ["crown", "wing"]
+    made.pointing.place(ADA, third, [PlacedPoint("wing", None, None)], "no wing")
+    opened = made.pointing.open(ADA, third)
+    assert ([one.part for one in opened.guesses], opened.points) == (["crown"], ())

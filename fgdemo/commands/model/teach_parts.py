@@ -38,7 +38,7 @@ def teach_parts(
     """
     from fgdemo.learn.live.teaching import TaughtPicture, found_left_out, part_names, views_of, with_parts
     from fgdemo.model.checkpoint.load import load_classifier, save_classifier
-    from fgdemo.model.taught.fitting import lesson_of
+    from fgdemo.model.taught.fitting import lesson_of, taught_by
     from fgdemo.storage.formats.point_tables import read_points
     from fgdemo.storage.pictures.images import decode_picture
     from fgdemo.storage.trees.tree import FolderTree
@@ -63,7 +63,8 @@ def teach_parts(
     for part, (right, points_on_it) in found.items():
         say(f"{part}: found under {right} of {points_on_it} points in pictures that did not teach it")
     every = [lesson for one in lessons for lesson in one]
-    save_classifier(with_parts(classifier, group, names, every, [view for looks in views for view in looks]), out)
+    taught = taught_by(every, group, names, old.mean, old.projection)
+    save_classifier(with_parts(classifier, group, names, taught, [view for looks in views for view in looks]), out)
     say(f"Written: {out}")
     return {
         "checkpoint": str(out),

@@ -7,13 +7,16 @@ import logging
 import threading
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import torch
 from PIL import Image
 
 from fgdemo.learn.live.teaching import (
+    LookedAt,
+    Points,
+    TaughtGroup,
     TaughtPicture,
     found_left_out,
     middle_of,
@@ -24,7 +27,7 @@ from fgdemo.learn.live.teaching import (
 from fgdemo.model.classifier import Classifier
 from fgdemo.model.parts import PartModel
 from fgdemo.model.taught.choosing import appearance, in_order
-from fgdemo.model.taught.fitting import Lesson, TaughtView, lesson_of
+from fgdemo.model.taught.fitting import lesson_of, taught_by
 from fgdemo.storage.history.points import PointLog
 from fgdemo.storage.history.roster import SPLITS, Roster
 from fgdemo.storage.history.taxa import TaxonStore
@@ -43,17 +46,6 @@ CONSIDERED = 24
 SURE = 0.5
 """A guess is drawn where the part has at least this share of a place."""
 
-Points = tuple[PlacedPoint, ...]
-
-
-@dataclass(frozen=True)
-class _Looked:
-    """What is kept of a picture with points: what is learned from its views, and the first of them."""
-
-    points: Points
-    lessons: tuple[Lesson, ...]
-    first: TaughtView
-
 
 class PartTeacher:
     """Safe to use from many threads.
@@ -70,7 +62,8 @@ class PartTeacher:
         self._parts: PartModel | None = None
         self._lessons: Mapping[str, GroupLesson] = {}
         self._seen = 0
-        self._looked: dict[str, _Looked] = {}
+        self._looked: dict[str, LookedAt] = {}
+        self._groups: dict[str, TaughtGroup] = {}
         self._taught: tuple[Classifier, PartModel, Classifier] | None = None
         self._fitting = threading.Lock()
         self._stop, self._wake = threading.Event(), threading.Event()
@@ -172,17 +165,24 @@ class PartTeacher:
             self._roster.follow()
             placed = self._points.all()
             self._looked = {image: one for image, one in self._looked.items() if image in placed}
+            groups = {
+                group: self._taught_by({image: placed[image] for image in images}, group)
+                for group, images in self._by_group(placed).items()
+            }
+            changed = [group for group, now in groups.items() if self._groups.get(group) is not now]
             taught = self._classifier
-            lessons: dict[str, GroupLesson] = {}
-            for group, images in self._by_group(placed).items():
-                lesson, taught = self._teach(taught, group, {image: placed[image] for image in images})
-                lessons[group] = lesson
-            is_new = taught is not self._classifier
-            self._parts, self._lessons, self._seen = (taught.parts if is_new else None), lessons, newest
-            for group, lesson in lessons.items():
+            for group, now in groups.items():
+                if now.taught is not None:
+                    taught = with_parts(taught, group, now.names, now.taught, now.views)
+            self._groups, self._parts = groups, taught.parts if taught is not self._classifier else None
+            before = {group: self._lessons[group].next for group in groups if group in self._lessons}
+            self._lessons = {group: now.lesson.with_next(before.get(group, ())) for group, now in groups.items()}
+            self._seen = newest
+            for group in changed:
                 if self._stop.is_set():
                     return
-                self._lessons = {**self._lessons, group: self._with_next(group, lesson, placed)}
+                lesson = self._with_next(group, groups[group].lesson, placed)
+                self._lessons = {**self._lessons, group: lesson}
 
     def _by_group(self, images: Mapping[str, object]) -> dict[str, list[str]]:
         groups: dict[str, list[str]] = {}
@@ -192,11 +192,12 @@ class PartTeacher:
                 groups.setdefault(group, []).append(image)
         return groups
 
-    def _teach(
-        self, classifier: Classifier, group: str, placed: Mapping[str, Mapping[str, PlacedPoint]]
-    ) -> tuple[GroupLesson, Classifier]:
-        """How well the parts of a group are found, and the classifier with them where there is enough to begin."""
-        looked: list[_Looked] = []
+    def _taught_by(self, placed: Mapping[str, Mapping[str, PlacedPoint]], group: str) -> TaughtGroup:
+        """What these points teach, and how well the parts are found; what is known already where nothing is new."""
+        known = self._groups.get(group)
+        if known is not None and known.placed == placed and not known.lesson.unread:
+            return known
+        looked: list[LookedAt] = []
         unread = 0
         for image, points in placed.items():
             one = self._look(image, group, tuple(points.values()))
@@ -204,17 +205,19 @@ class PartTeacher:
             looked += [] if one is None else [one]
         counts = Counter(point.part for one in looked for point in one.points)
         if len(looked) < FIRST_GUESSES:
-            return GroupLesson(group, len(looked), counts, {}, unread=unread), classifier
+            return TaughtGroup(placed, GroupLesson(group, len(looked), counts, {}, unread=unread))
+        old = self._classifier.parts.to("cpu")
         try:
-            names = part_names(group, classifier.parts, [_as_taught(one.points) for one in looked])
+            names = part_names(group, old, [_as_taught(one.points) for one in looked])
         except DatasetError as error:
-            return GroupLesson(group, len(looked), counts, {}, unread=unread, trouble=str(error)), classifier
+            return TaughtGroup(placed, GroupLesson(group, len(looked), counts, {}, unread=unread, trouble=str(error)))
         lessons = [lesson for one in looked for lesson in one.lessons]
-        taught = with_parts(classifier, group, names, lessons, [one.first for one in looked[:DESCRIBED_BY]])
+        taught = taught_by(lessons, group, names, old.mean, old.projection)
         found = found_left_out([one.lessons for one in looked], names)
-        return GroupLesson(group, len(looked), counts, found, unread=unread), taught
+        lesson = GroupLesson(group, len(looked), counts, found, learned=len(looked), unread=unread)
+        return TaughtGroup(placed, lesson, names, taught, tuple(one.first for one in looked[:DESCRIBED_BY]))
 
-    def _look(self, image: str, group: str, points: Points) -> _Looked | None:
+    def _look(self, image: str, group: str, points: Points) -> LookedAt | None:
         """None where the picture cannot be read now."""
         known = self._looked.get(image)
         if known is not None and known.points == points:
@@ -228,7 +231,7 @@ class PartTeacher:
         views = views_of(model, TaughtPicture(picture, points), group)
         old = model.parts.to("cpu")
         lessons = tuple(lesson_of(view, old.mean, old.projection, at) for at, view in enumerate(views))
-        self._looked[image] = _Looked(points, lessons, views[0])
+        self._looked[image] = LookedAt(points, lessons, views[0])
         return self._looked[image]
 
     def _with_next(self, group: str, lesson: GroupLesson, placed: Mapping[str, object]) -> GroupLesson:

@@ -7,7 +7,7 @@ wing), and the whole of it where that is more. Taught at one size only, parts ar
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -16,8 +16,9 @@ from PIL import Image
 from fgdemo.model.classifier import Classifier
 from fgdemo.model.parts import PartModel
 from fgdemo.model.taught.fitting import Lesson, TaughtView, learn, lesson_of, taught_by
+from fgdemo.model.taught.shares import TaughtParts
 from fgdemo.values.errors import DatasetError
-from fgdemo.values.points import MOST_PARTS, PlacedPoint
+from fgdemo.values.points import MOST_PARTS, GroupLesson, PlacedPoint
 from fgdemo.values.types import PART_COLOURS, CropBox, Part
 
 AROUND = 0.25
@@ -41,6 +42,34 @@ class TaughtPicture:
     box: CropBox | None = None
 
 
+Points = tuple[PlacedPoint, ...]
+
+
+@dataclass(frozen=True)
+class TaughtGroup:
+    """What the points on its pictures have taught of one group.
+
+    Attributes:
+        taught: None where there is not enough to begin.
+        views: by which the parts are described.
+    """
+
+    placed: Mapping[str, Mapping[str, PlacedPoint]]
+    lesson: GroupLesson
+    names: tuple[str, ...] = ()
+    taught: TaughtParts | None = None
+    views: tuple[TaughtView, ...] = ()
+
+
+@dataclass(frozen=True)
+class LookedAt:
+    """What is kept of a picture with points: what is learned from its views, and the first of them."""
+
+    points: Points
+    lessons: tuple[Lesson, ...]
+    first: TaughtView
+
+
 def teach(classifier: Classifier, group: str, taught: Sequence[TaughtPicture]) -> Classifier:
     """`classifier` with the parts of `group` that the points name, instead of those it had. The rest stays as it is.
 
@@ -50,16 +79,17 @@ def teach(classifier: Classifier, group: str, taught: Sequence[TaughtPicture]) -
     old = classifier.parts.to("cpu")
     views = [view for one in taught for view in views_of(classifier, one, group)]
     lessons = [lesson_of(view, old.mean, old.projection, number) for number, view in enumerate(views)]
-    return with_parts(classifier, group, part_names(group, classifier.parts, taught), lessons, views)
+    names = part_names(group, classifier.parts, taught)
+    return with_parts(classifier, group, names, taught_by(lessons, group, names, old.mean, old.projection), views)
 
 
 def with_parts(
-    classifier: Classifier, group: str, names: Sequence[str], lessons: Sequence[Lesson], views: Sequence[TaughtView]
+    classifier: Classifier, group: str, names: Sequence[str], taught: TaughtParts, views: Sequence[TaughtView]
 ) -> Classifier:
-    """As `teach`, from lessons at hand; the parts are described by `views`."""
+    """`classifier` with parts that were taught; they are described by `views`."""
     old = classifier.parts.to("cpu")
     parts = old.with_taught(
-        taught_by(lessons, group, names, old.mean, old.projection),
+        taught,
         _parts_of(old, group, names),
         torch.stack([view.tokens for view in views]),
         torch.stack([view.mid for view in views]),

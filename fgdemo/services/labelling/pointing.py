@@ -149,7 +149,8 @@ class Pointing:
             found = self._guessing.do(self._teacher.guesses, image, group)
         except (PictureError, BusyError, StorageError):
             return ()
-        return tuple(one for one in found if one.part not in points)
+        known = {*points, *self._log.unseen(image)}
+        return tuple(one for one in found if one.part not in known)
 
 
 def sentence(lesson: GroupLesson) -> str:
@@ -166,11 +167,13 @@ def sentence(lesson: GroupLesson) -> str:
         return f"Name a part and click where it is. About {ENOUGH} pictures are enough to begin."
     if not placed:
         return f"{begun} From {FIRST_GUESSES} on guesses are drawn; about {ENOUGH} are enough to begin."
-    share = f"{begun} {found:,} of {placed:,} points are found by what the other pictures teach."
+    of = "" if lesson.learned in (0, lesson.pictures) else f"Of the first {lesson.learned:,}, "
+    share = f"{begun} {of}{found:,} of {placed:,} points are found by what the other pictures teach."
     worst = min(lesson.found, key=lambda name: _share(lesson.found[name]))
     if left > 0:
         return f"{share} {left} more would be enough to begin."
-    return f"{share} The {worst} is found least often." if _share(lesson.found[worst]) < 0.7 else share
+    right, shown = lesson.found[worst]
+    return f"{share} Least often the {worst}, {right} of {shown}." if _share(lesson.found[worst]) < 0.7 else share
 
 
 def _share(pair: tuple[int, int]) -> float:

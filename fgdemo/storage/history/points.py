@@ -68,6 +68,13 @@ class PointLog:
         with reading(self._engine) as connection:
             return points_of(events_where(connection, _IS_POINT & (label_event_table.c.image == image)))
 
+    def unseen(self, image: str) -> set[str]:
+        """The parts that somebody looked for on a picture, and did not see."""
+        with reading(self._engine) as connection:
+            history = events_where(connection, _IS_POINT & (label_event_table.c.image == image))
+        newest = {event.point.part: event.point for event in history if event.point is not None}
+        return {part for part, point in newest.items() if not point.is_seen}
+
     def all(self) -> dict[str, dict[str, PlacedPoint]]:
         """Of each picture on which parts are seen, the points that count now, by part. Gold pictures are left out."""
         gold = sa.select(image_table.c.id).where(image_table.c.split == "gold")
