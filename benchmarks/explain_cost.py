@@ -5,6 +5,9 @@
 One JSON line last. Ratios are of medians over rounds in which the ways take turns on the same picture:
   maps_over_forward      what the page uses, (prediction + Grad-CAM of 3 classes + A versus B + evidence of all parts)
                          / bare forward pass; mean pooling and a linear head make all of it arithmetic on the tokens
+  spread_over_forward    prediction + outline of the thing + the class map spread by it / bare forward pass
+  outline_over_forward   the outline's own share of that
+  pair_over_forward      A versus B spread, when it is asked: a pass forward and half of one back / bare forward pass
   headonly_over_forward  prediction + the same four maps by the grad-cam library over the head only / bare forward pass
   plain_over_forward     the same four maps by plain use of the library on the whole model / bare forward pass
   min_correlation        the lowest correlation of any of our maps, of either way, with the library's of the whole model
@@ -26,18 +29,23 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # runs from a clon
 
 import numpy as np
 import torch
+from PIL import Image
 from pytorch_grad_cam import GradCAM
 from pytorch_grad_cam.utils.image import scale_cam_image
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget, FinerWeightedTarget
 from torch import Tensor, nn
 
+from fgdemo.explain.drawn import outline
 from fgdemo.explain.gradcam import Target, gradcam
+from fgdemo.explain.pull import pull
 from fgdemo.model.checkpoint.load import load_classifier
 from fgdemo.model.classifier import Classifier
 from fgdemo.model.network import Network
 from fgdemo.settings import REPOSITORY
 from fgdemo.specimens import SPECIES, draw_specimen
-from fgdemo.values.evidence import contrast_map, split
+from fgdemo.values.evidence import FINE, contrast_map, pair_spread, split, spread
+
+TIMED = ("forward", "maps", "spread", "outline", "pair", "headonly", "plain")
 
 
 class WholeModel(nn.Module):
@@ -76,6 +84,19 @@ def page_maps(classifier: Classifier, pixels: Tensor, targets: list[Target]) -> 
             split(contrast, float(reading.bias[a] - reading.bias[b]), reading.assignment[..., :-1])
             maps.append(np.maximum(contrast + from_zero[a] - from_zero[b], 0))
     return maps
+
+
+def spread_class_map(classifier: Classifier, pixels: Tensor, picture: Image.Image, target: int) -> np.ndarray:
+    with torch.inference_mode():
+        reading = classifier.read_tokens(*classifier.network.with_mid(pixels))
+    thing = outline(reading, picture)
+    evidence = reading.evidence[..., target]
+    return evidence if thing is None else spread(evidence, thing)
+
+
+def spread_pair(classifier: Classifier, pixels: Tensor, contrast: np.ndarray, a: int, b: int) -> np.ndarray:
+    moves = pull(classifier.network, pixels[0], a, b)
+    return contrast if moves is None else pair_spread(contrast, moves, np.ones((FINE, FINE)))
 
 
 def headonly_maps(classifier: Classifier, pixels: Tensor, targets: list[Target]) -> list[np.ndarray]:
@@ -124,7 +145,7 @@ def main() -> None:
     classifier = load_classifier(options.checkpoint)
     network = classifier.network
     whole = WholeModel(network)
-    times: dict[str, list[float]] = {"forward": [], "maps": [], "headonly": [], "plain": []}
+    times: dict[str, list[float]] = {name: [] for name in TIMED}
     correlations: list[float] = []
     for turn in range(-2, options.repeats):  # two rounds to warm up
         specimen = draw_specimen(SPECIES[turn % len(SPECIES)], seed=turn + 2)
@@ -135,12 +156,18 @@ def main() -> None:
             with torch.inference_mode():
                 return network(pixels)
 
+        reading = classifier.read(specimen.picture)
+        a, b = targets[-1] if isinstance(targets[-1], tuple) else (0, 1)
+        contrast = contrast_map(reading.evidence[..., a], reading.evidence[..., b])
         plain = plain_maps(whole, pixels, targets)
         for way in (page_maps, headonly_maps):
             correlations += agreement(way(classifier, pixels, targets), plain)
         took = {
             "forward": milliseconds(forward),
             "maps": milliseconds(lambda p=pixels, t=targets: page_maps(classifier, p, t)),
+            "spread": milliseconds(lambda p=pixels, s=specimen.picture, a=a: spread_class_map(classifier, p, s, a)),
+            "outline": milliseconds(lambda r=reading, s=specimen.picture: outline(r, s)),
+            "pair": milliseconds(lambda p=pixels, c=contrast, a=a, b=b: spread_pair(classifier, p, c, a, b)),
             "headonly": milliseconds(lambda p=pixels, t=targets: headonly_maps(classifier, p, t)),
             "plain": milliseconds(lambda p=pixels, t=targets: plain_maps(whole, p, t)),
         }
@@ -152,6 +179,9 @@ def main() -> None:
         json.dumps(
             {
                 "maps_over_forward": round(median["maps"] / median["forward"], 3),
+                "spread_over_forward": round(median["spread"] / median["forward"], 3),
+                "outline_over_forward": round(median["outline"] / median["forward"], 3),
+                "pair_over_forward": round(median["pair"] / median["forward"], 3),
                 "headonly_over_forward": round(median["headonly"] / median["forward"], 3),
                 "plain_over_forward": round(median["plain"] / median["forward"], 2),
                 "min_correlation": round(min(correlations), 5),
