@@ -24,6 +24,7 @@ ENDPOINTS = {
     "/about",
     "/classify",
     "/explain",
+    "/spread",
     "/trust",
     "/methods",
     "/neighbours",
