@@ -9,9 +9,10 @@ and no picture is tested by what it taught: for "all" in six folds, for 10 and 4
 Then only pictures of the reporting half are tested (by a hash of their path), because the other half chose the penalty,
 the views and the features. One JSON line last. `accuracy` and `nmi` (of found and true part over all points), each
 {"10" | "40" | "all": so many teaching pictures, "unseen": none of three species that are tested, drawn anew each time,
-"clusters": the parts of the checkpoint as it comes, each called what it is most often, "last": as "all", from the last
-tokens alone}: [mean, low, high] with the 95 % bootstrap interval over pictures and draws. A point that is called
-background counts as wrong. A part is read off at the point, between the tokens, as the page draws it. Beside them:
+"clusters": found without points, each called what it is most often, "last": as "all", from the last tokens alone}:
+[mean, low, high] with the 95 % bootstrap interval over pictures and draws. A point that is called background counts as
+wrong. A part is read off at the point: between the tokens, by the logarithms of the shares, as the page draws them (it
+smooths by cubes, this is linear). Beside them:
 
   at_tokens    accuracy where the token that the point lies in is asked instead
   background   share of points that are called background ("all")
@@ -42,6 +43,7 @@ from torch import Tensor
 from fgdemo.learn.live.teaching import TaughtPicture, views_of
 from fgdemo.model.checkpoint.load import load_classifier
 from fgdemo.model.classifier import Classifier
+from fgdemo.model.parts import fit_parts
 from fgdemo.model.taught.fitting import TaughtView, fit_taught
 from fgdemo.model.taught.shares import TaughtParts, at_points
 from fgdemo.settings import REPOSITORY
@@ -189,8 +191,10 @@ class Bench:
         )
 
     def clusters(self) -> list[Found]:
-        """Each part of the checkpoint called what it is most often in these very pictures."""
-        parts, found = self.classifier.parts, []
+        """Found without points in the pictures that teach; each called what it is most often where it is tested."""
+        tokens = torch.stack([one.views[0].tokens for one in self.teach])
+        weight = torch.from_numpy(self.classifier.head.linear()[0]).float()
+        parts, found = fit_parts({self.group: tokens}, weight), []
         for one in self.test:
             view = one.views[0]
             found.append((one, under_points(parts.assign(view.tokens, self.group), view)))

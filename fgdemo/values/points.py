@@ -10,6 +10,8 @@ from fgdemo.values.errors import PictureError
 
 LONGEST_PART = 40
 """Characters of the name of a part: it must fit on a chip."""
+ENOUGH = 10
+"""Pictures with points from which the parts of a group are worth having; they replace those that a model came with."""
 FIRST_GUESSES = 3
 """Pictures with points from which on the parts of a group are fitted; below it the clusters stay."""
 MOST_PARTS = 12

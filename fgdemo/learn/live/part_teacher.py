@@ -34,7 +34,7 @@ from fgdemo.storage.history.taxa import TaxonStore
 from fgdemo.storage.pictures.originals import ImageStore
 from fgdemo.values.errors import BusyError, DatasetError, FgdemoError, PictureError, StorageError
 from fgdemo.values.limits import MODEL_PX
-from fgdemo.values.points import FIRST_GUESSES, GroupLesson, PlacedPoint
+from fgdemo.values.points import ENOUGH, FIRST_GUESSES, GroupLesson, PlacedPoint
 from fgdemo.values.types import PART_COLOURS
 
 log = logging.getLogger(__name__)
@@ -108,8 +108,8 @@ class PartTeacher:
         Raises:
             StorageError, PictureError, BusyError: the picture cannot be read now.
         """
-        parts = self._parts
-        if parts is None or parts.taught_of(group) is None:
+        parts = self._parts or self._classifier.parts.to("cpu")
+        if parts.taught_of(group) is None:
             return ()
         tokens, mid = self._tokens(image)
         shares = parts.assign(tokens, group, mid)
@@ -204,9 +204,9 @@ class PartTeacher:
             unread += one is None
             looked += [] if one is None else [one]
         counts = Counter(point.part for one in looked for point in one.points)
-        if len(looked) < FIRST_GUESSES:
-            return TaughtGroup(placed, GroupLesson(group, len(looked), counts, {}, unread=unread))
         old = self._classifier.parts.to("cpu")
+        if len(looked) < (ENOUGH if old.taught_of(group) else FIRST_GUESSES):
+            return TaughtGroup(placed, GroupLesson(group, len(looked), counts, {}, unread=unread))
         try:
             names = part_names(group, old, [_as_taught(one.points) for one in looked])
         except DatasetError as error:

@@ -10,11 +10,8 @@ from fgdemo.storage.history.roster import Roster
 from fgdemo.storage.history.taxa import TaxonStore
 from fgdemo.values.annotation import Person
 from fgdemo.values.errors import BusyError, PictureError, StorageError
-from fgdemo.values.points import FIRST_GUESSES, MOST_PARTS, GroupLesson, PlacedPoint
+from fgdemo.values.points import ENOUGH, FIRST_GUESSES, MOST_PARTS, GroupLesson, PlacedPoint
 from fgdemo.values.types import PART_COLOURS
-
-ENOUGH = 10
-"""Pictures with which parts are found well enough to be of use."""
 
 
 class Teacher(Protocol):
