@@ -65,6 +65,7 @@ class Pointed:
         next: the picture to teach by next, or None.
         pictures: with points, of this group.
         is_learning: points were placed that are not learned from yet: ask again soon.
+        free_colours: those that no part of the group wears, for parts that are named next.
         said: how far it is, in a sentence.
     """
 
@@ -76,6 +77,7 @@ class Pointed:
     next: str | None
     pictures: int
     is_learning: bool
+    free_colours: tuple[str, ...]
     said: str
 
 
@@ -102,15 +104,18 @@ class Pointing:
             raise StorageError("Label the picture first: parts belong to a group of kinds, such as birds.")
         lesson = self._teacher.lesson(group)
         points = self._log.of(image)
+        parts = self._parts(group, lesson, points)
+        worn = {part.colour for part in parts}
         return Pointed(
             image=image,
             group_name=self._taxa.load()[group].name if group else "",
-            parts=self._parts(group, lesson, points),
+            parts=parts,
             points=tuple(points.values()),
             guesses=self._guesses(image, group, points),
             next=next((other for other in lesson.next if other != image and other in self._roster), None),
             pictures=lesson.pictures,
             is_learning=self._teacher.is_learning(),
+            free_colours=tuple(colour for colour in PART_COLOURS if colour not in worn),
             said=sentence(lesson),
         )
 

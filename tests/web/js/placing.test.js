@@ -11,6 +11,7 @@ function begun() {
     parts: [part("crown"), part("wing"), part("tail")],
     points: [{ part: "crown", x: 0.4, y: 0.2 }],
     guesses: [{ part: "wing", x: 0.6, y: 0.5 }],
+    free_colours: Array.from({ length: 9 }, (_, at) => `#00000${at}`),
   });
 }
 
@@ -62,21 +63,22 @@ test("arrows move a guess from where it is drawn", () => {
 
 test("a part has a name, and a group has twelve", () => {
   const placing = begun();
-  assert.match(placing.addPart("   ", "#000"), /1 to 40/);
-  assert.match(placing.addPart("x".repeat(41), "#000"), /1 to 40/);
-  assert.equal(placing.addPart("  upper   bill ", "#000"), "");
+  assert.match(placing.addPart("   "), /1 to 40/);
+  assert.match(placing.addPart("x".repeat(41)), /1 to 40/);
+  assert.equal(placing.addPart("  upper   bill "), "");
   assert.equal(placing.active, "upper bill");
-  assert.equal(placing.addPart("crown", "#000"), ""); // which there is: it is chosen
+  assert.equal(placing.addPart("crown"), ""); // which there is: it is chosen
   assert.deepEqual([placing.active, placing.parts.length], ["crown", 4]);
-  for (let at = 4; at < 12; at++) assert.equal(placing.addPart(`part ${at}`, "#000"), "");
-  assert.match(placing.addPart("one more", "#000"), /at most 12/);
+  for (let at = 4; at < 12; at++) assert.equal(placing.addPart(`part ${at}`), "");
+  assert.match(placing.addPart("one more"), /at most 12/);
 });
 
 test("what the server learns meanwhile leaves what was placed alone", () => {
   const placing = begun();
-  placing.addPart("belly", "#000");
+  placing.addPart("belly");
   placing.place({ x: 0.5, y: 0.7 });
   placing.renew({
+    free_colours: [],
     parts: [part("wing"), part("crown"), part("tail")],
     guesses: [
       { part: "belly", x: 0.1, y: 0.1 },

@@ -9,20 +9,6 @@ const STEP = 0.01;
 const FINE_STEP = 0.002;
 const AGAIN_MS = 1500;
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
-const COLOURS = [
-  "#e69f00",
-  "#56b4e9",
-  "#009e73",
-  "#f0e442",
-  "#0072b2",
-  "#d55e00",
-  "#cc79a7",
-  "#660000",
-  "#ccffcc",
-  "#6600cc",
-  "#999999",
-  "#00ff87",
-];
 
 /**
  * Open the dialog for a picture. `onClose` hears whether any point was kept.
@@ -265,8 +251,7 @@ class PointsDialog {
   addPart() {
     const { placing } = this;
     if (!placing) return;
-    const colour = COLOURS.find((one) => !placing.parts.some((part) => part.colour.toLowerCase() === one)) ?? COLOURS[0];
-    const trouble = placing.addPart(this.field.value, colour);
+    const trouble = placing.addPart(this.field.value);
     this.act(() => {});
     this.message.textContent = trouble;
     if (trouble) return;

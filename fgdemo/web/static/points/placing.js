@@ -1,13 +1,12 @@
 // Points as they are being placed on one picture: what is known, what was changed, and what is guessed. No page in here.
 
 const NAME = /^[^\p{C}]{1,40}$/u;
-const MOST_PARTS = 12;
 
 /** @typedef {{x: number, y: number}} Place */
 /** @typedef {Place & {part: string}} Point */
 /** @typedef {{name: string, colour: string, pictures: number, found: number, placed: number}} Part */
 
-/** @typedef {{parts: Part[], points: Point[], guesses: Point[]}} Told */
+/** @typedef {{parts: Part[], points: Point[], guesses: Point[], free_colours: string[]}} Told */
 
 export class Placing {
   /** @param {Told} told */
@@ -17,6 +16,7 @@ export class Placing {
     this.kept = asMap(told.points);
     this.points = new Map(this.kept);
     this.guesses = asMap(told.guesses);
+    this.free = [...told.free_colours];
     /** @type {Map<string, Place>[]} */
     this.before = [];
     /** @type {string | null} */
@@ -41,12 +41,13 @@ export class Placing {
     this.active = part;
   }
 
-  /** A new part. Gives a sentence where that cannot be. @param {string} written @param {string} colour */
-  addPart(written, colour) {
+  /** A new part. Gives a sentence where that cannot be. @param {string} written */
+  addPart(written) {
     const name = written.trim().replace(/\s+/g, " ");
     if (!NAME.test(name)) return "A part has a name of 1 to 40 characters.";
     if (!this.parts.some((part) => part.name === name)) {
-      if (this.parts.length >= MOST_PARTS) return `A group has at most ${MOST_PARTS} parts.`;
+      const colour = this.free.shift();
+      if (!colour) return `A group has at most ${this.parts.length} parts.`;
       this.parts.push({ name, colour, pictures: 0, found: 0, placed: 0 });
     }
     this.active = name;
