@@ -86,5 +86,11 @@ def methods_of(names: Sequence[str] | None) -> tuple[Method, ...]:
     return tuple(method for name, method in known.items() if name in wanted)
 
 
+def beside_evidence(wanted: Sequence[Method]) -> tuple[Method, ...]:
+    """The exact evidence, and beside it what is wanted; Finer-CAM stands beside A versus B."""
+    asked = {"evidence", *wanted, *(["contrast"] if "FinerCAM" in wanted else [])}
+    return tuple(method for method in METHODS if method in asked)
+
+
 def _plain(name: str) -> str:
     return name.strip().lower().replace("-", "").replace("_", "")

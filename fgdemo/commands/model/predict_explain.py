@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from fgdemo.settings import Settings
-    from fgdemo.values.methods import Method
 
 
 def predict(
@@ -63,9 +62,7 @@ def explain(
     picture: Annotated[Path, Argument(metavar="PICTURE")],
     *,
     out: Annotated[Path | None, Option(help="the PNG to write (default: beside the picture, -why.png)")] = None,
-    a: Annotated[
-        str | None, Option("--a", metavar="TAXON", help="the taxon asked about (default: the likeliest)")
-    ] = None,
+    a: Annotated[str | None, Option("--a", metavar="TAXON", help="the taxon asked about (default: likeliest)")] = None,
     b: Annotated[str | None, Option("--b", metavar="TAXON", help="its rival (default: the second likeliest)")] = None,
     method: Annotated[
         str | None,
@@ -89,7 +86,7 @@ def explain(
     from fgdemo.services.classify.workbench import Workbench
     from fgdemo.storage.pictures.decoding import Decoder
     from fgdemo.storage.pictures.images import decode_picture
-    from fgdemo.values.methods import METHODS, methods_of
+    from fgdemo.values.methods import beside_evidence, methods_of
 
     settings = settled(settings)
     methods = methods_of(method.split(",")) if method else ()
@@ -106,13 +103,10 @@ def explain(
     measured = trust(classifier, decoded, None, found.asked, found.rival)
     fine = workbench.spread(encoded, name=picture.name, box=None, a=found.asked, b=found.rival)
     out = out or picture.with_name(f"{picture.stem}-why.png")
-    sheet, drawn = explain_sheet(found, decoded, measured, fine), None
-    if methods:
-        shown: list[Method] = [
-            m for m in METHODS if m in methods or m == "evidence" or (m == "contrast" and "FinerCAM" in methods)
-        ]
-        ask = partial(workbench.methods, encoded, name=picture.name, box=None, a=found.asked, b=found.rival)
-        drawn = ask(methods=shown, measure=True)
+    sheet = explain_sheet(found, decoded, measured, fine)
+    ask = partial(workbench.methods, encoded, name=picture.name, box=None, a=found.asked, b=found.rival)
+    drawn = ask(methods=beside_evidence(methods), measure=True) if methods else None
+    if drawn:
         sheet = with_methods(sheet, decoded, drawn, found.is_sum)
     _write(sheet, out)
     say(f"{found.answer.sentence}\nWritten: {out}")

@@ -111,14 +111,12 @@ class Workbench:
             TaxonomyError: `asked` or `rival` is not a leaf of this model, or both are the same.
         """
         started = time.perf_counter()
-        for leaf in (asked, rival):
-            if leaf is not None:
-                self._check_leaf(leaf)
+        self._check_leaves(asked, rival)
         read = self._readings.of(data, name, box)
         reading, taxonomy = read.reading, self._classifier.taxonomy
         score = reading.unknown_score
         verdict = None if score is None else unknown_verdict(score, reading.unknown_threshold)
-        is_unknown = verdict is not None and verdict.is_unknown
+        is_unknown = bool(verdict and verdict.is_unknown)
         answer, likeliest = answer_for(taxonomy, reading.probs, self._classifier.sure_prob, is_unknown)
         ranked = [taxonomy.leaves[i] for i in map(int, np.argsort(-reading.probs, kind="stable"))]
         asked = asked or next(leaf for leaf in [likeliest, *ranked] if leaf != rival)
@@ -140,7 +138,7 @@ class Workbench:
             prediction_set=self._prediction_set(reading),
             coverage=self._classifier.coverage,
             unknown=verdict,
-            grid=(reading.evidence.shape[0], reading.evidence.shape[1]),
+            grid=reading.evidence.shape[:2],
             parts=part_views(reading),
             asked=asked,
             rival=rival,
@@ -260,14 +258,14 @@ class Workbench:
         return self._search.find(query, limit)
 
     def _check_pair(self, a: str, b: str) -> None:
-        for leaf in (a, b):
-            self._check_leaf(leaf)
+        self._check_leaves(a, b)
         _check_different(a, b)
 
-    def _check_leaf(self, taxon: str) -> None:
+    def _check_leaves(self, *taxa: str | None) -> None:
         taxonomy = self._classifier.taxonomy
-        if taxonomy[taxon].id not in taxonomy.leaf_index:
-            raise TaxonomyError(f"“{taxonomy[taxon].name}” is a group of kinds: ask about one of the kinds in it.")
+        for taxon in filter(None, taxa):
+            if taxonomy[taxon].id not in taxonomy.leaf_index:
+                raise TaxonomyError(f"“{taxonomy[taxon].name}” is a group of kinds: ask about one of the kinds in it.")
 
     def _taxon_prob(self, taxon: str, prob: float) -> TaxonProb:
         found = self._classifier.taxonomy[taxon]
