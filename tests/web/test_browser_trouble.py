@@ -79,6 +79,7 @@ def test_label_loses_no_answer_and_never_stands_still(page: Page, app: RunningAp
     expect(page.get_by_role("option").first).to_contain_text("dog")
     field.press("Escape")
     page.keyboard.press("h")
+    expect(page.locator(".fg-label dialog[open]")).to_have_count(0)  # it closes again: nothing came
     expect(page.locator(".fg-label .fg-banner")).to_be_visible()
     page.keyboard.press("h")
     expect(page.get_by_text("What was said about this picture")).to_be_visible()

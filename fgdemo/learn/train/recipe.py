@@ -76,8 +76,9 @@ class Recipe:
         for of, one in (("", recipe), ("framing ", recipe.framing)):
             for field_ in fields(one):
                 value = getattr(one, field_.name)
-                if not _is_of_kind(value, field_.type):
-                    raise TrainingError(f"In the recipe {of}“{field_.name}” is {value!r}, which is no {field_.type}.")
+                kind = getattr(field_.type, "__name__", field_.type)  # its name, as modules that annotate later have it
+                if not _is_of_kind(value, kind):
+                    raise TrainingError(f"In the recipe {of}“{field_.name}” is {value!r}, which is no {kind}.")
         return recipe
 
     def changed(self, values: Mapping[str, Any]) -> Recipe:
@@ -88,7 +89,7 @@ class Recipe:
         return Recipe.from_json({**self.to_json(), **values, "framing": {**asdict(self.framing), **framing}})
 
 
-def _is_of_kind(value: Any, kind: Any) -> bool:
+def _is_of_kind(value: Any, kind: object) -> bool:
     """Whether it is a number, whole or not and not below 0, or true or false, as the field says."""
     if kind not in ("int", "float"):
         return kind != "bool" or isinstance(value, bool)
