@@ -1,12 +1,13 @@
 """Between the browser's JSON and our values. What comes in is arbitrary, so that each question has a strict model."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, is_dataclass
+from dataclasses import dataclass, is_dataclass
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_type_hints
 
 from gradio.utils import get_upload_folder
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, ValidationError
+from pydantic_core import to_jsonable_python
 
 from fgdemo.values.errors import FgdemoError, PictureError
 from fgdemo.values.limits import LONGEST_COMMENT, LONGEST_LOCATION, LONGEST_NAME, MOST_TAXA
@@ -168,9 +169,9 @@ FileName = Annotated[str, PlainValidator(file_name, json_schema_input_type=str)]
 
 
 def as_json(value: object) -> Any:
-    """A value of `fgdemo.values.types` as plain JSON."""
+    """A value of `fgdemo.values.types` as plain JSON. `asdict` would copy each of the thousands of numbers of a map."""
     if is_dataclass(value) and not isinstance(value, type):
-        return asdict(value)
+        return to_jsonable_python(value)
     if isinstance(value, Mapping):
         return {key: as_json(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):

@@ -3,6 +3,7 @@
 import { ask, keepTrying } from "../shared/client.js";
 import { button, h, quietButton } from "../shared/dom.js";
 import { digitOf, keyOf } from "../shared/keyboard.js";
+import { mark, partRow } from "./marks.js";
 import { Placing } from "./placing.js";
 
 const STEP = 0.01;
@@ -188,11 +189,19 @@ class PointsDialog {
     const { placing, told } = this;
     if (!placing) return;
     this.said.textContent = told.is_learning ? `${told.said} Learning from the newest points…` : told.said;
-    this.list.replaceChildren(...placing.parts.map((part, at) => this.row(part, at)));
+    this.list.replaceChildren(
+      ...placing.parts.map((part, at) =>
+        partRow(part, at, {
+          isActive: placing.active === part.name,
+          isHere: placing.points.has(part.name),
+          onChoose: () => this.act(() => placing.choose(part.name)),
+        }),
+      ),
+    );
     const marks = placing.parts.flatMap((part, at) => {
       const [place, guess] = [placing.points.get(part.name), placing.guesses.get(part.name)];
       const where = place ?? guess;
-      return where ? [this.mark(part, at, where, !place)] : [];
+      return where ? [mark(part, at, where, { isGuess: !place, isActive: placing.active === part.name })] : [];
     });
     this.marks.replaceChildren(...marks);
     this.accepts.hidden = !placing.guesses.size;
@@ -200,43 +209,6 @@ class PointsDialog {
     this.saves.disabled = this.isSaving || !count;
     this.goesOn.disabled = this.isSaving || (!count && !told.next);
     this.goesOn.textContent = count ? "Save, next picture" : "Next picture";
-  }
-
-  row(part, at) {
-    const { placing } = this;
-    const isHere = placing?.points.has(part.name);
-    const share = part.placed ? `found ${Math.round((100 * part.found) / part.placed)} %` : "";
-    const seen = part.pictures ? `${part.pictures} ${part.pictures === 1 ? "picture" : "pictures"}` : "new";
-    return h(
-      "li",
-      {},
-      h(
-        "button",
-        {
-          type: "button",
-          class: "fg-points-part",
-          "aria-pressed": String(placing?.active === part.name),
-          "data-here": String(isHere),
-          onclick: () => this.act(() => placing?.choose(part.name)),
-        },
-        h("span", { class: "fg-points-dot", style: { "--part": part.colour } }, String(at + 1)),
-        h("span", { class: "fg-points-name" }, part.name),
-        h("span", { class: "fg-quiet fg-small fg-num" }, [seen, share].filter(Boolean).join(" · ")),
-      ),
-    );
-  }
-
-  mark(part, at, { x, y }, isGuess) {
-    return h(
-      "span",
-      {
-        class: `fg-points-mark${isGuess ? " is-guess" : ""}${this.placing?.active === part.name ? " is-active" : ""}`,
-        style: { left: `${100 * x}%`, top: `${100 * y}%`, "--part": part.colour },
-        "data-part": part.name,
-        title: isGuess ? `${part.name}? Click if it is right, or drag it` : part.name,
-      },
-      String(at + 1),
-    );
   }
 
   // --- hands ---------------------------------------------------------------------------------------------
