@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -154,6 +155,13 @@ def services_over(
     )
 
 
+def free_port() -> int:
+    """Gradio would take the first one from 7860 on, which another test process may take at the same moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
 @contextmanager
 def running_app(
     home: Path, training: FakeTraining | None = None, mirroring: Mirroring | None = None, **changes: Any
@@ -163,7 +171,8 @@ def running_app(
     workspace = open_fake_workspace(home)
     services = services_over(settings, workspace, training, mirroring)
     app = build_app(services)
-    _, url, _ = app.launch(**launch_options(services), prevent_thread_lock=True, quiet=True)
+    options = launch_options(services)
+    _, url, _ = app.launch(**options, server_port=free_port(), prevent_thread_lock=True, quiet=True)
     try:
         yield RunningApp(url, workspace.events, workspace.images, workspace, services.accounts, services, app)
     finally:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import re
-import socket
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -28,6 +27,7 @@ from tests.support.browser_app import (
     YELLOW,
     RunningApp,
     complaints_of,
+    free_port,
     picture,
     running_app,
     settings_in,
@@ -65,12 +65,6 @@ def is_elsewhere(url: str, app: RunningApp) -> bool:
 @pytest.fixture
 def warbler(tmp_path: Path) -> Path:
     return picture(tmp_path / "warbler.png", YELLOW, YELLOW)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def choose(page: Page, path: Path, answer: str | re.Pattern[str] = re.compile(r"\w")) -> None:
