@@ -81,8 +81,7 @@ def test_label_loses_no_answer_and_never_stands_still(page: Page, app: RunningAp
     page.keyboard.press("h")
     expect(page.locator(".fg-label dialog[open]")).to_have_count(0)  # it closes again: nothing came
     expect(page.locator(".fg-label .fg-banner")).to_be_visible()
-    page.keyboard.press("h")
-    expect(page.get_by_text("What was said about this picture")).to_be_visible()
+    insist(page.locator('[data-action="history"]'), page.get_by_text("What was said about this picture"))
     page.keyboard.press("Escape")
     page.get_by_role("button", name="End the session").click()
     expect(page.get_by_text("2 pictures done")).to_be_visible()
