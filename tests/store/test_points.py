@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy.engine import Engine
 
+from fgdemo.services.labelling.pointing import Pointing
 from fgdemo.storage.database.database import open_database, register_taxa
 from fgdemo.storage.history.events import EventLog, LabelEvent, NewPicture
 from fgdemo.storage.history.points import PointLog
@@ -17,7 +18,7 @@ from fgdemo.storage.pictures.originals import ImageStore, image_id_of
 from fgdemo.values.errors import ForbiddenError, PictureError, StaleError, StorageError
 from fgdemo.values.points import PlacedPoint
 from tests.support.fakes import TAXONOMY
-from tests.support.workspace import ADA, coloured, open_fake_workspace
+from tests.support.workspace import ADA, FakeTeacher, coloured, open_fake_workspace
 
 CROWN, WING = PlacedPoint("crown", 0.4, 0.2), PlacedPoint("wing", 0.6, 0.55)
 
@@ -117,3 +118,21 @@ def test_a_part_that_is_not_seen_is_not_guessed_there(tmp_path: Path) -> None:
     made.pointing.place(ADA, third, [PlacedPoint("wing", None, None)], "no wing")
     opened = made.pointing.open(ADA, third)
     assert ([one.part for one in opened.guesses], opened.points) == (["crown"], ())
+
+
+class Taught(FakeTeacher):
+    """Its checkpoint knows a part that nobody has named here."""
+
+    def guesses(self, image: str, group: str) -> tuple[PlacedPoint, ...]:
+        return (PlacedPoint("face", 0.5, 0.5), PlacedPoint("crown", 0.5, 0.1))
+
+
+def test_a_part_that_nobody_named_here_is_not_guessed(tmp_path: Path) -> None:
+    made = open_fake_workspace(tmp_path)
+    made.take_in([coloured("eskimo_dog", n) for n in range(2)])
+    first, second = made.roster.image_ids
+    log = PointLog(made.engine)
+    pointing = Pointing(log, made.roster, made.taxa, Taught(log, made.roster, made.taxa))
+    assert pointing.open(ADA, first).guesses == ()
+    pointing.place(ADA, first, [CROWN], "one")
+    assert [one.part for one in pointing.open(ADA, second).guesses] == ["crown"]

@@ -50,8 +50,8 @@ def test_points_come_in_once_by_name_id_or_file(workspace: FakeWorkspace, tmp_pa
         "lowchen-7.png,ear,1,1",
     )
     report = import_points(workspace.engine, path, ADA)
-    assert (report.points, [where for where, _ in report.skipped]) == (2, ["lowchen-7.png"])
-    assert report.notes == ("1 points are of parts that have one on the same picture: the first counts.",)
+    assert (report.points, [where for where, _ in report.skipped]) == (3, ["lowchen-7.png"])
+    assert report.notes == ("1 point of parts that have one on the same picture: the first counts.",)
     log = PointLog(workspace.engine)
     assert log.all() == {
         first: {"ear": PlacedPoint("ear", 0.25, 0.25)},
@@ -99,3 +99,21 @@ def test_the_command_says_what_it_did(workspace: FakeWorkspace, tmp_path: Path) 
     assert said == ["1 point came in, on 1 picture.", f"Written: {tmp_path / 'out.csv'}, 1 point on 1 picture."]
     (image,) = PointLog(workspace.engine).all()
     assert workspace.events.history(image)[-1].annotator == "cy"
+
+
+def test_a_table_counts_again_after_somebody_has_moved_a_point(workspace: FakeWorkspace, tmp_path: Path) -> None:
+    (first, _), log = dogs(workspace), PointLog(workspace.engine)
+    path = table(tmp_path, "eskimo_dog-0.png,ear,40,30", "eskimo_dog-0.png,tail,,")
+    import_points(workspace.engine, path, ADA)
+    log.place(first, [PlacedPoint("ear", 0.9, 0.9), PlacedPoint("tail", 0.5, 0.5)], "bo", "moved")
+    assert import_points(workspace.engine, path, ADA).points == 2
+    assert log.said(first) == {"ear": PlacedPoint("ear", 0.25, 0.25), "tail": PlacedPoint("tail", None, None)}
+    export_points(workspace.engine, tmp_path / "out.csv")
+    assert "eskimo_dog-0.png,tail,," in (tmp_path / "out.csv").read_text()
+
+
+def test_too_many_parts_on_the_last_picture_keep_all_out(workspace: FakeWorkspace, tmp_path: Path) -> None:
+    many = [f"eskimo_dog-1.png,part {number},1,1" for number in range(49)]
+    with pytest.raises(DatasetError, match="at most 48"):
+        import_points(workspace.engine, table(tmp_path, "eskimo_dog-0.png,ear,40,30", *many), ADA)
+    assert PointLog(workspace.engine).all() == {}

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
+import uuid
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -20,6 +21,7 @@ from fgdemo.storage.history.points import MOST_AT_ONCE, PointLog
 from fgdemo.storage.pictures.originals import image_id_of
 from fgdemo.storage.trees.tree import FolderTree
 from fgdemo.values.annotation import Person
+from fgdemo.values.counting import counted
 from fgdemo.values.errors import DatasetError
 from fgdemo.values.points import PlacedPoint
 
@@ -62,29 +64,33 @@ def import_points(engine: Engine, table: Path, person: Person) -> PointReport:
     find = _finder(engine, table.parent)
     found = read_points(FolderTree(table.parent), table.name, lambda path: find(path).size_px)
     log, skipped, twice = PointLog(engine), list[tuple[str, str]](), 0
-    pictures = points = 0
+    by_picture: dict[str, tuple[_Known, dict[str, PlacedPoint]]] = {}
     for path, all_points in found.items():
         known = find(path)
-        once = {point.part: point for point in reversed(all_points)}
-        twice += len(all_points) - len(once)
         if known.is_gold:
             skipped.append((path, "gold pictures measure every model and teach no parts"))
             continue
+        _, once = by_picture.setdefault(known.image, (known, {}))
+        for point in all_points:
+            twice += point.part in once
+            once.setdefault(point.part, point)
         if len(once) > MOST_AT_ONCE:
             raise DatasetError(f"“{path}” has points of {len(once)} parts; a picture has at most {MOST_AT_ONCE}.")
-        here = log.of(known.image)
-        fresh = [one for one in reversed(once.values()) if not _is_same(here.get(one.part), one, known.size_px)]
+    points = 0
+    for image, (known, once) in by_picture.items():
+        here = log.said(image)
+        fresh = [one for one in once.values() if not _is_same(here.get(one.part), one, known.size_px)]
         if fresh:
-            log.place(known.image, fresh, person.name, _key(known.image, fresh))
-        pictures, points = pictures + 1, points + len(fresh)
-    notes = (f"{twice} points are of parts that have one on the same picture: the first counts.",) if twice else ()
-    return PointReport(pictures, points, tuple(skipped), notes)
+            log.place(image, fresh, person.name, uuid.uuid4().hex)
+        points += len(fresh)
+    first = f"{counted(twice, 'point')} of parts that have one on the same picture: the first counts."
+    return PointReport(len(by_picture), points, tuple(skipped), (first,) if twice else ())
 
 
 def export_points(engine: Engine, table: Path) -> PointReport:
     """Write the points that count now, as `import_points` reads them. A picture is named as it came, or where that
     name is not its alone, by its id. Raises StorageError."""
-    placed = PointLog(engine).all()
+    placed = PointLog(engine).all_said()
     with reading(engine) as connection:
         rows = {row.id: row for row in connection.execute(sa.select(image_table)) if row.id in placed}
     often = Counter(row.name for row in rows.values())
@@ -104,10 +110,15 @@ def _finder(engine: Engine, folder: Path) -> Callable[[str], _Known]:
     often = Counter(row.name for row in rows)
     by_name = {row.name: by_id[row.id] for row in rows if often[row.name] == 1}
 
+    tree = FolderTree(folder)
+
+    @cache
     def find(path: str) -> _Known:
-        tree = FolderTree(folder)
         if tree.size(path) is not None:
-            known = by_id.get(image_id_of((folder / path).read_bytes()))
+            try:
+                known = by_id.get(image_id_of((folder / path).read_bytes()))
+            except OSError as error:
+                raise DatasetError(f"“{path[:80]}” cannot be read ({error.strerror}). No point was kept.") from error
         else:
             known = by_id.get(path) or by_name.get(path)
         if known is None:
@@ -118,14 +129,8 @@ def _finder(engine: Engine, folder: Path) -> Callable[[str], _Known]:
 
 
 def _is_same(here: PlacedPoint | None, there: PlacedPoint, size_px: SizePx) -> bool:
-    """To the digits that a table has."""
-    if here is None or not (here.is_seen and there.is_seen):
-        return here is None and not there.is_seen
+    """To the digits that a table has. That a part is not seen is one more thing that can be said."""
+    if here is None or here.is_seen != there.is_seen:
+        return False
     pairs = ((here.x, there.x), (here.y, there.y))
-    apart = (abs((a or 0) - (b or 0)) * side for (a, b), side in zip(pairs, size_px, strict=True))
-    return max(apart) <= SAME_PX
-
-
-def _key(image: str, points: list[PlacedPoint]) -> str:
-    """The same for the same points on the same picture."""
-    return hashlib.sha256(repr((image, points)).encode()).hexdigest()
+    return all(abs((a or 0) - (b or 0)) * side <= SAME_PX for (a, b), side in zip(pairs, size_px, strict=True))

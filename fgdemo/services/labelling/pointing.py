@@ -1,11 +1,11 @@
 """Parts that experts teach: points on pictures, how well the parts are found since, and which picture helps most."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 from fgdemo.services.classify.aside import Aside
-from fgdemo.storage.history.points import PointLog
+from fgdemo.storage.history.points import PointLog, seen
 from fgdemo.storage.history.roster import Roster
 from fgdemo.storage.history.taxa import TaxonStore
 from fgdemo.values.annotation import Person
@@ -95,15 +95,9 @@ class Pointing:
             ForbiddenError: a visitor asks.
             StorageError: the picture is not in the workspace, or it belongs to no group yet.
         """
-        person.require("expert")
-        self._roster.follow()
-        if image not in self._roster:
-            raise StorageError("This picture is not in the workspace: load the page again.")
-        group = self._teacher.group_of(image)
-        if group is None:
-            raise StorageError("Label the picture first: parts belong to a group of kinds, such as birds.")
-        lesson = self._teacher.lesson(group)
-        points = self._log.of(image)
+        group = self._group(person, image)
+        lesson, said = self._teacher.lesson(group), self._log.said(image)
+        points = seen(said)
         parts = self._parts(group, lesson, points)
         worn = {part.colour for part in parts}
         return Pointed(
@@ -111,7 +105,7 @@ class Pointing:
             group_name=self._taxa.load()[group].name if group else "",
             parts=parts,
             points=tuple(points.values()),
-            guesses=self._guesses(image, group, points),
+            guesses=self._guesses(image, group, said, parts),
             next=next((other for other in lesson.next if other != image and other in self._roster), None),
             pictures=lesson.pictures,
             is_learning=self._teacher.is_learning(),
@@ -128,13 +122,24 @@ class Pointing:
             ForbiddenError: a visitor asks, or the picture is gold.
             StorageError: as `open`, or the group would have more parts than can be told apart.
         """
-        known = self.open(person, image)
-        names = {part.name for part in known.parts} | {point.part for point in points if point.is_seen}
+        lesson = self._teacher.lesson(self._group(person, image))
+        names = {*lesson.counts, *(point.part for point in points if point.is_seen)}
         if len(names) > MOST_PARTS:
             raise StorageError(f"A group has at most {MOST_PARTS} parts, and this would be number {len(names)}.")
         self._log.place(image, points, person.name, key, model_version)
         self._teacher.placed()
         return self.open(person, image)
+
+    def _group(self, person: Person, image: str) -> str:
+        """The group of a picture. Raises as `open`."""
+        person.require("expert")
+        self._roster.follow()
+        if image not in self._roster:
+            raise StorageError("This picture is not in the workspace: load the page again.")
+        group = self._teacher.group_of(image)
+        if group is None:
+            raise StorageError("Label the picture first: parts belong to a group of kinds, such as birds.")
+        return group
 
     def _parts(self, group: str, lesson: GroupLesson, points: dict[str, PlacedPoint]) -> tuple[TaughtPart, ...]:
         counts = {**lesson.counts, **{name: max(lesson.counts.get(name, 0), 1) for name in points}}
@@ -145,14 +150,17 @@ class Pointing:
             for name in names
         )
 
-    def _guesses(self, image: str, group: str, points: dict[str, PlacedPoint]) -> tuple[PlacedPoint, ...]:
-        """None where the picture cannot be read now: points can be placed without them."""
+    def _guesses(
+        self, image: str, group: str, said: Mapping[str, PlacedPoint], parts: Sequence[TaughtPart]
+    ) -> tuple[PlacedPoint, ...]:
+        """Of parts that were named here, and of which nothing was said on this picture. Empty where it cannot be read
+        now: points can be placed without them."""
         try:
             found = self._guessing.do(self._teacher.guesses, image, group)
         except (PictureError, BusyError, StorageError):
             return ()
-        known = {*points, *self._log.unseen(image)}
-        return tuple(one for one in found if one.part not in known)
+        wanted = {part.name for part in parts} - {*said}
+        return tuple(one for one in found if one.part in wanted)
 
 
 def sentence(lesson: GroupLesson) -> str:

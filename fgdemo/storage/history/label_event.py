@@ -134,9 +134,8 @@ def standing_of(history: Sequence[LabelEvent], split: Split) -> Standing | None:
 
 
 def points_of(history: Sequence[LabelEvent]) -> dict[str, PlacedPoint]:
-    """The points of a picture that count now, by part; all that was said about it, oldest first."""
-    newest = {said.point.part: said.point for said in history if said.point is not None}
-    return {part: point for part, point in newest.items() if point.is_seen}
+    """What was said last of each part of a picture, by all that was said about it, oldest first."""
+    return {said.point.part: said.point for said in history if said.point is not None}
 
 
 def parties_to(history: Sequence[LabelEvent]) -> frozenset[str]:

@@ -1,6 +1,6 @@
 """Points that experts place on pictures, as events of the log: kept, exported and mirrored like answers."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -63,25 +63,27 @@ class PointLog:
         with reading(self._engine) as connection:
             return connection.execute(sa.select(sa.func.max(label_event_table.c.id)).where(_IS_POINT)).scalar() or 0
 
-    def of(self, image: str) -> dict[str, PlacedPoint]:
-        """The points of one picture that count now, by part."""
+    def said(self, image: str) -> dict[str, PlacedPoint]:
+        """What was said last of each part of one picture, also that it is not seen."""
         with reading(self._engine) as connection:
             return points_of(events_where(connection, _IS_POINT & (label_event_table.c.image == image)))
 
-    def unseen(self, image: str) -> set[str]:
-        """The parts that somebody looked for on a picture, and did not see."""
-        with reading(self._engine) as connection:
-            history = events_where(connection, _IS_POINT & (label_event_table.c.image == image))
-        newest = {event.point.part: event.point for event in history if event.point is not None}
-        return {part for part, point in newest.items() if not point.is_seen}
-
-    def all(self) -> dict[str, dict[str, PlacedPoint]]:
-        """Of each picture on which parts are seen, the points that count now, by part. Gold pictures are left out."""
+    def all_said(self) -> dict[str, dict[str, PlacedPoint]]:
+        """`said` of each picture; gold ones are left out."""
         gold = sa.select(image_table.c.id).where(image_table.c.split == "gold")
         with reading(self._engine) as connection:
             events = events_where(connection, _IS_POINT & label_event_table.c.image.not_in(gold))
         histories: dict[str, list[LabelEvent]] = {}
         for event in events:
             histories.setdefault(event.image, []).append(event)
-        found = {image: points_of(history) for image, history in histories.items()}
+        return {image: points_of(history) for image, history in histories.items()}
+
+    def all(self) -> dict[str, dict[str, PlacedPoint]]:
+        """Of each picture on which parts are seen, the points that count now, by part."""
+        found = {image: seen(points) for image, points in self.all_said().items()}
         return {image: points for image, points in found.items() if points}
+
+
+def seen(points: Mapping[str, PlacedPoint]) -> dict[str, PlacedPoint]:
+    """Those of parts that are seen."""
+    return {part: point for part, point in points.items() if point.is_seen}
