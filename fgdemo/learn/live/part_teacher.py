@@ -35,6 +35,7 @@ from fgdemo.storage.pictures.originals import ImageStore
 from fgdemo.values.errors import BusyError, DatasetError, FgdemoError, PictureError, StorageError
 from fgdemo.values.limits import MODEL_PX
 from fgdemo.values.points import ENOUGH, FIRST_GUESSES, GroupLesson, PlacedPoint
+from fgdemo.values.taxonomy import Taxonomy
 from fgdemo.values.types import PART_COLOURS
 
 log = logging.getLogger(__name__)
@@ -87,8 +88,11 @@ class PartTeacher:
 
     def group_of(self, image: str) -> str | None:
         """The group whose parts this picture shows, by its label; None where it has none."""
+        return self._group_in(self._taxa.load(), image)
+
+    def _group_in(self, taxonomy: Taxonomy, image: str) -> str | None:
         taxon = self._roster.standing(image).taxon
-        return None if taxon is None else self._classifier.parts.group_of(self._taxa.load().root(taxon))
+        return None if taxon is None else self._classifier.parts.group_of(taxonomy.root(taxon))
 
     def lesson(self, group: str) -> GroupLesson:
         """How far the parts of a group are taught: points are counted as of now, the rest is as of the last fit."""
@@ -186,8 +190,9 @@ class PartTeacher:
 
     def _by_group(self, images: Mapping[str, object]) -> dict[str, list[str]]:
         groups: dict[str, list[str]] = {}
+        taxonomy = self._taxa.load()  # which asks the database
         for image in images:
-            group = self.group_of(image)
+            group = self._group_in(taxonomy, image)
             if group is not None and group in self._classifier.parts.ground_groups:
                 groups.setdefault(group, []).append(image)
         return groups
@@ -240,7 +245,7 @@ class PartTeacher:
         others = self._others(group, placed)
         if parts is None or parts.taught_of(group) is None:
             return lesson.with_next(others)
-        views = [one.first for image, one in self._looked.items() if self.group_of(image) == group]
+        views = [self._looked[image].first for image in self._by_group(self._looked).get(group, ())]
         taught = [appearance(view.mid, parts.where(view.tokens, view.mid, group)) for view in views]
         read: dict[str, torch.Tensor] = {}
         for image in others:
