@@ -12,13 +12,14 @@ from PIL import Image
 
 from fgdemo.services.classify.measuring import Measuring
 from fgdemo.services.classify.readings import Read, Readings
+from fgdemo.services.classify.references import nearest_others, neighbours
 from fgdemo.services.classify.taxon_search import TaxonSearch
 from fgdemo.services.classify.views import candidates, part_views, worth_comparing
 from fgdemo.services.classify.waiting_room import WaitingRoom
 from fgdemo.services.classify.wording import answer_for, known_kinds, unknown_verdict
 from fgdemo.storage.embeddings.library import Library
 from fgdemo.storage.pictures.decoding import Decoder
-from fgdemo.storage.pictures.images import Encoded, data_url
+from fgdemo.storage.pictures.images import Encoded
 from fgdemo.values.errors import BackboneError, TaxonomyError
 from fgdemo.values.evidence import Places, contrast_map, fine_map, pair_spread, spread
 from fgdemo.values.limits import MODEL_PX
@@ -40,9 +41,6 @@ from fgdemo.values.types import (
 CANDIDATES = 8
 FINE_METHODS: dict[Method, str] = {"evidence": "class", "contrast": "contrast"}
 """Those that are drawn on the finer grid, and what `Workbench.spread` calls them."""
-SAME_PICTURE = 0.9999
-"""Cosine from which two embeddings are of the same pixels: half precision costs 1e-7, the next frame of a burst more
-than 1e-3. Files differ where their metadata were taken out, so ids tell less."""
 
 
 class Workbench:
@@ -251,7 +249,8 @@ class Workbench:
         read = self._readings.of(data, name, box)
         whole = read if box is None else self._readings.recent(read.image_id, None)
         embedding = None if whole is None else whole.reading.embedding
-        return {taxon: self._neighbours_of(read, embedding, taxon, self._library) for taxon in taxon_ids}
+        near = {taxon: nearest_others(self._library, read, embedding, taxon) for taxon in taxon_ids}
+        return {taxon: neighbours(self._library, taxon, found) for taxon, found in near.items()}
 
     def search_taxa(self, query: str, limit: int = 20) -> tuple[TaxonHit, ...]:
         """Taxa whose name, alias or Latin name matches, best first; see `TaxonSearch.find`."""
@@ -270,25 +269,6 @@ class Workbench:
     def _taxon_prob(self, taxon: str, prob: float) -> TaxonProb:
         found = self._classifier.taxonomy[taxon]
         return TaxonProb(found.id, found.name, found.latin, prob)
-
-    def _neighbours_of(
-        self, read: Read, whole: np.ndarray | None, taxon: str, library: Library, limit: int = 4
-    ) -> tuple[Neighbour, ...]:
-        """`whole` is the embedding of the whole picture, by which it is known among those of the workspace."""
-        nearest = () if whole is None else library.nearest(whole, taxon, 1)
-        itself = {read.image_id, *(found.image_id for found in nearest if found.similarity > SAME_PICTURE)}
-        similar = library.nearest(read.reading.embedding, taxon, limit + len(itself))
-        others = [found for found in similar if found.image_id not in itself][:limit]
-        return tuple(
-            Neighbour(
-                image_id=found.image_id,
-                taxon=taxon,
-                thumbnail=data_url(library.images.thumbnail(found.image_id)),
-                similarity=round(found.similarity, 4),
-                checked=found.checked,
-            )
-            for found in others
-        )
 
 
 def _check_different(asked: str, rival: str) -> None:

@@ -1,20 +1,19 @@
 """Why the learning model says A and not B of a picture of the workspace, and how A and B look elsewhere."""
 
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from fgdemo.services.classify.aside import Aside
 from fgdemo.services.classify.views import candidates, part_views, worth_comparing
+from fgdemo.services.classify.workspace_readings import WorkspaceReadings
 from fgdemo.storage.embeddings.embeddings import Embeddings
 from fgdemo.storage.history.roster import Roster
 from fgdemo.storage.pictures.originals import ImageStore
 from fgdemo.values.annotation import Learner
 from fgdemo.values.errors import TaxonomyError
 from fgdemo.values.evidence import contrast_map, part_sums
-from fgdemo.values.limits import MODEL_PX
 from fgdemo.values.types import Classifier, Part, PartView, PossibleKind, Reading
 
 CANDIDATES = 8
@@ -90,10 +89,8 @@ class Explainer:
         self._learner = learner
         self._roster = roster
         self._embeddings = embeddings
-        self._images = images
         self._is_taught = is_taught
-        self._readings: OrderedDict[str, tuple[Classifier, Reading]] = OrderedDict()
-        self._reading = Aside("explain", niceness=1)
+        self._readings = WorkspaceReadings(images, Aside("explain", niceness=1), READINGS_KEPT)
 
     def explain(self, image: str, a: str | None = None, b: str | None = None) -> Explanation:
         """The maps for the likeliest kinds and for A and B, which default to the likeliest and its best rival.
@@ -131,7 +128,7 @@ class Explainer:
         parts: dict[int, Part] = {}
         for sign, images in ((1, pictures_a[:TYPICAL]), (-1, pictures_b[:TYPICAL])):
             for image in images:
-                reading = self._read(image, classifier)
+                reading = self._readings.of(image, classifier)
                 contrast = contrast_map(reading.evidence[..., leaves[a]], reading.evidence[..., leaves[b]])
                 values = part_sums(contrast, reading.assignment)
                 for row, part in enumerate(reading.parts):
@@ -141,7 +138,7 @@ class Explainer:
 
     def _explain(self, classifier: Classifier, image: str, a: str | None, b: str | None) -> tuple[Explanation, Reading]:
         _check_known(classifier, *(taxon for taxon in (a, b) if taxon is not None))
-        reading = self._read(image, classifier)
+        reading = self._readings.of(image, classifier)
         ranked = [classifier.taxonomy.leaves[i] for i in map(int, np.argsort(-reading.probs, kind="stable"))]
         a = a or next(leaf for leaf in ranked if leaf != b)
         b = b or worth_comparing(classifier, a, ranked, reading.probs)
@@ -150,27 +147,12 @@ class Explainer:
         maps = candidates(reading, classifier, shown)
         return Explanation(image, (rows, columns), maps, part_views(reading), a, b), reading
 
-    def _read(self, image: str, classifier: Classifier) -> Reading:
-        return self._reading.do(self._read_now, image, classifier)
-
-    def _read_now(self, image: str, classifier: Classifier) -> Reading:
-        known = self._readings.get(image)
-        if known is not None and known[0] is classifier:
-            self._readings.move_to_end(image)
-            return known[1]
-        picture, _ = self._images.decoder.decode(self._images.read(image), MODEL_PX, name=f"{image[:12]}…")
-        reading = replace(classifier.read(picture), tokens=None)  # which no page asks for here
-        self._readings[image] = classifier, reading
-        while len(self._readings) > READINGS_KEPT:
-            self._readings.popitem(last=False)
-        return reading
-
     def _read_nearest(self, classifier: Classifier, image: str, taxon: str, part: Part) -> tuple[Reference, ...]:
         """The nearest by the whole embedding, in which the part is looked for now."""
         near = self._learner.similar_labelled(image, taxon, REFERENCES)
         found: list[Reference] = []
         for other, likeness in near:
-            reading = self._read(other, classifier)
+            reading = self._readings.of(other, classifier)
             row = next((row for row, one in enumerate(reading.parts) if one.id == part.id), None)
             share = None if row is None else reading.assignment[..., row]
             found.append(self._reference(other, likeness, share))

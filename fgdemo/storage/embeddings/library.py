@@ -1,6 +1,6 @@
 """The labelled pictures of a workspace, and which of them look most like a given one."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,8 +46,13 @@ class Library:
         self._roster = roster
         self._embeddings = embeddings
 
-    def nearest(self, embedding: np.ndarray, taxon: str, limit: int = 4) -> tuple[Similar, ...]:
+    def nearest(
+        self, embedding: np.ndarray, taxon: str, limit: int = 4, among: Collection[str] | None = None
+    ) -> tuple[Similar, ...]:
         """The pictures labelled as this taxon whose embeddings are nearest to `embedding` (D,), nearest first.
+
+        Args:
+            among: ids of those that are considered; None for all.
 
         Raises:
             StorageError: the workspace cannot be read.
@@ -57,6 +62,9 @@ class Library:
         if taxon not in roster.taxa:
             return ()
         rows = np.flatnonzero(roster.taxon == roster.taxa.index(taxon))
+        if among is not None:
+            shown = [roster.row_of[image] for image in among if image in roster]
+            rows = rows[np.isin(rows, shown)]
         rows = fit_to_show(roster, rows, self._suspicion())
         places = self._embeddings.rows_of(roster.image_ids.raw(rows))
         rows, places = rows[places >= 0][-MOST_COMPARED:], places[places >= 0][-MOST_COMPARED:]

@@ -1,0 +1,52 @@
+"""Labelled pictures of the workspace that look most like one that was read, without that picture itself."""
+
+from collections.abc import Collection, Sequence
+
+import numpy as np
+
+from fgdemo.services.classify.readings import Read
+from fgdemo.storage.embeddings.library import Library, Similar
+from fgdemo.storage.pictures.images import data_url
+from fgdemo.values.types import Neighbour
+
+NEIGHBOURS = 4
+SAME_PICTURE = 0.9999
+"""Cosine from which two embeddings are of the same pixels: half precision costs 1e-7, the next frame of a burst more
+than 1e-3. Files differ where their metadata were taken out, so ids tell less."""
+
+
+def nearest_others(
+    library: Library,
+    read: Read,
+    whole: np.ndarray | None,
+    taxon: str,
+    limit: int = NEIGHBOURS,
+    among: Collection[str] | None = None,
+) -> list[Similar]:
+    """The pictures labelled as this taxon that look most like what was read, nearest first, never itself.
+
+    Args:
+        whole: (D,) embedding of the whole picture, by which it is known among those of the workspace; None: unknown.
+        among: ids of the pictures that may be shown; None for all.
+
+    Raises:
+        StorageError: the workspace cannot be read.
+    """
+    nearest = () if whole is None else library.nearest(whole, taxon, 1)
+    itself = {read.image_id, *(found.image_id for found in nearest if found.similarity > SAME_PICTURE)}
+    similar = library.nearest(read.reading.embedding, taxon, limit + len(itself), among)
+    return [found for found in similar if found.image_id not in itself][:limit]
+
+
+def neighbours(library: Library, taxon: str, found: Sequence[Similar]) -> tuple[Neighbour, ...]:
+    """Pictures of a taxon as a page shows them. Raises StorageError."""
+    return tuple(
+        Neighbour(
+            image_id=one.image_id,
+            taxon=taxon,
+            thumbnail=data_url(library.images.thumbnail(one.image_id)),
+            similarity=round(one.similarity, 4),
+            checked=one.checked,
+        )
+        for one in found
+    )
