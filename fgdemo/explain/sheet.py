@@ -43,7 +43,7 @@ def explain_sheet(
     Args:
         picture: what was classified, upright: the whole picture, or the part of it in the crop box.
         trust: of the maps "class" and "contrast", where it was measured.
-        fine: the same maps as they are drawn (`Workbench.spread`); those that are left out are drawn place by place.
+        fine: the same maps as they are drawn (`Maps.spread`); those that are left out are drawn place by place.
 
     Returns:
         An RGB picture, 1600 pixels wide.

@@ -133,7 +133,7 @@ def test_the_workbench_gives_what_is_drawn(classifier: Classifier, size: tuple[i
     workbench = Workbench(classifier, methods=partial(method_maps, classifier), places=places)
     encoded = jpeg(picture, 400)
     answer = workbench.classify(encoded, name="a")
-    fine = workbench.spread(encoded, name="a", box=None, a=answer.asked, b=answer.rival)
+    fine = workbench.maps.spread(encoded, name="a", box=None, a=answer.asked, b=answer.rival)
     assert fine["class"] == answer.spread
     by_taxon = {one.taxon: sum(one.evidence) for one in answer.candidates}
     expected = {"class": by_taxon[answer.asked], "contrast": by_taxon[answer.asked] - by_taxon[answer.rival]}
@@ -143,8 +143,8 @@ def test_the_workbench_gives_what_is_drawn(classifier: Classifier, size: tuple[i
     assert set(fine) == {"class", "contrast"}
     blind = Workbench(classifier, places=replace(places, silhouette=lambda *_: None))
     assert blind.classify(encoded, name="a").spread is None
-    assert blind.spread(encoded, name="a", box=None, a=answer.asked, b=answer.rival) == {}
-    methods = workbench.methods(
+    assert blind.maps.spread(encoded, name="a", box=None, a=answer.asked, b=answer.rival) == {}
+    methods = workbench.maps.methods(
         encoded, name="a", box=None, a=answer.asked, b=answer.rival, methods=("evidence", "GradCAM", "contrast")
     )
     assert [one.spread for one in methods.maps] == [fine["class"], None, fine["contrast"]]

@@ -95,7 +95,7 @@ def test_the_workbench_asks_the_network_for_nothing_more(classifier: Classifier,
         workbench = Workbench(classifier, methods=partial(method_maps, classifier))
         encoded = jpeg(picture, 120)
         answer = workbench.classify(encoded, name="a")
-        ask = partial(workbench.methods, encoded, name="a", box=None, a=answer.asked, b=answer.rival)
+        ask = partial(workbench.maps.methods, encoded, name="a", box=None, a=answer.asked, b=answer.rival)
         found = ask(methods=METHODS)
         assert (passes, found.grid, len(found.maps)) == (1, answer.grid, len(METHODS))
         measured = ask(methods=["LayerCAM"], measure=True)
@@ -112,7 +112,7 @@ def test_a_model_that_keeps_nothing_of_a_picture_says_so(classifier: Classifier,
     with pytest.raises(BackboneError, match="keeps nothing"):
         method_maps(classifier, reading, METHODS, a, b, None)
     with pytest.raises(BackboneError, match="No other methods"):
-        Workbench(classifier).methods(b"", name="a", box=None, a=a, b=b, methods=METHODS)
+        Workbench(classifier).maps.methods(b"", name="a", box=None, a=a, b=b, methods=METHODS)
 
 
 @pytest.mark.parametrize(

@@ -441,15 +441,15 @@ def test_trust_gets_the_picture_and_the_pair(classifier):
 
     workbench = Workbench(classifier, trust=measure)
     box = CropBox(0, 0, 0.5, 1)
-    assert workbench.trust(photo("red"), name="a", box=box, a="lowchen", b="eskimo_dog") == FAITHFUL
+    assert workbench.maps.trust(photo("red"), name="a", box=box, a="lowchen", b="eskimo_dog") == FAITHFUL
     assert asked == [((32, 48), None, "lowchen", "eskimo_dog")]
     for a, b in (("lowchen", "no_such"), ("lowchen", "lowchen"), ("warbler", "lowchen")):
         with pytest.raises(TaxonomyError):
-            workbench.trust(photo("red"), name="a", box=None, a=a, b=b)
+            workbench.maps.trust(photo("red"), name="a", box=None, a=a, b=b)
 
 
 def test_without_a_measurement_there_is_no_trust(workbench):
-    assert workbench.trust(photo("red"), name="a", box=None, a="lowchen", b="eskimo_dog") == {}
+    assert workbench.maps.trust(photo("red"), name="a", box=None, a="lowchen", b="eskimo_dog") == {}
 
 
 def test_a_running_measurement_does_not_hold_up_an_answer_and_only_one_runs(classifier):
@@ -466,7 +466,7 @@ def test_a_running_measurement_does_not_hold_up_an_answer_and_only_one_runs(clas
     workbench = Workbench(classifier, trust=measure)
     with ThreadPoolExecutor(2) as pool:
         measured = [
-            pool.submit(workbench.trust, photo("red"), name="a", box=None, a="lowchen", b=b)
+            pool.submit(workbench.maps.trust, photo("red"), name="a", box=None, a="lowchen", b=b)
             for b in ("eskimo_dog", "nashville_warbler")
         ]
         assert started.wait(60)
@@ -497,7 +497,7 @@ def test_a_measurement_waits_for_answers_under_way(monkeypatch):
     with ThreadPoolExecutor(2) as pool:
         answer = pool.submit(workbench.classify, photo("red"), name="a")
         assert reading.wait(60)
-        trust = pool.submit(workbench.trust, photo("red"), name="a", box=None, a="lowchen", b="eskimo_dog")
+        trust = pool.submit(workbench.maps.trust, photo("red"), name="a", box=None, a="lowchen", b="eskimo_dog")
         assert waiting.wait(60)
         go_on.set()
         answer.result(60)

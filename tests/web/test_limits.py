@@ -163,11 +163,11 @@ def test_no_upload_lies_in_memory_while_it_waits(tmp_path: Path) -> None:
     whole = workbench.classify(path, name="a")
     assert workbench.classify(path.read_bytes(), name="a").image_id == whole.image_id, "known, so not decoded again"
     workbench.classify(path, name="a", box=CropBox(0, 0, 0.5, 0.5))
-    workbench.trust(path, name="a", box=None, a="nashville_warbler", b="mourning_warbler")
-    workbench.picture(path, name="a")
+    workbench.maps.trust(path, name="a", box=None, a="nashville_warbler", b="mourning_warbler")
+    workbench.maps.picture(path, name="a")
     assert decoder.kinds == {type(path)}
     path.unlink()
-    for ask in (workbench.classify, workbench.picture):
+    for ask in (workbench.classify, workbench.maps.picture):
         with pytest.raises(PictureError, match="no longer here"):
             ask(path, name="a")
 
@@ -203,14 +203,14 @@ def test_only_a_few_wait_for_a_trust_figure(tmp_path: Path) -> None:
     decoder, path = Decodes(), picture(tmp_path / "a.png", YELLOW, YELLOW)
     workbench = Workbench(FakeClassifier(), trust=trust, decoder=decoder)
     asked = {"name": "a", "box": None, "a": "nashville_warbler", "b": "mourning_warbler"}
-    threads = [threading.Thread(target=workbench.trust, args=(path,), kwargs=asked) for _ in range(MOST_MEASURING)]
+    threads = [threading.Thread(target=workbench.maps.trust, args=(path,), kwargs=asked) for _ in range(MOST_MEASURING)]
     for thread in threads:
         thread.start()
     measuring.acquire()
-    while workbench._measuring._asked.acquire(blocking=False):
-        workbench._measuring._asked.release()
+    while workbench.maps._measuring._asked.acquire(blocking=False):
+        workbench.maps._measuring._asked.release()
     with pytest.raises(BusyError):
-        workbench.trust(path, **asked)
+        workbench.maps.trust(path, **asked)
     assert decoder.count == 1, "the others wait undecoded"
     go.set()
     for thread in threads:

@@ -101,10 +101,10 @@ def explain(
     found = workbench.classify(encoded, name=picture.name, asked=a, rival=b)
     decoded = decode_picture(encoded, name=picture.name, max_picture_mp=settings.max_picture_mp)
     measured = trust(classifier, decoded, None, found.asked, found.rival)
-    fine = workbench.spread(encoded, name=picture.name, box=None, a=found.asked, b=found.rival)
+    fine = workbench.maps.spread(encoded, name=picture.name, box=None, a=found.asked, b=found.rival)
     out = out or picture.with_name(f"{picture.stem}-why.png")
     sheet = explain_sheet(found, decoded, measured, fine)
-    ask = partial(workbench.methods, encoded, name=picture.name, box=None, a=found.asked, b=found.rival)
+    ask = partial(workbench.maps.methods, encoded, name=picture.name, box=None, a=found.asked, b=found.rival)
     drawn = ask(methods=beside_evidence(methods), measure=True) if methods else None
     if drawn:
         sheet = with_methods(sheet, decoded, drawn, found.is_sum)

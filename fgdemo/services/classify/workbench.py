@@ -5,13 +5,12 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 import numpy as np
-from PIL import Image
 
+from fgdemo.services.classify.maps import Maps, check_different, check_leaves
 from fgdemo.services.classify.measuring import Measuring
-from fgdemo.services.classify.readings import Read, Readings
+from fgdemo.services.classify.readings import Readings
 from fgdemo.services.classify.references import nearest_others, neighbours
 from fgdemo.services.classify.taxon_search import TaxonSearch
 from fgdemo.services.classify.views import candidates, part_views, worth_comparing
@@ -20,27 +19,21 @@ from fgdemo.services.classify.wording import answer_for, known_kinds, unknown_ve
 from fgdemo.storage.embeddings.library import Library
 from fgdemo.storage.pictures.decoding import Decoder
 from fgdemo.storage.pictures.images import Encoded
-from fgdemo.values.errors import BackboneError, TaxonomyError
-from fgdemo.values.evidence import Places, contrast_map, fine_map, pair_spread, spread
-from fgdemo.values.limits import MODEL_PX
-from fgdemo.values.methods import Method, MethodMaps, MethodsFunction
+from fgdemo.values.evidence import Places
+from fgdemo.values.methods import MethodsFunction
 from fgdemo.values.taxonomy import About, KnownGroup
 from fgdemo.values.types import (
     Classification,
     Classifier,
     CropBox,
-    FineMap,
     Neighbour,
     Reading,
     TaxonHit,
     TaxonProb,
-    Trust,
     TrustFunction,
 )
 
 CANDIDATES = 8
-FINE_METHODS: dict[Method, str] = {"evidence": "class", "contrast": "contrast"}
-"""Those that are drawn on the finer grid, and what `Workbench.spread` calls them."""
 
 
 class Workbench:
@@ -70,12 +63,16 @@ class Workbench:
     ) -> None:
         self._classifier = classifier
         self._library = library
-        self._trust, self._methods, self._places = trust, methods, places
-        self._decoder = decoder or Decoder()
+        decoder = decoder or Decoder()
         room = WaitingRoom(most_waiting)
         self._search = TaxonSearch(classifier.taxonomy)
-        self._readings = Readings(live or (lambda: classifier), self._decoder, room, places)
-        self._measuring = Measuring(room)
+        self._readings = Readings(live or (lambda: classifier), decoder, room, places)
+        self._maps = Maps(classifier, self._readings, decoder, Measuring(room), trust, methods, places)
+
+    @property
+    def maps(self) -> Maps:
+        """What its maps are, and how far to trust them."""
+        return self._maps
 
     def about(self) -> About:
         """What the model knows, before it has seen anything."""
@@ -109,7 +106,7 @@ class Workbench:
             TaxonomyError: `asked` or `rival` is not a leaf of this model, or both are the same.
         """
         started = time.perf_counter()
-        self._check_leaves(asked, rival)
+        check_leaves(self._classifier.taxonomy, asked, rival)
         read = self._readings.of(data, name, box)
         reading, taxonomy = read.reading, self._classifier.taxonomy
         score = reading.unknown_score
@@ -119,7 +116,7 @@ class Workbench:
         ranked = [taxonomy.leaves[i] for i in map(int, np.argsort(-reading.probs, kind="stable"))]
         asked = asked or next(leaf for leaf in [likeliest, *ranked] if leaf != rival)
         rival = rival or worth_comparing(self._classifier, asked, ranked, reading.probs)
-        _check_different(asked, rival)
+        check_different(asked, rival)
         shown = list(dict.fromkeys([*ranked[:CANDIDATES], asked, rival]))
         rolled = taxonomy.roll_up(reading.probs)
         return Classification(
@@ -141,97 +138,14 @@ class Workbench:
             asked=asked,
             rival=rival,
             elapsed_ms=round((time.perf_counter() - started) * 1000, 1),
-            spread=self._class_map(read, asked),
+            spread=self._maps.class_map(read, asked),
             caveat=self._classifier.caveat,
             is_sum=reading.evidence.shape[2] > 0,
         )
 
-    def spread(self, data: Encoded, *, name: str, box: CropBox | None, a: str, b: str) -> dict[str, FineMap]:
-        """The maps "class" (of `a`) and "contrast" (`a` − `b`) as they are drawn; left out where nothing tells where.
-
-        The class map costs arithmetic, the contrast a pass forward and half of one back.
-
-        Raises:
-            PictureError, TaxonomyError, BusyError: as for `classify`.
-        """
-        self._check_pair(a, b)
-        read, places = self._readings.of(data, name, box), self._places
-        thing = read.silhouette
-        if places is None or thing is None:
-            return {}
-        picture = self.picture(data, name=name, box=box)
-        pull = self._readings.in_turn(lambda: places.pull(picture, a, b))
-        for_a, for_b = self._maps(read, (a, b))
-        found = {"class": fine_map(spread(for_a, thing))}
-        if pull is not None:
-            found["contrast"] = fine_map(pair_spread(contrast_map(for_a, for_b), pull, thing))
-        return found
-
-    def _class_map(self, read: Read, leaf: str) -> FineMap | None:
-        if read.silhouette is None:
-            return None
-        return fine_map(spread(self._maps(read, (leaf,))[0], read.silhouette))
-
-    def _maps(self, read: Read, leaves: Sequence[str]) -> list[np.ndarray]:
-        columns = [self._classifier.taxonomy.leaf_index[leaf] for leaf in leaves]
-        return list(np.moveaxis(self._classifier.maps(read.reading, columns), -1, 0))
-
     def _prediction_set(self, reading: Reading) -> tuple[TaxonProb, ...]:
         leaves, probs = self._classifier.taxonomy.leaves, reading.probs
         return tuple(self._taxon_prob(leaves[i], float(probs[i])) for i in self._classifier.prediction_set(probs))
-
-    def picture(self, data: Encoded, *, name: str, box: CropBox | None = None) -> Image.Image:
-        """What the model sees, in `box`. Raises PictureError, BusyError."""
-        return self._decoder.decode(data, MODEL_PX, box, name=name)[0]
-
-    def trust(self, data: Encoded, *, name: str, box: CropBox | None, a: str, b: str) -> dict[str, Trust]:
-        """How faithful the maps "class" (of `a`) and "contrast" (`a` − `b`) are to this picture's pixels.
-
-        Slow, so it is asked for after the answer. Empty where nothing measures it.
-
-        Raises:
-            PictureError, TaxonomyError: as for `classify`.
-            BusyError: too many wait to have theirs measured.
-        """
-        self._check_pair(a, b)
-        measure = self._trust
-        if measure is None:
-            return {}
-        return self._measuring.do(lambda: measure(self.picture(data, name=name, box=box), None, a, b))
-
-    def methods(
-        self,
-        data: Encoded,
-        *,
-        name: str,
-        box: CropBox | None,
-        a: str,
-        b: str,
-        methods: Sequence[Method],
-        measure: bool = False,
-    ) -> MethodMaps:
-        """The maps of other methods beside the exact evidence, all of the pass that answered for this picture.
-
-        Args:
-            measure: also how faithful each is, which takes seconds a map.
-
-        Raises:
-            PictureError, TaxonomyError, BusyError: as for `trust`.
-            BackboneError: this model keeps nothing that they could be run on.
-        """
-        self._check_pair(a, b)
-        draw = self._methods
-        if draw is None:
-            raise BackboneError("No other methods are run here.")
-        reading = self._readings.of(data, name, box).reading
-        if measure:
-            drawn = self._measuring.do(lambda: draw(reading, methods, a, b, self.picture(data, name=name, box=box)))
-        else:
-            drawn = self._readings.in_turn(lambda: draw(reading, methods, a, b, None))
-        grid = (reading.evidence.shape[0], reading.evidence.shape[1])
-        fine = self.spread(data, name=name, box=box, a=a, b=b) if FINE_METHODS.keys() & set(methods) else {}
-        maps = tuple(replace(one, spread=fine.get(FINE_METHODS.get(one.method, ""))) for one in drawn[0])
-        return MethodMaps(self._classifier.version, grid, a, b, drawn[1], maps)
 
     def neighbours(
         self, data: Encoded, *, name: str, box: CropBox | None, taxon_ids: Sequence[str]
@@ -256,21 +170,6 @@ class Workbench:
         """Taxa whose name, alias or Latin name matches, best first; see `TaxonSearch.find`."""
         return self._search.find(query, limit)
 
-    def _check_pair(self, a: str, b: str) -> None:
-        self._check_leaves(a, b)
-        _check_different(a, b)
-
-    def _check_leaves(self, *taxa: str | None) -> None:
-        taxonomy = self._classifier.taxonomy
-        for taxon in filter(None, taxa):
-            if taxonomy[taxon].id not in taxonomy.leaf_index:
-                raise TaxonomyError(f"“{taxonomy[taxon].name}” is a group of kinds: ask about one of the kinds in it.")
-
     def _taxon_prob(self, taxon: str, prob: float) -> TaxonProb:
         found = self._classifier.taxonomy[taxon]
         return TaxonProb(found.id, found.name, found.latin, prob)
-
-
-def _check_different(asked: str, rival: str) -> None:
-    if asked == rival:
-        raise TaxonomyError("Choose two different kinds to compare: what tells a kind from itself is nothing.")

@@ -98,19 +98,19 @@ def questions(workbench: Workbench, spend: Spend) -> list[Callable[..., dict[str
 
     @answered(spend, "ask")
     def spread(asked: TrustOf) -> dict[str, Any]:
-        return payloads.as_json(workbench.spread(**asked.picture(), a=asked.a, b=asked.b))
+        return payloads.as_json(workbench.maps.spread(**asked.picture(), a=asked.a, b=asked.b))
 
     @answered(spend, "trust")
     def trust(asked: TrustOf) -> dict[str, Any]:
-        return payloads.as_json(workbench.trust(**asked.picture(), a=asked.a, b=asked.b))
+        return payloads.as_json(workbench.maps.trust(**asked.picture(), a=asked.a, b=asked.b))
 
     @answered(spend, "ask")
     def methods(asked: MethodsOf) -> dict[str, Any]:
-        return payloads.as_json(workbench.methods(**asked.pair(), methods=methods_of(asked.methods)))
+        return payloads.as_json(workbench.maps.methods(**asked.pair(), methods=methods_of(asked.methods)))
 
     @answered(spend, "trust")
     def measure_methods(asked: MethodsOf) -> dict[str, Any]:
-        return payloads.as_json(workbench.methods(**asked.pair(), methods=methods_of(asked.methods), measure=True))
+        return payloads.as_json(workbench.maps.methods(**asked.pair(), methods=methods_of(asked.methods), measure=True))
 
     @answered(spend, "ask")
     def neighbours(asked: Neighbours) -> dict[str, Any]:

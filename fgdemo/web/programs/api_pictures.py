@@ -74,7 +74,7 @@ class PictureQuestions:
         Returns:
             For the maps "class" (of A) and "contrast" (A less B) a score: 1 is best, 0 no better than a random map.
         """
-        return self._workbench.trust(picture.path, name=picture.name, box=box, a=a, b=b)
+        return self._workbench.maps.trust(picture.path, name=picture.name, box=box, a=a, b=b)
 
     def spread(self, picture: Picture, a: Text, b: Text, box: Box = None) -> dict[str, FineMap]:
         """Say on which pixels the evidence is drawn: maps on a finer grid with the same sums.
@@ -88,7 +88,7 @@ class PictureQuestions:
             The maps "class" (of A) and "contrast" (A less B); one is left out where nothing in the picture tells where,
             and is drawn as the evidence is.
         """
-        return self._workbench.spread(picture.path, name=picture.name, box=box, a=a, b=b)
+        return self._workbench.maps.spread(picture.path, name=picture.name, box=box, a=a, b=b)
 
     def methods(
         self,
@@ -112,7 +112,7 @@ class PictureQuestions:
         Returns:
             The maps in each method's own units, which of them are the same, and what is exact.
         """
-        ask = partial(self._workbench.methods, picture.path, name=picture.name, box=box, a=a, b=b)
+        ask = partial(self._workbench.maps.methods, picture.path, name=picture.name, box=box, a=a, b=b)
         return ask(methods=methods_of(methods), measure=measure_trust)
 
     def neighbours(self, picture: Picture, taxa: Taxa, box: Box = None) -> dict[str, list[Neighbour]]:
@@ -153,9 +153,9 @@ class PictureQuestions:
         found = self._workbench.classify(path, name=name, box=box, asked=asked, rival=rival)
         measured = None
         if measure_trust:
-            measured = self._workbench.trust(path, name=name, box=box, a=found.asked, b=found.rival)
-        fine = self._workbench.spread(path, name=name, box=box, a=found.asked, b=found.rival)
-        shown = self._workbench.picture(path, name=name, box=box)
+            measured = self._workbench.maps.trust(path, name=name, box=box, a=found.asked, b=found.rival)
+        fine = self._workbench.maps.spread(path, name=name, box=box, a=found.asked, b=found.rival)
+        shown = self._workbench.maps.picture(path, name=name, box=box)
         folder = Path(get_upload_folder()) / secrets.token_hex(16)  # among the uploads, which are cleared away
         folder.mkdir(parents=True)
         explain_sheet(found, shown, measured, fine).save(folder / "why.png")
