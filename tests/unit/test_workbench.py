@@ -383,7 +383,7 @@ def test_asking_again_needs_no_second_forward_pass(classifier, monkeypatch):
     workbench = Workbench(classifier)
     data = photo("red")
     first = workbench.classify(data, name="a")
-    monkeypatch.setattr(workbench, "_decoder", None)
+    monkeypatch.setattr(workbench._readings, "_decoder", None)
     again = workbench.classify(data, name="a", asked="lowchen", rival="eskimo_dog")
     assert classifier.reads == 1
     assert (again.display, again.answer) == (first.display, first.answer)
