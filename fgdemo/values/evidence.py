@@ -33,7 +33,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from fgdemo.values.types import FineMap, PartView, Reading
+from fgdemo.values.answers import FineMap, PartView
+from fgdemo.values.types import Reading
 
 DIGITS = 4
 """So many digits of the largest value of a map travel to the page."""

@@ -6,8 +6,9 @@ from typing import Literal, get_args
 
 from PIL import Image
 
+from fgdemo.values.answers import FineMap
 from fgdemo.values.errors import SettingsError
-from fgdemo.values.types import FineMap, Reading, Trust
+from fgdemo.values.types import Reading, Trust
 
 Method = Literal["evidence", "GradCAM", "HiResCAM", "GradCAM++", "LayerCAM", "EigenCAM", "contrast", "FinerCAM"]
 METHODS: tuple[Method, ...] = get_args(Method)

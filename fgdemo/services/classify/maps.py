@@ -10,12 +10,13 @@ from fgdemo.services.classify.measuring import Measuring
 from fgdemo.services.classify.readings import Read, Readings
 from fgdemo.storage.pictures.decoding import Decoder
 from fgdemo.storage.pictures.images import Encoded
+from fgdemo.values.answers import FineMap
 from fgdemo.values.errors import BackboneError, TaxonomyError
 from fgdemo.values.evidence import Places, contrast_map, fine_map, pair_spread, spread
 from fgdemo.values.limits import MODEL_PX
 from fgdemo.values.methods import Method, MethodMaps, MethodsFunction
 from fgdemo.values.taxonomy import Taxonomy
-from fgdemo.values.types import Classifier, CropBox, FineMap, Trust, TrustFunction
+from fgdemo.values.types import Classifier, CropBox, Trust, TrustFunction
 
 FINE_METHODS: dict[Method, str] = {"evidence": "class", "contrast": "contrast"}
 """Those that are drawn on the finer grid, and what `Maps.spread` calls them."""

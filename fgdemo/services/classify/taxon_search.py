@@ -6,8 +6,8 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
+from fgdemo.values.answers import TaxonHit
 from fgdemo.values.taxonomy import Taxonomy
-from fgdemo.values.types import TaxonHit
 
 LONGEST_QUERY = 100
 _SKIN_TONES = range(0x1F3FB, 0x1F400)

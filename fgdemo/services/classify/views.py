@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from fgdemo.values.answers import PartView, PossibleKind
 from fgdemo.values.evidence import rounded
-from fgdemo.values.types import Classifier, PartView, PossibleKind, Reading
+from fgdemo.values.types import Classifier, Reading
 
 WORTH_COMPARING_PROB = 0.01
 """Below this a second likeliest kind says nothing; a known look-alike is the better rival, or another of its group."""

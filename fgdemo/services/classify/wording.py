@@ -5,10 +5,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from fgdemo.values.answers import Answer, UnknownVerdict
 from fgdemo.values.bidi import isolated
 from fgdemo.values.counting import counted
 from fgdemo.values.taxonomy import KnownGroup, Taxon, Taxonomy
-from fgdemo.values.types import Answer, UnknownVerdict
 
 UNUSUAL_SCORE = 0.8
 """From here on a picture is called unusual, though not unknown."""

@@ -19,19 +19,11 @@ from fgdemo.services.classify.wording import answer_for, known_kinds, unknown_ve
 from fgdemo.storage.embeddings.library import Library
 from fgdemo.storage.pictures.decoding import Decoder
 from fgdemo.storage.pictures.images import Encoded
+from fgdemo.values.answers import Classification, Neighbour, TaxonHit, TaxonProb
 from fgdemo.values.evidence import Places
 from fgdemo.values.methods import MethodsFunction
 from fgdemo.values.taxonomy import About, KnownGroup
-from fgdemo.values.types import (
-    Classification,
-    Classifier,
-    CropBox,
-    Neighbour,
-    Reading,
-    TaxonHit,
-    TaxonProb,
-    TrustFunction,
-)
+from fgdemo.values.types import Classifier, CropBox, Reading, TrustFunction
 
 CANDIDATES = 8
 

@@ -12,9 +12,10 @@ from fgdemo.storage.embeddings.embeddings import Embeddings
 from fgdemo.storage.history.roster import Roster
 from fgdemo.storage.pictures.originals import ImageStore
 from fgdemo.values.annotation import Learner
+from fgdemo.values.answers import PartView, PossibleKind
 from fgdemo.values.errors import TaxonomyError
 from fgdemo.values.evidence import contrast_map, part_sums
-from fgdemo.values.types import Classifier, Part, PartView, PossibleKind, Reading
+from fgdemo.values.types import Classifier, Part, Reading
 
 CANDIDATES = 8
 READINGS_KEPT = 32
@@ -29,7 +30,7 @@ TYPICAL = 8
 
 @dataclass(frozen=True)
 class Explanation:
-    """The maps of one picture: the same fields as in `fgdemo.values.types.Classification`."""
+    """The maps of one picture: the same fields as in `fgdemo.values.answers.Classification`."""
 
     image: str
     grid: tuple[int, int]

@@ -26,10 +26,11 @@ from fgdemo.storage.history.roster import Roster
 from fgdemo.storage.history.sessions import LabellingSession, Sessions
 from fgdemo.storage.history.taxa import TaxonStore
 from fgdemo.values.annotation import DECIDING, AnswerKind, Learner, Order, Person, Reason
+from fgdemo.values.answers import TaxonHit
 from fgdemo.values.errors import ForbiddenError, StaleError, StorageError, TaxonomyError
 from fgdemo.values.limits import LARGEST_GOAL, LONGEST_COMMENT
 from fgdemo.values.taxonomy import Taxon, Taxonomy
-from fgdemo.values.types import Classifier, TaxonHit
+from fgdemo.values.types import Classifier
 
 PAIRS = 12
 

@@ -15,10 +15,11 @@ from pydantic import Field
 
 from fgdemo.services.classify.suggestions import Suggested
 from fgdemo.storage.visitors.pictures import LeftPicture
+from fgdemo.values.answers import Classification, FineMap, Neighbour, TaxonHit
 from fgdemo.values.limits import MOST_HITS
 from fgdemo.values.methods import MethodMaps, methods_of
 from fgdemo.values.taxonomy import About
-from fgdemo.values.types import Classification, FineMap, Neighbour, TaxonHit, Trust
+from fgdemo.values.types import Trust
 from fgdemo.web.http.payloads import WHOLE, Box, OptionalComment, OptionalText, Picture, Taxa, Text
 
 if TYPE_CHECKING:
