@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageColor
 
-from fgdemo.values.answers import PartView
+from fgdemo.values.classification.answers import PartView
 
 SCALES = {
     "evidence": ("#5C2A9D", "#B5309B", "#F4567F", "#FF8F5E", "#FFDF5A"),

@@ -9,8 +9,8 @@ from PIL import Image, ImageDraw
 
 from fgdemo.explain.overlay import over, parts_layer, scale_strip, signed_layer
 from fgdemo.explain.typeset import Font, fitted, font, has_boxes, length, right, run, signed, wrapped
-from fgdemo.values.answers import Classification, FineMap, PartView, PossibleKind
 from fgdemo.values.bidi import isolated
+from fgdemo.values.classification.answers import Classification, FineMap, PartView, PossibleKind
 from fgdemo.values.evidence import Split, Strongest, as_drawn, both_sides, contrast_map, shares_of, split, strongest
 from fgdemo.values.types import Trust
 

@@ -33,7 +33,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from fgdemo.values.answers import FineMap, PartView
+from fgdemo.values.classification.answers import FineMap, PartView
 from fgdemo.values.types import Reading
 
 DIGITS = 4

@@ -6,7 +6,7 @@ from typing import Literal, get_args
 
 from PIL import Image
 
-from fgdemo.values.answers import FineMap
+from fgdemo.values.classification.answers import FineMap
 from fgdemo.values.errors import SettingsError
 from fgdemo.values.types import Reading, Trust
 

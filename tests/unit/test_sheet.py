@@ -14,7 +14,14 @@ from fgdemo.explain import fallback
 from fgdemo.explain.overlay import over, parts_layer, scale_strip, signed_layer
 from fgdemo.explain.sheet import A_BAR, _as_many_as_fit, explain_sheet
 from fgdemo.explain.typeset import font, has_boxes
-from fgdemo.values.answers import Answer, Classification, PartView, PossibleKind, TaxonProb, UnknownVerdict
+from fgdemo.values.classification.answers import (
+    Answer,
+    Classification,
+    PartView,
+    PossibleKind,
+    TaxonProb,
+    UnknownVerdict,
+)
 from fgdemo.values.types import CropBox, Trust
 
 GRID = (3, 6)

@@ -10,7 +10,7 @@ from fgdemo.services.classify.measuring import Measuring
 from fgdemo.services.classify.readings import Read, Readings
 from fgdemo.storage.pictures.decoding import Decoder
 from fgdemo.storage.pictures.images import Encoded
-from fgdemo.values.answers import FineMap
+from fgdemo.values.classification.answers import FineMap
 from fgdemo.values.errors import BackboneError, TaxonomyError
 from fgdemo.values.evidence import Places, contrast_map, fine_map, pair_spread, spread
 from fgdemo.values.limits import MODEL_PX

@@ -7,7 +7,7 @@ import numpy as np
 from fgdemo.services.classify.readings import Read
 from fgdemo.storage.embeddings.library import Library, Similar
 from fgdemo.storage.pictures.images import data_url
-from fgdemo.values.answers import Neighbour
+from fgdemo.values.classification.answers import Neighbour
 
 NEIGHBOURS = 4
 SAME_PICTURE = 0.9999

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
-from fgdemo.values.answers import TaxonHit
+from fgdemo.values.classification.answers import TaxonHit
 from fgdemo.values.taxonomy import Taxonomy
 
 LONGEST_QUERY = 100

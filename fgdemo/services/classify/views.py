@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from fgdemo.values.answers import PartView, PossibleKind
+from fgdemo.values.classification.answers import PartView, PossibleKind
 from fgdemo.values.evidence import rounded
 from fgdemo.values.types import Classifier, Reading
 

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from fgdemo.values.answers import Answer, UnknownVerdict
 from fgdemo.values.bidi import isolated
+from fgdemo.values.classification.answers import Answer, UnknownVerdict
 from fgdemo.values.counting import counted
 from fgdemo.values.taxonomy import KnownGroup, Taxon, Taxonomy
 

@@ -19,7 +19,7 @@ from fgdemo.services.classify.wording import answer_for, known_kinds, unknown_ve
 from fgdemo.storage.embeddings.library import Library
 from fgdemo.storage.pictures.decoding import Decoder
 from fgdemo.storage.pictures.images import Encoded
-from fgdemo.values.answers import Classification, Neighbour, TaxonHit, TaxonProb
+from fgdemo.values.classification.answers import Classification, Neighbour, TaxonHit, TaxonProb
 from fgdemo.values.evidence import Places
 from fgdemo.values.methods import MethodsFunction
 from fgdemo.values.taxonomy import About, KnownGroup

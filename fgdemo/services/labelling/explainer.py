@@ -12,7 +12,7 @@ from fgdemo.storage.embeddings.embeddings import Embeddings
 from fgdemo.storage.history.roster import Roster
 from fgdemo.storage.pictures.originals import ImageStore
 from fgdemo.values.annotation import Learner
-from fgdemo.values.answers import PartView, PossibleKind
+from fgdemo.values.classification.answers import PartView, PossibleKind
 from fgdemo.values.errors import TaxonomyError
 from fgdemo.values.evidence import contrast_map, part_sums
 from fgdemo.values.types import Classifier, Part, Reading
@@ -30,7 +30,7 @@ TYPICAL = 8
 
 @dataclass(frozen=True)
 class Explanation:
-    """The maps of one picture: the same fields as in `fgdemo.values.answers.Classification`."""
+    """The maps of one picture: the same fields as in `fgdemo.values.classification.answers.Classification`."""
 
     image: str
     grid: tuple[int, int]

@@ -26,7 +26,7 @@ from fgdemo.storage.history.roster import Roster
 from fgdemo.storage.history.sessions import LabellingSession, Sessions
 from fgdemo.storage.history.taxa import TaxonStore
 from fgdemo.values.annotation import DECIDING, AnswerKind, Learner, Order, Person, Reason
-from fgdemo.values.answers import TaxonHit
+from fgdemo.values.classification.answers import TaxonHit
 from fgdemo.values.errors import ForbiddenError, StaleError, StorageError, TaxonomyError
 from fgdemo.values.limits import LARGEST_GOAL, LONGEST_COMMENT
 from fgdemo.values.taxonomy import Taxon, Taxonomy

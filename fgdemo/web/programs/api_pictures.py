@@ -15,7 +15,7 @@ from pydantic import Field
 
 from fgdemo.services.classify.suggestions import Suggested
 from fgdemo.storage.visitors.pictures import LeftPicture
-from fgdemo.values.answers import Classification, FineMap, Neighbour, TaxonHit
+from fgdemo.values.classification.answers import Classification, FineMap, Neighbour, TaxonHit
 from fgdemo.values.limits import MOST_HITS
 from fgdemo.values.methods import MethodMaps, methods_of
 from fgdemo.values.taxonomy import About
