@@ -154,6 +154,58 @@ def test_a_folder_of_all_pictures_is_no_kind(tmp_path: Path, put: Callable[..., 
     assert "is no name of a kind" in source.notes[0]
 
 
+@pytest.mark.parametrize(
+    "folders",
+    [
+        ("100CANON",),
+        ("DCIM/100CANON", "DCIM/101CANON"),
+        ("Camera Roll",),
+        ("2024-05-31", "2024-06-01"),
+        ("2019", "2020"),
+        ("IMG_0012", "202405__"),
+        ("Camera", "2024-05"),
+    ],
+)
+def test_folders_of_cameras_and_dates_are_no_kinds(
+    tmp_path: Path, put: Callable[..., None], folders: tuple[str, ...]
+) -> None:
+    put(*(f"{folder}/{n}.png" for n, folder in enumerate(folders)))
+    source, has_splits = read_for_import([tmp_path])
+    assert {picture.label for picture in source.pictures} == {""}
+    assert source.labels == ()
+    assert not has_splits
+    assert folders[0].split("/")[-1] in " ".join(source.notes)
+    assert "no kinds" in " ".join(source.notes)
+
+
+def test_folders_of_cameras_within_kinds_say_nothing(tmp_path: Path, put: Callable[..., None]) -> None:
+    put("robin/100CANON/1.png", "wren/101CANON/2.png", "2024-05-31/3.png", "wren/4.png")
+    found_there = found(read_for_import([tmp_path])[0])
+    assert {name: label for name, (label, _) in found_there.items()} == {
+        "1.png": "robin",
+        "2.png": "wren",
+        "3.png": "",
+        "4.png": "wren",
+    }
+
+
+@pytest.mark.parametrize(
+    "kinds",
+    [
+        ("911TURBO", "924"),
+        ("2008", "3008"),
+        ("001.Black_footed_Albatross", "002.Laysan"),
+        ("camera", "anchor"),
+        ("m5", "i8"),
+    ],
+)
+def test_kinds_that_only_look_like_cameras_stay_kinds(
+    tmp_path: Path, put: Callable[..., None], kinds: tuple[str, ...]
+) -> None:
+    put(*(f"{kind}/{n}.png" for n, kind in enumerate(kinds)))
+    assert set(read_for_import([tmp_path])[0].labels) == set(kinds)
+
+
 def test_folders_of_inaturalist_are_species_in_families(tmp_path: Path, put: Callable[..., None]) -> None:
     birds = "Animalia_Chordata_Aves_Passeriformes"
     put(f"train/00042_{birds}_Paridae_Parus_major/1.png")

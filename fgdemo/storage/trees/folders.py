@@ -5,6 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
+from fgdemo.storage.trees.camera_folders import without_cameras
 from fgdemo.values.labelled import SPLIT_NAMES, SourceSplit
 
 Path = tuple[str, ...]
@@ -66,12 +67,17 @@ def arrange(folders: Iterable[Path], is_split: Collection[str] = ()) -> Arrangem
         depth = 1 if splits else 0
     below = [_without(path, depth) for path in inner if path[depth : depth + 1] and path[depth] in splits]
     notes: list[str] = []
-    kinds = _kinds({path for path in (below if splits else inner) if path}, notes)
+    short, cameras = without_cameras({path for path in (below if splits else inner) if path})
+    kinds = _kinds({path for path in short.values() if path}, notes)
     if len(kinds) == 1 and not splits and _is_collection(name := next(iter(kinds))[0]):
         notes.append(f"All pictures lie in “{name}”, which is no name of a kind: they came without a label.")
         kinds = {}
-    kinds = _of_inaturalist(kinds, notes)
-    return Arrangement(unlike[0][:shared] if unlike else (), splits, told_apart(kinds), tuple(notes), depth)
+    kinds = told_apart(_of_inaturalist(kinds, notes))
+    if cameras:
+        named = ", ".join(f"“{name}”" for name in cameras[:3]) + (" …" if len(cameras) > 3 else "")
+        notes.append(f"Folders that a camera or a date has named are no kinds, so they say nothing here: {named}.")
+    kinds = {path: kinds[bare] for path, bare in short.items() if bare in kinds}
+    return Arrangement(unlike[0][:shared] if unlike else (), splits, kinds, tuple(notes), depth)
 
 
 def _without(path: Path, depth: int) -> Path:
