@@ -1,6 +1,6 @@
 """How faithful the maps are to pixels, beside the library's methods, random maps and the middle of the picture.
 
-    python benchmarks/faithfulness.py [--checkpoint DIR] [--data DIR] [--limit 210] [--ours]
+    python benchmarks/faithfulness.py [--checkpoint DIR] [--data DIR] [--limit 210] [--ours] [--walk-every N]
 
 `--data` holds `<set>/val/<class>/*.jpg`, and foreground masks in `<set>/masks/<same name>.png` where there are any.
 A is the likeliest class, B the next. One JSON line last; every figure is [mean, low, high] with the bootstrap 95 %
@@ -18,52 +18,36 @@ interval over photographs. Definitions: fgdemo/explain/faithfulness.py.
   pair_effect            {method: fall of logit A − logit B when the map's strongest tenth is removed / Grad-CAM's}
   randomised_correlation correlation of the evidence with that of the same network with random weights
 "evidence" and "contrast" are the maps as the page draws them, "plain" and "plain_contrast" the same place by place.
-`--ours` leaves the methods of the library out, but for Grad-CAM where maps are removed.
+`--ours` leaves the methods of the library out, but for Grad-CAM where maps are removed. Deletion and insertion take
+most of the time: `--walk-every 4` measures them, and what needs them, on every fourth photograph.
 Score-CAM (a forward pass for each of its 64 most varying channels) is run on a part of the photographs only.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
-import copy
-import io
 import json
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # runs from a clone, nothing needs to be installed
 
 import numpy as np
 import torch
 from faithfulness_flipping import flipping, rank_correlation
+from faithfulness_maps import maps_of, randomised, scorecam
 from PIL import Image
-from pytorch_grad_cam import ScoreCAM
-from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
-from torch import Tensor, nn
+from torch import Tensor
 
 from fgdemo.explain import faithfulness as measure
-from fgdemo.explain.drawn import drawn_maps
-from fgdemo.explain.gradcam import Method, gradcam
 from fgdemo.model.checkpoint.load import load_classifier
 from fgdemo.model.classifier import Classifier
 from fgdemo.model.network import Network
 from fgdemo.settings import REPOSITORY
 from fgdemo.statistics.bootstrap import interval, mean_interval
-from fgdemo.values.evidence import contrast_map
 from fgdemo.values.taxonomy import Taxonomy
 
-LIBRARY: dict[str, Method] = {
-    "gradcam": "GradCAM",
-    "gradcam++": "GradCAM++",
-    "layercam": "LayerCAM",
-    "hirescam": "HiResCAM",
-    "eigencam": "EigenCAM",
-}
-SCORECAM_CHANNELS = 64
 SCORECAM_EVERY = 10
 RANDOMISED_EVERY = 5
 PAIR_METHODS = (
@@ -71,8 +55,7 @@ PAIR_METHODS = (
     *("finercam", "centre", "random"),
 )
 OURS = ("evidence", "plain", "contrast", "plain_contrast")
-OURS_EVERY, FLIP_EVERY = 4, 4
-"""Maps are removed from all photographs; with `--ours` every fourth is walked, and always every fourth is flipped."""
+FLIP_EVERY = 4
 
 Figures = dict[str, dict[str, list[float]]]
 """figure → method → one value a photograph."""
@@ -113,91 +96,22 @@ def read(classifier: Classifier, photograph: Photograph) -> tuple[Image.Image, n
         return picture, np.asarray(drawn.resize((side, side), Image.Resampling.NEAREST)) > 0
 
 
-def maps_of(
-    classifier: Classifier, picture: Image.Image, tokens: Tensor, a: int, b: int, group: str, rng: np.random.Generator
-) -> dict[str, np.ndarray]:
-    """Every map that needs no walk; "parts" is the evidence of all parts, without the background's.
-
-    Args:
-        picture: as the model sees it.
-        tokens: (1, h, w, D).
-        group: whose parts.
-    """
-    network, leaves = classifier.network, classifier.taxonomy.leaves
-    drawn, pair = drawn_maps(classifier, classifier.read(picture), picture, leaves[a], leaves[b])
-    maps = {name: gradcam(network, tokens, a, method) for name, method in LIBRARY.items()}
-    with torch.inference_mode():
-        evidence = network.evidence(tokens)[0].cpu().numpy()
-        background = network.assignment(tokens, group)[0, ..., -1].cpu().numpy()
-    rows, columns = evidence.shape[:2]
-    contrast = contrast_map(evidence[..., a], evidence[..., b])
-    y, x = np.mgrid[-1 : 1 : rows * 1j, -1 : 1 : columns * 1j]  # pyright: ignore[reportAttributeAccessIssue]
-    return {
-        **maps,
-        "finercam": gradcam(network, tokens, (a, b)),
-        "evidence": drawn,
-        "plain": evidence[..., a],
-        "parts": evidence[..., a] * (1 - background),
-        "contrast": pair,
-        "plain_contrast": contrast,
-        "contrast_parts": contrast * (1 - background),
-        "centre": np.sqrt(2) - np.hypot(y, x),
-        "random": measure.random_like(evidence[..., a], rng),
-    }
-
-
-class VaryingChannels(nn.Module):
-    """Logits of pixels, with a layer of the few token channels that vary most, for the library's Score-CAM to hook."""
-
-    def __init__(self, network: Network, channels: Tensor) -> None:
-        super().__init__()
-        self.network, self.channels, self.layer = network, channels, nn.Identity()
-        self.device_marker = nn.Parameter(torch.empty(0, device=network.device))
-
-    def forward(self, pixels: Tensor) -> Tensor:
-        with torch.inference_mode():
-            tokens = self.network.tokens(pixels)
-            self.layer(tokens[..., self.channels].permute(0, 3, 1, 2))
-            return self.network.logits_from_tokens(tokens)
-
-
-def scorecam(network: Network, pixels: Tensor, tokens: Tensor, a: int) -> np.ndarray:
-    """Wang et al. 2020 by the library, on the channels that vary most over this picture; (S, S)."""
-    channels = tokens[0].flatten(0, 1).std(0).topk(min(SCORECAM_CHANNELS, tokens.shape[-1])).indices
-    module = VaryingChannels(network, channels)
-    cam: Any = ScoreCAM(module, [module.layer])  # targets are typed as modules, the batch size is a secret
-    cam.batch_size = measure.BATCH
-    with contextlib.redirect_stderr(io.StringIO()):  # its own progress bar
-        return cam(pixels[None], [ClassifierOutputTarget(a)])[0]
-
-
-def randomised(network: Network) -> Network:
-    """The same architecture with the values of every weight shuffled: as large as before, and meaningless."""
-    copied = copy.deepcopy(network)
-    generator = torch.Generator().manual_seed(0)
-    with torch.no_grad():
-        for value in (*copied.backbone.parameters(), copied.weight):
-            order = torch.randperm(value.numel(), generator=generator).to(value.device)
-            value.copy_(value.flatten()[order].reshape(value.shape))
-    return copied
-
-
 def measure_photograph(
     classifier: Classifier,
     picture: Image.Image,
     mask: np.ndarray | None,
-    only: Sequence[str] | None,
+    options: argparse.Namespace,
     place: int,
     rng: np.random.Generator,
 ) -> dict[str, dict[str, float]]:
-    """figure → method → value, for one photograph. `only`: methods that are walked, None for all."""
+    """figure → method → value, for one photograph."""
+    only = OURS if options.ours else None
     network = classifier.network
     pixels = classifier.pixels(picture).to(network.device)
     with torch.inference_mode():
         tokens = network.tokens(pixels[None])
         a, b = network.logits_from_tokens(tokens)[0].argsort(descending=True)[:2].tolist()
-    group = network.parts.group_of(classifier.taxonomy.root(classifier.taxonomy.leaves[a]))
-    maps = maps_of(classifier, picture, tokens, a, b, group, rng)
+    maps = maps_of(classifier, picture, tokens, a, b, rng)
     removed = [name for name in PAIR_METHODS if only is None or name in (*only, "gradcam")]
     drops = measure.removal_drop(network, pixels, [maps[name] for name in removed], a, b)
     maps = {name: grid_map for name, grid_map in maps.items() if only is None or name in only}
@@ -207,7 +121,7 @@ def measure_photograph(
     if mask is not None:
         found["pointing"] = {name: float(measure.pointing_game(grid_map, mask)) for name, grid_map in maps.items()}
         found["mass"] = {name: measure.relevance_mass(grid_map, mask) for name, grid_map in maps.items()}
-    if only is not None and place % OURS_EVERY:
+    if place % options.walk_every:
         return found
     # With mean pooling and a linear head Grad-CAM and HiResCAM are one.
     same = "hirescam" in maps and np.allclose(maps["hirescam"], maps["gradcam"], atol=1e-5)
@@ -280,6 +194,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=REPOSITORY.parent / "shared" / "data")
     parser.add_argument("--limit", type=int, default=210, help="photographs, taken evenly from the sets")
     parser.add_argument("--ours", action="store_true", help="without the methods of the library")
+    parser.add_argument("--walk-every", type=int, default=1, metavar="N", help="remove and insert on every N-th only")
     parser.add_argument("--device", default="auto")
     options = parser.parse_args()
     if not options.data.is_dir():
@@ -292,8 +207,7 @@ def main() -> None:
     correlations: list[float] = []
     for place, photograph in enumerate(chosen):
         picture, mask = read(classifier, photograph)
-        only = OURS if options.ours else None
-        for figure, methods in measure_photograph(classifier, picture, mask, only, place, rng).items():
+        for figure, methods in measure_photograph(classifier, picture, mask, options, place, rng).items():
             for name, value in methods.items():
                 figures.setdefault(figure, {}).setdefault(name, []).append(value)
         if place % RANDOMISED_EVERY == 0:
@@ -301,7 +215,11 @@ def main() -> None:
             correlations.append(sanity(classifier.network, random_network, pixels))
         print(f"\r{place + 1}/{len(chosen)}", end="", file=sys.stderr, flush=True)
     print(file=sys.stderr)
-    counts = {"photographs": len(chosen), "with_mask": sum(photograph.mask is not None for photograph in chosen)}
+    counts = {
+        "photographs": len(chosen),
+        "walked": len(figures["deletion"]["evidence"]),
+        "with_mask": sum(photograph.mask is not None for photograph in chosen),
+    }
     print(json.dumps({**summary(figures, correlations), **counts, "model": classifier.version}))
 
 
