@@ -46,6 +46,8 @@ def start_learning(
     settings: Settings, classifier: Classifier, workspace: Workspace, models: Models, training: Trainings
 ) -> Learning:
     """Begin to look at pictures with this model, and to learn from the answers about them."""
+    from fgdemo.explain.drawn import places_of
+
     roster, embeddings, images = workspace.roster, workspace.embeddings, workspace.images
     taxa = TaxonStore(workspace.engine)
     learner = LiveLearner(
@@ -71,7 +73,13 @@ def start_learning(
     doubts = GoldDoubts(settings, roster, models, taxa, embeddings, learner.ranking, classifier.version)
     live = LiveClassifier(classifier, learner, taxa)
     explainer = Explainer(
-        lambda: teacher.taught(live()), learner, roster, embeddings, images, is_taught=lambda: teacher.is_taught
+        lambda: teacher.taught(live()),
+        learner,
+        roster,
+        embeddings,
+        images,
+        is_taught=lambda: teacher.is_taught,
+        places=places_of,
     )
     gold = Gold(roster, doubts, training.is_judging)
     return Learning(

@@ -175,6 +175,8 @@ def test_a_picture_file_that_vanished_disturbs_only_itself(workspace: FakeWorksp
     assert "error" not in page("review_grid", sort="similarity")
     assert "error" not in page("review_pair", **pair)
     assert page("review_explain", image=image)["code"] == "bad"
+    for question in ("label_spread", "review_spread"):
+        assert "not in the workspace" in page(question, image=image, **pair)["error"]
     assert image in b"".join(workspace.review.table(ADA)).decode()
     assert page("label_answer", **answer_to(session, item))["saved"]
     assert page("label_undo", session=session)["item"]["image"] == image

@@ -615,3 +615,19 @@ def test_a_dispute_is_called_what_it_is(workspace):
     )
     assert came == "An expert disagrees with the label that the picture came with: yours is the last word"
     assert said == "Experts disagree: yours is the last word"
+
+
+def test_the_map_of_a_pair_has_the_same_sum_on_the_pixels_that_decide(workspace):
+    image, explainer = workspace.roster.image_ids[0], workspace.labelling.explainer
+    assert explainer is not None
+    told = explainer.explain(image, "nashville_warbler", "mourning_warbler")
+    fine = explainer.spread(image, "nashville_warbler", "mourning_warbler")
+    assert fine is not None
+    for_a, for_b = (next(one for one in told.candidates if one.taxon == taxon) for taxon in (told.asked, told.rival))
+    assert sum(fine.values) == pytest.approx(sum(for_a.evidence) - sum(for_b.evidence), abs=1e-3)
+    drawn = np.abs(np.reshape(fine.values, fine.grid))
+    assert drawn[:, 24:28].sum() > 5 * drawn[:, 28:32].sum()  # the left half is the thing
+    with pytest.raises(TaxonomyError, match="two different"):
+        explainer.spread(image, "lowchen", "lowchen")
+    with pytest.raises(TaxonomyError, match="has seen"):
+        explainer.spread(image, "lowchen", "warbler")

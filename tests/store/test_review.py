@@ -424,6 +424,7 @@ def test_every_question_needs_an_expert(workspace):
         lambda: review.pair(VISITOR, "lowchen", "eskimo_dog"),
         lambda: review.deciding_parts(VISITOR, "lowchen", "eskimo_dog"),
         lambda: review.explain(VISITOR, item.image, None, None),
+        lambda: review.spread(VISITOR, item.image, "lowchen", "eskimo_dog"),
         lambda: review.annotators(VISITOR),
         lambda: review.history(VISITOR, item.image),
         lambda: review.tiles(VISITOR, [item.image]),

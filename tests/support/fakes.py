@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
+from fgdemo.values.evidence import FINE, Places
 from fgdemo.values.taxonomy import Taxon, Taxonomy
 from fgdemo.values.types import CropBox, Part, Reading
 
@@ -33,6 +34,15 @@ COLOURS = {
 }
 """The colour of each leaf; a picture midway between two is midway between their logits. Magenta is far from all."""
 PARTS = (Part(0, "crown", "bird"), Part(1, "breast", "bird"), Part(2, None, "bird"))
+
+
+LEFT = Places(
+    silhouette=lambda reading, picture: (
+        np.repeat(np.arange(FINE) < FINE // 2, FINE).reshape(FINE, FINE).T.astype(float)
+    ),
+    pull=lambda picture, a, b: np.ones((14, 14)),
+)
+"""Whatever is asked: the thing is the left half, and all of it decides."""
 
 
 class FakeClassifier:

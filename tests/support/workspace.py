@@ -35,7 +35,7 @@ from fgdemo.values.annotation import Person
 from fgdemo.values.labelled import LabelledPicture, SourceSplit
 from fgdemo.values.points import GroupLesson, PlacedPoint
 from fgdemo.values.types import PART_COLOURS
-from tests.support.fakes import COLOURS, FakeClassifier
+from tests.support.fakes import COLOURS, LEFT, FakeClassifier
 
 ADA, BO = Person("ada", "expert"), Person("bo", "expert")
 
@@ -119,7 +119,7 @@ def open_fake_workspace(home: Path, url: str | None = None, decoder: Decoder | N
         np.zeros(4, np.float32), 1.0, np.zeros((5, 5)), np.zeros((5, len(leaves))), np.zeros(len(leaves)), 0.01
     )
     learner = LiveLearner(prior, leaves, 0.1, roster, embeddings, taxa.load)
-    explainer = Explainer(lambda: classifier, learner, roster, embeddings, images)
+    explainer = Explainer(lambda: classifier, learner, roster, embeddings, images, places=lambda _: LEFT)
     labelling = Labelling(engine, roster, learner, taxa, classifier, explainer)
     review = Review(engine, roster, learner, taxa, explainer)
     points = PointLog(engine)

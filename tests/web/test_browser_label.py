@@ -234,8 +234,43 @@ def test_the_explanation_is_a_key_away_and_references_stand_beside(page: Page, a
     expect(page.locator(".fg-weight-row").first).to_be_visible()
     page.keyboard.press("e")
     expect(page.locator(".fg-label .fg-stage-note")).to_contain_text("speaks for")
+    stage = page.locator(".fg-item .fg-stage")
+    expect(stage).to_have_attribute("data-map", "outline")
+    expect(stage).to_have_attribute("data-grid", "56 56")  # on the pixels that decide, once they are known
+    page.keyboard.press("f")
+    expect(stage).to_have_attribute("data-map", "colours")
+    page.keyboard.press("f")
+    stage.hover()
+    expect(stage).to_have_attribute("data-map", "colours")
+    page.mouse.move(1, 1)
+    expect(stage).to_have_attribute("data-map", "outline")
     page.keyboard.press("v")
     expect(page.locator(".fg-label .fg-stage-note")).to_have_text("Parts")
+    expect(stage).to_have_attribute("data-map", "")
+
+
+def test_a_map_is_drawn_by_places_where_nothing_tells_on_which_pixels(page: Page, app: RunningApp) -> None:
+    asked: list[Route] = []
+
+    def hold(route: Route) -> None:
+        if "label_spread" in (route.request.post_data or ""):
+            asked.append(route)
+        else:
+            route.continue_()
+
+    page.route("**/component_server/", hold)
+    begin(page, app)
+    page.keyboard.down("e")
+    stage = page.locator(".fg-item .fg-stage")
+    expect(stage).to_have_attribute("data-grid", "14 14")
+    page.keyboard.up("e")
+    first = page.locator(".fg-label").get_attribute("data-image")
+    press(page, "Enter")  # nobody waits for it
+    expect(page.locator(".fg-label")).not_to_have_attribute("data-image", first or "")
+    assert len(asked) == 1
+    asked[0].continue_()
+    saved(page)
+    expect(stage).to_have_attribute("data-map", "")
 
 
 def test_a_changed_key_holds(page: Page, app: RunningApp) -> None:

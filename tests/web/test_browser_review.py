@@ -259,3 +259,21 @@ def test_a_phone_sees_the_worst_first_and_answers_by_touch(browser: Browser, app
     said(page, "2 pictures → Nashville Warbler. Saved.")
     page.context.close()
     assert answered(app) == [("label", "nashville_warbler")] * 2
+
+
+def test_a_picture_closely_shows_an_outline_first_and_colours_when_they_are_wanted(page: Page, app: RunningApp) -> None:
+    page.goto(f"{app.url}{CELL}")
+    stage = page.locator(".fg-inspector .fg-stage")
+    expect(stage).to_have_attribute("data-map", "outline")
+    expect(stage).to_have_attribute("data-grid", "56 56")
+    page.keyboard.press("f")
+    expect(stage).to_have_attribute("data-map", "colours")
+    page.locator(".fg-tile").nth(1).click()  # it stays so
+    expect(stage).to_have_attribute("data-map", "colours")
+    fill = page.get_by_role("button", name="Fill")
+    expect(fill).to_have_attribute("aria-pressed", "true")
+    fill.click()
+    expect(stage).to_have_attribute("data-map", "outline")
+    page.keyboard.press("e")
+    expect(stage).to_have_attribute("data-map", "")
+    expect(fill).to_be_hidden()

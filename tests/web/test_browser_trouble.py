@@ -151,7 +151,7 @@ def test_review_shows_what_its_filter_says_and_saves_each_answer_once(page: Page
     expect(page.get_by_text("Looking at typical pictures")).to_be_hidden()
     is_calm(page)
     missed = losing.missed(
-        "review_open review_grid review_history review_explain review_answer review_undo review_search "
+        "review_open review_grid review_history review_explain review_spread review_answer review_undo review_search "
         "review_matrix review_kinds review_annotators review_kind review_pair review_parts "
     )
     assert missed == set()

@@ -51,6 +51,7 @@ OF_NO_SESSION = {
     "label_new_taxon",
     "label_search",
     "label_explain",
+    "label_spread",
     "label_references",
     "label_history",
 }

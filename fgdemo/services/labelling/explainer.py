@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -12,9 +13,10 @@ from fgdemo.storage.embeddings.embeddings import Embeddings
 from fgdemo.storage.history.roster import Roster
 from fgdemo.storage.pictures.originals import ImageStore
 from fgdemo.values.annotation import Learner
-from fgdemo.values.classification.answers import PartView, PossibleKind
+from fgdemo.values.classification.answers import FineMap, PartView, PossibleKind
 from fgdemo.values.errors import TaxonomyError
-from fgdemo.values.evidence import contrast_map, part_sums
+from fgdemo.values.evidence import Places, contrast_map, fine_map, pair_spread, part_sums
+from fgdemo.values.limits import MODEL_PX
 from fgdemo.values.types import Classifier, Part, Reading
 
 CANDIDATES = 8
@@ -75,6 +77,7 @@ class Explainer:
         live: the classifier with the newest head; called for each question, so it should be cheap.
         learner: whose neighbours are the references; follows the same roster.
         is_taught: whether points have taught it parts since `embeddings` were made, which know nothing of those.
+        places: says on which pixels the evidence of what `live` gives is drawn, or None to draw it as it is.
     """
 
     def __init__(
@@ -85,13 +88,16 @@ class Explainer:
         embeddings: Embeddings,
         images: ImageStore,
         is_taught: Callable[[], bool] = lambda: False,
+        places: Callable[[Any], Places] | None = None,
     ) -> None:
         self._live = live
         self._learner = learner
         self._roster = roster
         self._embeddings = embeddings
         self._is_taught = is_taught
-        self._readings = WorkspaceReadings(images, Aside("explain", niceness=1), READINGS_KEPT)
+        self._images, self._places = images, places
+        self._aside = Aside("explain", niceness=1)
+        self._readings = WorkspaceReadings(images, self._aside, READINGS_KEPT)
 
     def explain(self, image: str, a: str | None = None, b: str | None = None) -> Explanation:
         """The maps for the likeliest kinds and for A and B, which default to the likeliest and its best rival.
@@ -101,6 +107,16 @@ class Explainer:
             TaxonomyError: A or B is not a kind the model tells apart yet, or both are the same.
         """
         return self._explain(self._live(), image, a, b)[0]
+
+    def spread(self, image: str, a: str, b: str) -> FineMap | None:
+        """The map of A against B on the pixels that decide; None where nothing tells. A pass and a half more.
+
+        Raises: as `explain`.
+        """
+        classifier = self._live()
+        _check_known(classifier, a, b)
+        reading = self._readings.of(image, classifier)
+        return None if self._places is None else self._aside.do(self._spread, classifier, reading, image, a, b)
 
     def references(self, image: str, a: str, b: str) -> References:
         """Labelled pictures of both kinds, checked ones first, nearest by the part that decides between A and B.
@@ -147,6 +163,17 @@ class Explainer:
         rows, columns = reading.evidence.shape[:2]
         maps = candidates(reading, classifier, shown)
         return Explanation(image, (rows, columns), maps, part_views(reading), a, b), reading
+
+    def _spread(self, classifier: Classifier, reading: Reading, image: str, a: str, b: str) -> FineMap | None:
+        assert self._places is not None
+        places, leaves = self._places(classifier), classifier.taxonomy.leaf_index
+        picture, _ = self._images.decoder.decode(self._images.read(image), MODEL_PX, name=f"{image[:12]}…")
+        thing = places.silhouette(reading, picture)
+        moves = None if thing is None else places.pull(picture, a, b)
+        if thing is None or moves is None:
+            return None
+        for_a, for_b = np.moveaxis(classifier.maps(reading, [leaves[a], leaves[b]]), -1, 0)
+        return fine_map(pair_spread(contrast_map(for_a, for_b), moves, thing))
 
     def _read_nearest(self, classifier: Classifier, image: str, taxon: str, part: Part) -> tuple[Reference, ...]:
         """The nearest by the whole embedding, in which the part is looked for now."""

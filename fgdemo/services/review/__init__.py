@@ -28,6 +28,7 @@ from fgdemo.storage.history.roster import SPLITS, Roster
 from fgdemo.storage.history.taxa import TaxonStore
 from fgdemo.storage.people.audit import note
 from fgdemo.values.annotation import Accuracy, Learner, Person
+from fgdemo.values.classification.answers import FineMap
 from fgdemo.values.errors import ForbiddenError, StorageError, TaxonomyError
 from fgdemo.values.taxonomy import Taxonomy
 
@@ -162,6 +163,11 @@ class Review:
         if self._explainer is None:
             raise StorageError("Explanations are not to be had here.")
         return self._explainer.explain(image, a, b)
+
+    def spread(self, person: Person, image: str, a: str, b: str) -> FineMap | None:
+        """Its map of A against B on the pixels that decide; None where nothing tells. Raises as `explain`."""
+        person.require("expert")
+        return None if self._explainer is None else self._explainer.spread(image, a, b)
 
     def annotators(self, person: Person) -> Annotators:
         """Who has answered what, and how far independent opinions agree."""

@@ -79,7 +79,7 @@ class Sides(OfPicture):
     b: OptionalText = None
 
 
-class References(OfPicture):
+class OfPair(OfPicture):
     a: Text
     b: Text
 
@@ -177,7 +177,12 @@ def explanations(labelling: Labelling, review: Review, accounts: Accounts) -> li
         return payloads.as_json(labelling.explainer.explain(asked.image, asked.a, asked.b))
 
     @answered(accounts, "expert")
-    def label_references(person: Person, asked: References) -> dict[str, Any]:
+    def label_spread(person: Person, asked: OfPair) -> dict[str, Any]:
+        found = None if labelling.explainer is None else labelling.explainer.spread(asked.image, asked.a, asked.b)
+        return {"contrast": payloads.as_json(found)}
+
+    @answered(accounts, "expert")
+    def label_references(person: Person, asked: OfPair) -> dict[str, Any]:
         if labelling.explainer is None:
             return {"a": [], "b": []}
         found = labelling.explainer.references(asked.image, asked.a, asked.b)
@@ -196,7 +201,7 @@ def explanations(labelling: Labelling, review: Review, accounts: Accounts) -> li
         events = review.history(person, asked.image)
         return {"events": [event(said, labelling.taxonomy()) for said in events]}
 
-    return [label_explain, label_references, label_history]
+    return [label_explain, label_spread, label_references, label_history]
 
 
 def said_in(person: Person, asked: Said) -> LabelEvent:

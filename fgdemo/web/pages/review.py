@@ -16,7 +16,7 @@ from fgdemo.values.limits import LARGEST_BATCH
 from fgdemo.web.http import payloads
 from fgdemo.web.http.identity import answered
 from fgdemo.web.http.payloads import Asked, OptionalText, Text, Whole
-from fgdemo.web.pages.label import OfPicture, Search, Sides, event, sources
+from fgdemo.web.pages.label import OfPair, OfPicture, Search, Sides, event, sources
 
 if TYPE_CHECKING:
     from fgdemo.services.labelling.labelling import Labelling
@@ -99,12 +99,16 @@ def pictures(review: Review, accounts: Accounts) -> Questions:
         return payloads.as_json(review.explain(person, asked.image, asked.a, asked.b))
 
     @answered(accounts, "expert")
+    def review_spread(person: Person, asked: OfPair) -> dict[str, Any]:
+        return {"contrast": payloads.as_json(review.spread(person, asked.image, asked.a, asked.b))}
+
+    @answered(accounts, "expert")
     def review_history(person: Person, asked: OfPicture) -> dict[str, Any]:
         taxonomy = review.taxonomy()
         events = review.history(person, asked.image)
         return {"events": [event(said, taxonomy) for said in events]}
 
-    return [review_grid, review_explain, review_history]
+    return [review_grid, review_explain, review_spread, review_history]
 
 
 def answers(review: Review, accounts: Accounts) -> Questions:

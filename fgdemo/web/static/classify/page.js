@@ -82,7 +82,7 @@ class ClassifyTab {
     const url = URL.createObjectURL(file);
     this.root.dataset.state = "reading";
     this.stage.viewer.setCropping(false);
-    this.stage.viewer.clear();
+    this.stage.clear();
     this.stage.viewer.setPicture(url).catch(() => {}); // some formats only the server can show
     const panels = needed(() => Promise.all([import("./answer.js"), import("./reasons.js")]));
     const reply = await this.read(picture, {}, turn);
@@ -126,7 +126,7 @@ class ClassifyTab {
     if (!reply.error) await this.showResult(reply);
     else if (this.result) await this.showPicture();
     else {
-      this.stage.viewer.clear();
+      this.stage.clear();
       this.root.dataset.state = "empty";
     }
   }

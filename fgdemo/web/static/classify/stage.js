@@ -2,7 +2,8 @@
 
 import { needed } from "../shared/client.js";
 import { h } from "../shared/dom.js";
-import { outlineLayer, partLabels, partsLayer, signedLayer, spotlightLayer } from "../shared/layers.js";
+import { EvidenceMap } from "../maps/evidence_map.js";
+import { partLabels, partsLayer, spotlightLayer } from "../shared/layers.js";
 import { gradient } from "../shared/maps.js";
 import { Viewer } from "../shared/viewer.js";
 import { signed } from "../shared/words.js";
@@ -27,38 +28,35 @@ export class Stage {
   methods = null; // whose script comes when the view is chosen first
   measured = new Map(); // trust by pair; null where nothing measures it
   fine = new Map(); // maps on the finer grid by what is drawn; null where nothing tells on which pixels
-  isFilled = false; // a map is an outline until somebody wants its colours
-  isHovered = false;
 
   /** `onBox(box)` and `onMode(name)` as the viewer says them; `ask(name, question, isWanted)` puts a question about the picture. */
   constructor(root, { onBox, onMode, ask }) {
     this.root = root;
     this.viewer = new Viewer(this.$(".fg-stage"), { onBox, onMode });
     this.ask = ask;
+    this.map = new EvidenceMap(this.viewer, () => this.$(".fg-opacity input").value / 100);
     this.$(".fg-opacity input").addEventListener("input", () => this.fill(true));
     this.$(".fg-fill input").addEventListener("change", (event) => this.fill(event.target.checked));
-    for (const [name, isHovered] of [
-      ["pointerenter", true],
-      ["pointerleave", false],
-    ]) {
-      this.$("canvas").addEventListener(name, ({ pointerType }) => pointerType === "mouse" && this.hover(isHovered));
-    }
+  }
+
+  get isFilled() {
+    return this.map.isFilled;
   }
 
   /** Whether maps are shown in their colours, and not only by their outline. */
   fill(isFilled) {
-    this.isFilled = isFilled;
-    this.$(".fg-fill input").checked = isFilled;
+    this.$(".fg-fill input").checked = this.map.isFilled = isFilled;
     if (this.result) this.show();
-  }
-
-  hover(isHovered) {
-    this.isHovered = isHovered;
-    if (this.result && FINE_VIEWS.includes(this.view)) this.showMap(this.describe());
   }
 
   $(selector) {
     return this.root.querySelector(selector);
+  }
+
+  /** Another picture is coming. */
+  clear() {
+    this.map.clear();
+    this.viewer.clear();
   }
 
   /** What is drawn from now on is about this result; nothing is drawn yet. */
@@ -66,6 +64,7 @@ export class Stage {
     this.result = result;
     this.pinned = this.hovered = null;
     this.layers.clear();
+    this.map.clear();
     this.measured.clear();
     this.fine.clear();
     this.fine.set(`class ${result.asked}`, result.spread ?? null);
@@ -109,12 +108,12 @@ export class Stage {
   }
 
   /** @param {any} what */
-  showMap(what) {
-    if (this.isReading()) return;
-    const isOutline = what.values && !this.isFilled && !this.isHovered;
-    this.viewer.setOpacity(isOutline ? 1 : this.$(".fg-opacity input").value / 100);
-    this.viewer.setLayer(this.layerOf(what, isOutline), what.parts ? partLabels(what.parts, this.result.grid) : []);
-    this.root.dataset.fill = String(!isOutline);
+  showMap({ values, grid, scale, parts }) {
+    if (values) this.map.show({ key: this.drawn, values, grid, scale });
+    else if (parts) {
+      const layer = this.layer("parts", () => partsLayer(parts, this.result.grid, this.viewer.aspect));
+      this.map.showInstead(layer, partLabels(parts, this.result.grid));
+    } else this.map.showInstead();
   }
 
   /** The view with what it is about: what a map is remembered by. */
@@ -132,15 +131,6 @@ export class Stage {
     this.fine.set(`class ${a}`, found.class ?? null);
     this.fine.set(`contrast ${a} ${b}`, found.contrast ?? null);
     if (drawn === this.drawn) this.show();
-  }
-
-  /** @param {any} what */
-  layerOf({ values, grid, scale, parts }, isOutline) {
-    const { aspect } = this.viewer;
-    const draw = isOutline ? outlineLayer : signedLayer;
-    const key = `${this.drawn} ${isOutline} ${grid}`;
-    if (values) return this.layer(key, () => draw(values, grid, aspect, scale));
-    return parts ? this.layer("parts", () => partsLayer(parts, this.result.grid, aspect)) : null;
   }
 
   layer(key, make) {

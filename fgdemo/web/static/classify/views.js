@@ -1,6 +1,6 @@
 // What each view shows, as numbers and as words; nothing is drawn here.
 
-import { difference, partAt, placeInWords, strongest } from "../shared/maps.js";
+import { asDrawn, difference, partAt, placeInWords, strongest } from "../shared/maps.js";
 import { iso } from "../shared/names.js";
 import { signed } from "../shared/words.js";
 
@@ -17,18 +17,10 @@ export function trustInWords(score) {
  * and what is written over the picture where there is nothing to draw. `fine` is the map on the finer grid, once it is here.
  */
 export function describe(view, result, a, b, fine = null) {
-  const drawn = (values) => asDrawn(values, result.grid, fine);
-  if (view === "class") return classMap(a, drawn(a.evidence), result);
-  if (view === "contrast") return contrastMap(a, b, drawn(difference(a, b)), result);
+  if (view === "class") return classMap(a, asDrawn(a.evidence, result.grid, fine), result);
+  if (view === "contrast") return contrastMap(a, b, asDrawn(difference(a, b), result.grid, fine), result);
   if (view === "parts") return partMap(result.parts);
   return { words: "", note: "" };
-}
-
-/** A map on the finer grid that the server sent, in log-odds a place of the evidence's own grid; or as it is. */
-function asDrawn(values, grid, fine) {
-  if (!fine) return { values, grid };
-  const cells = fine.values.length / values.length;
-  return { values: fine.values.map((value) => value * cells), grid: fine.grid };
 }
 
 function where(place, [rows, cols], { grid, parts }) {

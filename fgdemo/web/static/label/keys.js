@@ -17,6 +17,7 @@ export const ACTIONS = {
   undo: ["z", "Take back, step by step", "Undo"],
   explain: ["e", "Show why: hold, or press shortly", "Why"],
   view: ["v", "A versus B, parts", "View"],
+  fill: ["f", "Colours of the map, or its outline", "Fill"],
   history: ["h", "What was said about it", "History"],
   points: ["p", "Teach parts: place points on it", "Points"],
   help: ["?", "All keys", "Keys"],

@@ -12,7 +12,6 @@ import { Standing } from "./standing.js";
 import { Study } from "./study.js";
 import { drawChoices, drawFinished, drawNothing, drawKeys, drawPlan, drawReading, drawWhy, offered } from "./views.js";
 
-const TAP_MS = 300; // a shorter press of "why" leaves it on
 const REPORT_EVERY = 5;
 const WAIT_MS = 3000;
 const READING_MS = 1500;
@@ -45,7 +44,7 @@ class LabelPage {
     this.study = new Study(root);
     document.addEventListener("fg-page", (event) => event.detail === "label" && this.open());
     document.addEventListener("keydown", (event) => this.onKey(event));
-    document.addEventListener("keyup", (event) => this.onKeyUp(event));
+    document.addEventListener("keyup", (event) => this.study.release(event.code));
     this.root.dataset.ready = "true";
     if (isShown("label")) this.open();
   }
@@ -241,7 +240,7 @@ class LabelPage {
     if (!action && !number) return;
     if (["Enter", " "].includes(event.key) && isReachedByTab(event.target)) return;
     event.preventDefault(); // also keeps Enter and Space from pressing the button that has the focus
-    if (action === "explain") this.held = event.code;
+    this.code = event.code;
     this.press(isChosen(action, this.keys) ? null : number, action);
   }
 
@@ -252,12 +251,6 @@ class LabelPage {
     if (choice) return this.answer("label", choice.taxon);
     if (action) return this.act(action, false);
     return this.item && this.banner(`No kind has the number ${number} here. Press / to search all of them.`);
-  }
-
-  onKeyUp(event) {
-    if (event.code !== this.held || !this.heldSince) return;
-    if (performance.now() - this.heldSince > TAP_MS) this.study.setView(null);
-    this.heldSince = this.held = null;
   }
 
   act(action, byTouch) {
@@ -276,10 +269,8 @@ class LabelPage {
       create: () => this.fields.openNewKind(),
       comment: () => this.fields.openComment(),
       undo: () => this.undo(),
-      explain: () => {
-        this.heldSince = byTouch ? null : performance.now();
-        this.study.setView(this.study.view ? null : "contrast");
-      },
+      explain: () => this.study.toggle(byTouch ? null : this.code),
+      fill: () => this.study.fill(),
       view: () => this.study.setView(this.study.view === "contrast" ? "parts" : "contrast"),
       history: () => this.fields.openHistory(),
       points: () => this.fields.openPoints((item) => this.study.show(item)),

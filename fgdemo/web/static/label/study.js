@@ -3,15 +3,20 @@
 
 import { drawBars } from "../shared/bars.js";
 import { keepAsking } from "../shared/client.js";
-import { partLabels, partsLayer, signedLayer } from "../shared/layers.js";
-import { difference, strongest } from "../shared/maps.js";
+import { partLabels, partsLayer } from "../shared/layers.js";
 import { iso } from "../shared/names.js";
+import { PairMap } from "../maps/pair_map.js";
 import { Viewer } from "../shared/viewer.js";
 import { drawReferences } from "./views.js";
 
 const REST_MS = 250;
+const TAP_MS = 300; // a shorter press of the key leaves the map on
 
 export class Study {
+  /** @type {string | null} */
+  held = null; // the key that is down for the map
+  heldSince = 0;
+
   constructor(root) {
     this.root = root;
     /** @type {any} */
@@ -22,7 +27,7 @@ export class Study {
     this.explanation = null;
     this.view = null;
     this.viewer = new Viewer(this.$(".fg-stage"));
-    this.viewer.setOpacity(0.8);
+    this.map = new PairMap(this.viewer, "label_spread");
   }
 
   $(selector) {
@@ -47,6 +52,7 @@ export class Study {
   clear() {
     clearTimeout(this.later);
     this.item = this.explanation = this.view = null;
+    this.map.clear();
     this.viewer.clear();
     this.note("");
     this.$(".fg-refs").replaceChildren();
@@ -59,6 +65,25 @@ export class Study {
     if (!view) this.note("");
     if (view && !this.explanation && this.item?.choices.length) this.#explain(this.item);
     this.#drawMap();
+  }
+
+  /** The map comes, or goes. `code`: of the key that is down for it. */
+  toggle(code) {
+    this.held = code;
+    this.heldSince = performance.now();
+    this.setView(this.view ? null : "contrast");
+  }
+
+  /** A key is up: the map goes, too, where it was held for it. */
+  release(code) {
+    if (!this.held || code !== this.held) return;
+    this.held = null;
+    if (performance.now() - this.heldSince > TAP_MS) this.setView(null);
+  }
+
+  /** The map in its colours, or its outline alone. */
+  fill() {
+    this.map.fill(!this.map.isFilled);
   }
 
   note(text) {
@@ -108,16 +133,13 @@ export class Study {
 
   #drawMap() {
     const { explanation } = this;
-    if (!this.view || !explanation) return this.viewer.setLayer(null);
-    const { parts, grid, asked, rival, candidates } = explanation;
-    const find = (taxon) => candidates.find((one) => one.taxon === taxon);
-    const [a, b] = [find(asked), find(rival)];
+    if (!this.view || !explanation) return this.map.showInstead();
     if (this.view === "parts") {
-      this.viewer.setLayer(partsLayer(parts, grid, this.viewer.aspect), partLabels(parts, grid));
+      const { parts, grid } = explanation;
+      this.map.showInstead(partsLayer(parts, grid, this.viewer.aspect), partLabels(parts, grid));
       return this.note("Parts");
     }
-    const values = difference(a, b);
-    this.viewer.setLayer(signedLayer(values, grid, this.viewer.aspect, { positive: "a", negative: "b", peak: strongest(values).peak }));
+    const [a, b] = this.map.showPair(explanation);
     return this.note(`Blue speaks for ${iso(a.name)}, orange for ${iso(b.name)}`);
   }
 }

@@ -157,25 +157,8 @@ export function drawChoices(root, item, onChoose) {
 
 /** One button for each key. */
 export function drawKeys(root, keys, onAct) {
-  const shown = [
-    "accept",
-    "keep",
-    "unsure",
-    "skip",
-    "unusable",
-    "none",
-    "search",
-    "create",
-    "comment",
-    "undo",
-    "explain",
-    "view",
-    "history",
-    "points",
-    "help",
-  ];
   root.replaceChildren(
-    ...shown.map((action) =>
+    ...Object.keys(ACTIONS).map((action) =>
       h(
         "button",
         { type: "button", class: "fg-keybutton", "data-action": action, title: ACTIONS[action][1], onclick: () => onAct(action) },

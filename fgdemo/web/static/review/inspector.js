@@ -4,10 +4,10 @@
 import { drawBars } from "../shared/bars.js";
 import { keepAsking } from "../shared/client.js";
 import { h } from "../shared/dom.js";
-import { partLabels, partsLayer, signedLayer } from "../shared/layers.js";
-import { difference, strongest } from "../shared/maps.js";
+import { partLabels, partsLayer } from "../shared/layers.js";
 import { pointWords } from "../points/placing.js";
 import { iso } from "../shared/names.js";
+import { PairMap } from "../maps/pair_map.js";
 import { Viewer } from "../shared/viewer.js";
 import { percent } from "../shared/words.js";
 import { linkTo } from "./route.js";
@@ -45,15 +45,17 @@ export class Inspector {
         h("button", { type: "button", "data-view": name, onclick: () => this.show(name) }, words),
       ),
     );
+    this.fills = h("button", { type: "button", class: "fg-link", "aria-pressed": "false", onclick: () => this.fill() }, "Fill");
     this.head = h("div", { class: "fg-inspector-head" });
     this.bars = h("div", { class: "fg-inspector-bars" });
     this.past = h("div", { class: "fg-past" });
     this.close = h("button", { type: "button", class: "fg-button fg-inspector-close", onclick: () => this.setLarge(false) }, "Close");
     root.replaceChildren(
-      h("div", { class: "fg-inspector-picture" }, this.stage, this.views),
+      h("div", { class: "fg-inspector-picture" }, this.stage, h("div", { class: "fg-inspector-views" }, this.views, this.fills)),
       h("div", { class: "fg-inspector-words" }, this.head, this.bars, this.past, this.close),
     );
     this.viewer = new Viewer(this.stage);
+    this.map = new PairMap(this.viewer, "review_spread");
     this.show(this.view);
   }
 
@@ -76,6 +78,7 @@ export class Inspector {
   clear() {
     this.turn += 1;
     this.tile = this.explanation = null;
+    this.map.clear();
     this.viewer.clear();
     this.root.classList.remove("is-filled");
     this.setLarge(false);
@@ -87,7 +90,8 @@ export class Inspector {
     const turn = ++this.turn;
     [this.tile, this.explanation] = [tile, null];
     this.root.classList.add("is-filled");
-    this.viewer.setLayer(null);
+    this.map.clear();
+    this.map.showInstead();
     this.note("");
     this.stage
       .querySelector("canvas")
@@ -164,8 +168,15 @@ export class Inspector {
 
   show(view) {
     this.view = view;
+    this.fills.hidden = view !== "contrast";
     for (const button of this.views.children) button.setAttribute("aria-pressed", String(button.dataset.view === view));
     this.draw();
+  }
+
+  /** The map in its colours, or its outline alone. */
+  fill() {
+    this.map.fill(!this.map.isFilled);
+    this.fills.setAttribute("aria-pressed", String(this.map.isFilled));
   }
 
   next() {
@@ -177,16 +188,11 @@ export class Inspector {
     const found = this.explanation;
     if (!found) return;
     this.note("");
-    if (this.view === "picture") this.viewer.setLayer(null);
+    if (this.view === "picture") this.map.showInstead();
     else if (this.view === "parts")
-      this.viewer.setLayer(partsLayer(found.parts, found.grid, this.viewer.aspect), partLabels(found.parts, found.grid));
+      this.map.showInstead(partsLayer(found.parts, found.grid, this.viewer.aspect), partLabels(found.parts, found.grid));
     else {
-      const find = (taxon) => found.candidates.find((one) => one.taxon === taxon);
-      const [a, b] = [find(found.asked), find(found.rival)];
-      const values = difference(a, b);
-      this.viewer.setLayer(
-        signedLayer(values, found.grid, this.viewer.aspect, { positive: "a", negative: "b", peak: strongest(values).peak }),
-      );
+      const [a, b] = this.map.showPair(found);
       this.note(h("span", {}, h("b", { class: "fg-a" }, a.name), " against ", h("b", { class: "fg-b" }, b.name)));
     }
   }

@@ -27,6 +27,7 @@ const KEYS = [
   [["Esc"], "choose none, or close"],
   [["↵"], "large"],
   [["E"], "picture, A − B, parts"],
+  [["F"], "colours of the map, or its outline"],
   [["P"], "teach parts: place points on it"],
 ];
 const ARROWS = new Set(["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End"]);
@@ -151,6 +152,7 @@ export class Pictures {
       z: () => bulk.undo(),
       a: () => grid.chooseAll(),
       e: () => inspector.next(),
+      f: () => inspector.fill(),
       p: () => this.openPoints(),
       "/": () => this.search(),
       "?": () => this.showKeys(),

@@ -55,6 +55,19 @@ export function strongest(values) {
 }
 
 /**
+ * A map as it is drawn: on the finer grid that the server sent, in log-odds a place of the evidence's own grid; or as it is.
+ *
+ * @param {number[]} values
+ * @param {Grid} grid
+ * @param {{values: number[], grid: Grid} | null} [fine]
+ */
+export function asDrawn(values, grid, fine = null) {
+  if (!fine) return { values, grid };
+  const cells = fine.values.length / values.length;
+  return { values: fine.values.map((value) => value * cells), grid: fine.grid };
+}
+
+/**
  * "upper left", "centre", … of a place in the grid.
  *
  * @param {number} place
