@@ -81,3 +81,11 @@ def test_two_classes_are_told_and_two_columns_of_words_are_asked(tmp_path: Path)
     words = {"image": SHAPES["binary"], "species": ["a", "b", "c"], "breed": ["d", "e", "f"]}
     with pytest.raises(DatasetError, match="several columns that may be the label"):
         read_source(write(tmp_path / "words.parquet", words))
+
+
+def test_what_is_no_picture_after_all_is_told(tmp_path: Path) -> None:
+    shape = pa.array([[111, None], [111, 110, 101]], pa.list_(pa.uint8()))
+    source = read_source(write(tmp_path / "x.parquet", {"image": shape, "label": ["robin", "wren"]}))
+    with pytest.raises(OSError, match="no picture in the Parquet file"):
+        source.pictures[0].load()
+    assert source.pictures[1].load() == b"one"

@@ -43,10 +43,27 @@ def read_json(content: bytes | str, largest_bytes: int = LARGEST_BYTES) -> Any:
 
 def read_object(content: bytes | str, largest_bytes: int = LARGEST_BYTES) -> dict[str, Any]:
     """The same for what must be an object. Raises BadJsonError."""
-    found = read_json(content, largest_bytes)
-    if not isinstance(found, dict):
+    found = as_object(read_json(content, largest_bytes))
+    if found is None:
         raise BadJsonError("must hold one JSON object")
-    return cast(dict[str, Any], found)
+    return found
+
+
+def as_object(value: object) -> dict[str, Any] | None:
+    """The object that a value of JSON is; None where it is none."""
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else None
+
+
+def as_list(value: object) -> list[Any] | None:
+    """The list that a value of JSON is; None where it is none."""
+    return cast("list[Any]", value) if isinstance(value, list) else None
+
+
+def as_objects(value: object) -> list[dict[str, Any]] | None:
+    """The list of objects that a value of JSON is; None where it is none, or holds anything else."""
+    listed = as_list(value)
+    objects = [one for one in map(as_object, listed or ()) if one is not None]
+    return objects if listed is not None and len(objects) == len(listed) else None
 
 
 def _depth(text: str) -> int:

@@ -1,26 +1,25 @@
-"""The workspace as a data set of the Hugging Face library: Parquet files that `datasets.load_dataset` reads.
-
-`datasets` takes seconds to import, so it is imported where it is needed.
-"""
-
-from __future__ import annotations
+"""The workspace as a data set of the Hugging Face library: Parquet files that `datasets.load_dataset` reads."""
 
 from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fgdemo.storage.disk.outputs import Output
 from fgdemo.storage.hub.access import network_error
+from fgdemo.storage.hub.data_sets import push_parquet, schema_of
 from fgdemo.storage.records.exported import Piece, class_names
 from fgdemo.storage.records.inventory import Inventory
 from fgdemo.values.errors import DatasetError
 
-if TYPE_CHECKING:
-    import datasets
-
 ROWS_AT_ONCE = 100
 OTHER = "other"
+COLUMNS = {
+    **dict.fromkeys(("answer", "kind", "split"), "string"),
+    "checked": "bool",
+    **dict.fromkeys(("annotator", "labelled_at", "comment", "name", "image_id"), "string"),
+}
+"""Columns beside `image` and `label`, and the types of their values."""
 SPLITS = {"train": "train", "val": "validation", "test": "test", OTHER: OTHER}
 
 
@@ -33,9 +32,9 @@ def write_parquet(output: Output, pieces: Iterable[Piece], inventory: Inventory)
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    features = _features(inventory)
-    schema = features.arrow_schema
-    index = {name: at for at, name in enumerate(features["label"].names)}
+    kinds = _kinds(inventory)
+    schema = schema_of(kinds, COLUMNS)
+    index = {name: at for at, name in enumerate(kinds)}
     waiting: dict[str, list[dict[str, Any]]] = {}
     with ExitStack() as stack:
         writers: dict[str, Any] = {}
@@ -56,22 +55,10 @@ def write_parquet(output: Output, pieces: Iterable[Piece], inventory: Inventory)
             flush(split)
 
 
-def _features(inventory: Inventory) -> datasets.Features:
-    import datasets
-
+def _kinds(inventory: Inventory) -> list[str]:
     groups = {taxon.parent for taxon in inventory.taxa}
     names = class_names(inventory.taxa)
-    leaves = [names[taxon.id] for taxon in inventory.taxa if taxon.id not in groups]
-    text = datasets.Value("string")
-    return datasets.Features(
-        {
-            "image": datasets.Image(),
-            "label": datasets.ClassLabel(names=leaves),
-            **dict.fromkeys(("answer", "kind", "split"), text),
-            "checked": datasets.Value("bool"),
-            **dict.fromkeys(("annotator", "labelled_at", "comment", "name", "image_id"), text),
-        }
-    )
+    return [names[taxon.id] for taxon in inventory.taxa if taxon.id not in groups]
 
 
 def _row(piece: Piece, index: dict[str, int]) -> dict[str, Any]:
@@ -113,14 +100,11 @@ def push(folder: Path, name: str) -> None:
     Raises:
         DatasetError: the Hub cannot be reached, or refuses.
     """
-    import datasets
     from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
 
-    files = {name: str(folder / f"data/{name}-00000-of-00001.parquet") for name in SPLITS.values()}
-    files = {split: path for split, path in files.items() if Path(path).is_file()}
+    files = {split: folder / f"data/{split}-00000-of-00001.parquet" for split in SPLITS.values()}
     try:
-        found = datasets.load_dataset("parquet", data_files=files)
-        found.push_to_hub(name, private=True)  # type: ignore[union-attr]
+        push_parquet({split: path for split, path in files.items() if path.is_file()}, name)
     except (HfHubHTTPError, PermissionError) as error:
         raise DatasetError(f"The Hugging Face Hub refused “{name}”: check the name and your rights there.") from error
     except (OfflineModeIsEnabled, ConnectionError, network_error()) as error:

@@ -39,7 +39,8 @@ def write_tasks(output: Output, pieces: Iterable[Piece], inventory: Inventory, f
     Args:
         folder: the name of the folder that is written, as the server of local files sees it.
     """
-    files, labels, used = UniqueNames(), class_names(inventory.taxa), set()
+    files, labels = UniqueNames(), class_names(inventory.taxa)
+    used: set[str | None] = set()
     with output.writing(TASKS) as path, path.open("w", encoding="utf-8") as file:
         number = -1
         for number, piece in enumerate(pieces):

@@ -85,7 +85,8 @@ class _Folders:
     """A folder for each kind, unlike any other; everything else lies where trainers do not look."""
 
     def __init__(self) -> None:
-        self._names, self._folders = UniqueNames(), {}
+        self._names = UniqueNames()
+        self._folders: dict[str, str] = {}
 
     def of(self, piece: Piece) -> str:
         if piece.taxon is None:

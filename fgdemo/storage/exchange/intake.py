@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import repeat
 
 import numpy as np
 import sqlalchemy as sa
@@ -23,6 +24,7 @@ from fgdemo.storage.pictures.image_ids import packed
 from fgdemo.storage.pictures.images import has_more
 from fgdemo.storage.pictures.originals import ImageStore, image_id_of
 from fgdemo.storage.pictures.twins import AreTwins, TwinFinder, alike, dhash
+from fgdemo.storage.records.fields import Row
 from fgdemo.storage.records.merging import Merger, merge_sessions
 from fgdemo.values.annotation import Split
 from fgdemo.values.batches import batches
@@ -141,7 +143,7 @@ class Intake:
         this = _Run(run, kinds, past, self._known_twins(theirs), report, self._bare())
         with ThreadPoolExecutor(READERS) as pool:
             for done, batch in enumerate(batches(listed, BATCH)):
-                read = zip(batch, pool.map(lambda one: self._read(one, this), batch), strict=True)
+                read = zip(batch, pool.map(self._read, batch, repeat(this)), strict=True)
                 self._store([one for one in (self._usable(p, r, this) for p, r in read) if one], this, pool)
                 progress("taking in pictures", done * BATCH + len(batch), len(listed))
         if this.cut:
@@ -195,7 +197,8 @@ class Intake:
 
     def _store(self, ready: Sequence[_Ready], run: _Run, pool: ThreadPoolExecutor) -> None:
         fresh = {one.image: one for one in reversed(ready) if one.picture is not None}
-        new, rows = list(reversed(fresh.values())), {}
+        new = list(reversed(fresh.values()))
+        rows: dict[str, Row] = {}
         run.report.known += len(ready) - len(new)
         if new:
             looks = self._look([one.picture for one in new if one.picture is not None])
@@ -220,7 +223,7 @@ class Intake:
         run.report.splits.update(row["split"] or "none" for row in rows.values())
         run.report.twins += sum(row["twin_of"] is not None for row in rows.values())
 
-    def _write(self, connection: sa.Connection, one: _Ready, rows: dict[str, dict], run: _Run) -> int:
+    def _write(self, connection: sa.Connection, one: _Ready, rows: dict[str, Row], run: _Run) -> int:
         """The row of a new picture, and what its history adds; gives how many events that is."""
         merger = Merger(connection, run.kinds.taxon_of, run.sessions, utc_now().isoformat())
         row = rows.get(one.image)
@@ -233,7 +236,7 @@ class Intake:
             written = merger.merge(one.image, (SourceEvent("import", None),), split)
         return written
 
-    def _row(self, one: _Ready, embedding: np.ndarray, rows: dict[str, dict], run: _Run) -> dict:
+    def _row(self, one: _Ready, embedding: np.ndarray, rows: dict[str, Row], run: _Run) -> Row:
         """The row of a new picture, in the split of its group."""
         assert one.picture is not None
         hashed, origin = dhash(one.picture), one.listed.origin
@@ -264,7 +267,7 @@ class Intake:
             row |= {"source": origin.source, "created_at": origin.created_at, "imported_in": origin.imported_in}
         return row
 
-    def _split_beside(self, twin: str, wanted: str | None, rows: dict[str, dict], run: _Run) -> str | None:
+    def _split_beside(self, twin: str, wanted: str | None, rows: dict[str, Row], run: _Run) -> str | None:
         """The split of the twin; the wanted one where both come from the same workspace and nothing has changed."""
         here = rows[twin]["split"] if twin in rows else self._roster.standing(twin).split
         listed = run.met.get(twin)

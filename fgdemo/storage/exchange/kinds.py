@@ -66,7 +66,7 @@ class _Book:
         self._names: dict[str, str] = {}
         self._parent_of: dict[str, str | None] = {}
         self._here: dict[str, str] = {}
-        known = []
+        known: list[Taxon] = []
         for row in connection.execute(sa.select(taxon_table)).mappings():
             self._ids.add(row["id"])
             if row["retired"]:
@@ -116,7 +116,8 @@ class _Book:
 
     def _apart(self, meant: Mapping[str, str], groups: Mapping[str, Sequence[str]]) -> dict[str, str]:
         """Full names of labels whose group is another one here than that of the kind of this name."""
-        apart, elsewhere = {}, []
+        apart: dict[str, str] = {}
+        elsewhere: list[str] = []
         for label, taxon in meant.items():
             path, above = groups.get(label, ()), self._above(taxon)
             if not path or not above or any(_is_like(path[-1], self._names[one]) for one in above):

@@ -45,7 +45,7 @@ def _drawn(pictures: Sequence[LabelledPicture], held_out: Mapping[int, SourceSpl
     """Stratified: of ten train pictures of a class, or of small ones together, those at these places are held out."""
     sizes = Counter(_label(picture) for picture in pictures if picture.split == "train")
     seen: Counter[str | None] = Counter({None: 1})
-    drawn = []
+    drawn: list[LabelledPicture] = []
     for picture in sorted(pictures, key=lambda p: (_label(p), image_id_of(p.name.encode("utf-8", "surrogatepass")))):
         label = _label(picture)
         if picture.split == "train" and sizes[label] > ALL_TRAIN:

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from fgdemo.storage.disk.strict_json import read_json
 from fgdemo.storage.formats.unread import Asked
+from fgdemo.storage.tables.arrow import Column, columns_of
 from fgdemo.storage.tables.columns import PATHS, choose_label
 from fgdemo.storage.tables.parquet_rows import ParquetRows
 from fgdemo.storage.tables.places import Places
 from fgdemo.storage.tables.rows import ANSWER_COLUMNS, answered
-from fgdemo.storage.tables.sheets import cell, is_single
+from fgdemo.storage.tables.sheets import Cells, cell, is_single
 from fgdemo.storage.trees.folders import split_in
 from fgdemo.storage.trees.tree import FolderTree, Tree
 from fgdemo.values.counting import counted
@@ -23,8 +24,6 @@ from fgdemo.values.labelled import PICTURE_ENDINGS, SPLIT_NAMES, LabelledPicture
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-"""What `fgdemo.storage.exchange.export_datasets` writes beside the pictures."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +66,8 @@ def read_parquet(path: Path, partly_labelled: bool = False, asked: Asked | None 
     if not path.exists():
         raise DatasetError(f"There is no file “{path}”.")
     files = [path] if path.is_file() else _shards(path)
-    root, found, counts = path if path.is_dir() else path.parent, SourceContent(), {}
+    root, found = path if path.is_dir() else path.parent, SourceContent()
+    counts: dict[str, int] = {}
     tree = asked or Asked(FolderTree(root))
     for file in files:
         name = file.relative_to(root).as_posix()
@@ -154,7 +154,7 @@ def _schema_of(what: str, reader: ParquetRows) -> _Schema:
     if len({name.lower() for name in reader.schema.names}) < len(reader.schema.names):
         listed = ", ".join(reader.schema.names)
         raise DatasetError(f"{what} has two columns of one name ({listed}): rename one of them.")
-    fields = {name.lower(): reader.schema.field(name) for name in reader.schema.names}
+    fields = {column.name.lower(): column for column in columns_of(reader.schema)}
     features = _features(reader.schema)
     pictures = [name for name, f in fields.items() if _is_picture(f.type) and not _holds_sound(features, f.name)]
     is_path = not pictures
@@ -180,7 +180,7 @@ def _schema_of(what: str, reader: ParquetRows) -> _Schema:
 
 
 def _label_of(
-    what: str, reader: ParquetRows, fields: dict[str, pa.Field], classes: dict[str, tuple[str, ...]], picture: str
+    what: str, reader: ParquetRows, fields: dict[str, Column], classes: dict[str, tuple[str, ...]], picture: str
 ) -> tuple[str, tuple[str, ...]]:
     others = [name for name in fields if name != picture and name not in classes]
     if classes:
@@ -191,7 +191,7 @@ def _label_of(
             return label, (f"The labels are those of “{label}” ({many}), not of {rest}.",)
         if label == "label" or "label" not in others:
             return label, ()
-    some = []
+    some: list[Cells] = []
     for row in reader.plain([fields[name].name for name in others if _is_plain(fields[name].type)]):
         some.append({key.lower(): cell(value) for key, value in row.items()})
         if len(some) == 1000:
@@ -216,7 +216,7 @@ def _is_picture(kind: pa.DataType) -> bool:
     import pyarrow.types as types
 
     if types.is_struct(kind):
-        return any(child.name == "bytes" and _is_picture(child.type) for child in kind)
+        return any(child.name == "bytes" and _is_picture(child.type) for child in columns_of(kind))
     if types.is_list(kind) or types.is_large_list(kind):
         return types.is_uint8(kind.value_type) or types.is_int8(kind.value_type)
     return types.is_binary(kind) or types.is_large_binary(kind) or types.is_binary_view(kind)

@@ -29,11 +29,12 @@ def read(tree: Tree, listing: Listing, pictures: Sequence[str], found: SourceCon
 def _read_cub(tree: Tree, folder: str, pictures: Sequence[str], found: SourceContent) -> set[str]:
     """https://www.vision.caltech.edu/datasets/cub_200_2011: ids and paths, ids and classes, ids and 1 for train."""
     paths, labels, classes = (dict(_pairs(tree, folder + name)) for name in CUB)
-    used, trains = {folder + name for name in CUB}, {}
+    used = {folder + name for name in CUB}
+    trains: dict[str, str] = {}
     if tree.size(f"{folder}train_test_split.txt"):
         used.add(f"{folder}train_test_split.txt")
         trains = dict(_pairs(tree, f"{folder}train_test_split.txt"))
-    listed = set()
+    listed: set[str] = set()
     for number, path in paths.items():
         name, label = f"{folder}images/{path}", classes.get(labels.get(number, ""), "")
         split: SourceSplit = "train" if trains.get(number, "1") == "1" else "test"
@@ -48,7 +49,8 @@ def _read_cub(tree: Tree, folder: str, pictures: Sequence[str], found: SourceCon
 
 def _read_pets(tree: Tree, folder: str, pictures: Sequence[str], found: SourceContent) -> set[str]:
     """https://www.robots.ox.ac.uk/~vgg/data/pets: `Abyssinian_100 1 1 1` is of the breed Abyssinian."""
-    used, listed = set(), set()
+    used: set[str] = set()
+    listed: set[str] = set()
     parts: tuple[tuple[str, SourceSplit], ...] = (("trainval.txt", "train"), ("test.txt", "test"))
     for part, split in parts:
         list_name = f"{folder}annotations/{part}"

@@ -31,7 +31,7 @@ class Source:
     taxa: tuple[tuple[Taxon, ...], frozenset[str]] = ((), frozenset())
     """Of other workspaces, and the ids of those that are retired there."""
     sessions: tuple[SourceSession, ...] = ()
-    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     """What a label lies below, names from the root down, where the source has such groups."""
     notes: tuple[str, ...] = ()
     """Sentences about how the source was understood."""
@@ -165,7 +165,7 @@ def _with_labels(found: SourceContent) -> SourceContent:
     """The pictures that have one label: where a source knows a history, the one that was given last."""
     if any(picture.origin is not None for picture in found.pictures):
         raise DatasetError("This is a workspace, whose labels have a history: import it, or export it as imagefolder.")
-    labelled = []
+    labelled: list[LabelledPicture] = []
     for picture in found.pictures:
         given = [said.label for said in picture.said if isinstance(said.label, str) and not said.blind]
         if picture.label or given:

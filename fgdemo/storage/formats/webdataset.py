@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from fgdemo.storage.disk.strict_json import BadJsonError, read_json
+from fgdemo.storage.disk.strict_json import BadJsonError, as_object, read_json
 from fgdemo.storage.tables.columns import LABELS
 from fgdemo.storage.tables.sheets import cell, is_single
 from fgdemo.storage.trees.folders import split_in
@@ -53,6 +53,7 @@ def _label(tree: Tree, file: str) -> str:
     except BadJsonError:
         return ""
     names = ("label_name", "class_name", *LABELS)
-    if isinstance(told, dict):
-        told = next((told[name] for name in names if told.get(name) not in (None, "")), None)
+    named = as_object(told)
+    if named is not None:
+        told = next((named[name] for name in names if named.get(name) not in (None, "")), None)
     return cell(told) if is_single(told) else ""

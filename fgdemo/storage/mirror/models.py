@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from fgdemo.storage.disk.strict_json import as_object
 from fgdemo.storage.mirror.records import Identity, identity, origin
 from fgdemo.storage.records import fields
 from fgdemo.storage.records.fields import FaultError, Fields, Record, Row
@@ -57,12 +58,12 @@ class MirroredModel:
 
 def mirrored_model(record: Record) -> MirroredModel:
     """Raises FaultError."""
-    row, job, files = fields.read(record, MODEL), *(fields.as_object(record.get(key)) for key in ("job", "files"))
+    row, job, files = fields.read(record, MODEL), *(as_object(record.get(key)) for key in ("job", "files"))
     if files is None or (row["deleted_at"] is None and sorted(files) != sorted(CHECKPOINT_FILES)):
         raise FaultError("is a model of other files than a checkpoint has, which are not opened")
     if not all(isinstance(one, str) and fields.HASH.fullmatch(one) for one in files.values()):
         raise FaultError("has an unusable “files”")
-    epochs = fields.as_object(record.get("epochs") or {})
+    epochs = as_object(record.get("epochs") or {})
     if epochs is None or not all(_NUMBER.fullmatch(n) and isinstance(e, dict) for n, e in epochs.items()):
         raise FaultError("has unusable “epochs”")
     lineage = None if job is None else fields.read(job, JOB)

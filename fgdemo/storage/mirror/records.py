@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
-from fgdemo.storage.disk.strict_json import read_json
+from fgdemo.storage.disk.strict_json import as_list, read_json
 from fgdemo.storage.history.event_rows import event_of
 from fgdemo.storage.people.names import checked_name, folded, is_kept
 from fgdemo.storage.people.passwords import is_believed
@@ -83,7 +83,7 @@ def identity(record: Record, key: str) -> Identity | None:
     """Of an event that a record names."""
     if record.get(key) is None:
         return None
-    value = fields.as_list(record[key])
+    value = as_list(record[key])
     if value is None or len(value) != 2:
         raise FaultError(f"has an unusable “{key}”")
     named: Record = {"origin": value[0], "number": value[1]}

@@ -16,8 +16,9 @@ import sqlalchemy as sa
 from fgdemo.storage.database.database import reading, writing
 from fgdemo.storage.database.json_columns import read_column
 from fgdemo.storage.database.schema import account_table, row_version_table, taxon_table
+from fgdemo.storage.disk.strict_json import as_object
 from fgdemo.storage.mirror.records import digest_of
-from fgdemo.storage.records.fields import FaultError, Record, Row, as_object, whole
+from fgdemo.storage.records.fields import FaultError, Record, Row, whole
 from fgdemo.values.annotation import Role
 
 PROCESS = re.compile("[0-9a-f]{16}")

@@ -7,8 +7,9 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any, cast, get_args
+from typing import Any, get_args
 
+from fgdemo.storage.disk.strict_json import as_list
 from fgdemo.values.errors import PictureError
 from fgdemo.values.labelled import instant
 from fgdemo.values.points import PlacedPoint
@@ -50,16 +51,6 @@ def read(record: Record, fields: Fields, longest: Mapping[str, int] | None = Non
 def optional(reader: Reader, otherwise: object = None) -> Reader:
     """The same where there is something, else `otherwise`."""
     return lambda record, key: otherwise if record.get(key) is None else reader(record, key)
-
-
-def as_object(value: object) -> Row | None:
-    """The object that a value of JSON is; None where it is none."""
-    return cast(Row, value) if isinstance(value, dict) else None
-
-
-def as_list(value: object) -> list[Any] | None:
-    """The list that a value of JSON is; None where it is none."""
-    return cast("list[Any]", value) if isinstance(value, list) else None
 
 
 def _unusable(key: str, meant: str) -> FaultError:

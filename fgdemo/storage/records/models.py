@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from fgdemo.storage.disk.strict_json import as_object
 from fgdemo.storage.history.label_event import LabelEvent, is_forged_receipt
 from fgdemo.storage.records import fields
 from fgdemo.storage.records.fields import FaultError, Fields, Reader, Record, Row
@@ -17,7 +18,7 @@ from fgdemo.values.annotation import Accuracy, Kind, Order
 
 def accuracy(record: Record, key: str) -> str | None:
     """A figure that the database keeps as JSON text, or None."""
-    value = fields.as_object(record.get(key))
+    value = as_object(record.get(key))
     if value is None:
         return None
     mean, low, high = (fields.number(value, name) or 0.0 for name in ("mean", "low", "high"))

@@ -105,7 +105,7 @@ def _path(titles: Sequence[str], name: str) -> str:
 
 
 def _first_rows(sheet: Sheet) -> list[Cells]:
-    rows = []
+    rows: list[Cells] = []
     for _, cells in sheet.rows(lambda where, reason: None):
         rows.append(cells)
         if len(rows) == LOOKED_AT:

@@ -7,10 +7,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fgdemo.storage.disk.strict_json import as_list, as_object
+from fgdemo.storage.tables.arrow import batches, records
 from fgdemo.storage.trees.tree import LARGEST_PICTURE_BYTES
 from fgdemo.values.errors import DatasetError
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
 LARGEST_RATIO = 200
@@ -29,9 +32,9 @@ class ParquetRows:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._lock = threading.Lock()
-        self._batches: Iterator[Any] | None = None
+        self._batches: Iterator[pa.RecordBatch] | None = None
         self._column, self._next = "", 0
-        self._held: dict[int, Any] = {}
+        self._held: dict[int, object] = {}
         file = self._open()
         self.schema, self.rows = file.schema_arrow, file.metadata.num_rows
 
@@ -46,8 +49,7 @@ class ParquetRows:
         import pyarrow as pa
 
         try:
-            for batch in self._open().iter_batches(1000, columns=list(columns)):
-                yield from batch.to_pylist()
+            yield from records(self._open(), columns)
         except (pa.ArrowException, OSError, ValueError) as error:
             raise DatasetError(self._fault(error)) from error
 
@@ -60,14 +62,16 @@ class ParquetRows:
                 value = self._value(column, index)
             except (pa.ArrowException, ValueError) as error:
                 raise OSError(5, "damaged in the Parquet file") from error
-        value = value.get("bytes") if isinstance(value, dict) else value
+        cell = as_object(value)
+        value = value if cell is None else cell.get("bytes")
         if value is None:
             raise FileNotFoundError(2, "there is no picture in this row")
-        if len(value) > LARGEST_PICTURE_BYTES:
+        content = value if isinstance(value, bytes) else _of_numbers(value)
+        if len(content) > LARGEST_PICTURE_BYTES:
             raise OSError(27, "too large when unpacked")
-        return bytes(value) if isinstance(value, (bytes, bytearray)) else bytes(v % 256 for v in value)
+        return content
 
-    def _value(self, column: str, index: int) -> Any:
+    def _value(self, column: str, index: int) -> object:
         if index in self._held and column == self._column:
             return self._held[index]
         if self._batches is None or column != self._column or index < self._next:
@@ -76,18 +80,19 @@ class ParquetRows:
         for batch in self._batches:
             first, self._next = self._next, self._next + len(batch)
             if index < self._next:
-                self._held |= dict(enumerate(batch.column(0).to_pylist(), first))
+                values: list[object] = batch.column(0).to_pylist()
+                self._held |= dict(enumerate(values, first))
                 return self._held[index]
         raise OSError(5, "damaged in the Parquet file")
 
-    def _from(self, column: str, index: int) -> tuple[Iterator[Any], str, int]:
+    def _from(self, column: str, index: int) -> tuple[Iterator[pa.RecordBatch], str, int]:
         """Batches from the row group on that holds the row, and the number of its first row."""
         self._held = {}
         file, first, group = self._open(), 0, 0
         while first + file.metadata.row_group(group).num_rows <= index:
             first, group = first + file.metadata.row_group(group).num_rows, group + 1
         groups = list(range(group, file.metadata.num_row_groups))
-        return file.iter_batches(ROWS_AT_ONCE, row_groups=groups, columns=[column]), column, first
+        return batches(file, ROWS_AT_ONCE, [column], groups), column, first
 
     def _open(self) -> pq.ParquetFile:
         import pyarrow as pa
@@ -110,3 +115,11 @@ class ParquetRows:
 
     def _fault(self, error: Exception) -> str:
         return f"“{self.path.name}” cannot be read as a table of pictures ({type(error).__name__})."
+
+
+def _of_numbers(value: object) -> bytes:
+    """The bytes that were written as a list of numbers, with a sign or without."""
+    numbers = as_list(value)
+    if numbers is None or not all(isinstance(one, int) for one in numbers):
+        raise OSError(5, "no picture in the Parquet file")
+    return bytes(one % 256 for one in numbers)

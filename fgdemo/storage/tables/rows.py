@@ -199,7 +199,7 @@ def _no_single_label(label: str, of_json: bool, names: Collection[str]) -> str |
         return "an object for a label"
     if label.startswith("[") and (of_json or label.endswith("]")):
         return "several labels" if of_json else "a list for a label"
-    parts = next((label.split(sign) for sign in "|;" if sign in label), [])
+    parts = next((label.split(sign) for sign in "|;" if sign in label), list[str]())
     return "several labels" if len(parts) > 1 and all(part.strip() in names for part in parts) else None
 
 

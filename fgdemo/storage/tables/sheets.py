@@ -5,9 +5,10 @@ import io
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
-from fgdemo.storage.disk.strict_json import BadJsonError, read_json
+from fgdemo.storage.disk.strict_json import BadJsonError, as_list, as_object, read_json
+from fgdemo.storage.tables.arrow import columns_of, records
 from fgdemo.storage.trees.tree import Tree
 from fgdemo.values.errors import DatasetError
 
@@ -20,6 +21,13 @@ _BROKEN_QUOTES = "cannot be read: a quote in it is not closed, or text follows a
 Cells = dict[str, str]
 Fault = Callable[[str, str], None]
 """(where, reason) of a row that cannot be read."""
+
+
+class _CsvLines(Iterator[list[str]], Protocol):
+    """What `csv.reader` gives, whose own type has no public name."""
+
+    @property
+    def line_num(self) -> int: ...
 
 
 @dataclass(frozen=True)
@@ -76,11 +84,11 @@ def _csv(text: str, name: str) -> Sheet:
     begin, text = begin + text[: len(text) - len(header_and_rest)].count("\n"), header_and_rest
     delimiter = told or _delimiter(text)
 
-    def reader() -> Any:
+    def reader() -> _CsvLines:
         return csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
 
     try:
-        header = next(reader(), [])
+        header = next(reader(), list[str]())
     except csv.Error as error:
         raise DatasetError(f"The header line of “{name}” {_why(error)}.") from error
     titles = _titles(header, name)
@@ -113,7 +121,7 @@ def _delimiter(text: str) -> str:
 
     def columns(delimiter: str) -> int:
         try:
-            return len(next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), []))
+            return len(next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), list[str]()))
         except csv.Error:
             return 0
 
@@ -150,8 +158,9 @@ def _json_lines(text: str, name: str) -> Sheet:
     return Sheet(name, tuple(titles), rows)
 
 
-def _by_title(record: Any) -> dict[str, Any]:
-    if not isinstance(record, dict):
+def _by_title(line: object) -> dict[str, Any]:
+    record = as_object(line)
+    if record is None:
         raise BadJsonError("is no JSON object")
     found = {_title(key): value for key, value in record.items()}
     if len(found) < len(record):
@@ -170,18 +179,15 @@ def _parquet(tree: Tree, name: str) -> Sheet:
 
     try:
         table = pq.ParquetFile(io.BytesIO(tree.read(name)))
-        plain = [f.name for f in table.schema_arrow if not pa.types.is_binary(f.type)]
+        plain = [f.name for f in columns_of(table.schema_arrow) if not pa.types.is_binary(f.type)]
     except (pa.ArrowException, OSError, ValueError) as error:
         raise DatasetError(f"“{name}” cannot be read as Parquet ({type(error).__name__}).") from error
     titles = _titles(plain, name)
 
     def rows(fault: Fault) -> Iterator[tuple[str, Cells]]:
-        number = 0
-        for batch in table.iter_batches(1000, columns=plain):
-            for record in batch.to_pylist():
-                number += 1
-                values = zip(titles, record.values(), strict=True)
-                yield f"row {number} of “{name}”", {title: cell(value) for title, value in values}
+        for number, record in enumerate(records(table, plain), 1):
+            values = zip(titles, record.values(), strict=True)
+            yield f"row {number} of “{name}”", {title: cell(value) for title, value in values}
 
     return Sheet(name, titles, rows)
 
@@ -192,8 +198,9 @@ def cell(value: Any) -> str:
         return ""
     if isinstance(value, str):
         return value.strip()
-    if isinstance(value, list) and len(value) == 1:
-        return cell(value[0])
+    listed = as_list(value)
+    if listed is not None and len(listed) == 1:
+        return cell(listed[0])
     if isinstance(value, bool) or not isinstance(value, (list, dict)):
         return str(value).lower() if isinstance(value, bool) else str(value)
     return json.dumps(value, ensure_ascii=False, default=str)
@@ -201,6 +208,7 @@ def cell(value: Any) -> str:
 
 def is_single(value: Any) -> bool:
     """Whether a value of JSON or Parquet may be a label: a text, a number, or the only one in a list."""
-    if isinstance(value, list):
-        return len(value) == 1 and is_single(value[0])
+    listed = as_list(value)
+    if listed is not None:
+        return len(listed) == 1 and is_single(listed[0])
     return not isinstance(value, dict) and value == value

@@ -5,13 +5,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from fgdemo.storage.disk.strict_json import as_list, as_object
 from fgdemo.storage.formats.label_studio.history import STATES, History
 from fgdemo.values.annotation import Kind
 from fgdemo.values.labelled import SourceContent, SourceEvent, instant, plain_text
 from fgdemo.values.limits import LONGEST_ANNOTATOR, LONGEST_COMMENT
 
 NAMING = ("choices", "taxonomy")
-_KINDS: dict[str, Kind] = {choice: kind for kind, choice in STATES.items()}  # type: ignore[misc]
+_KINDS: Mapping[str, Kind] = {choice: kind for kind, choice in STATES.items()}
 
 
 @dataclass
@@ -21,7 +22,7 @@ class Reading:
     control: str | None
     found: SourceContent
     unread: Counter[str] = field(default_factory=Counter[str])
-    names: Mapping[tuple[str, ...], str] = field(default_factory=dict)
+    names: Mapping[tuple[str, ...], str] = field(default_factory=dict[tuple[str, ...], str])
     """What each path of a taxonomy is called, as `fgdemo.storage.trees.folders.told_apart` has it."""
 
     def tell_unread(self, name: str) -> None:
@@ -54,14 +55,14 @@ def controls_of(tasks: Iterable[Mapping[str, Any]]) -> list[str]:
 
 def taxonomy_paths(tasks: Iterable[Mapping[str, Any]], control: str | None) -> set[tuple[str, ...]]:
     """All paths from the root down that were chosen in controls that show a taxonomy."""
-    results = (
-        one
+    return {
+        path
         for task in tasks
         for told in (*_annotations(task), *_objects(task.get("predictions")))
         for one in _objects(told.get("result"))
         if _name(one) in (control, "")
-    )
-    return {path for one in results if isinstance(one.get("value"), Mapping) for path in _paths(one["value"])}
+        for path in _paths(as_object(one.get("value")) or {})
+    }
 
 
 def answers(task: Mapping[str, Any], history: History | None, where: str, reading: Reading) -> Iterator[SourceEvent]:
@@ -81,7 +82,7 @@ def answers(task: Mapping[str, Any], history: History | None, where: str, readin
     for ref in history.shown.keys() - kept:
         reading.found.skip(where, f"the answer of {history.of(ref).annotator} was deleted or skipped there: it stays")
     decided = next((history.of(ref).annotator for ref in history.shown if not history.of(ref).blind), None)
-    fresh = []
+    fresh: list[_Annotation] = []
     for one in annotations:
         if one.ref in history.shown:
             yield from _changed(one, history, where, reading)
@@ -108,7 +109,7 @@ def _fresh(
     annotations: list[_Annotation], own: str | None, first: str | None, where: str, reading: Reading
 ) -> Iterator[SourceEvent]:
     """Answers that began there; `first` is who decided before, and `own` the name of whoever comes first."""
-    last_words = []
+    last_words: list[SourceEvent] = []
     truths = sum(one.ground_truth for one in annotations)  # whatever is imported there, all of it is ground truth
     settles = truths == 1 and len(annotations) > 1
     for one in annotations:
@@ -139,11 +140,11 @@ def _said(one: _Annotation, where: str, reading: Reading) -> Iterator[SourceEven
 
 
 def _predicted(task: Mapping[str, Any], data: Mapping[str, Any], where: str, reading: Reading) -> Iterator[SourceEvent]:
-    listed = task.get("predictions")
-    if isinstance(listed, list) and any(not isinstance(one, Mapping) for one in listed):
+    predictions = as_list(task.get("predictions")) or []
+    if any(as_object(one) is None for one in predictions):
         reading.unread["has predictions as numbers only, which Label Studio's plain export leaves out"] += 1
     annotator = _text(data.get("imported_by"), LONGEST_ANNOTATOR) or "import"
-    for prediction in _objects(listed):
+    for prediction in _objects(predictions):
         one = _annotation({**prediction, "completed_by": annotator, "was_cancelled": False}, where, reading)
         for told in _said(one, where, reading) if one is not None else ():
             yield replace(told, kind="import", seconds_spent=None) if told.kind == "label" else told
@@ -154,8 +155,8 @@ def _predicted(task: Mapping[str, Any], data: Mapping[str, Any], where: str, rea
 
 def _annotations(task: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """Oldest first: Label Studio lists them newest first in JSON-MIN."""
-    listed = _objects(task.get("annotations", task.get("completions")))
-    return sorted(listed, key=lambda one: (instant(one.get("created_at")) or "", _whole(one.get("id")) or 0))
+    found = _objects(task.get("annotations", task.get("completions")))
+    return sorted(found, key=lambda one: (instant(one.get("created_at")) or "", _whole(one.get("id")) or 0))
 
 
 def _annotation(raw: Mapping[str, Any], where: str, reading: Reading) -> _Annotation | None:
@@ -165,10 +166,10 @@ def _annotation(raw: Mapping[str, Any], where: str, reading: Reading) -> _Annota
         reading.found.skip(where, f"has an annotation of {annotator} that a reviewer rejected")
         return None
     chosen: list[str] | None = []
-    texts, ref = [], None
+    texts: list[str] = []
+    ref = None
     for result in _objects(raw.get("result")):
-        kind, name, value = result.get("type"), _name(result), result.get("value")
-        value = value if isinstance(value, Mapping) else {}
+        kind, name, value = result.get("type"), _name(result), as_object(result.get("value")) or {}
         if kind in NAMING and name in (reading.control, ""):
             names = None if "x" in value or "start" in value else _chosen(value, reading.names)
             chosen = None if names is None or chosen is None else chosen + names
@@ -199,30 +200,25 @@ def _annotation(raw: Mapping[str, Any], where: str, reading: Reading) -> _Annota
 def _chosen(value: Mapping[str, Any], names: Mapping[tuple[str, ...], str]) -> list[str]:
     """The names of all choices; of a taxonomy the deepest of each path, with what tells it from another of its name."""
     choices = value.get("choices")
-    listed = choices if isinstance(choices, list) else [choices]
-    chosen = [name for one in listed if (name := _text(one, 300)) is not None]
+    chosen = [name for one in listed(choices) if (name := _text(one, 300)) is not None]
     return chosen + [names.get(path, path[-1]) for path in _paths(value)]
 
 
 def _paths(value: Mapping[str, Any]) -> list[tuple[str, ...]]:
-    paths = value.get("taxonomy")
-    found = (
-        [[_text(step, 300) for step in path] for path in paths if isinstance(path, list)]
-        if isinstance(paths, list)
-        else []
-    )
-    return [tuple(step for step in path if step) for path in found if path and all(path)]
+    paths = [path for path in map(as_list, as_list(value.get("taxonomy")) or ()) if path]
+    found = [[_text(step, 300) for step in path] for path in paths]
+    return [tuple(step for step in path if step) for path in found if all(path)]
 
 
 def _texts(value: Mapping[str, Any]) -> list[str]:
-    text = value.get("text")
-    return [one for one in (text if isinstance(text, list) else [text]) if isinstance(one, str) and one.strip()]
+    return [one for one in listed(value.get("text")) if isinstance(one, str) and one.strip()]
 
 
 def _annotator(who: Any) -> str | None:
     """A name for the number, e-mail address or record by which Label Studio knows a person."""
-    if isinstance(who, Mapping):
-        who = who.get("email") or who.get("username") or who.get("id")
+    record = as_object(who)
+    if record is not None:
+        who = record.get("email") or record.get("username") or record.get("id")
     if isinstance(who, int) and not isinstance(who, bool):
         return f"label-studio-{who % 10**12}"
     return _text(who, LONGEST_ANNOTATOR)
@@ -244,5 +240,11 @@ def _name(result: Mapping[str, Any]) -> str:
     return str(result.get("from_name") or "")[:100]
 
 
-def _objects(value: Any) -> list[Mapping[str, Any]]:
-    return [entry for entry in value if isinstance(entry, Mapping)] if isinstance(value, list) else []
+def _objects(value: object) -> list[dict[str, Any]]:
+    return [entry for entry in map(as_object, as_list(value) or ()) if entry is not None]
+
+
+def listed(value: object) -> list[Any]:
+    """All in a list, or the only one where it is none."""
+    several = as_list(value)
+    return [value] if several is None else several

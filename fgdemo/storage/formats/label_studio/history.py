@@ -10,19 +10,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from fgdemo.storage.disk.strict_json import read_object
+from fgdemo.storage.disk.strict_json import as_objects, read_object
 from fgdemo.storage.history.events import LabelEvent
 from fgdemo.storage.records.exported import Piece
 from fgdemo.storage.records.fields import FaultError, Record
 from fgdemo.storage.records.inventory import Inventory
 from fgdemo.storage.records.workspace_records import event_record, picture_columns, said_of, taxon_of, taxon_record
+from fgdemo.values.annotation import Kind
 from fgdemo.values.labelled import SourceEvent
 from fgdemo.values.taxonomy import Taxon
 
 KEY = "fgdemo"
 FORMAT = 1
 _AROUND = ("session", "image", "type")
-STATES = {"unusable": "(unusable)", "none": "(none of these)"}
+STATES: Mapping[Kind, str] = {"unusable": "(unusable)", "none": "(none of these)"}
 """Choices that an export offers beside the kinds. No kind's name is written with brackets around it."""
 
 
@@ -118,7 +119,8 @@ def unpacked(text: Any, taxa: dict[str, Taxon], retired: set[str]) -> History:
     return History(picture, said, {one.ref: one for one in shown if one.ref in refs})
 
 
-def _objects(listed: Any) -> list[Mapping[str, Any]]:
-    if not isinstance(listed, list) or not all(isinstance(one, dict) for one in listed):
+def _objects(listed: Any) -> list[dict[str, Any]]:
+    objects = as_objects(listed)
+    if objects is None:
         raise ValueError("no list of objects")
-    return listed
+    return objects

@@ -6,11 +6,11 @@ import os
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from fgdemo.storage.disk.strict_json import as_object
 from fgdemo.values.labelled import PICTURE_ENDINGS, ending_of
 
 _UPLOADED = re.compile(r"[0-9a-f]{8}-(.+)", re.DOTALL)
@@ -101,9 +101,10 @@ def _addressed(shown: str) -> Iterator[str]:
     yield from (unquote(url.path), url.path, unquote(unquote(url.path)))
 
 
-def picture_of(data: Any) -> tuple[str | None, str]:
+def picture_of(task_data: object) -> tuple[str | None, str]:
     """What a task shows: its `image`, or else its only value that looks like the file of a picture; or None and why."""
-    if not isinstance(data, Mapping):
+    data = as_object(task_data)
+    if data is None:
         return None, "names no picture"
     named = data.get("image")
     if isinstance(named, str) and named:
@@ -126,7 +127,7 @@ def _is_picture(text: str) -> bool:
 
 def pictures_below(folder: Path) -> list[str]:
     """Names of all pictures below a folder; hidden folders and links to folders are not entered."""
-    names = []
+    names: list[str] = []
     for root, folders, files in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
         inner = Path(root).relative_to(folder).as_posix()

@@ -10,7 +10,8 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from fgdemo.storage.disk.strict_json import BadJsonError, read_json
+from fgdemo.storage.disk.strict_json import BadJsonError, as_object, read_json
+from fgdemo.storage.formats.label_studio.answers import listed
 from fgdemo.storage.formats.label_studio.places import picture_of
 from fgdemo.values.errors import DatasetError
 from fgdemo.values.labelled import SourceContent
@@ -52,7 +53,7 @@ def tasks_of_rows(
     own = any("fgdemo" in row for row in rows)
     columns = ["kind"] if own and wanted is None else _columns(rows)
     control = choose(columns, name, wanted, found)
-    texts = {"comment", "said"} if own else set()
+    texts = {"comment", "said"} if own else set[str]()
     tasks: dict[str, dict[str, Any]] = {}
     for number, row in enumerate(rows):
         key = json.dumps([row.get("id"), picture_of(row)[0] or number], ensure_ascii=False)
@@ -60,12 +61,12 @@ def tasks_of_rows(
         if row.get("annotation_id") in (None, "") and (control is None or not row.get(control)):
             continue  # a task that nobody has answered
         results = [
-            {"type": "textarea", "from_name": column, "value": {"text": _listed(row[column])}}
+            {"type": "textarea", "from_name": column, "value": {"text": listed(row[column])}}
             for column in sorted(texts)
             if row.get(column) not in (None, "")
         ]
         if control is not None and row.get(control) not in (None, "", []):
-            results += [_result(control, value) for value in _listed(row[control])]
+            results += [_result(control, value) for value in listed(row[control])]
         task["annotations"].append(
             {
                 **{about: row.get(about) for about in ABOUT},
@@ -121,20 +122,16 @@ def _columns(rows: Sequence[Row]) -> list[str]:
 def _result(control: str, value: Any) -> dict[str, Any]:
     if isinstance(value, str):
         return {"type": "choices", "from_name": control, "value": {"choices": [value]}}
-    of = value if isinstance(value, Mapping) else {}
+    of = as_object(value) or {}
     return {"type": "taxonomy" if "taxonomy" in of else "choices", "from_name": control, "value": of}
 
 
 def _is_choice(value: Any) -> bool:
-    return any(isinstance(one, Mapping) and ("choices" in one or "taxonomy" in one) for one in _listed(value))
+    return any("choices" in one or "taxonomy" in one for one in map(as_object, listed(value)) if one)
 
 
 def _is_text(value: Any) -> bool:
     return isinstance(value, str) and bool(value.strip()) and len(value) <= 300
-
-
-def _listed(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
 
 
 def _unpacked(key: str, value: Any) -> Any:

@@ -13,9 +13,9 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-from fgdemo.storage.disk.strict_json import BadJsonError, read_json
+from fgdemo.storage.disk.strict_json import BadJsonError, as_object, as_objects, read_json
 from fgdemo.storage.formats.label_studio.answers import Reading, answers, controls_of, taxonomy_paths
 from fgdemo.storage.formats.label_studio.history import KEY, History, unpacked
 from fgdemo.storage.formats.label_studio.places import Places, picture_of, pictures_below
@@ -89,7 +89,7 @@ def read_tasks_in(tree: Tree, name: str, files: list[str], control: str | None =
     found.groups.update({label: groups for groups, label in named.values() if groups})
     places, reading = Places(files), Reading(control, found, names={path: label for path, (_, label) in named.items()})
     for number, task in enumerate(tasks, 1):
-        where, data = f"task {number} of {name}", task.get("data") or {}
+        where, data = f"task {number} of {name}", as_object(task.get("data")) or {}
         shown, why = picture_of(data)
         if shown is None:
             found.skip(where, why)
@@ -117,10 +117,10 @@ def read_tasks_in(tree: Tree, name: str, files: list[str], control: str | None =
 
 def _listed(content: bytes, name: str) -> Sequence[Mapping[str, Any]]:
     try:
-        tasks = read_json(content)
+        tasks = as_objects(read_json(content))
     except BadJsonError as error:
         raise DatasetError(f"“{name}” {error}: export it again, as JSON or JSON-MIN.") from error
-    if not isinstance(tasks, list) or not all(isinstance(task, dict) for task in tasks):
+    if tasks is None:
         raise DatasetError(f"“{name}” is not a list of Label Studio tasks: export the project as JSON or JSON-MIN.")
     return tasks
 
@@ -139,4 +139,4 @@ def _history(
 
 
 def _split(data: Mapping[str, Any]) -> SourceSplit:
-    return cast(SourceSplit, SPLIT_NAMES.get(str(data.get("split", "train")).lower().replace("gold", "test"), "train"))
+    return SPLIT_NAMES.get(str(data.get("split", "train")).lower().replace("gold", "test"), "train")
