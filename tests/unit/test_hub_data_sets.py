@@ -11,6 +11,7 @@ import pytest
 
 from fgdemo.storage.formats.hub_datasets import read_hub
 from fgdemo.storage.hub.data_sets import push_parquet, schema_of
+from fgdemo.values.errors import DatasetError
 
 TEXT = datasets.Value("string")
 
@@ -65,6 +66,15 @@ def test_answers_come_back(on_the_hub: Callable[..., None]) -> None:
     (picture,) = read_hub("ada/birds", partly_labelled=True).pictures
     (said,) = picture.said
     assert (picture.name, said.kind, said.annotator, picture.load()) == ("other/0", "unusable", "ada", b"one")
+
+
+@pytest.mark.parametrize("partly_labelled", [False, True])
+def test_a_table_of_questions_and_answers_is_no_table_of_pictures(
+    on_the_hub: Callable[..., None], partly_labelled: bool
+) -> None:
+    on_the_hub({"train": {"image": ["a.jpg"], "answer": ["two cats"]}}, {"image": TEXT, "answer": TEXT})
+    with pytest.raises(DatasetError, match="has no column of pictures; its columns are image, answer"):
+        read_hub("ada/questions", partly_labelled)
 
 
 def test_what_is_pushed_is_a_data_set_of_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

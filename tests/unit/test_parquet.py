@@ -83,6 +83,13 @@ def test_two_classes_are_told_and_two_columns_of_words_are_asked(tmp_path: Path)
         read_source(write(tmp_path / "words.parquet", words))
 
 
+def test_a_table_of_questions_and_answers_is_no_export(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="has no column of pictures; its columns are question, answer"):
+        read_for_import([write(tmp_path / "x.parquet", {"question": ["how many?"], "answer": ["two"]})])
+    with pytest.raises(DatasetError, match="has no column of labels; its columns are image, answer"):
+        read_for_import([write(tmp_path / "y.parquet", {"image": ["a.jpg"], "answer": ["two"]})])
+
+
 def test_what_is_no_picture_after_all_is_told(tmp_path: Path) -> None:
     shape = pa.array([[111, None], [111, 110, 101]], pa.list_(pa.uint8()))
     source = read_source(write(tmp_path / "x.parquet", {"image": shape, "label": ["robin", "wren"]}))

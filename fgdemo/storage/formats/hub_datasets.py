@@ -23,7 +23,7 @@ def _read(what: str, path: str, partly_labelled: bool) -> SourceContent:
     found = SourceContent()
     for rows in load_splits(what, path):
         split = SPLIT_NAMES.get(rows.name.lower())
-        if partly_labelled and "answer" in rows.columns:
+        if partly_labelled and "answer" in rows.columns and "image" in rows.pictures:
             _read_answers(rows, found)
         elif split is None:
             found.skip(rows.name, "is not a train, val or test split")

@@ -75,7 +75,7 @@ def read_parquet(path: Path, partly_labelled: bool = False, asked: Asked | None 
         split_name = _split_name(name) if path.is_dir() else (split_in(file.stem) and _split_name(file.name)) or "train"
         reader = ParquetRows(file)
         what = f"The file “{path if path.is_file() else name}”"
-        if partly_labelled and "answer" in reader.schema.names:
+        if partly_labelled and _has_answers(reader.schema):
             _read_answers(reader, split_name, counts, found)
         elif split_name.lower() not in SPLIT_NAMES:
             found.skip(split_name, "is not a train, val or test split")
@@ -135,6 +135,11 @@ def _label(value: Any, names: Sequence[str]) -> str:
             return ""
         return names[value] if value < len(names) else str(value)
     return cell(value)
+
+
+def _has_answers(schema: pa.Schema) -> bool:
+    """Whether it is of an export; others ask questions about pictures, or without any, in a table of this kind."""
+    return "answer" in schema.names and any(one.name == "image" and _is_picture(one.type) for one in columns_of(schema))
 
 
 def _read_answers(reader: ParquetRows, split_name: str, counts: dict[str, int], found: SourceContent) -> None:
