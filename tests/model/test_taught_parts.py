@@ -10,6 +10,7 @@ import pytest
 import torch
 from safetensors.numpy import load_file
 from torch import Tensor
+from torch.nn import functional
 
 from fgdemo.commands.model.teach_parts import teach_parts
 from fgdemo.learn.candidate.part_groups import keep_groups, keep_taught
@@ -18,7 +19,7 @@ from fgdemo.model.checkpoint.folder import WEIGHTS, write_checkpoint
 from fgdemo.model.checkpoint.load import load_classifier, save_classifier
 from fgdemo.model.checkpoint.persistence import to_checkpoint
 from fgdemo.model.classifier import Classifier
-from fgdemo.model.parts import PartModel, fit_parts
+from fgdemo.model.parts import SUREST, PartModel, fit_parts
 from fgdemo.model.taught.fitting import TaughtView, fit_taught
 from fgdemo.model.taught.shares import at_points, mean_around
 from fgdemo.specimens import SPECIES, draw_specimen
@@ -129,6 +130,17 @@ def test_a_group_has_taught_parts_and_another_its_clusters(found: PartModel, tau
     alone = taught_model.assign(TOKENS, "bird")
     on_it = shares[..., -1] < 0.3
     assert float((alone[..., :-1].argmax(-1) == shares[..., :-1].argmax(-1))[on_it].float().mean()) > 0.7
+
+
+def test_where_the_thing_is_is_told_by_taught_parts_and_mid_tokens_together(taught_model: PartModel) -> None:
+    tokens, mid, line = TOKENS, MIDS, torch.randn(MID + 1, generator=torch.Generator().manual_seed(1))
+    told = replace(taught_model, mid_ground=10 * line[None], mid_groups=("bird",))
+    by_mid = 10 * (functional.normalize(mid, dim=-1) @ line[:-1] + line[-1])
+    alone, both = (torch.logit(parts.where(tokens, mid, "bird")) for parts in (taught_model, told))
+    assert float(by_mid.abs().max()) > SUREST >= float(alone.abs().max()) - 1e-3
+    torch.testing.assert_close(both, (alone + by_mid.clamp(-SUREST, SUREST)) / 2, atol=1e-3, rtol=1e-3)
+    torch.testing.assert_close(told.where(tokens, None, "bird"), told.foreground(tokens, "bird"))
+    torch.testing.assert_close(told.where(tokens, mid, "dog"), told.foreground(tokens, "dog"))
 
 
 def test_features_that_were_turned_are_asked_the_same(taught_model: PartModel) -> None:
