@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol, get_args
 
-from fgdemo.values.errors import ForbiddenError
+from fgdemo.values.errors import ForbiddenError, StorageError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,7 +34,20 @@ VISITOR = Person("visitor", "visitor")
 OWNER = Person("owner", "maintainer")
 """Whoever runs commands on this machine, who may read the workspace's files anyway."""
 
-Kind = Literal["import", "suggestion", "label", "unsure", "skip", "unusable", "none", "adjudication", "undo", "point"]
+Kind = Literal[
+    "import",
+    "suggestion",
+    "label",
+    "unsure",
+    "skip",
+    "unusable",
+    "none",
+    "adjudication",
+    "undo",
+    "point",
+    "publish",
+    "withdraw",
+]
 """What a label event says.
 
 - import: the label a picture came with, or with no taxon that it came without one;
@@ -44,7 +57,8 @@ Kind = Literal["import", "suggestion", "label", "unsure", "skip", "unusable", "n
 - unusable: cannot be labelled at all; none: not one of these classes. Both take the picture out of training;
 - adjudication: the last word where experts disagree, and the only way to change what was said of a gold picture;
 - undo: takes back the event that `undoes` names;
-- point: where a part is seen, or that it is not; the newest of a picture and a part counts, and no label follows.
+- point: where a part is seen, or that it is not; the newest of a picture and a part counts, and no label follows;
+- publish: from then on visitors may see the picture; withdraw: not any more. The newest of both counts.
 """
 
 AnswerKind = Literal["label", "unsure", "skip", "unusable", "none", "adjudication"]
@@ -98,6 +112,34 @@ class Standing:
 DOUBTFUL = 0.35
 """Above this suspicion a label looks wrong: in `suspects`, and on every page. A check costs a key, and a wrong label
 that is not asked stays, so it lies below one half: see `fgdemo.learn.measure.suspicion` for what it finds."""
+
+
+LONGEST_CREDIT = 200
+LONGEST_LICENCE = 100
+
+
+@dataclass(frozen=True)
+class Publication:
+    """What a maintainer says when a labelled picture is published; it stands under the picture wherever it is shown.
+
+    Attributes:
+        credit: who made or owns it ("Mia Miller, Museum of Natural History").
+        licence: on which terms it is shown ("CC BY 4.0").
+
+    Raises:
+        StorageError: one of them is empty, too long, or no single line.
+    """
+
+    credit: str
+    licence: str
+
+    def __post_init__(self) -> None:
+        for what, text, longest in (
+            ("Whose picture it is", self.credit, LONGEST_CREDIT),
+            ("The licence", self.licence, LONGEST_LICENCE),
+        ):
+            if not text.strip() or text != " ".join(text.split()) or len(text) > longest or not text.isprintable():
+                raise StorageError(f"{what} is said in one line of 1 to {longest} characters.")
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import Literal
 
-from fgdemo.values.annotation import DECIDING, OUT, Kind
+from fgdemo.values.annotation import DECIDING, OUT, Kind, Publication
 from fgdemo.values.points import PlacedPoint
 from fgdemo.values.taxonomy import Taxon
 from fgdemo.values.types import CropBox
@@ -89,6 +89,7 @@ class SourceEvent:
     model_version: str | None = None
     box: CropBox | None = None
     point: PlacedPoint | None = None
+    publication: Publication | None = None
     reason: str | None = None
     batch: str | None = None
     answer_key: str | None = None

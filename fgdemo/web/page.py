@@ -64,6 +64,8 @@ def launch_options(services: Services) -> dict[str, Any]:
                     services.review,
                     services.suggestions,
                     services.mirroring,
+                    lambda image: services.workbench.is_public(image),
+                    spending(services.settings, services.accounts),
                     services.settings.hub_sign_in,
                     framed=bool(services.settings.frame_ancestors),
                     proxies=services.settings.proxies,

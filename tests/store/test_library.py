@@ -28,9 +28,6 @@ def test_nearest_first_and_only_of_the_taxon(workspace):
     assert not any(one.checked for one in found)
     assert len(library.nearest(white, "lowchen", limit=1)) == 1
     assert library.nearest(white, "nashville_warbler") == ()
-    other, unknown = found[1].image_id, "0" * 64
-    assert [one.image_id for one in library.nearest(white, "lowchen", among={other, unknown})] == [other]
-    assert library.nearest(white, "lowchen", among=()) == ()
 
 
 def looks(*shades: float) -> Looks:

@@ -17,7 +17,7 @@ from sqlalchemy.engine import Engine
 from fgdemo.storage.database.database import reading, writing
 from fgdemo.storage.database.schema import account_table, image_table, taxon_table
 from fgdemo.storage.history.events import EventLog
-from fgdemo.storage.history.label_event import LabelEvent, NewPicture
+from fgdemo.storage.history.label_event import FROM_VISITOR, LabelEvent, NewPicture
 from fgdemo.storage.history.sessions import Sessions
 from fgdemo.storage.mirror.row_versions import Versioned, merged
 from fgdemo.storage.mirror.segments import pack
@@ -26,7 +26,7 @@ from fgdemo.storage.people.tokens import Tokens
 from fgdemo.storage.pictures.originals import ImageStore, image_id_of
 from fgdemo.storage.trainings.jobs import Jobs
 from fgdemo.storage.trainings.models import Models
-from fgdemo.storage.visitors.pictures import SOURCE, VisitorPictures, key_of, new_receipt
+from fgdemo.storage.visitors.pictures import VisitorPictures, key_of, new_receipt
 from fgdemo.values.annotation import Role
 from fgdemo.values.errors import ForbiddenError
 from fgdemo.values.training import Verdict
@@ -314,7 +314,7 @@ def left_by_a_visitor(place: Place, receipt: str, colour: int = 1) -> str:
     """A picture that a visitor has sent; gives its id."""
     original = coloured("lowchen", 900 + colour).load()
     said = LabelEvent(image_id_of(original), "suggestion", "visitor", "lowchen", answer_key=key_of(receipt))
-    picture = NewPicture(original, 32, 32, SOURCE, None, "my cat.jpg")
+    picture = NewPicture(original, 32, 32, FROM_VISITOR, None, "my cat.jpg")
     return EventLog(place.engine, place.clock).append_with_picture(said, picture, place.images).image
 
 

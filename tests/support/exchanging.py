@@ -9,11 +9,12 @@ from typing import Any
 from fgdemo.services.exchange.exchange import Exchange
 from fgdemo.storage.database.database import utc_now
 from fgdemo.storage.exchange.believed import ELSEWHERE
-from fgdemo.storage.history.events import LabelEvent, NewPicture
+from fgdemo.storage.history.events import NOT_TAKEN_BACK, LabelEvent, NewPicture
+from fgdemo.storage.history.label_event import PUBLISHING
 from fgdemo.storage.history.sessions import Sessions
 from fgdemo.storage.pictures.originals import image_id_of
 from fgdemo.storage.records.inventory import Inventory
-from fgdemo.values.annotation import Person
+from fgdemo.values.annotation import Person, Publication
 from fgdemo.values.points import PlacedPoint
 from fgdemo.values.types import CropBox
 from tests.support.workspace import FakeWorkspace, coloured, some_pictures
@@ -57,13 +58,16 @@ def say(ws: FakeWorkspace, image: str, action: str, who: str, new_kind: str, ses
             image, "adjudication", who, taxon="eskimo_dog", batch="b/1", answer_key=f"k{count}", **common
         )
     elif action == "undo":
-        said = [e for e in history if e.kind not in ("import", "suggestion", "undo", "point")]
+        said = [e for e in history if e.kind not in NOT_TAKEN_BACK]
         if not said:
             return
         event = LabelEvent(image, "undo", who, undoes=said[-1].id)
     elif action == "point":
         x = None if count % 3 == 0 else round(count % 100 / 100, 2)
         event = LabelEvent(image, "point", who, point=PlacedPoint("crown", x, x), answer_key=f"p{count}/0", **common)
+    elif action == "publish":
+        mine = Publication("Mia Müller", "CC BY 4.0")
+        event = LabelEvent(image, "publish", who, publication=mine, batch="b/2", answer_key=f"v{count}", **common)
     elif action == "suggestion":
         event = LabelEvent(image, "suggestion", "visitor", taxon="owl", box=CropBox(0.1, 0.2, 0.8, 0.9))
     else:
@@ -85,13 +89,15 @@ ACTIONS = (
     "unsure",
     "skip",
     "point",
+    "publish",
+    "withdraw",
 )
 
 
 def everything(workspace: FakeWorkspace) -> dict[str, Any]:
     """The whole workspace without the numbers of its rows, which may differ, and what is computed from the pictures.
 
-    A random check is none in another workspace: there it is one of elsewhere."""
+    A random check is none in another workspace: there it is one of elsewhere, and so is what is published."""
     inventory = Inventory(workspace.engine)
     keys = {row["id"]: (row["annotator"], row["opened_at"]) for row in inventory.sessions}
     pictures = {}
@@ -107,7 +113,7 @@ def everything(workspace: FakeWorkspace) -> dict[str, Any]:
                     session=None,
                     undoes=place.get(event.undoes) if event.undoes else None,
                     shown_version=place.get(event.shown_version) if event.shown_version else None,
-                    reason=(event.reason or "").removeprefix(ELSEWHERE) or None,
+                    reason=None if event.kind in PUBLISHING else (event.reason or "").removeprefix(ELSEWHERE) or None,
                 )
                 for event in held.history
             ],

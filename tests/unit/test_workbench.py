@@ -512,7 +512,8 @@ def test_neighbours_are_the_nearest_labelled_pictures_but_never_the_picture_itse
     workspace.take_in(listed)
     images = [image_id_of(photo(c)) for c in shades]
     workbench = Workbench(workspace.classifier, Library(workspace.roster, workspace.embeddings, workspace.images))
-    found = workbench.neighbours(photo(shades[0]), name="a", box=None, taxon_ids=("eskimo_dog", "lowchen"))
+    near = partial(workbench.neighbours, name="a", only_public=False)
+    found = near(photo(shades[0]), box=None, taxon_ids=("eskimo_dog", "lowchen"))
     assert found["lowchen"] == ()
     nearest = found["eskimo_dog"]
     assert len(nearest) == 4
@@ -526,7 +527,7 @@ def test_neighbours_are_the_nearest_labelled_pictures_but_never_the_picture_itse
     file = io.BytesIO()
     Image.open(io.BytesIO(photo(shades[0]))).save(file, "PNG", exif=exif)
     for box in (None, CropBox(0, 0, 0.5, 0.5)):
-        (again,) = workbench.neighbours(file.getvalue(), name="a", box=box, taxon_ids=("eskimo_dog",)).values()
+        (again,) = near(file.getvalue(), box=box, taxon_ids=("eskimo_dog",)).values()
         assert [n.image_id for n in again] == [n.image_id for n in nearest], "the file differs, the picture does not"
     with pytest.raises(TaxonomyError):
         workbench.neighbours(photo(shades[0]), name="a", box=None, taxon_ids=("no_such",))

@@ -169,7 +169,7 @@ def test_an_uploaded_picture_gets_an_answer_in_words_with_everything_beside_it(p
     )
     expect(page.locator(".fg-set")).to_contain_text("Nashville Warbler")
     expect(page.locator(".fg-model")).to_contain_text("fake-00000000 · 5 kinds")
-    expect(page.locator(".fg-neighbours")).to_contain_text("no labelled pictures of these two")
+    expect(page.locator(".fg-neighbours")).to_contain_text("no pictures of these two")
 
 
 def test_a_picture_unlike_all_others_is_called_unknown(page: Page, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from fgdemo.storage.history.events import LabelEvent
-from tests.support.browser_app import RunningApp, complaints_of, running_app, signed_in
+from tests.support.browser_app import YELLOW, RunningApp, complaints_of, picture, running_app, signed_in
 from tests.support.workspace import coloured, some_pictures
 
 CELL = "#review?given=mourning_warbler&suggested=nashville_warbler&state=all&split=train"
@@ -277,3 +277,51 @@ def test_a_picture_closely_shows_an_outline_first_and_colours_when_they_are_want
     page.keyboard.press("e")
     expect(stage).to_have_attribute("data-map", "")
     expect(fill).to_be_hidden()
+
+
+def test_a_maintainer_publishes_pictures_which_visitors_then_see(
+    browser: Browser, app: RunningApp, tmp_path: Path
+) -> None:
+    app.accounts.add("mia", "maintainer", "long enough")
+    page = signed_in(browser, app, "mia")
+    complaints = complaints_of(page)
+    page.goto(f"{app.url}#review?given=mourning_warbler&state=all")
+    expect(page.locator(".fg-tile")).to_have_count(15)
+    page.locator(".fg-tile").nth(0).click()
+    page.locator(".fg-tile").nth(2).click(modifiers=["Shift"])
+    expect(page.locator(".fg-keybutton", has_text="Publish…")).to_be_visible()
+    page.keyboard.press("v")
+    dialog = page.locator("dialog[open]")
+    expect(dialog).to_contain_text("Publish 3 pictures?")
+    dialog.get_by_label("Whose pictures they are").fill("  <b>Mia</b>   Miller ")
+    page.keyboard.press("Enter")  # without a licence nothing is published
+    expect(dialog).to_be_visible()
+    dialog.get_by_label("Licence").fill("CC BY 4.0")
+    page.keyboard.press("Enter")
+    said(page, "3 pictures → published: <b>Mia</b> Miller · CC BY 4.0. Saved.")
+    assert app.workspace.roster.is_public.sum() == 3
+    page.goto(f"{app.url}#review?given=mourning_warbler&state=published")
+    expect(page.locator(".fg-count")).to_have_text("3 pictures")
+    expect(page.locator(".fg-tile").first).to_contain_text("published")
+    page.locator(".fg-tile").first.click()
+    expect(page.locator(".fg-past")).to_contain_text("published: <b>Mia</b> Miller · CC BY 4.0")
+    image = page.locator(".fg-tile").first.get_attribute("data-image") or ""
+    visitor = browser.new_page()
+    reply = visitor.goto(f"{app.url}fgdemo/pictures/{image}/display")
+    assert reply is not None
+    assert reply.ok
+    page.keyboard.press("v")  # the one under the cursor
+    said(page, "1 picture → withdrawn. Saved.")
+    assert app.workspace.roster.is_public.sum() == 2
+    page.keyboard.press("z")
+    said(page, "Taken back: 1 picture → withdrawn.")
+    assert app.workspace.roster.is_public.sum() == 3
+    visitor.goto(app.url)
+    visitor.set_input_files(".fg-classify input[type=file]", picture(tmp_path / "w.png", YELLOW, YELLOW))
+    strip = visitor.locator(".fg-strip-b")
+    expect(strip.locator("img").first).to_be_visible()
+    expect(strip.locator(".fg-credit")).to_have_text("<b>Mia</b> Miller · CC BY 4.0")
+    expect(visitor.locator(".fg-strip-a img")).to_have_count(0)
+    visitor.close()
+    page.context.close()
+    assert complaints == []

@@ -14,9 +14,11 @@ import httpx
 import pytest
 from starlette.routing import Mount, Route
 
+from fgdemo.services.review import Shown
 from fgdemo.storage.database.database import utc_now
 from fgdemo.storage.people.accounts import Accounts
-from fgdemo.values.annotation import Person, Role
+from fgdemo.storage.pictures.images import data_url
+from fgdemo.values.annotation import Person, Publication, Role
 from fgdemo.web.http.identity import COOKIE
 from fgdemo.web.page import launch_options
 from tests.support.browser_app import RunningApp, running_app
@@ -130,9 +132,57 @@ def test_every_question_refuses_everybody_but_experts(app: RunningApp) -> None:
     assert app.events.since(0) == before
 
 
+def test_visitors_are_shown_published_pictures_and_no_other(app: RunningApp) -> None:
+    """Whatever question they ask, and wherever they look."""
+    workspace, mia = app.workspace, Person("mia", "maintainer")
+    workspace.roster.follow()
+    ids, taxa = list(workspace.roster.image_ids), ["nashville_warbler", "mourning_warbler"]
+    secret = {image: data_url(workspace.images.thumbnail(image)) for image in ids}
+    file = workspace.images.read(ids[0])
+    sent = httpx.post(f"{app.url}gradio_api/upload", files={"files": ("w.png", file)}).json()[0]
+    asked = {"path": sent, "name": "w", "a": taxa[0], "b": taxa[1], "taxa": taxa, "methods": ["evidence"]}
+    asked |= {"query": "warbler", "model_version": "m", "taxon": taxa[0], "receipt": "x"}
+    program = {"picture": {"path": sent, "meta": {"_type": "gradio.FileData"}}, "taxa": taxa}
+
+    def leaked(token: str | None) -> set[str]:
+        replies = [json.dumps(ask(app, name, asked, token)) for name in sorted(FOR_EVERYBODY & set(questions(app)))]
+        headers = {"Cookie": f"{COOKIE}={token}"} if token else {}
+        replies.append(ask_as_a_program(app, "neighbours", program, headers))
+        assert "event: complete" in replies[-1]
+        told = "".join(replies)
+        seen = {image for image in ids[1:] if image in told or secret[image] in told}
+        for size in ("display", "thumbnail"):
+            for image in ids:
+                status, reply = http(f"{app.url}fgdemo/pictures/{image}/{size}", token=token)
+                assert (status, set(reply)) == (403, {"error"}) or reply.startswith(b"\xff\xd8")
+                seen |= {image} if status == 200 else set()
+        return seen
+
+    expert = app.accounts.sign_in("ada", PASSWORD)
+    some = [image for image in ids[1:] if workspace.roster.standing(image).taxon == taxa[0]][:2]
+    strangers = {who: intruders(app)[who] for who in ("nobody", "a forged one", "a visitor with an account")}
+    for token in strangers.values():
+        assert leaked(token) == set()
+    assert len(leaked(expert)) == len(ids)
+    shown = [Shown(image, workspace.roster.standing(image).version) for image in some]
+    app.services.review.publish(mia, shown, Publication("Mia Miller", "CC BY 4.0"), "all of them")
+    near = ask(app, "neighbours", asked, None)[taxa[0]]
+    assert {one["image_id"] for one in near} == set(some)
+    assert {(one["publication"]["credit"], one["publication"]["licence"]) for one in near} == {
+        ("Mia Miller", "CC BY 4.0")
+    }
+    for token in strangers.values():
+        assert leaked(token) == set(some)
+    with httpx.Client() as client:
+        reply = client.get(f"{app.url}fgdemo/pictures/{some[0]}/display")
+        assert (reply.status_code, reply.headers["cache-control"]) == (200, "no-store")
+    app.services.review.publish(mia, shown, None, "none of them")
+    assert leaked(None) == set()
+
+
 def test_what_is_for_maintainers_refuses_experts(app: RunningApp) -> None:
     expert = app.accounts.sign_in("ada", PASSWORD)
-    theirs = {name for name in questions(app) if name.startswith(("data_", "people_", "train_"))}
+    theirs = {name for name in questions(app) if name.startswith(("data_", "people_", "train_", "review_publish"))}
     assert len(theirs) >= 19
     people = app.accounts.all()
     for name in theirs:
@@ -146,6 +196,8 @@ def test_what_is_for_maintainers_refuses_experts(app: RunningApp) -> None:
             "preset": "quick",
             "job": 1,
             "version": "fake-00000000",
+            "items": [],
+            "key": "k",
         }
         assert ask(app, name, asked, expert).get("code") == "forbidden", name
     assert app.accounts.all() == people

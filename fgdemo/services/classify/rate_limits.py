@@ -11,7 +11,7 @@ from typing import Literal
 from fgdemo.values.annotation import Role
 from fgdemo.values.errors import BusyError
 
-Deed = Literal["ask", "trust", "suggest", "upload", "sign-in"]
+Deed = Literal["ask", "look", "trust", "suggest", "upload", "sign-in"]
 FREER = 10
 """Experts and maintainers may do so many times as much; signing in is the same for all."""
 MOST_VISITORS = 20_000
@@ -38,6 +38,7 @@ def rates(asks_per_minute: int) -> dict[Deed, Rate]:
     """What one visitor may do when that many pictures a minute may be asked about."""
     return {
         "ask": Rate(asks_per_minute, asks_per_minute),
+        "look": Rate(10 * asks_per_minute, 10 * asks_per_minute),  # at published pictures, of which one shows many
         "upload": Rate(asks_per_minute, asks_per_minute),
         "trust": Rate(max(asks_per_minute // 2, 1), asks_per_minute / 2),  # seconds of the model each
         "suggest": Rate(max(asks_per_minute // 6, 1), asks_per_minute / 6),

@@ -1,6 +1,6 @@
 """Labelled pictures of the workspace that look most like one that was read, without that picture itself."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -20,26 +20,27 @@ def nearest_others(
     read: Read,
     whole: np.ndarray | None,
     taxon: str,
+    only_public: bool,
     limit: int = NEIGHBOURS,
-    among: Collection[str] | None = None,
 ) -> list[Similar]:
     """The pictures labelled as this taxon that look most like what was read, nearest first, never itself.
 
     Args:
         whole: (D,) embedding of the whole picture, by which it is known among those of the workspace; None: unknown.
-        among: ids of the pictures that may be shown; None for all.
+        only_public: only those that visitors may see.
 
     Raises:
         StorageError: the workspace cannot be read.
     """
-    nearest = () if whole is None else library.nearest(whole, taxon, 1)
+    nearest = () if whole is None else library.nearest(whole, taxon, 1, only_public)
     itself = {read.image_id, *(found.image_id for found in nearest if found.similarity > SAME_PICTURE)}
-    similar = library.nearest(read.reading.embedding, taxon, limit + len(itself), among)
+    similar = library.nearest(read.reading.embedding, taxon, limit + len(itself), only_public)
     return [found for found in similar if found.image_id not in itself][:limit]
 
 
 def neighbours(library: Library, taxon: str, found: Sequence[Similar]) -> tuple[Neighbour, ...]:
     """Pictures of a taxon as a page shows them. Raises StorageError."""
+    credits = library.publications([one.image_id for one in found])
     return tuple(
         Neighbour(
             image_id=one.image_id,
@@ -47,6 +48,7 @@ def neighbours(library: Library, taxon: str, found: Sequence[Similar]) -> tuple[
             thumbnail=data_url(library.images.thumbnail(one.image_id)),
             similarity=round(one.similarity, 4),
             checked=one.checked,
+            publication=credits.get(one.image_id),
         )
         for one in found
     )

@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from fgdemo.storage.history.events import EventLog, LabelEvent, NewPicture
+from fgdemo.storage.history.label_event import FROM_VISITOR
 from fgdemo.storage.pictures.images import Encoded
 from fgdemo.storage.pictures.originals import THUMBNAIL_PX, ImageStore, image_id_of
-from fgdemo.storage.visitors.pictures import SOURCE, LeftPicture, VisitorPictures, key_of, new_receipt, receipt_of
+from fgdemo.storage.visitors.pictures import LeftPicture, VisitorPictures, key_of, new_receipt, receipt_of
 from fgdemo.storage.visitors.remarks import OTHER_KEY, Remark, Remarks
 from fgdemo.values.annotation import Person
 from fgdemo.values.errors import StorageError, TaxonomyError
@@ -117,7 +118,7 @@ class Suggestions:
             box=box,
             answer_key=key_of(receipt),
         )
-        kept = self._keep(event, NewPicture(original, *size, source=SOURCE, split=None, name=_file_name(name)))
+        kept = self._keep(event, NewPicture(original, *size, source=FROM_VISITOR, split=None, name=_file_name(name)))
         return Suggested(str(kept.id), receipt, self._pictures.look(receipt).kept_until)
 
     def _words_of(

@@ -140,9 +140,10 @@ class Workbench:
         return tuple(self._taxon_prob(leaves[i], float(probs[i])) for i in self._classifier.prediction_set(probs))
 
     def neighbours(
-        self, data: Encoded, *, name: str, box: CropBox | None, taxon_ids: Sequence[str]
+        self, data: Encoded, *, name: str, box: CropBox | None, taxon_ids: Sequence[str], only_public: bool = True
     ) -> dict[str, tuple[Neighbour, ...]]:
         """For each taxon, the pictures of the workspace labelled so that look most like this one, nearest first.
+        `only_public`: of those that visitors may see.
 
         Raises:
             PictureError, TaxonomyError: as for `classify`.
@@ -155,8 +156,12 @@ class Workbench:
         read = self._readings.of(data, name, box)
         whole = read if box is None else self._readings.recent(read.image_id, None)
         embedding = None if whole is None else whole.reading.embedding
-        near = {taxon: nearest_others(self._library, read, embedding, taxon) for taxon in taxon_ids}
+        near = {taxon: nearest_others(self._library, read, embedding, taxon, only_public) for taxon in taxon_ids}
         return {taxon: neighbours(self._library, taxon, found) for taxon, found in near.items()}
+
+    def is_public(self, image: str) -> bool:
+        """Whether visitors may see this picture of the workspace."""
+        return self._library is not None and self._library.is_public(image)
 
     def search_taxa(self, query: str, limit: int = 20) -> tuple[TaxonHit, ...]:
         """Taxa whose name, alias or Latin name matches, best first; see `TaxonSearch.find`."""

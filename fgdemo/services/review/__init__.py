@@ -18,16 +18,19 @@ from fgdemo.services.review.kinds import WORST_CELLS, Cell, KindSummary, summari
 from fgdemo.services.review.matrix import Matrix, matrix
 from fgdemo.services.review.opinions import NEWEST, Annotators, Opinions, annotators
 from fgdemo.services.review.pages import KindPage, PairPage, kind_page, pair_page, typical_rows
+from fgdemo.services.review.publishing import Publishing
 from fgdemo.services.review.snapshot import Snapshot, snapshot
 from fgdemo.services.review.table import table
 from fgdemo.storage.database.database import utc_now
 from fgdemo.storage.history.answers import second_opinions, tallies
 from fgdemo.storage.history.events import EventLog, LabelEvent, Note
+from fgdemo.storage.history.label_event import PUBLISHING
 from fgdemo.storage.history.leases import Leases
+from fgdemo.storage.history.publications import PublicationLog
 from fgdemo.storage.history.roster import SPLITS, Roster
 from fgdemo.storage.history.taxa import TaxonStore
 from fgdemo.storage.people.audit import note
-from fgdemo.values.annotation import Accuracy, Learner, Person
+from fgdemo.values.annotation import Accuracy, Learner, Person, Publication
 from fgdemo.values.classification.answers import FineMap
 from fgdemo.values.errors import ForbiddenError, StorageError, TaxonomyError
 from fgdemo.values.taxonomy import Taxonomy
@@ -78,6 +81,7 @@ class Review:
         self._engine, self._clock = engine, clock
         self._log, self._leases = EventLog(engine, clock), Leases(engine, clock)
         self._roster, self._learner, self._taxa, self._explainer = roster, learner, taxa, explainer
+        self._publishing = Publishing(self._log, PublicationLog(engine, clock), partial(self._note, action="publish"))
         self._views: OrderedDict[tuple[str, str], np.ndarray] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -215,9 +219,18 @@ class Review:
         batch = answer_many(self._log, self._roster, now.taxonomy, person, items, answer, taxon, key, noted)
         return batch, self.tiles(person, [item.image for item in items])
 
+    def publish(
+        self, person: Person, items: Sequence[Shown], publication: Publication | None, key: str
+    ) -> tuple[str, tuple[Tile, ...]]:
+        """Show pictures to everybody, or with None to nobody any more. See `Publishing.set`, and `answer`."""
+        batch = self._publishing.set(person, items, publication, key)
+        return batch, self.tiles(person, [item.image for item in items])
+
     def undo(self, person: Person, batch: str) -> tuple[Tile, ...]:
         """Take back a whole batch. Raises StaleError where somebody has spoken since, and ForbiddenError."""
         person.require("expert")
+        if any(said.kind in PUBLISHING for said in self._log.by_batch(batch)):
+            return self.tiles(person, self._publishing.undo(person, batch))
         return self.tiles(person, undo_many(self._log, person, batch, partial(self._note, person)))
 
     def tiles(self, person: Person, images: Sequence[str]) -> tuple[Tile, ...]:
@@ -228,8 +241,8 @@ class Review:
 
     # --- inside -------------------------------------------------------------------------------------------
 
-    def _note(self, person: Person, about: str) -> Note:
-        return lambda connection: note(connection, self._clock(), person, "gold", about)
+    def _note(self, person: Person, about: str, action: str = "gold") -> Note:
+        return lambda connection: note(connection, self._clock(), person, action, about)
 
     def taxonomy(self) -> Taxonomy:
         return self._taxa.load()

@@ -11,7 +11,9 @@ from fgdemo.storage.history.roster import SPLITS
 from fgdemo.values.annotation import Kind
 from fgdemo.values.errors import StorageError
 
-State = Literal["all", "unchecked", "suspect", "checked", "disputed", "suggestion", "unlabelled", "unusable"]
+State = Literal[
+    "all", "unchecked", "suspect", "checked", "disputed", "suggestion", "unlabelled", "unusable", "published"
+]
 Sort = Literal["suspicion", "similarity", "newest"]
 MOST_BY_LIKENESS = 2000
 """So many pictures are laid out by likeness, the most suspect ones; the others follow them by suspicion."""
@@ -24,8 +26,9 @@ class Filter:
     Attributes:
         given: they are labelled as this leaf, or as this group or anything below it.
         suggested: the model takes them for this leaf, or for one of this group.
-        state: suspect is unchecked with a suspicion above one half; suggestion: a visitor's suggestion waits. Neither
-            unchecked nor suspect means gold pictures with a label, which are locked, unless `split` asks for them.
+        state: suspect is unchecked with a suspicion above one half; suggestion: a visitor's suggestion waits;
+            published: visitors may see it. Neither unchecked nor suspect means gold pictures with a label, which are
+            locked, unless `split` asks for them.
         annotator: who said what they are labelled as now; imports count as one annotator each.
         imported: which import brought them.
         sort: suspicion (most suspect first), similarity (neighbours look alike) or newest.
@@ -56,6 +59,7 @@ class Tile:
         suspicion: in [0, 1], high is suspect; None where there is no label to doubt.
         suggestion: a visitor's suggestion waits.
         locked: only adjudication changes it, see `fgdemo.values.annotation.Standing`.
+        published: visitors may see it.
     """
 
     image: str
@@ -74,6 +78,7 @@ class Tile:
     suggestion: bool
     split: str
     locked: bool
+    published: bool
 
 
 @dataclass(frozen=True)
@@ -148,6 +153,7 @@ def _tile(now: Snapshot, row: int) -> Tile:
         suggestion=standing.suggested,
         split=standing.split,
         locked=standing.is_locked,
+        published=bool(now.roster.is_public[row]),
     )
 
 
@@ -168,6 +174,8 @@ def _in_state(now: Snapshot, state: State) -> np.ndarray:
         return now.disputed.copy()
     if state == "suggestion":
         return now.roster.suggested[: now.n].copy()
+    if state == "published":
+        return now.roster.is_public[: now.n].copy()
     if state == "unlabelled":
         return (now.taxon < 0) & ~now.out
     return now.out.copy() if state == "unusable" else np.ones(now.n, bool)

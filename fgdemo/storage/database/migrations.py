@@ -178,6 +178,7 @@ MIGRATIONS = (
             "CREATE INDEX label_event_point ON label_event (image, id) WHERE point IS NOT NULL",
         ),
     ),
+    Migration(14, ("ALTER TABLE label_event ADD COLUMN publication TEXT",)),
 )
 
 SERIAL = {

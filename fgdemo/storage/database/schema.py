@@ -86,7 +86,7 @@ label_event_table = _table(
     *_optional("batch", "answer_key"),
     _flag("blind"),
     sa.Column("session", sa.BigInteger),
-    *_optional("reason", "point"),
+    *_optional("reason", "point", "publication"),
     sa.CheckConstraint("taxon IS NULL OR new_name IS NULL"),
     sa.Index("label_event_image", "image", "id"),
     sa.Index("label_event_taxon", "taxon", "id"),

@@ -1,6 +1,6 @@
 """The labelled pictures of a workspace, and which of them look most like a given one."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +9,7 @@ from fgdemo.storage.embeddings.embeddings import Embeddings
 from fgdemo.storage.history.references import fit_to_show
 from fgdemo.storage.history.roster import Roster
 from fgdemo.storage.pictures.originals import ImageStore
+from fgdemo.values.annotation import Publication
 
 MOST_COMPARED = 5000
 """Of a kind with more pictures than this, the newest are compared."""
@@ -46,13 +47,24 @@ class Library:
         self._roster = roster
         self._embeddings = embeddings
 
+    def is_public(self, image: str) -> bool:
+        """Whether visitors may see this picture, as of now. Raises StorageError."""
+        roster = self._roster
+        roster.follow()
+        row = roster.row_of.get(image)
+        return row is not None and bool(roster.is_public[row])
+
+    def publications(self, images: Sequence[str]) -> dict[str, Publication]:
+        """Credit and licence of those of these pictures that are published. Raises StorageError."""
+        return self._roster.publications(images)
+
     def nearest(
-        self, embedding: np.ndarray, taxon: str, limit: int = 4, among: Collection[str] | None = None
+        self, embedding: np.ndarray, taxon: str, limit: int = 4, only_public: bool = False
     ) -> tuple[Similar, ...]:
         """The pictures labelled as this taxon whose embeddings are nearest to `embedding` (D,), nearest first.
 
         Args:
-            among: ids of those that are considered; None for all.
+            only_public: only those that visitors may see.
 
         Raises:
             StorageError: the workspace cannot be read.
@@ -62,9 +74,8 @@ class Library:
         if taxon not in roster.taxa:
             return ()
         rows = np.flatnonzero(roster.taxon == roster.taxa.index(taxon))
-        if among is not None:
-            shown = [roster.row_of[image] for image in among if image in roster]
-            rows = rows[np.isin(rows, shown)]
+        if only_public:
+            rows = rows[roster.is_public[rows]]
         rows = fit_to_show(roster, rows, self._suspicion())
         places = self._embeddings.rows_of(roster.image_ids.raw(rows))
         rows, places = rows[places >= 0][-MOST_COMPARED:], places[places >= 0][-MOST_COMPARED:]

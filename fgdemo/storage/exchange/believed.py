@@ -1,7 +1,8 @@
 """What an import says of its answers that only a workspace itself can know: kept as words, it counts for nothing.
 
 A random check is one that this server has dealt at random, or the estimate that stands on them is not unbiased. That a
-picture was removed for good is said by the program alone, here or at a mirror of this workspace.
+picture was removed for good is said by the program alone, here or at a mirror of this workspace. What visitors may see
+is decided by a maintainer of this workspace.
 """
 
 from collections import Counter
@@ -9,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from fgdemo.storage.history.label_event import REMOVED
+from fgdemo.storage.history.label_event import PUBLISHING, REMOVED
 from fgdemo.values.labelled import LabelledPicture, SourceEvent
 
 ELSEWHERE = "elsewhere: "
@@ -18,6 +19,7 @@ _AUDIT = "audit"
 _MEANS = {
     _AUDIT: "given to random checks of another workspace came in, but count into no estimate here",
     REMOVED: "that the picture was removed for good came in without that: only this workspace says so itself",
+    "publish": "that the picture is published came in without that: a maintainer of this workspace decides it",
     "future": "of a time that is still to come came in as said now",
 }
 SKEW = timedelta(days=1)
@@ -37,6 +39,9 @@ def _believed(one: SourceEvent, latest: str, ignored: Counter[str]) -> SourceEve
     if one.reason in (_AUDIT, REMOVED):
         ignored[one.reason] += 1
         one = replace(one, reason=f"{ELSEWHERE}{one.reason}")
+    if one.kind in PUBLISHING and one.reason is None:
+        ignored["publish"] += 1
+        one = replace(one, reason=f"{ELSEWHERE}{one.kind}")
     if one.at is not None and one.at > latest:
         ignored["future"] += 1
         one = replace(one, at=None)

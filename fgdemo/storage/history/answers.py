@@ -9,7 +9,7 @@ from fgdemo.storage.database.schema import label_event_table
 
 LONGEST_LOOK_S = 60.0
 """A look at a picture that took longer is a pause, and counts as so long."""
-_NOT_ANSWERS = ("import", "suggestion", "undo", "point")
+_NOT_ANSWERS = ("import", "suggestion", "undo", "point", "publish", "withdraw")
 
 
 @dataclass(frozen=True)

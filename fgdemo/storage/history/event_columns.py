@@ -22,6 +22,7 @@ class EventColumns:
     splits: tuple[str | None, ...]
     twins: tuple[str | None, ...]
     imports: tuple[str | None, ...]
+    reasons: tuple[str | None, ...]
 
 
 def events_after(engine: sa.Engine, event: int, limit: int, until: int | None = None) -> EventColumns | None:
@@ -31,6 +32,7 @@ def events_after(engine: sa.Engine, event: int, limit: int, until: int | None = 
         sa.select(
             *(table.c[name] for name in ("id", "image", "kind", "taxon", "annotator", "blind")),
             *(pictures.c[name] for name in ("split", "twin_of", "imported_in")),
+            table.c.reason,
         )
         .join_from(table, pictures, table.c.image == pictures.c.id)
         .where(table.c.id > event)

@@ -10,25 +10,28 @@ import sqlalchemy as sa
 from fgdemo.storage.database.json_columns import read_column
 from fgdemo.storage.database.schema import image_table, label_event_table
 from fgdemo.storage.history.label_event import LabelEvent
+from fgdemo.values.annotation import Publication
 from fgdemo.values.batches import batches
 from fgdemo.values.points import PlacedPoint
 from fgdemo.values.types import CropBox
 
+_JSON = {"box": CropBox, "point": PlacedPoint, "publication": Publication}
+"""Columns that hold a value of ours as JSON."""
 AT_ONCE = 500
 """So many pictures or events does one statement name."""
 
 
 def event_of(row: Any) -> LabelEvent:
     """The event of a row of `label_event`."""
-    told: dict[str, Any] = {**row, "blind": bool(row["blind"])}
-    told |= {"box": read_column(CropBox, row["box"]), "point": read_column(PlacedPoint, row["point"])}
+    read: dict[str, Any] = {name: read_column(kind, row[name]) for name, kind in _JSON.items()}
+    told: dict[str, Any] = {**row, "blind": bool(row["blind"]), **read}
     return LabelEvent(**told)
 
 
 def row_of(event: LabelEvent) -> dict[str, Any]:
     """The row of `label_event` of an event, without the number that the database gives it."""
     row = {name: value for name, value in vars(event).items() if name != "id"}
-    written = {name: json.dumps(asdict(row[name])) for name in ("box", "point") if row[name]}
+    written = {name: json.dumps(asdict(row[name])) for name in _JSON if row[name]}
     return {**row, **written}
 
 

@@ -19,6 +19,8 @@ from fgdemo.values.errors import ForbiddenError, StaleError, StorageError
 
 __all__ = ["EventLog", "Kind", "LabelEvent", "NewPicture", "standing_of"]
 
+NOT_TAKEN_BACK: tuple[Kind, ...] = ("import", "suggestion", "undo", "point", "publish", "withdraw")
+"""Points and publications are changed by newer ones."""
 Note = Callable[[sa.Connection], None]
 """Writes down that something was done, in the same transaction; not called for what was done already."""
 
@@ -124,7 +126,7 @@ class EventLog:
             appended: list[LabelEvent] = []
             for event_id in newest_first:
                 undone = asked.get(event_id)
-                if undone is None or undone.kind in ("import", "suggestion", "undo", "point"):
+                if undone is None or undone.kind in NOT_TAKEN_BACK:
                     raise StorageError("Only an answer can be taken back.")
                 if undone.annotator != person.name and person.role != "maintainer":
                     raise ForbiddenError("Only the person who gave an answer, or a maintainer, may take it back.")

@@ -4,13 +4,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import get_args
 
-from fgdemo.values.annotation import DECIDING, OUT, Kind, Split, Standing
+from fgdemo.values.annotation import DECIDING, OUT, Kind, Publication, Split, Standing
 from fgdemo.values.errors import StorageError
 from fgdemo.values.points import PlacedPoint
 from fgdemo.values.types import CropBox
 
 REMOVED = "removed"
 """`reason` of the event that says that a picture's file was removed for good, on purpose, here and at every mirror."""
+
+PUBLISHING: tuple[Kind, ...] = ("publish", "withdraw")
+"""The kinds of events that say whether visitors may see a picture."""
+
+FROM_VISITOR = "visitor"
+"""`image.source` of a picture that a visitor left."""
 
 BRINGS = ("import", "suggestion")
 """The kinds of events with which a picture comes."""
@@ -35,6 +41,7 @@ class LabelEvent:
         seconds_spent: how long the picture was looked at.
         box: the part of the picture that it was said about; None means the whole picture.
         point: where a part is seen; of points only.
+        publication: under which words the picture is shown to visitors; of `publish` only.
         undoes: id of the event that this one takes back.
         batch: the same for all events of one answer about many pictures.
         answer_key: made by the page for each answer, so that one that is sent twice counts once.
@@ -56,6 +63,7 @@ class LabelEvent:
     comment: str | None = None
     box: CropBox | None = None
     point: PlacedPoint | None = None
+    publication: Publication | None = None
     undoes: int | None = None
     batch: str | None = None
     answer_key: str | None = None
@@ -80,6 +88,8 @@ class LabelEvent:
             raise StorageError("A label must name what the picture shows.")
         if (self.kind == "point") != (self.point is not None):
             raise StorageError("A point, and nothing else, says where a part is seen.")
+        if (self.kind == "publish") != (self.publication is not None):
+            raise StorageError("Whose picture it is, and its licence, are said when it is published, and only then.")
 
 
 def is_forged_receipt(kind: Kind, answer_key: str | None) -> bool:
@@ -136,6 +146,19 @@ def standing_of(history: Sequence[LabelEvent], split: Split) -> Standing | None:
 def points_of(history: Sequence[LabelEvent]) -> dict[str, PlacedPoint]:
     """What was said last of each part of a picture, by all that was said about it, oldest first."""
     return {said.point.part: said.point for said in history if said.point is not None}
+
+
+def counts_here(kind: Kind, reason: str | None) -> bool:
+    """Whether an event says whether visitors may see a picture. One that an import brought has a reason, and does not
+    (`fgdemo.storage.exchange.believed`)."""
+    return kind in PUBLISHING and reason is None
+
+
+def publication_of(history: Sequence[LabelEvent]) -> Publication | None:
+    """Under which words visitors may see a picture, by all that was said about it, oldest first; None: they may not."""
+    said = (one for one in reversed(history) if counts_here(one.kind, one.reason))
+    newest = next(said, None)
+    return None if newest is None else newest.publication
 
 
 def parties_to(history: Sequence[LabelEvent]) -> frozenset[str]:

@@ -12,9 +12,11 @@ from fgdemo.storage.database.database import reading
 from fgdemo.storage.database.schema import image_table
 from fgdemo.storage.history.event_columns import EventColumns, events_after
 from fgdemo.storage.history.events import EventLog, standing_of
-from fgdemo.storage.history.label_event import LabelEvent
+from fgdemo.storage.history.label_event import PUBLISHING, LabelEvent, counts_here
+from fgdemo.storage.history.publications import publications
+from fgdemo.storage.history.roster_columns import COLUMNS, Numbered, grown
 from fgdemo.storage.pictures.image_ids import ImageIds, packed
-from fgdemo.values.annotation import DECIDING, OUT, Kind, Split, Standing
+from fgdemo.values.annotation import DECIDING, OUT, Kind, Publication, Split, Standing
 from fgdemo.values.batches import batches
 from fgdemo.values.errors import StorageError
 
@@ -26,39 +28,9 @@ _SIMPLE = np.isin(KINDS, ("import", "label", "unusable", "none"))
 IS_OUT = np.isin(KINDS, OUT)
 """By the number of a kind: it takes the picture out of training."""
 _GOLD = SPLITS.index("gold")
-_NO_MATTER = np.isin(KINDS, ("unsure", "skip", "point"))
-_COLUMNS = {
-    "taxon": np.int32,
-    "kind": np.uint8,
-    "checked": np.bool_,
-    "disputed": np.bool_,
-    "suggested": np.bool_,
-    "version": np.int64,
-    "split": np.uint8,
-    "annotator": np.int32,
-    "twin": np.int32,
-    "imported": np.int32,
-    "seconded": np.bool_,
-    "came_as": np.int32,
-}
+_NO_MATTER = np.isin(KINDS, ("unsure", "skip", "point", *PUBLISHING))
 _FOLDED_AT_ONCE = 500
 _ROWS_AT_ONCE = 50_000
-
-
-class _Names:
-    """Words as numbers: each gets the next one when it is first met."""
-
-    def __init__(self) -> None:
-        self.words: list[str] = []
-        self.numbers: dict[str, int] = {}
-
-    def number(self, word: str | None) -> int:
-        if word is None:
-            return -1
-        if word not in self.numbers:
-            self.numbers[word] = len(self.words)
-            self.words.append(word)
-        return self.numbers[word]
 
 
 class Roster:
@@ -81,8 +53,8 @@ class Roster:
         self.until = until
         self._log = EventLog(engine)
         self._lock = threading.RLock()
-        self._columns: dict[str, np.ndarray] = {name: np.zeros(1024, dtype) for name, dtype in _COLUMNS.items()}
-        self._taxa, self._annotators, self._imports = _Names(), _Names(), _Names()
+        self._columns: dict[str, np.ndarray] = {name: np.zeros(1024, dtype) for name, dtype in COLUMNS.items()}
+        self._taxa, self._annotators, self._imports = Numbered(), Numbered(), Numbered()
         self._touched = array("i")
         self.image_ids = ImageIds()
         self.row_of = self.image_ids.row_of
@@ -173,6 +145,12 @@ class Roster:
         """(n,) int32 index into `taxa` of the label that the newest import brought; −1 where there was none."""
         return self._columns["came_as"][: len(self)]
 
+    @property
+    def is_public(self) -> np.ndarray:
+        """(n,) bool: visitors may see it. It is published, has a label, and measures no model."""
+        with self._lock:  # a follow in between would make columns of two lengths
+            return self._columns["published"][: len(self)] & (self.taxon >= 0) & (self.split != _GOLD)
+
     def standing(self, image: str) -> Standing:
         """What is true of one picture. Raises StorageError if it is not in the workspace."""
         row = self.row_of.get(image)
@@ -201,6 +179,10 @@ class Roster:
         with reading(self._engine) as connection:
             query = sa.select(image_table.c.id, image_table.c.name).where(image_table.c.id.in_(images))
             return {row.id: row.name for row in connection.execute(query)}
+
+    def publications(self, images: Sequence[str]) -> dict[str, Publication]:
+        """Credit and licence of those of these pictures that are published."""
+        return publications(self._engine, images)
 
     # --- following the log --------------------------------------------------------------------------------
 
@@ -252,6 +234,8 @@ class Roster:
         columns["version"][at] = np.array(said.ids, np.int64)[simple]
         imports = np.flatnonzero(kinds == KINDS.index("import"))
         columns["came_as"][rows[imports]] = [self._taxa.number(said.taxa[n]) for n in imports.tolist()]
+        shown = [n for n, kind in enumerate(said.kinds) if counts_here(kind, said.reasons[n])]
+        columns["published"][rows[shown]] = [said.kinds[n] == "publish" for n in shown]
         if len(new):
             columns["twin"][rows[new]] = rows[new]
             # Only now, so that nobody sees a row that is not filled.
@@ -288,11 +272,5 @@ class Roster:
         size, held = len(self._columns["taxon"]), len(self)
         if count > size:
             size = max(count, 2 * size)
-            self._columns = {name: _grown(old, size, held) for name, old in self._columns.items()}
+            self._columns = {name: grown(old, size, held) for name, old in self._columns.items()}
         self._columns["taxon"][held:count] = self._columns["came_as"][held:count] = -1
-
-
-def _grown(old: np.ndarray, size: int, held: int) -> np.ndarray:
-    new = np.zeros(size, old.dtype)
-    new[:held] = old[:held]
-    return new

@@ -10,7 +10,8 @@ from datetime import datetime
 from typing import Any, get_args
 
 from fgdemo.storage.disk.strict_json import as_list
-from fgdemo.values.errors import PictureError
+from fgdemo.values.annotation import Publication
+from fgdemo.values.errors import PictureError, StorageError
 from fgdemo.values.labelled import instant
 from fgdemo.values.points import PlacedPoint
 from fgdemo.values.types import CropBox
@@ -197,6 +198,15 @@ def point(record: Record, key: str) -> PlacedPoint | None:
     try:
         return None if value is None else PlacedPoint(value["part"], value["x"], value["y"])
     except (PictureError, TypeError, KeyError, AttributeError):
+        raise FaultError(f"has no usable “{key}”") from None
+
+
+def publication(record: Record, key: str) -> Publication | None:
+    """Whose picture it is and its licence, or None."""
+    value = record.get(key)
+    try:
+        return None if value is None else Publication(value["credit"], value["licence"])
+    except (StorageError, TypeError, KeyError, AttributeError):
         raise FaultError(f"has no usable “{key}”") from None
 
 

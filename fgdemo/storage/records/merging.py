@@ -168,7 +168,7 @@ def _keys(one: SourceEvent | LabelEvent, taxon: str | None, at: str | None) -> l
     A label that a picture came with is the same whenever it came in, and so is what comes without a time.
     """
     kind = "label" if one.kind == "adjudication" else one.kind
-    core = (kind, one.annotator, taxon, one.new_name, one.comment, one.point)
+    core = (kind, one.annotator, taxon, one.new_name, one.comment, one.point, one.publication)
     keys: list[tuple[object, ...]] = [(*core, at)] if at is not None else []
     if kind == "import" or at is None or isinstance(one, LabelEvent):
         keys.append(core)

@@ -60,6 +60,7 @@ EVENT: Fields = {
     "seconds_spent": fields.number,
     "box": fields.box,
     "point": fields.point,
+    "publication": fields.publication,
     "blind": fields.flag,
     "created_at": fields.moment,
 }
@@ -99,6 +100,8 @@ def event_values(record: Record, naming: Naming, longest: Mapping[str, int] | No
         raise FaultError("takes nothing back, or is not an undo")
     if (kind == "point") != (row["point"] is not None):
         raise FaultError("says where no part is, or is no point")
+    if (kind == "publish") != (row["publication"] is not None):
+        raise FaultError("says whose picture it is, or is published without that")
     if is_forged_receipt(kind, row["answer_key"]):
         raise FaultError("carries a receipt, which only a visitor's suggestion has")
     row["label"], row["at"], row["undoes"] = taxon, row.pop("created_at"), undoes
@@ -110,5 +113,5 @@ def event_values(record: Record, naming: Naming, longest: Mapping[str, int] | No
 def event_record(event: LabelEvent) -> dict[str, Any]:
     """An event as a record, named by its numbers here; what is not said is left out."""
     told = {name: value for name, value in vars(event).items() if value is not None and value is not False}
-    told |= {name: asdict(told[name]) for name in ("box", "point") if name in told}
+    told |= {name: asdict(told[name]) for name in ("box", "point", "publication") if name in told}
     return {"type": "event", **told}

@@ -18,12 +18,10 @@ import sqlalchemy as sa
 from fgdemo.storage.database.database import reading, utc_now, writing
 from fgdemo.storage.database.schema import image_table
 from fgdemo.storage.history.events import EventLog
-from fgdemo.storage.history.label_event import RECEIPT, REMOVED, LabelEvent, standing_of
+from fgdemo.storage.history.label_event import FROM_VISITOR, RECEIPT, REMOVED, LabelEvent, standing_of
 from fgdemo.storage.pictures.originals import ImageStore
 from fgdemo.values.errors import PictureError, UnavailableError
 
-SOURCE = "visitor"
-"""`image.source` of a picture that a visitor left."""
 BY = "fgdemo"
 
 State = Literal["kept", "used", "removed", "elsewhere"]
@@ -108,7 +106,7 @@ class VisitorPictures:
         """Remove what nobody has accepted in time, and what a crash has left of removed ones; gives how many."""
         before = (self._clock() - timedelta(days=self.keep_days)).isoformat()
         with reading(self._engine) as connection:
-            rows = sa.select(image_table.c.id).where(image_table.c.source == SOURCE)
+            rows = sa.select(image_table.c.id).where(image_table.c.source == FROM_VISITOR)
             left = [image for image in connection.execute(rows).scalars() if image in self._images]
         removed = 0
         for image, history in self._log.histories(left).items():
@@ -121,7 +119,7 @@ class VisitorPictures:
 
     def _unaccepted(self) -> list[str]:
         with reading(self._engine) as connection:
-            rows = sa.select(image_table.c.id).where(image_table.c.source == SOURCE)
+            rows = sa.select(image_table.c.id).where(image_table.c.source == FROM_VISITOR)
             left = list(connection.execute(rows).scalars())
         return [image for image, history in self._log.histories(left).items() if not _is_accepted(history)]
 
@@ -136,7 +134,7 @@ class VisitorPictures:
         with reading(self._engine) as connection:
             this_one = sa.select(image_table.c.source).where(image_table.c.id == said.image)
             source = connection.execute(this_one).scalar_one()
-        if source != SOURCE:
+        if source != FROM_VISITOR:
             return LeftPicture("elsewhere", None)
         if is_removed(history):
             return LeftPicture("removed", None)

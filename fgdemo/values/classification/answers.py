@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from fgdemo.values.annotation import Publication
 from fgdemo.values.types import CropBox
 
 
@@ -94,6 +95,8 @@ class Neighbour:
     """Cosine in [-1, 1], 1 is the same."""
     checked: bool
     """True if an expert confirmed the label."""
+    publication: Publication | None = None
+    """Whose picture it is and its licence, where it is published; visitors are shown no other."""
 
 
 @dataclass(frozen=True)

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from fgdemo.services.classify.rate_limits import Deed, Limits, Visitor, rates
 from fgdemo.storage.pictures.decoding import decode_for
+from fgdemo.values.annotation import Person
 from fgdemo.web.http.identity import who
 
 if TYPE_CHECKING:
     from fgdemo.settings import Settings
     from fgdemo.storage.people.accounts import Accounts
 
-Spend = Callable[[Any, Deed], None]
-"""Counts what the sender of a request does. Raises BusyError where that is too much."""
+Spend = Callable[[Any, Deed], Person]
+"""Counts what the sender of a request does, and says who that is. Raises BusyError where it is too much."""
 IPV6_PREFIX = 64
 """One household has as many addresses as it likes within such a block."""
 
@@ -24,13 +25,14 @@ def spending(settings: Settings, accounts: Accounts) -> Spend:
     """Counts for the questions of the page and the API."""
     limits = Limits(rates(settings.asks_per_minute))
 
-    def spend(request: Any, deed: Deed) -> None:
+    def spend(request: Any, deed: Deed) -> Person:
         person = who(request, accounts)
         visitor = Visitor(f"person {person.name}", person.role)
         if person.role == "visitor":
             visitor = Visitor(address_of(request, settings.proxies))
         limits.spend(visitor, deed)
         decode_for(visitor.key)
+        return person
 
     return spend
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ from gradio.context import LocalContext
 
 from fgdemo.services.classify.rate_limits import Deed
 from fgdemo.settings import Settings
+from fgdemo.values.annotation import VISITOR, Person
 from fgdemo.values.errors import BusyError, FgdemoError
 from fgdemo.values.methods import methods_of
 from fgdemo.web.http import payloads
@@ -113,8 +115,9 @@ def questions(workbench: Workbench, spend: Spend) -> list[Callable[..., dict[str
         return payloads.as_json(workbench.maps.methods(**asked.pair(), methods=methods_of(asked.methods), measure=True))
 
     @answered(spend, "ask")
-    def neighbours(asked: Neighbours) -> dict[str, Any]:
-        return payloads.as_json(workbench.neighbours(**asked.picture(), taxon_ids=tuple(asked.taxa)))
+    def neighbours(person: Person, asked: Neighbours) -> dict[str, Any]:
+        shown = {"taxon_ids": tuple(asked.taxa), "only_public": person.role == "visitor"}
+        return payloads.as_json(workbench.neighbours(**asked.picture(), **shown))
 
     @answered()
     def search_taxa(asked: Search) -> dict[str, Any]:
@@ -155,8 +158,9 @@ def telling(suggestions: Suggestions, spend: Spend) -> list[Callable[..., dict[s
 
 def answered(
     spend: Spend | None = None, deed: Deed = "ask"
-) -> Callable[[Callable[[Any], dict[str, Any]]], Callable[..., dict[str, Any]]]:
-    """Make a server function of a question, which takes what the model of its parameter `asked` reads.
+) -> Callable[[Callable[..., dict[str, Any]]], Callable[..., dict[str, Any]]]:
+    """Make a server function of a question, which takes what the model of its parameter `asked` reads, and before it
+    who asks where it has a parameter `person`.
 
     What goes wrong becomes one sentence for the page; what nobody foresaw goes to the log, never to the page.
 
@@ -164,15 +168,16 @@ def answered(
         spend: counts the question as a `deed` of whoever asks, whatever they sent.
     """
 
-    def decorate(question: Callable[[Any], dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+    def decorate(question: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
         model = payloads.asked_by(question)
+        wants_person = "person" in inspect.signature(question).parameters
 
         def answer(payload: object, request: gr.Request) -> dict[str, Any]:
             LocalContext.request.set(request)  # ZeroGPU reads from it on whose account the GPU is lent
             try:
-                if spend is not None:
-                    spend(request, deed)
-                return question(payloads.read(model, payload))
+                person = VISITOR if spend is None else spend(request, deed)
+                people = [person] if wants_person else []
+                return question(*people, payloads.read(model, payload))
             except payloads.PictureGoneError as error:
                 return {"error": str(error), "gone": True}
             except BusyError as error:

@@ -248,4 +248,5 @@ def event(said: LabelEvent, taxonomy: Taxonomy) -> dict[str, Any]:
         "reason": said.reason,
         "undoes": said.undoes,
         "point": payloads.as_json(said.point),
+        "publication": payloads.as_json(said.publication),
     }

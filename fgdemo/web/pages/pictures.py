@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from fgdemo.storage.pictures.images import jpeg
-from fgdemo.values.errors import FgdemoError, ForbiddenError, UnavailableError
+from fgdemo.values.errors import BusyError, FgdemoError, ForbiddenError, UnavailableError
 from fgdemo.web.http.identity import me, sign_in, sign_out, who
 from fgdemo.web.http.payloads import read
 from fgdemo.web.http.visitors import address_of
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from fgdemo.services.review import Review
     from fgdemo.storage.people.accounts import Accounts
     from fgdemo.storage.pictures.originals import ImageStore
+    from fgdemo.web.http.visitors import Spend
 
 DISPLAY_PX = 1280
 _IMAGE = re.compile("[0-9a-f]{64}")
@@ -38,17 +39,22 @@ def routes(
     review: Review,
     suggestions: Suggestions,
     mirroring: Mirroring,
+    is_public: Callable[[str], bool],
+    spend: Spend,
     hub_sign_in: bool = False,
     framed: bool = False,
     proxies: int = 0,
 ) -> list[Route]:
-    """All of them lie below `fgdemo/`. `framed`: see `sign_in`; `proxies`: see `address_of`."""
+    """All of them lie below `fgdemo/`. `is_public`: whether visitors may see a picture; `framed`: see `sign_in`;
+    `proxies`: see `address_of`."""
     entering = partial(sign_in, accounts=accounts, place_of=lambda request: address_of(request, proxies), framed=framed)
     return [
         Route("/fgdemo/sign-in", entering, methods=["POST"]),
         Route("/fgdemo/sign-out", partial(sign_out, accounts=accounts, framed=framed), methods=["POST"]),
         Route("/fgdemo/me", partial(me, accounts=accounts, hub_sign_in=hub_sign_in), methods=["GET"]),
-        Route("/fgdemo/pictures/{image}/{size}", _for_experts(accounts, partial(_picture, images)), methods=["GET"]),
+        Route(
+            "/fgdemo/pictures/{image}/{size}", _in_thread(partial(_picture, images, is_public, spend)), methods=["GET"]
+        ),
         Route("/fgdemo/pictures.csv", _for_experts(accounts, partial(_table, review, accounts)), methods=["GET"]),
         Route("/fgdemo/mirror", _for_experts(accounts, partial(_mirror, mirroring, accounts)), methods=["GET"]),
         Route("/fgdemo/remarks.csv", _for_experts(accounts, partial(_remarks, suggestions, accounts)), methods=["GET"]),
@@ -56,11 +62,24 @@ def routes(
 
 
 def _for_experts(accounts: Accounts, answer: Callable[[Request], Response]) -> Callable[[Request], Any]:
-    """Refuse visitors; do the work in a thread, because it reads files."""
+    """Refuse visitors."""
+
+    def checked(request: Request) -> Response:
+        who(request, accounts).require("expert")
+        return answer(request)
+
+    return _in_thread(checked)
+
+
+def _in_thread(answer: Callable[[Request], Response]) -> Callable[[Request], Any]:
+    """Do the work in a thread, because it reads files."""
 
     async def route(request: Request) -> Response:
         try:
-            return await anyio.to_thread.run_sync(_checked, request, accounts, answer)
+            return await anyio.to_thread.run_sync(answer, request)
+        except BusyError as error:
+            wait = {"Retry-After": str(error.retry_after_s)}
+            return JSONResponse({"error": str(error)}, 429, headers=_SAFE | wait)
         except ForbiddenError as error:
             return JSONResponse({"error": str(error)}, 403, headers=_SAFE)
         except UnavailableError as error:
@@ -71,14 +90,14 @@ def _for_experts(accounts: Accounts, answer: Callable[[Request], Response]) -> C
     return route
 
 
-def _checked(request: Request, accounts: Accounts, answer: Callable[[Request], Response]) -> Response:
-    who(request, accounts).require("expert")
-    return answer(request)
-
-
-def _picture(images: ImageStore, request: Request) -> Response:
-    """A JPEG of our own making, without what the camera wrote into the original."""
+def _picture(images: ImageStore, is_public: Callable[[str], bool], spend: Spend, request: Request) -> Response:
+    """A JPEG of our own making, without what the camera wrote into the original: for experts any picture, for visitors
+    those that are published, and of all others they learn nothing, not even whether they are there."""
     image, size = request.path_params["image"], request.path_params["size"]
+    person = spend(request, "look")
+    is_shown = person.role != "visitor" or (_IMAGE.fullmatch(image) is not None and is_public(image))
+    if not is_shown:
+        person.require("expert")
     if not _IMAGE.fullmatch(image) or size not in ("thumbnail", "display"):
         return JSONResponse({"error": "There is no such picture."}, 404, headers=_SAFE)
     if size == "thumbnail":
@@ -86,7 +105,9 @@ def _picture(images: ImageStore, request: Request) -> Response:
     else:
         with images.decoder.decoded(images.read(image), DISPLAY_PX, name=f"{image[:12]}…") as (picture, _):
             content = jpeg(picture, DISPLAY_PX)
-    headers = {**_SAFE, "Cache-Control": "private, max-age=86400, immutable"}  # an id names its bytes for ever
+    # An id names its bytes for ever. What visitors see may be withdrawn.
+    kept = "no-store" if person.role == "visitor" else "private, max-age=86400, immutable"
+    headers = {**_SAFE, "Cache-Control": kept}
     return Response(content, media_type="image/jpeg", headers=headers)
 
 

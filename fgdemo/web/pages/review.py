@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field
 from fgdemo.services.review import Filter, Shown, StaleBatchError
 from fgdemo.services.review.bulk import Answer
 from fgdemo.services.review.grid import Sort, State
-from fgdemo.values.annotation import Person
+from fgdemo.values.annotation import Person, Publication
 from fgdemo.values.limits import LARGEST_BATCH
 from fgdemo.web.http import payloads
 from fgdemo.web.http.identity import answered
@@ -56,6 +56,19 @@ class AboutMany(Asked):
     answer: Answer
     key: Text
     taxon: OptionalText = None
+
+
+class Publish(Asked):
+    """Credit and licence; both null to show the pictures to nobody any more."""
+
+    items: Annotated[list[ShownPicture], Field(max_length=LARGEST_BATCH)]
+    key: Text
+    credit: OptionalText = None
+    licence: OptionalText = None
+
+    def publication(self) -> Publication | None:
+        given = self.credit is not None or self.licence is not None
+        return Publication(self.credit or "", self.licence or "") if given else None
 
 
 class Batch(Asked):
@@ -123,11 +136,17 @@ def answers(review: Review, accounts: Accounts) -> Questions:
             return {"error": str(error), "code": "stale", "stale": tiles(review.tiles(person, error.images))}
         return {"batch": batch, "tiles": tiles(now)}
 
+    @answered(accounts, "maintainer")
+    def review_publish(person: Person, asked: Publish) -> dict[str, Any]:
+        items = [Shown(one.image, one.version) for one in asked.items]
+        batch, now = review.publish(person, items, asked.publication(), asked.key)
+        return {"batch": batch, "tiles": tiles(now)}
+
     @answered(accounts, "expert")
     def review_undo(person: Person, asked: Batch) -> dict[str, Any]:
         return {"tiles": tiles(review.undo(person, asked.batch))}
 
-    return [review_answer, review_undo]
+    return [review_answer, review_publish, review_undo]
 
 
 def tables(review: Review, labelling: Labelling, accounts: Accounts) -> Questions:

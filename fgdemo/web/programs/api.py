@@ -78,7 +78,7 @@ def _spoken(endpoint: Callable[..., Any], known: Endpoint, accounts: Accounts, s
         with asked(sent, endpoint.__name__) as asking:
             try:
                 people: list[Person] = []
-                if known.role != "visitor":
+                if known.role != "visitor" or wants_person:
                     person = who(sent, accounts)
                     person.require(known.role)
                     people = [person] if wants_person else []

@@ -15,6 +15,7 @@ from pydantic import Field
 
 from fgdemo.services.classify.suggestions import Suggested
 from fgdemo.storage.visitors.pictures import LeftPicture
+from fgdemo.values.annotation import Person
 from fgdemo.values.classification.answers import Classification, FineMap, Neighbour, TaxonHit
 from fgdemo.values.limits import MOST_HITS
 from fgdemo.values.methods import MethodMaps, methods_of
@@ -116,17 +117,19 @@ class PictureQuestions:
         ask = partial(self._workbench.maps.methods, picture.path, name=picture.name, box=box, a=a, b=b)
         return ask(methods=methods_of(methods), measure=measure_trust)
 
-    def neighbours(self, picture: Picture, taxa: Taxa, box: Box = None) -> dict[str, list[Neighbour]]:
-        """Find the labelled pictures of the workspace that look most like this one.
+    def neighbours(self, person: Person, picture: Picture, taxa: Taxa, box: Box = None) -> dict[str, list[Neighbour]]:
+        """Find the labelled pictures that look most like it: published ones, and for experts all of the workspace.
 
         Parameters:
             picture: the photograph.
             taxa: ids of the taxa to look among.
             box: the part of the picture to look at; null for all of it.
         Returns:
-            For each taxon its nearest pictures, nearest first.
+            For each taxon its nearest pictures, nearest first; those that are published with credit and licence.
         """
-        found = self._workbench.neighbours(picture.path, name=picture.name, box=box, taxon_ids=tuple(taxa))
+        only_public = person.role == "visitor"
+        ask = partial(self._workbench.neighbours, picture.path, name=picture.name, box=box, taxon_ids=tuple(taxa))
+        found = ask(only_public=only_public)
         return {taxon: list(nearest) for taxon, nearest in found.items()}
 
     def explain(

@@ -2,6 +2,7 @@
 
 import { focusedIn, h } from "../shared/dom.js";
 import { iso } from "../shared/names.js";
+import { creditLine, creditOf } from "../shared/pictures.js";
 import { signed } from "../shared/words.js";
 
 /** `onPart(id, "hover" | "leave" | "press")`; `pinned` is the id of the part that stays lit, or null. */
@@ -93,7 +94,7 @@ function total(a, b, sum, isSum) {
 /** Thumbnails of labelled pictures of A and B; where the workspace has none, a sentence. */
 export function showNeighbours(root, { a, b }, found) {
   if (!found || !Object.values(found).some((pictures) => pictures.length)) {
-    root.replaceChildren(h("p", { class: "fg-quiet" }, "There are no labelled pictures of these two to compare with yet."));
+    root.replaceChildren(h("p", { class: "fg-quiet" }, "There are no pictures of these two to compare with yet."));
     return;
   }
   root.replaceChildren(
@@ -110,19 +111,23 @@ export function showNeighbours(root, { a, b }, found) {
 }
 
 function strip(taxon, side, neighbours) {
-  const pictures = neighbours.slice(0, 4).map((one) =>
-    h("img", {
+  const shown = neighbours.slice(0, 4);
+  const credits = new Set(shown.map((one) => (one.publication ? creditOf(one.publication) : "")));
+  const pictures = shown.map((one) => {
+    const image = h("img", {
       src: one.thumbnail.startsWith("data:image/") ? one.thumbnail : "",
       alt: `${iso(taxon.name)}, likeness ${one.similarity.toFixed(2)}`,
       title: `likeness ${one.similarity.toFixed(2)}${one.checked ? ", label checked by an expert" : ""}`,
       class: one.checked ? "is-checked" : null,
       loading: "lazy",
-    }),
-  );
+    });
+    return credits.size > 1 ? h("figure", {}, image, creditLine(one.publication)) : image;
+  });
   return h(
     "figure",
     { class: `fg-strip fg-strip-${side}` },
     h("figcaption", {}, h("b", { class: `fg-${side}` }, side.toUpperCase()), " ", taxon.name),
-    pictures.length ? h("div", {}, ...pictures) : h("p", { class: "fg-quiet" }, "no labelled picture yet"),
+    pictures.length ? h("div", {}, ...pictures) : h("p", { class: "fg-quiet" }, "no picture of it to show yet"),
+    credits.size === 1 ? creditLine(shown[0].publication) : "",
   );
 }

@@ -3,6 +3,7 @@
 import { h } from "../shared/dom.js";
 import { pointWords } from "../points/placing.js";
 import { iso } from "../shared/names.js";
+import { publishedWords } from "../shared/pictures.js";
 import { taxonSearch } from "../shared/taxon_search.js";
 import { ACTIONS } from "./keys.js";
 
@@ -88,7 +89,15 @@ function historyList(events, blind = false) {
       h(
         "li",
         { class: undone.has(event.id) ? "is-undone" : null },
-        h("b", {}, pointWords(event.point) ?? event.name ?? { import: "no label", ...ACTION_WORDS }[event.kind] ?? event.kind),
+        h(
+          "b",
+          {},
+          pointWords(event.point) ??
+            publishedWords(event) ??
+            event.name ??
+            { import: "no label", ...ACTION_WORDS }[event.kind] ??
+            event.kind,
+        ),
         h(
           "span",
           { class: "fg-quiet" },

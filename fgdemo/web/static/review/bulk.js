@@ -3,45 +3,24 @@
 import { keepAsking, newKey } from "../shared/client.js";
 import { h } from "../shared/dom.js";
 import { iso } from "../shared/names.js";
+import { likely, pictures, sentence } from "./chosen.js";
+import { PUBLISH, publicationWords, publishWords } from "./publish.js";
 
-const MOST_LIKELY = 9;
-const LEAST_SHARE = 0.02;
-const GOLD = "measures every model, so it is locked";
 const A_FEW = 3; // gold pictures: more are only taken out or put back when asked once more
 const KEPT = "fg-review-batches";
-
-/** "1 picture", "12 pictures". */
-export function pictures(count) {
-  return count === 1 ? "1 picture" : `${count.toLocaleString("en")} pictures`;
-}
-
-/** The kinds that these pictures may be, likeliest first: [{taxon, name}]; the labels they have come last. */
-export function likely(tiles) {
-  const found = new Map();
-  const add = (taxon, name, prob) => taxon && found.set(taxon, { taxon, name, score: (found.get(taxon)?.score ?? 0) + (prob ?? 0) });
-  for (const tile of tiles) {
-    add(tile.suggested, tile.suggested_name, tile.suggested_prob);
-    add(tile.rival, tile.rival_name, tile.rival_prob);
-    add(tile.given, tile.given_name, 0);
-  }
-  const given = new Set(tiles.map((tile) => tile.given));
-  return [...found.values()]
-    .filter((one) => given.has(one.taxon) || one.score >= LEAST_SHARE * tiles.length)
-    .sort((a, b) => b.score - a.score)
-    .slice(0, MOST_LIKELY);
-}
 
 export class Bulk {
   mayAdjudicate = false;
 
-  /** `onLook()` shows the picture under the cursor large; `onSearch()` and `onKeys()` open their dialogs; `onConfirm(title, paragraphs, act, onAct)` asks once more; `onDone()` after answers were kept or taken back. */
-  constructor(root, grid, { onLook, onSearch, onKeys, onConfirm, onDone }) {
+  /** `onLook()` shows the picture under the cursor large; `onSearch()` and `onKeys()` open their dialogs; `onConfirm(title, paragraphs, act, onAct)` asks once more; `onPublish()` asks for whom they are; `onDone()` after answers were kept or taken back. */
+  constructor(root, grid, { onLook, onSearch, onKeys, onConfirm, onPublish, onDone }) {
     this.root = root;
     this.grid = grid;
     this.onLook = onLook;
     this.onSearch = onSearch;
     this.onKeys = onKeys;
     this.onConfirm = onConfirm;
+    this.onPublish = onPublish;
     this.onDone = onDone;
     /** @type {any[]} */
     this.likely = [];
@@ -78,7 +57,7 @@ export class Bulk {
     const targets = grid.targets;
     this.likely = locked ? [] : likely(targets);
     this.root.classList.toggle("is-choosing", grid.chosen.size > 0);
-    this.will.replaceChildren(...this.sentence(targets));
+    this.will.replaceChildren(...sentence(this.grid, this.locked, this.mayAdjudicate));
     /** @param {string} key @param {string} words @param {() => void} act @param {string | null} [title] */
     const button = (key, words, act, title = null) =>
       h("button", { type: "button", class: "fg-keybutton", title, onclick: act }, h("kbd", {}, key), h("span", {}, words));
@@ -99,6 +78,7 @@ export class Bulk {
             button("/", "Another kind", () => this.onSearch()),
             button("X", "Unusable", () => this.answer("unusable"), `${about} → unusable`),
             button("O", "None of these", () => this.answer("none"), `${about} → none of these kinds`),
+            ...(this.mayAdjudicate ? [button("V", publishWords(targets), () => this.onPublish(), PUBLISH)] : []),
             button("↵", "Look closely", () => this.onLook()),
           ]
         : []),
@@ -191,39 +171,6 @@ export class Bulk {
     );
   }
 
-  /** What a key would be about. */
-  sentence(targets) {
-    const { grid } = this;
-    if (!grid.total) return [""];
-    if (!targets.length) return [h("span", { class: "fg-quiet" }, "Choose pictures by click, Shift-click, dragging, or the arrow keys.")];
-    if (this.locked && !grid.chosen.size)
-      return [
-        h("b", {}, "1 gold picture"),
-        h(
-          "span",
-          { class: "fg-quiet" },
-          ` under the cursor, ${targets[0].given ? `labelled ${iso(targets[0].given_name)}. It ${GOLD}.` : `taken out of gold: ${iso(targets[0].given_name)}.`}${this.mayAdjudicate ? "" : " A maintainer can correct it."}`,
-        ),
-      ];
-    if (!grid.chosen.size)
-      return [h("b", {}, "1 picture"), h("span", { class: "fg-quiet" }, ` under the cursor, labelled ${iso(targets[0].given_name)}`)];
-    const counts = new Map();
-    for (const tile of targets) counts.set(tile.given_name, (counts.get(tile.given_name) ?? 0) + 1);
-    const most = [...counts].sort((a, b) => b[1] - a[1]);
-    const named = most.slice(0, 3).map(([name, count]) => (most.length === 1 ? `labelled ${iso(name)}` : `${count} ${iso(name)}`));
-    const rest = most.length > 3 ? `, ${most.length === 4 ? "1 more kind" : `${most.length - 3} more kinds`}` : "";
-    return [
-      h(
-        "b",
-        { class: "fg-num" },
-        `${targets.length === 1 ? (this.locked ? "1 gold picture" : "1 picture") : `${targets.length.toLocaleString("en")} ${this.locked ? "gold pictures" : "pictures"}`} chosen`,
-      ),
-      h("span", { class: "fg-quiet" }, ` · ${named.join(", ")}${rest}`),
-      " ",
-      h("button", { type: "button", class: "fg-link", onclick: () => grid.clear() }, "Choose none"),
-    ];
-  }
-
   async answer(answer, taxon = null, name = "", targets = this.grid.targets) {
     if (!targets.length || this.isBusy) return;
     if (this.grid.isChoosing) return this.say("All pictures are still being fetched: press again when they are chosen.", true);
@@ -234,16 +181,6 @@ export class Bulk {
         `${pictures(bare)} ${bare === 1 ? "has" : "have"} no label yet that could be right. Say what ${bare === 1 ? "it is" : "they are"}: a number, or / to search.`,
         true,
       );
-    this.isBusy = true;
-    const key = newKey();
-    const items = targets.map(({ image, version }) => ({ image, version }));
-    this.say(`Saving ${pictures(targets.length)}…`);
-    const { turn } = this.grid;
-    // The key makes them one answer, however often it is sent.
-    const onTrouble = ({ error }) => this.say(`${pictures(targets.length)} not saved yet. ${error} Trying again…`, true);
-    const reply = await keepAsking("review_answer", { key, answer, taxon, items }, { onTrouble });
-    this.isBusy = false;
-    if (reply.error) return this.refuse(reply, targets);
     const what = {
       label: `→ ${iso(name)}`,
       adjudication: `→ ${iso(name)}`,
@@ -254,7 +191,26 @@ export class Bulk {
       gold_none: "→ none of these, out of gold",
       gold_back: "→ back in gold",
     }[answer];
-    const words = `${pictures(targets.length)}${what.startsWith(":") ? "" : " "}${what}`;
+    return this.keep("review_answer", { answer, taxon }, targets, `${pictures(targets.length)}${what.startsWith(":") ? "" : " "}${what}`);
+  }
+
+  /** What maintainers say of who may see the pictures; `publication` is {credit, licence}, or null to withdraw them. */
+  publish(publication, targets) {
+    const words = `${pictures(targets.length)} → ${publicationWords(publication)}`;
+    return this.isBusy ? undefined : this.keep("review_publish", { ...publication }, targets, words);
+  }
+
+  /** Send one answer about many pictures until the server has it; `words` say what it was. */
+  async keep(question, asked, targets, words) {
+    this.isBusy = true;
+    const items = targets.map(({ image, version }) => ({ image, version }));
+    this.say(`Saving ${pictures(targets.length)}…`);
+    const { turn } = this.grid;
+    // The key makes them one answer, however often it is sent.
+    const onTrouble = ({ error }) => this.say(`${pictures(targets.length)} not saved yet. ${error} Trying again…`, true);
+    const reply = await keepAsking(question, { key: newKey(), ...asked, items }, { onTrouble });
+    this.isBusy = false;
+    if (reply.error) return this.refuse(reply, targets);
     if (reply.batch) this.remember([...this.batches, { batch: reply.batch, words }]);
     const last = Math.max(...targets.map((tile) => this.grid.at.get(tile.image) ?? -1));
     this.grid.take(reply.tiles);

@@ -15,6 +15,7 @@ const STATES = {
   suggestion: "With a suggestion",
   unlabelled: "Without label",
   unusable: "Unusable, none of these",
+  published: "Published",
 };
 const SORTS = { suspicion: "Most doubtful first", similarity: "Look-alikes together", newest: "Newest first" };
 const KINDS = { given: ["labelled", "any kind"], suggested: ["looks like", "any kind"] };

@@ -8,6 +8,7 @@ import { partLabels, partsLayer } from "../shared/layers.js";
 import { pointWords } from "../points/placing.js";
 import { iso } from "../shared/names.js";
 import { PairMap } from "../maps/pair_map.js";
+import { publishedWords } from "../shared/pictures.js";
 import { Viewer } from "../shared/viewer.js";
 import { percent } from "../shared/words.js";
 import { linkTo } from "./route.js";
@@ -214,7 +215,7 @@ function drawHistory(root, reply) {
     return h(
       "li",
       { class: isUndone ? "is-undone" : null },
-      h("b", {}, pointWords(event.point) ?? event.name ?? SAID[event.kind] ?? event.kind),
+      h("b", {}, pointWords(event.point) ?? publishedWords(event) ?? event.name ?? SAID[event.kind] ?? event.kind),
       h(
         "span",
         { class: "fg-quiet" },

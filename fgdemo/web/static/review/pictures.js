@@ -4,11 +4,13 @@ import { confirmIn, h, isTyping } from "../shared/dom.js";
 import { digitOf, keyOf } from "../shared/keyboard.js";
 import { iso } from "../shared/names.js";
 import { isShown } from "../head/nav.js";
-import { Bulk, pictures } from "./bulk.js";
+import { Bulk } from "./bulk.js";
+import { pictures } from "./chosen.js";
 import { drawFilter, openSearch } from "./filter.js";
 import { Grid } from "./grid.js";
 import { Inspector } from "./inspector.js";
 import { openPoints } from "../points/dialog.js";
+import { askToPublish } from "./publish.js";
 import { filterOf, linkTo } from "./route.js";
 
 /** @type {[string[], string][]} */
@@ -19,6 +21,7 @@ const KEYS = [
   [["X"], "unusable"],
   [["O"], "none of these kinds"],
   [["B"], "gold pictures that were taken out: back into gold"],
+  [["V"], "publish, or withdraw (maintainers)"],
   [["Z"], "take back the last answer"],
   [["←", "↑", "→", "↓"], "move"],
   [["Shift", "→"], "choose from here on"],
@@ -52,6 +55,7 @@ export class Pictures {
       onSearch: () => this.search(),
       onKeys: () => this.showKeys(),
       onConfirm: (...asked) => this.confirm(...asked),
+      onPublish: () => askToPublish(this.dialog, this.bulk),
       onDone: () => this.afterAnswer(onDone),
     });
     document.addEventListener("keydown", (event) => this.onKey(event));
@@ -149,6 +153,7 @@ export class Pictures {
       x: () => (bulk.locked ? bulk.leaveGold("gold_unusable") : bulk.answer("unusable")),
       o: () => (bulk.locked ? bulk.leaveGold("gold_none") : bulk.answer("none")),
       b: () => bulk.backToGold(),
+      v: () => askToPublish(this.dialog, bulk),
       z: () => bulk.undo(),
       a: () => grid.chooseAll(),
       e: () => inspector.next(),

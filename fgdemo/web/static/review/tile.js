@@ -11,7 +11,7 @@ import { percent } from "../shared/words.js";
 export function said(tile) {
   const differs = Boolean(tile.suggested) && tile.suggested !== tile.given;
   const isDoubted = differs && !tile.checked && !tile.disputed;
-  const state = [tile.locked && "gold", tile.disputed && "disputed"].filter(Boolean);
+  const state = [tile.locked && "gold", tile.disputed && "disputed", tile.published && "published"].filter(Boolean);
   const looks = differs && !tile.checked && `looks like ${iso(tile.suggested_name)}`;
   return {
     words: [iso(tile.given_name), tile.checked && "checked", ...state, looks].filter(Boolean).join(", "),

@@ -1,6 +1,9 @@
-// Pictures of the workspace. One that did not come because the server did not answer is asked for again.
+// Pictures of the workspace, and what stands under those that are published. One that did not come because the server did
+// not answer is asked for again.
 
 import { pause, status } from "./client.js";
+import { h } from "./dom.js";
+import { iso } from "./names.js";
 
 const TRIES = 6; // of a small picture; then its place stays empty
 const isOurs = (url) => String(url).includes("/fgdemo/pictures/");
@@ -41,4 +44,21 @@ export function mendPictures() {
     },
     true,
   );
+}
+
+/** "Mia Miller · CC BY 4.0". */
+export function creditOf({ credit, licence }) {
+  return `${iso(credit)} · ${iso(licence)}`;
+}
+
+/** What stands under a picture, or null for one that is not published. */
+export function creditLine(publication) {
+  return publication ? h("p", { class: "fg-credit", title: creditOf(publication) }, creditOf(publication)) : null;
+}
+
+/** What an event of the history says of a publication, or null. `reason` is there where it was so elsewhere. */
+export function publishedWords({ kind, publication, reason }) {
+  if (kind !== "publish" && kind !== "withdraw") return null;
+  const words = publication ? `published: ${creditOf(publication)}` : "withdrawn";
+  return reason ? `${words} (elsewhere)` : words;
 }
