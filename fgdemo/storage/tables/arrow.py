@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -43,3 +43,8 @@ def records(file: Batched, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
     """Rows by the names of their columns. Raises what pyarrow does where the file is damaged."""
     for batch in batches(file, 1000, columns):
         yield from batch.to_pylist()
+
+
+def values(batch: pa.RecordBatch) -> list[object]:
+    """The values of the only column."""
+    return cast("list[object]", batch.column(0).to_pylist())  # what they are is known when the file is read

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fgdemo.storage.disk.strict_json import as_list, as_object
-from fgdemo.storage.tables.arrow import batches, records
+from fgdemo.storage.tables.arrow import batches, records, values
 from fgdemo.storage.trees.tree import LARGEST_PICTURE_BYTES
 from fgdemo.values.errors import DatasetError
 
@@ -80,8 +80,7 @@ class ParquetRows:
         for batch in self._batches:
             first, self._next = self._next, self._next + len(batch)
             if index < self._next:
-                values: list[object] = batch.column(0).to_pylist()
-                self._held |= dict(enumerate(values, first))
+                self._held |= dict(enumerate(values(batch), first))
                 return self._held[index]
         raise OSError(5, "damaged in the Parquet file")
 
