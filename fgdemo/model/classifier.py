@@ -14,6 +14,7 @@ from torch import Tensor
 
 from fgdemo.model.backbone import Backbone, DataConfig
 from fgdemo.model.calibration import prediction_set, softmax
+from fgdemo.model.closer.two_views import CloserCalibration, TwoViews
 from fgdemo.model.head import RidgeHead
 from fgdemo.model.network import Network
 from fgdemo.model.parts import PartModel
@@ -60,6 +61,13 @@ class Classifier:
     unknown: UnknownScale
     card: Mapping[str, Any]
     device: str = "cpu"
+    both_views: CloserCalibration | None = None
+    """What was learned of a second view of the same picture; None where nothing was."""
+
+    @property
+    def closer(self) -> TwoViews | None:
+        """How it answers after a closer look; None where that was not calibrated."""
+        return None if self.both_views is None else TwoViews(self, self.both_views)
 
     @property
     def sure_prob(self) -> float:

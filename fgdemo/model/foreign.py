@@ -153,6 +153,7 @@ class ForeignClassifier:
 
     sure_prob = SURE_PROB
     coverage = None
+    closer = None
 
     @property
     def network(self) -> TimmNetwork:

@@ -111,6 +111,29 @@ class Trust:
     """How far from 0 random maps of the same smoothness typically land on this picture (root mean square)."""
 
 
+class Closer(Protocol):
+    """How a model answers of a picture of which it has read the whole and a frame in it
+    (`fgdemo.values.classification.closer`)."""
+
+    @property
+    def weight(self) -> float:
+        """What the evidence of either view is multiplied by: a half, and how much surer two views are than one."""
+        ...
+
+    @property
+    def sure_prob(self) -> float:
+        """As `Classifier.sure_prob`, for both views."""
+        ...
+
+    def prediction_set(self, probs: np.ndarray) -> tuple[int, ...]:
+        """As `Classifier.prediction_set`, for both views."""
+        ...
+
+    def both(self, first: Reading, second: Reading, box: CropBox) -> Reading:
+        """One reading of the whole picture and of `box` in it, without tokens."""
+        ...
+
+
 class Classifier(Protocol):
     """What the services need of a model. The real one is `fgdemo.model.classifier.Classifier`."""
 
@@ -139,6 +162,11 @@ class Classifier(Protocol):
 
     @property
     def embedding_dim(self) -> int: ...
+
+    @property
+    def closer(self) -> Closer | None:
+        """None where it takes no closer look, because nothing calibrated that."""
+        ...
 
     def read(self, picture: Image.Image, box: CropBox | None = None) -> Reading:
         """Read one upright RGB picture (or the part of it in `box`). Safe to call from many threads."""

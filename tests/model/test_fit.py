@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fgdemo.learn.candidate.fit import Fitted, choose_sure_prob, find_lookalikes, fit_classifier, label_indices
-from fgdemo.learn.measure.evaluate import answer_rows, auroc, fpr_at_95, worst_pairs
+from fgdemo.learn.candidate.fit import Fitted, find_lookalikes, fit_classifier, label_indices
+from fgdemo.learn.measure.evaluate import answer_rows, auroc, choose_sure_prob, fpr_at_95, worst_pairs
 from fgdemo.model.calibration import softmax
 from fgdemo.services.classify.wording import answer_for
 from fgdemo.specimens import taxonomy as specimen_taxonomy

@@ -9,7 +9,7 @@ from PIL import Image
 
 from fgdemo.values.evidence import FINE, Places
 from fgdemo.values.taxonomy import Taxon, Taxonomy
-from fgdemo.values.types import CropBox, Part, Reading
+from fgdemo.values.types import Closer, CropBox, Part, Reading
 
 TAXONOMY = Taxonomy(
     (
@@ -54,6 +54,7 @@ class FakeClassifier:
     sure_prob = 0.6
     coverage = 0.9
     caveat = ""
+    closer: Closer | None = None
     embedding_dim = 4
 
     def __init__(self) -> None:

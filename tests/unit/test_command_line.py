@@ -20,6 +20,8 @@ from fgdemo.cli import main, run
 
 SINCE = {"points"}
 """Verbs that there are since."""
+NEW_OPTIONS = {"closer": "auto"}
+"""Options that there are since, with what they are where nobody names them."""
 GOLDEN = Path(__file__).parents[1] / "support" / "golden" / "command_lines.json"
 LINES = json.loads(GOLDEN.read_text(encoding="utf-8"))
 AS_TEXT = ("mean", "std")
@@ -47,6 +49,8 @@ def test_an_old_line_means_the_same(old: dict[str, Any]) -> None:
     for name in AS_TEXT:
         if name in given:
             given[name] = [float(part) for part in given[name].split(",")]
+    for name, default in NEW_OPTIONS.items():
+        assert given.pop(name, default) == default
     assert json.loads(json.dumps(given, default=str)) == old["given"]
 
 

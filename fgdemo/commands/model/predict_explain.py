@@ -10,17 +10,26 @@ from typing import TYPE_CHECKING, Annotated, Any
 from typer import Argument, Option
 
 from fgdemo.commands.console import AnyClassifier, Say, load_any, picture_bytes, quiet, settled
+from fgdemo.values.classification.closeness import Closeness
 from fgdemo.values.errors import PictureError, SettingsError
 
 if TYPE_CHECKING:
     from PIL import Image
 
     from fgdemo.settings import Settings
+    from fgdemo.values.classification.answers import Classification
+
+
+HowClose = Annotated[
+    Closeness,
+    Option(help="read the frame around the thing too: where unsure and the thing is small, always, or never"),
+]
 
 
 def predict(
     pictures: Annotated[list[Path], Argument(metavar="PICTURES")],
     *,
+    closer: HowClose = "auto",
     checkpoint: AnyClassifier = None,
     settings: Settings | None = None,
     say: Say = quiet,
@@ -38,7 +47,7 @@ def predict(
     rows = []
     for path in pictures:
         try:
-            found = workbench.classify(picture_bytes(path), name=path.name)
+            found = workbench.classify(picture_bytes(path), name=path.name, closer=closer)
         except PictureError as error:
             rows.append({"picture": str(path), "error": str(error)})
             say(f"{path}: {error}")
@@ -50,9 +59,10 @@ def predict(
                 "unknown": asdict(found.unknown) if found.unknown else None,
                 "top5": [{"taxon": c.taxon, "name": c.name, "prob": c.prob} for c in found.candidates[:5]],
                 "prediction_set": [taxon.taxon for taxon in found.prediction_set],
+                "closer": asdict(found.closer) if found.closer else None,
             }
         )
-        say(f"{path}: {found.answer.sentence}")
+        say(f"{path}: {_said(found)}")
     if classifier.caveat:
         say(classifier.caveat)
     return {"checkpoint": classifier.version, "caveat": classifier.caveat, "pictures": rows}
@@ -71,6 +81,7 @@ def explain(
             help="also measured maps of GradCAM, GradCAM++, LayerCAM, HiResCAM, EigenCAM, FinerCAM, or all",
         ),
     ] = None,
+    closer: HowClose = "auto",
     checkpoint: AnyClassifier = None,
     settings: Settings | None = None,
     say: Say = quiet,
@@ -98,26 +109,37 @@ def explain(
         places=places_of(classifier),
     )
     encoded = picture_bytes(picture)
-    found = workbench.classify(encoded, name=picture.name, asked=a, rival=b)
+    found = workbench.classify(encoded, name=picture.name, asked=a, rival=b, closer=closer)
     decoded = decode_picture(encoded, name=picture.name, max_picture_mp=settings.max_picture_mp)
-    measured = trust(classifier, decoded, None, found.asked, found.rival)
-    fine = workbench.maps.spread(encoded, name=picture.name, box=None, a=found.asked, b=found.rival)
+    part = found.closer.box if found.closer and found.closer.is_taken else None  # where more is seen
+    measured = trust(classifier, decoded, part, found.asked, found.rival)
+    pair = {"a": found.asked, "b": found.rival}
+    fine = workbench.maps.spread(encoded, name=picture.name, box=None, closer=closer, **pair)
     out = out or picture.with_name(f"{picture.stem}-why.png")
     sheet = explain_sheet(found, decoded, measured, fine)
-    ask = partial(workbench.maps.methods, encoded, name=picture.name, box=None, a=found.asked, b=found.rival)
+    ask = partial(workbench.maps.methods, encoded, name=picture.name, box=None, **pair)
     drawn = ask(methods=beside_evidence(methods), measure=True) if methods else None
     if drawn:
         sheet = with_methods(sheet, decoded, drawn, found.is_sum)
     _write(sheet, out)
-    say(f"{found.answer.sentence}\nWritten: {out}")
+    say(f"{_said(found)}\nWritten: {out}")
     return {
         "sheet": str(out),
         "answer": asdict(found.answer),
+        "closer": asdict(found.closer) if found.closer else None,
         "asked": found.asked,
         "rival": found.rival,
         "trust": {name: asdict(figure) for name, figure in measured.items()},
         **({"methods": asdict(drawn)} if drawn else {}),
     }
+
+
+def _said(found: Classification) -> str:
+    """The answer, and what it was at first sight."""
+    closer = found.closer
+    if closer is None or not closer.is_taken:
+        return found.answer.sentence
+    return f"{found.answer.sentence} (at first sight: {closer.first.sentence})"
 
 
 def _write(sheet: Image.Image, out: Path) -> None:

@@ -9,10 +9,11 @@ import torch
 
 from fgdemo.learn.candidate.blend import choose_on_val, half_precision
 from fgdemo.learn.candidate.mid_ground import with_mid_ground
+from fgdemo.learn.candidate.two_views import calibrated
 from fgdemo.learn.data.embed import embed, token_batches
 from fgdemo.learn.data.held_out import HeldOut, held_out_of
 from fgdemo.learn.data.pictures import Pictures
-from fgdemo.learn.measure.evaluate import Scores, answer_rows, score
+from fgdemo.learn.measure.evaluate import Scores, choose_sure_prob, score
 from fgdemo.model.backbone import Backbone, DataConfig
 from fgdemo.model.calibration import conformal_prob, fit_temperature, shared_probs, softmax
 from fgdemo.model.classifier import Calibration, Classifier
@@ -24,8 +25,6 @@ from fgdemo.values.progress import Progress, no_progress
 from fgdemo.values.taxonomy import Taxonomy
 
 COVERAGE = 0.95
-SURE_RIGHT = 0.95
-"""An answer is only given at a level where, on held-out pictures, this share of the answers is right."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +110,8 @@ def fit_classifier(
         card=card or {},
         device=str(device),
     )
+    closer = calibrated(classifier, pictures.pixels[val], class_index[val], seed=seed, progress=progress)
+    classifier = replace(classifier, both_views=closer)
     return Fitted(classifier, _scores(classifier, held_out, embeddings[val], class_index[val]), held_out)
 
 
@@ -150,17 +151,6 @@ def calibrate(held_out: HeldOut, taxonomy: Taxonomy) -> Calibration:
         lookalikes=find_lookalikes(softmax(held_out.logits / temperature), held_out.labels, taxonomy),
         few={taxonomy.leaves[kind]: number for kind, number in held_out.few.items()},
     )
-
-
-def choose_sure_prob(probs: np.ndarray, labels: np.ndarray, taxonomy: Taxonomy) -> float:
-    """The lowest threshold in [0.5, 0.95] at which `SURE_RIGHT` of the answers (at whatever level) are right."""
-    grid = np.arange(0.5, 0.96, 0.05)
-    answers = [answer_rows(probs, taxonomy, float(threshold)) for threshold in grid]
-    for threshold, rows in zip(grid, answers, strict=True):
-        given = rows >= 0
-        if given.any() and taxonomy.membership[rows[given], labels[given]].mean() >= SURE_RIGHT:
-            return round(float(threshold), 2)
-    return 0.95
 
 
 def find_lookalikes(

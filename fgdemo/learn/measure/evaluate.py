@@ -14,6 +14,9 @@ from fgdemo.statistics.proportions import share_interval
 from fgdemo.values.taxonomy import Taxonomy
 from fgdemo.values.training import Interval
 
+SURE_RIGHT = 0.95
+"""An answer is only given at a level where, on held-out pictures, this share of the answers is right."""
+
 
 @dataclass(frozen=True)
 class Pair:
@@ -101,6 +104,17 @@ def answer_rows(probs: np.ndarray, taxonomy: Taxonomy, sure_prob: float) -> np.n
     depth = np.array([len(taxonomy.path(taxon.id)) for taxon in taxonomy.taxa])
     usable = totals >= sure_prob
     return np.where(usable.any(1), np.where(usable, depth, 0).argmax(1), -1)
+
+
+def choose_sure_prob(probs: np.ndarray, labels: np.ndarray, taxonomy: Taxonomy) -> float:
+    """The lowest threshold in [0.5, 0.95] at which `SURE_RIGHT` of the answers (at whatever level) are right."""
+    grid = np.arange(0.5, 0.96, 0.05)
+    answers = [answer_rows(probs, taxonomy, float(threshold)) for threshold in grid]
+    for threshold, rows in zip(grid, answers, strict=True):
+        given = rows >= 0
+        if given.any() and taxonomy.membership[rows[given], labels[given]].mean() >= SURE_RIGHT:
+            return round(float(threshold), 2)
+    return 0.95
 
 
 def worst_pairs(predicted: np.ndarray, labels: np.ndarray, taxonomy: Taxonomy, most: int = 10) -> tuple[Pair, ...]:

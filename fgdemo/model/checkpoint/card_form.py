@@ -91,6 +91,14 @@ class _Unknown(_Form):
     average: Any
 
 
+class _Closer(_Form):
+    temperature: Number
+    set_prob: Share
+    sure_prob: Annotated[float, Field(ge=0, le=2)]
+    pictures: Annotated[int, Field(ge=0, le=2**31)]
+    unknown: _Unknown
+
+
 class _Card(_Form):
     name: Text | None = None
     parent: Text | None = None
@@ -101,6 +109,7 @@ class _Card(_Form):
     head: _Head
     calibration: _Calibration
     unknown: _Unknown
+    closer: _Closer | None = None
     weights_sha256: Text
 
 

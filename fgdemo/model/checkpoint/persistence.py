@@ -12,15 +12,13 @@ from fgdemo.model.checkpoint.budget import budget_of, require_small_numbers
 from fgdemo.model.checkpoint.card_form import require_form
 from fgdemo.model.checkpoint.folder import Checkpoint
 from fgdemo.model.classifier import Calibration, Classifier
+from fgdemo.model.closer.stored import MOST_SCALE, from_card, to_card, unknown_scale
 from fgdemo.model.head import Readout, RidgeHead
 from fgdemo.model.parts import PartModel
 from fgdemo.model.taught.shares import TaughtParts
-from fgdemo.model.unknown import RANKS, UnknownScale
 from fgdemo.values.taxonomy import Taxonomy
 from fgdemo.values.types import Part
 
-MOST_SCALE = 1e12
-"""A temperature beyond it, or below its inverse, leaves nothing of the logits."""
 TAUGHT = ("own", "around", "last", "bias")
 """The arrays of `TaughtParts`, in the order in which it takes them."""
 MOST_NORMAL = 1e6
@@ -30,8 +28,10 @@ MOST_NORMAL = 1e6
 def to_checkpoint(classifier: Classifier) -> Checkpoint:
     """Everything needed to answer and to go on learning; weights as `stored`."""
     spec = classifier.backbone.spec
+    told = {name: value for name, value in classifier.card.items() if name != "closer"}
     card = {
-        **classifier.card,
+        **told,
+        **to_card(classifier.both_views),
         "backbone": {"name": spec.name, "size_px": spec.size_px, "options": spec.options},
         "input": classifier.data_config.to_json(),
         "taxonomy": classifier.taxonomy.to_json(),
@@ -132,7 +132,8 @@ def from_checkpoint(name: str, found: Checkpoint, device: str) -> Classifier:
             lookalikes={leaf: tuple(others) for leaf, others in marks["lookalikes"].items()},
             few={str(leaf): int(number) for leaf, number in marks.get("few", {}).items()},
         ),
-        unknown=UnknownScale(*(_points(scale, key) for key in ("logit", "distance", "average"))),
+        unknown=unknown_scale(scale),
+        both_views=from_card(card),
         card=card,
         device=device,
     )
@@ -198,17 +199,6 @@ def _check_input(told: Mapping[str, Any], size_px: int) -> None:
             )
         ):
             raise ValueError(f"the {name} of the input must be three numbers of an ordinary size")
-
-
-def _points(scale: Mapping[str, Any], name: str) -> np.ndarray:
-    """Quantiles of a score."""
-    try:
-        points = np.array(scale[name], np.float64)
-    except (TypeError, ValueError):
-        points = np.empty(0)
-    if points.shape != RANKS.shape or not np.isfinite(points).all():
-        raise ValueError(f"the scale {name} of what is unknown must be a list of {len(RANKS)} numbers")
-    return points
 
 
 def _head(found: Checkpoint) -> RidgeHead:

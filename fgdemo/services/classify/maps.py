@@ -6,11 +6,14 @@ from dataclasses import replace
 import numpy as np
 from PIL import Image
 
+from fgdemo.services.classify.closer import Looked, drawn_both, look
 from fgdemo.services.classify.measuring import Measuring
 from fgdemo.services.classify.readings import Read, Readings
 from fgdemo.storage.pictures.decoding import Decoder
 from fgdemo.storage.pictures.images import Encoded
 from fgdemo.values.classification.answers import FineMap
+from fgdemo.values.classification.closeness import Closeness
+from fgdemo.values.classification.closer import WHOLE
 from fgdemo.values.errors import BackboneError, TaxonomyError
 from fgdemo.values.evidence import Places, contrast_map, fine_map, pair_spread, spread
 from fgdemo.values.limits import MODEL_PX
@@ -46,32 +49,57 @@ class Maps:
         self._classifier, self._readings, self._decoder, self._measuring = classifier, readings, decoder, measuring
         self._trust, self._methods, self._places = trust, methods, places
 
-    def spread(self, data: Encoded, *, name: str, box: CropBox | None, a: str, b: str) -> dict[str, FineMap]:
+    def spread(
+        self, data: Encoded, *, name: str, box: CropBox | None, a: str, b: str, closer: Closeness = "never"
+    ) -> dict[str, FineMap]:
         """The maps "class" (of `a`) and "contrast" (`a` − `b`) as they are drawn; left out where nothing tells where.
 
-        The class map costs arithmetic, the contrast a pass forward and half of one back.
+        The class map costs arithmetic, the contrast a pass forward and half of one back for each view.
+
+        Args:
+            closer: as it was answered (`Workbench.classify`).
 
         Raises:
             PictureError, TaxonomyError, BusyError: as for `classify`.
         """
         check_pair(self._classifier.taxonomy, a, b)
-        read, places = self._readings.of(data, name, box), self._places
-        thing = read.silhouette
-        if places is None or thing is None:
+        looked, places = look(self._readings, data, name, box, closer), self._places
+        if places is None or all(read.silhouette is None for read, _, _ in looked.views()):
             return {}
-        picture = self.picture(data, name=name, box=box)
-        pull = self._readings.in_turn(lambda: places.pull(picture, a, b))
-        for_a, for_b = self._maps(read, (a, b))
-        found = {"class": fine_map(spread(for_a, thing))}
-        if pull is not None:
-            found["contrast"] = fine_map(pair_spread(contrast_map(for_a, for_b), pull, thing))
+        found, contrasts = {"class": self._as_travels(self._class_maps(looked, a), looked)}, list[np.ndarray | None]()
+        for read, where, _ in looked.views():
+            picture = self.picture(data, name=name, box=box if where == WHOLE else where)
+            contrasts.append(self._contrast(read, places, picture, a, b))
+        drawn = [one for one in contrasts if one is not None]
+        if len(drawn) == len(contrasts):
+            found["contrast"] = self._as_travels(drawn, looked)
         return found
 
-    def class_map(self, read: Read, leaf: str) -> FineMap | None:
+    def class_map(self, looked: Looked, leaf: str) -> FineMap | None:
         """The class map of a picture as it is drawn, or None where nothing tells where the thing is."""
-        if read.silhouette is None:
+        if all(read.silhouette is None for read, _, _ in looked.views()):
             return None
-        return fine_map(spread(self._maps(read, (leaf,))[0], read.silhouette))
+        return self._as_travels(self._class_maps(looked, leaf), looked)
+
+    def _class_maps(self, looked: Looked, leaf: str) -> list[np.ndarray]:
+        """Of each view; as it is where nothing tells where in it the thing is."""
+        reads = [read for read, _, _ in looked.views()]
+        maps = [self._maps(read, (leaf,))[0] for read in reads]
+        return [
+            one if read.silhouette is None else spread(one, read.silhouette)
+            for one, read in zip(maps, reads, strict=True)
+        ]
+
+    def _contrast(self, read: Read, places: Places, picture: Image.Image, a: str, b: str) -> np.ndarray | None:
+        """Of one view; None where nothing tells which places decide."""
+        contrast, thing = contrast_map(*self._maps(read, (a, b))), read.silhouette
+        if thing is None:
+            return contrast
+        pull = self._readings.in_turn(lambda: places.pull(picture, a, b))
+        return None if pull is None else pair_spread(contrast, pull, thing)
+
+    def _as_travels(self, maps: list[np.ndarray], looked: Looked) -> FineMap:
+        return fine_map(maps[0] if looked.second is None else drawn_both(maps, looked))
 
     def _maps(self, read: Read, leaves: Sequence[str]) -> list[np.ndarray]:
         columns = [self._classifier.taxonomy.leaf_index[leaf] for leaf in leaves]

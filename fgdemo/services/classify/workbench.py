@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from fgdemo.services.classify.closer import look, told
 from fgdemo.services.classify.maps import Maps, check_different, check_leaves
 from fgdemo.services.classify.measuring import Measuring
 from fgdemo.services.classify.readings import Readings
@@ -20,6 +21,7 @@ from fgdemo.storage.embeddings.library import Library
 from fgdemo.storage.pictures.decoding import Decoder
 from fgdemo.storage.pictures.images import Encoded
 from fgdemo.values.classification.answers import Classification, Neighbour, TaxonHit, TaxonProb
+from fgdemo.values.classification.closeness import Closeness
 from fgdemo.values.evidence import Places
 from fgdemo.values.methods import MethodsFunction
 from fgdemo.values.taxonomy import About, KnownGroup
@@ -82,6 +84,7 @@ class Workbench:
         box: CropBox | None = None,
         asked: str | None = None,
         rival: str | None = None,
+        closer: Closeness = "auto",
     ) -> Classification:
         """What the picture (or the part of it in `box`) shows, how sure that is, and the maps that say why.
 
@@ -91,20 +94,22 @@ class Workbench:
             asked: id of the leaf the maps are about; by default the likeliest.
             rival: id of the leaf it is compared with; by default the likeliest other one, or where all others are out
                 of the question the leaf's best known look-alike in its group, or the likeliest one there.
+            closer: whether the frame around the thing is read too, and the answer is of both.
 
         Raises:
             PictureError: the picture cannot be used.
             BusyError: too many pictures wait for the model already.
             TaxonomyError: `asked` or `rival` is not a leaf of this model, or both are the same.
+            BackboneError: this model takes no closer look.
         """
         started = time.perf_counter()
         check_leaves(self._classifier.taxonomy, asked, rival)
-        read = self._readings.of(data, name, box)
-        reading, taxonomy = read.reading, self._classifier.taxonomy
+        looked = look(self._readings, data, name, box, closer)
+        read, reading, taxonomy = looked.first, looked.reading, self._classifier.taxonomy
         score = reading.unknown_score
         verdict = None if score is None else unknown_verdict(score, reading.unknown_threshold)
         is_unknown = bool(verdict and verdict.is_unknown)
-        answer, likeliest = answer_for(taxonomy, reading.probs, self._classifier.sure_prob, is_unknown)
+        answer, likeliest = answer_for(taxonomy, reading.probs, looked.judge.sure_prob, is_unknown)
         ranked = [taxonomy.leaves[i] for i in map(int, np.argsort(-reading.probs, kind="stable"))]
         asked = asked or next(leaf for leaf in [likeliest, *ranked] if leaf != rival)
         rival = rival or worth_comparing(self._classifier, asked, ranked, reading.probs)
@@ -122,7 +127,7 @@ class Workbench:
             answer=answer,
             path=tuple(self._taxon_prob(taxon.id, rolled[taxon.id]) for taxon in taxonomy.path(likeliest)),
             candidates=candidates(reading, self._classifier, shown),
-            prediction_set=self._prediction_set(reading),
+            prediction_set=self._taxon_probs(looked.judge.prediction_set(reading.probs), reading),
             coverage=self._classifier.coverage,
             unknown=verdict,
             grid=reading.evidence.shape[:2],
@@ -130,14 +135,15 @@ class Workbench:
             asked=asked,
             rival=rival,
             elapsed_ms=round((time.perf_counter() - started) * 1000, 1),
-            spread=self._maps.class_map(read, asked),
+            spread=self._maps.class_map(looked, asked),
+            closer=told(looked, answer, taxonomy, self._classifier.sure_prob),
             caveat=self._classifier.caveat,
             is_sum=reading.evidence.shape[2] > 0,
         )
 
-    def _prediction_set(self, reading: Reading) -> tuple[TaxonProb, ...]:
-        leaves, probs = self._classifier.taxonomy.leaves, reading.probs
-        return tuple(self._taxon_prob(leaves[i], float(probs[i])) for i in self._classifier.prediction_set(probs))
+    def _taxon_probs(self, rows: Sequence[int], reading: Reading) -> tuple[TaxonProb, ...]:
+        leaves = self._classifier.taxonomy.leaves
+        return tuple(self._taxon_prob(leaves[row], float(reading.probs[row])) for row in rows)
 
     def neighbours(
         self, data: Encoded, *, name: str, box: CropBox | None, taxon_ids: Sequence[str], only_public: bool = True

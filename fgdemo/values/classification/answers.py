@@ -100,6 +100,24 @@ class Neighbour:
 
 
 @dataclass(frozen=True)
+class CloserLook:
+    """Where in the picture the thing is, and what a second look at it has changed."""
+
+    box: CropBox
+    """The frame around the thing, of which the model sees more when it reads that alone."""
+    is_worth: bool
+    """Whether it is taken unasked: the first answer is unsure, and the frame is small."""
+    is_taken: bool
+    """Whether the answer and its maps are of both views, the whole picture and the frame."""
+    first: Answer
+    """The answer at first sight, of the whole picture alone."""
+    first_prob: float
+    """What the answer's taxon had at first sight; where it names none, the likeliest leaf that it is closest to."""
+    others: tuple[CropBox, ...]
+    """Frames around other things in the picture, nearly as large: the answer is about the one in `box`."""
+
+
+@dataclass(frozen=True)
 class Classification:
     """Everything the Classify page shows for one picture; the same value is what the API returns."""
 
@@ -134,5 +152,7 @@ class Classification:
     """The class map of `asked` as it is drawn; None where nothing tells where in the picture the thing is."""
     caveat: str = ""
     """What to know of a model that came as it is: what its maps are, and that nothing calibrates it."""
+    closer: CloserLook | None = None
+    """None where no closer look can be taken: nothing calibrated it, no thing is seen, or a part was asked about."""
     is_sum: bool = True
     """False where the maps are Grad-CAM, in no unit, and add up to nothing: the head is no sum over places."""

@@ -13,6 +13,7 @@ from gradio.context import LocalContext
 from fgdemo.services.classify.rate_limits import Deed
 from fgdemo.settings import Settings
 from fgdemo.values.annotation import VISITOR, Person
+from fgdemo.values.classification.closeness import Closeness
 from fgdemo.values.errors import BusyError, FgdemoError
 from fgdemo.values.methods import methods_of
 from fgdemo.web.http import payloads
@@ -41,11 +42,16 @@ class AskedPicture(Asked):
 class Classify(AskedPicture):
     asked: OptionalText = None
     rival: OptionalText = None
+    closer: Closeness = "never"
 
 
 class TrustOf(AskedPicture):
     a: Text
     b: Text
+
+
+class SpreadOf(TrustOf):
+    closer: Closeness = "never"
 
 
 class MethodsOf(TrustOf):
@@ -96,11 +102,12 @@ def questions(workbench: Workbench, spend: Spend) -> list[Callable[..., dict[str
 
     @answered(spend, "ask")
     def classify(asked: Classify) -> dict[str, Any]:
-        return payloads.as_json(workbench.classify(**asked.picture(), asked=asked.asked, rival=asked.rival))
+        found = workbench.classify(**asked.picture(), asked=asked.asked, rival=asked.rival, closer=asked.closer)
+        return payloads.as_json(found)
 
     @answered(spend, "ask")
-    def spread(asked: TrustOf) -> dict[str, Any]:
-        return payloads.as_json(workbench.maps.spread(**asked.picture(), a=asked.a, b=asked.b))
+    def spread(asked: SpreadOf) -> dict[str, Any]:
+        return payloads.as_json(workbench.maps.spread(**asked.picture(), a=asked.a, b=asked.b, closer=asked.closer))
 
     @answered(spend, "trust")
     def trust(asked: TrustOf) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from fgdemo.services.classify.suggestions import Suggested
 from fgdemo.storage.visitors.pictures import LeftPicture
 from fgdemo.values.annotation import Person
 from fgdemo.values.classification.answers import Classification, FineMap, Neighbour, TaxonHit
+from fgdemo.values.classification.closeness import Closeness
 from fgdemo.values.limits import MOST_HITS
 from fgdemo.values.methods import MethodMaps, methods_of
 from fgdemo.values.taxonomy import About
@@ -49,7 +50,12 @@ class PictureQuestions:
         return self._workbench.about()
 
     def classify(
-        self, picture: Picture, box: Box = None, asked: OptionalText = None, rival: OptionalText = None
+        self,
+        picture: Picture,
+        box: Box = None,
+        asked: OptionalText = None,
+        rival: OptionalText = None,
+        closer: Closeness = "auto",
     ) -> Classification:
         """Say what a photograph shows, how sure that is, and where the evidence lies.
 
@@ -58,12 +64,16 @@ class PictureQuestions:
             box: the part of the picture to look at, as fractions of its width and height; null for all of it.
             asked: taxon id of A, which the maps are about; null for the likeliest.
             rival: taxon id of B, which A is compared with; null for the likeliest look-alike.
+            closer: whether the frame around the thing is read too, and both views answer: auto (where the first answer
+                is unsure and the thing is small), always or never.
         Returns:
             The answer in words, the taxonomy path, the candidates with their evidence maps, the prediction set,
             the verdict on unknown kinds, the parts, and as `spread` the map of A as it is drawn: the same sum, on the
-            pixels where the thing is.
+            pixels where the thing is. As `closer` where the thing is, whether the frame was read too, and the answer at
+            first sight; null where the model takes no closer look.
         """
-        return self._workbench.classify(picture.path, name=picture.name, box=box, asked=asked, rival=rival)
+        ask = partial(self._workbench.classify, picture.path, name=picture.name, box=box)
+        return ask(asked=asked, rival=rival, closer=closer)
 
     def trust(self, picture: Picture, a: Text, b: Text, box: Box = None) -> dict[str, Trust]:
         """Measure how faithful the maps are to the pixels of this picture (takes seconds).
@@ -78,7 +88,9 @@ class PictureQuestions:
         """
         return self._workbench.maps.trust(picture.path, name=picture.name, box=box, a=a, b=b)
 
-    def spread(self, picture: Picture, a: Text, b: Text, box: Box = None) -> dict[str, FineMap]:
+    def spread(
+        self, picture: Picture, a: Text, b: Text, box: Box = None, closer: Closeness = "auto"
+    ) -> dict[str, FineMap]:
         """Say on which pixels the evidence is drawn: maps on a finer grid with the same sums.
 
         Parameters:
@@ -86,11 +98,12 @@ class PictureQuestions:
             a: taxon id of A.
             b: taxon id of B.
             box: the part of the picture to look at; null for all of it.
+            closer: as in classify.
         Returns:
             The maps "class" (of A) and "contrast" (A less B); one is left out where nothing in the picture tells where,
             and is drawn as the evidence is.
         """
-        return self._workbench.maps.spread(picture.path, name=picture.name, box=box, a=a, b=b)
+        return self._workbench.maps.spread(picture.path, name=picture.name, box=box, a=a, b=b, closer=closer)
 
     def methods(
         self,
@@ -139,6 +152,7 @@ class PictureQuestions:
         asked: OptionalText = None,
         rival: OptionalText = None,
         measure_trust: bool = False,
+        closer: Closeness = "auto",
     ) -> FileData:
         """Draw why it says A and not B: one PNG sheet with the picture, the maps, the parts and the bars that decided.
 
@@ -148,17 +162,19 @@ class PictureQuestions:
             asked: taxon id of A; null for the likeliest.
             rival: taxon id of B; null for the likeliest look-alike.
             measure_trust: also measure how faithful both maps are, which takes seconds.
+            closer: as in classify.
         Returns:
             The sheet, a PNG file 1600 pixels wide. The maps as numbers are in the answer of classify.
         """
         from fgdemo.explain.sheet import explain_sheet
 
         path, name = picture.path, picture.name
-        found = self._workbench.classify(path, name=name, box=box, asked=asked, rival=rival)
+        found = self._workbench.classify(path, name=name, box=box, asked=asked, rival=rival, closer=closer)
         measured = None
         if measure_trust:
-            measured = self._workbench.maps.trust(path, name=name, box=box, a=found.asked, b=found.rival)
-        fine = self._workbench.maps.spread(path, name=name, box=box, a=found.asked, b=found.rival)
+            part = found.closer.box if found.closer and found.closer.is_taken else box  # where more is seen
+            measured = self._workbench.maps.trust(path, name=name, box=part, a=found.asked, b=found.rival)
+        fine = self._workbench.maps.spread(path, name=name, box=box, a=found.asked, b=found.rival, closer=closer)
         shown = self._workbench.maps.picture(path, name=name, box=box)
         folder = Path(get_upload_folder()) / secrets.token_hex(16)  # among the uploads, which are cleared away
         folder.mkdir(parents=True)
