@@ -20,6 +20,7 @@ from fgdemo.model.network import Network
 from fgdemo.model.parts import PartModel
 from fgdemo.model.unknown import ClassDistances, UnknownScale
 from fgdemo.storage.embeddings.embeddings import Looks
+from fgdemo.values.classification.same_place import LEAST_SURENESS
 from fgdemo.values.taxonomy import Taxonomy
 from fgdemo.values.types import CropBox, Reading
 
@@ -63,6 +64,7 @@ class Classifier:
     device: str = "cpu"
     both_views: CloserCalibration | None = None
     """What was learned of a second view of the same picture; None where nothing was."""
+    least_sureness: float = LEAST_SURENESS
 
     @property
     def closer(self) -> TwoViews | None:

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from fgdemo.model.backbone import Backbone, DataConfig
 from fgdemo.model.calibration import softmax
+from fgdemo.values.classification.same_place import LEAST_SURENESS
 from fgdemo.values.errors import BackboneError
 from fgdemo.values.taxonomy import Taxonomy
 from fgdemo.values.types import CropBox, Reading
@@ -154,6 +155,7 @@ class ForeignClassifier:
     sure_prob = SURE_PROB
     coverage = None
     closer = None
+    least_sureness = LEAST_SURENESS
 
     @property
     def network(self) -> TimmNetwork:

@@ -168,6 +168,11 @@ class Classifier(Protocol):
         """None where it takes no closer look, because nothing calibrated that."""
         ...
 
+    @property
+    def least_sureness(self) -> float:
+        """The same place of another picture is shown from this on: `fgdemo.values.classification.same_place`."""
+        ...
+
     def read(self, picture: Image.Image, box: CropBox | None = None) -> Reading:
         """Read one upright RGB picture (or the part of it in `box`). Safe to call from many threads."""
         ...

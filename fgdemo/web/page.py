@@ -18,6 +18,7 @@ from fgdemo.web.http.observed import Observed
 from fgdemo.web.http.sub_path import SubPath
 from fgdemo.web.http.visitors import spending
 from fgdemo.web.pages.classify import classify_tab, options
+from fgdemo.web.pages.comparing import comparing_page
 from fgdemo.web.pages.data import data_page
 from fgdemo.web.pages.data_files import file_routes
 from fgdemo.web.pages.document import STATIC, document_routes
@@ -41,6 +42,7 @@ def build_app(services: Services) -> gr.Blocks:
     with PageBlocks(services.settings, title="fgdemo", analytics_enabled=False, fill_width=True) as app:
         spend = spending(services.settings, services.accounts)
         classify_tab(services.workbench, services.suggestions, spend)
+        comparing_page(services.workbench, services.accounts, spend)
         label_page(services.labelling, services.review, services.accounts)
         points_page(services.pointing, services.accounts)
         review_page(services.review, services.labelling, services.accounts)

@@ -56,6 +56,7 @@ class FakeClassifier:
     caveat = ""
     closer: Closer | None = None
     embedding_dim = 4
+    least_sureness = 0.3
 
     def __init__(self) -> None:
         self.reads = 0
@@ -83,6 +84,8 @@ class FakeClassifier:
             embedding / np.linalg.norm(embedding),
             min(1.0, 2 * distance),
             0.97,
+            tokens=tokens,
+            mid=tokens,
         )
 
     def maps(self, reading: Reading, columns: Sequence[int]) -> np.ndarray:

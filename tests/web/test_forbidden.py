@@ -33,12 +33,14 @@ FOR_EVERYBODY = {
     "methods",
     "measure_methods",
     "neighbours",
+    "compare",
+    "same_place",
     "search_taxa",
     "suggest",
     "my_picture",
     "forget_picture",
 }
-IN_THE_API = FOR_EVERYBODY - {"my_picture", "measure_methods"}
+IN_THE_API = FOR_EVERYBODY - {"my_picture", "measure_methods", "compare"}
 ENDPOINTS_FOR_EXPERTS = {"next_items", "answer"}
 ENDPOINTS_FOR_MAINTAINERS = {"start_export", "export_state"}
 ADDRESSES_FOR_EVERYBODY = {

@@ -85,6 +85,10 @@ class _Calibration(_Form):
     few: Annotated[dict[Text, Annotated[int, Field(ge=0, le=2**31)]], Field(max_length=MOST_TAXA)] = {}
 
 
+class _SamePlace(_Form):
+    least_sureness: Annotated[float, Field(ge=-10, le=1)]
+
+
 class _Unknown(_Form):
     logit: Any
     distance: Any
@@ -110,6 +114,7 @@ class _Card(_Form):
     calibration: _Calibration
     unknown: _Unknown
     closer: _Closer | None = None
+    same_place: _SamePlace | None = None
     weights_sha256: Text
 
 

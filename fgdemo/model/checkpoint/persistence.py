@@ -16,6 +16,7 @@ from fgdemo.model.closer.stored import MOST_SCALE, from_card, to_card, unknown_s
 from fgdemo.model.head import Readout, RidgeHead
 from fgdemo.model.parts import PartModel
 from fgdemo.model.taught.shares import TaughtParts
+from fgdemo.values.classification.same_place import LEAST_SURENESS
 from fgdemo.values.taxonomy import Taxonomy
 from fgdemo.values.types import Part
 
@@ -57,6 +58,7 @@ def to_checkpoint(classifier: Classifier) -> Checkpoint:
             "lookalikes": {leaf: list(others) for leaf, others in classifier.calibration.lookalikes.items()},
             "few": dict(classifier.calibration.few),
         },
+        "same_place": {"least_sureness": classifier.least_sureness},
         "unknown": {
             "logit": classifier.unknown.logit.tolist(),
             "distance": classifier.unknown.distance.tolist(),
@@ -136,6 +138,7 @@ def from_checkpoint(name: str, found: Checkpoint, device: str) -> Classifier:
         both_views=from_card(card),
         card=card,
         device=device,
+        least_sureness=float((card.get("same_place") or {}).get("least_sureness", LEAST_SURENESS)),
     )
 
 

@@ -8,7 +8,9 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from fgdemo.services.classify.aside import Aside
 from fgdemo.services.classify.closer import look, told
+from fgdemo.services.classify.comparing import Comparing
 from fgdemo.services.classify.maps import Maps, check_different, check_leaves
 from fgdemo.services.classify.measuring import Measuring
 from fgdemo.services.classify.readings import Readings
@@ -17,6 +19,7 @@ from fgdemo.services.classify.taxon_search import TaxonSearch
 from fgdemo.services.classify.views import candidates, part_views, worth_comparing
 from fgdemo.services.classify.waiting_room import WaitingRoom
 from fgdemo.services.classify.wording import answer_for, known_kinds, unknown_verdict
+from fgdemo.services.classify.workspace_readings import WorkspaceReadings
 from fgdemo.storage.embeddings.library import Library
 from fgdemo.storage.pictures.decoding import Decoder
 from fgdemo.storage.pictures.images import Encoded
@@ -60,8 +63,16 @@ class Workbench:
         decoder = decoder or Decoder()
         room = WaitingRoom(most_waiting)
         self._search = TaxonSearch(classifier.taxonomy)
-        self._readings = Readings(live or (lambda: classifier), decoder, room, places)
+        live = live or (lambda: classifier)
+        self._readings = Readings(live, decoder, room, places)
         self._maps = Maps(classifier, self._readings, decoder, Measuring(room), trust, methods, places)
+        known = None if library is None else WorkspaceReadings(library.images, Aside("references", niceness=2))
+        self._comparing = Comparing(live, self._readings, library, known, room)
+
+    @property
+    def comparing(self) -> Comparing:
+        """The same place in pictures of A and of B."""
+        return self._comparing
 
     @property
     def maps(self) -> Maps:

@@ -33,6 +33,7 @@ STYLES = (
     "review/page.css",
     "review/views.css",
     "points/points.css",
+    "compare/compare.css",
     "data/page.css",
     "train/page.css",
     "train/verdict.css",

@@ -36,6 +36,7 @@ DEEDS: dict[str, Deed] = {
     "classify": "ask",
     "explain": "ask",
     "neighbours": "ask",
+    "same_place": "ask",
     "trust": "trust",
     "methods": "trust",
     "spread": "trust",

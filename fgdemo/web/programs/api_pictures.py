@@ -13,6 +13,7 @@ from gradio.data_classes import FileData
 from gradio.utils import get_upload_folder
 from pydantic import Field
 
+from fgdemo.services.classify.comparing import PlaceCompared
 from fgdemo.services.classify.suggestions import Suggested
 from fgdemo.storage.visitors.pictures import LeftPicture
 from fgdemo.values.annotation import Person
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from fgdemo.services.classify.suggestions import Suggestions
     from fgdemo.services.classify.workbench import Workbench
 
+Fraction = Annotated[float, Field(ge=0, le=1)]
 Hits = Annotated[int, Field(ge=1, le=MOST_HITS), WHOLE]
 
 
@@ -39,6 +41,7 @@ class PictureQuestions:
 
     def __iter__(self) -> Iterator[Callable[..., Any]]:
         yield from (self.about, self.classify, self.explain, self.spread, self.trust, self.methods, self.neighbours)
+        yield self.same_place
 
     def about(self) -> About:
         """Say what the model knows: its version, how many kinds, and in which groups.
@@ -144,6 +147,26 @@ class PictureQuestions:
         ask = partial(self._workbench.neighbours, picture.path, name=picture.name, box=box, taxon_ids=tuple(taxa))
         found = ask(only_public=only_public)
         return {taxon: list(nearest) for taxon, nearest in found.items()}
+
+    def same_place(
+        self, person: Person, picture: Picture, a: Text, b: Text, x: Fraction, y: Fraction, box: Box = None
+    ) -> PlaceCompared:
+        """Say what one place of a picture says for A against B, and where the same place is in pictures of both.
+
+        Parameters:
+            picture: the photograph.
+            a: taxon id of A.
+            b: taxon id of B.
+            x: from the left, as a fraction of the width of the box, or of the picture where there is none.
+            y: from the top, as a fraction of its height.
+            box: the part of the picture to look at; null for all of it.
+        Returns:
+            The log-odds of the places around it for A against B, a part of the same sum as the answer; and of both the
+            labelled pictures that look most like this one, published ones, and for experts all of the workspace, each
+            with the place where the same thing is seen and how sure that is, or that it is not visible there.
+        """
+        ask = partial(self._workbench.comparing.place, picture.path, name=picture.name, box=box, a=a, b=b, x=x, y=y)
+        return ask(only_public=person.role == "visitor")
 
     def explain(
         self,

@@ -7,6 +7,7 @@ import { keyOf } from "../shared/keyboard.js";
 const KEYS = [
   [["1", "2", "3", "4", "5"], "picture, class map, A versus B, parts, methods"],
   [["F"], "the map in its colours, not only its outline"],
+  [["M"], "the same place in pictures of A and of B, side by side; a click on a place does it, too"],
   [["C"], "draw a box around what to look at"],
   [["+", "\u2212"], "zoom"],
   [["0"], "the whole picture again"],

@@ -13,6 +13,7 @@ import { VIEWS } from "./views.js";
 
 const SETTLE_MS = 300; // A and B must rest this long before the slow questions are asked
 const READ_MS = 120_000; // there may be others before this one
+const ONE_PICTURE = new Set(["crop", "in", "out", "fit", "side"]); // what needs one large picture to draw on
 
 /** Bring the tab to life. */
 export function mount(element, { maxMb, keepDays }) {
@@ -210,9 +211,7 @@ class ClassifyTab {
   }
 
   showError(sentence) {
-    const line = this.$(".fg-error");
-    line.textContent = sentence;
-    line.hidden = !sentence;
+    Object.assign(this.$(".fg-error"), { textContent: sentence, hidden: !sentence });
   }
 
   showMode(mode) {
@@ -240,8 +239,7 @@ class ClassifyTab {
   act(action) {
     if (this.stage.isReading() && !["new", "keys"].includes(action)) return;
     const { viewer } = this.stage;
-    // Which has one large picture to draw on.
-    if (this.stage.view === "methods" && ["crop", "in", "out", "fit"].includes(action)) this.stage.setView("class");
+    if (this.stage.view === "methods" && ONE_PICTURE.has(action)) this.stage.setView("class");
     const actions = {
       choose: () => this.intake.choose(),
       new: () => this.intake.choose(),
@@ -256,6 +254,7 @@ class ClassifyTab {
       out: () => viewer.zoomBy(1 / 1.5),
       fit: () => viewer.fit(),
       fill: () => this.stage.fill(!this.stage.isFilled),
+      side: () => this.stage.comparing?.then((comparing) => comparing.open()),
       whole: () => this.reread({ box: null }),
       compare: () => openCompare(this.$(".fg-compare"), search, (taxon) => this.pick("b", taxon)),
       wrong: () => this.wrong(),
@@ -268,7 +267,7 @@ class ClassifyTab {
     const key = keyOf(event);
     if (isTyping(event) || key === null || (!this.result && key !== "?")) return;
     const digit = digitOf(event);
-    const action = digit === 0 ? "fit" : { "+": "in", "=": "in", "-": "out", c: "crop", f: "fill", "?": "keys" }[key];
+    const action = digit === 0 ? "fit" : { "+": "in", "=": "in", "-": "out", c: "crop", f: "fill", m: "side", "?": "keys" }[key];
     if (digit && VIEWS[digit - 1]) this.stage.setView(VIEWS[digit - 1]);
     else if (action) this.act(action);
     else if (key === "Escape") this.escape();

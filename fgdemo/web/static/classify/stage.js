@@ -21,6 +21,8 @@ export class Stage {
   a = null; // the candidates that are compared
   /** @type {any} */
   b = null;
+  /** @type {Promise<{open: () => void}> | null} */
+  comparing = null; // whose script comes with the first answer
   pinned = null; // ids of parts
   hovered = null;
   layers = new Map();
@@ -43,6 +45,14 @@ export class Stage {
     return this.map.isFilled;
   }
 
+  /** What is compared with pictures of A and of B; null where no answer is on the screen. */
+  question() {
+    const { result, a, b } = this;
+    if (!a || this.isReading() || this.view === "methods") return null;
+    const load = () => this.ask("compare", { a: a.taxon, b: b.taxon }, () => result === this.result);
+    return { picture: this.viewer.picture, box: result.box, grid: result.grid, isSum: result.is_sum, a, b, load };
+  }
+
   /** Whether maps are shown in their colours, and not only by their outline. */
   fill(isFilled) {
     this.$(".fg-fill input").checked = this.map.isFilled = isFilled;
@@ -62,6 +72,7 @@ export class Stage {
   /** What is drawn from now on is about this result; nothing is drawn yet. */
   take(result) {
     this.result = result;
+    this.comparing ??= needed(() => import("../compare/opening.js")).then(({ comparing }) => comparing(this.viewer, () => this.question()));
     this.pinned = this.hovered = null;
     this.layers.clear();
     this.map.clear();

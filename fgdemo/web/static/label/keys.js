@@ -18,6 +18,7 @@ export const ACTIONS = {
   explain: ["e", "Show why: hold, or press shortly", "Why"],
   view: ["v", "A versus B, parts", "View"],
   fill: ["f", "Colours of the map, or its outline", "Fill"],
+  compare: ["m", "The same place in pictures of both kinds, side by side", "Compare"],
   history: ["h", "What was said about it", "History"],
   points: ["p", "Teach parts: place points on it", "Points"],
   help: ["?", "All keys", "Keys"],

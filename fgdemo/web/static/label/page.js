@@ -272,6 +272,7 @@ class LabelPage {
       explain: () => this.study.toggle(byTouch ? null : this.code),
       fill: () => this.study.fill(),
       view: () => this.study.setView(this.study.view === "contrast" ? "parts" : "contrast"),
+      compare: () => this.study.comparing.open(),
       history: () => this.fields.openHistory(),
       points: () => this.fields.openPoints((item) => this.study.show(item)),
       help: () => openKeys(this.$("dialog"), this.keys, (keys) => this.changeKeys(keys)),

@@ -1,6 +1,7 @@
 // Why the model says what it says about the picture on the screen: maps over it, part bars, pictures of both kinds.
 // The slow questions are asked only about a picture that has rested for a moment.
 
+import { comparing } from "../compare/opening.js";
 import { drawBars } from "../shared/bars.js";
 import { keepAsking } from "../shared/client.js";
 import { partLabels, partsLayer } from "../shared/layers.js";
@@ -28,6 +29,7 @@ export class Study {
     this.view = null;
     this.viewer = new Viewer(this.$(".fg-stage"));
     this.map = new PairMap(this.viewer, "label_spread");
+    this.comparing = comparing(this.viewer, () => this.#question());
   }
 
   $(selector) {
@@ -124,6 +126,16 @@ export class Study {
     });
     this.asking = { item, done };
     return done;
+  }
+
+  /** What is compared with pictures of A and of B; null until the model has said what it sees. */
+  #question() {
+    const { item, explanation } = this;
+    if (!item || !explanation) return null;
+    const { asked, rival, candidates, grid } = explanation;
+    const [a, b] = [asked, rival].map((taxon) => candidates.find((one) => one.taxon === taxon));
+    const load = () => keepAsking("compare_known", { image: item.image, a: asked, b: rival }, { isWanted: () => this.item === item });
+    return { picture: this.viewer.picture, box: null, grid, a, b, load };
   }
 
   /** The picture can be answered without its map, so that nothing on the page asks for patience. */

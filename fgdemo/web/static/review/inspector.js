@@ -1,6 +1,7 @@
 // One picture closely: large, why the model says A and not B, and what was said about it. Beside the grid where there
 // is room; over everything when it is asked to be large.
 
+import { comparing } from "../compare/opening.js";
 import { drawBars } from "../shared/bars.js";
 import { keepAsking } from "../shared/client.js";
 import { h } from "../shared/dom.js";
@@ -57,6 +58,7 @@ export class Inspector {
     );
     this.viewer = new Viewer(this.stage);
     this.map = new PairMap(this.viewer, "review_spread");
+    this.comparing = comparing(this.viewer, () => this.question());
     this.show(this.view);
   }
 
@@ -132,6 +134,16 @@ export class Inspector {
     } else this.note(reply ? reply.error : "The model has not looked at this picture yet.");
     const past = await history;
     if (turn === this.turn) drawHistory(this.past, past);
+  }
+
+  /** What is compared with pictures of A and of B; null until the model has said what it sees. */
+  question() {
+    const { tile, explanation, turn } = this;
+    if (!tile || !explanation) return null;
+    const { asked, rival, candidates, grid } = explanation;
+    const [a, b] = [asked, rival].map((taxon) => candidates.find((one) => one.taxon === taxon));
+    const load = () => keepAsking("compare_known", { image: tile.image, a: asked, b: rival }, { isWanted: () => turn === this.turn });
+    return { picture: this.viewer.picture, box: null, grid, a, b, load };
   }
 
   drawHead(tile) {

@@ -31,6 +31,7 @@ const KEYS = [
   [["↵"], "large"],
   [["E"], "picture, A − B, parts"],
   [["F"], "colours of the map, or its outline"],
+  [["M"], "the same place in pictures of both kinds, side by side"],
   [["P"], "teach parts: place points on it"],
 ];
 const ARROWS = new Set(["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End"]);
@@ -158,6 +159,7 @@ export class Pictures {
       a: () => grid.chooseAll(),
       e: () => inspector.next(),
       f: () => inspector.fill(),
+      m: () => inspector.comparing.open(),
       p: () => this.openPoints(),
       "/": () => this.search(),
       "?": () => this.showKeys(),

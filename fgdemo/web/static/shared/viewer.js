@@ -123,10 +123,10 @@ export class Viewer {
   /** Zoom by a factor, keeping the stage point (x, y) in CSS pixels where it is. */
   zoomBy(factor, x = this.canvas.clientWidth / 2, y = this.canvas.clientHeight / 2) {
     if (!this.picture) return;
-    const before = pointAt(this.#frame(), x, y);
+    const before = pointAt(this.frame(), x, y);
     const least = Math.min(1, scaleThatFits(WHOLE, this.#pictureSize, this.#room) / this.#fitScale());
     this.zoom = Math.min(LARGEST_ZOOM, Math.max(least, this.zoom * factor));
-    const after = pointAt(this.#frame(), x, y);
+    const after = pointAt(this.frame(), x, y);
     this.#moveTo([this.centre[0] + before[0] - after[0], this.centre[1] + before[1] - after[1]]);
   }
 
@@ -153,18 +153,19 @@ export class Viewer {
     return (area === WHOLE ? 1 : BOX_SHARE) * scaleThatFits(area, this.#pictureSize, this.#room);
   }
 
-  #frame() {
+  /** Where the picture lies on the stage. */
+  frame() {
     return frameOf(this.#fitScale() * this.zoom, this.#pictureSize, this.centre, this.#stageSize);
   }
 
   /** @param {[number, number]} by in CSS pixels, as the picture is drawn along */
   #pan(by) {
-    const frame = this.#frame();
+    const frame = this.frame();
     this.#moveTo([this.centre[0] - by[0] / frame.width, this.centre[1] - by[1] / frame.height]);
   }
 
   #moveTo(centre) {
-    this.centre = keptInView(centre, this.#frame(), this.#stageSize, Boolean(this.box));
+    this.centre = keptInView(centre, this.frame(), this.#stageSize, Boolean(this.box));
     this.draw();
   }
 
@@ -196,7 +197,7 @@ export class Viewer {
     const ratio = canvas.width / canvas.clientWidth;
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     context.imageSmoothingQuality = "high";
-    const frame = this.#frame();
+    const frame = this.frame();
     context.drawImage(this.picture, frame.x, frame.y, frame.width, frame.height);
     const area = rectOf(this.box ?? WHOLE, frame);
     if (this.spotlight && !this.cropping) context.drawImage(this.spotlight, ...area);
@@ -246,7 +247,7 @@ export class Viewer {
     this.pointers.set(event.pointerId, [x, y]);
     this.canvas.setPointerCapture(event.pointerId);
     if (!this.cropping || this.pointers.size > 1) return;
-    const frame = this.#frame();
+    const frame = this.frame();
     const reach = [REACH_PX / frame.width, REACH_PX / frame.height];
     this.grip = gripAt(this.draft, pointAt(frame, x, y), reach);
   }
@@ -260,7 +261,7 @@ export class Viewer {
       const spread = (px, py) => Math.hypot(px - other[0], py - other[1]) || 1;
       if (!this.cropping) this.zoomBy(spread(x, y) / spread(oldX, oldY), (x + other[0]) / 2, (y + other[1]) / 2);
     } else if (this.cropping && this.grip) {
-      this.draft = dragged(this.grip, pointAt(this.#frame(), x, y));
+      this.draft = dragged(this.grip, pointAt(this.frame(), x, y));
       this.draw();
     } else if (this.zoom > 1.01 || this.box) this.#pan([x - oldX, y - oldY]);
     this.pointers.set(event.pointerId, [x, y]);

@@ -1,0 +1,77 @@
+// The same place of two pictures, in the numbers that the server sent (as fgdemo/values/classification/same_place.py has it).
+// Places are fractions of what was read of a picture, from its upper left corner.
+
+/** @typedef {import("../shared/maps.js").Grid} Grid rows and columns */
+/** @typedef {{x: number, y: number}} Spot */
+
+const TOGETHER = 2.5; // tokens: matches of neighbouring places further apart are not interpolated
+export const RING = 1.5; // radius of the ring, in tokens
+
+/**
+ * The match of a place: `found` holds x, y and sureness for each place of the grid, row by row. Null where there is none.
+ *
+ * @param {number[]} found
+ * @param {Grid} grid
+ * @param {Spot} spot
+ */
+export function matchOf(found, [rows, columns], { x, y }) {
+  if (!found.length) return null;
+  const [top, bottom, down] = between(y, rows);
+  const [left, right, across] = between(x, columns);
+  /** @type {[number, number, number][]} */
+  const corners = [
+    [top, left, (1 - down) * (1 - across)],
+    [top, right, (1 - down) * across],
+    [bottom, left, down * (1 - across)],
+    [bottom, right, down * across],
+  ];
+  const near = corners.map(([row, column, weight]) => {
+    const at = 3 * (row * columns + column);
+    return { x: found[at], y: found[at + 1], sureness: found[at + 2], weight };
+  });
+  const best = near.reduce((one, other) => (other.weight > one.weight ? other : one));
+  const together = near.filter((one) => Math.hypot((one.x - best.x) * columns, (one.y - best.y) * rows) <= TOGETHER);
+  const sum = together.reduce((total, one) => total + one.weight, 0);
+  /** @param {"x" | "y" | "sureness"} what */
+  const mean = (what) => together.reduce((total, one) => total + (one.weight / sum) * one[what], 0);
+  return { x: mean("x"), y: mean("y"), sureness: mean("sureness") };
+}
+
+/** @param {number} fraction @param {number} count @returns {[number, number, number]} two places, and how far from the first */
+function between(fraction, count) {
+  const at = Math.min(Math.max(fraction * count - 0.5, 0), count - 1);
+  const first = Math.min(Math.floor(at), Math.max(count - 2, 0));
+  return [first, Math.min(first + 1, count - 1), at - first];
+}
+
+/**
+ * What the places say that lie within the ring: a part of the sum of the map.
+ *
+ * @param {number[]} values
+ * @param {Grid} grid
+ * @param {Spot} spot
+ */
+export function insideOf(values, [rows, columns], { x, y }) {
+  let sum = 0;
+  values.forEach((value, at) => {
+    const [row, column] = [Math.floor(at / columns), at % columns];
+    if (Math.hypot(row + 0.5 - y * rows, column + 0.5 - x * columns) <= RING) sum += value;
+  });
+  return sum;
+}
+
+/**
+ * The middle of a place of the grid.
+ *
+ * @param {number} place
+ * @param {Grid} grid
+ * @returns {Spot}
+ */
+export function middleOf(place, [rows, columns]) {
+  return { x: ((place % columns) + 0.5) / columns, y: (Math.floor(place / columns) + 0.5) / rows };
+}
+
+/** @param {Spot} spot @returns {Spot} within the picture */
+export function within({ x, y }) {
+  return { x: Math.min(1, Math.max(0, x)), y: Math.min(1, Math.max(0, y)) };
+}

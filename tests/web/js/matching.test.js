@@ -1,0 +1,26 @@
+// The same place of two pictures, held against the same numbers as the server's (test_same_place.py).
+
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+import { insideOf, matchOf, middleOf, within } from "../../../fgdemo/web/static/compare/matching.js";
+
+const golden = JSON.parse(readFileSync(new URL("../../support/golden/same_place.json", import.meta.url), "utf8"));
+
+for (const { grid, matches, values, spots } of golden) {
+  test(`matches and sums of a grid of ${grid.join(" × ")}`, () => {
+    for (const { x, y, match, inside } of spots) {
+      const found = matchOf(matches, grid, { x, y });
+      for (const [at, value] of [found.x, found.y, found.sureness].entries())
+        assert.ok(Math.abs(value - match[at]) <= 1e-9, `${value} is not ${match[at]} at ${x}, ${y}`);
+      assert.ok(Math.abs(insideOf(values, grid, { x, y }) - inside) <= 1e-9);
+    }
+  });
+}
+
+test("without matches there is no place", () => assert.equal(matchOf([], [14, 14], { x: 0.5, y: 0.5 }), null));
+
+test("places are within the picture", () => {
+  assert.deepEqual(within({ x: -0.2, y: 3 }), { x: 0, y: 1 });
+  assert.deepEqual(middleOf(5, [2, 4]), { x: 0.375, y: 0.75 });
+});
