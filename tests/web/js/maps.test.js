@@ -5,7 +5,7 @@ import { beforeEach, test } from "node:test";
 import { dragged, grown, gripAt, isLargeEnough, moved } from "../../../fgdemo/web/static/shared/crop.js";
 import { partLabels, partsLayer, signedLayer, spotlightLayer } from "../../../fgdemo/web/static/shared/layers.js";
 import { alphaOf, gradient, partAt, placeInWords, table, upsample } from "../../../fgdemo/web/static/shared/maps.js";
-import { drawBox, drawLabel } from "../../../fgdemo/web/static/shared/marks.js";
+import { drawBox, drawLabels } from "../../../fgdemo/web/static/shared/marks.js";
 
 const near = (a, b, by = 1e-6) => Math.abs(a - b) <= by;
 
@@ -32,7 +32,7 @@ class Canvas {
 }
 
 beforeEach(() => {
-  globalThis.document = /** @type {any} */ ({ createElement: () => new Canvas() });
+  globalThis.document = /** @type {any} */ ({ createElement: () => new Canvas(), querySelectorAll: () => [] });
 });
 
 test("a map keeps its values at the middle of each place, and mirrors its edges", () => {
@@ -118,7 +118,14 @@ test("the name of a part stands where it is most itself; one that is not there h
     { name: "crown", colour: "#f00", share: [0.1, 0.8, 0, 0] },
     { name: "bill", colour: "#00f", share: [0.2, 0.2, 0.3, 0.1] },
   ];
-  assert.deepEqual(partLabels(parts, [2, 2]), [{ text: "crown", colour: "#f00", x: 0.75, y: 0.25 }]);
+  assert.deepEqual(partLabels(parts, [2, 2]), [{ text: "crown", colour: "#f00", places: [[0.75, 0.25]] }]);
+  const tail = { name: "tail", colour: "#0f0", share: [0.4, 0, 0.5, 0.7] };
+  assert.deepEqual(partLabels([tail], [2, 2])[0].places, [
+    [0.75, 0.75],
+    [0.25, 0.75],
+  ]); // where it is more than background, the most first
+  const wing = { name: "wing", colour: "#0f0", share: [0.9, 0, 0, 0, 0, 0.6, 0.7, 0.6] };
+  assert.deepEqual(partLabels([wing], [2, 4])[0].places[0], [0.625, 0.75]); // its largest piece, not its strongest place
 });
 
 // --- the crop box -------------------------------------------------------------------------------------
@@ -154,6 +161,7 @@ function written() {
     {
       get: (held, name) =>
         held[name] ??
+        (name === "canvas" ? { getBoundingClientRect: () => ({ left: 0, top: 0 }) } : null) ??
         ((...given) => {
           calls.push([name, ...given]);
           return { width: 50 };
@@ -165,7 +173,7 @@ function written() {
 
 test("a label is centred on its place, and shows what would turn text around", () => {
   const { context, calls } = written();
-  drawLabel(context, { text: "cro\u202ewn", colour: "#f00", x: 0.5, y: 0.5 }, [0, 0, 400, 200], "serif");
+  drawLabels(context, [{ text: "cro\u202ewn", colour: "#f00", places: [[0.5, 0.5]] }], [0, 0, 400, 200], [400, 200], "serif");
   assert.deepEqual(
     calls.find(([name]) => name === "roundRect"),
     ["roundRect", 160, 88, 80, 24, 4],

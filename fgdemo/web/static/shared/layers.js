@@ -12,6 +12,7 @@ const RIM_PX = 1.4; // of dark beside an outline, so that it is seen on white, t
 const RIM = [16, 20, 24];
 const COARSE = 28; // rows of a grid that is smooth as it is
 const WHITE = [255, 255, 255];
+const SEEN = 0.34; // share of a place from which on a part is said to be there
 const FAINTEST = 1e-3; // shares come with three digits
 
 /**
@@ -188,15 +189,46 @@ export function spotlightLayer(part, grid, aspect) {
 }
 
 /**
- * Where to write each part's name: the place of the grid that is most its own, as fractions; absent parts are left out.
+ * Where to write each part's name: the places of its largest piece, as fractions, those first that are most its own. A place is
+ * that of the part that has most of it; parts that are not seen are left out.
  *
  * @param {Part[]} parts
  * @param {Grid} grid
  */
 export function partLabels(parts, [rows, cols]) {
-  return parts.flatMap((part) => {
-    const place = part.share.indexOf(Math.max(...part.share));
-    if (part.share[place] < 0.34) return [];
-    return [{ text: part.name, colour: part.colour, x: ((place % cols) + 0.5) / cols, y: (Math.floor(place / cols) + 0.5) / rows }];
+  const left = parts.reduce((rest, { share }) => rest.map((value, place) => value - share[place]), Array(rows * cols).fill(1));
+  const most = left.map((background, place) => Math.max(background, ...parts.map(({ share }) => share[place])));
+  return parts.flatMap(({ name, colour, share }) => {
+    const own = share.flatMap((value, place) => (value >= SEEN && value === most[place] ? [place] : []));
+    const [piece] = pieces(own, cols)
+      .map((one) => ({ one, size: one.reduce((sum, place) => sum + share[place], 0) }))
+      .sort((a, b) => b.size - a.size);
+    if (!piece) return [];
+    const sorted = piece.one.sort((a, b) => share[b] - share[a]);
+    /** @param {number} place @returns {[number, number]} */
+    const middle = (place) => [((place % cols) + 0.5) / cols, (Math.floor(place / cols) + 0.5) / rows];
+    return [{ text: name ?? "", colour, places: sorted.map(middle) }];
   });
+}
+
+/**
+ * Places that touch, together.
+ *
+ * @param {number[]} places
+ * @param {number} cols
+ */
+function pieces(places, cols) {
+  const left = new Set(places);
+  /** @type {number[][]} */
+  const found = [];
+  for (const first of places) {
+    if (!left.delete(first)) continue;
+    const piece = [first];
+    for (const place of piece) {
+      for (const near of [place - cols, place + cols, ...(place % cols ? [place - 1] : []), ...((place + 1) % cols ? [place + 1] : [])])
+        if (left.delete(near)) piece.push(near);
+    }
+    found.push(piece);
+  }
+  return found;
 }

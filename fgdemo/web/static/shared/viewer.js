@@ -8,7 +8,7 @@
 
 import { dragged, gripAt, grown, isLargeEnough, moved } from "./crop.js";
 import { frameOf, keptInView, pointAt, rectOf, scaleThatFits, WHOLE } from "./frame.js";
-import { drawBox, drawLabel } from "./marks.js";
+import { drawBox, drawLabels } from "./marks.js";
 import { picture } from "./pictures.js";
 
 const MARGIN_PX = 12; // around the picture while a box is drawn, so that its edges can be reached
@@ -83,7 +83,7 @@ export class Viewer {
     this.fit();
   }
 
-  /** `layer` is a canvas or null; `labels` are {text, colour, x, y} with the place in fractions of the layer. */
+  /** `layer` is a canvas or null; `labels` are the names of parts (`marks.js`). */
   setLayer(layer, labels = []) {
     this.labels = labels;
     const fade = layer && !this.layer && !matchMedia("(prefers-reduced-motion: reduce)").matches;
@@ -205,7 +205,7 @@ export class Viewer {
       context.globalAlpha = this.opacity * this.shown;
       context.drawImage(this.layer, ...area);
       context.globalAlpha = 1;
-      for (const label of this.labels) drawLabel(context, label, area, getComputedStyle(this.stage).fontFamily);
+      drawLabels(context, this.labels, area, this.#stageSize, getComputedStyle(this.stage).fontFamily);
     }
     const box = this.cropping ? this.draft : this.box;
     if (box) drawBox(context, rectOf(box, frame), frame, this.cropping);
