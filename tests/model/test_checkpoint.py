@@ -55,12 +55,13 @@ PICTURES = [draw_specimen(species, 77, (90, 70)).picture for species in SPECIES[
 @pytest.mark.parametrize("readout", ["ridge", "discriminant"])
 def test_a_loaded_classifier_reads_what_the_saved_one_read(name: str, readout: Readout, tmp_path: Path) -> None:
     before = tiny_fit(name, size_px=96, per_class=4).classifier
-    before = replace(before, head=replace(before.head, readout=readout))
+    before = replace(before, head=replace(before.head, readout=readout), least_sureness=0.271)
     save_classifier(before, tmp_path / "kept")
     after = load_classifier(tmp_path / "kept")
     assert after.version == f"kept@{read_checkpoint(tmp_path / 'kept').card['weights_sha256'][:8]}"
     assert (after.taxonomy, after.coverage, after.sure_prob) == (before.taxonomy, before.coverage, before.sure_prob)
     assert after.calibration == before.calibration
+    assert after.least_sureness == 0.271
     for picture in PICTURES:
         for box in (None, CropBox(0.1, 0.2, 0.8, 0.9)):
             was, now = before.read(picture, box), after.read(picture, box)

@@ -7,11 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fgdemo.learn.candidate import same_places
 from fgdemo.learn.candidate.fit import Fitted, find_lookalikes, fit_classifier, label_indices
+from fgdemo.learn.candidate.same_places import shown_from
 from fgdemo.learn.measure.evaluate import answer_rows, auroc, choose_sure_prob, fpr_at_95, worst_pairs
 from fgdemo.model.calibration import softmax
 from fgdemo.services.classify.wording import answer_for
 from fgdemo.specimens import taxonomy as specimen_taxonomy
+from fgdemo.values.classification.same_place import LEAST_SURENESS
 from fgdemo.values.errors import DatasetError
 from fgdemo.values.taxonomy import Taxon, Taxonomy
 from tests.support.tiny import specimen_pictures, tiny_backbone, tiny_fit
@@ -49,6 +52,20 @@ def test_a_frozen_fit_is_calibrated_on_what_it_left_out(fitted: Fitted) -> None:
         label in fitted.classifier.prediction_set(row) for row, label in zip(probs, fitted.held_out.labels, strict=True)
     ]
     assert np.mean(covered) >= fitted.classifier.coverage
+
+
+def test_a_fit_says_from_which_sureness_a_place_is_the_same(fitted: Fitted, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By matches that find each other; with one picture a kind there are none, and it is that of all such models."""
+    classifier, pictures = fitted.classifier, specimen_pictures(per_class=12)
+    labels = label_indices(pictures.labels, classifier.taxonomy)
+    assert shown_from(classifier, pictures, labels) == LEAST_SURENESS, "too few places to tell"
+    monkeypatch.setattr(same_places, "ENOUGH", 1)
+    told = shown_from(classifier, pictures, labels)
+    assert told == shown_from(classifier, pictures, labels)
+    assert -1 < told < 1
+    assert told != LEAST_SURENESS
+    alone = specimen_pictures(per_class=1)
+    assert shown_from(classifier, alone, label_indices(alone.labels, classifier.taxonomy)) == LEAST_SURENESS
 
 
 def test_the_same_pictures_give_the_same_classifier() -> None:

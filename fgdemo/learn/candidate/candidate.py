@@ -260,7 +260,8 @@ def refit(
     )
     card = _card(base, corpus, recipe, trained, blend, fitted, name)
     candidate = with_parts_of(base, fitted.classifier, corpus) if is_trained else fitted.classifier
-    return replace(candidate, card=card)
+    least = fitted.classifier.least_sureness if is_trained else base.least_sureness  # that of the network
+    return replace(candidate, card=card, least_sureness=least)
 
 
 def _card(

@@ -9,6 +9,7 @@ import torch
 
 from fgdemo.learn.candidate.blend import choose_on_val, half_precision
 from fgdemo.learn.candidate.mid_ground import with_mid_ground
+from fgdemo.learn.candidate.same_places import shown_from
 from fgdemo.learn.candidate.two_views import calibrated
 from fgdemo.learn.data.embed import embed, token_batches
 from fgdemo.learn.data.held_out import HeldOut, held_out_of
@@ -110,9 +111,18 @@ def fit_classifier(
         card=card or {},
         device=str(device),
     )
-    closer = calibrated(classifier, pictures.pixels[val], class_index[val], seed=seed, progress=progress)
-    classifier = replace(classifier, both_views=closer)
+    classifier = _completed(classifier, pictures, class_index, seed, progress)
     return Fitted(classifier, _scores(classifier, held_out, embeddings[val], class_index[val]), held_out)
+
+
+def _completed(
+    classifier: Classifier, pictures: Pictures, class_index: np.ndarray, seed: int, progress: Progress
+) -> Classifier:
+    """With what it learns by reading its pictures again: how to answer by two views, and which places are the same."""
+    val = pictures.where("val")
+    closer = calibrated(classifier, pictures.pixels[val], class_index[val], seed=seed, progress=progress)
+    least = shown_from(classifier, pictures, class_index, seed)
+    return replace(classifier, both_views=closer, least_sureness=least)
 
 
 def _train_and_val(pictures: Pictures, class_index: np.ndarray, trained: bool) -> tuple[np.ndarray, np.ndarray]:
