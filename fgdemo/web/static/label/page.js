@@ -8,9 +8,10 @@ import { gate, isShown, whoAmI } from "../head/nav.js";
 import { Fields } from "./fields.js";
 import { actionOf, isChosen, isReachedByTab, openKeys, readKeys, storeKeys } from "./keys.js";
 import { LabelQueue } from "./queue.js";
+import { drawFinished } from "./report.js";
 import { Standing } from "./standing.js";
 import { Study } from "./study.js";
-import { drawChoices, drawFinished, drawNothing, drawKeys, drawPlan, drawReading, drawWhy, offered } from "./views.js";
+import { drawChoices, drawNothing, drawKeys, drawPlan, drawReading, drawWhy, offered } from "./views.js";
 
 const REPORT_EVERY = 5;
 const WAIT_MS = 3000;
@@ -195,8 +196,7 @@ class LabelPage {
       this.refused = reply.error;
       return;
     }
-    if (!reply.stale) this.banner(reply.error ?? "The answer was not kept.");
-    if (!reply.stale) return;
+    if (!reply.stale) return this.banner(reply.error ?? "The answer was not kept.");
     // It comes next: a picture changed under the fingers would get the answer meant for the one before it.
     this.queue.putBack({ ...reply.stale, notice: reply.error });
     if (!this.item) this.next();

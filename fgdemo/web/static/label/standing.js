@@ -3,25 +3,40 @@
 import { ask } from "../shared/client.js";
 import { h } from "../shared/dom.js";
 import { isShown } from "../head/nav.js";
-import { drawStanding } from "./views.js";
+import { drawStanding } from "./report.js";
 
 const SAID_MS = 8000;
 const READING_MS = 1500;
 
+/** @typedef {import("./report.js").Report} Report */
+
 export class Standing {
-  /** @type {any} */
+  /** @type {any} a Report, once there is a session */
   report = null;
   turn = 0;
+  /** @type {string | null} */
   problem = "";
 
-  /** `onStop()` when the person ends the session. */
+  /**
+   * `onStop` when the person ends the session.
+   *
+   * @param {any} root
+   * @param {import("./queue.js").LabelQueue} queue
+   * @param {() => void} onStop
+   */
   constructor(root, queue, onStop) {
     this.root = root;
     this.queue = queue;
     this.onStop = onStop;
   }
 
-  /** A sentence over the picture, for some seconds or for as long as it `stays` true, with what to do about it. */
+  /**
+   * A sentence over the picture, for some seconds or for as long as it `stays` true, with what to do about it.
+   *
+   * @param {string} text
+   * @param {boolean} [stays]
+   * @param {string | Node} [action]
+   */
   say(text, stays = false, action = "") {
     const banner = this.root.querySelector(".fg-banner");
     banner.replaceChildren(text, " ", action);
@@ -46,7 +61,7 @@ export class Standing {
     this.show();
   }
 
-  /** While the server still reads the workspace it does not know how many are left: what was known before stays. */
+  /** While the server still reads the workspace it does not know how many are left: what was known before stays. @param {Report} report */
   take(report) {
     clearTimeout(this.learning);
     if (report.left === null) this.learning = setTimeout(() => isShown("label") && this.refresh(), READING_MS);
