@@ -17,7 +17,7 @@ export async function takePhoto(dialog) {
     const shoot = () => {
       const canvas = h("canvas");
       [canvas.width, canvas.height] = [video.videoWidth, video.videoHeight];
-      canvas.getContext("2d").drawImage(video, 0, 0);
+      /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d")).drawImage(video, 0, 0);
       canvas.toBlob((blob) => finish(blob && new File([blob], "camera.jpg", { type: "image/jpeg" })), "image/jpeg", 0.94);
     };
     const finish = (file) => {

@@ -17,6 +17,7 @@ export function drawTransfer(root, transfer, { onCancel, onGoOn }) {
       h("p", { class: "fg-row-actions" }, h("button", { type: "button", class: "fg-button fg-primary", onclick: onGoOn }, "Go on with it")),
     );
   }
+  /** @type {HTMLElement[]} */
   const words = [h("p", {}, transfer.about && transfer.kind === "import" ? h("b", {}, `${iso(transfer.about)}: `) : "", transfer.sentence)];
   if (transfer.state === "done" && transfer.kind === "export" && transfer.size_bytes !== null) {
     const download = h(

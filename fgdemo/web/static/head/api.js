@@ -14,10 +14,11 @@ export async function openApi() {
   (await appearing("footer .show-api")).click();
 }
 
+/** @param {string} selector @returns {Promise<HTMLElement>} */
 function appearing(selector) {
   return new Promise((resolve) => {
     const look = () => {
-      const found = document.querySelector(selector);
+      const found = /** @type {HTMLElement | null} */ (document.querySelector(selector));
       if (found) {
         watch.disconnect();
         resolve(found);

@@ -4,10 +4,12 @@ import { get } from "../shared/client.js";
 
 const ASK_MS = 5000;
 
-/** Keep `place` up to date from now on. */
+/** @typedef {{answers: number, waiting: number, elapsed_s: number, fault: string | null}} Mirror */
+
+/** Keep `place` up to date from now on. @param {HTMLElement} place */
 export function followMirror(place) {
-  /** @type {any} */
-  let last = null; // {mirror, at}
+  /** @type {{mirror: Mirror, at: number} | null} */
+  let last = null;
   let asked = -ASK_MS;
   const show = () => {
     if (!last?.mirror) return;
@@ -30,6 +32,7 @@ export function followMirror(place) {
   tick();
 }
 
+/** @param {Mirror} mirror @param {number} since_s */
 function words({ answers, waiting, elapsed_s, fault }, since_s) {
   const count = new Intl.NumberFormat("en");
   const all = answers === 1 ? "The answer is" : `All ${count.format(answers)} answers`;
@@ -42,6 +45,7 @@ function words({ answers, waiting, elapsed_s, fault }, since_s) {
   return { text: `${all} backed up, ${ago(elapsed_s + since_s)} ago`, title: "", isFault: false };
 }
 
+/** @param {number} seconds */
 function ago(seconds) {
   if (seconds < 60) return `${Math.floor(seconds)} s`;
   if (seconds < 3600) return `${Math.floor(seconds / 60)} min`;

@@ -9,17 +9,18 @@ import { mendPictures } from "../shared/pictures.js";
 const PAGES = ["classify", "label", "review", "train", "data"];
 const HUB = "hf:"; // begins the name of whoever signs in with Hugging Face
 const opened = new Set();
-/** @type {Promise<any> | null} */
-let person = null; // a promise of {name, role, any_account, hub_sign_in}
+/** @typedef {{name: string, role: string, any_account?: boolean, hub_sign_in?: boolean, [more: string]: any}} Person */
+/** @type {Promise<Person> | null} */
+let person = null;
 
 /**
  * Who is signed in, asked until the server says so: nobody is taken for a visitor because an answer was lost.
  *
- * @returns {Promise<any>}
+ * @returns {Promise<Person>}
  */
 export function whoAmI() {
   person ??= keepTrying(() => get("fgdemo/me")).then((me) => (me.error ? { name: "visitor", role: "visitor", any_account: true } : me));
-  return person;
+  return /** @type {Promise<Person>} */ (person);
 }
 
 /** Whether the sign-in that this page was opened with has ended. */
@@ -28,11 +29,12 @@ export async function isSignedOut() {
   return me.code === "forbidden" || me.role === "visitor";
 }
 
-/** Whether the page of this name is the one that is shown. */
+/** Whether the page of this name is the one that is shown. @param {string} page */
 export function isShown(page) {
   return document.body.dataset.page === page;
 }
 
+/** @param {any} element the head */
 export async function mount(element) {
   const [nav, button, dialog] = [
     element.querySelector("nav"),
@@ -76,7 +78,7 @@ export async function mount(element) {
   button.disabled = false;
 }
 
-/** Bring a page to life when it is first shown. */
+/** Bring a page to life when it is first shown. @param {string} page */
 async function open(page) {
   if (opened.has(page)) return;
   opened.add(page);
@@ -84,11 +86,18 @@ async function open(page) {
   mount(document.getElementById(`fg-page-${page}`), started.options[page] ?? {});
 }
 
-/** One line for all pages: why something is asked again, or what else the page needs to go on. */
+/**
+ * One line for all pages: why something is asked again, or what else the page needs to go on.
+ *
+ * @param {HTMLElement} line
+ * @param {() => boolean} wasAllowed
+ */
 function followTrouble(line, wasAllowed) {
-  const [words, button] = line.children;
+  const [words, button] = /** @type {HTMLCollectionOf<HTMLElement>} */ (line.children);
   const again = () => document.dispatchEvent(new Event("fg-try"));
+  /** @type {[boolean, () => void]} */
   let [isStuck, act] = [false, again];
+  /** @param {string} sentence @param {string} name @param {() => void} what */
   const stuck = (sentence, name, what) => {
     [isStuck, act, line.hidden] = [true, what, false];
     [words.textContent, words.title, button.textContent] = [sentence, sentence, name];
@@ -106,12 +115,12 @@ function followTrouble(line, wasAllowed) {
   });
 }
 
-/** "ada", or "ada (Hugging Face)", who may be somebody else. */
+/** "ada", or "ada (Hugging Face)", who may be somebody else. @param {Person} me */
 function shownName(me) {
   return me.name.startsWith(HUB) ? `${me.name.slice(HUB.length)} (Hugging Face)` : iso(me.name);
 }
 
-/** What a page shows to a person who may not use it. */
+/** What a page shows to a person who may not use it. @param {Person} me @param {string} what */
 export function gate(me, what) {
   const first = h("code", {}, "python -m fgdemo user add NAME --role maintainer");
   return h(
@@ -133,7 +142,7 @@ export function gate(me, what) {
   );
 }
 
-/** The way to Hugging Face and back to the page one was on; nothing where that is not offered. */
+/** The way to Hugging Face and back to the page one was on; nothing where that is not offered. @param {Person} me */
 function hubSignIn(me) {
   if (!me.hub_sign_in) return [];
   const target = encodeURIComponent(`${location.pathname}${location.hash}`);
@@ -141,13 +150,14 @@ function hubSignIn(me) {
   return [h("p", {}, there), h("p", { class: "fg-or fg-small" }, "or with an account of this page")];
 }
 
+/** @param {HTMLDialogElement} dialog */
 async function openSignIn(dialog) {
   const me = await whoAmI();
   const message = h("p", { class: "fg-form-message", role: "alert" });
   const name = h("input", { type: "text", name: "username", id: "fg-name", autocomplete: "username", maxlength: 60, required: true });
   const password = h("input", { type: "password", name: "password", id: "fg-password", autocomplete: "current-password", required: true });
   const send = h("button", { type: "submit", class: "fg-button fg-primary" }, "Sign in");
-  const submit = async (event) => {
+  const submit = async (/** @type {Event} */ event) => {
     event.preventDefault();
     send.disabled = true;
     const reply = await post("fgdemo/sign-in", { name: name.value, password: password.value });
@@ -175,9 +185,10 @@ async function openSignIn(dialog) {
     ),
   );
   dialog.showModal();
-  (dialog.querySelector(".fg-hub") ?? name).focus();
+  /** @type {HTMLElement} */ (dialog.querySelector(".fg-hub") ?? name).focus();
 }
 
+/** @param {HTMLDialogElement} dialog @param {Person} me */
 function openSignOut(dialog, me) {
   const message = h("p", { class: "fg-form-message", role: "alert" });
   const leave = async () => {

@@ -8,23 +8,32 @@ import { keep, kept } from "./unsent.js";
 
 const AHEAD = 5;
 
+/** @typedef {{image: string, src: string, picture?: HTMLImageElement, painted?: Promise<boolean>, [more: string]: any}} Item */
+/** @typedef {{image: string, [more: string]: any}} Answer */
+/** @typedef {import("../shared/client.js").Reply} Reply */
+
 export class LabelQueue {
   /**
-   * `onItems(reply)` when items arrive, or when they do not; `onSaving()` when the number of unsaved answers changes;
-   * `onRefused(answer, reply)`.
+   * `onItems` when items arrive, or when they do not; `onSaving` when the number of unsaved answers changes.
+   *
+   * @param {{onItems: (reply: any) => void, onSaving: () => void, onRefused: (answer: Answer, reply: any) => void}} told
    */
   constructor({ onItems, onSaving, onRefused }) {
     this.onItems = onItems;
     this.onSaving = onSaving;
     this.onRefused = onRefused;
+    /** @type {number | null} */
     this.session = null;
+    /** @type {string | null} */
     this.person = null;
+    /** @type {Item | null} */
     this.shown = null; // the item on the screen
+    /** @type {Promise<void> | null} */
     this.filling = null;
     this.empty = false;
-    /** @type {any[]} */
+    /** @type {Item[]} */
     this.items = [];
-    /** @type {any[]} */
+    /** @type {Answer[]} */
     this.unsaved = [];
     this.confirmed = 0; // answers of the session that stand, as the server counts them
     this.offline = false;
@@ -32,11 +41,12 @@ export class LabelQueue {
     this.problem = null; // why the oldest unsaved answer is not saved, in a sentence
     /** @type {Promise<any>} */
     this.sending = Promise.resolve();
-    /** @type {any[]} */
+    /** @type {number[]} */
     this.saved = []; // ids of the answers that this page has given and the server has kept
     addEventListener("beforeunload", (event) => this.unsaved.length && !isLoadingAgain && event.preventDefault());
   }
 
+  /** @param {number | null} session @param {number} done answers of it that stand */
   begin(session, done) {
     this.session = session;
     this.confirmed = done;
@@ -46,7 +56,7 @@ export class LabelQueue {
     this.empty = false;
   }
 
-  /** Answers that this tab could not send before the page was loaded again go first; resolves when they are saved. */
+  /** Answers that this tab could not send before the page was loaded again go first; resolves when they are saved. @param {string} person */
   resume(person) {
     if (this.person === person) return this.sending;
     this.person = person;
@@ -66,12 +76,12 @@ export class LabelQueue {
     return item;
   }
 
-  /** An item to be shown before all others. */
+  /** An item to be shown before all others. @param {Item} item */
   putBack(item) {
     this.items.unshift(withPicture(item));
   }
 
-  /** Ask for more, one request at a time. `shown` is the item on the screen. */
+  /** Ask for more, one request at a time. `shown` is the item on the screen. @param {Item | null} shown */
   fill(shown = this.shown ?? null) {
     this.shown = shown;
     const missing = AHEAD - this.items.length;
@@ -85,7 +95,9 @@ export class LabelQueue {
       if (session !== this.session) return;
       this.filling = null;
       const known = new Set([...this.items, ...(this.shown ? [this.shown] : [])].map((item) => item.image));
-      const fresh = (reply.items ?? []).filter((item) => !known.has(item.image) && !this.unsaved.some((one) => one.image === item.image));
+      /** @type {Item[]} */
+      const items = reply.items ?? [];
+      const fresh = items.filter((item) => !known.has(item.image) && !this.unsaved.some((one) => one.image === item.image));
       this.items.push(...fresh.map(withPicture));
       this.empty = !fresh.length;
       this.onItems(reply);
@@ -98,6 +110,7 @@ export class LabelQueue {
     return this.unsaved.length > 2 ? Promise.resolve() : this.sending;
   }
 
+  /** @param {Answer} answer */
   send(answer) {
     this.unsaved.push(answer);
     keep(this.person, this.unsaved);
@@ -106,6 +119,7 @@ export class LabelQueue {
     return this.sending;
   }
 
+  /** @param {Answer} answer */
   async deliver(answer) {
     for (let failures = 1; ; failures += 1) {
       const reply = await ask("label_answer", answer);
@@ -145,6 +159,7 @@ export class LabelQueue {
   }
 }
 
+/** @param {Item} item @returns {Item} */
 function withPicture(item) {
   if (item.picture) return item;
   const { image, painted } = picture(address(item.src));

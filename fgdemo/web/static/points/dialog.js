@@ -246,7 +246,8 @@ class PointsDialog {
       event.preventDefault();
       this.picture.focus();
       this.picture.setPointerCapture(event.pointerId);
-      const part = event.target.closest?.(".fg-points-mark")?.dataset.part ?? null;
+      const held = event.target instanceof Element ? event.target.closest(".fg-points-mark") : null;
+      const part = held instanceof HTMLElement ? (held.dataset.part ?? null) : null;
       dragged = part;
       if (part) this.act(() => this.placing?.take(part));
       else if (this.placing.active === null) this.message.textContent = "Name a part first.";

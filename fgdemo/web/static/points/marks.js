@@ -2,7 +2,15 @@
 
 import { h } from "../shared/dom.js";
 
-/** A part of the list: its number and colour, on how many pictures it is seen, and how often it is found. */
+/** @typedef {import("./placing.js").Part} Part */
+
+/**
+ * A part of the list: its number and colour, on how many pictures it is seen, and how often it is found.
+ *
+ * @param {Part} part
+ * @param {number} at its place in the list, from 0
+ * @param {{isActive: boolean, isHere: boolean, onChoose: () => void}} how
+ */
 export function partRow(part, at, { isActive, isHere, onChoose }) {
   const share = part.placed ? `found ${Math.round((100 * part.found) / part.placed)} %` : "";
   const seen = part.pictures ? `${part.pictures} ${part.pictures === 1 ? "picture" : "pictures"}` : "new";
@@ -19,7 +27,14 @@ export function partRow(part, at, { isActive, isHere, onChoose }) {
   );
 }
 
-/** A point, or a guess, which is pressed where it is right. */
+/**
+ * A point, or a guess, which is pressed where it is right.
+ *
+ * @param {Part} part
+ * @param {number} at
+ * @param {import("./placing.js").Place} place
+ * @param {{isGuess: boolean, isActive: boolean}} how
+ */
 export function mark(part, at, { x, y }, { isGuess, isActive }) {
   return h(
     "span",

@@ -98,7 +98,7 @@ export class Inspector {
     this.note("");
     this.stage
       .querySelector("canvas")
-      .setAttribute("aria-label", `Labelled ${iso(tile.given_name)}${tile.suggested ? `, looks like ${iso(tile.suggested_name)}` : ""}`);
+      ?.setAttribute("aria-label", `Labelled ${iso(tile.given_name)}${tile.suggested ? `, looks like ${iso(tile.suggested_name)}` : ""}`);
     this.drawHead(tile);
     drawBars(this.bars, null);
     this.past.replaceChildren();
@@ -182,7 +182,7 @@ export class Inspector {
   show(view) {
     this.view = view;
     this.fills.hidden = view !== "contrast";
-    for (const button of this.views.children) button.setAttribute("aria-pressed", String(button.dataset.view === view));
+    for (const button of this.views.querySelectorAll("button")) button.setAttribute("aria-pressed", String(button.dataset.view === view));
     this.draw();
   }
 
@@ -211,7 +211,7 @@ export class Inspector {
   }
 
   note(content) {
-    const note = this.stage.querySelector(".fg-stage-note");
+    const note = /** @type {HTMLElement} */ (this.stage.querySelector(".fg-stage-note"));
     note.replaceChildren(content);
     note.hidden = !content;
   }

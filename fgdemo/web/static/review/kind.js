@@ -207,6 +207,7 @@ function taken(title, cells, nameOf) {
   );
 }
 
+/** @param {string | (string | Node)[]} title @param {any[]} tiles @param {string} [about] @param {string | Node} [more] */
 function strip(title, tiles, about = "", more = "") {
   const link = (tile) =>
     tile.suggested && tile.given && tile.suggested !== tile.given

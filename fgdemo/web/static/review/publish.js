@@ -30,6 +30,7 @@ export function askToPublish(dialog, bulk) {
 
 function openPublish(dialog, targets, onPublish) {
   const before = JSON.parse(localStorage.getItem(KEPT) ?? "{}");
+  /** @returns {[HTMLLabelElement, HTMLInputElement]} */
   const field = (name, words, longest, example) => {
     const input = h("input", { type: "text", id: `fg-publish-${name}`, maxlength: longest, required: true, placeholder: example });
     input.value = before[name] ?? "";

@@ -4,13 +4,23 @@ import { h } from "./dom.js";
 import { partSums } from "./maps.js";
 import { signed } from "./words.js";
 
-/** Part bars, A to the right, B to the left. */
+/** @typedef {import("./maps.js").Part} Part */
+/** @typedef {import("./maps.js").Candidate & {taxon: string, name: string}} Candidate */
+/** @typedef {{candidates: Candidate[], asked: string, rival: string, parts: Part[], [more: string]: any}} Explanation */
+
+/**
+ * Part bars, A to the right, B to the left.
+ *
+ * @param {HTMLElement} root
+ * @param {Explanation | null} explanation
+ */
 export function drawBars(root, explanation) {
   if (!explanation) {
     root.replaceChildren();
     return;
   }
-  const find = (taxon) => explanation.candidates.find((one) => one.taxon === taxon);
+  /** @param {string} taxon */
+  const find = (taxon) => /** @type {Candidate} */ (explanation.candidates.find((one) => one.taxon === taxon));
   const [a, b] = [find(explanation.asked), find(explanation.rival)];
   const { rows } = partSums(explanation.parts, a, b);
   const parts = rows

@@ -19,20 +19,28 @@ const BUSY = "The server is asked too much at once.";
 const OUTDATED = "The server was renewed meanwhile. Load this page again to go on.";
 const REFUSED = "The server refuses this.";
 
-/** What the document says: {functions: {name: component}, options: {page: …}, gradio: {js, css}}. */
+/** @typedef {{error?: string, again?: boolean, lost?: boolean, retry_after_s?: number, code?: string, [more: string]: any}} Reply */
+/** @typedef {{timeoutMs?: number, isWanted?: () => boolean, onTrouble?: ((reply: any) => void) | null}} Options */
+
+/** What the document says. @type {{functions: Record<string, number>, options: Record<string, any>, gradio: {js: string, css: string}}} */
 export const started = JSON.parse(
   globalThis.document?.getElementById("fg-start")?.textContent ?? '{"functions":{},"options":{},"gradio":{}}',
 );
 const session = hex(8);
 export let isLoadingAgain = false;
+/** @type {Map<symbol, string>} */
 const troubles = new Map(); // why something is asked again, in a sentence
 
-/** Where something lies on the server. Relative to the page, which may be served below a path of another server. */
+/** Where something lies on the server. Relative to the page, which may be served below a path of another server. @param {string} path */
 export function address(path) {
   return new URL(path, document.baseURI);
 }
 
-/** The reply to a question of a page: a server function of that name, whatever page it belongs to. */
+/**
+ * The reply to a question of a page: a server function of that name, whatever page it belongs to.
+ *
+ * @param {string} name @param {object} [question] @param {Options} [options]
+ */
 export async function ask(name, question = {}, { timeoutMs = ANSWER_MS } = {}) {
   const body = { data: question, component_id: started.functions[name] ?? -1, fn_name: name, session_hash: session };
   const reply = await send(address("gradio_api/component_server/"), {
@@ -41,11 +49,16 @@ export async function ask(name, question = {}, { timeoutMs = ANSWER_MS } = {}) {
     isQuestion: true,
     timeoutMs,
   });
-  if (["outdated", "forbidden"].includes(reply.code)) document.dispatchEvent(new CustomEvent(`fg-${reply.code}`));
+  if (reply.code === "outdated" || reply.code === "forbidden") document.dispatchEvent(new CustomEvent(`fg-${reply.code}`));
   return reply;
 }
 
-/** The reply to a question about a picture {file, name, path}: one that the server does not have (any more) is sent first. */
+/**
+ * The reply to a question about a picture: one that the server does not have (any more) is sent first.
+ *
+ * @param {{file: File, name: string, path?: string | null}} picture
+ * @param {string} name @param {object} question @param {Options} [options]
+ */
 export async function askAbout(picture, name, question, options) {
   for (let isSent = false; ; isSent = true) {
     if (!picture.path) {
@@ -59,12 +72,12 @@ export async function askAbout(picture, name, question, options) {
   }
 }
 
-/** What lies at an address of ours, as JSON. */
+/** What lies at an address of ours, as JSON. @param {string} path */
 export function get(path) {
   return send(address(path), { method: "GET" });
 }
 
-/** {} where something lies at this URL, else why it does not come. */
+/** {} where something lies at this URL, else why it does not come. @param {string | URL} url @returns {Promise<Reply>} */
 export async function status(url) {
   try {
     const response = await fetch(url, { cache: "reload", signal: AbortSignal.timeout(ANSWER_MS) });
@@ -74,6 +87,7 @@ export async function status(url) {
   }
 }
 
+/** @param {string} path @param {object} body */
 export function post(path, body) {
   return send(address(path), { method: "POST", body: JSON.stringify(body) });
 }
@@ -82,12 +96,12 @@ export function post(path, body) {
  * Ask until there is a reply that asking again would not change, or until nobody wants it any more.
  *
  * @param {() => Promise<any>} attempt
- * @param {{isWanted?: () => boolean, onTrouble?: ((reply: any) => void) | null}} [options]
+ * @param {Options} [options]
  * @returns {Promise<any>}
  */
 export async function keepTrying(attempt, { isWanted = () => true, onTrouble = null } = {}) {
   const trouble = Symbol("trouble");
-  const say = onTrouble ?? ((reply) => show(troubles.set(trouble, reply.error)));
+  const say = onTrouble ?? ((/** @type {any} */ reply) => show(troubles.set(trouble, reply.error)));
   try {
     for (let failures = 1; ; failures += 1) {
       const reply = await attempt();
@@ -101,15 +115,17 @@ export async function keepTrying(attempt, { isWanted = () => true, onTrouble = n
   }
 }
 
-/** A module that is needed only now, asked for until it comes: `load` imports it. */
+/** A module that is needed only now, asked for until it comes: `load` imports it. @param {() => Promise<any>} load */
 export function needed(load) {
   return keepTrying(() => load().catch(() => failure(NO_ANSWER, { again: true })));
 }
 
+/** @param {string} name @param {object} [question] @param {Options} [options] */
 export function keepAsking(name, question = {}, options = {}) {
   return keepTrying(() => ask(name, question, options), options);
 }
 
+/** @param {Map<symbol, string>} all */
 function show(all) {
   document.dispatchEvent(new CustomEvent("fg-trouble", { detail: [...all.values()].at(-1) ?? null }));
 }
@@ -120,7 +136,7 @@ export function loadAgain() {
   location.reload();
 }
 
-/** Resolves when it is time to try again: later after each failure, or at once when there is reason to hope. */
+/** Resolves when it is time to try again: later after each failure, or at once on hope. @param {Reply} reply @param {number} failures */
 export function pause(reply, failures) {
   const wait = Math.max(1000 * (reply.retry_after_s ?? 0), Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** (failures - 1)));
   return /** @type {Promise<void>} */ (
@@ -140,7 +156,7 @@ export function pause(reply, failures) {
 
 // --- uploads -------------------------------------------------------------------------------------------
 
-/** Where the server keeps a picture for the questions about it: {path}, or {error}. */
+/** Where the server keeps a picture for the questions about it: {path}, or {error}. @param {File} file @returns {Promise<Reply>} */
 export async function store(file) {
   const form = new FormData();
   form.append("files", file);
@@ -148,7 +164,12 @@ export async function store(file) {
   return typeof reply[0] === "string" ? { path: reply[0] } : reply.error ? reply : failure(FAILED, { again: true });
 }
 
-/** One file of a batch that a maintainer brings in. `onBytes(sent)`; `signal` ends it. */
+/**
+ * One file of a batch that a maintainer brings in. `onBytes(sent)`; `signal` ends it.
+ *
+ * @param {string} batch @param {string} path @param {File} file
+ * @param {{onBytes?: (sent: number) => void, signal?: AbortSignal}} how
+ */
 export function putFile(batch, path, file, { onBytes, signal }) {
   const url = address(`fgdemo/data/incoming/${batch}`);
   url.searchParams.set("path", path);
@@ -171,7 +192,7 @@ function transmit(method, url, body, { type, onBytes = () => {}, signal } = {}) 
       still = setTimeout(() => end(failure(SLOW, { again: true, lost: true })), STILL_MS);
     };
     const cancel = () => end(failure("Cancelled."));
-    const end = (reply) => {
+    const end = (/** @type {Reply} */ reply) => {
       clearTimeout(still);
       signal?.removeEventListener("abort", cancel);
       resolve(reply);
@@ -216,11 +237,17 @@ async function send(url, { method, body = null, isQuestion = false, timeoutMs = 
   }
 }
 
+/** @param {string} error @param {Reply} [more] @returns {Reply} */
 function failure(error, more = {}) {
   return { error, ...more };
 }
 
-/** A value, or what went wrong. Server functions say that themselves, so other statuses come from what is around them. */
+/**
+ * A value, or what went wrong. Server functions say that themselves, so other statuses come from what is around them.
+ *
+ * @param {number} status @param {string} text @param {string | null} retryAfter the header @param {boolean} [isQuestion]
+ * @returns {Reply}
+ */
 function replyOf(status, text, retryAfter, isQuestion = false) {
   const value = parsed(text);
   const sentence = typeof value?.error === "string" && value.error ? value.error : null;
@@ -234,7 +261,7 @@ function replyOf(status, text, retryAfter, isQuestion = false) {
   return failure(sentence ?? REFUSED, { code: status === 401 || status === 403 ? "forbidden" : "bad" });
 }
 
-/** @returns {any} */
+/** @param {string} text @returns {any} */
 function parsed(text) {
   try {
     return JSON.parse(text);
@@ -243,6 +270,7 @@ function parsed(text) {
   }
 }
 
+/** @param {string | null} retryAfter */
 function seconds(retryAfter) {
   const told = /^\d+$/.test(retryAfter ?? "") ? Number(retryAfter) : (Date.parse(retryAfter ?? "") - Date.now()) / 1000;
   return Number.isFinite(told) ? Math.min(600, Math.max(0, told)) : 0;
@@ -253,6 +281,7 @@ export function newKey() {
   return hex(16);
 }
 
+/** @param {number} bytes */
 function hex(bytes) {
   return [...crypto.getRandomValues(new Uint8Array(bytes))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -6,15 +6,17 @@ import { h } from "./dom.js";
 import { iso } from "./names.js";
 
 const TRIES = 6; // of a small picture; then its place stays empty
+/** @param {string | URL} url */
 const isOurs = (url) => String(url).includes("/fgdemo/pictures/");
 
-/** {image, painted}: an Image, and whether it is whole, once that is known: an offline moment is no broken picture. */
+/** {image, painted}: an Image, and whether it is whole, once that is known: an offline moment is no broken picture. @param {string | URL} url */
 export function picture(url) {
   const image = new Image();
-  image.src = url;
+  image.src = String(url);
   return { image, painted: isWhole(image, url) };
 }
 
+/** @param {HTMLImageElement} image @param {string | URL} url */
 async function isWhole(image, url) {
   for (let failures = 1; ; failures += 1) {
     const isDecoded = await image.decode().then(
@@ -25,7 +27,7 @@ async function isWhole(image, url) {
     const reply = await status(url);
     if (!reply.again && failures > 1) return false; // the server has it, and it cannot be shown
     await pause(reply, failures);
-    image.src = url;
+    image.src = String(url);
   }
 }
 
@@ -46,17 +48,23 @@ export function mendPictures() {
   );
 }
 
-/** "Mia Miller · CC BY 4.0". */
+/** @typedef {{credit: string, licence: string}} Publication */
+
+/** "Mia Miller · CC BY 4.0". @param {Publication} publication */
 export function creditOf({ credit, licence }) {
   return `${iso(credit)} · ${iso(licence)}`;
 }
 
-/** What stands under a picture, or null for one that is not published. */
+/** What stands under a picture, or null for one that is not published. @param {Publication | null} publication */
 export function creditLine(publication) {
   return publication ? h("p", { class: "fg-credit", title: creditOf(publication) }, creditOf(publication)) : null;
 }
 
-/** What an event of the history says of a publication, or null. `reason` is there where it was so elsewhere. */
+/**
+ * What an event of the history says of a publication, or null. `reason` is there where it was so elsewhere.
+ *
+ * @param {{kind: string, publication: Publication | null, reason: string | null}} event
+ */
 export function publishedWords({ kind, publication, reason }) {
   if (kind !== "publish" && kind !== "withdraw") return null;
   const words = publication ? `published: ${creditOf(publication)}` : "withdrawn";

@@ -5,7 +5,7 @@ const KINDS = /^image\/(avif|hei[cf])/;
 const QUALITY = 0.95;
 const GROUND = "rgb(128, 128, 128)"; // under transparent places, as on the server
 
-/** The file, or the same picture upright, in sRGB, as a JPEG of the same name. */
+/** The file, or the same picture upright, in sRGB, as a JPEG of the same name. @param {File} file */
 export async function readable(file) {
   if (!MAYBE.test(file.name) && !KINDS.test(file.type)) return file;
   try {
@@ -16,6 +16,7 @@ export async function readable(file) {
     pen.fillRect(0, 0, canvas.width, canvas.height);
     pen.drawImage(shown, 0, 0);
     shown.close();
+    /** @type {Blob | null} */
     const jpeg = await new Promise((resolve) => canvas.toBlob(resolve, "image/jpeg", QUALITY));
     return jpeg ? new File([jpeg], file.name, { type: "image/jpeg" }) : file;
   } catch {

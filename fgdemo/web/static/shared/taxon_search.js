@@ -5,8 +5,11 @@ import { h, named } from "./dom.js";
 const PAUSE_MS = 120;
 let instances = 0;
 
-/** `search(query)` resolves to {taxa}, or {error}; `onPick(taxon)` when one is chosen. Returns the element; `.field` is its input. */
-/** @param {{label: string, search: (query: string) => Promise<any>, onPick: (taxon: any) => void, onText?: (text: string) => void}} told */
+/**
+ * `search(query)` resolves to {taxa}, or {error}; `onPick(taxon)` when one is chosen. Returns the element; `.field` is its input.
+ *
+ * @param {{label: string, search: (query: string) => Promise<any>, onPick: (taxon: any) => void, onText?: (text: string) => void}} told
+ */
 export function taxonSearch({ label, search, onPick, onText }) {
   const id = `fg-search-${++instances}`;
   const list = h("ul", { id, role: "listbox", hidden: true });
@@ -26,6 +29,7 @@ export function taxonSearch({ label, search, onPick, onText }) {
   /** @type {any[]} */
   let found = [];
   let [active, timer, asked] = [-1, 0, 0];
+  /** @type {string | null} */
   let foundFor = ""; // the text that `found` answers
 
   function close() {
@@ -35,12 +39,14 @@ export function taxonSearch({ label, search, onPick, onText }) {
     field.removeAttribute("aria-activedescendant");
   }
 
+  /** @param {import("./dom.js").NamedTaxon} taxon */
   function pick(taxon) {
     field.value = taxon.name;
     close();
     onPick(taxon);
   }
 
+  /** @param {number} next */
   function highlight(next) {
     active = found.length ? (next + found.length) % found.length : -1;
     for (const [index, item] of [...list.children].entries()) item.setAttribute("aria-selected", String(index === active));
@@ -50,9 +56,9 @@ export function taxonSearch({ label, search, onPick, onText }) {
     }
   }
 
-  /** A press that leaves the focus in the field. */
+  /** A press that leaves the focus in the field. @param {() => void} act */
   function held(act) {
-    return (event) => {
+    return (/** @type {Event} */ event) => {
       event.preventDefault();
       act();
     };
@@ -111,7 +117,5 @@ export function taxonSearch({ label, search, onPick, onText }) {
       close();
     }
   });
-  const element = h("div", { class: "fg-search" }, field, list);
-  element.field = field;
-  return element;
+  return Object.assign(h("div", { class: "fg-search" }, field, list), { field });
 }

@@ -17,6 +17,8 @@ export class JobPanel {
     this.doing = null;
     /** @type {any} */
     this.bar = null;
+    /** @type {any} */
+    this.facts = null;
   }
 
   /** `job` is the newest one, or null. What stays the same is left alone, for whoever has his hand on it. */

@@ -34,6 +34,8 @@ export class Pictures {
     this.says = [];
     /** @type {HTMLButtonElement[]} */
     this.steps = [];
+    this.title = h("p");
+    this.views = h("div");
     this.known = new Map();
     this.tiles = [
       ...verdict.fixed.map((tile) => ({ ...tile, change: "newly right" })),
@@ -61,7 +63,7 @@ export class Pictures {
     const grid = h("div", { class: "fg-minis" }, ...tiles.slice(0, AT_FIRST).map(picture));
     const showAll = () => {
       grid.append(...tiles.slice(AT_FIRST).map(picture));
-      more.remove();
+      if (more) more.remove();
     };
     const more = tiles.length > AT_FIRST ? button(`All ${tiles.length}`, showAll) : "";
     return h(
@@ -88,7 +90,7 @@ export class Pictures {
     this.dialog.close();
     const last = this.tile;
     this.tile = null;
-    this.root.querySelector(`[data-image="${last?.image}"]`)?.focus();
+    /** @type {HTMLElement | null} */ (this.root.querySelector(`[data-image="${last?.image}"]`))?.focus();
   }
 
   leave() {
@@ -210,7 +212,7 @@ export class Pictures {
 
   choose(view) {
     this.view = view;
-    for (const one of this.views.children) one.setAttribute("aria-pressed", String(one.dataset.view === view));
+    for (const one of this.views.querySelectorAll("button")) one.setAttribute("aria-pressed", String(one.dataset.view === view));
     for (const place of SIDES.keys()) this.draw(place);
   }
 

@@ -108,7 +108,14 @@ function intervals({ before, after, n, p_value: p, difference, fixed_count: fixe
   );
 }
 
-/** What may be done with a model: to let it go live, to go back, to delete it. `more` stands between. */
+/**
+ * What may be done with a model: to let it go live, to go back, to delete it. `more` stands between.
+ *
+ * @param {any} model
+ * @param {any} now
+ * @param {any} acts
+ * @param {Node | null} [more]
+ */
 export function modelActions(model, now, acts, more = null) {
   const isLive = model.version === now.live;
   const busy = Boolean(now.promoting);
