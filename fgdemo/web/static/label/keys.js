@@ -3,7 +3,12 @@
 import { h } from "../shared/dom.js";
 import { bindingOf, digitOf, keyOf, means } from "../shared/keyboard.js";
 
+/** @typedef {string | {key: string, code: string}} Binding a character, or a key with its place */
+/** @typedef {Record<string, Binding>} Keys by action */
+
 const STORED = "fgdemo.label.keys";
+
+/** By action: its usual key, what it does, and its button. @type {Record<string, [string, string, string]>} */
 export const ACTIONS = {
   accept: ["Enter", "Accept the likeliest", "Accept"],
   keep: ["g", "The label is right as given", "Given is right"],
@@ -24,9 +29,9 @@ export const ACTIONS = {
   help: ["?", "All keys", "Keys"],
 };
 
-/** {action: key}, with what this person has changed: a key is its character, or {key, code} with its place. */
+/** With what this person has changed. @returns {Keys} */
 export function readKeys() {
-  /** @type {Record<string, unknown>} */
+  /** @type {Record<string, any>} */
   let changed = {};
   try {
     changed = JSON.parse(localStorage.getItem(STORED) ?? "{}");
@@ -36,31 +41,41 @@ export function readKeys() {
   return Object.fromEntries(Object.entries(ACTIONS).map(([action, [key]]) => [action, isBinding(changed[action]) ? changed[action] : key]));
 }
 
+/** @param {any} one @returns {one is Binding} */
 function isBinding(one) {
   return typeof one === "string" || (typeof one?.key === "string" && typeof one.code === "string");
 }
 
-/** What a key press means with these keys, or undefined. */
+/** What a key press means with these keys, or undefined. @param {KeyboardEvent} event @param {Keys} keys */
 export function actionOf(event, keys) {
   return Object.keys(keys).find((action) => means(event, keys[action]));
 }
 
-/** Whether the focus was brought to a button by keys, so that Enter and Space mean that button. */
+/** Whether the focus was brought to a button by keys, so that Enter and Space mean that button. @param {any} target @returns {boolean} */
 export function isReachedByTab(target) {
   return target.matches?.("a:focus-visible, button:focus-visible") ?? false;
 }
 
-/** Whether a person has chosen the key of this action. */
+/** Whether a person has chosen the key of this action. @param {string | undefined} action @param {Keys} keys */
 export function isChosen(action, keys) {
-  return Boolean(action) && keys[action] !== ACTIONS[action][0];
+  return action !== undefined && keys[action] !== ACTIONS[action][0];
 }
 
+/** @param {Binding} binding */
 export function keyName(binding) {
-  const key = binding.key ?? binding;
-  return { " ": "Space", Enter: "↵" }[key] ?? (key.length === 1 ? key.toUpperCase() : key);
+  const key = typeof binding === "string" ? binding : binding.key;
+  if (key === " ") return "Space";
+  if (key === "Enter") return "↵";
+  return key.length === 1 ? key.toUpperCase() : key;
 }
 
-/** The list of keys; a click on one and the next key press changes it. */
+/**
+ * The list of keys; a click on one and the next key press changes it.
+ *
+ * @param {HTMLDialogElement} dialog
+ * @param {Keys} keys
+ * @param {(keys: Keys | null) => Keys} onChange gives what holds from now on; null brings the usual ones back
+ */
 export function openKeys(dialog, keys, onChange) {
   /** @type {string | null} */
   let waiting = null; // the action whose key is being changed
@@ -135,7 +150,7 @@ export function openKeys(dialog, keys, onChange) {
   dialog.showModal();
 }
 
-/** Keep the keys; null brings the usual ones back. Gives what holds from now on. */
+/** Keep the keys; null brings the usual ones back. Gives what holds from now on. @param {Keys | null} keys */
 export function storeKeys(keys) {
   if (keys) localStorage.setItem(STORED, JSON.stringify(keys));
   else localStorage.removeItem(STORED);

@@ -166,6 +166,7 @@ class LabelPage {
 
   // --- answering ---------------------------------------------------------------------------------------
 
+  /** @param {string} kind @param {string | null} [taxon] */
   answer(kind, taxon = null) {
     const { item, standing } = this;
     const { report } = standing;

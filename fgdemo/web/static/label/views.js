@@ -6,9 +6,30 @@ import { iso } from "../shared/names.js";
 import { percent } from "../shared/words.js";
 import { ACTIONS, keyName } from "./keys.js";
 
-/** The start screen; `onStart({order, pair, goal, blind_share})`. */
+/** @typedef {import("./queue.js").Item} Item */
+/** @typedef {{taxon: string, name: string, latin?: string | null, prob: number, look_alike?: boolean}} Choice */
+/** @typedef {{taxon: string, name: string, [more: string]: any}} Named */
+/** @typedef {{order: string, name: string, about: string, left: number}} Work */
+/** @typedef {{a: string, b: string, name_a: string, name_b: string, confused: number}} Pair */
+/** @typedef {{order: string | null, pair: string[] | null, goal: number | null, blind_share: number}} Plan */
+/** @typedef {{thumb: string, checked: boolean, similarity: number, part_map?: number[] | null}} Reference */
+
+/**
+ * What pictures of A and of B are nearest, and in which part they are alike.
+ *
+ * @typedef {{a: Reference[], b: Reference[], grid: [number, number], part: {name: string, colour: string} | null}} References
+ */
+
+/**
+ * The start screen.
+ *
+ * @param {HTMLElement} root
+ * @param {{person: {role: string}, works: Work[], pairs: Pair[]}} told
+ * @param {(plan: Plan) => void} onStart
+ */
 export function drawPlan(root, { person: me, works, pairs }, onStart) {
   const open = works.filter((work) => work.left > 0);
+  /** @type {string | null} */
   let chosen = (open.find((work) => location.hash === `#label/${work.order}`) ?? open[0])?.order ?? null;
   /** @type {string[] | null} */
   let pair = null;
@@ -32,10 +53,10 @@ export function drawPlan(root, { person: me, works, pairs }, onStart) {
   const choose = (order, both = null) => {
     [chosen, pair] = [order, both];
     begin.disabled = !chosen && !pair;
-    for (const card of root.querySelectorAll("[data-plan]"))
+    for (const card of /** @type {NodeListOf<HTMLElement>} */ (root.querySelectorAll("[data-plan]")))
       card.setAttribute("aria-checked", String(card.dataset.plan === (both ? both.join(" ") : order)));
   };
-  const workCard = (work) =>
+  const workCard = (/** @type {Work} */ work) =>
     h(
       "button",
       {
@@ -50,7 +71,7 @@ export function drawPlan(root, { person: me, works, pairs }, onStart) {
       h("span", { class: "fg-num" }, work.left.toLocaleString("en")),
       h("span", { class: "fg-quiet" }, work.about),
     );
-  const pairCard = (one) =>
+  const pairCard = (/** @type {Pair} */ one) =>
     h(
       "button",
       {
@@ -88,7 +109,7 @@ export function drawPlan(root, { person: me, works, pairs }, onStart) {
   choose(chosen);
 }
 
-/** While the model reads the workspace there is no order to ask in yet. */
+/** While the model reads the workspace there is no order to ask in yet. @param {Element} root @param {{done: number, of: number}} how */
 export function drawReading(root, { done, of }) {
   const progress = h("progress", { max: Math.max(of, 1), "aria-label": "Pictures read" });
   if (of > 1) progress.value = done;
@@ -100,7 +121,7 @@ export function drawReading(root, { done, of }) {
   );
 }
 
-/** Why it is asked, what is given. */
+/** Why it is asked, what is given. @param {any} root @param {Item} item */
 export function drawWhy(root, item) {
   root.querySelector(".fg-reason").textContent = item.sentence;
   const given = root.querySelector(".fg-given");
@@ -119,18 +140,19 @@ export function drawWhy(root, item) {
   for (const [annotator, name] of item.opinions) given.append(h("p", {}, `${iso(annotator)}: `, h("b", {}, name)));
 }
 
-/** Between two pictures. */
+/** Between two pictures. @param {any} root */
 export function drawNothing(root) {
   for (const selector of [".fg-choices", ".fg-given"]) root.querySelector(selector).replaceChildren();
   root.querySelector(".fg-reason").textContent = "Looking for the next picture…";
 }
 
 /** The candidates that have a number key: five, and more only where they are not next to impossible. */
+/** @param {Item} item @returns {Choice[]} */
 export function offered(item) {
-  return item.choices.filter((choice, rank) => rank < 5 || choice.prob >= 0.01);
+  return item.choices.filter((/** @type {Choice} */ choice, /** @type {number} */ rank) => rank < 5 || choice.prob >= 0.01);
 }
 
-/** The candidates as number keys. */
+/** The candidates as number keys. @param {Element} root @param {Item} item @param {(choice: Choice) => void} onChoose */
 export function drawChoices(root, item, onChoose) {
   root.replaceChildren(
     ...offered(item).map((choice, rank) =>
@@ -155,7 +177,7 @@ export function drawChoices(root, item, onChoose) {
   );
 }
 
-/** One button for each key. */
+/** One button for each key. @param {Element} root @param {import("./keys.js").Keys} keys @param {(action: string) => void} onAct */
 export function drawKeys(root, keys, onAct) {
   root.replaceChildren(
     ...Object.keys(ACTIONS).map((action) =>
@@ -169,8 +191,9 @@ export function drawKeys(root, keys, onAct) {
   );
 }
 
-/** Pictures of A and of B; the part that separates them is outlined. */
+/** Pictures of A and B; what separates them is outlined. @param {Element} root @param {References} found @param {Named[]} pair */
 export function drawReferences(root, found, [a, b]) {
+  /** @param {string} side @param {Named} taxon @param {Reference[]} references */
   const strip = (side, taxon, references) =>
     h(
       "figure",
@@ -194,7 +217,7 @@ export function drawReferences(root, found, [a, b]) {
   );
 }
 
-/** The nearest one large, the others beside it; a click makes another the large one. */
+/** The nearest one large, the others beside it; a click makes another the large one. @param {HTMLElement[]} pictures */
 function referenceStrip(pictures) {
   const strip = h("div", {}, ...pictures);
   strip.addEventListener("click", (event) => {
@@ -204,6 +227,7 @@ function referenceStrip(pictures) {
   return strip;
 }
 
+/** @param {Reference} one @param {Named} taxon @param {References} found */
 function referencePicture(one, taxon, found) {
   const frame = h("button", {
     type: "button",
