@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
+from fgdemo.values.classification.closer import both
 from fgdemo.values.evidence import FINE, Places
 from fgdemo.values.taxonomy import Taxon, Taxonomy
 from fgdemo.values.types import Closer, CropBox, Part, Reading
@@ -45,9 +46,33 @@ LEFT = Places(
 """Whatever is asked: the thing is the left half, and all of it decides."""
 
 
+class FakeCloser:
+    """Implements `fgdemo.values.types.Closer`: a sharper temperature, and no unknown scale of its own."""
+
+    sure_prob, weight = 0.7, 0.75
+
+    def prediction_set(self, probs: np.ndarray) -> tuple[int, ...]:
+        return (int(probs.argmax()),)
+
+    def both(self, first: Reading, second: Reading, box: CropBox) -> Reading:
+        logits = self.weight * (first.logits + second.logits)
+        probs = np.exp(logits - logits.max())
+        return both(
+            first,
+            second,
+            box,
+            weight=self.weight,
+            probs=probs / probs.sum(),
+            unknown=(second.unknown_score or 0.0, 0.97),
+            shares=[first.assignment, second.assignment],
+            parts=first.parts,
+        )
+
+
 class FakeClassifier:
     """Implements `fgdemo.values.types.Classifier`; `logits` fall with the squared distance to each colour, which is
-    linear in the mean colour but for a constant, so the evidence of the 14 × 14 places is exact."""
+    linear in the mean colour but for a constant, so the evidence of the 14 × 14 places is exact. With a `closer` the
+    thing is what is not as in the corner."""
 
     version = "fake-00000000"
     taxonomy = TAXONOMY
@@ -86,6 +111,7 @@ class FakeClassifier:
             0.97,
             tokens=tokens,
             mid=tokens,
+            foreground=(np.abs(tokens - tokens[0, 0]).sum(-1) > 0.025).astype(np.float32) if self.closer else None,
         )
 
     def maps(self, reading: Reading, columns: Sequence[int]) -> np.ndarray:

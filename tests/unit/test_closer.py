@@ -11,15 +11,14 @@ from fgdemo.storage.pictures.images import jpeg
 from fgdemo.values.classification.closer import (
     LEAST_SIDE,
     WHOLE,
-    both,
     frames_of,
     in_place,
     is_worth,
     placed,
 )
 from fgdemo.values.errors import BackboneError, PictureError
-from fgdemo.values.types import Closer, CropBox, Reading
-from tests.support.fakes import COLOURS, FakeClassifier
+from fgdemo.values.types import CropBox
+from tests.support.fakes import COLOURS, FakeClassifier, FakeCloser
 
 BIRD, OTHER = "nashville_warbler", "mourning_warbler"
 BETWEEN = tuple((a + b) // 2 for a, b in zip(COLOURS[BIRD], COLOURS[OTHER], strict=True))
@@ -33,45 +32,10 @@ def ground(*things: tuple[int, int, int, int], size: tuple[int, int] = (14, 14))
     return found
 
 
-class Sees(FakeClassifier):
-    """Sees a thing wherever the picture is not as in its corner, and looks closer by averaging both readings."""
-
-    def __init__(self, is_calibrated: bool = True) -> None:
-        super().__init__()
-        self._looks = Averages() if is_calibrated else None
-
-    @property
-    def closer(self) -> Closer | None:  # pyright: ignore[reportIncompatibleVariableOverride]
-        return self._looks
-
-    def read(self, picture: Image.Image, box: CropBox | None = None) -> Reading:
-        reading = super().read(picture, box)
-        small = np.asarray(picture.resize((14, 14), Image.Resampling.BOX), float)
-        is_thing = (np.abs(small - small[0, 0]).sum(-1) > 6).astype(np.float32)
-        return Reading(**{**vars(reading), "foreground": is_thing})
-
-
-class Averages:
-    """What the real one does, with a sharper temperature and no unknown scale of its own."""
-
-    sure_prob, weight = 0.7, 0.75
-
-    def prediction_set(self, probs: np.ndarray) -> tuple[int, ...]:
-        return (int(probs.argmax()),)
-
-    def both(self, first: Reading, second: Reading, box: CropBox) -> Reading:
-        logits = self.weight * (first.logits + second.logits)
-        probs = np.exp(logits - logits.max())
-        return both(
-            first,
-            second,
-            box,
-            weight=self.weight,
-            probs=probs / probs.sum(),
-            unknown=(0.5, 0.97),
-            shares=[first.assignment, second.assignment],
-            parts=first.parts,
-        )
+def looking_closer() -> FakeClassifier:
+    classifier = FakeClassifier()
+    classifier.closer = FakeCloser()
+    return classifier
 
 
 def scene(*places: tuple[int, int], side: int = 50, size: tuple[int, int] = (200, 150), kind: str = BIRD) -> bytes:
@@ -163,7 +127,7 @@ def test_shares_inside_the_frame_are_those_of_the_frame() -> None:
 
 
 def test_both_views_sum_to_the_mean_of_their_logits() -> None:
-    classifier, looks = Sees(), Averages()
+    classifier, looks = looking_closer(), FakeCloser()
     whole = Image.new("RGB", (100, 80), BETWEEN)
     whole.paste(COLOURS[BIRD], (60, 20, 90, 50))
     box = CropBox(0.55, 0.2, 0.95, 0.7)
@@ -181,7 +145,7 @@ def test_both_views_sum_to_the_mean_of_their_logits() -> None:
 
 
 def test_an_unsure_answer_about_a_small_thing_is_looked_at_again() -> None:
-    classifier = Sees()
+    classifier = looking_closer()
     found = Workbench(classifier).classify(scene((130, 20)), name="a")
     assert classifier.reads == 2
     closer = found.closer
@@ -200,8 +164,8 @@ def test_an_unsure_answer_about_a_small_thing_is_looked_at_again() -> None:
 
 def test_never_is_the_answer_of_a_model_that_looks_no_closer() -> None:
     picture = scene((130, 20))
-    plain = Workbench(Sees(is_calibrated=False)).classify(picture, name="a")
-    never = Workbench(Sees()).classify(picture, name="a", closer="never")
+    plain = Workbench(FakeClassifier()).classify(picture, name="a")
+    never = Workbench(looking_closer()).classify(picture, name="a", closer="never")
     assert plain.closer is None
     assert never.closer is not None
     assert not never.closer.is_taken
@@ -210,7 +174,7 @@ def test_never_is_the_answer_of_a_model_that_looks_no_closer() -> None:
 
 
 def test_a_sure_answer_is_looked_at_again_only_where_that_is_wished() -> None:
-    workbench = Workbench(Sees())
+    workbench = Workbench(looking_closer())
     picture = scene((20, 0), side=150)
     by_itself = workbench.classify(picture, name="a")
     wished = workbench.classify(picture, name="a", closer="always")
@@ -222,7 +186,7 @@ def test_a_sure_answer_is_looked_at_again_only_where_that_is_wished() -> None:
 
 
 def test_a_part_that_is_asked_about_is_not_looked_at_again() -> None:
-    workbench = Workbench(Sees())
+    workbench = Workbench(looking_closer())
     found = workbench.classify(scene((130, 20)), name="a", box=CropBox(0.5, 0, 1, 0.7))
     assert found.closer is None
     with pytest.raises(PictureError, match="not for both"):
@@ -231,11 +195,11 @@ def test_a_part_that_is_asked_about_is_not_looked_at_again() -> None:
 
 def test_a_model_that_was_not_calibrated_for_it_says_so() -> None:
     with pytest.raises(BackboneError, match="no closer look"):
-        Workbench(Sees(is_calibrated=False)).classify(scene((130, 20)), name="a", closer="always")
+        Workbench(FakeClassifier()).classify(scene((130, 20)), name="a", closer="always")
 
 
 def test_two_animals_are_told() -> None:
-    found = Workbench(Sees()).classify(scene((20, 20), (140, 80), side=40), name="a")
+    found = Workbench(looking_closer()).classify(scene((20, 20), (140, 80), side=40), name="a")
     assert found.closer is not None
     assert len(found.closer.others) == 1
 
@@ -244,13 +208,13 @@ def test_two_animals_are_told() -> None:
 def test_small_pictures_and_panoramas_are_looked_at_too(size: tuple[int, int]) -> None:
     side = max(min(size) // 2, 8)
     place = (size[0] // 2, size[1] // 2)
-    found = Workbench(Sees()).classify(scene(place, side=side, size=size), name="a", closer="always")
+    found = Workbench(looking_closer()).classify(scene(place, side=side, size=size), name="a", closer="always")
     assert found.closer is not None
     assert found.closer.is_taken
     assert (found.width_px, found.height_px) == size
 
 
 def test_a_picture_without_a_thing_keeps_its_first_answer() -> None:
-    found = Workbench(Sees()).classify(scene(), name="a", closer="always")
+    found = Workbench(looking_closer()).classify(scene(), name="a", closer="always")
     assert found.closer is None
     assert found.grid == (14, 14)

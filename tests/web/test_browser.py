@@ -175,6 +175,11 @@ def test_an_uploaded_picture_gets_an_answer_in_words_with_everything_beside_it(p
 def test_a_picture_unlike_all_others_is_called_unknown(page: Page, tmp_path: Path) -> None:
     choose(page, picture(tmp_path / "odd.png", MAGENTA, MAGENTA), re.compile("Probably none of the 5 kinds"))
     expect(page.locator(".fg-unknown.is-unknown")).to_be_visible()
+    for compared in (".fg-set", ".fg-candidates", ".fg-reasons", ".fg-path"):
+        expect(page.locator(compared)).to_be_hidden()
+    expect(page.locator('.fg-views input[value="picture"]')).to_be_checked()
+    page.get_by_role("button", name="Show what it resembles").click()
+    expect(page.locator(".fg-reasons")).to_be_visible()
     expect(page.locator(".fg-set")).to_contain_text(re.compile("^If it is one I know: [noe]"))
     page.get_by_role("button", name="Draw a box around it").click()
     expect(page.get_by_text("Drag a box")).to_be_visible()

@@ -23,7 +23,7 @@ from fgdemo.values.classification.closer import frames_of, is_worth
 from fgdemo.values.progress import Progress, no_progress
 from fgdemo.values.types import CropBox
 
-MOST = 240
+MOST = 160
 """Pictures that are looked at, drawn at random."""
 FEWEST = 40
 """With fewer for which the rule holds nothing is calibrated, and no closer look is taken."""
@@ -48,12 +48,13 @@ def calibrated(
     pixels: np.ndarray,
     labels: np.ndarray,
     *,
+    most: int = MOST,
     seed: int = 0,
     progress: Progress = no_progress,
 ) -> CloserCalibration | None:
-    """From (N, S, S, 3) held-out pictures and their class indices (N,); None where they do not say enough."""
+    """From `most` of (N, S, S, 3) held-out pictures with class indices (N,); None where they say too little."""
     rng = np.random.default_rng(seed)
-    rows = rng.permutation(len(pixels))[:MOST]
+    rows = rng.permutation(len(pixels))[:most]
     if len(rows) < FEWEST:
         return None
     found: list[tuple[np.ndarray, int]] = []

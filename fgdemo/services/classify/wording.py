@@ -78,12 +78,8 @@ def answer_for(taxonomy: Taxonomy, probs: np.ndarray, sure_prob: float, is_unkno
     sure = _deepest_sure(taxonomy, rolled, sure_prob)
     if is_unknown or sure is None:
         look_alike = with_article(closest.name)
-        if is_unknown:
-            known = len(taxonomy.leaves)
-            kind, sentence = (
-                "unknown",
-                f"Probably none of the {known} kinds I know; the nearest look-alike is {look_alike}",
-            )
+        if is_unknown:  # a sunflower is no Labrador, so no kind is named
+            kind, sentence = "unknown", f"Probably none of the {len(taxonomy.leaves)} kinds I know"
         elif closest.parent is None:
             kind, sentence = "unsure", f"Not sure; closest is {look_alike} ({percent(closest_prob)})"
         else:

@@ -59,23 +59,29 @@ def frames_of(foreground: np.ndarray | None) -> Frames | None:
     things = sorted(_things(foreground > THING), key=lambda one: -float(weight[one].sum()))
     if len(things) < 2:
         return Frames(_around(weight), ())
-    elsewhere = np.any(things[1:], axis=0)
     least = ANOTHER * float(weight[things[0]].sum())
     others = [_around(weight * one) for one in things[1:] if float(weight[one].sum()) >= least]
-    return Frames(_around(np.where(elsewhere, 0, weight)), tuple(others))
+    if others:  # what lies between them is of neither
+        return Frames(_around(weight * _and_around(things[0])), tuple(others))
+    return Frames(_around(np.where(np.any(things[1:], axis=0), 0, weight)), ())
 
 
 def _things(is_thing: np.ndarray) -> list[np.ndarray]:
     """(h, w) masks of things, which touch at corners too: numbers of places spread among them until none changes."""
-    rows, columns = is_thing.shape
-    number = np.zeros((rows, columns), np.int64)
+    number = np.zeros(is_thing.shape, np.int64)
     number[is_thing] = np.arange(1, int(is_thing.sum()) + 1)
     before = np.zeros_like(number)
     while (number != before).any():
-        before, around = number, np.pad(number, 1)
-        near = [around[down : down + rows, along : along + columns] for down in range(3) for along in range(3)]
-        number = np.where(is_thing, np.max(near, axis=0), 0)
+        before, number = number, np.where(is_thing, _and_around(number), 0)
     return [number == one for one in np.unique(number[is_thing])]
+
+
+def _and_around(grid: np.ndarray) -> np.ndarray:
+    """(h, w) the largest of each place and the eight around it."""
+    rows, columns = grid.shape
+    around = np.pad(grid, 1)
+    near = [around[down : down + rows, along : along + columns] for down in range(3) for along in range(3)]
+    return np.max(near, axis=0)
 
 
 def is_worth(prob: float, box: CropBox) -> bool:

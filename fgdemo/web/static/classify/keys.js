@@ -9,6 +9,7 @@ const KEYS = [
   [["F"], "the map in its colours, not only its outline"],
   [["M"], "the same place in pictures of A and of B, side by side; a click on a place does it, too"],
   [["C"], "draw a box around what to look at"],
+  [["L"], "look closer at the thing, or at first sight alone"],
   [["+", "\u2212"], "zoom"],
   [["0"], "the whole picture again"],
   [["Esc"], "leave the box, the lit part, the zoom"],

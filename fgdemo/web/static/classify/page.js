@@ -1,11 +1,14 @@
 // The Classify tab: what is asked of the server, what is remembered, and which panel shows what.
 // Maps, bars, changes of A and B among the candidates, crops being drawn: all of it happens here, in the browser.
 
-import { ask, askAbout, keepAsking, keepTrying, needed } from "../shared/client.js";
+import { CloserLook } from "../closer/closer.js";
+import { about } from "../closer/words.js";
+import { ask, askAbout, keepTrying, needed } from "../shared/client.js";
 import { isTyping } from "../shared/dom.js";
 import { digitOf, keyOf } from "../shared/keyboard.js";
 import { partSums } from "../shared/maps.js";
 import { isShown } from "../head/nav.js";
+import { introduceModel, showModel } from "./about.js";
 import { followReceipt, openCompare, photograph, showKeys, suggest } from "./dialogs.js";
 import { isFree, listenForPictures } from "./intake.js";
 import { Stage } from "./stage.js";
@@ -18,12 +21,6 @@ const ONE_PICTURE = new Set(["crop", "in", "out", "fit", "side"]); // what needs
 /** Bring the tab to life. */
 export function mount(element, { maxMb, keepDays }) {
   return new ClassifyTab(element.querySelector(".fg-classify"), { maxMb, keepDays });
-}
-
-/** In the head of the page: which model is served; null where none could be loaded. */
-function showModel(about) {
-  const place = document.querySelector(".fg-model");
-  if (place) place.textContent = about ? `${about.model_version} · ${about.kinds_known} kinds` : "no model";
 }
 
 const search = (query) => ask("search_taxa", { query });
@@ -45,8 +42,9 @@ class ClassifyTab {
     this.stage = new Stage(this.root, {
       onBox: (box) => this.reread({ box }),
       onMode: (mode) => this.showMode(mode),
-      ask: (name, question, isWanted) => this.keep(this.upright, name, { box: this.result.box, ...question }, isWanted),
+      ask: (name, question, isWanted) => this.keep(this.upright, name, { ...about(name, this.result), ...question }, isWanted),
     });
+    this.closer = new CloserLook(this.root, this.stage, this);
     this.intake = listenForPictures(this.root, (file) => this.open(file));
     this.listen();
     document.addEventListener("fg-live", () => this.introduce());
@@ -59,18 +57,10 @@ class ClassifyTab {
 
   // --- asking the server -----------------------------------------------------------------------------
 
-  /** What the model knows. The server is here sooner than its model: the answer comes when that is loaded. */
   async introduce() {
     const before = this.result;
-    const about = await keepAsking("about");
-    if (this.result !== before) return; // which says it already, and later
-    if (!about.error) {
-      showModel(about);
-      this.$(".fg-knows").textContent = about.sentence;
-      return;
-    }
-    showModel(null);
-    if (this.root.dataset.state === "empty") this.showError(about.error);
+    const trouble = await introduceModel(this.$(".fg-knows"), () => this.result === before);
+    if (trouble && this.root.dataset.state === "empty") this.showError(trouble);
   }
 
   /** Read a new picture. What was shown before stays where this one cannot be read. */
@@ -84,6 +74,7 @@ class ClassifyTab {
     this.root.dataset.state = "reading";
     this.stage.viewer.setCropping(false);
     this.stage.clear();
+    this.closer.clear();
     this.stage.viewer.setPicture(url).catch(() => {}); // some formats only the server can show
     const panels = needed(() => Promise.all([import("./answer.js"), import("./reasons.js")]));
     const reply = await this.read(picture, {}, turn);
@@ -94,14 +85,15 @@ class ClassifyTab {
     await this.settle(reply);
   }
 
-  /** Ask again about the same picture: another box, or another A and B. */
-  async reread({ box = this.result?.box ?? null, asked = null, rival = null }) {
+  /** Ask again about the same picture: another box, another A and B, or closer. */
+  async reread({ box = this.result?.box ?? null, asked = null, rival = null, closer = null }) {
     if (!this.upright) return;
     const turn = this.begin();
-    const reply = await this.read(this.upright, { box, asked, rival }, turn);
+    const isFresh = box !== this.result?.box;
+    const reply = await this.read(this.upright, { box, asked, rival, closer: this.closer.asked({ box, closer }) }, turn);
     if (turn !== this.turn) return;
     this.stage.viewer.setCropping(false);
-    await this.settle(reply);
+    await this.settle(reply, isFresh);
   }
 
   /** Asked again for as long as the person waits for this one. */
@@ -120,11 +112,11 @@ class ClassifyTab {
     return ++this.turn;
   }
 
-  async settle(reply) {
+  async settle(reply, isFresh = true) {
     this.root.removeAttribute("aria-busy");
     this.$(".fg-progress").hidden = true;
     if (reply.error) this.showError(reply.error);
-    if (!reply.error) await this.showResult(reply);
+    if (!reply.error) await this.showResult(reply, isFresh);
     else if (this.result) await this.showPicture();
     else {
       this.stage.clear();
@@ -146,7 +138,7 @@ class ClassifyTab {
     this.stage.showPair(this.candidate(this.a), this.candidate(this.b));
   }
 
-  async showResult(result) {
+  async showResult(result, isFresh) {
     this.result = result;
     showModel(result); // another one may have gone live since the page was opened
     [this.a, this.b] = [result.asked, result.rival];
@@ -158,7 +150,7 @@ class ClassifyTab {
     const { showAnswer, showPredictionSet } = this.panels;
     showAnswer(this.$(".fg-answer"), result);
     showPredictionSet(this.$(".fg-set"), result);
-    showModel(result);
+    this.closer.show(result, isFresh);
     this.showPair();
   }
 
@@ -193,18 +185,19 @@ class ClassifyTab {
   /** Trust and neighbours come after the answer, never with it. */
   askLater() {
     clearTimeout(this.later);
+    if (this.closer.isQuiet) return;
     const pair = { a: this.a, b: this.b };
     const key = `${pair.a} ${pair.b}`;
     const { result, upright } = this;
     const isCurrent = () => result === this.result && this.a === pair.a && this.b === pair.b;
     this.later = setTimeout(async () => {
-      const near = await this.keep(upright, "neighbours", { box: result.box, taxa: [pair.a, pair.b] }, isCurrent);
+      const near = await this.keep(upright, "neighbours", { ...about("neighbours", result), taxa: [pair.a, pair.b] }, isCurrent);
       if (isCurrent()) {
         const [a, b] = [this.candidate(pair.a), this.candidate(pair.b)];
         this.panels.showNeighbours(this.$(".fg-neighbours"), { a, b }, near.error ? null : near);
       }
       if (!isCurrent() || this.stage.measured.has(key)) return;
-      const trust = await this.keep(upright, "trust", { box: result.box, ...pair }, isCurrent);
+      const trust = await this.keep(upright, "trust", { ...about("trust", result), ...pair }, isCurrent);
       if (result !== this.result) return;
       this.stage.takeTrust(key, trust.error || !trust.class ? null : trust); // null: nothing measures it here
     }, SETTLE_MS);
@@ -253,6 +246,7 @@ class ClassifyTab {
       in: () => viewer.zoomBy(1.5),
       out: () => viewer.zoomBy(1 / 1.5),
       fit: () => viewer.fit(),
+      closer: () => this.showError(this.closer.toggle()),
       fill: () => this.stage.fill(!this.stage.isFilled),
       side: () => this.stage.comparing?.then((comparing) => comparing.open()),
       whole: () => this.reread({ box: null }),
@@ -267,7 +261,8 @@ class ClassifyTab {
     const key = keyOf(event);
     if (isTyping(event) || key === null || (!this.result && key !== "?")) return;
     const digit = digitOf(event);
-    const action = digit === 0 ? "fit" : { "+": "in", "=": "in", "-": "out", c: "crop", f: "fill", m: "side", "?": "keys" }[key];
+    const action =
+      digit === 0 ? "fit" : { "+": "in", "=": "in", "-": "out", c: "crop", f: "fill", l: "closer", m: "side", "?": "keys" }[key];
     if (digit && VIEWS[digit - 1]) this.stage.setView(VIEWS[digit - 1]);
     else if (action) this.act(action);
     else if (key === "Escape") this.escape();

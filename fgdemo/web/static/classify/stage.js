@@ -1,5 +1,6 @@
 // The picture of the Classify tab and what is drawn over it: one view at a time, the part that is lit, and the map in words.
 
+import { lookedAt } from "../closer/words.js";
 import { needed } from "../shared/client.js";
 import { h } from "../shared/dom.js";
 import { EvidenceMap } from "../maps/evidence_map.js";
@@ -192,13 +193,14 @@ export class Stage {
     if (this.view !== "methods" || this.isReading()) return;
     this.methods ??= new Methods(this.$(".fg-methods"), this.ask);
     const { result } = this;
+    const box = lookedAt(result);
     const [a, b] = [this.a.taxon, this.b.taxon];
     this.methods.show({
-      key: JSON.stringify([result.image_id, result.model_version, result.box, a, b]),
+      key: JSON.stringify([result.image_id, result.model_version, box, a, b]),
       a,
       b,
       picture: this.viewer.picture,
-      box: result.box,
+      box,
       grid: result.grid,
       unit: result.is_sum ? " log-odds" : "",
       known: this.measured.get(this.pair),

@@ -209,6 +209,7 @@ export class Viewer {
     }
     const box = this.cropping ? this.draft : this.box;
     if (box) drawBox(context, rectOf(box, frame), frame, this.cropping);
+    this.stage.dispatchEvent(new CustomEvent("fg-drawn", { detail: frame }));
   }
 
   // --- pointer and keys ------------------------------------------------------------------------------
