@@ -14,7 +14,7 @@ export class CloserLook {
 
   /**
    * @param {HTMLElement} root
-   * @param {import("../classify/stage.js").Stage} stage
+   * @param {{viewer: import("../shared/viewer.js").Viewer, view: string, setView: (view: string) => any}} stage
    * @param {{reread: (question: any) => any, askLater: () => any}} tab asks about the same picture again, and for what
    *   stands beside the answer
    */
