@@ -37,7 +37,7 @@ class CropBox:
         if not all(isinstance(side, (int, float)) and 0.0 <= side <= 1.0 for side in sides):
             raise PictureError("The crop box must lie within the picture: four numbers from 0 to 1.")
         if self.right - self.left < 0.01 or self.bottom - self.top < 0.01:
-            raise PictureError("The crop box is too small: draw it around the whole animal or object.")
+            raise PictureError("The crop box is too small: draw it around the whole subject.")
 
     def pixels(self, width: int, height: int) -> tuple[int, int, int, int]:
         """The box in whole pixels (left, top, right, bottom), at least one pixel wide and high."""

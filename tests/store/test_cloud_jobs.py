@@ -6,6 +6,7 @@ import io
 import json
 import os
 import re
+import shutil
 import signal
 import sys
 import time
@@ -27,11 +28,13 @@ from fgdemo.services.training.run import NOT_KEPT_THERE
 from fgdemo.services.training.trainings import Trainings
 from fgdemo.settings import REPOSITORY, Settings
 from fgdemo.storage.database.database import open_database, utc_now
+from fgdemo.storage.history.points import PointLog
 from fgdemo.storage.trainings import cloud_jobs
 from fgdemo.storage.trainings.job_files import JobFiles
 from fgdemo.storage.trainings.jobs import Jobs
 from fgdemo.values.annotation import Person
 from fgdemo.values.errors import HubError, TrainingError, UnavailableError
+from fgdemo.values.points import PlacedPoint
 from fgdemo.wiring.assembly import open_models
 from tests.support import hub_stand_in_jobs
 from tests.support.hub_stand_in import Hub, hub_stand_in
@@ -79,8 +82,6 @@ def finetune(settings: Settings, job: int, trial: TinyTrial | None = None) -> di
 
 
 def copied(made: Path, tmp_path: Path) -> Settings:
-    import shutil
-
     home = tmp_path / "home"
     shutil.copytree(made, home)
     return cloud_settings(home)
@@ -130,6 +131,44 @@ def test_a_job_trains_on_what_it_is_sent_and_its_candidate_is_judged_here(
     assert (ran.asked["spaceId"], ran.asked["flavor"], ran.asked["timeoutSeconds"]) == ("lab/birds", "t4-small", 3600)
     assert "hf_mia" not in json.dumps({**ran.asked, "secrets": None})
     assert not (settings.home / "jobs" / str(job) / cloud_jobs.ARCHIVE).exists()
+
+
+def test_parts_are_taught_by_the_points_of_the_workspace_which_never_leave_it(
+    made: Path, tmp_path: Path, hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = copied(made, tmp_path)
+    engine = open_database(settings.database_url)
+    job = prepared(settings)
+    taught = [one.image for one in JobFiles(settings.home).read_labels(job) if one.split == "train"][:4]
+    for at, image in enumerate(taught):
+        points = [PlacedPoint("cap", 0.4, 0.2 + at / 50), PlacedPoint("rump", 0.6, 0.7)]
+        PointLog(engine).place(image, points, "mia", f"key {at}")
+    sent: dict[str, bytes] = {}
+    starts = hub_stand_in_jobs.subprocess.Popen
+
+    def seen(*args: Any, **more: Any) -> Any:
+        (repo,) = hub.repos.values()
+        sent.update(repo.files)
+        return starts(*args, **more)
+
+    monkeypatch.setattr(hub_stand_in_jobs.subprocess, "Popen", seen)
+    done = finetune(settings, job)
+    assert done["state"] == "done", done
+    candidate = load_classifier(open_models(settings).folder(done["candidate"]))
+    named = [{part.name for part in candidate.parts.of_group(group)} for group in candidate.parts.ground_groups]
+    assert {"cap", "rump"} in named
+    assert b"rump" not in b"".join(sent.values())
+    assert not JobFiles(settings.home).fetched(job).exists()
+    engine.dispose()
+
+
+def test_what_was_fetched_is_not_trained_again_after_a_kill(made: Path, tmp_path: Path, hub: Hub) -> None:
+    settings = copied(made, tmp_path)
+    job = prepared(settings)
+    shutil.copytree(settings.checkpoint, JobFiles(settings.home).fetched(job))
+    assert JobFiles(settings.home).can_go_on(job)
+    assert finetune(settings, job)["state"] == "done"
+    assert not hub.extra.get("jobs")
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
 from fgdemo.model.checkpoint.load import load_classifier, save_classifier
+from fgdemo.model.classifier import Classifier
 from fgdemo.services.training.trainings import Trainings
 from fgdemo.settings import Settings
 from fgdemo.specimens import SPECIES, draw_specimen
@@ -19,7 +20,7 @@ from fgdemo.storage.pictures.originals import ImageStore
 from fgdemo.values.annotation import Person
 from fgdemo.values.labelled import LabelledPicture, SourceSplit
 from fgdemo.values.training import Job
-from fgdemo.wiring.assembly import open_models, open_workspace
+from fgdemo.wiring.assembly import Workspace, open_models, open_workspace
 from fgdemo.wiring.model_room import ModelRoom
 from tests.support.tiny import tiny_fit
 from tests.support.tiny_job import TinyTrial
@@ -42,16 +43,21 @@ def make_tiny_home(home: Path) -> None:
     save_classifier(tiny_fit(per_class=4).classifier, settings.checkpoint)
     classifier = load_classifier(settings.checkpoint)
     workspace = open_workspace(settings, classifier)
+    take_in(workspace, classifier, [bird(row, column) for row in range(len(SPECIES)) for column in range(4)])
+    workspace.engine.dispose()
+
+
+def take_in(workspace: Workspace, classifier: Classifier, pictures: Sequence[LabelledPicture]) -> None:
+    """Into a workspace; to an untrained network all are alike, so that none counts as a twin."""
     intake = Intake(
         workspace.engine,
         workspace.images,
         workspace.roster,
         workspace.embeddings,
         classifier.look,
-        are_twins=lambda bits, likeness: bits < 0,  # to an untrained network all are alike
+        are_twins=lambda bits, likeness: bits < 0,
     )
-    intake.take_in([bird(row, column) for row in range(len(SPECIES)) for column in range(4)], "1", has_splits=True)
-    workspace.engine.dispose()
+    intake.take_in(pictures, "1", has_splits=True)
 
 
 def bird(row: int, column: int) -> LabelledPicture:

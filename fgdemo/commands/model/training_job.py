@@ -62,7 +62,7 @@ def make_candidate(run: Run, settings: Settings, models: Models, files: JobFiles
     else:
         start = _without_rejected(run, settings, workspace, base, given, taxonomy)
         if in_cloud:
-            _train_in_cloud(run, settings, models, files, start, start is base, given, taxonomy)
+            _train_in_cloud(run, settings, models, files, start, start is base, given, taxonomy, device, workspace)
         else:
             _train_here(run, models, files, trial, start, given, taxonomy, device, workspace)
     candidate = load_classifier(models.root / name, device)
@@ -102,14 +102,19 @@ def _train_in_cloud(
     is_parent: bool,
     given: GivenPictures,
     taxonomy: Taxonomy,
+    device: str,
+    workspace: Workspace,
 ) -> None:
-    job = run.job
-    folder = models.folder(job.parent)
-    if not is_parent:
-        folder = files.start_checkpoint(job.id)
-        save_classifier(start, folder)
-    out = models.root / f"model-{job.id}"
-    train_as_job(run, settings, files, folder, given, taxonomy, _changes(files, job.id), out)
+    """Points and their parts stay here: they are learned from once the network is back."""
+    job, fetched = run.job, files.fetched(run.job.id)
+    if not _is_whole(fetched):
+        folder = models.folder(job.parent)
+        if not is_parent:
+            folder = files.start_checkpoint(job.id)
+            save_classifier(start, folder)
+        train_as_job(run, settings, files, folder, given, taxonomy, _changes(files, job.id), fetched)
+    run.progress("writing the checkpoint", 0, 1)
+    save_classifier(with_points(load_classifier(fetched, device), workspace), models.root / f"model-{job.id}")
 
 
 def _train_here(

@@ -74,10 +74,14 @@ class JobFiles:
         """Where a cloud job starts from, if that is not a model of the workspace as it is."""
         return self.folder(job) / "start"
 
+    def fetched(self, job: int) -> Path:
+        """What a cloud job has learned, before it is taught what only this workspace knows."""
+        return self.folder(job) / "fetched"
+
     def can_go_on(self, job: int) -> bool:
         """Whether another process finds something to go on from: epochs, a job in the cloud, or a whole model."""
         model = self.home / "models" / f"model-{job}"
-        return any(path.exists() for path in (self.run_file(job), self.cloud_job(job), model))
+        return any(path.exists() for path in (self.run_file(job), self.cloud_job(job), self.fetched(job), model))
 
     def clear(self, job: int) -> None:
         """Remove what a training that is over has no use for: what it would go on from."""
@@ -85,7 +89,9 @@ class JobFiles:
         for path in (run_file, run_file.with_suffix(".part"), self.cloud_job(job), self.recipe(job)):
             with suppress(OSError):
                 path.unlink()
-        shutil.rmtree(self.start_checkpoint(job), ignore_errors=True)
+        half_fetched = self.folder(job).glob(f".{self.fetched(job).name}-*")
+        for folder in (self.start_checkpoint(job), self.fetched(job), *half_fetched):
+            shutil.rmtree(folder, ignore_errors=True)
 
     def begun(self) -> set[int]:
         """All trainings that have a folder."""

@@ -211,7 +211,7 @@ class ClassifyTab {
     const cropping = mode === "crop";
     this.$('[data-do="crop"]').setAttribute("aria-pressed", String(cropping));
     const stop = matchMedia("(pointer: coarse)").matches ? "" : " Esc to stop.";
-    this.stage.showNote(cropping ? `Drag a box around the animal or object.${stop}` : "");
+    this.stage.showNote(cropping ? `Drag a box around the subject.${stop}` : "");
     if (cropping) this.$("canvas").focus({ preventScroll: true });
     else if (this.result && this.root.dataset.state === "answered") this.stage.show();
   }
