@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { insideOf, matchOf, middleOf, within } from "../../../fgdemo/web/static/compare/matching.js";
+import { insideOf, matchOf, middleOf, placeOf, within } from "../../../fgdemo/web/static/compare/matching.js";
 
 const golden = JSON.parse(readFileSync(new URL("../../support/golden/same_place.json", import.meta.url), "utf8"));
 
@@ -23,4 +23,6 @@ test("without matches there is no place", () => assert.equal(matchOf([], [14, 14
 test("places are within the picture", () => {
   assert.deepEqual(within({ x: -0.2, y: 3 }), { x: 0, y: 1 });
   assert.deepEqual(middleOf(5, [2, 4]), { x: 0.375, y: 0.75 });
+  assert.equal(placeOf([2, 4], { x: 0.375, y: 0.75 }), 5);
+  assert.equal(placeOf([2, 4], { x: 1, y: 1 }), 7);
 });

@@ -51,7 +51,7 @@ export class Stage {
     const { result, a, b } = this;
     if (!a || this.isReading() || this.view === "methods") return null;
     const load = () => this.ask("compare", { a: a.taxon, b: b.taxon }, () => result === this.result);
-    return { picture: this.viewer.picture, box: result.box, grid: result.grid, isSum: result.is_sum, a, b, load };
+    return { picture: this.viewer.picture, box: result.box, grid: result.grid, parts: result.parts, isSum: result.is_sum, a, b, load };
   }
 
   /** Whether maps are shown in their colours, and not only by their outline. */

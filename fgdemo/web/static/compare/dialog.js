@@ -4,15 +4,16 @@
 import { button, h, quietButton } from "../shared/dom.js";
 import { keyOf } from "../shared/keyboard.js";
 import { iso } from "../shared/names.js";
+import { partAt } from "../shared/maps.js";
 import { signed } from "../shared/words.js";
-import { insideOf, matchOf, within } from "./matching.js";
+import { insideOf, matchOf, placeOf, within } from "./matching.js";
 import { Pane } from "./pane.js";
 
 /** @typedef {import("./matching.js").Spot} Spot */
 /**
  * @typedef {{name: string, taxon: string, [more: string]: any}} Kind
  * @typedef {{picture: HTMLImageElement | string, box: any, grid: [number, number], a: Kind, b: Kind, contrast: number[],
- *   total: number, spot: Spot, isClose: boolean, isSum?: boolean, load: () => Promise<any>}} Question
+ *   total: number, spot: Spot, isClose: boolean, isSum?: boolean, parts?: any[], load: () => Promise<any>}} Question
  */
 
 const HINT = "Drag a ring or use the arrow keys: the others follow. On a picture of A or B, ← and → show the next one.";
@@ -159,14 +160,15 @@ class Compare {
   }
 
   #words(spot) {
-    const { a, b, contrast, grid, total, isSum = true } = this.asked;
+    const { a, b, contrast, grid, parts = [], total, isSum = true } = this.asked;
     if (!spot) return ["Nothing in the picture looks like this place"];
     if (!isSum) return ["The same place, side by side"]; // Grad-CAM has no unit and adds up to nothing
     const value = insideOf(contrast, grid, spot);
     const rest = h("span", { class: "fg-quiet fg-num" }, ` ${signed(value)} of ${signed(total)} in all`);
-    if (Math.abs(value) < 0.005) return ["This place says nothing between them", rest];
+    const here = partIn(parts, grid, spot) ?? "This place";
+    if (Math.abs(value) < 0.005) return [`${here} says nothing between them`, rest];
     const [side, kind] = value > 0 ? ["a", a] : ["b", b];
-    return ["This place speaks for ", h("span", { class: `fg-${side}` }, kind.name), rest];
+    return [`${here} speaks for `, h("span", { class: `fg-${side}` }, kind.name), rest];
   }
 
   #drawCaption(side, one) {
@@ -228,4 +230,10 @@ class Compare {
     else return;
     event.preventDefault();
   }
+}
+
+/** "This place (crown)", where a part that has a name is there; null where none is. */
+function partIn(parts, grid, spot) {
+  const part = partAt(parts, placeOf(grid, spot));
+  return part && !/^part \d+$/.test(part.name) ? `This place (${iso(part.name)})` : null;
 }

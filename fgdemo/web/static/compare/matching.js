@@ -71,6 +71,11 @@ export function middleOf(place, [rows, columns]) {
   return { x: ((place % columns) + 0.5) / columns, y: (Math.floor(place / columns) + 0.5) / rows };
 }
 
+/** @param {Grid} grid @param {Spot} spot the number of the place of the grid that it lies in */
+export function placeOf([rows, columns], { x, y }) {
+  return Math.min(Math.floor(y * rows), rows - 1) * columns + Math.min(Math.floor(x * columns), columns - 1);
+}
+
 /** @param {Spot} spot @returns {Spot} within the picture */
 export function within({ x, y }) {
   return { x: Math.min(1, Math.max(0, x)), y: Math.min(1, Math.max(0, y)) };

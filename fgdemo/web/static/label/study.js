@@ -132,10 +132,10 @@ export class Study {
   #question() {
     const { item, explanation } = this;
     if (!item || !explanation) return null;
-    const { asked, rival, candidates, grid } = explanation;
+    const { asked, rival, candidates, grid, parts } = explanation;
     const [a, b] = [asked, rival].map((taxon) => candidates.find((one) => one.taxon === taxon));
     const load = () => keepAsking("compare_known", { image: item.image, a: asked, b: rival }, { isWanted: () => this.item === item });
-    return { picture: this.viewer.picture, box: null, grid, a, b, load };
+    return { picture: this.viewer.picture, box: null, grid, parts, a, b, load };
   }
 
   /** The picture can be answered without its map, so that nothing on the page asks for patience. */

@@ -140,10 +140,10 @@ export class Inspector {
   question() {
     const { tile, explanation, turn } = this;
     if (!tile || !explanation) return null;
-    const { asked, rival, candidates, grid } = explanation;
+    const { asked, rival, candidates, grid, parts } = explanation;
     const [a, b] = [asked, rival].map((taxon) => candidates.find((one) => one.taxon === taxon));
     const load = () => keepAsking("compare_known", { image: tile.image, a: asked, b: rival }, { isWanted: () => turn === this.turn });
-    return { picture: this.viewer.picture, box: null, grid, a, b, load };
+    return { picture: this.viewer.picture, box: null, grid, parts, a, b, load };
   }
 
   drawHead(tile) {
