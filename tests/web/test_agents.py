@@ -73,7 +73,7 @@ def text_of(reply: CallToolResult) -> str:
 
 def test_every_tool_says_all_of_what_it_takes_and_answers(agent: Callable[..., Any]) -> None:
     tools = {tool.name: tool for tool in agent()[0]}
-    assert len(tools) == 14
+    assert len(tools) == 15
     for tool in tools.values():
         assert tool.description.endswith("."), tool.name
         assert tool.outputSchema["type"] == "object", tool.name
@@ -106,6 +106,7 @@ def test_answers_are_json_of_the_schema_that_is_told(agent: Callable[..., Any], 
         ("next_items", {"order": "new", "count": 2}),
         ("start_export", {"format": "csv"}),
         ("export_state", {}),
+        ("same_place", {"picture": photograph, "a": "lowchen", "b": "nashville_warbler", "x": 0.4, "y": 0.6}),
     ]
     tools, replies = agent(*calls)
     schemas = {tool.name: tool.outputSchema for tool in tools}
@@ -207,7 +208,7 @@ def test_a_docstring_is_read_whole() -> None:
         ("POST", "call/v2/classify", {}, 400, "needs “picture”"),
         ("POST", "call/v2/classify", {"pictures": "x"}, 400, "“pictures” is no argument"),
         ("POST", "call/classify", {"data": []}, 400, "needs “picture”"),
-        ("POST", "call/classify", {"data": [1] * 9}, 400, "at most 4"),
+        ("POST", "call/classify", {"data": [1] * 9}, 400, "at most 5"),
         ("POST", "call/classify", {"data": "x"}, 400, "must be a list"),
         ("POST", "call/classify", {}, 400, "must be a list"),
         ("DELETE", "call/classify", None, 405, "POST"),
