@@ -238,7 +238,8 @@ def test_on_review_a_click_compares(page: Page, app: RunningApp) -> None:
 def test_a_reference_that_cannot_be_shown_any_more_says_so(page: Page, app: RunningApp, tmp_path: Path) -> None:
     canvas = classified(page, app, tmp_path)
     page.route(
-        re.compile("/fgdemo/pictures/.*/display"), lambda route: route.fulfill(status=404, json={"error": "gone"})
+        re.compile("/fgdemo/pictures/.*/display"),
+        lambda route: route.fulfill(body="no picture", content_type="image/jpeg"),
     )
     click_at(canvas, 0.2, 0.3)
     expect(page.locator(".fg-compare-pane.is-a")).to_contain_text("cannot be shown any more")

@@ -49,9 +49,10 @@ export class Stage {
   /** What is compared with pictures of A and of B; null where no answer is on the screen. */
   question() {
     const { result, a, b } = this;
-    if (!a || this.isReading() || this.view === "methods") return null;
-    const load = () => this.ask("compare", { a: a.taxon, b: b.taxon }, () => result === this.result);
-    return { picture: this.viewer.picture, box: result.box, grid: result.grid, parts: result.parts, isSum: result.is_sum, a, b, load };
+    if (!a || this.isReading() || this.view === "methods" || this.$(".fg-reading").dataset.folded === "true") return null;
+    const load = (box) => this.ask("compare", { box, a: a.taxon, b: b.taxon }, () => result === this.result);
+    const { box: area, grid, parts, is_sum: isSum } = result;
+    return { picture: this.viewer.picture, area, frame: lookedAt(result), grid, parts, isSum, a, b, load };
   }
 
   /** Whether maps are shown in their colours, and not only by their outline. */

@@ -2,17 +2,18 @@
 // Its ring can be moved in each of them; the others follow, without the server.
 
 import { button, h, quietButton } from "../shared/dom.js";
+import { WHOLE } from "../shared/frame.js";
 import { keyOf } from "../shared/keyboard.js";
 import { iso } from "../shared/names.js";
 import { partAt } from "../shared/maps.js";
 import { signed } from "../shared/words.js";
-import { insideOf, matchOf, placeOf, within } from "./matching.js";
+import { insideOf, intoBox, matchOf, ontoPicture, placeOf, radiusOf, within } from "./matching.js";
 import { Pane } from "./pane.js";
 
 /** @typedef {import("./matching.js").Spot} Spot */
 /**
  * @typedef {{name: string, taxon: string, [more: string]: any}} Kind
- * @typedef {{picture: HTMLImageElement | string, box: any, grid: [number, number], a: Kind, b: Kind, contrast: number[],
+ * @typedef {{picture: HTMLImageElement | string, box: any, area: any, grid: [number, number], a: Kind, b: Kind, contrast: number[],
  *   total: number, spot: Spot, isClose: boolean, isSum?: boolean, parts?: any[], load: () => Promise<any>}} Question
  */
 
@@ -70,7 +71,7 @@ class Compare {
     const closed = new Promise((resolve) => dialog.addEventListener("close", resolve, { once: true }));
     document.body.append(dialog);
     dialog.showModal();
-    panes.own.setPicture(asked.picture, asked.box, asked.grid);
+    panes.own.setPicture(asked.picture, asked.box, this.tokens);
     for (const side of ["a", "b"]) panes[side].clear("Looking for pictures…");
     this.setClose(this.isClose);
     panes.own.canvas.focus({ preventScroll: true });
@@ -91,9 +92,15 @@ class Compare {
       return;
     }
     this.found = reply;
+    this.panes.own.grid = this.tokens;
     if (reply.caveat) this.note.textContent = `${reply.caveat} ${HINT}`;
     for (const side of ["a", "b"]) this.showPicture(side);
     this.draw();
+  }
+
+  /** Rows and columns of the places of what was read. @returns {[number, number]} */
+  get tokens() {
+    return this.found?.grid ?? [14, 14];
   }
 
   pictures(side) {
@@ -151,7 +158,7 @@ class Compare {
       const one = this.shown[side];
       this.#drawCaption(side, one);
       if (!one) continue;
-      const spot = moved.side === side ? moved.spot : ownSpot && this.#sure(matchOf(one.there, this.found.grid, ownSpot));
+      const spot = moved.side === side ? moved.spot : ownSpot && this.#sure(matchOf(one.there, this.tokens, ownSpot));
       this.panes[side].setSpot(spot);
       if (this.panes[side].image || !spot) this.panes[side].say(spot ? "" : "Not visible here");
     }
@@ -160,12 +167,14 @@ class Compare {
   }
 
   #words(spot) {
-    const { a, b, contrast, grid, parts = [], total, isSum = true } = this.asked;
+    const { a, b, area, box, contrast, grid, parts = [], total, isSum = true } = this.asked;
     if (!spot) return ["Nothing in the picture looks like this place"];
     if (!isSum) return ["The same place, side by side"]; // Grad-CAM has no unit and adds up to nothing
-    const value = insideOf(contrast, grid, spot);
+    const [covered, read] = [area ?? WHOLE, box ?? WHOLE];
+    const place = intoBox(ontoPicture(spot, read), covered);
+    const value = insideOf(contrast, grid, place, radiusOf(this.tokens, read, covered));
     const rest = h("span", { class: "fg-quiet fg-num" }, ` ${signed(value)} of ${signed(total)} in all`);
-    const here = partIn(parts, grid, spot) ?? "This place";
+    const here = partIn(parts, grid, place) ?? "This place";
     if (Math.abs(value) < 0.005) return [`${here} says nothing between them`, rest];
     const [side, kind] = value > 0 ? ["a", a] : ["b", b];
     return [`${here} speaks for `, h("span", { class: `fg-${side}` }, kind.name), rest];

@@ -1,6 +1,9 @@
 // The same place of two pictures, in the numbers that the server sent (as fgdemo/values/classification/same_place.py has it).
 // Places are fractions of what was read of a picture, from its upper left corner.
 
+import { WHOLE } from "../shared/frame.js";
+
+/** @typedef {import("../shared/frame.js").Box} Box */
 /** @typedef {import("../shared/maps.js").Grid} Grid rows and columns */
 /** @typedef {{x: number, y: number}} Spot */
 
@@ -50,14 +53,46 @@ function between(fraction, count) {
  * @param {number[]} values
  * @param {Grid} grid
  * @param {Spot} spot
+ * @param {Spot} radius across and down, in fractions of what the map covers
  */
-export function insideOf(values, [rows, columns], { x, y }) {
+export function insideOf(values, [rows, columns], { x, y }, radius) {
   let sum = 0;
   values.forEach((value, at) => {
     const [row, column] = [Math.floor(at / columns), at % columns];
-    if (Math.hypot(row + 0.5 - y * rows, column + 0.5 - x * columns) <= RING) sum += value;
+    const away = Math.hypot(((column + 0.5) / columns - x) / radius.x, ((row + 0.5) / rows - y) / radius.y);
+    if (away <= 1 + 1e-9) sum += value;
   });
   return sum;
+}
+
+/**
+ * Radius of the ring in fractions of `box`, of which there are so many tokens, or of the `area` that it lies in.
+ *
+ * @param {Grid} tokens
+ * @param {Box} [box]
+ * @param {Box} [area]
+ * @returns {Spot}
+ */
+export function radiusOf([rows, columns], box = WHOLE, area = box) {
+  return {
+    x: ((RING / columns) * (box.right - box.left)) / (area.right - area.left),
+    y: ((RING / rows) * (box.bottom - box.top)) / (area.bottom - area.top),
+  };
+}
+
+/** @param {Spot} spot @param {Box} box that it is of @returns {Spot} the same of the picture */
+export function ontoPicture({ x, y }, { left, top, right, bottom }) {
+  return { x: left + x * (right - left), y: top + y * (bottom - top) };
+}
+
+/** @param {Spot} spot of the picture @param {Box} box @returns {Spot} the same of the box */
+export function intoBox({ x, y }, { left, top, right, bottom }) {
+  return { x: (x - left) / (right - left), y: (y - top) / (bottom - top) };
+}
+
+/** @param {Box} box @param {Spot} spot of the picture */
+export function holds({ left, top, right, bottom }, { x, y }) {
+  return x >= left && x <= right && y >= top && y <= bottom;
 }
 
 /**

@@ -3,7 +3,7 @@
 import { h } from "../shared/dom.js";
 import { WHOLE } from "../shared/frame.js";
 import { picture } from "../shared/pictures.js";
-import { RING, within } from "./matching.js";
+import { radiusOf, within } from "./matching.js";
 
 /** @typedef {import("../shared/frame.js").Box} Box */
 /** @typedef {import("./matching.js").Spot} Spot */
@@ -128,7 +128,8 @@ export class Pane {
     context.drawImage(image, area.left, area.top, area.width, area.height, shown[0], shown[1], shown[2], shown[3]);
     context.globalAlpha = 1;
     if (!this.spot) return;
-    const radius = (RING * (shown[2] / this.grid[1] + shown[3] / this.grid[0])) / 2;
+    const { x: across, y: down } = radiusOf(this.grid);
+    const radius = (across * shown[2] + down * shown[3]) / 2;
     drawRing(context, shown[0] + this.spot.x * shown[2], shown[1] + this.spot.y * shown[3], radius, this.side);
   }
 

@@ -135,7 +135,7 @@ export class Study {
     const { asked, rival, candidates, grid, parts } = explanation;
     const [a, b] = [asked, rival].map((taxon) => candidates.find((one) => one.taxon === taxon));
     const load = () => keepAsking("compare_known", { image: item.image, a: asked, b: rival }, { isWanted: () => this.item === item });
-    return { picture: this.viewer.picture, box: null, grid, parts, a, b, load };
+    return { picture: this.viewer.picture, area: null, frame: null, grid, parts, a, b, load };
   }
 
   /** The picture can be answered without its map, so that nothing on the page asks for patience. */

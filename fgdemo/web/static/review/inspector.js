@@ -143,7 +143,7 @@ export class Inspector {
     const { asked, rival, candidates, grid, parts } = explanation;
     const [a, b] = [asked, rival].map((taxon) => candidates.find((one) => one.taxon === taxon));
     const load = () => keepAsking("compare_known", { image: tile.image, a: asked, b: rival }, { isWanted: () => turn === this.turn });
-    return { picture: this.viewer.picture, box: null, grid, parts, a, b, load };
+    return { picture: this.viewer.picture, area: null, frame: null, grid, parts, a, b, load };
   }
 
   drawHead(tile) {
