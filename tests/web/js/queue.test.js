@@ -82,6 +82,25 @@ test("one that is refused does not hold up the others", async () => {
   assert.equal(queue.done, 1);
 });
 
+test("an answer is not lost where somebody signs in again between the refusal and the look at who it was", async () => {
+  const forbidden = { error: "Sign in first.", code: "forbidden" };
+  const toAnswers = [forbidden, { saved: 7, done: 1 }];
+  mock.method(globalThis, "fetch", async (url, { body = null }) => {
+    if (String(url).endsWith("fgdemo/me")) return new Response(JSON.stringify({ name: "ada", role: "expert" }));
+    asked.push(["label_answer", JSON.parse(body).data]);
+    return new Response(JSON.stringify(toAnswers.shift()));
+  });
+  const { queue, refused } = queued();
+  await queue.send({ image: "a" });
+  assert.deepEqual([images(), queue.saved, refused], [["a", "a"], [7], []]);
+  toAnswers.push(forbidden, forbidden); // of somebody who is signed in, and may not
+  await queue.send({ image: "b" });
+  assert.deepEqual(
+    refused.map(([answer, { error }]) => [answer.image, error]),
+    [["b", "Sign in first."]],
+  );
+});
+
 test("undo waits for all answers before it, and names the one that it takes back", async () => {
   replies = (name) =>
     name === "label_undo" ? { item: { image: "b" }, undone: { id: 12 }, done: 1 } : { saved: 10 + asked.length, done: asked.length };

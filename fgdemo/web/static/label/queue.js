@@ -121,6 +121,7 @@ export class LabelQueue {
 
   /** @param {Answer} answer */
   async deliver(answer) {
+    let isDoubted = false; // it was refused, and its person is signed in: perhaps only since then
     for (let failures = 1; ; failures += 1) {
       const reply = await ask("label_answer", answer);
       // Signed out is no reason to lose an answer: it waits until the person has signed in again.
@@ -132,6 +133,11 @@ export class LabelQueue {
         this.problem = `${count} not saved yet. ${why} They are kept here and sent again.`;
         this.onSaving();
         await pause(reply, failures);
+        isDoubted = false;
+        continue;
+      }
+      if (reply.code === "forbidden" && !isDoubted) {
+        isDoubted = true;
         continue;
       }
       this.offline = false;
