@@ -43,10 +43,8 @@ def regions(reading: Reading) -> np.ndarray:
     """(S, S) which part each pixel shows as the page draws it: an index into `reading.parts`, or their number."""
     logs = np.log(np.maximum(reading.assignment, FAINTEST))
     scale = SIDE_PX / logs.shape[0]
-    fine = np.stack(
-        [ndimage.zoom(logs[..., k], scale, order=1, grid_mode=True, mode="nearest") for k in range(logs.shape[-1])]
-    )
-    return fine.argmax(0)
+    fine = [ndimage.zoom(logs[..., k], scale, order=1, grid_mode=True, mode="nearest") for k in range(logs.shape[-1])]
+    return np.stack([np.asarray(one, float) for one in fine]).argmax(0)
 
 
 def pictures_of_groups(classifier: Classifier, data: Path, rng: np.random.Generator) -> list[Path]:
@@ -58,7 +56,8 @@ def pictures_of_groups(classifier: Classifier, data: Path, rng: np.random.Genera
         if leaf in kinds and parent is not None and taxonomy[parent].parent is not None:
             groups[parent].extend(sorted(kinds[leaf].iterdir()))
     chosen = rng.choice(sorted(groups), GROUPS, replace=False)
-    return [Path(path) for group in chosen for path in rng.choice(sorted(groups[group]), PER_GROUP, replace=False)]
+    paths = [sorted(groups[group]) for group in chosen]
+    return [some[at] for some in paths for at in rng.choice(len(some), PER_GROUP, replace=False)]
 
 
 def draw(out: Path, data: Path, checkpoint: Path, seed: int) -> None:
@@ -88,8 +87,8 @@ def draw(out: Path, data: Path, checkpoint: Path, seed: int) -> None:
 def outlined(picture: Image.Image, region: np.ndarray) -> Image.Image:
     """The picture with a line around the region: white within black, to be seen on any ground."""
     pixels = np.asarray(picture.resize((SIDE_PX, SIDE_PX), Image.Resampling.BICUBIC)).copy()
-    edge = ndimage.binary_dilation(region, iterations=2) & ~region
-    pixels[ndimage.binary_dilation(edge, iterations=1)] = 0
+    edge = np.asarray(ndimage.binary_dilation(region, iterations=2), bool) & ~region
+    pixels[np.asarray(ndimage.binary_dilation(edge, iterations=1), bool)] = 0
     pixels[edge] = 255
     return Image.fromarray(pixels)
 
