@@ -6,6 +6,7 @@ from typing import Any
 from fgdemo.commands.data.import_export import export, import_pictures
 from fgdemo.commands.data.points import points
 from fgdemo.commands.data.suspects import suspects
+from fgdemo.commands.data.taking_out import imports, remove
 from fgdemo.commands.host.deploy import audit, deploy
 from fgdemo.commands.model.convert import convert, push
 from fgdemo.commands.model.evaluate import evaluate
@@ -26,6 +27,8 @@ VERBS: tuple[Callable[..., dict[str, Any]], ...] = (
     name_parts,
     teach_parts,
     import_pictures,
+    imports,
+    remove,
     export,
     points,
     finetune,

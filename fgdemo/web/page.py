@@ -25,6 +25,7 @@ from fgdemo.web.pages.document import STATIC, document_routes
 from fgdemo.web.pages.label import label_page
 from fgdemo.web.pages.pictures import routes
 from fgdemo.web.pages.points import points_page
+from fgdemo.web.pages.removing import removing_page
 from fgdemo.web.pages.review import review_page
 from fgdemo.web.pages.theme import theme
 from fgdemo.web.pages.train import train_page
@@ -48,6 +49,7 @@ def build_app(services: Services) -> gr.Blocks:
         review_page(services.review, services.labelling, services.accounts)
         train_page(services.training, services.review, services.accounts, services.labelling)
         data_page(services.transfers, services.incoming, services.accounts)
+        removing_page(services.removals, services.accounts)
         app.endpoints = add_api(services, spend)
     return app
 

@@ -66,6 +66,7 @@ def services_as_it_is(settings: Settings, engine: Engine, checkpoint: Path) -> S
         transfers=silent,
         training=silent,
         incoming=Incoming(settings.home / "incoming", settings.disk_reserve_bytes),
+        removals=silent,
         images=ImageStore(settings.home / "pictures", decoder, settings.disk_reserve_bytes),
         operations=Operations(engine, classifier.version, lambda: False, mirroring.lag, Disk(settings.home)),
         settings=settings,

@@ -17,6 +17,7 @@ from fgdemo.services.classify.suggestions import Suggestions
 from fgdemo.services.classify.workbench import Workbench
 from fgdemo.services.exchange.exchange import Exchange
 from fgdemo.services.exchange.mirroring import Mirroring
+from fgdemo.services.exchange.removals import Removals, Seen
 from fgdemo.services.exchange.transfers import Transfers
 from fgdemo.services.labelling.labelling import Labelling
 from fgdemo.services.labelling.pointing import Pointing
@@ -65,6 +66,7 @@ class Services:
     transfers: Transfers
     training: Trainings
     incoming: Incoming
+    removals: Removals
     images: ImageStore
     operations: Operations
     settings: Settings
@@ -219,7 +221,9 @@ def _services(
     pictures = VisitorPictures(
         workspace.engine, workspace.images, settings.keep_suggestions_days, settings.visitor_pictures_mb * 1_000_000
     )
-    housekeeping = Housekeeping(chores(settings, incoming, pictures))
+    seen = Seen(settings.home / "embeddings", workspace.embeddings, learning.is_ready)
+    removals = Removals(engine, workspace.images, seen, lambda: transfers.is_running)
+    housekeeping = Housekeeping(chores(settings, incoming, pictures, removals.sweep))
     housekeeping.start()
 
     def stop() -> None:
@@ -247,6 +251,7 @@ def _services(
         transfers=transfers,
         training=training,
         incoming=incoming,
+        removals=removals,
         images=workspace.images,
         operations=Operations(
             engine, classifier.version, lambda: transfers.is_running, mirroring.lag, Disk(settings.home)

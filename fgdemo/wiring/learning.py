@@ -39,6 +39,7 @@ class Learning:
     review: Review
     pointing: Pointing
     teacher: PartTeacher
+    is_ready: Callable[[], bool]
     stop: Callable[[], None]
 
 
@@ -88,5 +89,6 @@ def start_learning(
         Review(workspace.engine, roster, learner, taxa, explainer),
         Pointing(points, roster, taxa, teacher),
         teacher,
+        lambda: learner.progress[0] == learner.progress[1],
         stop,
     )

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from fgdemo.services.exchange.exchange import ExportFormat
 from fgdemo.storage.formats.sources import read_source
 from fgdemo.storage.history.checks import Checks
+from fgdemo.storage.history.label_event import is_removed
 from fgdemo.storage.records.inventory import Inventory
-from fgdemo.storage.visitors.pictures import is_removed
 from fgdemo.values.annotation import Person
 from fgdemo.values.errors import DatasetError, ForbiddenError, SettingsError, StorageError
 from tests.support.exchanging import ACTIONS, MAINTAINER, everything, exchange_of, fill, say

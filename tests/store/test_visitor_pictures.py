@@ -13,8 +13,9 @@ from fgdemo.storage.database.database import open_database
 from fgdemo.storage.database.dialects import turn_to_write
 from fgdemo.storage.database.schema import label_event_table
 from fgdemo.storage.history.events import EventLog, LabelEvent
+from fgdemo.storage.history.label_event import REMOVED
 from fgdemo.storage.pictures.originals import image_id_of
-from fgdemo.storage.visitors.pictures import REMOVED, VisitorPictures, key_of
+from fgdemo.storage.visitors.pictures import VisitorPictures, key_of
 from fgdemo.storage.visitors.remarks import Remark, Remarks
 from fgdemo.values.errors import PictureError, StorageError
 from tests.support.exchanging import MAINTAINER, exchange_of

@@ -37,7 +37,7 @@ from fgdemo.web import build_app, launch_options
 from fgdemo.wiring.assembly import Services
 from tests.support.fake_training import FakeTraining
 from tests.support.fakes import COLOURS
-from tests.support.workspace import FakeWorkspace, open_fake_workspace
+from tests.support.workspace import FakeWorkspace, open_fake_workspace, removals_of
 
 YELLOW, LIME, BLUE, MAGENTA = (
     COLOURS["nashville_warbler"],
@@ -147,6 +147,7 @@ def services_over(
         transfers=Transfers(exchange, settings.home),
         training=cast("Trainings", training) if training else fake_training(workspace, settings),
         incoming=Incoming(settings.home / "incoming"),
+        removals=removals_of(workspace, settings.home),
         images=workspace.images,
         operations=Operations(workspace.engine, workspace.classifier.version, mirror=mirroring.lag),
         settings=settings,

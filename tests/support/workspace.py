@@ -15,6 +15,7 @@ from sqlalchemy.engine import Engine
 from fgdemo.learn.live.live_learner import LiveLearner
 from fgdemo.model.head import RidgeHead
 from fgdemo.services.classify.suggestions import Suggestions
+from fgdemo.services.exchange.removals import Removals, Seen
 from fgdemo.services.labelling.explainer import Explainer
 from fgdemo.services.labelling.labelling import Labelling
 from fgdemo.services.labelling.pointing import Pointing
@@ -71,6 +72,10 @@ class FakeWorkspace:
         readings = [self.classifier.read(picture) for picture in pictures]
         maps = np.stack([reading.assignment[..., :3] for reading in readings])
         return Looks(np.stack([r.embedding for r in readings]), np.ones((len(readings), 3, 2)), maps)
+
+
+def removals_of(workspace: FakeWorkspace, home: Path) -> Removals:
+    return Removals(workspace.engine, workspace.images, Seen(home / "embeddings", workspace.embeddings))
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ import fgdemo
 from fgdemo import commands
 from fgdemo.cli import main, run
 
-SINCE = {"points"}
+SINCE = {"points", "imports", "remove"}
 """Verbs that there are since."""
 NEW_OPTIONS = {"closer": "auto"}
 """Options that there are since, with what they are where nobody names them."""

@@ -186,7 +186,10 @@ class LiveHead:
         if len(self._roster) > len(self._held.column):
             self._held = self._held.grown(len(self._roster))
         held, ids = self._held, self._roster.image_ids
-        new = rows[held.embedding[rows] < 0]
+        again = rows[(held.embedding[rows] >= 0) & (held.column[rows] < 0)]  # one that was removed may be there again
+        held.embedding[again] = self._embeddings.rows_of(ids.raw(again))
+        self._waiting.update(again[held.embedding[again] < 0].tolist())
+        new = np.setdiff1d(rows[held.embedding[rows] < 0], again)
         held.audit_key[new] = ids.words(new, 1)
         held.embedding[new] = self._embeddings.rows_of(ids.raw(new))
         self._waiting.update(new[held.embedding[new] < 0].tolist())
@@ -194,7 +197,7 @@ class LiveHead:
             return
         new = new[held.embedding[new] >= 0]
         for row, number in zip(new.tolist(), ids.words(new, 0).tolist(), strict=True):
-            member = self._members.get(number)
+            member = self._members.pop(number, None)  # once: it may be removed, and come again
             if member is not None:
                 held.column[row], held.weight[row] = member, 1.0
 

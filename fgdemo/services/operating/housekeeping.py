@@ -68,7 +68,9 @@ class Housekeeping:
             self._stopped.wait(LOOK_EVERY_S)
 
 
-def chores(settings: Settings, incoming: Incoming, pictures: VisitorPictures) -> list[Chore]:
+def chores(
+    settings: Settings, incoming: Incoming, pictures: VisitorPictures, clear_removed: Callable[[], object]
+) -> list[Chore]:
     """What is tidied up while the page is served."""
     uploads = Swept(uploads_folder(settings), UPLOADS_KEPT_S, UPLOADS_MOST_BYTES)
     exports = Swept(settings.home / "exports", EXPORTS_KEPT_S, EXPORTS_MOST_BYTES)
@@ -78,6 +80,7 @@ def chores(settings: Settings, incoming: Incoming, pictures: VisitorPictures) ->
         Chore("clearing half-finished imports", incoming.remove_forgotten, 3600),
         Chore("clearing what a crash has left", lambda: clear_unfinished(settings.home), 86_400),
         Chore("removing visitors' pictures", pictures.expire, 3600),
+        Chore("clearing what was removed", clear_removed, 60),
     ]
 
 

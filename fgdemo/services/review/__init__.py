@@ -90,10 +90,10 @@ class Review:
     def overview(self, person: Person) -> Overview:
         """The workspace in numbers."""
         now = self._now(person)
-        splits = np.bincount(now.split, minlength=len(SPLITS))
+        splits = np.bincount(now.split[~now.removed], minlength=len(SPLITS))
         roster = self._roster
         return Overview(
-            pictures=now.n,
+            pictures=now.n - int(now.removed.sum()),
             labelled=int((now.taxon >= 0).sum()),
             checked=int(now.checked.sum()),
             suspects=int((now.looks_wrong & ~now.locked).sum()),

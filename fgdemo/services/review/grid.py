@@ -92,7 +92,7 @@ class Grid:
 
 def rows_shown(now: Snapshot, wanted: Filter) -> np.ndarray:
     """Rows that the filter keeps, in the order in which the pictures came."""
-    keep = _in_state(now, wanted.state) & ~now.hidden
+    keep = _in_state(now, wanted.state) & ~now.hidden & ~now.removed
     if wanted.split is None and wanted.state in ("unchecked", "suspect"):
         keep &= ~now.locked
     roster, n = now.roster, now.n

@@ -20,6 +20,7 @@ class Snapshot:
         suspicion, suggested, suggested_prob, given_prob, rival, uncertainty: see `fgdemo.values.annotation.Ranking`.
         confusion, val_confusion: (C, C), see there.
         hidden: rows that the person who asks is giving a blind second opinion about at this moment.
+        removed: rows of pictures that were removed for good; nothing is shown of them.
     """
 
     n: int
@@ -35,6 +36,7 @@ class Snapshot:
     confusion: np.ndarray
     val_confusion: np.ndarray
     hidden: np.ndarray
+    removed: np.ndarray
 
     @property
     def taxon(self) -> np.ndarray:
@@ -116,4 +118,5 @@ def snapshot(roster: Roster, ranking: Ranking | None, taxonomy: Taxonomy, hidden
         confusion=ranking.confusion if ranking else none,
         val_confusion=ranking.val_confusion if ranking else none,
         hidden=hidden,
+        removed=roster.removed[:n],
     )

@@ -4,19 +4,21 @@ They can always be computed again, so losing them loses nothing but time. A reco
 overlooked by readers and cut off by the next writer.
 """
 
+import json
 import mmap
 import os
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import numpy as np
 from filelock import FileLock, Timeout
 
-from fgdemo.storage.disk.durable import disk_complaint
+from fgdemo.storage.disk.durable import disk_complaint, write_whole
+from fgdemo.storage.disk.strict_json import read_object
 from fgdemo.storage.pictures.image_ids import ID_BYTES, ImageIds
 from fgdemo.values.batches import batches
 from fgdemo.values.errors import StorageError
@@ -67,6 +69,7 @@ class Embeddings:
         self._vectors = folder / f"{name}.vectors"
         self._places = folder / f"{name}.places"
         self._lock_file = folder / f"{name}.lock"
+        self._shape_file = folder / f"{name}.shape"
         self._vector_type = np.dtype([("id", "V32"), ("embedding", "<f2", (shape.dim,))])
         self._place_type = np.dtype(
             [("vectors", "<f2", (shape.parts, shape.part_dim)), ("maps", "u1", (*shape.grid, shape.parts))]
@@ -123,6 +126,8 @@ class Embeddings:
         """
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
+            if not self._shape_file.exists():
+                write_whole(self._shape_file, json.dumps(asdict(self.shape)).encode(), durable=False)
             with FileLock(self._lock_file, timeout=LOCK_TIMEOUT_S):
                 known = self.rows
                 new = [at for at, image in enumerate(images) if image not in known]
@@ -162,6 +167,34 @@ class Embeddings:
                 shorter.replace(path)
             self._read(self._count())
 
+    def erase(self, images: Sequence[str]) -> int:
+        """Write zeros over what was seen in these pictures, and over their ids; gives of how many. Rows stay what they
+        are, so others may hold some: they find zeros there.
+
+        Raises:
+            StorageError: the files cannot be written.
+        """
+        rows = [row for row in map(self.rows.get, images) if row is not None]
+        if not rows:
+            return 0
+        try:
+            with FileLock(self._lock_file, timeout=LOCK_TIMEOUT_S):
+                for path, size in (
+                    (self._vectors, self._vector_type.itemsize),
+                    (self._places, self._place_type.itemsize),
+                ):
+                    if size:
+                        _blank(path, rows, size)
+        except Timeout as error:
+            raise StorageError("Another program has been writing embeddings for too long: try again.") from error
+        except OSError as error:
+            raise StorageError(disk_complaint(error)) from error
+        with self._lock:
+            ids = ImageIds()
+            ids.append(np.ascontiguousarray(self._vector_map["id"]).view(np.uint8).reshape(-1, ID_BYTES))
+            self._ids = ids
+        return len(rows)
+
     def _count(self) -> int:
         """Whole records that both files hold."""
         try:
@@ -191,9 +224,30 @@ class Embeddings:
             self._ids.append(np.concatenate(new).view(np.uint8).reshape(-1, ID_BYTES))
 
 
+def erase_of_others(folder: Path, live: str, images: Sequence[str]) -> None:
+    """Erase what models that are not live have seen in these pictures. Files that no shape describes are removed, as an
+    older fgdemo wrote them: what was seen can be seen again.
+
+    Raises:
+        StorageError: the files cannot be written.
+    """
+    for vectors in folder.glob("*.vectors") if images else ():
+        version = unquote(vectors.stem)
+        if version == live:
+            continue
+        try:
+            told = read_object(vectors.with_suffix(".shape").read_bytes())
+            grid = (int(told["grid"][0]), int(told["grid"][1]))
+            shape = LooksShape(int(told["dim"]), grid, int(told["parts"]), int(told["part_dim"]))
+        except (OSError, ValueError, KeyError, TypeError, IndexError):
+            remove_embeddings(folder, version)
+            continue
+        Embeddings(folder, version, shape).erase(images)
+
+
 def remove_embeddings(folder: Path, model_version: str) -> None:
     """Forget what a model has seen; nothing happens where that is nothing."""
-    for ending in ("vectors", "places", "lock"):
+    for ending in ("vectors", "places", "shape", "lock"):
         (folder / f"{quote(model_version, safe='')}.{ending}").unlink(missing_ok=True)
 
 
@@ -201,6 +255,15 @@ def _forget(mapped: Any) -> None:
     """Pages of a mapped file that were read stay in the system's cache, but count no longer as ours."""
     if isinstance(mapped, np.memmap) and hasattr(mmap, "MADV_DONTNEED"):
         mapped._mmap.madvise(mmap.MADV_DONTNEED)  # type: ignore[attr-defined]
+
+
+def _blank(path: Path, rows: Sequence[int], size: int) -> None:
+    with path.open("r+b") as file:
+        for row in rows:
+            file.seek(row * size)
+            file.write(bytes(size))
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _append(path: Path, count: int, records: np.ndarray) -> None:

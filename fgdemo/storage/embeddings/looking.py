@@ -82,7 +82,7 @@ class Looking:
         with contextlib.suppress(_StoppedError):
             try:
                 self._roster.follow()
-                ids = self._roster.image_ids
+                ids = self._roster.there()
                 look_at_missing(self._embeddings, self._images, ids, self._look, self._progress)
             except FgdemoError:
                 log.exception("pictures that were not looked at yet could not be looked at")

@@ -9,18 +9,18 @@ import numpy as np
 import sqlalchemy as sa
 from PIL import Image
 
-from fgdemo.storage.database.database import reading, utc_now, writing
-from fgdemo.storage.database.schema import image_table
+from fgdemo.storage.database.database import utc_now, writing
 from fgdemo.storage.embeddings.embeddings import Embeddings, Looks
 from fgdemo.storage.embeddings.looking import look_at_missing
 from fgdemo.storage.exchange.believed import believed
 from fgdemo.storage.exchange.imported import Imported
 from fgdemo.storage.exchange.kinds import Kinds, settle_kinds
+from fgdemo.storage.exchange.known import bare_pictures, gone_pictures, known_twins
 from fgdemo.storage.exchange.splits import in_import_order
 from fgdemo.storage.history.event_rows import store_picture
 from fgdemo.storage.history.events import EventLog
+from fgdemo.storage.history.label_event import IMPORT
 from fgdemo.storage.history.roster import SPLITS, Roster
-from fgdemo.storage.pictures.image_ids import packed
 from fgdemo.storage.pictures.images import has_more
 from fgdemo.storage.pictures.originals import ImageStore, image_id_of
 from fgdemo.storage.pictures.twins import AreTwins, TwinFinder, alike, dhash
@@ -63,6 +63,8 @@ class _Run:
     report: Imported
     bare: set[str]
     """Pictures of visitors, of which only their bytes are known."""
+    removed: set[str]
+    """Pictures that were removed for good: they begin anew."""
     met: dict[str, LabelledPicture] = field(default_factory=dict[str, LabelledPicture])
     cut: list[str] = field(default_factory=list[str])
     renamed: dict[str, str] = field(default_factory=dict[str, str])
@@ -140,7 +142,9 @@ class Intake:
         listed = in_import_order(pictures, has_splits)
         # What another workspace knows to be near-duplicates is taken from there.
         theirs = {picture.origin.image for picture in pictures if picture.origin}
-        this = _Run(run, kinds, past, self._known_twins(theirs), report, self._bare())
+        bare, removed = bare_pictures(self.engine), gone_pictures(self.engine)
+        twins = known_twins(self.engine, self._embeddings, self._are_twins, theirs | removed)
+        this = _Run(run, kinds, past, twins, report, bare, removed)
         with ThreadPoolExecutor(READERS) as pool:
             for done, batch in enumerate(batches(listed, BATCH)):
                 read = zip(batch, pool.map(self._read, batch, repeat(this)), strict=True)
@@ -149,7 +153,8 @@ class Intake:
         if this.cut:
             cut = f"{counted(len(this.cut), 'file')} with several pages or frames"
             report.notes.append(plain_text(f"Of {cut} only the first is read: {', '.join(this.cut[:5])}."))
-        report.skipped += look_at_missing(self._embeddings, self._images, self._roster.image_ids, self._look, progress)
+        there = self._roster.there()
+        report.skipped += look_at_missing(self._embeddings, self._images, there, self._look, progress)
         return report
 
     def _read(self, listed: LabelledPicture, run: _Run) -> _Ready | str:
@@ -165,7 +170,7 @@ class Intake:
             if listed.origin is not None:
                 run.renamed[listed.origin.image] = image
             still_bare = listed.origin is not None and listed.origin.split is None
-            if image in self._roster and (image not in run.bare or still_bare):
+            if image in self._roster and image not in run.removed and (image not in run.bare or still_bare):
                 self._images.put(original)  # in case that somebody has deleted the file
                 return _Ready(listed, image)
             picture, size = self._images.decoder.decode(original, MODEL_PX, name=listed.name)
@@ -225,7 +230,7 @@ class Intake:
 
     def _write(self, connection: sa.Connection, one: _Ready, rows: dict[str, Row], run: _Run) -> int:
         """The row of a new picture, and what its history adds; gives how many events that is."""
-        merger = Merger(connection, run.kinds.taxon_of, run.sessions, utc_now().isoformat())
+        merger = Merger(connection, run.kinds.taxon_of, run.sessions, utc_now().isoformat(), f"{IMPORT}{run.name}")
         row = rows.get(one.image)
         if row is not None and one.image not in self._images:  # removed meanwhile by one who could not store it
             self._images.put(one.original)
@@ -273,26 +278,6 @@ class Intake:
         listed = run.met.get(twin)
         same = listed is not None and listed.origin is not None and here in (listed.origin.split, _split(listed))
         return wanted if same else here
-
-    def _bare(self) -> set[str]:
-        with reading(self.engine) as connection:
-            return set(connection.execute(sa.select(image_table.c.id).where(image_table.c.split.is_(None))).scalars())
-
-    def _known_twins(self, theirs: set[str]) -> TwinFinder:
-        """The pictures that new ones are compared with: all that the model has seen, but for `theirs`."""
-        rows = self._embeddings.rows
-
-        def vectors(images: Sequence[str]) -> np.ndarray:
-            return self._embeddings.vectors(self._embeddings.rows_of(packed(images)))
-
-        finder = TwinFinder(vectors, self._are_twins)
-        columns = (image_table.c.id, image_table.c.dhash, image_table.c.twin_of)
-        query = sa.select(*columns).where(image_table.c.dhash.is_not(None)).order_by(image_table.c.twin_of.is_not(None))
-        with reading(self.engine) as connection:
-            for image, hashed, twin_of in connection.execute(query):
-                if image in rows and image not in theirs:
-                    finder.add(image, int(hashed, 16), twin_of)
-        return finder
 
 
 def _split(listed: LabelledPicture) -> Split:

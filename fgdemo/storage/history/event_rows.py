@@ -56,17 +56,18 @@ def histories_of(connection: sa.Connection, images: Iterable[str]) -> dict[str, 
     return found
 
 
-def store_picture(connection: sa.Connection, image: str, row: Mapping[str, Any] | None) -> sa.Row[Any] | None:
+def store_picture(connection: sa.Connection, image: str, row: Mapping[str, Any] | None) -> sa.Row[Any, Any] | None:
     """Make sure that there is a row for a picture; gives the `split` of the one that was there, None where none was.
 
     Args:
-        row: of the picture, which completes that of a visitor who was first with it; None where it must be there.
+        row: of the picture, which completes that of a visitor who was first with it, and takes the place of that of one
+            that was removed; None where it must be there.
     """
     this_one = image_table.c.id == image
-    known = connection.execute(sa.select(image_table.c.split).where(this_one)).first()
+    known = connection.execute(sa.select(image_table.c.split, image_table.c.name).where(this_one)).first()
     if known is None and row is not None:
         connection.execute(image_table.insert().values(row))
-    elif known is not None and known.split is None and row is not None and row["split"] is not None:
+    elif known is not None and row is not None and (not known.name or (known.split is None and row["split"])):
         brought = {name: value for name, value in row.items() if name not in ("id", "created_at")}
         connection.execute(image_table.update().where(this_one).values(brought))
     return known

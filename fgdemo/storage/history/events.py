@@ -11,7 +11,15 @@ from fgdemo.storage.database.database import reading, utc_now, writing
 from fgdemo.storage.database.dialects import UNSTORABLE
 from fgdemo.storage.database.schema import image_table, label_event_table, lease_table
 from fgdemo.storage.history.event_rows import AT_ONCE, events_among, events_where, histories_of, row_of, store_picture
-from fgdemo.storage.history.label_event import NO_RECEIPT, LabelEvent, NewPicture, is_forged_receipt, standing_of
+from fgdemo.storage.history.label_event import (
+    NO_RECEIPT,
+    REMOVED,
+    LabelEvent,
+    NewPicture,
+    is_forged_receipt,
+    standing_of,
+)
+from fgdemo.storage.history.removing import removed_among
 from fgdemo.storage.pictures.originals import ImageStore, image_id_of
 from fgdemo.values.annotation import DECIDING, Kind, Person
 from fgdemo.values.batches import batches
@@ -92,6 +100,8 @@ class EventLog:
         with writing(self._engine) as connection:
             known = {said.answer_key: said for said in events_among(connection, table.c.answer_key, keys)}
             locked, versions = self._locked(connection, images), _versions(connection, images)
+            if removed_among(connection, images):
+                raise StaleError("A picture was removed meanwhile, so nothing is said about it any more.")
             appended, is_new = list[LabelEvent](), False
             for said in label_events:
                 kept = known.get(said.answer_key) if said.answer_key is not None else None
@@ -128,6 +138,8 @@ class EventLog:
                 undone = asked.get(event_id)
                 if undone is None or undone.kind in NOT_TAKEN_BACK:
                     raise StorageError("Only an answer can be taken back.")
+                if undone.reason == REMOVED:
+                    raise StorageError("A picture that was removed is not there any more: bring it in again.")
                 if undone.annotator != person.name and person.role != "maintainer":
                     raise ForbiddenError("Only the person who gave an answer, or a maintainer, may take it back.")
                 if event_id in taken_back:

@@ -21,6 +21,9 @@ FROM_VISITOR = "visitor"
 BRINGS = ("import", "suggestion")
 """The kinds of events with which a picture comes."""
 
+IMPORT = "import "
+"""Begins the `batch` of what an import has brought; the name of the import follows."""
+
 RECEIPT = "receipt:"
 """Begins the `answer_key` of a suggestion whose picture was kept, and of nothing else: the receipt deletes it."""
 NO_RECEIPT = "A key that begins with “receipt:” belongs to a visitor's suggestion: choose another one."
@@ -156,9 +159,15 @@ def counts_here(kind: Kind, reason: str | None) -> bool:
 
 def publication_of(history: Sequence[LabelEvent]) -> Publication | None:
     """Under which words visitors may see a picture, by all that was said about it, oldest first; None: they may not."""
-    said = (one for one in reversed(history) if counts_here(one.kind, one.reason))
+    said = (one for one in reversed(history) if counts_here(one.kind, one.reason) or one.reason == REMOVED)
     newest = next(said, None)
     return None if newest is None else newest.publication
+
+
+def is_removed(history: Sequence[LabelEvent]) -> bool:
+    """Whether a picture, by all that was said about it, oldest first, was removed and not brought again."""
+    newest = next((said for said in reversed(history) if said.reason == REMOVED or said.kind in BRINGS), None)
+    return newest is not None and newest.reason == REMOVED
 
 
 def parties_to(history: Sequence[LabelEvent]) -> frozenset[str]:

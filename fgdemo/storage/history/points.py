@@ -9,6 +9,7 @@ from fgdemo.storage.database.database import reading, utc_now, writing
 from fgdemo.storage.database.schema import image_table, label_event_table
 from fgdemo.storage.history.event_rows import events_among, events_where, row_of
 from fgdemo.storage.history.label_event import LabelEvent, points_of
+from fgdemo.storage.history.removing import removed_images
 from fgdemo.values.errors import ForbiddenError, StorageError
 from fgdemo.values.points import PlacedPoint
 
@@ -69,10 +70,11 @@ class PointLog:
             return points_of(events_where(connection, _IS_POINT & (label_event_table.c.image == image)))
 
     def all_said(self) -> dict[str, dict[str, PlacedPoint]]:
-        """`said` of each picture; gold ones are left out."""
+        """`said` of each picture; gold ones, and those that were removed, are left out."""
         gold = sa.select(image_table.c.id).where(image_table.c.split == "gold")
+        images = label_event_table.c.image
         with reading(self._engine) as connection:
-            events = events_where(connection, _IS_POINT & label_event_table.c.image.not_in(gold))
+            events = events_where(connection, _IS_POINT & images.not_in(gold) & images.not_in(removed_images()))
         histories: dict[str, list[LabelEvent]] = {}
         for event in events:
             histories.setdefault(event.image, []).append(event)

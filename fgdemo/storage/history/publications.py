@@ -15,7 +15,14 @@ from fgdemo.storage.database.database import reading, utc_now, writing
 from fgdemo.storage.database.schema import image_table, label_event_table
 from fgdemo.storage.history.event_rows import AT_ONCE, events_among, events_where, histories_of, row_of
 from fgdemo.storage.history.events import Note
-from fgdemo.storage.history.label_event import FROM_VISITOR, PUBLISHING, LabelEvent, publication_of, standing_of
+from fgdemo.storage.history.label_event import (
+    FROM_VISITOR,
+    PUBLISHING,
+    REMOVED,
+    LabelEvent,
+    publication_of,
+    standing_of,
+)
 from fgdemo.values.annotation import Publication
 from fgdemo.values.batches import batches
 from fgdemo.values.errors import ForbiddenError, StaleError, StorageError
@@ -52,9 +59,10 @@ def publications(engine: sa.Engine, images: Sequence[str]) -> dict[str, Publicat
     """Under which words each of these pictures is published, those that are; whether it has a label is another matter
     (`Roster.is_public`). Raises StorageError."""
     table, found = label_event_table, dict[str, list[LabelEvent]]()
+    said_of_it = table.c.kind.in_(PUBLISHING) | (table.c.reason == REMOVED)
     for some in batches(images, AT_ONCE):
         with reading(engine) as connection:
-            for said in events_where(connection, table.c.image.in_(some) & table.c.kind.in_(PUBLISHING)):
+            for said in events_where(connection, table.c.image.in_(some) & said_of_it):
                 found.setdefault(said.image, []).append(said)
     now = {image: publication_of(history) for image, history in found.items()}
     return {image: publication for image, publication in now.items() if publication is not None}

@@ -3,7 +3,6 @@
 import threading
 from array import array
 from collections.abc import Sequence
-from typing import get_args
 
 import numpy as np
 import sqlalchemy as sa
@@ -12,23 +11,23 @@ from fgdemo.storage.database.database import reading
 from fgdemo.storage.database.schema import image_table
 from fgdemo.storage.history.event_columns import EventColumns, events_after
 from fgdemo.storage.history.events import EventLog, standing_of
-from fgdemo.storage.history.label_event import PUBLISHING, LabelEvent, counts_here
+from fgdemo.storage.history.label_event import REMOVED, LabelEvent, counts_here
 from fgdemo.storage.history.publications import publications
-from fgdemo.storage.history.roster_columns import COLUMNS, Numbered, grown
+from fgdemo.storage.history.roster_columns import (
+    COLUMNS,
+    DOES_BRING,
+    GOLD,
+    IS_OUT,
+    KINDS,
+    SPLITS,
+    Numbered,
+    grown,
+)
 from fgdemo.storage.pictures.image_ids import ImageIds, packed
-from fgdemo.values.annotation import DECIDING, OUT, Kind, Publication, Split, Standing
+from fgdemo.values.annotation import DECIDING, Publication, Standing
 from fgdemo.values.batches import batches
 from fgdemo.values.errors import StorageError
 
-KINDS: tuple[Kind, ...] = get_args(Kind)
-SPLITS: tuple[Split, ...] = get_args(Split)
-_KIND_CODES: dict[str, int] = {kind: code for code, kind in enumerate(KINDS)}
-_SPLIT_CODES: dict[str, int] = {split: code for code, split in enumerate(SPLITS)}
-_SIMPLE = np.isin(KINDS, ("import", "label", "unusable", "none"))
-IS_OUT = np.isin(KINDS, OUT)
-"""By the number of a kind: it takes the picture out of training."""
-_GOLD = SPLITS.index("gold")
-_NO_MATTER = np.isin(KINDS, ("unsure", "skip", "point", *PUBLISHING))
 _FOLDED_AT_ONCE = 500
 _ROWS_AT_ONCE = 50_000
 
@@ -123,7 +122,7 @@ class Roster:
 
     def locked(self, rows: np.ndarray | slice) -> np.ndarray:
         """bool for each of the rows: see `Standing.is_locked`."""
-        return (self.split[rows] == _GOLD) & ((self.taxon[rows] >= 0) | IS_OUT[self.kind[rows]])
+        return (self.split[rows] == GOLD) & ((self.taxon[rows] >= 0) | IS_OUT[self.kind[rows]])
 
     @property
     def annotator(self) -> np.ndarray:
@@ -149,7 +148,12 @@ class Roster:
     def is_public(self) -> np.ndarray:
         """(n,) bool: visitors may see it. It is published, has a label, and measures no model."""
         with self._lock:  # a follow in between would make columns of two lengths
-            return self._columns["published"][: len(self)] & (self.taxon >= 0) & (self.split != _GOLD)
+            return self._columns["published"][: len(self)] & (self.taxon >= 0) & (self.split != GOLD)
+
+    @property
+    def removed(self) -> np.ndarray:
+        """(n,) bool: removed for good, see `fgdemo.storage.history.removing`; nothing is shown of it."""
+        return self._columns["removed"][: len(self)]
 
     def standing(self, image: str) -> Standing:
         """What is true of one picture. Raises StorageError if it is not in the workspace."""
@@ -168,6 +172,11 @@ class Roster:
             suggested=bool(self.suggested[row]),
             split=SPLITS[int(self.split[row])],
         )
+
+    def there(self) -> Sequence[str]:
+        """The ids of all pictures but those that were removed."""
+        removed = self.removed
+        return self.image_ids.at(np.flatnonzero(~removed)) if removed.any() else self.image_ids
 
     def changed_since(self, cursor: int) -> tuple[int, np.ndarray]:
         """Rows touched since the `cursor` that an earlier call gave (0: since ever), each once; and the next cursor."""
@@ -219,12 +228,12 @@ class Roster:
             first = np.sort(first)
             self._make_room(len(self) + len(first))
         columns = self._columns
-        columns["split"][rows] = [_SPLIT_CODES.get(split or "train", 0) for split in said.splits]
+        columns["split"][rows] = [SPLIT_CODES.get(split or "train", 0) for split in said.splits]
         columns["imported"][rows] = [self._imports.number(run) for run in said.imports]
-        kinds = np.array([_KIND_CODES[kind] for kind in said.kinds], np.uint8)
-        matters = ~_NO_MATTER[kinds]
+        kinds = np.array([KIND_CODES[kind] for kind in said.kinds], np.uint8)
+        matters = ~NO_MATTER[kinds]
         further = columns["seconded"][rows] | columns["suggested"][rows]
-        long = matters & (~_SIMPLE[kinds] | np.array(said.blind, np.bool_) | further.astype(np.bool_))
+        long = matters & (~SIMPLE[kinds] | np.array(said.blind, np.bool_) | further.astype(np.bool_))
         simple = np.flatnonzero(matters & ~long)
         at = rows[simple]  # of several events about one picture the last one stays
         columns["taxon"][at] = [self._taxa.number(said.taxa[n]) for n in simple.tolist()]
@@ -232,9 +241,12 @@ class Roster:
         columns["checked"][at] = kinds[simple] != KINDS.index("import")
         columns["annotator"][at] = [self._annotators.number(said.annotators[n]) for n in simple.tolist()]
         columns["version"][at] = np.array(said.ids, np.int64)[simple]
+        gone = np.array([reason == REMOVED for reason in said.reasons], np.bool_)
+        changes = np.flatnonzero(gone | DOES_BRING[kinds])
+        columns["removed"][rows[changes]] = gone[changes]
         imports = np.flatnonzero(kinds == KINDS.index("import"))
         columns["came_as"][rows[imports]] = [self._taxa.number(said.taxa[n]) for n in imports.tolist()]
-        shown = [n for n, kind in enumerate(said.kinds) if counts_here(kind, said.reasons[n])]
+        shown = [n for n, kind in enumerate(said.kinds) if gone[n] or counts_here(kind, said.reasons[n])]
         columns["published"][rows[shown]] = [said.kinds[n] == "publish" for n in shown]
         if len(new):
             columns["twin"][rows[new]] = rows[new]

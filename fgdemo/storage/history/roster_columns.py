@@ -1,7 +1,23 @@
 """The columns of the roster: what type each has, how they grow, and words as the numbers that stand in them."""
 
+from typing import get_args
+
 import numpy as np
 
+from fgdemo.storage.history.label_event import BRINGS, PUBLISHING
+from fgdemo.values.annotation import OUT, Kind, Split
+
+KINDS: tuple[Kind, ...] = get_args(Kind)
+SPLITS: tuple[Split, ...] = get_args(Split)
+KIND_CODES: dict[str, int] = {kind: code for code, kind in enumerate(KINDS)}
+SPLIT_CODES: dict[str, int] = {split: code for code, split in enumerate(SPLITS)}
+SIMPLE = np.isin(KINDS, ("import", "label", "unusable", "none"))
+IS_OUT = np.isin(KINDS, OUT)
+"""By the number of a kind: it takes the picture out of training."""
+GOLD = SPLITS.index("gold")
+DOES_BRING = np.isin(KINDS, BRINGS)
+"""By the number of a kind: a picture is there from then on."""
+NO_MATTER = np.isin(KINDS, ("unsure", "skip", "point", *PUBLISHING))
 COLUMNS = {
     "taxon": np.int32,
     "kind": np.uint8,
@@ -16,6 +32,7 @@ COLUMNS = {
     "seconded": np.bool_,
     "came_as": np.int32,
     "published": np.bool_,
+    "removed": np.bool_,
 }
 
 

@@ -35,7 +35,9 @@ def looks_to_send(embeddings: Embeddings, sent: int) -> tuple[Sending, int] | No
     count = min(len(embeddings.rows), sent + MOST)
     if count - sent < LEAST:
         return None
-    ids, vectors, part_vectors, part_maps = embeddings.stored(sent, count)
+    stored = embeddings.stored(sent, count)
+    kept = stored[0].any(1)  # those of pictures that were removed are zero
+    ids, vectors, part_vectors, part_maps = (one[kept] for one in stored)
     content = save({"ids": ids, "embeddings": vectors, "part_vectors": part_vectors, "part_maps": part_maps})
     name = f"{looks_folder(embeddings.model_version)}/{hashlib.sha256(content).hexdigest()}"
     return Sending(name, content, is_named_by_hash=True), count

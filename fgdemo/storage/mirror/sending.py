@@ -27,6 +27,7 @@ from fgdemo.storage.database.schema import (
 from fgdemo.storage.disk.strict_json import read_json
 from fgdemo.storage.embeddings.embeddings import Embeddings
 from fgdemo.storage.history.label_event import BRINGS, REMOVED
+from fgdemo.storage.history.removing import removed_among
 from fgdemo.storage.mirror.looks import looks_to_send
 from fgdemo.storage.mirror.models import JOB, MODEL
 from fgdemo.storage.mirror.protocol import Destination, GoneError, Sending
@@ -179,14 +180,14 @@ class Mirror:
             named |= set(before.values())
             origins = identities(connection, named)
             sessions = _sessions(connection, {row["session"] for row in rows} - {None})
-            removed = {row["image"] for row in rows if row["reason"] == REMOVED and row["image"] not in self._images}
+            removed = removed_among(connection, {row["image"] for row in rows if row["reason"] == REMOVED})
             brought = {row["image"] for row in rows if row["kind"] in BRINGS}
             pictures = _pictures(connection, brought | removed)
 
         def identity(event: int) -> Identity:
             return origins.get(event, (own, event))
 
-        there = [row for row in pictures if row["id"] in self._images]
+        there = [row for row in pictures if row["id"] in self._images and row["id"] not in removed]
         files = [Sending(picture_file(row["id"]), self._images.path(row["id"]), is_named_by_hash=True) for row in there]
         missing = [row["id"] for row in pictures if row["id"] not in self._images and row["name"]]
         records: list[Mapping[str, Any]] = [record for _, _, record in small]

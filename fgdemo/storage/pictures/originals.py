@@ -65,6 +65,10 @@ class ImageStore:
     def __contains__(self, image_id: str) -> bool:
         return self.path(image_id).exists()
 
+    def holds(self, image_id: str) -> bool:
+        """Whether anything of it is here: the original, or its thumbnail."""
+        return self.path(image_id).exists() or self.path(image_id, "thumbnails").exists()
+
     def read(self, image_id: str) -> bytes:
         """The original bytes.
 

@@ -10,6 +10,7 @@ from fgdemo.storage.database.database import reading, taxon_in
 from fgdemo.storage.database.schema import image_table, label_event_table, session_table, taxon_table
 from fgdemo.storage.history.event_rows import event_of
 from fgdemo.storage.history.events import LabelEvent, standing_of
+from fgdemo.storage.history.removing import removed_images
 from fgdemo.values.annotation import Split, Standing
 from fgdemo.values.batches import batches
 from fgdemo.values.taxonomy import Taxon
@@ -48,7 +49,8 @@ class Inventory:
     Attributes:
         taxa: in the order in which they came, with those that are `retired`.
         sessions: rows of the session table.
-        pictures: how many there are.
+        pictures: how many there are; those that were removed are none.
+        removed: how many were removed.
         events: how many there are.
     """
 
@@ -66,8 +68,9 @@ class Inventory:
             ).one()
             first = sa.func.min(table.c.id)
             query = sa.select(table.c.image).where(table.c.id <= self._last).group_by(table.c.image).order_by(first)
-            self._images = list(connection.execute(query).scalars())
-        self.pictures = len(self._images)
+            removed = set(connection.execute(removed_images()).scalars())
+            self._images = [image for image in connection.execute(query).scalars() if image not in removed]
+        self.pictures, self.removed = len(self._images), len(removed)
         self._groups = frozenset(taxon.parent for taxon in self.taxa if taxon.parent)
         self.by_id = {taxon.id: taxon for taxon in self.taxa}
 

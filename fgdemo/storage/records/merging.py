@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from fgdemo.storage.database.schema import label_event_table, session_table
 from fgdemo.storage.history.event_rows import event_of, row_of
 from fgdemo.storage.history.events import LabelEvent, standing_of
+from fgdemo.storage.history.label_event import IMPORT, is_removed
 from fgdemo.values.annotation import DECIDING, Split, Standing
 from fgdemo.values.labelled import SourceEvent, SourceSession
 from fgdemo.values.taxonomy import Taxon
@@ -75,6 +76,7 @@ class Merger:
         taxon_of: the workspace's taxon for each label and each taxon of another workspace.
         sessions: the workspace's session for each (annotator, opened_at).
         now: the time of whatever comes without one.
+        batch: what an import calls all that it brings, but for what was one answer about many pictures elsewhere.
     """
 
     def __init__(
@@ -83,8 +85,10 @@ class Merger:
         taxon_of: Mapping[str | Taxon, str],
         sessions: Mapping[tuple[str, str], int],
         now: str,
+        batch: str | None = None,
     ) -> None:
         self._connection, self._taxon_of, self._sessions, self._now = connection, taxon_of, sessions, now
+        self._batch = batch
 
     def merge(self, image: str, said: Sequence[SourceEvent], split: Split) -> int:
         """Append what the history of the picture does not hold yet; gives how much that was.
@@ -92,10 +96,11 @@ class Merger:
         Where the one history goes on from the other, it simply goes on. Where both have gone their own ways, an answer
         from elsewhere is a blind second opinion if a person here has spoken later, or if the picture is gold and has a
         label (there in any case, unless it adjudicates), so that a disagreement is put before an expert; a label that a
-        picture was imported with gives way to any person.
+        picture was imported with gives way to any person. A picture that was removed begins anew.
         """
         query = sa.select(label_event_table).where(label_event_table.c.image == image).order_by(label_event_table.c.id)
         history = [event_of(row) for row in self._connection.execute(query).mappings()]
+        history = [] if is_removed(history) else history
         known = self._recognise(said, history)
         fresh = [one for at, one in enumerate(said) if at not in known]
         parted = len(set(known.values())) < len(history)
@@ -114,6 +119,8 @@ class Merger:
                 continue
             if history and told.kind == "suggestion":  # its receipt is for the picture there: others left this one here
                 told = replace(told, answer_key=None)
+            if self._batch and (told.batch is None or told.kind == "import" or told.batch.startswith(IMPORT)):
+                told = replace(told, batch=self._batch)
             where = {"image": image, "taxon": self._taxon(told), "created_at": told.at or self._now}
             new_id = self._insert(placed(told, where, numbers, self._sessions))
             written += 1

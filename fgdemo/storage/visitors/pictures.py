@@ -18,7 +18,8 @@ import sqlalchemy as sa
 from fgdemo.storage.database.database import reading, utc_now, writing
 from fgdemo.storage.database.schema import image_table
 from fgdemo.storage.history.events import EventLog
-from fgdemo.storage.history.label_event import FROM_VISITOR, RECEIPT, REMOVED, LabelEvent, standing_of
+from fgdemo.storage.history.label_event import FROM_VISITOR, RECEIPT, LabelEvent, is_removed, standing_of
+from fgdemo.storage.history.removing import clear_removed, mark_removed
 from fgdemo.storage.pictures.originals import ImageStore
 from fgdemo.values.errors import PictureError, UnavailableError
 
@@ -108,11 +109,10 @@ class VisitorPictures:
         with reading(self._engine) as connection:
             rows = sa.select(image_table.c.id).where(image_table.c.source == FROM_VISITOR)
             left = [image for image in connection.execute(rows).scalars() if image in self._images]
+        clear_removed(self._engine, self._images, left)
         removed = 0
         for image, history in self._log.histories(left).items():
-            if is_removed(history):
-                self._images.remove(image)
-            elif not _is_accepted(history) and _last_sent(history) < before:
+            if not is_removed(history) and not _is_accepted(history) and _last_sent(history) < before:
                 self._remove(image, f"No expert accepted the picture in {self.keep_days} days, so it was removed.")
                 removed += 1
         return removed
@@ -144,11 +144,9 @@ class VisitorPictures:
         return LeftPicture("kept", until.isoformat())
 
     def _remove(self, image: str, why: str) -> None:
-        """The event first: whoever finds it knows that the file has to go."""
-        self._log.append(LabelEvent(image, "unusable", BY, comment=why, reason=REMOVED))
-        with writing(self._engine) as connection:  # people call files by names and places
-            connection.execute(image_table.update().where(image_table.c.id == image).values(name=""))
-        self._images.remove(image)
+        with writing(self._engine) as connection:
+            mark_removed(connection, [image], BY, why, clock=self._clock)
+        clear_removed(self._engine, self._images, [image])
 
 
 def receipt_of(key: str) -> str:
@@ -165,11 +163,6 @@ def new_receipt() -> str:
 def key_of(receipt: str) -> str:
     """What the log knows of a receipt."""
     return f"{RECEIPT}{hashlib.sha256(receipt.encode('utf-8', 'surrogatepass')).hexdigest()}"
-
-
-def is_removed(history: list[LabelEvent]) -> bool:
-    """Whether nothing was said about the picture since it was removed."""
-    return bool(history) and history[-1].reason == REMOVED
 
 
 def _is_accepted(history: list[LabelEvent]) -> bool:

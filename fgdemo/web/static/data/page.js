@@ -3,6 +3,7 @@
 import { ask, keepAsking } from "../shared/client.js";
 import { h } from "../shared/dom.js";
 import { gate, isShown, whoAmI } from "../head/nav.js";
+import { Imports } from "./imports.js";
 import { filesOf, newBatch, sendFiles, sorted } from "./uploads.js";
 import { drawPeople, drawTransfer } from "./views.js";
 
@@ -49,6 +50,7 @@ class DataPage {
       if (location) this.begin("data_import", { location, about: location.slice(-200) });
     });
     this.$('[data-form="person"]').addEventListener("submit", (event) => this.addPerson(event));
+    this.imports = new Imports(this.$(".fg-imports"), this.$('[data-message="imports"]'), this.$("dialog"));
     this.drawFormats();
     addEventListener("beforeunload", (event) => this.sending && event.preventDefault());
     document.addEventListener("fg-page", (event) => event.detail === "data" && this.open());
@@ -79,6 +81,7 @@ class DataPage {
       return;
     }
     this.follow();
+    this.imports.load();
     this.showPeople(await keepAsking("people_list", {}, { isWanted: () => isShown("data") }));
   }
 
@@ -152,6 +155,7 @@ class DataPage {
   show(transfer, onCancel = () => this.begin("data_cancel", {})) {
     drawTransfer(this.$(".fg-transfer"), transfer, { onCancel, onGoOn: () => this.begin("data_go_on", {}) });
     const busy = transfer?.state === "running";
+    if (this.isRunning && !busy) this.imports.load();
     this.isRunning = busy && !this.sending;
     for (const button of this.root.querySelectorAll('[data-do], [data-form="location"] button')) button.disabled = busy;
   }

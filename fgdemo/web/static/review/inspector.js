@@ -31,6 +31,8 @@ export class Inspector {
     this.root = root;
     this.onClose = onClose;
     this.view = "contrast";
+    /** @type {(() => void) | null} */
+    this.onRemove = null;
     /** @type {any} */
     this.tile = null;
     this.turn = 0;
@@ -176,6 +178,7 @@ export class Inspector {
           .filter(Boolean)
           .join(" · "),
       ),
+      this.onRemove ? h("button", { type: "button", class: "fg-link fg-small", onclick: this.onRemove }, "Remove for good…") : "",
     );
   }
 

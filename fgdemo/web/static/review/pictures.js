@@ -9,6 +9,7 @@ import { pictures } from "./chosen.js";
 import { drawFilter, openSearch } from "./filter.js";
 import { Grid } from "./grid.js";
 import { Inspector } from "./inspector.js";
+import { askRemoval } from "./removing.js";
 import { openPoints } from "../points/dialog.js";
 import { askToPublish } from "./publish.js";
 import { filterOf, linkTo } from "./route.js";
@@ -33,6 +34,7 @@ const KEYS = [
   [["F"], "colours of the map, or its outline"],
   [["M"], "the same place in pictures of both kinds, side by side"],
   [["P"], "teach parts: place points on it"],
+  [["Delete"], "remove for good: asked first, for maintainers"],
 ];
 const ARROWS = new Set(["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End"]);
 
@@ -59,10 +61,17 @@ export class Pictures {
       onPublish: () => askToPublish(this.dialog, this.bulk),
       onDone: () => this.afterAnswer(onDone),
     });
+    this.onRemoved = async (words) => {
+      if (this.opened) await this.open(this.opened.route, this.opened.overview, this.opened.mayAdjudicate);
+      this.bulk.say(words);
+      onDone();
+    };
     document.addEventListener("keydown", (event) => this.onKey(event));
   }
 
   async open(route, overview, mayAdjudicate) {
+    this.opened = { route, overview, mayAdjudicate };
+    this.inspector.onRemove = mayAdjudicate ? () => this.remove() : null;
     this.bulk.mayAdjudicate = this.grid.mayChooseGold = mayAdjudicate;
     this.bulk.gold = overview.gold_check;
     const [filter, banner] = [this.root.querySelector(".fg-review-filter"), this.root.querySelector(".fg-banner")];
@@ -105,6 +114,15 @@ export class Pictures {
   openPoints() {
     const tile = this.grid.tiles[this.grid.cursor];
     if (tile) openPoints(tile.image, { onClose: (hasChanged) => hasChanged && this.inspector.lookAgain(tile) });
+  }
+
+  /** The chosen pictures go for good; gold ones are chosen by themselves. */
+  remove() {
+    if (!this.bulk.mayAdjudicate) return this.bulk.say("Only maintainers may remove pictures. X calls them unusable.", true);
+    return askRemoval(this.dialog, this.grid.targets, (count) => {
+      this.inspector.clear();
+      this.onRemoved(`${pictures(count)} removed for good.`);
+    });
   }
 
   search() {
@@ -161,6 +179,7 @@ export class Pictures {
       f: () => inspector.fill(),
       m: () => inspector.comparing.open(),
       p: () => this.openPoints(),
+      Delete: () => this.remove(),
       "/": () => this.search(),
       "?": () => this.showKeys(),
       " ": () => grid.pick(grid.cursor, { toggle: true }),
