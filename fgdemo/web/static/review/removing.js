@@ -2,7 +2,7 @@
 
 import { ask } from "../shared/client.js";
 import { h } from "../shared/dom.js";
-import { pictures } from "./bulk.js";
+import { pictures } from "./chosen.js";
 
 /** Ask whether these pictures are to go; `onGone()` when they are. */
 export function askRemoval(dialog, tiles, onGone) {
