@@ -9,6 +9,7 @@ from functools import partial
 from sqlalchemy.engine import Engine
 
 from fgdemo.learn.live.live_classifier import embeddings_of
+from fgdemo.learn.live.voters import CheckpointVoters
 from fgdemo.model.checkpoint.foreign import is_foreign
 from fgdemo.model.checkpoint.load import load_classifier
 from fgdemo.model.classifier import Classifier
@@ -240,6 +241,7 @@ def _services(
             partial(method_maps, classifier),
             places_of(classifier),
             lambda: learning.teacher.taught(classifier),
+            CheckpointVoters(classifier, roster, workspace.embeddings),
         ),
         suggestions=Suggestions(
             workspace.events, workspace.images, Remarks(workspace.engine), pictures, classifier.taxonomy

@@ -80,6 +80,7 @@ def start_learning(
         embeddings,
         images,
         is_taught=lambda: teacher.is_taught,
+        voters=learner.voters(classifier.origin),
         places=places_of,
     )
     gold = Gold(roster, doubts, training.is_judging)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import gradio as gr
+import numpy as np
 from PIL import Image
 from playwright.sync_api import Browser, ConsoleMessage, Page
 
@@ -138,6 +139,7 @@ def services_over(
             workspace.images.decoder,
             settings.most_waiting,
             drawn_methods,
+            voters=workspace.learner.voters(np.zeros(4)),
         ),
         suggestions=workspace.suggestions(settings.keep_suggestions_days),
         accounts=Accounts(workspace.engine),

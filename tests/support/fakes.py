@@ -97,6 +97,8 @@ class FakeClassifier:
         probs = np.exp(logits - logits.max())
         distance = float(((tokens.mean((0, 1)) - colours) ** 2).sum(1).min())
         embedding = np.append(tokens.mean((0, 1)), 0.1)
+        length = np.linalg.norm(embedding)
+        kept = np.concatenate([tokens, np.full((14, 14, 1), 0.1)], axis=2) / length  # their mean is the embedding
         rows = np.clip(1 - np.abs(np.linspace(0, 1, 14)[:, None] - np.array([0.0, 0.5, 1.0])) * 2, 0, 1) * 0.75
         shares = np.append(rows, 1 - rows.sum(1, keepdims=True), axis=1)
         return Reading(
@@ -106,10 +108,10 @@ class FakeClassifier:
             bias,
             np.repeat(shares[:, None], 14, axis=1),
             PARTS,
-            embedding / np.linalg.norm(embedding),
+            embedding / length,
             min(1.0, 2 * distance),
             0.97,
-            tokens=tokens,
+            tokens=kept,
             mid=tokens,
             foreground=(np.abs(tokens - tokens[0, 0]).sum(-1) > 0.025).astype(np.float32) if self.closer else None,
         )

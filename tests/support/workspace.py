@@ -124,7 +124,15 @@ def open_fake_workspace(home: Path, url: str | None = None, decoder: Decoder | N
         np.zeros(4, np.float32), 1.0, np.zeros((5, 5)), np.zeros((5, len(leaves))), np.zeros(len(leaves)), 0.01
     )
     learner = LiveLearner(prior, leaves, 0.1, roster, embeddings, taxa.load)
-    explainer = Explainer(lambda: classifier, learner, roster, embeddings, images, places=lambda _: LEFT)
+    explainer = Explainer(
+        lambda: classifier,
+        learner,
+        roster,
+        embeddings,
+        images,
+        places=lambda _: LEFT,
+        voters=learner.voters(np.zeros(4)),
+    )
     labelling = Labelling(engine, roster, learner, taxa, classifier, explainer)
     review = Review(engine, roster, learner, taxa, explainer)
     points = PointLog(engine)

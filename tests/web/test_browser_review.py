@@ -322,6 +322,34 @@ def test_a_maintainer_publishes_pictures_which_visitors_then_see(
     expect(strip.locator("img").first).to_be_visible()
     expect(strip.locator(".fg-credit")).to_have_text("<b>Mia</b> Miller · CC BY 4.0")
     expect(visitor.locator(".fg-strip-a img")).to_have_count(0)
+    spoke = visitor.locator(".fg-classify .fg-cards-b .fg-spoke")
+    expect(spoke.locator(".fg-crop[data-painted]").first).to_be_visible()
+    expect(spoke.first).to_contain_text("<b>Mia</b> Miller · CC BY 4.0")
+    expect(visitor.locator(".fg-classify .fg-cards-a .fg-spoke")).to_have_count(0)
+    spoke.first.get_by_role("button").click()
+    closely = visitor.locator("dialog[open]")
+    expect(closely).to_contain_text("labelled Mourning Warbler")
+    expect(closely).to_contain_text("Without this picture it would be")
+    expect(closely.locator(".fg-spoke-whole img")).to_have_count(2)
+    visitor.keyboard.press("Escape")
+    expect(closely).to_have_count(0)
     visitor.close()
     page.context.close()
     assert complaints == []
+
+
+def test_crops_that_spoke_unfold_beside_a_picture_and_add_up(page: Page, app: RunningApp) -> None:
+    page.goto(app.url + CELL)
+    fold = page.locator(".fg-inspector .fg-cards-fold")
+    expect(fold).to_be_visible()
+    expect(fold.locator(".fg-spoke")).to_have_count(0)  # nothing is read unasked
+    fold.locator("> summary").click()
+    expect(fold.locator(".fg-crop[data-painted]").first).to_be_visible()
+    fold.locator(".fg-cards-sum summary").click()
+    cells = [cell.replace("−", "-") for cell in fold.locator("tbody td, tfoot td").all_inner_texts()]
+    a, b = ([float(cell) for cell in cells[at::2]] for at in (0, 1))
+    for *terms, total in (a, b):
+        assert abs(sum(terms) - total) < 0.005 * len(terms) + 0.005
+    expect(fold).to_contain_text("this picture itself")
+    page.keyboard.press("ArrowRight")  # the next picture unfolds its own
+    expect(fold.locator(".fg-crop[data-painted]").first).to_be_visible()

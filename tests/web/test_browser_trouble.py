@@ -265,7 +265,7 @@ def test_classify_sends_the_picture_again_and_answers(page: Page, app: RunningAp
     is_calm(page)
     assert remarks(app) == before + 1, "a lost reply and a second press make one"
     missed = losing.missed(
-        "head/nav.js classify/page.js about gradio_api/upload classify neighbours trust search_taxa suggest"
+        "head/nav.js classify/page.js about gradio_api/upload classify neighbours cards trust search_taxa suggest"
     )
     assert missed == set()
 

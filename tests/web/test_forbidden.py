@@ -35,12 +35,13 @@ FOR_EVERYBODY = {
     "neighbours",
     "compare",
     "same_place",
+    "cards",
     "search_taxa",
     "suggest",
     "my_picture",
     "forget_picture",
 }
-IN_THE_API = FOR_EVERYBODY - {"my_picture", "measure_methods", "compare"}
+IN_THE_API = FOR_EVERYBODY - {"my_picture", "measure_methods", "compare", "cards"}
 ENDPOINTS_FOR_EXPERTS = {"next_items", "answer"}
 ENDPOINTS_FOR_MAINTAINERS = {"start_export", "export_state"}
 ADDRESSES_FOR_EVERYBODY = {
@@ -57,6 +58,7 @@ OF_NO_SESSION = {
     "label_explain",
     "label_spread",
     "label_references",
+    "label_cards",
     "label_history",
 }
 PASSWORD = "long enough"

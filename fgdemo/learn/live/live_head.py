@@ -28,6 +28,7 @@ from fgdemo.model.instant import InstantHead, solve
 from fgdemo.storage.embeddings.embeddings import Embeddings
 from fgdemo.storage.history.roster import KINDS, SPLITS, Roster
 from fgdemo.values.batches import batches
+from fgdemo.values.classification.votes import VotingHead
 from fgdemo.values.taxonomy import Taxonomy
 
 WEIGHT = 1.0
@@ -131,6 +132,37 @@ class LiveHead:
         with self._lock:
             half = self._head.half_inverse()
         return (half + np.tril(half, -1).T).astype(np.float32)
+
+    def voting(
+        self, origin: np.ndarray, asked: Sequence[str]
+    ) -> tuple[VotingHead, dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]]:
+        """The head as it is now, to be split over pictures; and of each kind asked about that it has seen the rows
+        of the roster that it has learned from, their weights, and the rows of their embeddings.
+
+        Args:
+            origin: (D,) the mean background token.
+        """
+        with self._lock:
+            head, held, seen = self._head, self._held.copy(), self._discriminant().seen
+            leaves = tuple(taxon for taxon, is_seen in zip(self._taxa, seen, strict=True) if is_seen)
+            voting = VotingHead(
+                leaves,
+                head.mean.astype(np.float64),
+                head.scale,
+                origin.astype(np.float64),
+                head.inverse(),
+                head.solution[:, seen].copy(),
+                head.moment()[:, seen],
+                head.counts[seen].copy(),
+                self.temperature,
+                "discriminant",
+            )
+            column_of = {leaf: self._column[leaf] for leaf in asked if leaf in leaves}
+        rows = {leaf: np.flatnonzero((held.column == at) & (held.weight > 0)) for leaf, at in column_of.items()}
+        known = {leaf: at[held.embedding[at] >= 0] for leaf, at in rows.items()}
+        return voting, {
+            leaf: (at, held.weight[at].astype(np.float64), held.embedding[at]) for leaf, at in known.items()
+        }
 
     def refit_when_due(self) -> None:
         """Solve anew, while answers go on being learned, where many changes have piled up rounding."""

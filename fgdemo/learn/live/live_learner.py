@@ -11,6 +11,7 @@ from threadpoolctl import ThreadpoolController
 from fgdemo.learn.live.live_head import LiveHead
 from fgdemo.learn.live.ranking import Ranker
 from fgdemo.learn.live.similar import Similar
+from fgdemo.learn.live.voters import LiveVoters
 from fgdemo.model.head import RidgeHead
 from fgdemo.storage.embeddings.embeddings import Embeddings
 from fgdemo.storage.history.roster import Roster
@@ -48,6 +49,7 @@ class LiveLearner:
         self._head = LiveHead(prior, taxa, roster, embeddings, taxonomy)
         self._ranker = Ranker(self._head, roster, embeddings, temperature)
         self._similar = Similar(roster, embeddings)
+        self._embeddings = embeddings
         self._ranking: Ranking | None = None
         self._ranked_version = 0
         self._accuracy: Accuracy | None = None
@@ -79,6 +81,10 @@ class LiveLearner:
     def weights_now(self) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
         """(D, C) and (C,) float32 from raw embeddings to calibrated log-odds, and the C taxa they are about."""
         return self._head.linear()
+
+    def voters(self, origin: np.ndarray) -> LiveVoters:
+        """Which pictures of the workspace have a vote in the head. `origin`: (D,) the mean background token."""
+        return LiveVoters(self._head, origin, self._roster, self._embeddings)
 
     def chances(self, image: str) -> tuple[TaxonChance, ...] | None:
         found = self._head.probs(image)

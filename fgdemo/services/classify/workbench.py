@@ -11,10 +11,11 @@ import numpy as np
 from fgdemo.services.classify.aside import Aside
 from fgdemo.services.classify.closer import look, told
 from fgdemo.services.classify.comparing import Comparing
-from fgdemo.services.classify.maps import Maps, check_different, check_leaves
+from fgdemo.services.classify.evidence.cards import EvidenceCards, Voters
+from fgdemo.services.classify.maps import Maps, check_different, check_leaves, check_pair
 from fgdemo.services.classify.measuring import Measuring
 from fgdemo.services.classify.readings import Readings
-from fgdemo.services.classify.references import nearest_others, neighbours
+from fgdemo.services.classify.references import SAME_PICTURE, nearest_others, neighbours
 from fgdemo.services.classify.taxon_search import TaxonSearch
 from fgdemo.services.classify.views import candidates, part_views, worth_comparing
 from fgdemo.services.classify.waiting_room import WaitingRoom
@@ -24,6 +25,7 @@ from fgdemo.storage.embeddings.library import Library
 from fgdemo.storage.pictures.decoding import Decoder
 from fgdemo.storage.pictures.images import Encoded
 from fgdemo.values.classification.answers import Classification, Neighbour, TaxonHit, TaxonProb
+from fgdemo.values.classification.cards import Cards, View
 from fgdemo.values.classification.closeness import Closeness
 from fgdemo.values.evidence import Places
 from fgdemo.values.methods import MethodsFunction
@@ -44,6 +46,7 @@ class Workbench:
         methods: draws the maps of other methods, or None to leave that out.
         live: the same model with the parts that are taught now, or None where none are.
         places: says on which pixels evidence is drawn, or None to draw it as it is.
+        voters: which pictures of the library have a vote in its head, or None to leave cards out.
         most_waiting: so many pictures wait for the model at once, and a few more of visitors who have few.
     """
 
@@ -57,6 +60,7 @@ class Workbench:
         methods: MethodsFunction | None = None,
         places: Places | None = None,
         live: Callable[[], Classifier] | None = None,
+        voters: Voters | None = None,
     ) -> None:
         self._classifier = classifier
         self._library = library
@@ -68,6 +72,7 @@ class Workbench:
         self._maps = Maps(classifier, self._readings, decoder, Measuring(room), trust, methods, places)
         known = None if library is None else WorkspaceReadings(library.images, Aside("references", niceness=2))
         self._comparing = Comparing(live, self._readings, library, known, room)
+        self._cards = EvidenceCards(voters, known, library.roster) if voters and known and library else None
 
     @property
     def comparing(self) -> Comparing:
@@ -175,6 +180,36 @@ class Workbench:
         embedding = None if whole is None else whole.reading.embedding
         near = {taxon: nearest_others(self._library, read, embedding, taxon, only_public) for taxon in taxon_ids}
         return {taxon: neighbours(self._library, taxon, found) for taxon, found in near.items()}
+
+    def cards(
+        self,
+        data: Encoded,
+        *,
+        name: str,
+        box: CropBox | None,
+        a: str,
+        b: str,
+        only_public: bool = True,
+        closer: Closeness = "never",
+    ) -> Cards | None:
+        """Which places of which labelled pictures spoke for A and for B; None where nothing tells.
+
+        Args:
+            only_public: show those that visitors may see; closer: as it was answered (`classify`).
+
+        Raises:
+            PictureError, TaxonomyError: as for `classify`.
+            StorageError: the workspace cannot be read.
+        """
+        check_pair(self._classifier.taxonomy, a, b)
+        if self._cards is None or self._library is None:
+            return None
+        looked, itself = look(self._readings, data, name, box, closer), set[str]()
+        if box is None:
+            near = (self._library.nearest(looked.first.reading.embedding, taxon, 1) for taxon in (a, b))
+            itself = {one.image_id for found in near for one in found if one.similarity > SAME_PICTURE}
+        views = [View(read.reading, box or place, weight) for read, place, weight in looked.views()]
+        return self._cards.of(views, looked.first.by, a, b, {looked.first.image_id, *itself}, only_public)
 
     def is_public(self, image: str) -> bool:
         """Whether visitors may see this picture of the workspace."""

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from fgdemo.services.classify.aside import Aside
+from fgdemo.services.classify.evidence.cards import EvidenceCards, Voters
 from fgdemo.services.classify.views import candidates, part_views, worth_comparing
 from fgdemo.services.classify.workspace_readings import WorkspaceReadings
 from fgdemo.storage.embeddings.embeddings import Embeddings
@@ -14,6 +15,7 @@ from fgdemo.storage.history.roster import Roster
 from fgdemo.storage.pictures.originals import ImageStore
 from fgdemo.values.annotation import Learner
 from fgdemo.values.classification.answers import FineMap, PartView, PossibleKind
+from fgdemo.values.classification.cards import Cards, View
 from fgdemo.values.errors import TaxonomyError
 from fgdemo.values.evidence import Places, contrast_map, fine_map, pair_spread, part_sums
 from fgdemo.values.limits import MODEL_PX
@@ -77,6 +79,7 @@ class Explainer:
         live: the classifier with the newest head; called for each question, so it should be cheap.
         learner: whose neighbours are the references; follows the same roster.
         is_taught: whether points have taught it parts since `embeddings` were made, which know nothing of those.
+        voters: which pictures have a vote in the newest head, or None to leave cards out.
         places: says on which pixels the evidence of what `live` gives is drawn, or None to draw it as it is.
     """
 
@@ -89,6 +92,7 @@ class Explainer:
         images: ImageStore,
         is_taught: Callable[[], bool] = lambda: False,
         places: Callable[[Any], Places] | None = None,
+        voters: Voters | None = None,
     ) -> None:
         self._live = live
         self._learner = learner
@@ -98,6 +102,7 @@ class Explainer:
         self._images, self._places = images, places
         self._aside = Aside("explain", niceness=1)
         self._readings = WorkspaceReadings(images, self._aside, READINGS_KEPT)
+        self._cards = None if voters is None else EvidenceCards(voters, self._readings, roster)
 
     def explain(self, image: str, a: str | None = None, b: str | None = None) -> Explanation:
         """The maps for the likeliest kinds and for A and B, which default to the likeliest and its best rival.
@@ -117,6 +122,16 @@ class Explainer:
         _check_known(classifier, a, b)
         reading = self._readings.of(image, classifier)
         return None if self._places is None else self._aside.do(self._spread, classifier, reading, image, a, b)
+
+    def cards(self, image: str, a: str, b: str) -> Cards | None:
+        """Which places of which labelled pictures spoke for A and for B; None where nothing tells.
+
+        Raises: as `explain`.
+        """
+        classifier = self._live()
+        _check_known(classifier, a, b)
+        reading = self._readings.of(image, classifier)
+        return None if self._cards is None else self._cards.of([View(reading)], classifier, a, b, {image}, False)
 
     def references(self, image: str, a: str, b: str) -> References:
         """Labelled pictures of both kinds, checked ones first, nearest by the part that decides between A and B.

@@ -44,19 +44,19 @@ class Library:
     ) -> None:
         self.images = images
         self._suspicion = suspicion
-        self._roster = roster
+        self.roster = roster
         self._embeddings = embeddings
 
     def is_public(self, image: str) -> bool:
         """Whether visitors may see this picture, as of now. Raises StorageError."""
-        roster = self._roster
+        roster = self.roster
         roster.follow()
         row = roster.row_of.get(image)
         return row is not None and bool(roster.is_public[row])
 
     def publications(self, images: Sequence[str]) -> dict[str, Publication]:
         """Credit and licence of those of these pictures that are published. Raises StorageError."""
-        return self._roster.publications(images)
+        return self.roster.publications(images)
 
     def nearest(
         self, embedding: np.ndarray, taxon: str, limit: int = 4, only_public: bool = False
@@ -69,7 +69,7 @@ class Library:
         Raises:
             StorageError: the workspace cannot be read.
         """
-        roster = self._roster
+        roster = self.roster
         roster.follow()
         if taxon not in roster.taxa:
             return ()

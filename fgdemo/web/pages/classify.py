@@ -126,11 +126,16 @@ def questions(workbench: Workbench, spend: Spend) -> list[Callable[..., dict[str
         shown = {"taxon_ids": tuple(asked.taxa), "only_public": person.role == "visitor"}
         return payloads.as_json(workbench.neighbours(**asked.picture(), **shown))
 
+    @answered(spend, "ask")
+    def cards(person: Person, asked: SpreadOf) -> dict[str, Any]:
+        pair = {"a": asked.a, "b": asked.b, "closer": asked.closer, "only_public": person.role == "visitor"}
+        return {"cards": payloads.as_json(workbench.cards(**asked.picture(), **pair))}
+
     @answered()
     def search_taxa(asked: Search) -> dict[str, Any]:
         return {"taxa": payloads.as_json(workbench.search_taxa(asked.query))}
 
-    return [about, classify, spread, trust, methods, measure_methods, neighbours, search_taxa]
+    return [about, classify, spread, trust, methods, measure_methods, neighbours, cards, search_taxa]
 
 
 def telling(suggestions: Suggestions, spend: Spend) -> list[Callable[..., dict[str, Any]]]:

@@ -35,6 +35,7 @@ STYLES = (
     "review/views.css",
     "points/points.css",
     "compare/compare.css",
+    "cards/cards.css",
     "data/page.css",
     "train/page.css",
     "train/verdict.css",

@@ -197,11 +197,17 @@ def explanations(labelling: Labelling, review: Review, accounts: Accounts) -> li
         }
 
     @answered(accounts, "expert")
+    def label_cards(person: Person, asked: OfPair) -> dict[str, Any]:
+        explainer = labelling.explainer
+        found = None if explainer is None else explainer.cards(asked.image, asked.a, asked.b)
+        return {"cards": payloads.as_json(found)}
+
+    @answered(accounts, "expert")
     def label_history(person: Person, asked: OfPicture) -> dict[str, Any]:
         events = review.history(person, asked.image)
         return {"events": [event(said, labelling.taxonomy()) for said in events]}
 
-    return [label_explain, label_spread, label_references, label_history]
+    return [label_explain, label_spread, label_references, label_cards, label_history]
 
 
 def said_in(person: Person, asked: Said) -> LabelEvent:

@@ -76,7 +76,7 @@ class ClassifyTab {
     this.stage.clear();
     this.closer.clear();
     this.stage.viewer.setPicture(url).catch(() => {}); // some formats only the server can show
-    const panels = needed(() => Promise.all([import("./answer.js"), import("./reasons.js")]));
+    const panels = needed(() => Promise.all([import("./answer.js"), import("./reasons.js"), import("../cards/cards.js")]));
     const reply = await this.read(picture, {}, turn);
     this.panels = Object.assign({}, ...(await panels));
     URL.revokeObjectURL(url);
@@ -143,7 +143,7 @@ class ClassifyTab {
     showModel(result); // another one may have gone live since the page was opened
     [this.a, this.b] = [result.asked, result.rival];
     this.stage.take(result);
-    this.$(".fg-neighbours").replaceChildren();
+    for (const panel of [".fg-cards", ".fg-neighbours"]) this.$(panel).replaceChildren();
     const { turn } = this;
     await this.showPicture();
     if (turn !== this.turn) return;
@@ -182,24 +182,24 @@ class ClassifyTab {
     this.askLater();
   }
 
-  /** Trust and neighbours come after the answer, never with it. */
+  /** Neighbours, cards and trust come after the answer, never with it. */
   askLater() {
     clearTimeout(this.later);
     if (this.closer.isQuiet) return;
-    const pair = { a: this.a, b: this.b };
-    const key = `${pair.a} ${pair.b}`;
-    const { result, upright } = this;
-    const isCurrent = () => result === this.result && this.a === pair.a && this.b === pair.b;
+    const { result, upright, a, b } = this;
+    const isCurrent = () => result === this.result && this.a === a && this.b === b;
     this.later = setTimeout(async () => {
-      const near = await this.keep(upright, "neighbours", { ...about("neighbours", result), taxa: [pair.a, pair.b] }, isCurrent);
-      if (isCurrent()) {
-        const [a, b] = [this.candidate(pair.a), this.candidate(pair.b)];
-        this.panels.showNeighbours(this.$(".fg-neighbours"), { a, b }, near.error ? null : near);
-      }
-      if (!isCurrent() || this.stage.measured.has(key)) return;
-      const trust = await this.keep(upright, "trust", { ...about("trust", result), ...pair }, isCurrent);
+      const near = await this.keep(upright, "neighbours", { ...about("neighbours", result), taxa: [a, b] }, isCurrent);
+      if (!isCurrent()) return;
+      const named = { a: this.candidate(a), b: this.candidate(b) };
+      this.panels.showNeighbours(this.$(".fg-neighbours"), named, near.error ? null : near);
+      const found = await this.keep(upright, "cards", { ...about("cards", result), a, b }, isCurrent);
+      if (!isCurrent()) return;
+      this.panels.drawCards(this.$(".fg-cards"), { ...found, ...named, src: result.display });
+      if (this.stage.measured.has(`${a} ${b}`)) return;
+      const trust = await this.keep(upright, "trust", { ...about("trust", result), a, b }, isCurrent);
       if (result !== this.result) return;
-      this.stage.takeTrust(key, trust.error || !trust.class ? null : trust); // null: nothing measures it here
+      this.stage.takeTrust(`${a} ${b}`, trust.error || !trust.class ? null : trust); // null: nothing measures it here
     }, SETTLE_MS);
   }
 

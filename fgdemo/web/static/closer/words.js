@@ -53,6 +53,6 @@ export function lookedAt(result) {
  * @param {any} result
  */
 export function about(name, result) {
-  if (name === "spread") return { box: result.box, closer: result.closer?.is_taken ? "always" : "never" };
+  if (name === "spread" || name === "cards") return { box: result.box, closer: result.closer?.is_taken ? "always" : "never" };
   return { box: IN_THE_FRAME.includes(name) ? lookedAt(result) : result.box };
 }

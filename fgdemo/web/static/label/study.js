@@ -3,6 +3,7 @@
 
 import { comparing } from "../compare/opening.js";
 import { drawBars } from "../shared/bars.js";
+import { FoldedCards } from "../cards/cards.js";
 import { keepAsking } from "../shared/client.js";
 import { partLabels, partsLayer } from "../shared/layers.js";
 import { iso } from "../shared/names.js";
@@ -28,6 +29,7 @@ export class Study {
     this.explanation = null;
     this.view = null;
     this.viewer = new Viewer(this.$(".fg-stage"));
+    this.cards = new FoldedCards(this.$(".fg-item-cards"));
     this.map = new PairMap(this.viewer, "label_spread");
     this.comparing = comparing(this.viewer, () => this.#question());
   }
@@ -59,6 +61,7 @@ export class Study {
     this.note("");
     this.$(".fg-refs").replaceChildren();
     drawBars(this.$(".fg-item-bars"), null);
+    this.cards.offer(null);
   }
 
   /** null, "contrast" or "parts". */
@@ -102,6 +105,8 @@ export class Study {
     const found = await keepAsking("label_references", { image: item.image, a: asked, b: rival }, this.#whileShown(item));
     const find = (taxon) => candidates.find((one) => one.taxon === taxon);
     if (this.item === item && !found.error) drawReferences(this.$(".fg-refs"), found, [find(asked), find(rival)]);
+    const ask = () => keepAsking("label_cards", { image: item.image, a: asked, b: rival }, this.#whileShown(item));
+    if (this.item === item) this.cards.offer({ ask, a: find(asked), b: find(rival), src: item.picture.src });
   }
 
   /** A is the likeliest kind, B the given label where that is another kind. Asked once an item. */

@@ -3,6 +3,7 @@
 
 import { comparing } from "../compare/opening.js";
 import { drawBars } from "../shared/bars.js";
+import { FoldedCards } from "../cards/cards.js";
 import { keepAsking } from "../shared/client.js";
 import { h } from "../shared/dom.js";
 import { partLabels, partsLayer } from "../shared/layers.js";
@@ -52,11 +53,13 @@ export class Inspector {
     this.fills = h("button", { type: "button", class: "fg-link", "aria-pressed": "false", onclick: () => this.fill() }, "Fill");
     this.head = h("div", { class: "fg-inspector-head" });
     this.bars = h("div", { class: "fg-inspector-bars" });
+    const cards = h("div", { class: "fg-cards" });
+    this.cards = new FoldedCards(cards);
     this.past = h("div", { class: "fg-past" });
     this.close = h("button", { type: "button", class: "fg-button fg-inspector-close", onclick: () => this.setLarge(false) }, "Close");
     root.replaceChildren(
       h("div", { class: "fg-inspector-picture" }, this.stage, h("div", { class: "fg-inspector-views" }, this.views, this.fills)),
-      h("div", { class: "fg-inspector-words" }, this.head, this.bars, this.past, this.close),
+      h("div", { class: "fg-inspector-words" }, this.head, this.bars, cards, this.past, this.close),
     );
     this.viewer = new Viewer(this.stage);
     this.map = new PairMap(this.viewer, "review_spread");
@@ -103,6 +106,7 @@ export class Inspector {
       ?.setAttribute("aria-label", `Labelled ${iso(tile.given_name)}${tile.suggested ? `, looks like ${iso(tile.suggested_name)}` : ""}`);
     this.drawHead(tile);
     drawBars(this.bars, null);
+    this.cards.offer(null);
     this.past.replaceChildren();
     this.viewer.setPicture(new URL(tile.src, document.baseURI)).catch(() => {
       if (turn !== this.turn) return;
@@ -133,6 +137,7 @@ export class Inspector {
       this.explanation = reply;
       drawBars(this.bars, reply);
       this.draw();
+      this.offerCards(tile, isShown);
     } else this.note(reply ? reply.error : "The model has not looked at this picture yet.");
     const past = await history;
     if (turn === this.turn) drawHistory(this.past, past);
@@ -146,6 +151,13 @@ export class Inspector {
     const [a, b] = [asked, rival].map((taxon) => candidates.find((one) => one.taxon === taxon));
     const load = () => keepAsking("compare_known", { image: tile.image, a: asked, b: rival }, { isWanted: () => turn === this.turn });
     return { picture: this.viewer.picture, area: null, frame: null, grid, parts, a, b, load };
+  }
+
+  offerCards(tile, isShown) {
+    const { asked, rival, candidates } = this.explanation;
+    const find = (taxon) => candidates.find((one) => one.taxon === taxon);
+    const ask = () => keepAsking("label_cards", { image: tile.image, a: asked, b: rival }, isShown);
+    this.cards.offer({ ask, a: find(asked), b: find(rival), src: new URL(tile.src, document.baseURI) });
   }
 
   drawHead(tile) {

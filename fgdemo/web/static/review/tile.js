@@ -11,10 +11,10 @@ import { percent } from "../shared/words.js";
 export function said(tile) {
   const differs = Boolean(tile.suggested) && tile.suggested !== tile.given;
   const isDoubted = differs && !tile.checked && !tile.disputed;
-  const state = [tile.locked && "gold", tile.disputed && "disputed", tile.published && "published"].filter(Boolean);
+  const state = [tile.locked && "gold", tile.disputed && "disputed"].filter(Boolean);
   const looks = differs && !tile.checked && `looks like ${iso(tile.suggested_name)}`;
   return {
-    words: [iso(tile.given_name), tile.checked && "checked", ...state, looks].filter(Boolean).join(", "),
+    words: [iso(tile.given_name), tile.checked && "checked", tile.published && "published", ...state, looks].filter(Boolean).join(", "),
     doubt: [...state, ...(isDoubted ? [iso(tile.suggested_name)] : [])].join(" · "),
     isDoubted,
   };
@@ -39,6 +39,7 @@ export function drawTile(tile, index, total) {
       "data-gold": tile.locked ? "true" : null,
     },
     h("img", { src: new URL(tile.thumb, document.baseURI), alt: "", loading: "lazy", decoding: "async", draggable: "false" }),
+    tile.published ? h("span", { class: "fg-tile-public" }, "published") : "",
     h("span", { class: "fg-tile-given" }, tile.checked ? "✓ " : "", tile.given_name),
     h(
       "span",

@@ -1,0 +1,1 @@
+"""Which labelled pictures an answer stands on, place by place."""
