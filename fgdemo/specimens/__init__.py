@@ -5,7 +5,6 @@ from it in exactly one part. All chance comes from the seed and none from the sp
 with the same seed are the same picture but for that part: exact counterfactuals.
 """
 
-import csv
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from PIL import Image
 from fgdemo.specimens.bird import BUILDS, Plumage, draw_bird
 from fgdemo.specimens.canvas import Canvas, Pose
 from fgdemo.specimens.scene import Scene
-from fgdemo.specimens.species import PARTS, SPECIES, Species, differing_part, taxonomy
+from fgdemo.specimens.species import PARTS, SPECIES, Species, differing_part, taxonomy, write_taxonomy
 from fgdemo.values.errors import SettingsError, StorageError
 
 __all__ = ["PARTS", "SPECIES", "Species", "Specimen", "differing_part", "draw_specimen", "taxonomy", "write_specimens"]
@@ -72,7 +71,7 @@ def write_specimens(folder: Path, per_class: int = 40, seed: int = 0, size_px: i
                 part = Path("val" if column % 4 == 3 else "train", species.id)
                 specimen = draw_specimen(species, (seed * len(SPECIES) + row) * per_class + column, size_px)
                 _write(specimen, folder / part, folder / "masks" / part, f"{species.id}_{column:03d}")
-        _write_taxonomy(folder / "taxonomy.csv")
+        write_taxonomy(folder / "taxonomy.csv")
     except OSError as error:
         raise StorageError(f"The specimens cannot be written to “{folder}” ({error.strerror or error}).") from error
     return len(SPECIES) * per_class
@@ -84,10 +83,3 @@ def _write(specimen: Specimen, picture_folder: Path, mask_folder: Path, name: st
     specimen.picture.save(picture_folder / f"{name}.jpg", quality=92)
     labels = sum(np.uint8(value) * specimen.masks[part] for value, part in enumerate(PARTS, start=1))
     Image.fromarray(np.asarray(labels, dtype=np.uint8)).save(mask_folder / f"{name}.png")
-
-
-def _write_taxonomy(path: Path) -> None:
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(("id", "name", "parent"))
-        writer.writerows((taxon.id, taxon.name, taxon.parent or "") for taxon in taxonomy().taxa)

@@ -1,6 +1,8 @@
 """The six invented species: two groups of three."""
 
+import csv
 from dataclasses import dataclass
+from pathlib import Path
 
 from fgdemo.values.taxonomy import Taxon, Taxonomy
 
@@ -48,3 +50,11 @@ def differing_part(a: Species, b: Species) -> str | None:
     """The one part in which two species of a group differ; None if it is not exactly one, or the groups differ."""
     parts = a.marks ^ b.marks
     return next(iter(parts)) if a.group == b.group and len(parts) == 1 else None
+
+
+def write_taxonomy(path: Path) -> None:
+    """The species and their groups as the table that `fit --taxonomy` reads. Raises OSError."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(("id", "name", "parent"))
+        writer.writerows((taxon.id, taxon.name, taxon.parent or "") for taxon in taxonomy().taxa)

@@ -21,6 +21,7 @@ from fgdemo.web.pages.classify import classify_tab, options
 from fgdemo.web.pages.comparing import comparing_page
 from fgdemo.web.pages.data import data_page
 from fgdemo.web.pages.data_files import file_routes
+from fgdemo.web.pages.demo import demo_routes
 from fgdemo.web.pages.document import STATIC, document_routes
 from fgdemo.web.pages.label import label_page
 from fgdemo.web.pages.pictures import routes
@@ -33,6 +34,7 @@ from fgdemo.web.programs.api import add_api
 from fgdemo.web.programs.health import figures_of, health_routes
 
 if TYPE_CHECKING:
+    from fgdemo.services.operating.demo import Demo
     from fgdemo.wiring.assembly import Services
 
 THREADS_BESIDE = 40
@@ -54,14 +56,19 @@ def build_app(services: Services) -> gr.Blocks:
     return app
 
 
-def launch_options(services: Services) -> dict[str, Any]:
-    """Arguments for `Blocks.launch`: our looks, no traces of visitors, no tracebacks, an API and an MCP server."""
+def launch_options(services: Services, demo: Demo | None = None) -> dict[str, Any]:
+    """Arguments for `Blocks.launch`: our looks, no traces of visitors, no tracebacks, an API and an MCP server.
+
+    Args:
+        demo: what is served is one: its page says so, and one can be whoever one likes.
+    """
     metrics, uncollected = Metrics(partial(figures_of, services)), Uncollected()
     return {
         "theme": theme(),
         "app_kwargs": {
             "routes": [
-                *document_routes({"classify": options(services.settings)}),
+                *document_routes({"classify": options(services.settings)} | ({} if demo is None else {"demo": {}})),
+                *([] if demo is None else demo_routes(demo, services.accounts)),
                 *routes(
                     services.accounts,
                     services.images,

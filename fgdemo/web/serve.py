@@ -16,6 +16,7 @@ from fgdemo.web.page import build_app, launch_options
 from fgdemo.web.stopping import StoppedError, leave, stopped_by_signals
 
 if TYPE_CHECKING:
+    from fgdemo.services.operating.demo import Demo
     from fgdemo.wiring.assembly import Services
 
 log = logging.getLogger(__name__)
@@ -91,12 +92,21 @@ class _AwaitedServices:
         return _Awaited(self._serving, name)
 
 
-def serve(settings: Settings, load: Callable[[Settings, Callable[[Services], None]], Services], **options: Any) -> None:
+def serve(
+    settings: Settings,
+    load: Callable[[Settings, Callable[[Services], None]], Services],
+    *,
+    demo: Demo | None = None,
+    at_last: Callable[[], None] = lambda: None,
+    **options: Any,
+) -> None:
     """Show the page at once, load the services meanwhile, and serve until SIGTERM or SIGINT.
 
     Args:
         load: makes the services; the heavy imports belong inside it. It runs in the calling thread, and is given what
             takes the services of another model when that goes live.
+        demo: what is served is one, and says so.
+        at_last: done when somebody has stopped the server, after all else.
         options: more arguments for `Blocks.launch`.
 
     Raises:
@@ -109,7 +119,7 @@ def serve(settings: Settings, load: Callable[[Settings, Callable[[Services], Non
         serving.give(load(settings, serving.give))
     try:
         with stopped_by_signals():
-            app.launch(**launch_options(awaited), **options, prevent_thread_lock=True)
+            app.launch(**launch_options(awaited, demo), **options, prevent_thread_lock=True)
             adopt_server_logs()
             log.info("The page is there; the model is being loaded.")
             try:
@@ -132,6 +142,7 @@ def serve(settings: Settings, load: Callable[[Settings, Callable[[Services], Non
             move_over(settings.database_url)  # first, because a mirror that hangs may take all the time there is
             serving.stop()
             move_over(settings.database_url)
+            at_last()
 
         leave(app, put_away)
     except BaseException:

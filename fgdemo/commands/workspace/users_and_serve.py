@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from typer import Argument, Option
 
 from fgdemo.commands.console import Say, quiet, settled
+from fgdemo.commands.workspace.demo import serve_demo
 from fgdemo.learn.train.allocator import one_arena_for_all_threads
 from fgdemo.values.errors import SettingsError
 
@@ -69,7 +70,14 @@ def specimens(
     return {"folder": str(folder)}
 
 
-def serve(*, settings: Settings | None = None) -> dict[str, Any]:
+def serve(
+    *,
+    demo: Annotated[
+        bool, Option("--demo", help="a workspace of drawn birds to try everything in; it goes when the server ends")
+    ] = False,
+    settings: Settings | None = None,
+    say: Say = quiet,
+) -> dict[str, Any]:
     """Open the page in a browser (as python app.py does).
 
     Returns when it is closed.
@@ -86,8 +94,11 @@ def serve(*, settings: Settings | None = None) -> dict[str, Any]:
         return build_services(settings, go_live)
 
     settings = settled(settings)
-    own_process(settings)
-    serve_page(settings, build)
+    if demo:
+        serve_demo(settings, say)
+    else:
+        own_process(settings)
+        serve_page(settings, build)
     return {}
 
 

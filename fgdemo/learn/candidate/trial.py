@@ -1,7 +1,7 @@
 """A candidate is trained, and stands beside the model that is live: what a job and the Training page ask for."""
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -19,8 +19,15 @@ GoldPictures = Callable[[DataConfig], Pictures]
 """The gold pictures as a model takes them in, always the same ones in the same order."""
 
 
+@dataclass(frozen=True)
 class Trial:
-    """The two heavy steps of a job: trains by the recipe of the preset, and judges by the gate."""
+    """The two heavy steps of a job: trains by the recipe of the preset, and judges by the gate.
+
+    Attributes:
+        trusted: for how many gold pictures the trust of the maps is measured, at some twenty passes each.
+    """
+
+    trusted: int = 24
 
     def train(
         self,
@@ -75,12 +82,12 @@ class Trial:
         from fgdemo.learn.gate.gate import judge, judged
 
         pictures = gold(before.data_config)
-        found = judged(before, list(pictures.pixels), taxonomy, progress=progress)
+        found = judged(before, list(pictures.pixels), taxonomy, self.trusted, progress)
         if after.data_config != before.data_config:
             pictures = gold(after.data_config)
         return judge(
             found,
-            judged(after, list(pictures.pixels), taxonomy, progress=progress),
+            judged(after, list(pictures.pixels), taxonomy, self.trusted, progress),
             label_indices(pictures.labels, taxonomy),
             pictures.names,
             taxonomy,

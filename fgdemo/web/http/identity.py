@@ -176,7 +176,7 @@ async def sign_in(
         place_of: the address that a request comes from.
         framed: another website may show this page in a frame, where a browser keeps an ordinary cookie away from it.
     """
-    if not _is_json(request):
+    if not is_json(request):
         return JSONResponse({"error": "Send JSON."}, 415)
     answer_at_s = time.monotonic() + REFUSED_AFTER_S
     response = await _signed_in(request, accounts, place_of(request), framed)
@@ -187,18 +187,25 @@ async def sign_in(
 
 async def _signed_in(request: Request, accounts: Accounts, place: str, framed: bool) -> Response:
     try:
-        given = payloads.read(Credentials, read_json(await _small_body(request)))
-        token = await _in_thread(accounts.sign_in, given.name, given.password, place)
-        person = await _in_thread(accounts.person, token)
-        before = request.cookies.get(COOKIE)
-        if before:  # a browser has one sign-in, and nobody goes on with one that was there before
-            await _in_thread(accounts.sign_out, before)
+        given = payloads.read(Credentials, read_json(await small_body(request)))
+        return await enter(request, accounts, given.name, given.password, place, framed)
     except BadJsonError:
         return JSONResponse({"error": "Send JSON."}, 403)
     except UnavailableError as error:
         return JSONResponse({"error": str(error)}, 503)
     except FgdemoError as error:
         return JSONResponse({"error": str(error)}, 403)
+
+
+async def enter(
+    request: Request, accounts: Accounts, name: str, password: str, place: str = "", framed: bool = False
+) -> Response:
+    """The cookie of whoever has this name and password. Raises FgdemoError."""
+    token = await _in_thread(accounts.sign_in, name, password, place)
+    person = await _in_thread(accounts.person, token)
+    before = request.cookies.get(COOKIE)
+    if before:  # a browser has one sign-in, and nobody goes on with one that was there before
+        await _in_thread(accounts.sign_out, before)
     response = JSONResponse(SignedIn(name=person.name, role=person.role).model_dump())
     _set_cookie(response, request, token, COOKIE_DAYS * 86400, framed)
     return response
@@ -206,7 +213,7 @@ async def _signed_in(request: Request, accounts: Accounts, place: str, framed: b
 
 async def sign_out(request: Request, accounts: Accounts, framed: bool = False) -> Response:
     """POST → the sign-in is forgotten, here and in the browser."""
-    if not _is_json(request):
+    if not is_json(request):
         return JSONResponse({"error": "Send JSON."}, 415)
     token = request.cookies.get(COOKIE)
     if token:
@@ -242,11 +249,11 @@ async def me(request: Request, accounts: Accounts, hub_sign_in: bool = False) ->
     return JSONResponse(reply.model_dump())
 
 
-def _is_json(request: Request) -> bool:
+def is_json(request: Request) -> bool:
     return request.headers.get("content-type", "").startswith("application/json")
 
 
-async def _small_body(request: Request) -> bytes:
+async def small_body(request: Request) -> bytes:
     """What was sent; a flood is not read to its end."""
     body = b""
     async for some in request.stream():

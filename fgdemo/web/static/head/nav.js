@@ -67,6 +67,7 @@ export async function mount(element) {
   followTrouble(element.querySelector(".fg-trouble"), () => mayAnswer);
   show();
   open("classify"); // which says in the head what the model is, whatever page is shown
+  if (started.options.demo) scriptOf("demo").then((demo) => demo.mount(element, whoAmI()));
   const me = await whoAmI();
   const signedIn = me.role !== "visitor" || me.name.startsWith(HUB);
   mayAnswer = me.role !== "visitor";
@@ -78,11 +79,20 @@ export async function mount(element) {
   button.disabled = false;
 }
 
+/**
+ * The script of a page.
+ *
+ * @param {string} page
+ */
+function scriptOf(page) {
+  return needed(() => import(`../${page}/page.js`));
+}
+
 /** Bring a page to life when it is first shown. @param {string} page */
 async function open(page) {
   if (opened.has(page)) return;
   opened.add(page);
-  const { mount } = await needed(() => import(`../${page}/page.js`));
+  const { mount } = await scriptOf(page);
   mount(document.getElementById(`fg-page-${page}`), started.options[page] ?? {});
 }
 
