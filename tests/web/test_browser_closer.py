@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Request, expect
 
 from tests.support.browser_app import LIME, MAGENTA, YELLOW, RunningApp, complaints_of, running_app
 from tests.support.fakes import FakeCloser
@@ -113,3 +113,30 @@ def test_a_picture_without_a_thing_says_so(page: Page, tmp_path: Path) -> None:
     choose(page, scene(tmp_path / "flat.png", ground=YELLOW))
     page.keyboard.press("l")
     expect(page.locator(".fg-error")).to_contain_text("Nothing stands out")
+
+
+def test_a_place_in_the_frame_is_compared_within_it_and_one_beside_it_in_the_whole_picture(
+    page: Page, tmp_path: Path
+) -> None:
+    asked: list[dict[str, float] | None] = []
+
+    def note(request: Request) -> None:
+        question = (request.post_data_json or {}) if "component_server" in request.url else {}
+        if question.get("fn_name") == "compare":
+            asked.append(question["data"]["box"])
+
+    page.on("request", note)
+    choose(page, scene(tmp_path / "small.png", (400, 40)))
+    expect(page.locator(".fg-closer")).to_contain_text("At first sight")
+    frame = page.locator(".fg-frame").bounding_box()
+    assert frame is not None
+    words = page.locator(".fg-compare-pane.is-b .fg-compare-words")
+    for x in (frame["x"] + frame["width"] / 2, frame["x"] - 60):
+        page.mouse.click(x, frame["y"] + frame["height"] / 2)
+        expect(words).to_contain_text("There is no picture of")
+        page.keyboard.press("Escape")
+        expect(page.locator(".fg-compare-dialog")).to_have_count(0)
+    within, beside = asked
+    assert beside is None
+    assert within is not None
+    assert 0 < within["right"] - within["left"] < 0.5

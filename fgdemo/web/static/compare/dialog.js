@@ -173,7 +173,7 @@ class Compare {
     const [covered, read] = [area ?? WHOLE, box ?? WHOLE];
     const place = intoBox(ontoPicture(spot, read), covered);
     const value = insideOf(contrast, grid, place, radiusOf(this.tokens, read, covered));
-    const rest = h("span", { class: "fg-quiet fg-num" }, ` ${signed(value)} of ${signed(total)} in all`);
+    const rest = h("span", { class: "fg-quiet fg-num" }, ` ${signed(value)} here, ${signed(total)} in all`);
     const here = partIn(parts, grid, place) ?? "This place";
     if (Math.abs(value) < 0.005) return [`${here} says nothing between them`, rest];
     const [side, kind] = value > 0 ? ["a", a] : ["b", b];
