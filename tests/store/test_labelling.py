@@ -10,6 +10,7 @@ from typing import cast
 import numpy as np
 import pytest
 
+from fgdemo.services.labelling.explainer import Explainer
 from fgdemo.services.labelling.labelling import Labelling
 from fgdemo.services.labelling.session_words import reason_sentence
 from fgdemo.services.review import Shown
@@ -22,7 +23,7 @@ from fgdemo.storage.history.leases import Leases
 from fgdemo.storage.people.audit import Audit
 from fgdemo.values.annotation import VISITOR, Kind, Person, Standing, TaxonChance
 from fgdemo.values.errors import ForbiddenError, StaleError, StorageError, TaxonomyError
-from tests.support.fakes import FakeClassifier
+from tests.support.fakes import LEFT, FakeClassifier, FakeCloser
 from tests.support.workspace import ADA, BO, coloured, open_fake_workspace, some_pictures
 
 
@@ -631,3 +632,29 @@ def test_the_map_of_a_pair_has_the_same_sum_on_the_pixels_that_decide(workspace)
         explainer.spread(image, "lowchen", "lowchen")
     with pytest.raises(TaxonomyError, match="has seen"):
         explainer.spread(image, "lowchen", "warbler")
+
+
+def test_a_closer_look_explains_both_views_and_answers_learn_the_whole_picture(workspace):
+    image, explainer = workspace.roster.image_ids[0], workspace.labelling.explainer
+    assert explainer is not None
+    pair = ("nashville_warbler", "mourning_warbler")
+    assert explainer.explain(image, *pair, is_closer=True) == explainer.explain(image, *pair), "it takes no closer look"
+    workspace.classifier.closer = FakeCloser()
+    explainer = Explainer(
+        lambda: workspace.classifier,
+        workspace.learner,
+        workspace.roster,
+        workspace.embeddings,
+        workspace.images,
+        places=lambda _: LEFT,
+    )
+    whole, closer = (explainer.explain(image, *pair, is_closer=is_closer) for is_closer in (False, True))
+    assert whole.box is None
+    assert closer.box is not None
+    assert closer.grid == (28, 28)
+    for_a, for_b = (next(one for one in closer.candidates if one.taxon == taxon) for taxon in pair)
+    fine = explainer.spread(image, *pair, is_closer=True)
+    assert fine is not None
+    rounding = 784 * 1e-5  # the evidence of a flat picture is rounded everywhere alike
+    assert sum(fine.values) == pytest.approx(sum(for_a.evidence) - sum(for_b.evidence), abs=rounding)
+    assert fine.grid == (84, 84)

@@ -10,8 +10,9 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, Request, expect
 
-from tests.support.browser_app import LIME, MAGENTA, YELLOW, RunningApp, complaints_of, running_app
+from tests.support.browser_app import LIME, MAGENTA, YELLOW, RunningApp, complaints_of, running_app, signed_in
 from tests.support.fakes import FakeCloser
+from tests.support.workspace import some_pictures
 
 BETWEEN = tuple((a + b) // 2 for a, b in zip(YELLOW, LIME, strict=True))
 
@@ -140,3 +141,23 @@ def test_a_place_in_the_frame_is_compared_within_it_and_one_beside_it_in_the_who
     assert beside is None
     assert within is not None
     assert 0 < within["right"] - within["left"] < 0.5
+
+
+def test_l_on_label_explains_the_frame_too(browser: Browser, tmp_path: Path) -> None:
+    with running_app(tmp_path) as running:
+        running.workspace.classifier.closer = FakeCloser()
+        running.accounts.add("ada", "expert", "long enough")
+        running.workspace.take_in(some_pictures(4, 1))
+        running.workspace.learner.refresh()
+        page = signed_in(browser, running, "ada")
+        complaints = complaints_of(page)
+        page.goto(f"{running.url}#label")
+        page.get_by_role("button", name="Begin").click()
+        expect(page.locator(".fg-choice").first).to_be_visible()
+        page.keyboard.press("l")
+        expect(page.locator(".fg-label .fg-frame")).to_be_visible()
+        expect(page.locator(".fg-label .fg-stage-note")).to_have_text(re.compile("^Closer: blue speaks for"))
+        page.keyboard.press("l")
+        expect(page.locator(".fg-label .fg-frame")).to_be_hidden()
+        page.context.close()
+        assert complaints == []

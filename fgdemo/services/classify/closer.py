@@ -1,5 +1,6 @@
 """A closer look at a picture: the frame around the thing is read too, where that is worth it or where it is wished."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,12 +37,18 @@ class Looked:
     frames: Frames | None = None
     second: Read | None = None
 
-    def views(self) -> list[tuple[Read, CropBox, float]]:
-        """What was read, where it lies, and what its evidence is multiplied by."""
+    def views(self) -> list[tuple[Read, CropBox]]:
+        """What was read, and where it lies."""
+        if self.second is None or self.frames is None:
+            return [(self.first, WHOLE)]
+        return [(self.first, WHOLE), (self.second, self.frames.box)]
+
+    def drawn(self, maps: Sequence[np.ndarray]) -> np.ndarray:
+        """(H, W) map of the whole picture, of those of its views as each is drawn."""
         closer = self.first.by.closer
-        if self.second is None or self.frames is None or closer is None:
-            return [(self.first, WHOLE, 1.0)]
-        return [(self.first, WHOLE, closer.weight), (self.second, self.frames.box, closer.weight)]
+        if self.second is None or closer is None:
+            return maps[0]
+        return drawn_both(maps, [box for _, box in self.views()], closer.weight)
 
 
 def look(readings: Readings, data: Encoded, name: str, box: CropBox | None, how: Closeness) -> Looked:
@@ -68,11 +75,10 @@ def look(readings: Readings, data: Encoded, name: str, box: CropBox | None, how:
     return Looked(first, closer.both(first.reading, second.reading, frames.box), closer, frames, second)
 
 
-def drawn_both(maps: list[np.ndarray], looked: Looked) -> np.ndarray:
-    """(H, W) map of both views of their maps, each as it is drawn over what it is of."""
+def drawn_both(maps: Sequence[np.ndarray], boxes: Sequence[CropBox], weight: float) -> np.ndarray:
+    """(H, W) map of both views of their maps, each as it is drawn over its box. `weight`: see `Closer`."""
     return sum(
-        (weight * placed(one, box, FINE_BOTH) for one, (_, box, weight) in zip(maps, looked.views(), strict=True)),
-        np.zeros(FINE_BOTH),
+        (weight * placed(one, box, FINE_BOTH) for one, box in zip(maps, boxes, strict=True)), np.zeros(FINE_BOTH)
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from fgdemo.services.classify.aside import Aside
+from fgdemo.services.classify.closer import drawn_both
 from fgdemo.services.classify.evidence.cards import EvidenceCards, Voters
 from fgdemo.services.classify.views import candidates, part_views, worth_comparing
 from fgdemo.services.classify.workspace_readings import WorkspaceReadings
@@ -16,10 +17,11 @@ from fgdemo.storage.pictures.originals import ImageStore
 from fgdemo.values.annotation import Learner
 from fgdemo.values.classification.answers import FineMap, PartView, PossibleKind
 from fgdemo.values.classification.cards import Cards, View
+from fgdemo.values.classification.closer import WHOLE, frames_of
 from fgdemo.values.errors import TaxonomyError
 from fgdemo.values.evidence import Places, contrast_map, fine_map, pair_spread, part_sums
 from fgdemo.values.limits import MODEL_PX
-from fgdemo.values.types import Classifier, Part, Reading
+from fgdemo.values.types import Classifier, Closer, CropBox, Part, Reading
 
 CANDIDATES = 8
 READINGS_KEPT = 32
@@ -42,6 +44,8 @@ class Explanation:
     parts: tuple[PartView, ...]
     asked: str
     rival: str
+    box: CropBox | None = None
+    """The frame that was looked at too, where a closer look was wished and something stands out."""
 
 
 @dataclass(frozen=True)
@@ -104,24 +108,34 @@ class Explainer:
         self._readings = WorkspaceReadings(images, self._aside, READINGS_KEPT)
         self._cards = None if voters is None else EvidenceCards(voters, self._readings, roster)
 
-    def explain(self, image: str, a: str | None = None, b: str | None = None) -> Explanation:
+    def explain(self, image: str, a: str | None = None, b: str | None = None, is_closer: bool = False) -> Explanation:
         """The maps for the likeliest kinds and for A and B, which default to the likeliest and its best rival.
+
+        Args:
+            is_closer: of the whole picture and of the frame around the thing. It is only looked at: what is learned
+                from an answer is the whole picture.
 
         Raises:
             StorageError, PictureError: the picture has gone or is damaged.
             TaxonomyError: A or B is not a kind the model tells apart yet, or both are the same.
         """
-        return self._explain(self._live(), image, a, b)[0]
+        return self._explain(self._live(), image, a, b, is_closer)[0]
 
-    def spread(self, image: str, a: str, b: str) -> FineMap | None:
+    def spread(self, image: str, a: str, b: str, is_closer: bool = False) -> FineMap | None:
         """The map of A against B on the pixels that decide; None where nothing tells. A pass and a half more.
 
         Raises: as `explain`.
         """
         classifier = self._live()
         _check_known(classifier, a, b)
-        reading = self._readings.of(image, classifier)
-        return None if self._places is None else self._aside.do(self._spread, classifier, reading, image, a, b)
+        if self._places is None:
+            return None
+        views, _, closer = self._views(classifier, image, is_closer)
+        maps = [self._aside.do(self._spread, classifier, view, image, box, a, b) for view, box in views]
+        drawn = [one for one in maps if one is not None]
+        if len(drawn) < len(views):
+            return None
+        return fine_map(drawn_both(drawn, [box for _, box in views], closer.weight) if closer else drawn[0])
 
     def cards(self, image: str, a: str, b: str) -> Cards | None:
         """Which places of which labelled pictures spoke for A and for B; None where nothing tells.
@@ -168,27 +182,46 @@ class Explainer:
                     sums[part.id] = sums.get(part.id, 0.0) + sign * float(values[row]) / len(images)
         return sorted((PartWeight(parts[i], sums[i]) for i in sums), key=lambda one: -abs(one.value))
 
-    def _explain(self, classifier: Classifier, image: str, a: str | None, b: str | None) -> tuple[Explanation, Reading]:
+    def _views(
+        self, classifier: Classifier, image: str, is_closer: bool
+    ) -> tuple[list[tuple[Reading, CropBox]], Reading, Closer | None]:
+        """What is read of a picture and where that lies, what it is together, and how; None where that is the whole."""
+        first, closer = self._readings.of(image, classifier), classifier.closer
+        frames = frames_of(first.foreground) if is_closer and closer else None
+        if frames is None or closer is None:
+            return [(first, WHOLE)], first, None
+        second = self._readings.of(image, classifier, frames.box)
+        return [(first, WHOLE), (second, frames.box)], closer.both(first, second, frames.box), closer
+
+    def _explain(
+        self, classifier: Classifier, image: str, a: str | None, b: str | None, is_closer: bool = False
+    ) -> tuple[Explanation, Reading]:
         _check_known(classifier, *(taxon for taxon in (a, b) if taxon is not None))
-        reading = self._readings.of(image, classifier)
+        views, reading, closer = self._views(classifier, image, is_closer)
         ranked = [classifier.taxonomy.leaves[i] for i in map(int, np.argsort(-reading.probs, kind="stable"))]
         a = a or next(leaf for leaf in ranked if leaf != b)
         b = b or worth_comparing(classifier, a, ranked, reading.probs)
         shown = list(dict.fromkeys([*ranked[:CANDIDATES], a, b]))
         rows, columns = reading.evidence.shape[:2]
         maps = candidates(reading, classifier, shown)
-        return Explanation(image, (rows, columns), maps, part_views(reading), a, b), reading
+        return Explanation(
+            image, (rows, columns), maps, part_views(reading), a, b, views[-1][1] if closer else None
+        ), reading
 
-    def _spread(self, classifier: Classifier, reading: Reading, image: str, a: str, b: str) -> FineMap | None:
+    def _spread(
+        self, classifier: Classifier, reading: Reading, image: str, box: CropBox, a: str, b: str
+    ) -> np.ndarray | None:
+        """Of one view, over its box."""
         assert self._places is not None
         places, leaves = self._places(classifier), classifier.taxonomy.leaf_index
-        picture, _ = self._images.decoder.decode(self._images.read(image), MODEL_PX, name=f"{image[:12]}…")
+        part = None if box == WHOLE else box
+        picture, _ = self._images.decoder.decode(self._images.read(image), MODEL_PX, part, name=f"{image[:12]}…")
         thing = places.silhouette(reading, picture)
         moves = None if thing is None else places.pull(picture, a, b)
         if thing is None or moves is None:
             return None
         for_a, for_b = np.moveaxis(classifier.maps(reading, [leaves[a], leaves[b]]), -1, 0)
-        return fine_map(pair_spread(contrast_map(for_a, for_b), moves, thing))
+        return pair_spread(contrast_map(for_a, for_b), moves, thing)
 
     def _read_nearest(self, classifier: Classifier, image: str, taxon: str, part: Part) -> tuple[Reference, ...]:
         """The nearest by the whole embedding, in which the part is looked for now."""

@@ -77,11 +77,16 @@ class OfPicture(Asked):
 class Sides(OfPicture):
     a: OptionalText = None
     b: OptionalText = None
+    closer: bool = False
 
 
 class OfPair(OfPicture):
     a: Text
     b: Text
+
+
+class MapOfPair(OfPair):
+    closer: bool = False
 
 
 def label_page(labelling: Labelling, review: Review, accounts: Accounts) -> gr.HTML:
@@ -174,11 +179,12 @@ def explanations(labelling: Labelling, review: Review, accounts: Accounts) -> li
     def label_explain(person: Person, asked: Sides) -> dict[str, Any]:
         if labelling.explainer is None:
             raise FgdemoError("Explanations are not to be had here.")
-        return payloads.as_json(labelling.explainer.explain(asked.image, asked.a, asked.b))
+        return payloads.as_json(labelling.explainer.explain(asked.image, asked.a, asked.b, asked.closer))
 
     @answered(accounts, "expert")
-    def label_spread(person: Person, asked: OfPair) -> dict[str, Any]:
-        found = None if labelling.explainer is None else labelling.explainer.spread(asked.image, asked.a, asked.b)
+    def label_spread(person: Person, asked: MapOfPair) -> dict[str, Any]:
+        explainer = labelling.explainer
+        found = None if explainer is None else explainer.spread(asked.image, asked.a, asked.b, asked.closer)
         return {"contrast": payloads.as_json(found)}
 
     @answered(accounts, "expert")

@@ -11,14 +11,16 @@ export class Frame {
   /** @type {import("../shared/frame.js").Frame | null} */
   picture = null; // where the whole picture lies on the stage
 
-  /** @param {import("../shared/viewer.js").Viewer} viewer */
-  constructor(viewer) {
+  /** @param {import("../shared/viewer.js").Viewer} viewer @param {boolean} [isTaken] whether its edge makes it the crop box */
+  constructor(viewer, isTaken = true) {
     this.viewer = viewer;
     const sides = ["top", "right", "bottom", "left", "top-left", "top-right", "bottom-left", "bottom-right"];
     this.element = h(
       "div",
       { class: "fg-frame", "aria-hidden": "true", hidden: true },
-      ...sides.map((side) => h("span", { class: "fg-frame-grip", "data-side": side, title: "Drag to choose another part" })),
+      ...(isTaken ? sides : []).map((side) =>
+        h("span", { class: "fg-frame-grip", "data-side": side, title: "Drag to choose another part" }),
+      ),
     );
     viewer.stage.append(this.element);
     viewer.stage.addEventListener("fg-drawn", (event) => this.#follow(/** @type {CustomEvent} */ (event).detail));

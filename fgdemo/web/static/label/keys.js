@@ -22,6 +22,7 @@ export const ACTIONS = {
   undo: ["z", "Take back, step by step", "Undo"],
   explain: ["e", "Show why: hold, or press shortly", "Why"],
   view: ["v", "A versus B, parts", "View"],
+  closer: ["l", "Look closer at the thing, or at the whole", "Closer"],
   fill: ["f", "Colours of the map, or its outline", "Fill"],
   compare: ["m", "The same place in pictures of both kinds, side by side", "Compare"],
   history: ["h", "What was said about it", "History"],

@@ -272,6 +272,7 @@ class LabelPage {
       undo: () => this.undo(),
       explain: () => this.study.toggle(byTouch ? null : this.code),
       fill: () => this.study.fill(),
+      closer: () => this.study.lookCloser(),
       view: () => this.study.setView(this.study.view === "contrast" ? "parts" : "contrast"),
       compare: () => this.study.comparing.open(),
       history: () => this.fields.openHistory(),

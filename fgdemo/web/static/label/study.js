@@ -1,6 +1,7 @@
 // Why the model says what it says about the picture on the screen: maps over it, part bars, pictures of both kinds.
 // The slow questions are asked only about a picture that has rested for a moment.
 
+import { Frame } from "../closer/frame.js";
 import { comparing } from "../compare/opening.js";
 import { drawBars } from "../shared/bars.js";
 import { FoldedCards } from "../cards/cards.js";
@@ -31,6 +32,8 @@ export class Study {
     this.viewer = new Viewer(this.$(".fg-stage"));
     this.cards = new FoldedCards(this.$(".fg-item-cards"));
     this.map = new PairMap(this.viewer, "label_spread");
+    this.frame = new Frame(this.viewer, false);
+    this.isCloser = false; // the frame around the thing is explained too; what is learned is the whole picture
     this.comparing = comparing(this.viewer, () => this.#question());
   }
 
@@ -56,6 +59,8 @@ export class Study {
   clear() {
     clearTimeout(this.later);
     this.item = this.explanation = this.view = null;
+    this.isCloser = false;
+    this.frame.show(null);
     this.map.clear();
     this.viewer.clear();
     this.note("");
@@ -91,6 +96,20 @@ export class Study {
     this.map.fill(!this.map.isFilled);
   }
 
+  /** Looks closer at the thing, or at the whole picture again; the map comes with it. */
+  async lookCloser() {
+    const { item } = this;
+    if (!item?.choices.length) return;
+    this.isCloser = !this.isCloser;
+    this.explanation = this.asking = null;
+    this.frame.show(null);
+    this.view ??= "contrast";
+    await this.#explain(item);
+    if (this.item !== item || !this.isCloser || !this.explanation || this.explanation.box) return;
+    this.isCloser = false;
+    this.note("Nothing stands out in this picture to look at closer.");
+  }
+
   note(text) {
     const note = this.$(".fg-stage-note");
     note.textContent = text;
@@ -112,20 +131,22 @@ export class Study {
   /** A is the likeliest kind, B the given label where that is another kind. Asked once an item. */
   #explain(item) {
     if (this.asking?.item === item) return this.asking.done;
+    const { isCloser } = this;
     const [a, second] = item.choices;
-    const compare = (b) => keepAsking("label_explain", { image: item.image, a: a.taxon, b }, this.#whileShown(item));
+    const compare = (b) => keepAsking("label_explain", { image: item.image, a: a.taxon, b, closer: isCloser }, this.#whileShown(item));
     const given = item.given && item.given.taxon !== a.taxon ? item.given.taxon : null;
     const asked = given
       ? compare(given).then((reply) => (reply.code === "bad" ? compare(second?.taxon ?? null) : reply))
       : compare(second?.taxon ?? null);
     const done = asked.then((reply) => {
-      if (this.item !== item) return;
+      if (this.item !== item || this.isCloser !== isCloser) return;
       if (reply.error) {
         this.asking = null;
         if (this.view) this.note(reply.error);
         return;
       }
       this.explanation = reply;
+      this.frame.show(reply.box ?? null);
       drawBars(this.$(".fg-item-bars"), reply);
       this.#drawMap();
     });
@@ -157,6 +178,7 @@ export class Study {
       return this.note("Parts");
     }
     const [a, b] = this.map.showPair(explanation);
-    return this.note(`Blue speaks for ${iso(a.name)}, orange for ${iso(b.name)}`);
+    const closer = explanation.box ? "Closer: " : "";
+    return this.note(`${closer}${closer ? "blue" : "Blue"} speaks for ${iso(a.name)}, orange for ${iso(b.name)}`);
   }
 }

@@ -43,9 +43,9 @@ export class PairMap extends EvidenceMap {
 
   /** @param {any} explanation */
   async #ask(explanation) {
-    const { image, asked, rival } = explanation;
+    const { image, asked, rival, box } = explanation;
     const isWanted = () => this.explanation === explanation;
-    const found = await keepAsking(this.question, { image, a: asked, b: rival }, { isWanted });
+    const found = await keepAsking(this.question, { image, a: asked, b: rival, ...(box ? { closer: true } : {}) }, { isWanted });
     if (!isWanted() || found.error) return; // the map place by place is as right
     this.fine = found.contrast ?? null;
     if (this.fine && this.map) this.showPair(explanation);
