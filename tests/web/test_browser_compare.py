@@ -96,8 +96,11 @@ def test_the_ring_moves_in_all_by_keys_and_by_dragging_in_any(page: Page, app: R
     assert (viewport["width"], viewport["height"]) == (1440, 900)
     says = page.locator(".fg-compare-says")
     before = says.text_content()
+    own = page.locator(".fg-compare-pane.is-own canvas")
+    expect(own).to_have_attribute("aria-label", re.compile("the ring is 20.% from the left, 30.% from the top"))
     for _ in range(12):
         page.keyboard.press("Shift+ArrowRight")
+    expect(own).to_have_attribute("aria-label", re.compile("the ring is 80.% from the left"))
     expect(says).not_to_have_text(before or "")
     away = says.text_content()
     of_b = page.locator(".fg-compare-pane.is-b canvas")

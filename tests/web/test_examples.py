@@ -58,7 +58,9 @@ def test_classify_and_explain(app: RunningApp, tmp_path: Path) -> None:
     picture(tmp_path / "photo.jpg", YELLOW, LIME)
     said = run(app, tmp_path, "/classify").splitlines()
     assert "warbler" in said[1]
-    assert Path(said[-1].partition(": ")[2]).read_bytes().startswith(b"\x89PNG")
+    assert Path(said[-2].partition(": ")[2]).read_bytes().startswith(b"\x89PNG")
+    assert said[-1].startswith("This place ")
+    assert said[-1].endswith("In A: []"), "nothing is published"
 
 
 def test_label_with_a_token(app: RunningApp, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import { h } from "../shared/dom.js";
 import { WHOLE } from "../shared/frame.js";
 import { picture } from "../shared/pictures.js";
+import { percent } from "../shared/words.js";
 import { radiusOf, within } from "./matching.js";
 
 /** @typedef {import("../shared/frame.js").Box} Box */
@@ -81,6 +82,8 @@ export class Pane {
   setSpot(spot) {
     this.spot = spot;
     this.element.classList.toggle("is-hidden-here", !spot);
+    const where = spot ? `the ring is ${percent(spot.x)} from the left, ${percent(spot.y)} from the top` : "the place is not visible here";
+    this.canvas.setAttribute("aria-label", `${this.label}: ${where}`);
     this.draw();
   }
 
