@@ -37,18 +37,17 @@ class Looked:
     frames: Frames | None = None
     second: Read | None = None
 
-    def views(self) -> list[tuple[Read, CropBox]]:
-        """What was read, and where it lies."""
-        if self.second is None or self.frames is None:
-            return [(self.first, WHOLE)]
-        return [(self.first, WHOLE), (self.second, self.frames.box)]
+    def views(self) -> list[tuple[Read, CropBox, float]]:
+        """What was read, where it lies, and what its evidence is multiplied by."""
+        closer = self.first.by.closer
+        if self.second is None or self.frames is None or closer is None:
+            return [(self.first, WHOLE, 1.0)]
+        return [(self.first, WHOLE, closer.weight), (self.second, self.frames.box, closer.weight)]
 
     def drawn(self, maps: Sequence[np.ndarray]) -> np.ndarray:
         """(H, W) map of the whole picture, of those of its views as each is drawn."""
-        closer = self.first.by.closer
-        if self.second is None or closer is None:
-            return maps[0]
-        return drawn_both(maps, [box for _, box in self.views()], closer.weight)
+        views = self.views()
+        return maps[0] if len(views) == 1 else drawn_both(maps, [box for _, box, _ in views], views[0][2])
 
 
 def look(readings: Readings, data: Encoded, name: str, box: CropBox | None, how: Closeness) -> Looked:

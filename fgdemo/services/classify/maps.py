@@ -64,10 +64,10 @@ class Maps:
         """
         check_pair(self._classifier.taxonomy, a, b)
         looked, places = look(self._readings, data, name, box, closer), self._places
-        if places is None or all(read.silhouette is None for read, _ in looked.views()):
+        if places is None or all(read.silhouette is None for read, _, _ in looked.views()):
             return {}
         found, contrasts = {"class": self._as_travels(self._class_maps(looked, a), looked)}, list[np.ndarray | None]()
-        for read, where in looked.views():
+        for read, where, _ in looked.views():
             picture = self.picture(data, name=name, box=box if where == WHOLE else where)
             contrasts.append(self._contrast(read, places, picture, a, b))
         drawn = [one for one in contrasts if one is not None]
@@ -77,13 +77,13 @@ class Maps:
 
     def class_map(self, looked: Looked, leaf: str) -> FineMap | None:
         """The class map of a picture as it is drawn, or None where nothing tells where the thing is."""
-        if all(read.silhouette is None for read, _ in looked.views()):
+        if all(read.silhouette is None for read, _, _ in looked.views()):
             return None
         return self._as_travels(self._class_maps(looked, leaf), looked)
 
     def _class_maps(self, looked: Looked, leaf: str) -> list[np.ndarray]:
         """Of each view; as it is where nothing tells where in it the thing is."""
-        reads = [read for read, _ in looked.views()]
+        reads = [read for read, _, _ in looked.views()]
         maps = [self._maps(read, (leaf,))[0] for read in reads]
         return [
             one if read.silhouette is None else spread(one, read.silhouette)
