@@ -10,6 +10,7 @@ import pytest
 
 from fgdemo.services.exchange.exchange import Exported, ImportReport
 from fgdemo.services.exchange.transfers import Transfers
+from fgdemo.storage.exchange.foreseen import Foreseen
 from fgdemo.values.annotation import Person
 from fgdemo.values.errors import DatasetError, ForbiddenError, StorageError
 
@@ -23,8 +24,13 @@ class FakeExchange:
     def __init__(self, work: Callable[[Callable[[str, int, int], None]], None] = lambda _: None) -> None:
         self.work, self.seen = work, []
 
-    def import_from(self, person: Person, locations: Sequence[str], progress) -> ImportReport:
+    def foresee(self, person: Person, locations: Sequence[str], progress) -> Foreseen:
+        self.work(progress)
+        return Foreseen(3, 3, 3)
+
+    def import_from(self, person: Person, locations: Sequence[str], progress, unsorted: bool = False) -> ImportReport:
         self.seen.append(list(locations))
+        self.unsorted = unsorted
         self.work(progress)
         return ImportReport("now", 3, 1, 3, 0, {"train": 2, "gold": 1}, ("Owl",), (("a.jpg", "is no picture"),), None)
 
@@ -70,6 +76,9 @@ def test_only_maintainers(tmp_path: Path) -> None:
     for asked in (
         lambda: moving.now(ADA),
         lambda: moving.begin_import(ADA, ["x"], "x"),
+        lambda: moving.begin_look(ADA, ["x"], "x"),
+        lambda: moving.accept(ADA, "x"),
+        lambda: moving.decline(ADA, "x"),
         lambda: moving.begin_export(ADA, "csv"),
         lambda: moving.cancel(ADA),
         lambda: moving.go_on(ADA),
@@ -159,3 +168,58 @@ def test_an_import_cut_off_by_a_crash_is_offered_again(tmp_path: Path) -> None:
     assert cleared == [["birds", "more"]]
     never.set()
     crashing.wait()
+
+
+# --- what an import would do -------------------------------------------------------------------------------------
+
+
+def asking(moving: Transfers) -> str:
+    moving.begin_look(MAY, ["birds"], "birds")
+    moving.wait()
+    found = moving.now(MAY)
+    assert found is not None
+    assert (found.state, found.foreseen) == ("asking", Foreseen(3, 3, 3))
+    return found.asked
+
+
+def test_an_import_waits_for_a_yes(tmp_path: Path) -> None:
+    exchange, cleared = FakeExchange(), list[Sequence[str]]()
+    moving = transfers(tmp_path, exchange)
+    asked = asking(moving)
+    assert exchange.seen == []
+    for begin in (lambda: moving.begin_export(MAY, "csv"), lambda: moving.begin_look(MAY, ["other"], "other")):
+        with pytest.raises(StorageError, match="waits for an answer"):
+            begin()
+    with pytest.raises(StorageError, match="does not wait"):
+        moving.accept(MAY, "of another page")
+    moving.accept(MAY, asked, True, cleared.append)
+    moving.wait()
+    assert (exchange.seen, exchange.unsorted, cleared) == ([["birds"]], True, [["birds"]])
+    with pytest.raises(StorageError, match="does not wait"):
+        moving.accept(MAY, asked)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_no_changes_nothing_and_clears_away(tmp_path: Path) -> None:
+    exchange, cleared = FakeExchange(), list[Sequence[str]]()
+    moving = transfers(tmp_path, exchange)
+    ended = moving.decline(MAY, asking(moving), cleared.append)
+    assert (ended.state, ended.sentence, ended.foreseen) == ("cancelled", "Nothing was brought in.", None)
+    assert (exchange.seen, cleared) == ([], [["birds"]])
+    assert list(tmp_path.iterdir()) == []
+    moving.begin_export(MAY, "csv")
+    moving.wait()
+
+
+def test_after_a_crash_it_is_asked_again_and_not_brought_in(tmp_path: Path) -> None:
+    asking(transfers(tmp_path, FakeExchange()))
+    exchange = FakeExchange()
+    after = transfers(tmp_path, exchange)
+    offered = after.now(MAY)
+    assert offered is not None
+    assert offered.state == "interrupted"
+    after.go_on(MAY)
+    after.wait()
+    now = after.now(MAY)
+    assert now is not None
+    assert (now.state, exchange.seen) == ("asking", [])

@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.support.browser_app import RunningApp, complaints_of, running_app, signed_in
-from tests.support.workspace import some_pictures
+from tests.support.workspace import coloured, some_pictures
 
 BATCH = "0123456789abcdef" * 2
 
@@ -46,6 +46,13 @@ def test_a_zip_comes_in_and_goes_out_again(page: Page, app: RunningApp, tmp_path
     page.goto(f"{app.url}#data")
     page.locator('[data-field="files"]').set_input_files(a_zip(tmp_path / "birds.zip"))
     transfer = page.locator(".fg-transfer")
+    expect(transfer).to_contain_text("Bring in 13 pictures?")
+    expect(transfer).to_contain_text("12 are new, 1 cannot be read")
+    expect(transfer.locator("img")).to_have_count(12)
+    assert len(app.workspace.roster) == 0
+    page.reload()  # the question is still there
+    expect(transfer).to_contain_text("Bring in 13 pictures?")
+    page.get_by_role("button", name="Bring them in").click()
     expect(transfer).to_contain_text("12 pictures came in")
     expect(transfer).to_contain_text("1 left out")
     assert list((app.services.settings.home / "incoming").iterdir()) == []
@@ -58,6 +65,25 @@ def test_a_zip_comes_in_and_goes_out_again(page: Page, app: RunningApp, tmp_path
     names = zipfile.ZipFile(download.value.path()).namelist()
     assert sum(name.endswith(".png") for name in names) == 12
     assert len({name.split("/")[-2] for name in names if name.endswith(".png")}) == 3
+
+
+def test_a_folder_of_loose_pictures_is_asked_about_and_comes_in_unsorted(
+    page: Page, app: RunningApp, tmp_path: Path
+) -> None:
+    with zipfile.ZipFile(tmp_path / "Holiday.zip", "w") as archive:
+        for n in range(3):
+            archive.writestr(f"Holiday/IMG_{n}.png", coloured("lowchen", 8000 + n).load())
+    page.goto(f"{app.url}#data")
+    transfer = page.locator(".fg-transfer")
+    before = app.workspace.taxa.load().leaves
+    for answer in ("Leave it", "Bring them in"):
+        page.locator('[data-field="files"]').set_input_files(tmp_path / "Holiday.zip")
+        expect(transfer).to_contain_text("All lie in “Holiday”. Is that what they show?")
+        page.get_by_label("No, they are unsorted").check()
+        page.get_by_role("button", name=answer).click()
+        expect(transfer).to_contain_text("Nothing was brought in." if answer == "Leave it" else "3 pictures came in")
+    assert app.workspace.taxa.load().leaves == before
+    expect(page.locator(".fg-imports li").first).to_contain_text("3 pictures")
 
 
 def test_what_a_browser_does_not_send_is_named(page: Page, app: RunningApp, tmp_path: Path) -> None:

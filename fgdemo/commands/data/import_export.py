@@ -28,6 +28,8 @@ def import_pictures(
     checkpoint: Annotated[
         Path | None, Option(metavar="FOLDER", help="checkpoint folder (default: the live model)")
     ] = None,
+    dry_run: Annotated[bool, Option(help="only say what would happen; nothing is changed")] = False,
+    unsorted: Annotated[bool, Option(help="without labels, whatever folders and tables say")] = False,
     settings: Settings | None = None,
     say: Say = quiet,
 ) -> dict[str, Any]:
@@ -38,9 +40,11 @@ def import_pictures(
     from fgdemo.wiring import assembly as bootstrap
 
     settings = settled(settings)
+    if dry_run:
+        return _dry_run(settings, data, unsorted, say)
     exchange = bootstrap.open_exchange(settings, load_live(checkpoint, settings))
     with bar() as progress:
-        report = exchange.import_from(OWNER, data, progress)
+        report = exchange.import_from(OWNER, data, progress, unsorted)
     tell_left_out(report.skipped, report.skipped_file, say)
     for note in report.notes:
         say(note)
@@ -61,6 +65,42 @@ def import_pictures(
         "skipped": [list(entry) for entry in report.skipped[:SHOWN]],
         "skipped_file": str(report.skipped_file) if report.skipped_file else None,
     }
+
+
+def _dry_run(settings: Settings, data: list[str], unsorted: bool, say: Say) -> dict[str, Any]:
+    """What `import` would do, without a model."""
+    from fgdemo.services.exchange.exchange import Exchange
+    from fgdemo.storage.database.database import open_database
+    from fgdemo.storage.pictures.decoding import Decoder
+    from fgdemo.storage.pictures.originals import ImageStore
+
+    images = ImageStore(settings.home / "pictures", Decoder(settings.max_picture_mp))
+    exchange = Exchange(settings.home, open_database(settings.database_url), images)
+    with bar() as progress:
+        told = exchange.foresee(OWNER, data, progress, unsorted)
+    part = f"of {told.looked_at:,} that were looked at, " if told.looked_at < told.pictures else ""
+    say(f"{counted(told.pictures, 'picture')} found; {part}{told.new:,} new, {told.known:,} here already.")
+    for count, words in (
+        (told.removed, "were removed here before, and would be there again"),
+        (told.twice, "are there twice"),
+        (told.unreadable, "cannot be read"),
+        (told.unlabelled, "are unsorted"),
+    ):
+        if count:
+            say(f"{count:,} {words}.")
+    for title, kinds, count in (
+        ("Known kinds", told.kinds, told.kind_count),
+        ("New kinds", told.new_kinds, told.new_kind_count),
+    ):
+        if count:
+            say(f"{title}: {', '.join(f'{name} ({n:,})' for name, n in kinds)}{' …' if count > len(kinds) else ''}")
+    say(f"Split: {', '.join(f'{count:,} {split}' for split, count in told.splits.items())}")
+    for note in told.notes:
+        say(note)
+    for name, reason in told.left_out:
+        say(f"  {name}: {reason}")
+    say("Nothing was changed: without --dry-run it is done.")
+    return {**asdict(told), "thumbnails": len(told.thumbnails)}
 
 
 def export(

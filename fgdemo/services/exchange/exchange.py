@@ -11,6 +11,7 @@ from fgdemo.storage.database.database import utc_now
 from fgdemo.storage.database.dialects import may_write
 from fgdemo.storage.disk.left_out import write_left_out
 from fgdemo.storage.exchange.export import Exported, ExportFormat, export_workspace
+from fgdemo.storage.exchange.foreseen import Foreseen, foresee, without_labels
 from fgdemo.storage.exchange.imported import Imported
 from fgdemo.storage.exchange.intake import Intake
 from fgdemo.storage.formats.sources import read_for_import
@@ -76,11 +77,18 @@ class Exchange:
         self._home, self._engine, self._images, self._intake = home, engine, images, intake
 
     def import_from(
-        self, person: Person, locations: Sequence[str | Path], progress: Progress = no_progress
+        self,
+        person: Person,
+        locations: Sequence[str | Path],
+        progress: Progress = no_progress,
+        unsorted: bool = False,
     ) -> ImportReport:
         """Take in pictures, labels and histories: whatever `fgdemo.storage.formats.sources.read_for_import` can read.
 
         Importing the same again adds nothing twice and goes on where an interrupted import stopped.
+
+        Args:
+            unsorted: what folders and tables call the pictures is left: they come without a label.
 
         Raises:
             ForbiddenError: not a maintainer.
@@ -92,6 +100,7 @@ class Exchange:
             raise StorageError("Nothing can be imported here, since no model looks at the pictures.")
         run, report = utc_now().isoformat(), Imported()
         source, has_splits = read_for_import(locations)
+        source = without_labels(source) if unsorted else source
         Audit(self._engine).note(person, "import", ", ".join(Path(location).name for location in locations))
         report.skipped.extend(source.skipped)
         report.notes.extend(source.notes)
@@ -111,6 +120,20 @@ class Exchange:
         told: dict[str, Any] = {**vars(report), "splits": dict(report.splits), "skipped_file": skipped_file}
         told |= {name: tuple(told[name]) for name in ("new_kinds", "skipped", "notes")}
         return ImportReport(run, **told)
+
+    def foresee(
+        self,
+        person: Person,
+        locations: Sequence[str | Path],
+        progress: Progress = no_progress,
+        unsorted: bool = False,
+    ) -> Foreseen:
+        """What `import_from` would do now; nothing is changed. Raises as it does."""
+        person.require("maintainer")
+        progress("reading what there is", 0, 0)
+        source, has_splits = read_for_import(locations)
+        source = without_labels(source) if unsorted else source
+        return foresee(self._engine, self._images, source, has_splits, progress)
 
     def export_to(
         self,

@@ -5,59 +5,25 @@ from __future__ import annotations
 import json
 import threading
 import time
+import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
+from fgdemo.services.exchange.transfer import CancelledError, Transfer, exported, imported
 from fgdemo.storage.disk.durable import write_durably
 from fgdemo.storage.disk.strict_json import read_object
 from fgdemo.values.annotation import Person
-from fgdemo.values.bidi import isolated
-from fgdemo.values.counting import counted
 from fgdemo.values.errors import FgdemoError, StorageError
 
 if TYPE_CHECKING:
-    from fgdemo.services.exchange.exchange import Exchange, Exported, ExportFormat, ImportReport
+    from fgdemo.services.exchange.exchange import Exchange, ExportFormat
 
-SHOWN_LEFT_OUT = 20
-SHOWN_NOTES = 5
+SWAPPING = "Another model is going live, which takes a moment: try again then."
+NOT_BROUGHT = "Nothing was brought in."
 ESTIMATE_AFTER_S = 2.0
 """Before this an estimate of the time left would be a guess."""
-State = Literal["running", "done", "cancelled", "failed", "interrupted"]
-
-
-class CancelledError(FgdemoError):
-    """A person has stopped the transfer."""
-
-
-@dataclass(frozen=True)
-class Transfer:
-    """One import or export as it stands.
-
-    Attributes:
-        about: what is transferred, in a person's words.
-        state: interrupted: the server ended in the middle of an import, which can go on.
-        stage: what is being done now; `done` of `of` of it are done.
-        left_s: how many seconds this stage is likely to take still; None where nothing can be said yet.
-        sentence: how it ended; empty while it runs.
-        left_out: the first (name, reason) of what was left out, `left_out_count` in all, listed in `left_out_file`.
-        file: what an export wrote, ready to be downloaded.
-    """
-
-    kind: Literal["import", "export"]
-    about: str
-    state: State = "running"
-    stage: str = "beginning"
-    done: int = 0
-    of: int = 0
-    elapsed_s: float = 0.0
-    left_s: float | None = None
-    sentence: str = ""
-    left_out: tuple[tuple[str, str], ...] = ()
-    left_out_count: int = 0
-    left_out_file: Path | None = None
-    file: Path | None = None
 
 
 class Transfers:
@@ -97,14 +63,67 @@ class Transfers:
         person.require("maintainer")
         return self._now
 
+    def begin_look(self, person: Person, locations: Sequence[str], about: str) -> Transfer:
+        """Begin to find out what an import of `locations` would do; it then waits for `accept` or `decline`.
+
+        Raises as `begin_import`.
+        """
+        person.require("maintainer")
+
+        def work() -> Transfer:
+            self._write_pending(locations, about, is_agreed=False)
+            try:
+                found = self._exchange.foresee(person, locations, self._progress)
+            except BaseException:
+                self._pending.unlink(missing_ok=True)
+                raise
+            return replace(self._now, state="asking", foreseen=found, asked=uuid.uuid4().hex)  # type: ignore[arg-type]
+
+        return self._begin(Transfer("import", about), work)
+
+    def accept(
+        self,
+        person: Person,
+        asked: str,
+        unsorted: bool = False,
+        after: Callable[[Sequence[str]], None] = lambda _: None,
+    ) -> Transfer:
+        """Say yes to the import that waits for it, and begin it. Raises as `begin_import`."""
+        person.require("maintainer")
+        self._require_asked(asked)
+        if self._swapping():
+            raise StorageError(SWAPPING)
+        locations, about, _, _ = self._read_pending()
+        return self.begin_import(person, locations, about, lambda: after(locations), unsorted, asked)
+
+    def decline(self, person: Person, asked: str, after: Callable[[Sequence[str]], None] = lambda _: None) -> Transfer:
+        """Say no to it: nothing has changed, and what was uploaded is cleared away."""
+        person.require("maintainer")
+        with self._lock:
+            self._require_asked(asked)
+            waiting: Transfer = self._now  # type: ignore[assignment]
+            ended = self._now = replace(waiting, state="cancelled", foreseen=None, asked="", sentence=NOT_BROUGHT)
+        locations = self._read_pending()[0]
+        self._pending.unlink(missing_ok=True)
+        after(locations)
+        return ended
+
     def begin_import(
-        self, person: Person, locations: Sequence[str], about: str, after: Callable[[], None] = lambda: None
+        self,
+        person: Person,
+        locations: Sequence[str],
+        about: str,
+        after: Callable[[], None] = lambda: None,
+        unsorted: bool = False,
+        asked: str = "",
     ) -> Transfer:
         """Begin to take in what lies at `locations` (see `Exchange.import_from`).
 
         Args:
             about: what a person calls it.
             after: called when all of it has come in, to clear away what was uploaded.
+            unsorted: see `Exchange.import_from`.
+            asked: the question that this is the yes to.
 
         Raises:
             StorageError: something else runs.
@@ -112,26 +131,28 @@ class Transfers:
         """
         person.require("maintainer")
         if self._swapping():
-            raise StorageError("Another model is going live, which takes a moment: try again then.")
+            raise StorageError(SWAPPING)
 
         def work() -> Transfer:
-            self._write_pending(locations, about)
+            self._write_pending(locations, about, unsorted)
             try:
-                report = self._exchange.import_from(person, locations, self._progress)
+                report = self._exchange.import_from(person, locations, self._progress, unsorted)
             finally:
                 self._pending.unlink(missing_ok=True)
             after()
-            return _imported(self._now, report)  # type: ignore[arg-type]
+            return imported(self._now, report)  # type: ignore[arg-type]
 
-        return self._begin(Transfer("import", about), work)
+        return self._begin(Transfer("import", about), work, asked)
 
     def go_on(self, person: Person, after: Callable[[Sequence[str]], None] = lambda _: None) -> Transfer:
         """Begin the interrupted import again; what has come in already is passed over quickly."""
         person.require("maintainer")
         if self._now is None or self._now.state != "interrupted":
             raise StorageError("There is no import that was interrupted.")
-        locations, about = self._read_pending()
-        return self.begin_import(person, locations, about, lambda: after(locations))
+        locations, about, unsorted, is_agreed = self._read_pending()
+        if not is_agreed:
+            return self.begin_look(person, locations, about)
+        return self.begin_import(person, locations, about, lambda: after(locations), unsorted)
 
     def begin_export(self, person: Person, format: ExportFormat) -> Transfer:
         """Begin to write the workspace as one file to be downloaded. Raises as `begin_import`."""
@@ -140,8 +161,8 @@ class Transfers:
 
         def work() -> Transfer:
             self._exports.mkdir(parents=True, exist_ok=True)
-            exported = self._exchange.export_to(person, out, format, progress=self._progress)
-            return _exported(self._now, exported, out)  # type: ignore[arg-type]
+            done = self._exchange.export_to(person, out, format, progress=self._progress)
+            return exported(self._now, done, out)  # type: ignore[arg-type]
 
         return self._begin(Transfer("export", format), work)
 
@@ -157,8 +178,14 @@ class Transfers:
 
     # --- inside -------------------------------------------------------------------------------------------
 
-    def _begin(self, transfer: Transfer, work: Callable[[], Transfer]) -> Transfer:
+    def _require_asked(self, asked: str) -> None:
+        if self._now is None or self._now.state != "asking" or self._now.asked != asked:
+            raise StorageError("This import does not wait for an answer any more: here is how it stands.")
+
+    def _begin(self, transfer: Transfer, work: Callable[[], Transfer], asked: str = "") -> Transfer:
         with self._lock:
+            if self._now is not None and self._now.state == "asking" and self._now.asked != asked:
+                raise StorageError("An import waits for an answer: bring it in, or leave it, before you begin another.")
             if self._now is not None and self._now.state == "running":
                 raise StorageError(f"Another {self._now.kind} runs: wait for its end, or cancel it.")
             self._cancelled.clear()
@@ -188,49 +215,25 @@ class Transfers:
         running: Transfer = self._now  # type: ignore[assignment]
         if self._cancelled.is_set():
             kept = " What had come in until then stays; the same import goes on from there."
-            raise CancelledError("Cancelled." + (kept if running.kind == "import" else ""))
+            is_import = running.kind == "import" and self._read_pending()[3]
+            raise CancelledError("Cancelled." + (kept if is_import else ""))
         if stage != running.stage:
             self._stage_began_s = now_s
         spent_s = now_s - self._stage_began_s
         left_s = spent_s * (of - done) / done if done and spent_s >= ESTIMATE_AFTER_S else None
         self._now = replace(running, stage=stage, done=done, of=of, elapsed_s=now_s - self._began_s, left_s=left_s)
 
-    def _write_pending(self, locations: Sequence[str], about: str) -> None:
-        write_durably(self._pending, json.dumps({"locations": list(locations), "about": about}).encode())
+    def _write_pending(
+        self, locations: Sequence[str], about: str, unsorted: bool = False, is_agreed: bool = True
+    ) -> None:
+        told = {"locations": list(locations), "about": about, "unsorted": unsorted, "is_agreed": is_agreed}
+        write_durably(self._pending, json.dumps(told).encode())
 
-    def _read_pending(self) -> tuple[list[str], str]:
+    def _read_pending(self) -> tuple[list[str], str, bool, bool]:
+        """Locations, what a person calls them, whether they are unsorted, and whether somebody has said yes."""
         try:
             found = read_object(self._pending.read_bytes())
-            return [str(location) for location in found["locations"]], str(found["about"])
+            locations = [str(location) for location in found["locations"]]
+            return locations, str(found["about"]), bool(found.get("unsorted")), bool(found.get("is_agreed", True))
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise StorageError("What the interrupted import was of cannot be read: begin it anew.") from error
-
-
-def _imported(running: Transfer, report: ImportReport) -> Transfer:
-    splits = ", ".join(f"{count:,} {split}" for split, count in sorted(report.splits.items()) if count)
-    words = [f"{counted(report.added, 'picture')} came in{f' ({splits})' if splits else ''}"]
-    if report.known:
-        words.append(f"{report.known:,} {'was' if report.known == 1 else 'were'} here already")
-    if report.twins:
-        words.append(report.on_twins)
-    if report.new_kinds:
-        named = ", ".join(map(isolated, report.new_kinds[:8]))
-        words.append(f"new kinds: {named}{' …' if len(report.new_kinds) > 8 else ''}")
-    sentence = " ".join(["; ".join(words) + ".", *report.notes[:SHOWN_NOTES]])
-    return replace(
-        running,
-        state="done",
-        sentence=sentence,
-        left_out=report.skipped[:SHOWN_LEFT_OUT],
-        left_out_count=len(report.skipped),
-        left_out_file=report.skipped_file,
-    )
-
-
-def _exported(running: Transfer, exported: Exported, out: Path) -> Transfer:
-    return replace(
-        running,
-        state="done",
-        sentence=f"{counted(exported.pictures, 'picture')} {'is' if exported.pictures == 1 else 'are'} ready.",
-        file=out,
-    )

@@ -3,6 +3,7 @@
 import unicodedata
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import sqlalchemy as sa
@@ -21,13 +22,14 @@ SHOWN = 5
 class Kinds:
     """Attributes:
     taxon_of: the id of the workspace's taxon for each label and each taxon of another workspace.
-    new: names of kinds that were added.
+    new: names of kinds that were added; names: of each of their ids.
     faults: (label, reason) of those that cannot be a kind.
     notes: sentences about labels that were taken for one kind, and about kinds that are easily confused.
     """
 
     taxon_of: dict[str | Taxon, str] = field(default_factory=dict[str | Taxon, str])
     new: list[str] = field(default_factory=list[str])
+    names: dict[str, str] = field(default_factory=dict[str, str])
     faults: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
     notes: list[str] = field(default_factory=list[str])
 
@@ -48,11 +50,40 @@ def settle_kinds(
         StorageError: the database cannot be written; nothing was added.
     """
     with writing(engine) as connection:
-        book = _Book(connection, frozenset(retired), frozenset(taxon.id for taxon in taxa))
-        for taxon in _parents_first(taxa):
-            book.settle_taxon(taxon)
-        book.settle_labels(sorted(set(labels)), groups or {})
-        return book.kinds
+        return _settled(connection, labels, taxa, retired, groups)
+
+
+def foresee_kinds(
+    engine: sa.Engine,
+    labels: Iterable[str],
+    taxa: Sequence[Taxon] = (),
+    retired: Collection[str] = (),
+    groups: Mapping[str, Sequence[str]] | None = None,
+) -> Kinds:
+    """What `settle_kinds` would give now; nothing is added. Raises StorageError."""
+    kinds = Kinds()
+    with suppress(_NothingAddedError), writing(engine) as connection:
+        kinds = _settled(connection, labels, taxa, retired, groups)
+        raise _NothingAddedError  # so that the transaction is rolled back
+    return kinds
+
+
+class _NothingAddedError(Exception):
+    """The end of a transaction that was only tried."""
+
+
+def _settled(
+    connection: sa.Connection,
+    labels: Iterable[str],
+    taxa: Sequence[Taxon],
+    retired: Collection[str],
+    groups: Mapping[str, Sequence[str]] | None,
+) -> Kinds:
+    book = _Book(connection, frozenset(retired), frozenset(taxon.id for taxon in taxa))
+    for taxon in _parents_first(taxa):
+        book.settle_taxon(taxon)
+    book.settle_labels(sorted(set(labels)), groups or {})
+    return book.kinds
 
 
 class _Book:
@@ -218,6 +249,7 @@ class _Book:
         self._learn(taxon, False)
         self._learn(taxon, True)
         self.kinds.new.append(taxon.name)
+        self.kinds.names[taxon.id] = taxon.name
         return taxon.id
 
     def _learn(self, taxon: Taxon, others: bool) -> None:

@@ -29,6 +29,13 @@ class Import(Asked):
     location: Location = ""
 
 
+class Agreed(Asked):
+    """The answer to what an import would do: `asked` is the name of the question."""
+
+    asked: Text
+    unsorted: bool = False
+
+
 class NewExport(Asked):
     format: ExportFormat
 
@@ -63,7 +70,15 @@ def moving(transfers: Transfers, incoming: Incoming, accounts: Accounts) -> list
     @answered(accounts, "maintainer")
     def data_import(person: Person, asked: Import) -> dict[str, Any]:
         locations = [asked.location] if asked.batch is None else incoming.locations(asked.batch)
-        return as_reply(transfers.begin_import(person, locations, asked.about, lambda: incoming.remove(locations)))
+        return as_reply(transfers.begin_look(person, locations, asked.about))
+
+    @answered(accounts, "maintainer")
+    def data_accept(person: Person, asked: Agreed) -> dict[str, Any]:
+        return as_reply(transfers.accept(person, asked.asked, asked.unsorted, lambda sent: incoming.remove(list(sent))))
+
+    @answered(accounts, "maintainer")
+    def data_decline(person: Person, asked: Agreed) -> dict[str, Any]:
+        return as_reply(transfers.decline(person, asked.asked, lambda sent: incoming.remove(list(sent))))
 
     @answered(accounts, "maintainer")
     def data_go_on(person: Person, asked: Asked) -> dict[str, Any]:
@@ -78,7 +93,7 @@ def moving(transfers: Transfers, incoming: Incoming, accounts: Accounts) -> list
         transfers.cancel(person)
         return as_reply(transfers.now(person))
 
-    return [data_now, data_import, data_go_on, data_export, data_cancel]
+    return [data_now, data_import, data_accept, data_decline, data_go_on, data_export, data_cancel]
 
 
 def people(accounts: Accounts) -> list[Callable[..., dict[str, Any]]]:

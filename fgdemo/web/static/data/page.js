@@ -27,6 +27,8 @@ class DataPage {
     this.format = "imagefolder";
     this.turn = 0;
     this.isRunning = false;
+    /** @type {string | null} */
+    this.asked = null;
     /** @type {AbortController | null} */
     this.sending = null;
     const acts = {
@@ -99,7 +101,7 @@ class DataPage {
 
   /** Send the files, then let the server take them in. */
   async bringIn(chosen) {
-    if (!chosen.length || this.sending) return;
+    if (!chosen.length || this.sending || this.asked) return;
     const [files, behind] = sorted(chosen);
     const names = [...new Set(behind.map(({ path }) => path.split("/").pop()))];
     const stay = behind.length
@@ -153,10 +155,19 @@ class DataPage {
 
   /** @param {any} transfer @param {() => unknown} onCancel */
   show(transfer, onCancel = () => this.begin("data_cancel", {})) {
-    drawTransfer(this.$(".fg-transfer"), transfer, { onCancel, onGoOn: () => this.begin("data_go_on", {}) });
-    const busy = transfer?.state === "running";
-    if (this.isRunning && !busy) this.imports.load();
-    this.isRunning = busy && !this.sending;
+    const isAsking = transfer?.state === "asking";
+    const { asked } = transfer ?? {};
+    if (!isAsking || this.asked !== asked)
+      drawTransfer(this.$(".fg-transfer"), transfer, {
+        onCancel,
+        onGoOn: () => this.begin("data_go_on", {}),
+        onYes: (unsorted) => this.begin("data_accept", { asked, unsorted }),
+        onNo: () => this.begin("data_decline", { asked }),
+      });
+    this.asked = isAsking ? asked : null; // what is chosen there stays, however often it is looked at
+    const busy = transfer?.state === "running" || isAsking;
+    if (this.isRunning && transfer?.state !== "running") this.imports.load();
+    this.isRunning = transfer?.state === "running" && !this.sending;
     for (const button of this.root.querySelectorAll('[data-do], [data-form="location"] button')) button.disabled = busy;
   }
 

@@ -2,15 +2,17 @@
 
 import { h } from "../shared/dom.js";
 import { iso } from "../shared/names.js";
+import { drawForeseen } from "./foreseen.js";
 import { duration } from "../shared/words.js";
 
 /** A transfer, or nothing where there has been none. */
-export function drawTransfer(root, transfer, { onCancel, onGoOn }) {
+export function drawTransfer(root, transfer, { onCancel, onGoOn, onYes, onNo }) {
   root.hidden = !transfer;
   if (!transfer) return root.replaceChildren();
   root.dataset.state = transfer.state;
   const about = transfer.kind === "export" ? "Preparing the download" : transfer.about;
   if (transfer.state === "running") return root.replaceChildren(...running(transfer, about, onCancel));
+  if (transfer.state === "asking") return drawForeseen(root, transfer, { onYes, onNo });
   if (transfer.state === "interrupted") {
     return root.replaceChildren(
       h("p", {}, "The server ended in the middle of an import: ", h("b", {}, transfer.about)),
