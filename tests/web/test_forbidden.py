@@ -203,6 +203,7 @@ def test_what_is_for_maintainers_refuses_experts(app: RunningApp) -> None:
             "items": [],
             "key": "k",
             "run": "x",
+            "asked": "x",
             "images": ["x"],
         }
         assert ask(app, name, asked, expert).get("code") == "forbidden", name
