@@ -9,7 +9,7 @@ STATIC = Path(__file__).parents[2] / "fgdemo" / "web" / "static"
 SCRIPTS = sorted(STATIC.rglob("*.js"))
 TO_THE_SERVER = re.compile(r"\b(fetch|XMLHttpRequest|EventSource|WebSocket|sendBeacon)\b\s*\(")
 IMPORT = re.compile(r'(?:from|import\()\s*"(\.[^"]+)"')
-COMMON = {"shared", "head", "maps", "points", "compare", "closer", "cards"}
+COMMON = {"shared", "head", "maps", "points", "removing", "compare", "closer", "cards"}
 """points, compare: dialogs over several pages; closer: a frame on their pictures."""
 MOST_FILES = 18
 

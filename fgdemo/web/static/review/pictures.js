@@ -9,7 +9,7 @@ import { pictures } from "./chosen.js";
 import { drawFilter, openSearch } from "./filter.js";
 import { Grid } from "./grid.js";
 import { Inspector } from "./inspector.js";
-import { askRemoval } from "./removing.js";
+import { askRemoval } from "../removing/dialog.js";
 import { openPoints } from "../points/dialog.js";
 import { askToPublish } from "./publish.js";
 import { filterOf, linkTo } from "./route.js";

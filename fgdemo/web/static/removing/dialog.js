@@ -2,7 +2,8 @@
 
 import { ask } from "../shared/client.js";
 import { h } from "../shared/dom.js";
-import { pictures } from "./chosen.js";
+
+const pictures = (count) => `${count.toLocaleString("en")} pictures`;
 
 /** Ask whether these pictures are to go; `onGone()` when they are. */
 export function askRemoval(dialog, tiles, onGone) {
