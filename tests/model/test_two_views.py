@@ -28,9 +28,8 @@ def classifier() -> Classifier:
     model = tiny_fit().classifier
     rng = np.random.default_rng(0)
     leaves = len(model.taxonomy.leaves)
-    embeddings = rng.normal(size=(FEWEST, model.embedding_dim)).astype(np.float32)
     labels = rng.integers(leaves, size=FEWEST)
-    marks = fitted(model, rng.normal(size=(FEWEST, leaves)) + 3 * np.eye(leaves)[labels], embeddings, labels)
+    marks = fitted(model, rng.normal(size=(FEWEST, leaves)) + 3 * np.eye(leaves)[labels], labels)
     return replace(model, both_views=replace(marks, temperature=model.calibration.temperature * 0.8))
 
 

@@ -17,7 +17,6 @@ from fgdemo.learn.measure.evaluate import choose_sure_prob
 from fgdemo.model.calibration import conformal_prob, fit_temperature, softmax
 from fgdemo.model.classifier import Classifier
 from fgdemo.model.closer.two_views import CloserCalibration
-from fgdemo.model.unknown import UnknownScale
 from fgdemo.values.batches import batches
 from fgdemo.values.classification.closer import frames_of, is_worth
 from fgdemo.values.progress import Progress, no_progress
@@ -67,18 +66,18 @@ def calibrated(
         return None
     embeddings, right = np.stack([one for one, _ in found]), np.array([label for _, label in found])
     weight, bias = classifier.head.linear()
-    return fitted(classifier, embeddings @ weight + bias, embeddings, right)
+    return fitted(classifier, embeddings @ weight + bias, right)
 
 
-def fitted(classifier: Classifier, raw: np.ndarray, embeddings: np.ndarray, labels: np.ndarray) -> CloserCalibration:
-    """From (N, C) raw logits and (N, D) embeddings, each the mean of two views."""
+def fitted(classifier: Classifier, raw: np.ndarray, labels: np.ndarray) -> CloserCalibration:
+    """From (N, C) raw logits, each the mean of two views."""
     temperature = fit_temperature(raw.astype(np.float64), labels)
     probs = softmax(raw.astype(np.float64) / temperature)
     return CloserCalibration(
         temperature=temperature,
         set_prob=conformal_prob(probs, labels, classifier.coverage),
         sure_prob=choose_sure_prob(probs, labels, classifier.taxonomy),
-        unknown=UnknownScale.fit(raw.max(1), classifier.distances(embeddings)),
+        unknown=classifier.unknown,  # pictures made small are strange themselves: by them strangers look familiar
         pictures=len(labels),
     )
 
