@@ -4,9 +4,9 @@
 
 `--data` holds `<set>/{train,val}/<class>/*.jpg`, which the checkpoint has learned from and has not, and foreground
 masks in `<set>/masks/<id>.png` where there are any. Val photographs of some kinds of each set (`KINDS`), by a fixed
-seed; A is the likeliest kind, B the next. Their reporting half, by a hash of the name, is measured; the other half
-chose. The cards are those of the page (`fgdemo.values.classification.cards`): of the eight pictures of a kind with the
-largest votes, with the default foreground. One JSON line last:
+seed; A is the likeliest kind, B the next. Their reporting half, by a hash of the name, is measured. The cards are those
+of the page (`fgdemo.values.classification.cards`): of the eight pictures of a kind with the largest votes, with the
+default foreground. One JSON line last:
 
   sum_error      largest |cards + all that follows them − logit|, of A less B, against the network's own logits
   refit_error    largest |A less B without a card's picture − the same by a head fitted without it|
@@ -48,8 +48,8 @@ from fgdemo.values.classification.cards import Pair, View, Voting, chosen, crop_
 from fgdemo.values.classification.votes import VotingHead
 from fgdemo.values.types import CropBox, Reading
 
-KINDS = {"birds100": 8, "dogs64": 4, "butterflies10": 10}
-PER_KIND = {"birds100": 5, "dogs64": 5, "butterflies10": 5}
+KINDS = {"birds100": 5, "dogs64": 2, "butterflies10": 10}
+PER_KIND = {"birds100": 5, "dogs64": 5, "butterflies10": 4}
 READ = 8
 REFITS = 12
 READER_PX = 128

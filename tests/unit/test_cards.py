@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.random import Generator
@@ -17,6 +19,7 @@ from fgdemo.values.classification.cards import (
     part_totals,
     regions,
 )
+from fgdemo.values.classification.flip import flip
 from fgdemo.values.classification.votes import VotingHead
 from fgdemo.values.types import CropBox, Part, Reading
 
@@ -195,3 +198,49 @@ def test_a_crop_holds_its_places_and_lies_in_the_picture() -> None:
     inside = crop_of(np.array([0, 195]), (14, 14), CropBox(0.2, 0.1, 0.7, 0.5))
     assert (inside.left, inside.top, inside.right, inside.bottom) == pytest.approx((0.2, 0.1, 0.7, 0.5))
     assert crop_of(np.array([0]), (2, 2)) == CropBox(0, 0, 1, 1)  # hardly any tokens
+
+
+# --- the smallest change ------------------------------------------------------------------------------------------
+
+
+def test_real_cells_flip_an_answer_by_exactly_what_they_say_and_no_fewer_would() -> None:
+    rng = np.random.default_rng(7)
+    head, x, _, pictures = scene(rng)
+    mids = rng.normal(size=(9, *GRID, 6))
+    assert x.tokens is not None
+    towards = head.direction(0, 1)[:DIM]
+    towards /= np.linalg.norm(towards)
+    x = replace(x, tokens=x.tokens - 12 * towards, mid=mids[0])  # it is of kind 1, and the pictures of kind 0
+    others = {
+        image: replace(one, tokens=one.tokens + 20 * towards, mid=mid)
+        for (image, one), mid in zip(pictures.items(), mids[1:], strict=True)
+        if one.tokens is not None
+    }
+    assert x.tokens is not None
+    logits = head.logits(flat(x.tokens).mean(0))
+    before, columns = float(logits[1] - logits[0]), (1, 0)
+    assert before > 0
+    found = flip(head, View(x), others, before, columns, "k0")
+    assert found is not None
+    assert 1 < len(found.here) <= 7
+    tokens, source = flat(x.tokens).copy(), others[found.image].tokens
+    assert source is not None
+    tokens[list(found.here)] = flat(source)[list(found.there)]
+    changed = head.logits(tokens.mean(0))
+    assert changed[columns[0]] - changed[columns[1]] == pytest.approx(found.after, abs=1e-9)
+    assert found.after < 0 < found.before
+    one_fewer = flat(x.tokens).copy()
+    one_fewer[list(found.here[:-1])] = flat(source)[list(found.there[:-1])]
+    kept = head.logits(one_fewer.mean(0))
+    assert kept[columns[0]] > kept[columns[1]]
+    assert set(found.parts) <= {"crown", "part 8"}
+
+
+def test_nothing_flips_where_there_is_nothing_to_put_in() -> None:
+    rng = np.random.default_rng(8)
+    head, x, _, pictures = scene(rng)
+    assert flip(head, View(x), pictures, 1.0, (1, 0), "k0") is None  # nothing is known of them halfway
+    x = replace(x, mid=rng.normal(size=(*GRID, 6)))
+    assert flip(head, View(x), {}, 1.0, (1, 0), "k0") is None
+    others = {image: replace(one, mid=rng.normal(size=(*GRID, 6))) for image, one in pictures.items()}
+    assert flip(head, View(x), others, 1e6, (1, 0), "k0") is None  # too far away

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -345,11 +346,13 @@ def test_crops_that_spoke_unfold_beside_a_picture_and_add_up(page: Page, app: Ru
     expect(fold.locator(".fg-spoke")).to_have_count(0)  # nothing is read unasked
     fold.locator("> summary").click()
     expect(fold.locator(".fg-crop[data-painted]").first).to_be_visible()
-    fold.locator(".fg-cards-sum summary").click()
+    fold.locator(".fg-cards-sum summary").first.click()
     cells = [cell.replace("−", "-") for cell in fold.locator("tbody td, tfoot td").all_inner_texts()]
     a, b = ([float(cell) for cell in cells[at::2]] for at in (0, 1))
     for *terms, total in (a, b):
         assert abs(sum(terms) - total) < 0.005 * len(terms) + 0.005
     expect(fold).to_contain_text("this picture itself")
+    fold.locator(".fg-cards-flip > summary").click()
+    expect(fold.locator(".fg-cards-flip")).to_contain_text(re.compile("it would say|No cells of the labelled pictures"))
     page.keyboard.press("ArrowRight")  # the next picture unfolds its own
     expect(fold.locator(".fg-crop[data-painted]").first).to_be_visible()

@@ -134,11 +134,40 @@ class Side:
 
 
 @dataclass(frozen=True)
+class Flip:
+    """The smallest change of real cells that flips an answer (`fgdemo.values.classification.flip`).
+
+    Attributes:
+        image: the labelled picture whose cells they are.
+        taxon: what the answer would be then.
+        here, there: flat index of each cell that is changed, and of what is put in for it.
+        within: what the cells here cover of the picture; None: all of it.
+        publication: credit and licence of the picture, where it is published.
+        grid_here, grid_there: (rows, columns).
+        parts: names of the parts that are changed, the one that moves the answer most first.
+        before, after: A's logit less B's.
+    """
+
+    image: str
+    taxon: str
+    here: tuple[int, ...]
+    there: tuple[int, ...]
+    grid_here: tuple[int, int]
+    grid_there: tuple[int, int]
+    parts: tuple[str, ...]
+    before: float
+    after: float
+    within: CropBox | None = None
+    publication: Publication | None = None
+
+
+@dataclass(frozen=True)
 class Cards:
-    """What spoke for A and for B."""
+    """What spoke for A and for B; and what would have to look otherwise, where any change of cells at hand would do."""
 
     a: Side
     b: Side
+    flip: Flip | None = None
 
 
 def regions(reading: Reading) -> dict[int | None, np.ndarray]:

@@ -79,6 +79,13 @@ class VotingHead:
             found = found + (vectors @ self.solution) @ self._mix @ self.solution.T
         return found * self._unit
 
+    def direction(self, a: int, b: int) -> np.ndarray:
+        """(D + 1,) that φ is multiplied by for A's logit less B's, up to a constant."""
+        means = self.moment[:, [a, b]]
+        if self.readout == "discriminant":
+            means = means / self.counts[[a, b]]
+        return self.metric((means[:, 0] - means[:, 1])[None])[0]
+
     def share(self, column: int, weight: float) -> float:
         """a_ic of a picture of this weight in class `column`."""
         return weight if self.readout == "ridge" else weight / float(self.counts[column])

@@ -14,6 +14,7 @@ from fgdemo.storage.history.roster import Roster
 from fgdemo.values.classification.cards import (
     Card,
     Cards,
+    Flip,
     Pair,
     Side,
     View,
@@ -23,6 +24,7 @@ from fgdemo.values.classification.cards import (
     pairs,
     part_totals,
 )
+from fgdemo.values.classification.flip import flip
 from fgdemo.values.classification.votes import VotingHead
 from fgdemo.values.errors import PictureError, StorageError
 from fgdemo.values.types import Classifier, Reading
@@ -76,7 +78,35 @@ class EvidenceCards:
             return None
         sides = [self._side(*known, views, classifier, one, itself, only_public) for one in (a, b)]
         alike = min(side.start for side in sides)
-        return Cards(*(replace(side, start=side.start - alike, logit=side.logit - alike) for side in sides))
+        first, second = (replace(side, start=side.start - alike, logit=side.logit - alike) for side in sides)
+        return Cards(first, second, self._flip(*known, views, classifier, first, second, itself, only_public))
+
+    def _flip(
+        self,
+        head: VotingHead,
+        votings: dict[str, Voting],
+        views: Sequence[View],
+        classifier: Classifier,
+        a: Side,
+        b: Side,
+        itself: Collection[str],
+        only_public: bool,
+    ) -> Flip | None:
+        """Of one view alone: cells of a frame lie over cells of the whole."""
+        if len(views) > 1:
+            return None
+        (view,), before = views, a.logit - b.logit
+        taxon = b.taxon if before > 0 else a.taxon
+        voting = votings[taxon]
+        votes = head.split(view.tokens.mean(0), voting.column, voting.vectors, voting.weights).votes
+        own = np.isin(voting.images, list(itself))
+        others = self._read(self._best(voting, np.where(own, -np.inf, votes), only_public), classifier)
+        columns = (votings[a.taxon].column, votings[b.taxon].column)
+        found = flip(head, view, others, before, columns, taxon)
+        if found is None:
+            return None
+        publication = self._roster.publications([found.image]).get(found.image)
+        return replace(found, within=view.within, publication=publication)
 
     def _side(
         self,

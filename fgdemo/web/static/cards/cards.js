@@ -7,6 +7,7 @@ import { creditLine } from "../shared/pictures.js";
 import { signed } from "../shared/words.js";
 import { openCard } from "./closely.js";
 import { drawCrop, pictureOf } from "./crop.js";
+import { drawFlip } from "./flip.js";
 
 /** Nothing, while another picture is on the screen. */
 export function clearCards(root) {
@@ -57,6 +58,7 @@ export function drawCards(root, { cards, a, b, src }) {
     h("h2", {}, "Crops that spoke for each"),
     h("div", { class: "fg-cards-sides" }, side(cards.a, a, "a", own, cards, b), side(cards.b, b, "b", own, cards, a)),
     wholeSum(cards, a, b),
+    whatIf(cards, a, b, own),
   );
 }
 
@@ -106,6 +108,15 @@ function drawCard(card, named, own, onOpen) {
     ),
     creditLine(card.publication),
   );
+}
+
+/** What would have to look otherwise; drawn when it is unfolded. */
+function whatIf(cards, a, b, own) {
+  const other = cards.a.logit > cards.b.logit ? b : a;
+  const inside = h("div", {});
+  const fold = h("details", { class: "fg-cards-sum fg-cards-flip" }, h("summary", {}, `What would make it ${iso(other.name)}?`), inside);
+  fold.addEventListener("toggle", () => fold.open && !inside.children.length && inside.append(drawFlip(cards.flip, other, own)));
+  return fold;
 }
 
 /** Every term of both logits, so that they can be added up. */
