@@ -74,7 +74,8 @@ def read(classifier: Classifier, pixels: Tensor) -> tuple[int, np.ndarray, np.nd
 def part_maps(classifier: Classifier, pixels: Tensor, group: str) -> Tensor:
     """(K + 1, h, w) shares of the parts, background last."""
     network = classifier.network
-    return network.assignment(network.tokens(pixels[None].to(network.device)), group)[0].permute(2, 0, 1).cpu()
+    tokens, mid = network.with_mid(pixels[None].to(network.device))
+    return network.assignment(tokens, group, mid)[0].permute(2, 0, 1).cpu()
 
 
 def iou(foreground: np.ndarray, mask: np.ndarray) -> float:

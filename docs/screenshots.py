@@ -38,6 +38,7 @@ WRONG_EACH = 4
 SHOWN = 7
 """Which of the gold specimens is asked about: one on a warm ground, where a blue map is seen."""
 PATIENCE_MS = 240_000
+BROWSERS = ("chromium-headless-shell", "chromium", "google-chrome")
 
 
 def fgdemo(*words: str | Path, typed: str = "", **settings: str) -> None:
@@ -145,7 +146,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--keep", type=Path, metavar="FOLDER")
     given = parser.parse_args()
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    chromium = next(filter(None, map(shutil.which, BROWSERS)), None)
     with tempfile.TemporaryDirectory() as scratch:
         folder = (given.keep or Path(scratch)).resolve()
         if not (folder / "home").exists():

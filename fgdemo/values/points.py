@@ -51,6 +51,16 @@ class PlacedPoint:
 
 
 @dataclass(frozen=True)
+class Guess:
+    """Where a part seems to be, as fractions. `is_sure`: of parts that are not seen hardly any is so sure."""
+
+    part: str
+    x: float
+    y: float
+    is_sure: bool = True
+
+
+@dataclass(frozen=True)
 class GroupLesson:
     """How far the parts of a group are taught.
 

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from fgdemo.commands.model.training_job import with_points
-from fgdemo.learn.live.part_teacher import PartTeacher
+from fgdemo.learn.live.part_teacher import LIKELY, SURE, PartTeacher
 from fgdemo.services.labelling.pointing import Pointing, sentence
 from fgdemo.specimens import SPECIES, Specimen, draw_specimen
 from fgdemo.storage.exchange.intake import Intake
@@ -107,6 +107,11 @@ def test_points_teach_parts_and_change_no_answer(taught: Taught) -> None:
     assert all(part.placed for part in opened.parts)  # how well each is found is measured
     assert all(part.found <= part.placed for part in opened.parts)
     assert {part.name: part.colour for part in opened.parts} == {part.name: part.colour for part in after.parts}
+    shares = now.read(taught.specimens[5].picture).assignment[..., :-1].max((0, 1))
+    largest = {part.name: share for part, share in zip(after.parts, shares, strict=True)}
+    assert {one.part: one.is_sure for one in opened.guesses} == {
+        name: bool(share >= SURE) for name, share in largest.items() if share >= LIKELY
+    }
 
 
 def test_a_point_that_moves_is_learned_anew_and_one_that_goes_is_forgotten(taught: Taught) -> None:

@@ -16,7 +16,7 @@ from fgdemo.storage.history.points import PointLog
 from fgdemo.storage.history.roster import Roster
 from fgdemo.storage.pictures.originals import ImageStore, image_id_of
 from fgdemo.values.errors import ForbiddenError, PictureError, StaleError, StorageError
-from fgdemo.values.points import PlacedPoint
+from fgdemo.values.points import Guess, PlacedPoint
 from tests.support.fakes import TAXONOMY
 from tests.support.workspace import ADA, FakeTeacher, coloured, open_fake_workspace
 
@@ -123,8 +123,8 @@ def test_a_part_that_is_not_seen_is_not_guessed_there(tmp_path: Path) -> None:
 class Taught(FakeTeacher):
     """Its checkpoint knows a part that nobody has named here."""
 
-    def guesses(self, image: str, group: str) -> tuple[PlacedPoint, ...]:
-        return (PlacedPoint("face", 0.5, 0.5), PlacedPoint("crown", 0.5, 0.1))
+    def guesses(self, image: str, group: str) -> tuple[Guess, ...]:
+        return (Guess("face", 0.5, 0.5), Guess("crown", 0.5, 0.1))
 
 
 def test_a_part_that_nobody_named_here_is_not_guessed(tmp_path: Path) -> None:

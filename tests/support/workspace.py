@@ -34,7 +34,7 @@ from fgdemo.storage.visitors.pictures import VisitorPictures
 from fgdemo.storage.visitors.remarks import Remarks
 from fgdemo.values.annotation import Person
 from fgdemo.values.labelled import LabelledPicture, SourceSplit
-from fgdemo.values.points import GroupLesson, PlacedPoint
+from fgdemo.values.points import GroupLesson, Guess
 from fgdemo.values.types import PART_COLOURS
 from tests.support.fakes import COLOURS, LEFT, FakeClassifier
 
@@ -97,9 +97,9 @@ class FakeTeacher:
         others = [image for image in self.roster.image_ids if image not in placed and self.group_of(image) == group]
         return GroupLesson(group, len(placed), counts, found, tuple(others[:3]))
 
-    def guesses(self, image: str, group: str) -> tuple[PlacedPoint, ...]:
+    def guesses(self, image: str, group: str) -> tuple[Guess, ...]:
         lesson = self.lesson(group)
-        return tuple(PlacedPoint(part, 0.5, 0.5) for part in lesson.found)
+        return tuple(Guess(part, 0.5, 0.5) for part in lesson.found)
 
     def is_learning(self) -> bool:
         return False

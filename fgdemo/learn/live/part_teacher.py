@@ -34,7 +34,7 @@ from fgdemo.storage.history.taxa import TaxonStore
 from fgdemo.storage.pictures.originals import ImageStore
 from fgdemo.values.errors import BusyError, DatasetError, FgdemoError, PictureError, StorageError
 from fgdemo.values.limits import MODEL_PX
-from fgdemo.values.points import ENOUGH, FIRST_GUESSES, GroupLesson, PlacedPoint
+from fgdemo.values.points import ENOUGH, FIRST_GUESSES, GroupLesson, Guess, PlacedPoint
 from fgdemo.values.taxonomy import Taxonomy
 from fgdemo.values.types import PART_COLOURS
 
@@ -44,8 +44,10 @@ DESCRIBED_BY = 16
 """Pictures by which the parts are described to whoever compares pictures without mid tokens."""
 CONSIDERED = 24
 """Pictures without points that are looked at to find the one that would help most."""
-SURE = 0.5
-"""A guess is drawn where the part has at least this share of a place."""
+LIKELY, SURE = 0.5, 0.8
+"""A guess is drawn where the part has at least the first share of a place, and as a doubtful one below the second.
+Taught by 10 and 109 whole photographs, of parts that are not seen on 109 others 66 and 48 % had the first share, 25 and
+17 % the second; of those that are seen 84 % the first and 57 % the second, and of these 88 % were right."""
 
 
 class PartTeacher:
@@ -106,7 +108,7 @@ class PartTeacher:
         """Whether points were placed that it has not learned from yet."""
         return self._points.newest() > self._seen
 
-    def guesses(self, image: str, group: str) -> Points:
+    def guesses(self, image: str, group: str) -> tuple[Guess, ...]:
         """Where the parts that were taught seem to be on a picture.
 
         Raises:
@@ -117,10 +119,11 @@ class PartTeacher:
             return ()
         tokens, mid = self._tokens(image)
         shares = parts.assign(tokens, group, mid)
+        largest = shares.amax((0, 1)).tolist()
         return tuple(
-            PlacedPoint(part.name or "", *middle_of(shares[..., k]))
+            Guess(part.name or "", *middle_of(shares[..., k]), is_sure=largest[k] >= SURE)
             for k, part in enumerate(parts.of_group(group))
-            if float(shares[..., k].max()) >= SURE
+            if largest[k] >= LIKELY
         )
 
     def colours(self, group: str, names: Sequence[str]) -> dict[str, str]:

@@ -10,7 +10,7 @@ from fgdemo.storage.history.roster import Roster
 from fgdemo.storage.history.taxa import TaxonStore
 from fgdemo.values.annotation import Person
 from fgdemo.values.errors import BusyError, PictureError, StorageError
-from fgdemo.values.points import ENOUGH, FIRST_GUESSES, MOST_PARTS, GroupLesson, PlacedPoint
+from fgdemo.values.points import ENOUGH, FIRST_GUESSES, MOST_PARTS, GroupLesson, Guess, PlacedPoint
 from fgdemo.values.types import PART_COLOURS
 
 
@@ -25,7 +25,7 @@ class Teacher(Protocol):
         """How far the parts of a group are taught."""
         ...
 
-    def guesses(self, image: str, group: str) -> tuple[PlacedPoint, ...]:
+    def guesses(self, image: str, group: str) -> tuple[Guess, ...]:
         """Where the parts that were taught seem to be. Raises StorageError, PictureError, BusyError."""
         ...
 
@@ -73,7 +73,7 @@ class Pointed:
     group_name: str
     parts: tuple[TaughtPart, ...]
     points: tuple[PlacedPoint, ...]
-    guesses: tuple[PlacedPoint, ...]
+    guesses: tuple[Guess, ...]
     next: str | None
     pictures: int
     is_learning: bool
@@ -152,7 +152,7 @@ class Pointing:
 
     def _guesses(
         self, image: str, group: str, said: Mapping[str, PlacedPoint], parts: Sequence[TaughtPart]
-    ) -> tuple[PlacedPoint, ...]:
+    ) -> tuple[Guess, ...]:
         """Of parts that were named here, and of which nothing was said on this picture. Empty where it cannot be read
         now: points can be placed without them."""
         try:

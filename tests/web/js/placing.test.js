@@ -10,7 +10,7 @@ function begun() {
   return new Placing({
     parts: [part("crown"), part("wing"), part("tail")],
     points: [{ part: "crown", x: 0.4, y: 0.2 }],
-    guesses: [{ part: "wing", x: 0.6, y: 0.5 }],
+    guesses: [{ part: "wing", x: 0.6, y: 0.5, is_sure: true }],
     free_colours: Array.from({ length: 9 }, (_, at) => `#00000${at}`),
   });
 }
@@ -34,6 +34,27 @@ test("a guess is none of the points until somebody takes it", () => {
   placing.accept();
   assert.deepEqual(placing.changed, [{ part: "wing", x: 0.6, y: 0.5 }]);
   assert.equal(placing.guesses.size, 0);
+});
+
+test("a guess of a part that may not be seen is taken by itself alone", () => {
+  const placing = new Placing({
+    parts: [part("crown"), part("wing"), part("leg")],
+    points: [],
+    guesses: [
+      { part: "wing", x: 0.6, y: 0.5, is_sure: true },
+      { part: "leg", x: 0.5, y: 0.9, is_sure: false },
+    ],
+    free_colours: [],
+  });
+  placing.accept();
+  assert.deepEqual([...placing.points.keys()], ["wing"]);
+  assert.deepEqual(placing.sure, []);
+  placing.accept(); // there is nothing sure: no step to take back
+  placing.take("leg");
+  assert.deepEqual([...placing.points.keys()], ["wing", "leg"]);
+  placing.undo();
+  placing.undo();
+  assert.equal(placing.points.size, 0);
 });
 
 test("a point stays on the picture, and one that is not seen is said so", () => {

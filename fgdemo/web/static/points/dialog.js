@@ -201,10 +201,19 @@ class PointsDialog {
     const marks = placing.parts.flatMap((part, at) => {
       const [place, guess] = [placing.points.get(part.name), placing.guesses.get(part.name)];
       const where = place ?? guess;
-      return where ? [mark(part, at, where, { isGuess: !place, isActive: placing.active === part.name })] : [];
+      return where
+        ? [
+            mark(part, at, where, {
+              isGuess: !place,
+              isActive: placing.active === part.name,
+              isDoubtful: !place && placing.doubtful.has(part.name),
+            }),
+          ]
+        : [];
     });
     this.marks.replaceChildren(...marks);
-    this.accepts.hidden = !placing.guesses.size;
+    this.accepts.hidden = !placing.sure.length;
+    this.accepts.textContent = placing.sure.length < placing.guesses.size ? "All guesses without “?” are right" : "All guesses are right";
     const count = placing.changed.length;
     this.saves.disabled = this.isSaving || !count;
     this.goesOn.disabled = this.isSaving || (!count && !told.next);

@@ -33,17 +33,17 @@ export function partRow(part, at, { isActive, isHere, onChoose }) {
  * @param {Part} part
  * @param {number} at
  * @param {import("./placing.js").Place} place
- * @param {{isGuess: boolean, isActive: boolean}} how
+ * @param {{isGuess: boolean, isActive: boolean, isDoubtful?: boolean}} how
  */
-export function mark(part, at, { x, y }, { isGuess, isActive }) {
+export function mark(part, at, { x, y }, { isGuess, isActive, isDoubtful = false }) {
   return h(
     "span",
     {
-      class: `fg-points-mark${isGuess ? " is-guess" : ""}${isActive ? " is-active" : ""}`,
+      class: `fg-points-mark${isGuess ? " is-guess" : ""}${isDoubtful ? " is-doubtful" : ""}${isActive ? " is-active" : ""}`,
       style: { left: `${100 * x}%`, top: `${100 * y}%`, "--part": part.colour },
       "data-part": part.name,
-      title: isGuess ? `${part.name}? Click if it is right, or drag it` : part.name,
+      title: isGuess ? `${part.name}${isDoubtful ? ", if it is seen here" : ""}? Click if it is right, or drag it` : part.name,
     },
-    String(at + 1),
+    `${at + 1}${isDoubtful ? "?" : ""}`,
   );
 }

@@ -6,7 +6,8 @@ const NAME = /^[^\p{C}]{1,40}$/u;
 /** @typedef {Place & {part: string}} Point */
 /** @typedef {{name: string, colour: string, pictures: number, found: number, placed: number}} Part */
 
-/** @typedef {{parts: Part[], points: Point[], guesses: Point[], free_colours: string[]}} Told */
+/** @typedef {Point & {is_sure: boolean}} Guess */
+/** @typedef {{parts: Part[], points: Point[], guesses: Guess[], free_colours: string[]}} Told */
 
 export class Placing {
   /** @param {Told} told */
@@ -16,6 +17,7 @@ export class Placing {
     this.kept = asMap(told.points);
     this.points = new Map(this.kept);
     this.guesses = asMap(told.guesses);
+    this.doubtful = doubtfulOf(told.guesses);
     this.free = [...told.free_colours];
     /** @type {Map<string, Place>[]} */
     this.before = [];
@@ -28,6 +30,7 @@ export class Placing {
     const mine = this.parts.filter((part) => !told.parts.some((one) => one.name === part.name));
     this.parts = [...told.parts, ...mine];
     this.guesses = asMap(told.guesses.filter((one) => !this.points.has(one.part)));
+    this.doubtful = doubtfulOf(told.guesses);
     this.active ??= this.nextPart();
   }
 
@@ -89,11 +92,19 @@ export class Placing {
     this.set(part, { x: from.x + dx, y: from.y + dy });
   }
 
+  /** Guesses of parts that are surely seen; the doubtful ones are taken one by one. */
+  get sure() {
+    return [...this.guesses].filter(([part]) => !this.doubtful.has(part));
+  }
+
   accept() {
-    if (!this.guesses.size) return;
+    const { sure } = this;
+    if (!sure.length) return;
     this.before.push(new Map(this.points));
-    for (const [part, place] of this.guesses) this.points.set(part, place);
-    this.guesses.clear();
+    for (const [part, place] of sure) {
+      this.points.set(part, place);
+      this.guesses.delete(part);
+    }
     this.active = this.nextPart() ?? this.active;
   }
 
@@ -117,6 +128,11 @@ export class Placing {
 /** @param {Point[]} points @returns {Map<string, Place>} */
 function asMap(points) {
   return new Map(points.map(({ part, x, y }) => [part, { x, y }]));
+}
+
+/** Parts that may not be seen at all. @param {Guess[]} guesses @returns {Set<string>} */
+function doubtfulOf(guesses) {
+  return new Set(guesses.filter((one) => !one.is_sure).map(({ part }) => part));
 }
 
 /** @param {Place} place @returns {Place} */
