@@ -10,7 +10,7 @@ from fgdemo.services.exchange.exchange import Exchange
 from fgdemo.storage.database.database import utc_now
 from fgdemo.storage.exchange.believed import ELSEWHERE
 from fgdemo.storage.history.events import NOT_TAKEN_BACK, LabelEvent, NewPicture
-from fgdemo.storage.history.label_event import PUBLISHING
+from fgdemo.storage.history.label_event import IMPORT, PUBLISHING
 from fgdemo.storage.history.sessions import Sessions
 from fgdemo.storage.pictures.originals import image_id_of
 from fgdemo.storage.records.inventory import Inventory
@@ -97,7 +97,8 @@ ACTIONS = (
 def everything(workspace: FakeWorkspace) -> dict[str, Any]:
     """The whole workspace without the numbers of its rows, which may differ, and what is computed from the pictures.
 
-    A random check is none in another workspace: there it is one of elsewhere, and so is what is published."""
+    A random check is none in another workspace: there it is one of elsewhere, and so is what is published.
+    Each import gives the batch of its events a name of its own."""
     inventory = Inventory(workspace.engine)
     keys = {row["id"]: (row["annotator"], row["opened_at"]) for row in inventory.sessions}
     pictures = {}
@@ -113,6 +114,7 @@ def everything(workspace: FakeWorkspace) -> dict[str, Any]:
                     session=None,
                     undoes=place.get(event.undoes) if event.undoes else None,
                     shown_version=place.get(event.shown_version) if event.shown_version else None,
+                    batch=None if (event.batch or "").startswith(IMPORT) else event.batch,
                     reason=None if event.kind in PUBLISHING else (event.reason or "").removeprefix(ELSEWHERE) or None,
                 )
                 for event in held.history
