@@ -29,6 +29,7 @@ def evaluate(
     checkpoint: Checkpoint = None,
     protocol: asks.OneProtocol = "score",
     unknown: asks.Unknown = None,
+    closer: asks.HowClose = "auto",
     report: asks.Report = None,
     seeds: asks.Seeds = 3,
     sessions: asks.Sessions = 5,
@@ -48,7 +49,8 @@ def evaluate(
     from fgdemo.learn.measure.report import html_report
     from fgdemo.storage.disk.outputs import whole_file
 
-    asked = Asked(data, unknown or (), seeds, sessions, finetune, size or (), backbone or (), option or (), mean, std)
+    of_bench = (size or (), backbone or (), option or (), mean, std)
+    asked = Asked(data, unknown or (), seeds, sessions, finetune, *of_bench, closer=closer)
     settings = settled(settings)
     protocols = {
         "score": score_pictures,

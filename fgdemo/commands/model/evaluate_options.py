@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from typer import Argument, Option
 
 from fgdemo.commands.model.fit_options import checked_three
+from fgdemo.values.classification.closeness import Closeness
 from fgdemo.values.errors import SettingsError
 
 Protocol = Literal["score", "protocols", "lowshot", "bench", "continual"]
@@ -18,6 +19,9 @@ Data = Annotated[list[str], Argument(metavar="DATA", help="class folders named l
 Unknown = Annotated[list[str] | None, Option(metavar="DIR", help="pictures of other things (repeatable)")]
 OneProtocol = Annotated[
     Protocol, Option(help="score: the checkpoint as it is; the others learn from the train pictures")
+]
+HowClose = Annotated[
+    Closeness, Option(help="score: also after a closer look where unsure and the thing is small, always, or never")
 ]
 Report = Annotated[Path | None, Option(metavar="OUT.html", help="also write one HTML page with plots")]
 Seeds = Annotated[int, Option(help="draws of lowshot and of kinds left out")]
@@ -55,6 +59,7 @@ class Asked:
     options: Sequence[str]
     mean: str | None
     std: str | None
+    closer: Closeness = "auto"
 
     def __post_init__(self) -> None:
         if self.seeds < 1 or self.sessions < 2:

@@ -11,8 +11,12 @@ from fgdemo.values.counting import counted
 from fgdemo.values.errors import DatasetError
 
 if TYPE_CHECKING:
+    from PIL import Image
+
+    from fgdemo.learn.data.pictures import Pictures
     from fgdemo.model.classifier import Classifier
     from fgdemo.settings import Settings
+    from fgdemo.values.labelled import LabelledPicture
 
 
 def score_pictures(classifier: Classifier, asked: Asked, settings: Settings, say: Say) -> dict[str, Any]:
@@ -48,7 +52,8 @@ def score_pictures(classifier: Classifier, asked: Asked, settings: Settings, say
     skipped = (*source.skipped, *pictures.skipped)
     report_skipped(skipped, say, source.notes)
     labels = label_indices(pictures.labels, classifier.taxonomy)
-    scores = score(classifier, logits, labels, classifier.distances(embeddings))
+    distances = classifier.distances(embeddings)
+    scores = score(classifier, logits, labels, distances)
     learned = int(np.isin(pictures.keys, classifier.head.members).sum())
     report_scores(scores, classifier.taxonomy, say, "picture" if learned else "held-out picture")
     if learned:
@@ -57,6 +62,9 @@ def score_pictures(classifier: Classifier, asked: Asked, settings: Settings, say
     found = detail(probs, labels, classifier.taxonomy, classifier.calibration.set_prob).to_json()
     result = {"skipped": len(skipped), "learned_from": learned, **scores.to_json(), **found}
     say(f"Surest 80 % answered: {percent(found['figures']['selective'])} right")
+    result |= _closer(
+        classifier, asked, settings, say, held_out or source.pictures, pictures, (logits, labels, distances)
+    )
     if asked.unknown:
         others = [picture for location in asked.unknown for picture in read_unlabelled(location).pictures]
         strangers, strange_embeddings, strange_logits = look(others)
@@ -75,3 +83,32 @@ def score_pictures(classifier: Classifier, asked: Asked, settings: Settings, say
         }
         say(f"Unknown pictures: AUROC {result['unknown_auroc']:.3f}, FPR at 95 % {result['unknown_fpr95']:.3f}")
     return result
+
+
+def _closer(
+    classifier: Classifier,
+    asked: Asked,
+    settings: Settings,
+    say: Say,
+    listed: Sequence[LabelledPicture],
+    pictures: Pictures,
+    first: tuple[Any, Any, Any],
+) -> dict[str, Any]:
+    """What a closer look makes of (logits, labels, distances) at first sight; nothing where none is taken."""
+    from fgdemo.learn.candidate.closer_scores import closer_scores
+    from fgdemo.storage.pictures.images import decode_picture
+
+    skipped = {name for name, _ in pictures.skipped}
+    kept = [picture for picture in listed if picture.name not in skipped]
+
+    def opened(row: int) -> Image.Image:
+        return decode_picture(kept[row].load(), name=kept[row].name, max_picture_mp=settings.max_picture_mp)
+
+    found = None if len(kept) < len(pictures.names) else closer_scores(classifier, *first, opened, asked.closer)
+    if found is None:
+        return {}
+    say(
+        f"With a closer look at {found['looked_closer']:,} of them: {percent(found['top1'][0])} right, "
+        f"{percent(found['false_alarms'])} called unknown"
+    )
+    return {"closer": found}
