@@ -130,7 +130,8 @@ class DataPage {
     if (!reply.error) this.show(reply.transfer);
     else if (!reply.lost) return this.fail(reply.error);
     const now = await this.follow(); // where the answer was lost, this shows what became of it
-    if (reply.lost && now?.transfer?.state !== "running") this.fail(`${reply.error} Nothing seems to have begun: try again.`);
+    if (reply.lost && !["running", "asking"].includes(now?.transfer?.state))
+      this.fail(`${reply.error} Nothing seems to have begun: try again.`);
     return undefined;
   }
 
