@@ -41,6 +41,8 @@ class WorkspaceReadings:
         return self._aside.do(self._read, image, classifier, box) if known is None else known
 
     def _recent(self, key: tuple[str, CropBox | None], classifier: Classifier) -> Reading | None:
+        if key[0] not in self._images:  # one that was removed is not shown any more, however lately it was read
+            return None
         with self._lock:
             known = self._kept.get(key) if self._by is classifier else None
             if known is not None:
