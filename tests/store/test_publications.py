@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from fgdemo.services.classify.references import examples
 from fgdemo.services.review import Filter, Shown
 from fgdemo.storage.embeddings.library import Library
 from fgdemo.storage.history.events import EventLog
@@ -209,3 +210,16 @@ def test_an_event_of_a_publication_says_whose_picture_it_is(workspace: FakeWorks
     assert public(workspace) == []  # what never was public may be withdrawn all the same
     with pytest.raises(StorageError, match="Only an answer"):
         workspace.events.undo([workspace.events.history(image)[-1].id or 0], MAINTAINER)
+
+
+def test_examples_are_of_each_kind_in_turn_and_only_published_ones(workspace: FakeWorkspace) -> None:
+    library = Library(workspace.roster, workspace.embeddings, workspace.images)
+    assert examples(library) == ()
+    workspace.review.publish(MAINTAINER, shown(workspace, 0, 1, 2, 4, 5, 8), MINE, "one")
+    rows = [workspace.roster.row_of[one.image_id] for one in examples(library)]
+    assert rows == [0, 4, 8, 1, 5, 2]
+    assert [workspace.roster.row_of[one.image_id] for one in examples(library, 4)] == rows[:4]
+    workspace.review.publish(MAINTAINER, shown(workspace, 4), None, "two")
+    found = examples(library)
+    assert [workspace.roster.row_of[one.image_id] for one in found] == [0, 5, 8, 1, 2]
+    assert {one.publication for one in found} == {MINE}

@@ -1,4 +1,4 @@
-"""Labelled pictures of the workspace that look most like one that was read, without that picture itself."""
+"""Labelled pictures of the workspace: those that look most like one that was read, and published ones to begin with."""
 
 from collections.abc import Sequence
 
@@ -7,9 +7,10 @@ import numpy as np
 from fgdemo.services.classify.readings import Read
 from fgdemo.storage.embeddings.library import Library, Similar
 from fgdemo.storage.pictures.images import data_url
-from fgdemo.values.classification.answers import Neighbour
+from fgdemo.values.classification.answers import Example, Neighbour
 
 NEIGHBOURS = 4
+EXAMPLES = 8
 SAME_PICTURE = 0.9999
 """Cosine from which two embeddings are of the same pixels: half precision costs 1e-7, the next frame of a burst more
 than 1e-3. Files differ where their metadata were taken out, so ids tell less."""
@@ -52,3 +53,10 @@ def neighbours(library: Library, taxon: str, found: Sequence[Similar]) -> tuple[
         )
         for one in found
     )
+
+
+def examples(library: Library, limit: int = EXAMPLES) -> tuple[Example, ...]:
+    """Published pictures for whoever has none at hand, of as many kinds as there are. Raises StorageError."""
+    images = library.published(limit)
+    said = library.publications(images)
+    return tuple(Example(image, said[image]) for image in images if image in said)

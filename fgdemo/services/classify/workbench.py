@@ -15,7 +15,7 @@ from fgdemo.services.classify.evidence.cards import EvidenceCards, Voters
 from fgdemo.services.classify.maps import Maps, check_different, check_leaves, check_pair
 from fgdemo.services.classify.measuring import Measuring
 from fgdemo.services.classify.readings import Readings
-from fgdemo.services.classify.references import SAME_PICTURE, nearest_others, neighbours
+from fgdemo.services.classify.references import SAME_PICTURE, examples, nearest_others, neighbours
 from fgdemo.services.classify.taxon_search import TaxonSearch
 from fgdemo.services.classify.views import candidates, part_views, worth_comparing
 from fgdemo.services.classify.waiting_room import WaitingRoom
@@ -24,7 +24,7 @@ from fgdemo.services.classify.workspace_readings import WorkspaceReadings
 from fgdemo.storage.embeddings.library import Library
 from fgdemo.storage.pictures.decoding import Decoder
 from fgdemo.storage.pictures.images import Encoded
-from fgdemo.values.classification.answers import Classification, Neighbour, TaxonHit, TaxonProb
+from fgdemo.values.classification.answers import Classification, Example, Neighbour, TaxonHit, TaxonProb
 from fgdemo.values.classification.cards import Cards, View
 from fgdemo.values.classification.closeness import Closeness
 from fgdemo.values.evidence import Places
@@ -210,6 +210,10 @@ class Workbench:
             itself = {one.image_id for found in near for one in found if one.similarity > SAME_PICTURE}
         views = [View(read.reading, box or place, weight) for read, place, weight in looked.views()]
         return self._cards.of(views, looked.first.by, a, b, {looked.first.image_id, *itself}, only_public)
+
+    def examples(self) -> tuple[Example, ...]:
+        """Published pictures for whoever has none at hand. Raises StorageError."""
+        return () if self._library is None else examples(self._library)
 
     def is_public(self, image: str) -> bool:
         """Whether visitors may see this picture of the workspace."""

@@ -58,6 +58,17 @@ class Library:
         """Credit and licence of those of these pictures that are published. Raises StorageError."""
         return self.roster.publications(images)
 
+    def published(self, limit: int) -> tuple[str, ...]:
+        """Pictures that visitors may see, one of each kind in turn, the oldest of a kind first. Raises StorageError."""
+        roster = self.roster
+        roster.follow()
+        rows = np.flatnonzero(roster.is_public)
+        by_kind = np.argsort(roster.taxon[rows], kind="stable")
+        kinds = roster.taxon[rows][by_kind]
+        turn = np.empty(len(rows), np.int64)
+        turn[by_kind] = np.arange(len(rows)) - np.searchsorted(kinds, kinds)
+        return tuple(roster.image_ids.at(rows[np.lexsort((rows, turn))][:limit]))
+
     def nearest(
         self, embedding: np.ndarray, taxon: str, limit: int = 4, only_public: bool = False
     ) -> tuple[Similar, ...]:

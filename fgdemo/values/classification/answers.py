@@ -100,6 +100,14 @@ class Neighbour:
 
 
 @dataclass(frozen=True)
+class Example:
+    """A published picture to begin with. What it shows is not told: that is the question."""
+
+    image_id: str
+    publication: Publication
+
+
+@dataclass(frozen=True)
 class CloserLook:
     """Where in the picture the thing is, and what a second look at it has changed."""
 

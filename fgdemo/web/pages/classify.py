@@ -98,7 +98,7 @@ def questions(workbench: Workbench, spend: Spend) -> list[Callable[..., dict[str
 
     @answered()
     def about(asked: Asked) -> dict[str, Any]:
-        return payloads.as_json(workbench.about())
+        return {**payloads.as_json(workbench.about()), "examples": payloads.as_json(workbench.examples())}
 
     @answered(spend, "ask")
     def classify(asked: Classify) -> dict[str, Any]:

@@ -29,6 +29,7 @@ STYLES = (
     "shared/reset.css",
     "shared/base.css",
     "classify/page.css",
+    "classify/examples.css",
     "closer/closer.css",
     "label/page.css",
     "review/page.css",

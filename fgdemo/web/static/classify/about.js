@@ -1,6 +1,6 @@
 // In the head of the page and on the empty Classify tab: which model is served, and what it knows.
 
-import { keepAsking } from "../shared/client.js";
+import { keepAsking, needed } from "../shared/client.js";
 
 /** In the head of the page: which model is served; null where none could be loaded. @param {any} about */
 export function showModel(about) {
@@ -21,5 +21,6 @@ export async function introduceModel(line, isWanted) {
   showModel(about.error ? null : about);
   if (about.error) return about.error;
   line.textContent = about.sentence;
+  if (about.examples.length) needed(() => import("./examples.js")).then(({ offerExamples }) => offerExamples(about.examples));
   return "";
 }

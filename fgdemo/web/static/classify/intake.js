@@ -37,5 +37,6 @@ export function listenForPictures(root, onReadable) {
     });
   }
   take(); // a file that was chosen before this script had loaded
+  document.addEventListener("fg-picture", (event) => onFile(event.detail)); // an example
   return { choose: () => field.click() };
 }
