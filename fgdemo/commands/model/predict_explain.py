@@ -137,7 +137,7 @@ def explain(
 def _said(found: Classification) -> str:
     """The answer, and what it was at first sight."""
     closer = found.closer
-    if closer is None or not closer.is_taken:
+    if closer is None or not closer.is_taken or closer.first.sentence == found.answer.sentence:
         return found.answer.sentence
     return f"{found.answer.sentence} (at first sight: {closer.first.sentence})"
 
