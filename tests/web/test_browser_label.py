@@ -280,7 +280,7 @@ def test_a_changed_key_holds(page: Page, app: RunningApp) -> None:
     expect(page.locator(".fg-keycap").filter(has_text="…")).to_be_visible()
     page.keyboard.press("k")
     expect(page.locator(".fg-keycap").filter(has_text="K")).to_be_visible()
-    page.get_by_role("button", name="Close").click()
+    page.get_by_role("button", name="Close", exact=True).click()
     expect(page.locator(".fg-label dialog")).to_be_hidden()
     press(page, "k")
     saved(page)
