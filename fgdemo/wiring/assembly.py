@@ -219,9 +219,7 @@ def _services(
     mirroring.use(workspace.embeddings)
     transfers.use(_exchange(settings, classifier, workspace))
     incoming = Incoming(settings.home / "incoming", settings.disk_reserve_bytes)
-    pictures = VisitorPictures(
-        workspace.engine, workspace.images, settings.keep_suggestions_days, settings.visitor_pictures_mb * 1_000_000
-    )
+    pictures = _of_visitors(settings, workspace)
     seen = Seen(settings.home / "embeddings", workspace.embeddings, learning.is_ready)
     removals = Removals(engine, workspace.images, seen, lambda: transfers.is_running)
     housekeeping = Housekeeping(chores(settings, incoming, pictures, removals.sweep))
@@ -243,9 +241,7 @@ def _services(
             lambda: learning.teacher.taught(classifier),
             CheckpointVoters(classifier, roster, workspace.embeddings),
         ),
-        suggestions=Suggestions(
-            workspace.events, workspace.images, Remarks(workspace.engine), pictures, classifier.taxonomy
-        ),
+        suggestions=_suggestions(workspace, pictures, classifier),
         accounts=Accounts(workspace.engine, hub_roles=HubRoles(settings.maintainers, settings.experts)),
         labelling=learning.labelling,
         review=learning.review,
@@ -262,6 +258,16 @@ def _services(
         mirroring=mirroring,
         stop=stop,
     )
+
+
+def _suggestions(workspace: Workspace, pictures: VisitorPictures, classifier: Classifier) -> Suggestions:
+    remarks = Remarks(workspace.engine)
+    return Suggestions(workspace.events, workspace.images, remarks, pictures, classifier.taxonomy)
+
+
+def _of_visitors(settings: Settings, workspace: Workspace) -> VisitorPictures:
+    most_bytes = settings.visitor_pictures_mb * 1_000_000
+    return VisitorPictures(workspace.engine, workspace.images, settings.keep_suggestions_days, most_bytes)
 
 
 def open_training(settings: Settings) -> Trainings:

@@ -11,6 +11,7 @@ from fgdemo.values.counting import counted
 from fgdemo.values.errors import DatasetError
 
 if TYPE_CHECKING:
+    import numpy as np
     from PIL import Image
 
     from fgdemo.learn.data.pictures import Pictures
@@ -26,7 +27,7 @@ def score_pictures(classifier: Classifier, asked: Asked, settings: Settings, say
     from fgdemo.learn.candidate.fit import label_indices
     from fgdemo.learn.data.embed import embed
     from fgdemo.learn.data.pictures import decode_all
-    from fgdemo.learn.measure.detail import detail, unknown_figures
+    from fgdemo.learn.measure.detail import detail
     from fgdemo.learn.measure.evaluate import score
     from fgdemo.model.calibration import softmax
     from fgdemo.storage.formats.sources import read_sources, read_unlabelled
@@ -69,20 +70,26 @@ def score_pictures(classifier: Classifier, asked: Asked, settings: Settings, say
         others = [picture for location in asked.unknown for picture in read_unlabelled(location).pictures]
         strangers, strange_embeddings, strange_logits = look(others)
         report_skipped(strangers.skipped, say)
-        known, strange = (
-            classifier.unknown_scores(logits, embeddings),
-            classifier.unknown_scores(strange_logits, strange_embeddings),
-        )
-        figures = unknown_figures(known, strange)
+        known = classifier.unknown_scores(logits, embeddings)
+        strange = classifier.unknown_scores(strange_logits, strange_embeddings)
+        figures, told = _against_unknown(known, strange, classifier.unknown.threshold, say)
         result["figures"] |= figures
-        result |= {
-            "unknown_n": len(strange),
-            "unknown_skipped": len(strangers.skipped),
-            **{name: figure[0] for name, figure in figures.items()},
-            "unknown_found": float(np.mean(strange > classifier.unknown.threshold)),
-        }
-        say(f"Unknown pictures: AUROC {result['unknown_auroc']:.3f}, FPR at 95 % {result['unknown_fpr95']:.3f}")
+        result |= {**told, "unknown_skipped": len(strangers.skipped)}
     return result
+
+
+def _against_unknown(
+    known: np.ndarray, strange: np.ndarray, threshold: float, say: Say
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """How well unknown pictures are told from known ones by their scores: figures with intervals, and plain ones."""
+    import numpy as np
+
+    from fgdemo.learn.measure.detail import unknown_figures
+
+    figures = unknown_figures(known, strange)
+    means = {name: figure[0] for name, figure in figures.items()}
+    say(f"Unknown pictures: AUROC {means['unknown_auroc']:.3f}, FPR at 95 % {means['unknown_fpr95']:.3f}")
+    return figures, {"unknown_n": len(strange), **means, "unknown_found": float(np.mean(strange > threshold))}
 
 
 def _closer(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from fgdemo.settings import Settings
     from fgdemo.values.classification.answers import Classification
+    from fgdemo.values.types import Trust
 
 
 HowClose = Annotated[
@@ -123,14 +125,17 @@ def explain(
         sheet = with_methods(sheet, decoded, drawn, found.is_sum)
     _write(sheet, out)
     say(f"{_said(found)}\nWritten: {out}")
+    methods_drawn = {"methods": asdict(drawn)} if drawn else {}
+    return {"sheet": str(out), **_as_json(found, measured), **methods_drawn}
+
+
+def _as_json(found: Classification, measured: Mapping[str, Trust]) -> dict[str, Any]:
     return {
-        "sheet": str(out),
         "answer": asdict(found.answer),
         "closer": asdict(found.closer) if found.closer else None,
         "asked": found.asked,
         "rival": found.rival,
         "trust": {name: asdict(figure) for name, figure in measured.items()},
-        **({"methods": asdict(drawn)} if drawn else {}),
     }
 
 

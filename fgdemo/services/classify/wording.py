@@ -9,6 +9,7 @@ from fgdemo.values.bidi import isolated
 from fgdemo.values.classification.answers import Answer, UnknownVerdict
 from fgdemo.values.counting import counted
 from fgdemo.values.taxonomy import KnownGroup, Taxon, Taxonomy
+from fgdemo.values.types import Reading
 
 UNUSUAL_SCORE = 0.8
 """From here on a picture is called unusual, though not unknown."""
@@ -136,3 +137,9 @@ def unknown_verdict(score: float, threshold: float) -> UnknownVerdict:
     else:
         sentence = "Looks like the pictures I know."
     return UnknownVerdict(float(score), float(threshold), bool(score > threshold), sentence)
+
+
+def verdict_of(reading: Reading) -> UnknownVerdict | None:
+    """See `unknown_verdict`; None where nothing measures how strange a picture is."""
+    score = reading.unknown_score
+    return None if score is None else unknown_verdict(score, reading.unknown_threshold)

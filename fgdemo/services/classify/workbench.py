@@ -19,7 +19,7 @@ from fgdemo.services.classify.references import SAME_PICTURE, examples, nearest_
 from fgdemo.services.classify.taxon_search import TaxonSearch
 from fgdemo.services.classify.views import candidates, part_views, worth_comparing
 from fgdemo.services.classify.waiting_room import WaitingRoom
-from fgdemo.services.classify.wording import answer_for, known_kinds, unknown_verdict
+from fgdemo.services.classify.wording import answer_for, known_kinds, verdict_of
 from fgdemo.services.classify.workspace_readings import WorkspaceReadings
 from fgdemo.storage.embeddings.library import Library
 from fgdemo.storage.pictures.decoding import Decoder
@@ -122,16 +122,12 @@ class Workbench:
         check_leaves(self._classifier.taxonomy, asked, rival)
         looked = look(self._readings, data, name, box, closer)
         read, reading, taxonomy = looked.first, looked.reading, self._classifier.taxonomy
-        score = reading.unknown_score
-        verdict = None if score is None else unknown_verdict(score, reading.unknown_threshold)
-        is_unknown = bool(verdict and verdict.is_unknown)
-        answer, likeliest = answer_for(taxonomy, reading.probs, looked.judge.sure_prob, is_unknown)
-        ranked = [taxonomy.leaves[i] for i in map(int, np.argsort(-reading.probs, kind="stable"))]
-        asked = asked or next(leaf for leaf in [likeliest, *ranked] if leaf != rival)
-        rival = rival or worth_comparing(self._classifier, asked, ranked, reading.probs)
-        check_different(asked, rival)
+        verdict = verdict_of(reading)
+        unknown = verdict is not None and verdict.is_unknown
+        answer, likeliest = answer_for(taxonomy, reading.probs, looked.judge.sure_prob, unknown)
+        ranked = [taxonomy.leaves[row] for row in map(int, np.argsort(-reading.probs, kind="stable"))]
+        asked, rival = self._pair(asked, rival, likeliest, ranked, reading)
         shown = list(dict.fromkeys([*ranked[:CANDIDATES], asked, rival]))
-        rolled = taxonomy.roll_up(reading.probs)
         return Classification(
             image_id=read.image_id,
             width_px=read.width_px,
@@ -141,7 +137,7 @@ class Workbench:
             model_version=self._classifier.version,
             kinds_known=len(taxonomy.leaves),
             answer=answer,
-            path=tuple(self._taxon_prob(taxon.id, rolled[taxon.id]) for taxon in taxonomy.path(likeliest)),
+            path=self._path(likeliest, reading),
             candidates=candidates(reading, self._classifier, shown),
             prediction_set=self._taxon_probs(looked.judge.prediction_set(reading.probs), reading),
             coverage=self._classifier.coverage,
@@ -156,6 +152,20 @@ class Workbench:
             caveat=self._classifier.caveat,
             is_sum=reading.evidence.shape[2] > 0,
         )
+
+    def _pair(
+        self, asked: str | None, rival: str | None, likeliest: str, ranked: Sequence[str], reading: Reading
+    ) -> tuple[str, str]:
+        """A and B: those that were asked about, else what is most worth comparing. Raises TaxonomyError."""
+        asked = asked or next(leaf for leaf in [likeliest, *ranked] if leaf != rival)
+        rival = rival or worth_comparing(self._classifier, asked, ranked, reading.probs)
+        check_different(asked, rival)
+        return asked, rival
+
+    def _path(self, leaf: str, reading: Reading) -> tuple[TaxonProb, ...]:
+        """From the root down to the leaf."""
+        rolled = self._classifier.taxonomy.roll_up(reading.probs)
+        return tuple(self._taxon_prob(taxon.id, rolled[taxon.id]) for taxon in self._classifier.taxonomy.path(leaf))
 
     def _taxon_probs(self, rows: Sequence[int], reading: Reading) -> tuple[TaxonProb, ...]:
         leaves = self._classifier.taxonomy.leaves
