@@ -1,8 +1,6 @@
 // The Classify tab: what is asked of the server, what is remembered, and which panel shows what.
 // Maps, bars, changes of A and B among the candidates, crops being drawn: all of it happens here, in the browser.
 
-import { CloserLook } from "../closer/closer.js";
-import { about } from "../closer/words.js";
 import { ask, askAbout, keepTrying, needed } from "../shared/client.js";
 import { isTyping } from "../shared/dom.js";
 import { digitOf, keyOf } from "../shared/keyboard.js";
@@ -36,15 +34,16 @@ class ClassifyTab {
     this.result = null;
     this.a = this.b = null; // taxon ids
     /** @type {any} */
-    this.panels = null; // what stands beside the picture; its scripts come while the first one is read
+    this.panels = null; // what draws an answer; its scripts come while the first picture is read
+    /** @type {any} */
+    this.closer = null; // comes with them
     this.later = 0;
     this.turn = 0; // the latest question; older answers are dropped
     this.stage = new Stage(this.root, {
       onBox: (box) => this.reread({ box }),
       onMode: (mode) => this.showMode(mode),
-      ask: (name, question, isWanted) => this.keep(this.upright, name, { ...about(name, this.result), ...question }, isWanted),
+      ask: (name, question, isWanted) => this.keep(this.upright, name, { ...this.panels.about(name, this.result), ...question }, isWanted),
     });
-    this.closer = new CloserLook(this.root, this.stage, this);
     this.intake = listenForPictures(this.root, (file) => this.open(file));
     this.listen();
     document.addEventListener("fg-live", () => this.introduce());
@@ -74,15 +73,21 @@ class ClassifyTab {
     this.root.dataset.state = "reading";
     this.stage.viewer.setCropping(false);
     this.stage.clear();
-    this.closer.clear();
+    this.closer?.clear();
     this.stage.viewer.setPicture(url).catch(() => {}); // some formats only the server can show
-    const panels = needed(() => Promise.all([import("./answer.js"), import("./reasons.js"), import("../cards/cards.js")]));
+    const panels = needed(() => import("./panels.js"));
     const reply = await this.read(picture, {}, turn);
-    this.panels = Object.assign({}, ...(await panels));
+    this.equip(await panels);
     URL.revokeObjectURL(url);
     if (turn !== this.turn) return;
     if (!reply.error) this.upright = picture;
     await this.settle(reply);
+  }
+
+  equip(panels) {
+    this.panels = panels;
+    this.stage.equip(panels);
+    this.closer ??= new panels.CloserLook(this.root, this.stage, this);
   }
 
   /** Ask again about the same picture: another box, another A and B, or closer. */
@@ -187,6 +192,7 @@ class ClassifyTab {
     clearTimeout(this.later);
     if (this.closer.isQuiet) return;
     const { result, upright, a, b } = this;
+    const { about } = this.panels;
     const isCurrent = () => result === this.result && this.a === a && this.b === b;
     this.later = setTimeout(async () => {
       const near = await this.keep(upright, "neighbours", { ...about("neighbours", result), taxa: [a, b] }, isCurrent);

@@ -1,9 +1,7 @@
 // The picture of the Classify tab and what is drawn over it: one view at a time, the part that is lit, and the map in words.
 
-import { lookedAt } from "../closer/words.js";
 import { needed } from "../shared/client.js";
 import { h } from "../shared/dom.js";
-import { EvidenceMap } from "../maps/evidence_map.js";
 import { partLabels, partsLayer, spotlightLayer } from "../shared/layers.js";
 import { gradient } from "../shared/maps.js";
 import { Viewer } from "../shared/viewer.js";
@@ -24,6 +22,8 @@ export class Stage {
   b = null;
   /** @type {Promise<{open: () => void}> | null} */
   comparing = null; // whose script comes with the first answer
+  /** @type {any} */
+  map = null; // whose script comes with the first answer, too
   pinned = null; // ids of parts
   hovered = null;
   layers = new Map();
@@ -37,9 +37,14 @@ export class Stage {
     this.root = root;
     this.viewer = new Viewer(this.$(".fg-stage"), { onBox, onMode });
     this.ask = ask;
-    this.map = new EvidenceMap(this.viewer, () => this.$(".fg-opacity input").value / 100);
     this.$(".fg-opacity input").addEventListener("input", () => this.fill(true));
     this.$(".fg-fill input").addEventListener("change", (event) => this.fill(event.target.checked));
+  }
+
+  /** What draws maps, once it is here. */
+  equip({ EvidenceMap, lookedAt }) {
+    this.map ??= new EvidenceMap(this.viewer, () => this.$(".fg-opacity input").value / 100);
+    this.lookedAt = lookedAt;
   }
 
   get isFilled() {
@@ -52,7 +57,7 @@ export class Stage {
     if (!a || this.isReading() || this.view === "methods" || this.$(".fg-reading").dataset.folded === "true") return null;
     const load = (box) => this.ask("compare", { box, a: a.taxon, b: b.taxon }, () => result === this.result);
     const { box: area, grid, parts, is_sum: isSum } = result;
-    return { picture: this.viewer.picture, area, frame: lookedAt(result), grid, parts, isSum, a, b, load };
+    return { picture: this.viewer.picture, area, frame: this.lookedAt(result), grid, parts, isSum, a, b, load };
   }
 
   /** Whether maps are shown in their colours, and not only by their outline. */
@@ -67,7 +72,7 @@ export class Stage {
 
   /** Another picture is coming. */
   clear() {
-    this.map.clear();
+    this.map?.clear();
     this.viewer.clear();
   }
 
@@ -194,7 +199,7 @@ export class Stage {
     if (this.view !== "methods" || this.isReading()) return;
     this.methods ??= new Methods(this.$(".fg-methods"), this.ask);
     const { result } = this;
-    const box = lookedAt(result);
+    const box = this.lookedAt(result);
     const [a, b] = [this.a.taxon, this.b.taxon];
     this.methods.show({
       key: JSON.stringify([result.image_id, result.model_version, box, a, b]),
