@@ -254,7 +254,7 @@ class ClassifyTab {
       fit: () => viewer.fit(),
       closer: () => this.showError(this.closer.toggle()),
       fill: () => this.stage.fill(!this.stage.isFilled),
-      side: () => this.stage.comparing?.then((comparing) => comparing.open()),
+      side: () => this.stage.comparing?.open(),
       whole: () => this.reread({ box: null }),
       compare: () => openCompare(this.$(".fg-compare"), search, (taxon) => this.pick("b", taxon)),
       wrong: () => this.wrong(),

@@ -20,7 +20,7 @@ export class Stage {
   a = null; // the candidates that are compared
   /** @type {any} */
   b = null;
-  /** @type {Promise<{open: () => void}> | null} */
+  /** @type {{open: () => void} | null} */
   comparing = null; // whose script comes with the first answer
   /** @type {any} */
   map = null; // whose script comes with the first answer, too
@@ -41,9 +41,10 @@ export class Stage {
     this.$(".fg-fill input").addEventListener("change", (event) => this.fill(event.target.checked));
   }
 
-  /** What draws maps, once it is here. */
-  equip({ EvidenceMap, lookedAt }) {
+  /** What draws maps and compares places, once it is here. */
+  equip({ EvidenceMap, lookedAt, comparing }) {
     this.map ??= new EvidenceMap(this.viewer, () => this.$(".fg-opacity input").value / 100);
+    this.comparing ??= comparing(this.viewer, () => this.question());
     this.lookedAt = lookedAt;
   }
 
@@ -79,7 +80,6 @@ export class Stage {
   /** What is drawn from now on is about this result; nothing is drawn yet. */
   take(result) {
     this.result = result;
-    this.comparing ??= needed(() => import("../compare/opening.js")).then(({ comparing }) => comparing(this.viewer, () => this.question()));
     this.pinned = this.hovered = null;
     this.layers.clear();
     this.map.clear();
