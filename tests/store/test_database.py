@@ -92,6 +92,7 @@ def test_an_account_of_before_keeps_all_but_what_nobody_reads(engine, database_u
             "ALTER TABLE remark DROP COLUMN key_hash",
             "DROP INDEX label_event_point",
             "ALTER TABLE label_event DROP COLUMN point",
+            "ALTER TABLE label_event DROP COLUMN publication",
             "DELETE FROM schema_version WHERE version > 10",
         ):
             connection.execute(sa.text(statement))

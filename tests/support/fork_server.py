@@ -24,7 +24,7 @@ from fgdemo.settings import Settings
 from fgdemo.storage.embeddings.library import Library
 from fgdemo.storage.people.accounts import Accounts
 from fgdemo.web import build_app, launch_options
-from tests.support.workspace import open_fake_workspace
+from tests.support.workspace import open_fake_workspace, removals_of
 
 
 class Later:
@@ -47,6 +47,7 @@ def open_services(services: Any, home: Path, url: str) -> None:
     services.images.opened = workspace.images
     services.workbench.opened = Workbench(workspace.classifier, library, lambda *_: {})
     services.suggestions.opened = workspace.suggestions()
+    services.removals.opened = removals_of(workspace, home)
     workspace.learner.start()
 
 
@@ -63,6 +64,7 @@ def main() -> None:
         "transfers",
         "training",
         "incoming",
+        "removals",
         "operations",
         "mirroring",
     )

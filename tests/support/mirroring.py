@@ -14,6 +14,7 @@ from fgdemo.storage.database.database import open_database, reading, utc_now
 from fgdemo.storage.database.schema import (
     account_table,
     audit_table,
+    label_event_table,
     model_version_table,
     promotion_table,
     remark_table,
@@ -53,9 +54,20 @@ def restored_into(
     )
 
 
+class WithStubs(Inventory):
+    """Also the pictures that were removed, of which the history stays."""
+
+    def __init__(self, engine: Engine) -> None:
+        super().__init__(engine)
+        table = label_event_table
+        query = sa.select(table.c.image).group_by(table.c.image).order_by(sa.func.min(table.c.id))
+        with reading(engine) as connection:
+            self._images = list(connection.execute(query).scalars())
+
+
 def contents(engine: Engine) -> dict[str, Any]:
     """All that a restart must not lose, with the numbers of events as they are."""
-    inventory = Inventory(engine)
+    inventory = WithStubs(engine)
     with reading(engine) as connection:
         accounts = [
             (row.name, row.folded, row.role, row.password_hash, row.created_at, bool(row.disabled))

@@ -28,6 +28,7 @@ ENDPOINTS = {
     "/trust",
     "/methods",
     "/neighbours",
+    "/same_place",
     "/search_taxa",
     "/suggest",
     "/forget_picture",

@@ -111,6 +111,7 @@ def test_cancelling_asks_once_and_keeps_the_best_so_far(page: Page, training: Fa
     training.run(3)
     look_again(page)
     job = page.locator(".fg-train-job")
+    expect(job).to_contain_text("Epoch 3 of 10")
     job.get_by_role("button", name="Cancel").click()
     page.get_by_role("button", name="Not now").click()
     assert training.jobs[0].state == "running"
@@ -138,7 +139,9 @@ def test_what_stopping_costs_is_said_before(
     if interrupted:
         training.interrupt()
     look_again(page)
-    page.locator(".fg-train-job").get_by_role("button", name="Cancel").click()
+    job = page.locator(".fg-train-job")
+    expect(job).to_contain_text("A training was interrupted" if interrupted else "Epoch 3 of 10")
+    job.get_by_role("button", name="Cancel").click()
     expect(page.get_by_role("dialog")).to_contain_text(said)
     page.get_by_role("button", name="Not now").click()
 
