@@ -111,7 +111,7 @@ def test_cancelling_asks_once_and_keeps_the_best_so_far(page: Page, training: Fa
     training.run(3)
     look_again(page)
     job = page.locator(".fg-train-job")
-    expect(job).to_contain_text("Epoch 3 of 10")
+    expect(job).to_contain_text("Epoch 4 of 10")
     job.get_by_role("button", name="Cancel").click()
     page.get_by_role("button", name="Not now").click()
     assert training.jobs[0].state == "running"
@@ -140,7 +140,7 @@ def test_what_stopping_costs_is_said_before(
         training.interrupt()
     look_again(page)
     job = page.locator(".fg-train-job")
-    expect(job).to_contain_text("A training was interrupted" if interrupted else "Epoch 3 of 10")
+    expect(job).to_contain_text("A training was interrupted" if interrupted else "Epoch 4 of 10")
     job.get_by_role("button", name="Cancel").click()
     expect(page.get_by_role("dialog")).to_contain_text(said)
     page.get_by_role("button", name="Not now").click()
