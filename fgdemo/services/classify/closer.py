@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fgdemo.services.classify.readings import Read, Readings
-from fgdemo.services.classify.wording import answer_for, unknown_verdict
+from fgdemo.services.classify.wording import answer_for, verdict_of
 from fgdemo.storage.pictures.images import Encoded
 from fgdemo.values.classification.answers import Answer, CloserLook
 from fgdemo.values.classification.closeness import Closeness
@@ -69,8 +69,9 @@ def look(readings: Readings, data: Encoded, name: str, box: CropBox | None, how:
     if frames is None or how == "never" or (how == "auto" and not _helps(first.reading, frames)):
         return Looked(first, first.reading, first.by, frames)
     second = readings.of(data, name, frames.box)
-    if second.by is not first.by:  # parts were taught between the two
+    if second.by is not first.by:  # parts were taught between the two: the newer one answers
         first = readings.of(data, name, None)
+        closer = first.by.closer or closer
     return Looked(first, closer.both(first.reading, second.reading, frames.box), closer, frames, second)
 
 
@@ -85,10 +86,8 @@ def told(looked: Looked, answer: Answer, taxonomy: Taxonomy, sure_prob: float) -
     """What is said of the closer look beside the answer. `sure_prob`: of the first view."""
     if looked.frames is None:
         return None
-    probs = looked.first.reading.probs
-    score, threshold = looked.first.reading.unknown_score, looked.first.reading.unknown_threshold
-    is_unknown = score is not None and unknown_verdict(score, threshold).is_unknown
-    first, _ = answer_for(taxonomy, probs, sure_prob, is_unknown)
+    probs, verdict = looked.first.reading.probs, verdict_of(looked.first.reading)
+    first, _ = answer_for(taxonomy, probs, sure_prob, verdict is not None and verdict.is_unknown)
     leaf = taxonomy.leaves[int(looked.reading.probs.argmax())]
     return CloserLook(
         box=looked.frames.box,

@@ -152,9 +152,10 @@ class Comparing:
         check_different(a, b)
         if self._known is None:
             raise StorageError("There are no pictures of a workspace here.")
+        classifier = self._live()
         with self._room.one(asking_for()):
-            reading = self._known.of(image, self._live())
-        return self._compare(Read(image, 0, 0, "", reading, self._live()), reading.embedding, a, b, False)
+            reading = self._known.of(image, classifier)
+        return self._compare(Read(image, 0, 0, "", reading, classifier), reading.embedding, a, b, False)
 
     def place(
         self,
