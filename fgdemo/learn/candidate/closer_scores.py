@@ -37,13 +37,13 @@ def closer_scores(
     strange = classifier.unknown(logits.max(1) * classifier.calibration.temperature, distances)
     is_unknown = strange > classifier.unknown.threshold
     rows = np.flatnonzero(probs.max(1) < SURE_PROB) if how == "auto" else np.arange(len(probs))
+    weight, bias = classifier.head.linear()
     looked = 0
     for row in rows.tolist():
         mean = _both(classifier, opened(row), float(probs[row].max()), how)
         if mean is None:
             continue
         looked += 1
-        weight, bias = classifier.head.linear()
         raw = (mean @ weight + bias).astype(np.float64)
         probs[row] = softmax(raw / marks.temperature)
         score = marks.unknown(raw.max(keepdims=True), classifier.distances(mean[None]))

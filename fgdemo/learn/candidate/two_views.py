@@ -56,16 +56,17 @@ def calibrated(
     rows = rng.permutation(len(pixels))[:most]
     if len(rows) < FEWEST:
         return None
+    linear = classifier.head.linear()
     found: list[tuple[np.ndarray, int]] = []
     for done, some in enumerate(batches(rows.tolist(), 16)):
         small = [zoomed_out(pixels[row], pixels[rng.choice(rows)], rng) for row in some]
         scenes = [*small, *(Image.fromarray(pixels[row]) for row in some)]
-        found += both_embedded(classifier, scenes, np.tile(labels[some], 2))
+        found += both_embedded(classifier, scenes, np.tile(labels[some], 2), linear)
         progress("looking closer", min(16 * (done + 1), len(rows)), len(rows))
     if len(found) < FEWEST:
         return None
     embeddings, right = np.stack([one for one, _ in found]), np.array([label for _, label in found])
-    weight, bias = classifier.head.linear()
+    weight, bias = linear
     return fitted(classifier, embeddings @ weight + bias, right)
 
 
@@ -83,11 +84,13 @@ def fitted(classifier: Classifier, raw: np.ndarray, labels: np.ndarray) -> Close
 
 
 def both_embedded(
-    classifier: Classifier, scenes: Sequence[Image.Image], labels: np.ndarray
+    classifier: Classifier, scenes: Sequence[Image.Image], labels: np.ndarray, linear: tuple[np.ndarray, np.ndarray]
 ) -> list[tuple[np.ndarray, int]]:
-    """The mean embedding of both views of those scenes for which a closer look is worth it, with their labels."""
+    """The mean embedding of both views of those scenes for which a closer look is worth it, with their labels.
+    `linear`: of the head (`RidgeHead.linear`), which solves it.
+    """
     first = look(classifier, [(scene, None) for scene in scenes])
-    weight, bias = classifier.head.linear()
+    weight, bias = linear
     probs = softmax((first.embeddings @ weight + bias).astype(np.float64) / classifier.calibration.temperature).max(1)
     chosen = [row for row, box in enumerate(first.boxes) if box is not None and is_worth(float(probs[row]), box)]
     second = look(classifier, [(scenes[row], first.boxes[row]) for row in chosen])
