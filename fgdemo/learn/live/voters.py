@@ -44,24 +44,37 @@ class CheckpointVoters:
         self._classifier, self._roster, self._embeddings = classifier, roster, embeddings
         self._lock = threading.Lock()
         self._head: VotingHead | None = None
+        self._members = np.empty(0, np.int64), np.empty(0, np.int64), 0
 
     def of(self, leaves: Sequence[str]) -> tuple[VotingHead, dict[str, Voting]] | None:
         """See `fgdemo.services.classify.evidence.cards.Voters`."""
-        classifier, roster = self._classifier, self._roster
-        head = self._voting_head()
-        roster.follow()
-        words = roster.image_ids.words(np.arange(len(roster)), 0)
+        roster, head = self._roster, self._voting_head()
+        members, classes = self._learned_from()
         found: dict[str, Voting] = {}
         for leaf in leaves:
             if leaf in head.leaves:
-                column = classifier.taxonomy.leaf_index[leaf]
-                members = classifier.head.members[classifier.head.member_classes == column]
-                rows = np.flatnonzero(np.isin(words, members))
+                rows = members[classes == self._classifier.taxonomy.leaf_index[leaf]]
                 places = self._embeddings.rows_of(roster.image_ids.raw(rows))
                 rows, places = rows[places >= 0], places[places >= 0]
                 images, vectors = roster.image_ids.at(rows), self._embeddings.vectors(places)
                 found[leaf] = Voting(head.leaves.index(leaf), tuple(images), vectors, np.ones(len(rows)))
         return (head, found) if found else None
+
+    def _learned_from(self) -> tuple[np.ndarray, np.ndarray]:
+        """Rows of the roster that the head learned from, and their classes; of a roster that grows only the new rows
+        are looked through, since this is asked with every answer."""
+        roster = self._roster
+        roster.follow()
+        with self._lock:
+            rows, classes, until = self._members
+            new = np.arange(until, len(roster))
+            if len(new):
+                known = self._classifier.head.member_columns()
+                columns = np.array([known.get(word, -1) for word in roster.image_ids.words(new, 0).tolist()])
+                rows = np.concatenate([rows, new[columns >= 0]])
+                classes = np.concatenate([classes, columns[columns >= 0]])
+            self._members = rows, classes, until + len(new)
+            return rows, classes
 
     def _voting_head(self) -> VotingHead:
         with self._lock:
