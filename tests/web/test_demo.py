@@ -65,6 +65,9 @@ def test_the_first_minute(browser: Browser, tmp_path: Path) -> None:
         expect(page.locator(".fg-demo-said")).to_contain_text("240 drawn birds", timeout=600_000)
         expect(page.locator(".fg-demo-card")).to_have_count(5)
         assert httpx.get(f"{url}/fgdemo/pictures.csv").status_code == 403  # a visitor gets none of it
+        page.get_by_role("link", name="Review").click()
+        expect(page.locator("#fg-demo")).to_be_hidden()  # where all of the window is needed
+        page.locator(".fg-demo-folds").click()
         card(page, "wrong").get_by_role("link").click()
         expect(page.get_by_role("button", name="expert")).to_have_attribute("aria-pressed", "true")
         expect(page.locator('[data-plan="suspicion"]')).to_have_attribute("aria-checked", "true")

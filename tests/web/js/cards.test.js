@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import { cardsOf, isEnough, isPair } from "../../../fgdemo/web/static/demo/cards.js";
+import { cardsOf, isEnough, isPair, pageOf } from "../../../fgdemo/web/static/demo/cards.js";
 
 const NOTHING = { pictures: 240, answered: 0, wrong: 24, found: 0, taught: 0, promoted: false, went_back: false, teach: "a".repeat(64) };
 
@@ -47,4 +47,15 @@ test("a maintainer may do what an expert may, and not the other way round", () =
 test("only the view of a pair is one", () => {
   assert.equal(isPair("#review?view=pair&a=x&b=y"), true);
   for (const hash of ["#review", "#review?view=kinds", "#label?view=pair", ""]) assert.equal(isPair(hash), false);
+});
+
+test("the page that an address leads to is the first word behind its hash", () => {
+  const pages = [
+    "http://a/",
+    "http://a/#classify",
+    "http://a/#label/suspicion",
+    "http://a/#review?view=pair&a=b/c",
+    "http://a/x#train/model-1",
+  ];
+  assert.deepEqual(pages.map(pageOf), ["classify", "classify", "label", "review", "train"]);
 });

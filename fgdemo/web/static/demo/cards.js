@@ -20,6 +20,15 @@ export function isEnough(role, asked) {
 }
 
 /**
+ * The page that an address leads to.
+ *
+ * @param {string} address
+ */
+export function pageOf(address) {
+  return (address.split("#")[1] ?? "").split(/[/?]/)[0] || "classify";
+}
+
+/**
  * Whether an address is where two kinds stand side by side.
  *
  * @param {string} hash

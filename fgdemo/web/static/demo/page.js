@@ -2,7 +2,7 @@
 
 import { get, loadAgain, needed, post } from "../shared/client.js";
 import { h } from "../shared/dom.js";
-import { cardsOf, isEnough, isPair } from "./cards.js";
+import { cardsOf, isEnough, isPair, pageOf } from "./cards.js";
 
 const PREPARING_MS = 700;
 const ASK_MS = 2500;
@@ -57,7 +57,10 @@ class Demo {
     );
     head.append(this.panel);
     this.fold(this.isFolded);
-    addEventListener("hashchange", () => this.see());
+    addEventListener("hashchange", ({ oldURL, newURL }) => {
+      if (pageOf(oldURL) !== pageOf(newURL)) this.fold(true); // Label and Review need all of the window
+      this.see();
+    });
     person.then((me) => {
       this.role = me.role;
       this.draw();
@@ -66,8 +69,10 @@ class Demo {
     this.follow();
   }
 
+  /** What was chosen; else they are open on the first page alone. */
   get isFolded() {
-    return sessionStorage.getItem(KEPT.folded) === "yes";
+    const chosen = sessionStorage.getItem(KEPT.folded);
+    return chosen ? chosen === "yes" : pageOf(location.href) !== "classify";
   }
 
   fold(isFolded) {
