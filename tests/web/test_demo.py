@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, Page, expect
 from fgdemo.commands.workspace.demo import demo_settings
 from fgdemo.settings import Settings
 from fgdemo.web import build_app, launch_options
-from tests.support.browser_app import complaints_of, free_port
+from tests.support.browser_app import LIME, YELLOW, complaints_of, free_port, picture
 from tests.support.workspace import open_fake_workspace, some_pictures
 
 ROOT = Path(__file__).parents[2]
@@ -128,6 +128,16 @@ def test_one_can_be_whoever_one_likes(demo_app: str) -> None:
         before = client.cookies["fgdemo_sign_in"]
         assert client.post("/fgdemo/demo/person", json={"role": "visitor"}).json()["role"] == "visitor"
         assert httpx.get(f"{demo_app}/fgdemo/me", cookies={"fgdemo_sign_in": before}).json()["role"] == "visitor"
+
+
+def test_an_answer_comes_into_view(demo_app: str, browser: Browser, tmp_path: Path) -> None:
+    page = browser.new_page(viewport={"width": 390, "height": 844})
+    page.goto(demo_app)
+    expect(page.locator("#fg-demo")).to_be_visible()
+    page.locator("input[type=file]").first.set_input_files(picture(tmp_path / "one.png", YELLOW, LIME))
+    expect(page.locator(".fg-answer h1")).to_be_visible()
+    expect(page.locator("#fg-demo")).to_be_hidden()
+    page.close()
 
 
 @pytest.mark.parametrize(

@@ -61,6 +61,9 @@ class Demo {
       if (pageOf(oldURL) !== pageOf(newURL)) this.fold(true); // Label and Review need all of the window
       this.see();
     });
+    const classify = /** @type {HTMLElement} */ (document.querySelector(".fg-classify"));
+    const isRead = () => classify.dataset.state === "reading" && this.fold(true); // the answer comes into view
+    new MutationObserver(isRead).observe(classify, { attributeFilter: ["data-state"] });
     person.then((me) => {
       this.role = me.role;
       this.draw();
